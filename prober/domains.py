@@ -1,0 +1,171 @@
+"""Input: domain names in any spelling, and lists of them. RFC 1035 §2.3.4, RFC 5890, UTS 46.
+
+Parsed once, here: behind this module a domain is A-labels, lower case, without the trailing dot.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import idna
+
+from prober.errors import InputError
+
+MAX_NAME: Final = 253  # characters: 255 octets on the wire, RFC 1035 §2.3.4
+MAX_LABEL: Final = 63
+MAX_LINE: Final = 4096  # bytes; a quoted local part and a domain have 320 characters
+_SHOWN: Final = 80
+
+_LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")  # RFC 5321 §4.1.2, sub-domain
+_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_BINARY_STARTS: Final = {
+    b"\x1f\x8b": "gzip data",
+    b"PK\x03\x04": "a ZIP archive, or a spreadsheet",
+    b"\xff\xfe": "UTF-16 text",
+    b"\xfe\xff": "UTF-16 text",
+    b"\xd0\xcf\x11\xe0": "an old Office document",
+    b"%PDF": "a PDF document",
+    b"\x7fELF": "a program",
+}
+_UTF8_BOM: Final = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry of the input: a domain, or why it is none. ``line`` counts from 1."""
+
+    text: str  # as written, capped
+    domain: str | None = None
+    error: str | None = None
+    line: int | None = None
+
+
+def parse_domain(text: str) -> str:
+    """The domain that *text* names, as A-labels.
+
+    Takes U-labels or A-labels, any case, one trailing dot, and ``user@domain``. Raises InputError
+    for all else, saying what it is; an ASCII label is taken as it stands, since asking DNS is
+    surer than a rule about what could be registered.
+    """
+    name = text.strip()
+    if _URL.match(name):
+        raise InputError("a URL, not a domain")
+    name = name.rpartition("@")[2]  # of user@domain; a local part may hold anything
+    _refuse_lookalikes(name)
+    name = _to_ascii(name).lower().removesuffix(".")
+    if len(name) > MAX_NAME:
+        raise InputError(f"{len(name)} characters; a domain name has at most {MAX_NAME}")
+    labels = name.split(".")
+    for label in labels:
+        _require_label(label)
+    if labels[-1].isdigit():  # RFC 3696 §2: no top-level domain is all numeric
+        raise InputError("its last label is a number, as in an IP address")
+    return name
+
+
+def _refuse_lookalikes(name: str) -> None:
+    if not name:
+        raise InputError("empty")
+    if "/" in name:
+        raise InputError("a path or a network, not a domain")
+    if _is_address(name):
+        raise InputError("an IP address, not a domain")
+
+
+def _is_address(name: str) -> bool:
+    bare = name.removeprefix("[").removesuffix("]")
+    try:
+        ipaddress.ip_address(bare.removeprefix("IPv6:"))
+    except ValueError:
+        return False
+    return True
+
+
+def _to_ascii(name: str) -> str:
+    if name.isascii():
+        return name
+    try:
+        return idna.encode(name, uts46=True, std3_rules=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError) as error:
+        raise InputError(f"no internationalised domain name: {error}") from error
+
+
+def _require_label(label: str) -> None:
+    if not label:
+        raise InputError("an empty label: two dots in a row, or a dot in front")
+    if len(label) > MAX_LABEL:
+        raise InputError(f"a label of {len(label)} characters; DNS allows {MAX_LABEL}")
+    if label == "*":
+        raise InputError("a wildcard, not a domain")
+    if not _LABEL.fullmatch(label):
+        raise InputError(f"{label[:_SHOWN]!r} is no host name label: letters, digits and hyphens")
+
+
+def parse_entry(text: str, line: int | None = None) -> Entry:
+    """*text* as an entry; what is no domain is kept, with the reason."""
+    shown = text.strip()[:MAX_NAME]
+    try:
+        return Entry(text=shown, domain=parse_domain(text), line=line)
+    except InputError as error:
+        where = f"line {line}: " if line is not None else ""
+        return Entry(text=shown, error=f"{where}{error}", line=line)
+
+
+def open_list(path: Path) -> BinaryIO:
+    """Open a list; raises InputError where it cannot be read or is plainly no text."""
+    try:
+        stream = path.open("rb")
+        start = stream.read(8192)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    what = next((w for magic, w in _BINARY_STARTS.items() if start.startswith(magic)), None)
+    if what is None and start.count(0) * 10 > len(start):
+        what = "binary data"
+    if what is not None:
+        stream.close()
+        raise InputError(f"{path} is {what}; a list is UTF-8 text, one domain a line")
+    stream.seek(0)
+    return stream
+
+
+def read_entries(stream: BinaryIO) -> Iterator[Entry]:
+    """The entries of a list, lazily: one domain a line, ``#`` starts a comment.
+
+    A UTF-8 BOM, CRLF and blank lines are taken in stride. A line that is too long, or no UTF-8,
+    becomes an entry with its error, so that no line is lost.
+    """
+    number = 0
+    while raw := stream.readline(MAX_LINE):
+        number += 1
+        too_long = len(raw) == MAX_LINE and not raw.endswith(b"\n")
+        if too_long:
+            _skip_line(stream)
+        if number == 1:
+            raw = raw.removeprefix(_UTF8_BOM)
+        entry = _parse_line(raw, number, too_long=too_long)
+        if entry is not None:
+            yield entry
+
+
+def _skip_line(stream: BinaryIO) -> None:
+    while (rest := stream.readline(65536)) and not rest.endswith(b"\n"):
+        pass
+
+
+def _parse_line(raw: bytes, number: int, *, too_long: bool) -> Entry | None:
+    """The entry on a line, or None where it has only blanks or a comment."""
+    if raw.lstrip().startswith(b"#"):
+        return None
+    shown = raw[:_SHOWN].decode("utf-8", "backslashreplace").strip()
+    if too_long:
+        return Entry(text=shown, error=f"line {number}: longer than {MAX_LINE} bytes", line=number)
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        reason = f"line {number}: not UTF-8 at byte {error.start + 1}; save the list as UTF-8"
+        return Entry(text=shown, error=reason, line=number)
+    text = text.split("#", 1)[0].strip()
+    return parse_entry(text, number) if text else None

@@ -1,0 +1,21 @@
+"""Our own faults, each with its exit status. A peer's fault is a record, never an exception."""
+
+
+class ProbeError(Exception):
+    """Something this program cannot go on with; the message says what, where and what to do."""
+
+    exit_status = 2
+
+
+class InputError(ProbeError):
+    """The input is no domain, or a list that cannot be read."""
+
+
+class SettingsError(ProbeError):
+    """An option has a value that cannot work."""
+
+
+class ReportError(ProbeError):
+    """A report could not be written."""
+
+    exit_status = 5

@@ -1,0 +1,103 @@
+"""One table from what went wrong on the wire to the reason that a record keeps."""
+
+import errno
+import ssl
+from typing import Final
+
+import aiosmtplib
+from OpenSSL import SSL
+
+from prober.net.reply import BadReplyError, Reply
+from prober.records import Failure, Reason, Step
+
+_BY_ERRNO: Final = {
+    errno.ECONNREFUSED: Reason.REFUSED,
+    errno.ECONNRESET: Reason.RESET,
+    errno.EPIPE: Reason.RESET,
+    errno.ECONNABORTED: Reason.RESET,
+    errno.ENOTCONN: Reason.RESET,
+    errno.ETIMEDOUT: Reason.TIMED_OUT,
+    errno.ENETUNREACH: Reason.UNREACHABLE,
+    errno.EHOSTUNREACH: Reason.UNREACHABLE,
+    errno.ENETDOWN: Reason.UNREACHABLE,
+    errno.EHOSTDOWN: Reason.UNREACHABLE,
+    errno.ENOPROTOOPT: Reason.UNREACHABLE,  # ICMP "protocol unreachable"
+    errno.EPROTO: Reason.UNREACHABLE,
+}
+
+
+class UnwantedReplyError(Exception):
+    """A whole reply whose code stops the session here."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.text)
+        self.reply = reply
+
+
+class AlertError(Exception):
+    """The peer sent a fatal TLS alert."""
+
+
+class NoRouteError(OSError):
+    """This machine has no way to that family of addresses."""
+
+
+PEER_ERRORS: Final = (
+    OSError,  # TimeoutError and ssl.SSLError too
+    SSL.Error,
+    aiosmtplib.SMTPException,
+    BadReplyError,
+    UnwantedReplyError,
+    AlertError,
+)
+"""All that a peer, or the path to it, can make a session raise."""
+
+
+def classify(step: Step, error: BaseException) -> Failure:
+    """The failure that *error* is at *step*. A fault of this machine is told from the peer's."""
+    match error:
+        case UnwantedReplyError(reply=reply):
+            return Failure(
+                step=step,
+                reason=Reason.BAD_REPLY,
+                reply_code=reply.code,
+                detail=reply.text[:200],
+            )
+        case NoRouteError():
+            reason = Reason.NO_IPV6_HERE
+        case BadReplyError():
+            reason = Reason.BAD_REPLY
+        case AlertError():
+            reason = Reason.ALERT
+        case TimeoutError() | aiosmtplib.SMTPTimeoutError():
+            return Failure(step=step, reason=Reason.TIMED_OUT)
+        case aiosmtplib.SMTPServerDisconnected():
+            return _classify_disconnect(step, error)
+        case SSL.Error() | ssl.SSLError():
+            reason = Reason.TLS_ERROR
+        case OSError():
+            reason = _BY_ERRNO.get(error.errno or 0, Reason.LOCAL)
+        case _:
+            reason = Reason.LOCAL
+    return Failure(step=step, reason=reason, detail=_describe(error))
+
+
+def _classify_disconnect(step: Step, error: BaseException) -> Failure:
+    """aiosmtplib keeps the transport's error, if there was one, as the cause."""
+    if isinstance(error.__cause__, OSError):
+        return classify(step, error.__cause__)
+    return Failure(step=step, reason=Reason.CLOSED)
+
+
+def _describe(error: BaseException) -> str | None:
+    if isinstance(error, SSL.Error):
+        return _openssl_reason(error)
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return text[:200] or None
+
+
+def _openssl_reason(error: SSL.Error) -> str | None:
+    """OpenSSL's own word for it, such as ``wrong version number``."""
+    if error.args and isinstance(error.args[0], list) and error.args[0]:
+        return str(error.args[0][-1][-1])
+    return str(error.args[-1]) if error.args else None

@@ -1,0 +1,123 @@
+"""SMTP replies and EHLO keywords, pure: bytes in, records out. RFC 5321 §4.2, §4.1.1.1."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+MAX_LINE: Final = 8192  # RFC 5321 §4.5.3.1.5 allows 512; some servers send 4 kB of legal text
+MAX_REPLY: Final = 4 * MAX_LINE  # the longest EHLO replies seen are 2 kB
+
+# RFC 5321 §4.2: a first digit of 2 to 5; a space or a hyphen, or nothing at all, behind the code.
+_REPLY_LINE: Final = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
+_TAB_AFTER_CODE: Final = re.compile(rb"[2-5][0-9][0-9]\t")
+
+# What Cisco's SMTP inspection leaves: asterisks for the banner, X for each letter of a keyword.
+_MASKED_BANNER: Final = re.compile(r"[*0-9 ]*\*{4,}[*0-9 ]*")
+_MASKED_KEYWORD: Final = re.compile(r"X{4,}[A-Z]?(?: .*)?", re.IGNORECASE)
+_KEYWORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")  # RFC 5321 §4.1.1.1, ehlo-keyword
+
+
+class BadReplyError(Exception):
+    """What came is no SMTP reply, or is longer than we read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One whole reply: its code and the text of its lines."""
+
+    code: int
+    lines: tuple[str, ...]
+    bare_lf: bool = False  # RFC 5321 §2.3.8: lines end with CRLF; tolerated, and told
+
+    @property
+    def text(self) -> str:
+        """As on the wire, on one line."""
+        return f"{self.code} {' / '.join(self.lines)}"
+
+
+def printable_ascii(raw: bytes) -> str:
+    r"""Text of *raw*, every byte beyond ASCII as ``\xNN``: lossless, and always encodable."""
+    return raw.decode("ascii", "backslashreplace")
+
+
+def parse_reply(buffer: bytes | bytearray) -> tuple[Reply, int] | None:
+    """The reply at the start of *buffer* and its length in bytes; None while it is not whole.
+
+    Raises BadReplyError for what can never become a reply: no code of three digits, a line whose
+    code differs from the first (RFC 5321 §4.2.1), a line or reply beyond our bounds. What stands
+    behind the reply is not looked at.
+    """
+    code: bytes | None = None
+    lines: list[str] = []
+    bare_lf = False
+    start = 0
+    while True:
+        end = buffer.find(b"\n", start)
+        if end - start >= MAX_LINE or (end < 0 and len(buffer) - start > MAX_LINE):
+            raise BadReplyError(f"a reply line is longer than {MAX_LINE} bytes")
+        if max(end, start) > MAX_REPLY:
+            raise BadReplyError(f"the reply is longer than {MAX_REPLY} bytes")
+        if end < 0:
+            return None
+        line = bytes(buffer[start:end])
+        bare_lf |= not line.endswith(b"\r")
+        line = line.removesuffix(b"\r")
+        line_code, is_last, text = _parse_line(line)
+        if code is not None and line_code != code:
+            raise BadReplyError(f"the code changes within a reply: {_shown(line)}")
+        code = line_code
+        lines.append(printable_ascii(text))
+        start = end + 1
+        if is_last:
+            return Reply(code=int(code), lines=tuple(lines), bare_lf=bare_lf), start
+
+
+def _parse_line(line: bytes) -> tuple[bytes, bool, bytes]:
+    if _TAB_AFTER_CODE.match(line):  # seen in the wild; every MTA takes it for a space
+        return line[:3], True, line[4:]
+    match = _REPLY_LINE.fullmatch(line)
+    if match is None:
+        raise BadReplyError(f"not an SMTP reply: {_shown(line)}")
+    code, separator, text = match.groups(default=b"")
+    return code, separator != b"-", text
+
+
+def _shown(line: bytes) -> str:
+    return repr(printable_ascii(line[:80]))
+
+
+def ehlo_keywords(reply: Reply) -> tuple[str, ...]:
+    """The keywords of an EHLO reply, upper case, with their parameters as sent.
+
+    RFC 5321 §4.1.1.1: one a line, behind the first line, which only names the server; keywords
+    are the same in any case. Lines that are no keyword are left out.
+    """
+    return tuple(_keywords(reply.lines[1:]))
+
+
+def _keywords(lines: Iterable[str]) -> Iterable[str]:
+    for line in lines:
+        keyword, *parameters = line.split() or [""]
+        if _KEYWORD.fullmatch(keyword):
+            yield " ".join([keyword.upper(), *parameters])
+
+
+def offers(keywords: Iterable[str], keyword: str) -> bool:
+    """Whether *keyword* itself is among *keywords*: never a part of another word."""
+    return any(line.split(" ", 1)[0] == keyword for line in keywords)
+
+
+def masked_by(greeting: Reply, ehlo: Reply | None) -> str | None:
+    """The text that a middlebox overwrote with asterisks or X, or None.
+
+    A banner of nothing but asterisks, digits and spaces, or a keyword of nothing but X: what SMTP
+    inspection in firewalls makes of ``STARTTLS`` is ``XXXXXXXA``. The real reply is not known then.
+    """
+    for line in greeting.lines:
+        if _MASKED_BANNER.fullmatch(line):
+            return line
+    for line in ehlo.lines[1:] if ehlo else ():
+        if _MASKED_KEYWORD.fullmatch(line):
+            return line
+    return None

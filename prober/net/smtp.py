@@ -1,0 +1,438 @@
+"""One SMTP session up to TLS and QUIT. RFC 5321 §3.1, RFC 3207 §4.
+
+Never sends MAIL FROM. Left out: HELP, AUTH, and every port but the one given.
+"""
+
+import asyncio
+import errno
+import ipaddress
+import logging
+import socket
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Final
+
+import aiosmtplib
+from aiosmtplib.protocol import SMTPProtocol
+
+from prober.net.failures import (
+    PEER_ERRORS,
+    AlertError,
+    NoRouteError,
+    UnwantedReplyError,
+    classify,
+)
+from prober.net.reply import (
+    MAX_REPLY,
+    BadReplyError,
+    Reply,
+    ehlo_keywords,
+    masked_by,
+    offers,
+    parse_reply,
+    printable_ascii,
+)
+from prober.net.tls import TlsClient, TlsFacts, TlsLink
+from prober.records import (
+    Anomaly,
+    AnomalyKind,
+    Attempt,
+    EndpointFacts,
+    Failure,
+    Hello,
+    Line,
+    Reason,
+    StartTls,
+    Step,
+)
+from prober.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_SERVICE_CLOSING: Final = 421  # RFC 5321 §3.8: at any time, and no answer to what was asked
+_EHLO_UNKNOWN: Final = (500, 502)  # RFC 5321 §3.2: then HELO; any other refusal is of us
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What to connect to, and in whose name."""
+
+    mx_host: str
+    address: str
+    port: int
+
+
+class Transcript:
+    """The lines of a session, with the milliseconds since it began; bounded."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._start = monotonic()
+        self._most_lines = settings.transcript_lines
+        self._most_chars = settings.transcript_chars
+        self._lines: list[Line] = []
+
+    def note(self, peer: str, line: str) -> None:
+        """Add *line* of ``server``, ``client`` or ``probe``, cut to what the settings allow."""
+        if len(self._lines) == self._most_lines:
+            peer, line = "probe", "the transcript ends here; the session went on"
+            self._lines.append(Line(ms=self._ms(), peer=peer, line=line))
+        elif len(self._lines) < self._most_lines:
+            self._lines.append(Line(ms=self._ms(), peer=peer, line=line[: self._most_chars]))
+
+    def _ms(self) -> int:
+        return round((monotonic() - self._start) * 1000)
+
+    def lines(self) -> tuple[Line, ...]:
+        """What was noted, one more than the bound where something was cut off."""
+        return tuple(self._lines)
+
+
+class Dialogue(SMTPProtocol):
+    """aiosmtplib's command loop with our own reply parser and a transcript.
+
+    Its own parser takes ``220-a / 250 b`` for 250 and ``2200`` for 220, and drops what comes
+    unasked; here every byte that comes is read, or kept as an anomaly.
+    """
+
+    def __init__(self, transcript: Transcript) -> None:
+        super().__init__(loop=asyncio.get_running_loop())
+        self._transcript = transcript
+        self._reply: Reply | None = None
+        self.anomalies: list[Anomaly] = []
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer.extend(data)
+        waiter = self._response_waiter
+        if waiter is None or waiter.done() or not self._response_pending:
+            if len(self._buffer) > MAX_REPLY:
+                self.close()  # nobody asked for this much
+            return
+        if b"\n" not in data and len(self._buffer) <= MAX_REPLY:
+            return
+        try:
+            parsed = parse_reply(self._buffer)
+        except BadReplyError as error:
+            self._transcript.note("server", printable_ascii(bytes(self._buffer)))
+            self.fail(error)
+        else:
+            if parsed is not None:
+                self._take(waiter, *parsed)
+
+    def _take(
+        self, waiter: asyncio.Future[aiosmtplib.SMTPResponse], reply: Reply, length: int
+    ) -> None:
+        del self._buffer[:length]
+        self._reply = reply
+        *head, last = reply.lines
+        for line in head:
+            self._transcript.note("server", f"{reply.code}-{line}")
+        self._transcript.note("server", f"{reply.code} {last}".rstrip())
+        if reply.bare_lf:
+            self.remark(AnomalyKind.BARE_LF, reply.text)
+        waiter.set_result(aiosmtplib.SMTPResponse(reply.code, "\n".join(reply.lines)))
+
+    def fail(self, error: Exception) -> None:
+        """End the wait for a reply with *error*."""
+        waiter = self._response_waiter
+        if waiter is not None and not waiter.done():
+            self._set_response_exception(waiter, error)
+
+    def remark(self, kind: AnomalyKind, detail: str | None = None) -> None:
+        """Keep an anomaly: the first of its kind."""
+        if all(anomaly.kind is not kind for anomaly in self.anomalies):
+            self.anomalies.append(Anomaly(kind=kind, detail=detail and detail[:200]))
+
+    def take_surplus(self) -> bytes:
+        """What came behind the last reply, unasked."""
+        surplus = bytes(self._buffer)
+        self._buffer.clear()
+        if surplus:
+            self._transcript.note("server", printable_ascii(surplus))
+        return surplus
+
+    async def greeting(self, timeout_s: float) -> Reply:
+        """Wait for the greeting."""
+        await self.read_response(timeout=timeout_s)
+        return self._last_reply()
+
+    async def command(self, *words: str, timeout_s: float) -> Reply:
+        """Send one command and wait for its reply.
+
+        A 421 that came unasked is that reply (RFC 5321 §3.8); other unasked bytes are dropped,
+        and kept as an anomaly.
+        """
+        surplus = self.take_surplus()
+        if surplus:
+            closing = _parsed_or_none(surplus)
+            if closing is not None and closing.code == _SERVICE_CLOSING:
+                return closing
+            self.remark(AnomalyKind.UNSOLICITED, printable_ascii(surplus))
+        self._transcript.note("client", " ".join(words))
+        await self.execute_command(*(word.encode("ascii") for word in words), timeout=timeout_s)
+        return self._last_reply()
+
+    def _last_reply(self) -> Reply:
+        if self._reply is None:
+            raise aiosmtplib.SMTPServerDisconnected("closed")
+        return self._reply
+
+    def close(self) -> None:
+        """Close at once and without waiting, so that it also runs while being cancelled."""
+        match self.transport:
+            case asyncio.WriteTransport() | TlsLink():
+                self.transport.abort()
+            case _:
+                pass
+
+
+def _parsed_or_none(raw: bytes) -> Reply | None:
+    try:
+        parsed = parse_reply(raw)
+    except BadReplyError:
+        return None
+    return parsed and parsed[0]
+
+
+def _accepted(reply: Reply) -> Reply:
+    """*reply* where it is positive: any 2yz, as senders read it (RFC 5321 §4.2.1)."""
+    if not 200 <= reply.code < 300:
+        raise UnwantedReplyError(reply)
+    return reply
+
+
+class _Session:
+    """One session in the making: its step, its facts so far and its transcript."""
+
+    def __init__(self, target: Target, settings: Settings, tls: TlsClient, hello: Hello) -> None:
+        self._target = target
+        self._settings = settings
+        self._tls = tls
+        self._hello = hello
+        self._transcript = Transcript(settings)
+        self._dialogue: Dialogue | None = None
+        self._may_quit = False
+        self.step = Step.CONNECT
+        self._tls_facts = TlsFacts()
+        self._facts = EndpointFacts(
+            mx_host=target.mx_host,
+            address=target.address,
+            port=target.port,
+            observed_at=datetime.now(UTC),
+        )
+
+    async def run(self) -> None:
+        """All steps in order; raises one of PEER_ERRORS where the peer stops it."""
+        dialogue = await self._connect()
+        greeting = await self._greeting(dialogue)
+        ehlo = await self._ehlo(dialogue)
+        if not offers(self._facts.ehlo_keywords, "STARTTLS"):
+            self._conclude_without_offer(dialogue, greeting, ehlo)
+            return
+        await self._starttls(dialogue)
+        await self._handshake(dialogue)
+        await self._ehlo_over_tls(dialogue)
+
+    async def _connect(self) -> Dialogue:
+        target = self._target
+        _require_route(target.address, target.port)
+        loop = asyncio.get_running_loop()
+        self._dialogue = dialogue = Dialogue(self._transcript)
+        self._transcript.note("probe", f"connect to {target.address} port {target.port}")
+        async with asyncio.timeout(self._settings.connect_s):
+            await loop.create_connection(lambda: dialogue, host=target.address, port=target.port)
+        return dialogue
+
+    async def _greeting(self, dialogue: Dialogue) -> Reply:
+        self.step = Step.GREETING
+        greeting = await dialogue.greeting(self._settings.greeting_s)
+        self._may_quit = True  # before the greeting it would be a synchronisation error
+        self._facts = replace(self._facts, greeting=greeting.text)
+        return _accepted(greeting)
+
+    async def _ehlo(self, dialogue: Dialogue) -> Reply | None:
+        """The EHLO reply, or None where only HELO is understood (RFC 5321 §3.2)."""
+        self.step = Step.EHLO
+        name = self._settings.ehlo_name or _address_literal(dialogue)
+        timeout_s = self._settings.command_s
+        reply = await dialogue.command("EHLO", name, timeout_s=timeout_s)
+        if reply.code in _EHLO_UNKNOWN:
+            dialogue.remark(AnomalyKind.HELO_ONLY, reply.text)
+            _accepted(await dialogue.command("HELO", name, timeout_s=timeout_s))
+            return None
+        self._facts = replace(self._facts, ehlo_keywords=ehlo_keywords(_accepted(reply)))
+        return reply
+
+    def _conclude_without_offer(
+        self, dialogue: Dialogue, greeting: Reply, ehlo: Reply | None
+    ) -> None:
+        """Not offered; unless a middlebox overwrote what we should have read."""
+        masked = masked_by(greeting, ehlo)
+        if masked is None:
+            self._facts = replace(self._facts, starttls=StartTls.NOT_OFFERED)
+        else:
+            dialogue.remark(AnomalyKind.MASKED, masked)
+            failure = Failure(step=Step.EHLO, reason=Reason.MASKED, detail=masked[:200])
+            self._facts = replace(self._facts, failure=failure)
+
+    async def _starttls(self, dialogue: Dialogue) -> None:
+        self.step = Step.STARTTLS
+        _accepted(await dialogue.command("STARTTLS", timeout_s=self._settings.command_s))
+        self._facts = replace(self._facts, starttls=StartTls.OFFERED)
+        injected = dialogue.take_surplus()  # nothing may stand there: CVE-2011-0411
+        if injected:
+            shown = printable_ascii(injected)
+            dialogue.remark(AnomalyKind.STARTTLS_RESPONSE_INJECTION, shown)
+
+    async def _handshake(self, dialogue: Dialogue) -> None:
+        self.step = Step.HANDSHAKE
+        self._may_quit = False  # in clear it would be a record that is no TLS
+        transport = dialogue.transport
+        if not isinstance(transport, asyncio.Transport) or transport.is_closing():
+            raise aiosmtplib.SMTPServerDisconnected("closed")
+        connection = self._tls.connection(self._target.mx_host, self._hello)
+        link = TlsLink(transport, dialogue, connection)
+        completed = False
+        try:
+            async with asyncio.timeout(self._settings.handshake_s):
+                await link.handshake()
+            completed = True
+        finally:
+            self._tls_facts = self._tls.facts(connection, completed=completed)
+        dialogue.transport = link
+        self._may_quit = True
+        self._transcript.note("probe", f"{self._tls_facts.version} {self._tls_facts.cipher}")
+
+    async def _ehlo_over_tls(self, dialogue: Dialogue) -> None:
+        """RFC 3207 §4.2: EHLO again. It is also the first read, where a late alert shows."""
+        self.step = Step.POST_TLS
+        name = self._settings.ehlo_name or _address_literal(dialogue)
+        reply = await dialogue.command("EHLO", name, timeout_s=self._settings.command_s)
+        keywords = ehlo_keywords(_accepted(reply))
+        self._facts = replace(self._facts, ehlo_keywords_tls=keywords)
+
+    async def quit(self) -> None:
+        """RFC 5321 §4.1.1.10, without insisting on an answer: the facts are in hand."""
+        if self._dialogue is None or not self._may_quit or not self._dialogue.is_connected:
+            return
+        try:
+            await self._dialogue.command("QUIT", timeout_s=self._settings.quit_s)
+        except PEER_ERRORS as error:
+            log.debug("%s: QUIT: %r", self._target.address, error)
+
+    def close(self) -> None:
+        """Let go of the connection, without waiting."""
+        if self._dialogue is not None:
+            self._dialogue.close()
+
+    def stop(self, error: Exception, *, out_of_time: bool) -> None:
+        """Note what *error* means at the step where it came. DESIGN: docs/verdict.md."""
+        if out_of_time:  # our own patience for the whole session: no answer to any step
+            detail = f"no more than {self._settings.session_s:g} s a session"
+            failure = Failure(step=self.step, reason=Reason.TIMED_OUT, detail=detail)
+        elif self.step is Step.POST_TLS and isinstance(error, AlertError):
+            # TLS 1.3: the server may refuse after the client thinks it is done (RFC 8446 §4.4.2.4)
+            failure = Failure(step=Step.HANDSHAKE, reason=Reason.ALERT, detail=str(error))
+            self._tls_facts = self._tls_facts.refused(alert=str(error))
+        else:
+            failure = classify(self.step, error)
+        starttls = _starttls_after(self._facts.starttls, failure, undecided=out_of_time)
+        self._facts = replace(self._facts, failure=failure, starttls=starttls)
+        self._transcript.note("probe", _in_words(failure))
+
+    def facts(self) -> EndpointFacts:
+        """All that was seen, and the attempt in short."""
+        tls = self._tls_facts
+        anomalies = (*(self._dialogue.anomalies if self._dialogue else ()), *tls.anomalies)
+        facts = replace(
+            self._facts,
+            tls_version=tls.version,
+            cipher=tls.cipher,
+            cipher_bits=tls.cipher_bits,
+            key_exchange=tls.key_exchange,
+            client_certificate_requested=tls.client_certificate_requested,
+            alert=tls.alert,
+            chain=tls.chain,
+            path=tls.path,
+            verify_errors=tls.verify_errors,
+            anomalies=anomalies,
+            transcript=self._transcript.lines(),
+        )
+        return replace(facts, attempts=(_attempt(facts, self._hello),))
+
+
+def _starttls_after(seen: StartTls, failure: Failure, *, undecided: bool) -> StartTls:
+    """STARTTLS in the light of *failure*.
+
+    A 421, and what this machine or our own deadline cut short, is no answer of the host's; after
+    the handshake TLS has completed whatever comes. Anything else in answer to STARTTLS refuses it.
+    """
+    if failure.step is Step.POST_TLS:
+        return seen
+    if undecided or failure.reply_code == _SERVICE_CLOSING or failure.reason is Reason.LOCAL:
+        return StartTls.NOT_TESTED
+    return StartTls.REFUSED if failure.step is Step.STARTTLS else seen
+
+
+def _in_words(failure: Failure) -> str:
+    return f"{failure.step}: {failure.reason} {failure.detail or ''}".rstrip()
+
+
+def _attempt(facts: EndpointFacts, hello: Hello) -> Attempt:
+    return Attempt(
+        observed_at=facts.observed_at,
+        hello=hello,
+        starttls=facts.starttls,
+        tls_version=facts.tls_version,
+        cipher=facts.cipher,
+        failure=facts.failure,
+    )
+
+
+def _require_route(address: str, port: int) -> None:
+    """Raise where this machine has no IPv6 route to *address*; a fact of this machine.
+
+    Connecting a UDP socket sends nothing: it asks the kernel's routing table. A source address
+    of local scope does not reach a global one either.
+    """
+    if ":" not in address:
+        return
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((address, port))
+        except OSError as error:
+            raise NoRouteError(error.errno or errno.ENETUNREACH, "no IPv6 route here") from error
+        source = ipaddress.ip_address(str(probe.getsockname()[0]).split("%", 1)[0])
+    destination = ipaddress.ip_address(address.split("%", 1)[0])
+    if destination.is_global and not source.is_global:
+        raise NoRouteError(errno.ENETUNREACH, f"no IPv6 route here beyond {source}")
+
+
+def _address_literal(dialogue: Dialogue) -> str:
+    """RFC 5321 §4.1.3: who we are, where we have no name."""
+    transport = dialogue.transport
+    sockname = transport.get_extra_info("sockname") if transport else None
+    address = str(sockname[0]) if sockname else "127.0.0.1"
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+
+async def probe_endpoint(
+    target: Target, settings: Settings, tls: TlsClient, hello: Hello = Hello.DEFAULT
+) -> EndpointFacts:
+    """Open one SMTP session and try STARTTLS. RFC 5321 §3.1, RFC 3207 §4.
+
+    Whatever the peer does, the facts so far come back, with ``failure`` naming the step it
+    stopped at. Only cancellation leaves as an exception.
+    """
+    session = _Session(target, settings, tls, hello)
+    deadline = asyncio.timeout(settings.session_s)
+    try:
+        try:
+            async with deadline:
+                await session.run()
+        except PEER_ERRORS as error:
+            session.stop(error, out_of_time=deadline.expired())
+        await session.quit()
+    finally:
+        session.close()
+    return session.facts()

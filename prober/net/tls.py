@@ -1,0 +1,374 @@
+"""The TLS step: a handshake that accepts any certificate and keeps all that it saw.
+
+pyOpenSSL on memory BIOs runs the OpenSSL inside the cryptography wheel, so what is seen does not
+depend on the policy of the distribution. Left out: SSLv3, RC4 and 3DES, which are not in it.
+"""
+
+import asyncio
+import hashlib
+import logging
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Protocol, Self
+
+from aiosmtplib import SMTPServerDisconnected
+from OpenSSL import SSL, crypto
+
+from prober.errors import SettingsError
+from prober.net.failures import AlertError, UnwantedReplyError
+from prober.net.reply import BadReplyError, parse_reply, printable_ascii
+from prober.records import Anomaly, AnomalyKind, Hello, TrustStore, VerifyError
+
+log = logging.getLogger(__name__)
+
+# Security level 0 and legacy connect: to see a weak server is the point; rules/ judges it.
+_SUITES: Final = b"ALL:!aNULL:!eNULL:@SECLEVEL=0"
+_SUITES_ANONYMOUS: Final = b"ALL:!eNULL:@SECLEVEL=0"
+_LEAF_DATES: Final = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
+_CLOSE_NOTIFY: Final = 0
+_READ_SIZE: Final = 16_384  # one TLS record; RFC 8446 §5.1
+
+_SYSTEM_STORES: Final = (  # where distributions keep the bundle: Debian, Fedora, SUSE, BSD, macOS
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/usr/local/share/certs/ca-root-nss.crt",
+    "/etc/ssl/cert.pem",
+)
+_PEM_BLOCK: Final = re.compile(
+    rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL
+)
+
+_ALERTS: Final = {  # RFC 8446 §6.2, and RFC 5246 §7.2.2 for those that only TLS 1.2 has
+    10: "unexpected_message",
+    20: "bad_record_mac",
+    21: "decryption_failed",
+    22: "record_overflow",
+    30: "decompression_failure",
+    40: "handshake_failure",
+    41: "no_certificate",
+    42: "bad_certificate",
+    43: "unsupported_certificate",
+    44: "certificate_revoked",
+    45: "certificate_expired",
+    46: "certificate_unknown",
+    47: "illegal_parameter",
+    48: "unknown_ca",
+    49: "access_denied",
+    50: "decode_error",
+    51: "decrypt_error",
+    60: "export_restriction",
+    70: "protocol_version",
+    71: "insufficient_security",
+    80: "internal_error",
+    86: "inappropriate_fallback",
+    90: "user_canceled",
+    100: "no_renegotiation",
+    109: "missing_extension",
+    110: "unsupported_extension",
+    112: "unrecognized_name",
+    113: "bad_certificate_status_response",
+    115: "unknown_psk_identity",
+    116: "certificate_required",
+    120: "no_application_protocol",
+}
+_VERIFY_TEXTS: Final = {
+    code: name.removeprefix("ERR_").replace("_", " ").lower()
+    for name, code in vars(SSL.X509VerificationCodes).items()
+    if name.startswith("ERR_")
+}
+
+
+@dataclass(slots=True)
+class _Observed:
+    """What OpenSSL's callbacks tell of one connection; they find it as its app data."""
+
+    verify_errors: list[VerifyError] = field(default_factory=list)
+    certificate_requested: bool = False
+    alert: int | None = None
+
+
+def _on_verify(
+    connection: SSL.Connection, _cert: crypto.X509, code: int, depth: int, ok: int
+) -> bool:
+    """Note every complaint and go on: the handshake is for looking, not for trusting."""
+    if not ok:
+        text = _VERIFY_TEXTS.get(code, f"verification error {code}")
+        observed: _Observed = connection.get_app_data()
+        error = VerifyError(depth=depth, code=code, text=text)
+        if error not in observed.verify_errors:
+            observed.verify_errors.append(error)
+    return True
+
+
+def _on_info(connection: SSL.Connection, where: int, value: int) -> None:
+    observed: _Observed = connection.get_app_data()
+    if where == SSL.SSL_CB_READ_ALERT and value & 0xFF != _CLOSE_NOTIFY:
+        observed.alert = value & 0xFF
+    elif where & SSL.SSL_CB_LOOP and b"read server certificate request" in (
+        connection.get_state_string()
+    ):
+        observed.certificate_requested = True
+
+
+def alert_name(code: int) -> str:
+    """The name of a TLS alert, as RFC 8446 §6 spells it."""
+    return _ALERTS.get(code, f"alert_{code}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFacts:
+    """What a handshake showed, whether it completed or not."""
+
+    version: str | None = None
+    cipher: str | None = None
+    cipher_bits: int | None = None
+    key_exchange: str | None = None
+    client_certificate_requested: bool | None = None
+    alert: str | None = None
+    chain: tuple[bytes, ...] = ()
+    path: tuple[int, ...] = ()
+    verify_errors: tuple[VerifyError, ...] = ()
+    anomalies: tuple[Anomaly, ...] = ()
+
+    def refused(self, *, alert: str) -> Self:
+        """The same, where the server took the handshake back with *alert*."""
+        return replace(
+            self, alert=alert, version=None, cipher=None, cipher_bits=None, key_exchange=None
+        )
+
+
+class TlsClient:
+    """Makes the client side of handshakes; one for a run, since OpenSSL's contexts are shared.
+
+    Raises SettingsError where *ca_file* cannot be read or holds no certificate. Without
+    *ca_file* the system's store is looked for; where there is none, trust is not tested.
+    """
+
+    def __init__(self, ca_file: Path | None, *, chain_certificates: int) -> None:
+        self._anchors, self.trust_store = _load_anchors(ca_file)
+        self._chain_certificates = chain_certificates
+        self._contexts: dict[Hello, SSL.Context] = {}
+
+    def connection(self, server_name: str, hello: Hello) -> SSL.Connection:
+        """A connection on memory BIOs that will greet with *hello* and send *server_name*."""
+        if hello not in self._contexts:
+            self._contexts[hello] = self._make_context(hello)
+        connection = SSL.Connection(self._contexts[hello], None)
+        connection.set_app_data(_Observed())
+        connection.set_connect_state()
+        connection.set_tlsext_host_name(server_name.encode("ascii"))
+        return connection
+
+    def _make_context(self, hello: Hello) -> SSL.Context:
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        context.set_cipher_list(_SUITES_ANONYMOUS if hello is Hello.ANONYMOUS else _SUITES)
+        context.set_min_proto_version(SSL.TLS1_VERSION)
+        if hello is Hello.TLS12:
+            context.set_max_proto_version(SSL.TLS1_2_VERSION)
+        context.set_options(SSL.OP_LEGACY_SERVER_CONNECT | SSL.OP_NO_RENEGOTIATION)
+        context.set_verify(SSL.VERIFY_PEER, _on_verify)
+        context.set_info_callback(_on_info)
+        store = context.get_cert_store()
+        if store is not None:
+            for anchor in self._anchors:
+                store.add_cert(anchor)
+        return context
+
+    def facts(self, connection: SSL.Connection, *, completed: bool) -> TlsFacts:
+        """What *connection* saw. The session's own values only where the handshake completed."""
+        observed: _Observed = connection.get_app_data()
+        sent = connection.get_peer_cert_chain() or []
+        kept = sent[: self._chain_certificates]
+        chain = tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, cert) for cert in kept)
+        errors = tuple(observed.verify_errors)
+        return TlsFacts(
+            version=connection.get_protocol_version_name() if completed else None,
+            cipher=connection.get_cipher_name() if completed else None,
+            cipher_bits=connection.get_cipher_bits() if completed else None,
+            key_exchange=connection.get_group_name() if completed else None,
+            client_certificate_requested=observed.certificate_requested if chain else None,
+            alert=None if observed.alert is None else alert_name(observed.alert),
+            chain=chain,
+            path=_path_positions(connection, chain, errors),
+            verify_errors=errors,
+            anomalies=_truncation(len(sent), len(kept)),
+        )
+
+
+def _truncation(sent: int, kept: int) -> tuple[Anomaly, ...]:
+    if sent == kept:
+        return ()
+    detail = f"{sent} certificates sent, the first {kept} kept"
+    return (Anomaly(kind=AnomalyKind.CHAIN_TRUNCATED, detail=detail),)
+
+
+def _path_positions(
+    connection: SSL.Connection, chain: tuple[bytes, ...], errors: tuple[VerifyError, ...]
+) -> tuple[int, ...]:
+    """Where in *chain* the certificates of the verified path stand, its anchor left out.
+
+    A leaf that is itself the anchor stays. Nothing where no path to an anchor was found.
+    """
+    if any(error.depth > 0 or error.code not in _LEAF_DATES for error in errors):
+        return ()
+    verified = connection.get_verified_chain() or []
+    below_anchor = verified[:-1] or verified
+    ders = (crypto.dump_certificate(crypto.FILETYPE_ASN1, cert) for cert in below_anchor)
+    return tuple(chain.index(der) for der in ders if der in chain)
+
+
+def _load_anchors(ca_file: Path | None) -> tuple[list[crypto.X509], TrustStore]:
+    path = ca_file or next((Path(p) for p in _SYSTEM_STORES if Path(p).is_file()), None)
+    if path is None:
+        return [], TrustStore(source=None, certificates=0, sha256=None)
+    try:
+        pem = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"cannot read the trust store {path}: {error.strerror}") from error
+    anchors = [cert for block in _PEM_BLOCK.findall(pem) if (cert := _load_anchor(block))]
+    if ca_file and not anchors:
+        raise SettingsError(f"{path} holds no certificate in PEM form")
+    digest = hashlib.sha256(pem).hexdigest()
+    return anchors, TrustStore(source=str(path), certificates=len(anchors), sha256=digest)
+
+
+def _load_anchor(block: bytes) -> crypto.X509 | None:
+    try:
+        return crypto.load_certificate(crypto.FILETYPE_PEM, block)
+    except (crypto.Error, ValueError) as error:
+        log.warning("a certificate of the trust store cannot be read: %r", error)
+        return None
+
+
+class Upper(Protocol):
+    """What runs over TLS: the SMTP dialogue."""
+
+    def data_received(self, data: bytes) -> None: ...
+
+    def eof_received(self) -> bool: ...
+
+    def connection_lost(self, exc: Exception | None) -> None: ...
+
+    def fail(self, error: Exception) -> None: ...
+
+
+class TlsLink(asyncio.Protocol, asyncio.Transport):
+    """Protocol of the TCP transport below, transport of the SMTP dialogue above.
+
+    So EHLO and QUIT run over TLS through the same code as in clear.
+    """
+
+    def __init__(
+        self, transport: asyncio.Transport, upper: Upper, connection: SSL.Connection
+    ) -> None:
+        super().__init__()
+        self._transport = transport
+        self._upper = upper
+        self._connection = connection
+        self._handshake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._start = b""  # of what the peer sent, to tell what it is where it is not TLS
+
+    async def handshake(self) -> None:
+        """Shake hands; raises one of PEER_ERRORS where that fails."""
+        self._transport.set_protocol(self)
+        self._advance()
+        await self._handshake
+        self._read()
+
+    def data_received(self, data: bytes) -> None:
+        """From the network."""
+        self._connection.bio_write(data)
+        if self._handshake.done():
+            self._read()
+        else:
+            self._start = (self._start + data)[:512] if len(self._start) < 512 else self._start
+            self._advance()
+
+    def _advance(self) -> None:
+        try:
+            self._connection.do_handshake()
+        except SSL.WantReadError:
+            self._flush()
+        except SSL.Error as error:
+            self._flush()  # our own alert, so that the peer's log tells why
+            self._finish(self._explain(error))
+        else:
+            self._flush()
+            self._finish(None)
+
+    def _finish(self, error: Exception | None) -> None:
+        if self._handshake.done():
+            return
+        if error is None:
+            self._handshake.set_result(None)
+        else:
+            self._handshake.set_exception(error)
+            self._handshake.exception()  # marks it as seen: nobody may be waiting any more
+
+    def _explain(self, error: SSL.Error) -> Exception:
+        """*error*, or what the peer said in its stead: an alert, or an SMTP reply in clear."""
+        observed: _Observed = self._connection.get_app_data()
+        if observed.alert is not None:
+            return AlertError(alert_name(observed.alert))
+        try:
+            parsed = parse_reply(self._start)
+        except BadReplyError:
+            parsed = None
+        if parsed:
+            return UnwantedReplyError(parsed[0])
+        log.debug("no TLS, but %r: %r", printable_ascii(self._start[:80]), error)
+        return error
+
+    def _read(self) -> None:
+        try:
+            while True:
+                self._upper.data_received(self._connection.recv(_READ_SIZE))
+        except SSL.WantReadError:
+            self._flush()  # a key update may want an answer
+        except SSL.ZeroReturnError:
+            self._upper.eof_received()
+        except SSL.Error as error:
+            self._upper.fail(self._explain(error))
+
+    def _flush(self) -> None:
+        try:
+            while True:
+                self._transport.write(self._connection.bio_read(2 * _READ_SIZE))
+        except SSL.Error:  # WantReadError: nothing left to send
+            return
+
+    def eof_received(self) -> bool:
+        """The peer closed."""
+        self._finish(SMTPServerDisconnected("closed in the handshake"))
+        return self._upper.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection below is gone."""
+        self._finish(exc or SMTPServerDisconnected("closed in the handshake"))
+        self._upper.connection_lost(exc)
+
+    # the transport that the dialogue sees
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send *data* over TLS."""
+        self._connection.sendall(bytes(data))
+        self._flush()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """What the connection below knows, such as ``sockname``."""
+        return self._transport.get_extra_info(name, default)
+
+    def is_closing(self) -> bool:
+        """Whether the connection below is closing."""
+        return self._transport.is_closing()
+
+    def abort(self) -> None:
+        """Close now."""
+        self._transport.abort()
+
+    def close(self) -> None:
+        """Close, without a close_notify: the session has ended with QUIT by then."""
+        self._transport.close()

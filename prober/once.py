@@ -1,0 +1,71 @@
+"""Answers that are asked once a run, however many want them."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from time import monotonic
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Once(Generic[K, V]):
+    """Asks each key once and shares the answer, also while the question is still in flight.
+
+    *ask* must not raise for what a peer does. *lifetime_s* says how long an answer is kept
+    (None: for the run); at most *size* answers are, the least used going first. A waiter that is
+    cancelled leaves the question to the others; ``aclose`` cancels what is in flight.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[K], Awaitable[V]],
+        *,
+        size: int,
+        lifetime_s: Callable[[V], float | None] = lambda _answer: None,
+    ) -> None:
+        self._ask = ask
+        self._size = size
+        self._lifetime_s = lifetime_s
+        self._tasks: OrderedDict[K, asyncio.Task[V]] = OrderedDict()
+        self._expiry: dict[K, float] = {}
+
+    async def get(self, key: K) -> V:
+        """The answer for *key*, asked now where it is not known."""
+        if self._expiry.get(key, monotonic()) < monotonic():
+            self.forget(key)
+        task = self._tasks.get(key)
+        if task is None:
+            task = self._tasks[key] = asyncio.create_task(self._answer(key))
+            self._evict()
+        self._tasks.move_to_end(key)
+        return await asyncio.shield(task)
+
+    async def _answer(self, key: K) -> V:
+        answer = await self._ask(key)
+        lifetime_s = self._lifetime_s(answer)
+        if lifetime_s is not None:
+            self._expiry[key] = monotonic() + lifetime_s
+        return answer
+
+    def forget(self, key: K) -> None:
+        """Ask *key* anew the next time. A question still in flight stays shared."""
+        task = self._tasks.get(key)
+        if task is not None and task.done():
+            del self._tasks[key]
+            self._expiry.pop(key, None)
+
+    def _evict(self) -> None:
+        surplus = len(self._tasks) - self._size
+        for key in list(self._tasks)[: max(surplus, 0)]:
+            self.forget(key)
+
+    async def aclose(self) -> None:
+        """Cancel the questions in flight and wait for them to end."""
+        tasks = [task for task in self._tasks.values() if not task.done()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._tasks.clear()
+        self._expiry.clear()

@@ -1,0 +1,177 @@
+"""One domain: the stages in order, from its name to its report."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import zip_longest
+from time import monotonic
+
+from dns.rdtypes.ANY.MX import MX
+
+from prober.domains import Entry
+from prober.net.resolver import DnsAnswer, DnsStatus, host_text
+from prober.net.smtp import Target
+from prober.records import (
+    Dnssec,
+    DomainFacts,
+    DomainReport,
+    EndpointFacts,
+    Failure,
+    MxHost,
+    Reason,
+    Route,
+    RouteStatus,
+    Step,
+)
+from prober.rules.mx import Exchange, select_exchanges
+from prober.rules.verdict import judge_domain
+from prober.vantage import Vantage, not_contacted
+
+
+async def probe_entry(entry: Entry, vantage: Vantage) -> DomainReport:
+    """Probe one entry of the input. What is no domain gives a report that says so."""
+    started, checked_at = monotonic(), datetime.now(UTC)
+    facts = DomainFacts(
+        input=entry.text,
+        domain=entry.domain,
+        checked_at=checked_at,
+        elapsed_ms=0,
+        run=vantage.run,
+        error=entry.error,
+    )
+    if entry.domain is not None:
+        route, hosts = await resolve_route(entry.domain, vantage)
+        endpoints = await probe_hosts(hosts, vantage)
+        facts = replace(facts, route=route, mx_hosts=hosts, endpoints=endpoints)
+    elapsed_ms = round((monotonic() - started) * 1000)
+    return judge_domain(replace(facts, elapsed_ms=elapsed_ms))
+
+
+async def resolve_route(domain: str, vantage: Vantage) -> tuple[Route, tuple[MxHost, ...]]:
+    """Where DNS sends mail for *domain*: its MX hosts with their addresses. RFC 5321 §5.1.
+
+    The domain's own address stands in only where there is cleanly no MX record; a failure is no
+    such answer, and neither are MX hosts that cannot be reached.
+    """
+    answer = await vantage.resolver.query(domain, "MX")
+    match answer.status:
+        case DnsStatus.FAILED:
+            return _dns_error(answer), ()
+        case DnsStatus.NXDOMAIN:
+            return Route(status=RouteStatus.NXDOMAIN, dnssec=answer.dnssec), ()
+        case DnsStatus.NODATA:
+            implicit = MxHost(name=domain, preference=0)
+            return await _route_to_itself(implicit, answer, vantage)
+        case DnsStatus.FOUND:
+            return await _route_by_mx(answer, vantage)
+
+
+def _dns_error(answer: DnsAnswer) -> Route:
+    return Route(
+        status=RouteStatus.DNS_ERROR,
+        dnssec=answer.dnssec,
+        reason=answer.reason,
+        detail=answer.detail,
+    )
+
+
+async def _route_to_itself(
+    implicit: MxHost, answer: DnsAnswer, vantage: Vantage
+) -> tuple[Route, tuple[MxHost, ...]]:
+    host = await resolve_addresses(implicit, vantage)
+    if host.addresses:
+        return Route(status=RouteStatus.IMPLICIT_MX, dnssec=answer.dnssec), (host,)
+    if host.failure is None:
+        return Route(status=RouteStatus.NO_MAIL_HOST, dnssec=answer.dnssec), ()
+    route = Route(
+        status=RouteStatus.DNS_ERROR,
+        dnssec=host.dnssec,
+        reason=host.failure.reason,
+        detail=host.failure.detail,
+    )
+    return route, ()
+
+
+async def _route_by_mx(answer: DnsAnswer, vantage: Vantage) -> tuple[Route, tuple[MxHost, ...]]:
+    exchanges = [
+        Exchange(preference=record.preference, host=host_text(record.exchange))
+        for record in answer.records
+        if isinstance(record, MX)
+    ]
+    selection = select_exchanges(exchanges, most=vantage.settings.mx_hosts)
+    hosts = await asyncio.gather(*(resolve_addresses(host, vantage) for host in selection.hosts))
+    status = selection.status
+    if status is RouteStatus.MX and not any(_may_receive(host) for host in hosts):
+        status = RouteStatus.NO_MAIL_HOST
+    route = Route(status=status, dnssec=answer.dnssec, anomalies=selection.anomalies)
+    return route, tuple(hosts)
+
+
+def _may_receive(host: MxHost) -> bool:
+    """Whether the host has an address, or may have one that we could not look up."""
+    unknown = host.failure is not None and host.failure.reason is not Reason.INVALID_NAME
+    return bool(host.addresses) or unknown
+
+
+async def resolve_addresses(host: MxHost, vantage: Vantage) -> MxHost:
+    """*host* with its addresses, IPv4 and IPv6 by turns. Left as it is where it has a failure."""
+    if host.failure is not None:
+        return host
+    answers = await asyncio.gather(
+        *(vantage.resolver.query(host.name, rdtype) for rdtype in ("A", "AAAA"))
+    )
+    return replace(
+        host,
+        addresses=_by_turns(answers),
+        alias_of=_alias(host.name, answers),
+        dnssec=_weakest(answers),
+        failure=_failure(answers),
+    )
+
+
+def _by_turns(answers: Sequence[DnsAnswer]) -> tuple[str, ...]:
+    """So that a bound on addresses leaves some of both families."""
+    texts = ([record.to_text() for record in answer.records] for answer in answers)
+    by_turns = (text for pair in zip_longest(*texts) for text in pair if text is not None)
+    return tuple(dict.fromkeys(by_turns))
+
+
+def _alias(name: str, answers: Sequence[DnsAnswer]) -> str | None:
+    canonical = {answer.canonical_name for answer in answers if answer.canonical_name}
+    return next(iter(sorted(canonical - {name})), None)
+
+
+_STRENGTH = (Dnssec.BOGUS, Dnssec.INDETERMINATE, Dnssec.INSECURE, Dnssec.SECURE)
+
+
+def _weakest(answers: Sequence[DnsAnswer]) -> Dnssec:
+    return min((answer.dnssec for answer in answers), key=_STRENGTH.index)
+
+
+def _failure(answers: Sequence[DnsAnswer]) -> Failure | None:
+    """The first look-up that failed: then the host may have addresses that we do not know."""
+    for rdtype, answer in zip(("A", "AAAA"), answers, strict=True):
+        if answer.reason is not None:
+            detail = f"{rdtype}: {answer.detail or answer.reason}"
+            return Failure(step=Step.RESOLVE, reason=answer.reason, detail=detail)
+    return None
+
+
+async def probe_hosts(hosts: Sequence[MxHost], vantage: Vantage) -> tuple[EndpointFacts, ...]:
+    """The facts of every address of every host, in the order of the hosts."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(_endpoint(host, position, address, vantage))
+            for host in hosts
+            for position, address in enumerate(host.addresses)
+        ]
+    return tuple(task.result() for task in tasks)
+
+
+async def _endpoint(host: MxHost, position: int, address: str, vantage: Vantage) -> EndpointFacts:
+    target = Target(mx_host=host.name, address=address, port=vantage.settings.port)
+    most = vantage.settings.addresses
+    if position >= most:
+        return not_contacted(target, Reason.LIMIT, f"more than {most} addresses")
+    return await vantage.endpoint(target)

@@ -1,0 +1,94 @@
+"""Every severity, threshold and list that the rules need, as data, with its source beside it."""
+
+from types import MappingProxyType
+from typing import Final
+
+from prober.records import Code, Finding, Severity
+
+# RFC 9325 §3.1.1 (BCP 195): TLS 1.2 at least; RFC 8996 makes 1.0 and 1.1 historic.
+ACCEPTABLE_TLS_VERSIONS: Final = frozenset({"TLSv1.2", "TLSv1.3"})
+
+# NIST SP 800-57 part 1 r5 table 2: the sizes of 112-bit strength.
+SMALLEST_KEY_BITS: Final = MappingProxyType({"RSA": 2048, "DSA": 2048, "EC": 224})
+# NIST SP 800-131A r2 §9: digests that do not make a signature any more.
+WEAK_SIGNATURE_DIGESTS: Final = frozenset({"md2", "md4", "md5", "sha1"})
+SMALLEST_CIPHER_BITS: Final = 112  # NIST SP 800-131A r2 §2
+
+EXPIRES_SOON_DAYS: Final = 14  # ours: renewers start at 30 days, so 14 left says that one failed
+
+_SEVERITIES: Final = {
+    Severity.HIGH: (
+        Code.STARTTLS_NOT_SUPPORTED,
+        Code.STARTTLS_REFUSED,
+        Code.STARTTLS_RESPONSE_INJECTION,
+        Code.TLS_FAILED,
+        Code.ANONYMOUS_ONLY,
+        Code.CERTIFICATE_EXPIRED,
+        Code.CERTIFICATE_NOT_YET_VALID,
+        Code.CERTIFICATE_NOT_TRUSTED,
+        Code.CERTIFICATE_HOST_MISMATCH,
+        Code.CERTIFICATE_KEY_WEAK,
+        Code.CERTIFICATE_SIGNATURE_WEAK,
+        Code.TLS_VERSION_OBSOLETE,
+        Code.CIPHER_WEAK,
+        Code.DNSSEC_INVALID,
+        Code.VALIDATION_FAILURE,
+    ),
+    Severity.MEDIUM: (
+        Code.STARTTLS_INTERMITTENT,
+        Code.LARGE_HELLO_INTOLERANT,
+        Code.MASKED_BY_MIDDLEBOX,
+        Code.EHLO_NOT_SUPPORTED,
+        Code.SESSION_FAILED_AFTER_TLS,
+        Code.CERTIFICATE_EXPIRES_SOON,
+        Code.CERTIFICATE_SELF_SIGNED,
+        Code.CERTIFICATE_COMMON_NAME_ONLY,
+        Code.CERTIFICATE_UNREADABLE,
+        Code.CHAIN_INCOMPLETE,
+        Code.MX_IP_LITERAL,
+        Code.MX_LOCALHOST,
+        Code.MX_INVALID_NAME,
+        Code.MX_NO_ADDRESS,
+        Code.NULL_MX_IGNORED,
+        Code.DNS_ERROR,
+        Code.DOMAIN_NOT_FOUND,
+        Code.NO_MAIL_HOST,
+        Code.UNCONFIRMED,
+    ),
+    Severity.LOW: (
+        Code.NOT_TESTED,
+        Code.LIMIT_REACHED,
+        Code.MX_IS_CNAME,
+        Code.MX_NOT_LISTENING,
+        Code.NULL_MX_PREFERENCE,
+        Code.STARTTLS_AFTER_TLS,
+        Code.BARE_LF,
+        Code.UNSOLICITED_DATA,
+        Code.CERTIFICATE_SAN_MALFORMED,
+        Code.CHAIN_MISORDERED,
+        Code.CHAIN_TRUNCATED,
+        Code.TRUST_NOT_TESTED,
+    ),
+    Severity.INFO: (
+        Code.NULL_MX,
+        Code.IMPLICIT_MX,
+        Code.MX_DUPLICATE,
+        Code.CLIENT_CERTIFICATE_REQUESTED,
+    ),
+}
+SEVERITY: Final = MappingProxyType(
+    {code: severity for severity, codes in _SEVERITIES.items() for code in codes}
+)
+
+
+def found(
+    code: Code,
+    *,
+    mx_host: str | None = None,
+    address: str | None = None,
+    detail: str | None = None,
+) -> Finding:
+    """A finding with the severity of its code."""
+    return Finding(
+        code=code, severity=SEVERITY[code], mx_host=mx_host, address=address, detail=detail
+    )

@@ -1,0 +1,212 @@
+"""What the sessions with one endpoint prove: outcome, confirmation, findings. docs/verdict.md.
+
+RFC 3207 §4 for STARTTLS; RFC 8460 §4.3 for the words.
+"""
+
+import enum
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final, assert_never
+
+from prober.records import (
+    AnomalyKind,
+    Attempt,
+    Code,
+    Confirmed,
+    EndpointFacts,
+    Failure,
+    Finding,
+    Hello,
+    Reason,
+    StartTls,
+    Step,
+)
+from prober.rules.baseline import ACCEPTABLE_TLS_VERSIONS, SMALLEST_CIPHER_BITS, found
+
+
+class Outcome(enum.StrEnum):
+    """The main question to one endpoint: does a session end up encrypted?"""
+
+    COMPLETED = "completed"
+    NEGATIVE = "negative"
+    NOT_TESTED = "not-tested"
+
+
+def outcome(facts: EndpointFacts | Attempt) -> Outcome:
+    """What was seen, confirmed or not."""
+    if facts.tls_version is not None:
+        return Outcome.COMPLETED
+    match facts.starttls:
+        case StartTls.NOT_TESTED:
+            return Outcome.NOT_TESTED
+        case StartTls.NOT_OFFERED | StartTls.REFUSED | StartTls.OFFERED:
+            return Outcome.NEGATIVE  # offered without TLS: the handshake failed
+        case _:
+            assert_never(facts.starttls)
+
+
+def proven(facts: EndpointFacts) -> Outcome:
+    """What counts: a negative only once a second session agreed."""
+    seen = outcome(facts)
+    if seen is Outcome.NEGATIVE and facts.confirmed is not Confirmed.YES:
+        return Outcome.NOT_TESTED
+    return seen
+
+
+def was_refused_twice(facts: EndpointFacts) -> bool:
+    """TCP refused in both sessions: nothing listens there."""
+    return (
+        facts.failure is not None
+        and (facts.failure.step, facts.failure.reason) == (Step.CONNECT, Reason.REFUSED)
+        and facts.confirmed is Confirmed.YES
+    )
+
+
+_TOO_LARGE_LOOKS_LIKE: Final = frozenset({Reason.RESET, Reason.CLOSED, Reason.TIMED_OUT})
+
+
+def second_hello(facts: EndpointFacts) -> Hello | None:
+    """The ClientHello for a second session, or None where one session tells all.
+
+    A ClientHello with ML-KEM is more than one packet, and some middleboxes drop or reset it: ask
+    again with a small one. An alert may mean that the server has only suites without certificate.
+    """
+    failure = facts.failure
+    if outcome(facts) is Outcome.COMPLETED:
+        return None
+    if outcome(facts) is Outcome.NOT_TESTED:
+        refused = failure is not None and failure.reason is Reason.REFUSED
+        return Hello.DEFAULT if refused else None
+    if failure is None or failure.step is not Step.HANDSHAKE:
+        return Hello.DEFAULT
+    if failure.reason in _TOO_LARGE_LOOKS_LIKE:
+        return Hello.TLS12
+    return Hello.ANONYMOUS if failure.reason is Reason.ALERT else Hello.DEFAULT
+
+
+def merge_sessions(first: EndpointFacts, second: EndpointFacts) -> EndpointFacts:
+    """The facts of both: what completed TLS stands; a negative stands, confirmed or not."""
+    merged = replace(
+        _that_counts(first, second),
+        attempts=first.attempts + second.attempts,
+        transcript=first.transcript + second.transcript,
+        anomalies=tuple(dict.fromkeys(first.anomalies + second.anomalies)),
+    )
+    return replace(merged, confirmed=_confirmation(first, second))
+
+
+def _that_counts(first: EndpointFacts, second: EndpointFacts) -> EndpointFacts:
+    if outcome(second) is Outcome.COMPLETED:
+        return second
+    if outcome(first) is Outcome.NOT_TESTED and outcome(second) is Outcome.NEGATIVE:
+        return second
+    return first
+
+
+def _confirmation(first: EndpointFacts, second: EndpointFacts) -> Confirmed:
+    match outcome(first), outcome(second):
+        case _, Outcome.COMPLETED:
+            return Confirmed.NOT_NEEDED
+        case Outcome.NEGATIVE, Outcome.NEGATIVE:
+            return Confirmed.YES
+        case Outcome.NOT_TESTED, Outcome.NOT_TESTED:
+            return Confirmed.YES if _same_trouble(first, second) else Confirmed.NO
+        case _:
+            return Confirmed.NO
+
+
+def _same_trouble(first: EndpointFacts, second: EndpointFacts) -> bool:
+    return _where(first.failure) == _where(second.failure)
+
+
+def _where(failure: Failure | None) -> tuple[Step, Reason] | None:
+    return (failure.step, failure.reason) if failure else None
+
+
+_ANOMALY_FINDINGS: Final = {
+    AnomalyKind.BARE_LF: Code.BARE_LF,
+    AnomalyKind.HELO_ONLY: Code.EHLO_NOT_SUPPORTED,
+    AnomalyKind.UNSOLICITED: Code.UNSOLICITED_DATA,
+    AnomalyKind.STARTTLS_RESPONSE_INJECTION: Code.STARTTLS_RESPONSE_INJECTION,
+    AnomalyKind.MASKED: Code.MASKED_BY_MIDDLEBOX,
+    AnomalyKind.CHAIN_TRUNCATED: Code.CHAIN_TRUNCATED,
+}
+
+
+def session_findings(facts: EndpointFacts) -> tuple[Finding, ...]:
+    """Findings on the SMTP and TLS sessions; those on certificates are another module's."""
+    pairs = (
+        *_on_outcome(facts),
+        *_on_attempts(facts),
+        *_on_tls(facts),
+        *((_ANOMALY_FINDINGS[anomaly.kind], anomaly.detail) for anomaly in facts.anomalies),
+    )
+    return tuple(
+        found(code, mx_host=facts.mx_host, address=facts.address, detail=detail)
+        for code, detail in pairs
+    )
+
+
+_Found = Iterator[tuple[Code, str | None]]
+
+
+def _on_outcome(facts: EndpointFacts) -> _Found:
+    why = describe_failure(facts.failure)
+    match outcome(facts):
+        case Outcome.NOT_TESTED:
+            yield Code.NOT_TESTED, why
+        case Outcome.COMPLETED:
+            if facts.failure is not None:
+                yield Code.SESSION_FAILED_AFTER_TLS, why
+        case Outcome.NEGATIVE:
+            yield _negative_code(facts), why
+            if facts.confirmed is not Confirmed.YES:
+                yield Code.UNCONFIRMED, "a second session could not look"
+
+
+def _negative_code(facts: EndpointFacts) -> Code:
+    match facts.starttls:
+        case StartTls.NOT_OFFERED:
+            return Code.STARTTLS_NOT_SUPPORTED  # RFC 8460 §4.3.1
+        case StartTls.REFUSED:
+            return Code.STARTTLS_REFUSED
+        case _:
+            return Code.TLS_FAILED
+
+
+def _on_attempts(facts: EndpointFacts) -> _Found:
+    """What it means that the first session saw no TLS, and the second did."""
+    if len(facts.attempts) < 2 or outcome(facts) is not Outcome.COMPLETED:
+        return
+    first, second = facts.attempts[0], facts.attempts[-1]
+    if outcome(first) is not Outcome.NEGATIVE:
+        return
+    first_saw = describe_failure(first.failure) or f"STARTTLS {first.starttls}"
+    match second.hello:
+        case Hello.TLS12:
+            yield Code.LARGE_HELLO_INTOLERANT, first_saw
+        case Hello.ANONYMOUS if not facts.chain:
+            yield Code.ANONYMOUS_ONLY, facts.cipher
+        case _:
+            yield Code.STARTTLS_INTERMITTENT, f"the first session saw: {first_saw}"
+
+
+def _on_tls(facts: EndpointFacts) -> _Found:
+    if facts.tls_version is None:
+        return
+    if facts.tls_version not in ACCEPTABLE_TLS_VERSIONS:
+        yield Code.TLS_VERSION_OBSOLETE, facts.tls_version
+    if facts.cipher_bits is not None and facts.cipher_bits < SMALLEST_CIPHER_BITS:
+        yield Code.CIPHER_WEAK, f"{facts.cipher}, {facts.cipher_bits} bits"
+    if facts.client_certificate_requested:
+        yield Code.CLIENT_CERTIFICATE_REQUESTED, None
+    if any(keyword.split(" ")[0] == "STARTTLS" for keyword in facts.ehlo_keywords_tls or ()):
+        yield Code.STARTTLS_AFTER_TLS, None  # RFC 3207 §4.2
+
+
+def describe_failure(failure: Failure | None) -> str | None:
+    """A failure in a few words: step, reason, and what the peer said."""
+    if failure is None:
+        return None
+    said = f": {failure.detail}" if failure.detail else ""
+    return f"{failure.reason} at {failure.step}{said}"

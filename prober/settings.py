@@ -1,0 +1,50 @@
+"""Settings: names, ports, deadlines, limits. Each bound stands here once, with its reason."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to look. Seconds where the name ends in ``_s``."""
+
+    # what is asked, and as whom
+    port: int = 25  # RFC 5321 §4.5.4.2; 465 and 587 are submission, not MX (RFC 8314)
+    ehlo_name: str | None = None  # None: our FQDN, or the address literal of RFC 5321 §4.1.4
+    resolvers: tuple[str, ...] = ()  # ADDR or ADDR:PORT; none: the system's
+    trust_ad: bool = False  # believe AD from a resolver beyond loopback
+    dnssec_probe: str = "dnssec-failed.org"  # bogus by intent: a validating resolver fails on it
+    ca_file: Path | None = None  # None: the system's store
+    use_ipv4: bool = True
+    use_ipv6: bool = True
+    allow_private: bool = False
+
+    # deadlines of the steps; RFC 5321 §4.5.3.2 asks senders for 300 s at the greeting
+    connect_s: float = 15.0
+    greeting_s: float = 60.0
+    command_s: float = 30.0
+    handshake_s: float = 20.0
+    quit_s: float = 2.0  # politeness, not evidence: the answer is in hand by then
+    session_s: float = 150.0  # all of them together: a tarpit answers just within each
+    confirm_delay_s: float = 5.0  # rate limiters look at seconds; two looks in one prove little
+
+    # DNS has its own deadlines: a resolver may take minutes over a dead zone
+    dns_try_s: float = 3.0
+    dns_s: float = 12.0  # a question with its retries
+    dns_failure_ttl_s: float = 60.0  # a failure is no fact for longer than this
+
+    # bounds on what a peer can make us keep
+    mx_hosts: int = 20  # the largest operators publish 5 to 7
+    addresses: int = 8  # of one MX host
+    transcript_lines: int = 64  # of one session; a normal one has about 25
+    transcript_chars: int = 512  # RFC 5321 §4.5.3.1.5 allows a reply line 512 octets
+    chain_certificates: int = 16  # a public chain has 2 to 4; OpenSSL stops at 100 kB in all
+
+    # manners
+    concurrency: int = 100  # domains at once
+    per_address: int = 2  # sessions at once on one address
+
+    def patient(self) -> Self:
+        """The same with RFC 5321 §4.5.3.2.1's five minutes for the greeting."""
+        return replace(self, greeting_s=300.0, session_s=self.session_s + 240.0)

@@ -1,0 +1,94 @@
+"""The place one looks from: what a run shares among its domains."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Final, Self
+
+from prober import __version__
+from prober.net.own_name import own_fqdn
+from prober.net.resolver import Resolver
+from prober.net.smtp import Target, probe_endpoint
+from prober.net.tls import TlsClient
+from prober.once import Once
+from prober.pace import PerAddress
+from prober.records import EndpointFacts, Failure, Hello, Reason, Run, Step
+from prober.rules.address import may_contact
+from prober.rules.endpoint import merge_sessions, second_hello
+from prober.settings import Settings
+
+_SHARED_ENDPOINTS: Final = 10_000  # about 20 kB each, the transcript included
+
+
+class Vantage:
+    """Resolver, TLS contexts, trust store and manners of one run; an async context manager.
+
+    Raises SettingsError where the settings name a resolver or a trust store that cannot be used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = replace(settings, ehlo_name=settings.ehlo_name or own_fqdn())
+        self.resolver = Resolver(self.settings)
+        self.tls = TlsClient(settings.ca_file, chain_certificates=settings.chain_certificates)
+        self.run = Run(
+            version=__version__,
+            ehlo_name=self.settings.ehlo_name or "address-literal",
+            resolver=self.resolver.addresses,
+            trust_store=self.tls.trust_store,
+        )
+        self._per_address = PerAddress(settings.per_address)
+        self._endpoints: Once[Target, EndpointFacts] = Once(self._observe, size=_SHARED_ENDPOINTS)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._endpoints.aclose()
+        await self.resolver.aclose()
+
+    async def endpoint(self, target: Target) -> EndpointFacts:
+        """The facts of *target*, asked once a run however many domains use it."""
+        return await self._endpoints.get(target)
+
+    async def _observe(self, target: Target) -> EndpointFacts:
+        """One session, and a second where a negative wants confirming."""
+        why_not = self._why_not(target.address)
+        if why_not is not None:
+            return not_contacted(target, *why_not)
+        first = await self._session(target, Hello.DEFAULT)
+        hello = second_hello(first)
+        if hello is None:
+            return first
+        await asyncio.sleep(self.settings.confirm_delay_s)
+        return merge_sessions(first, await self._session(target, hello))
+
+    def _why_not(self, address: str) -> tuple[Reason, str] | None:
+        if not may_contact(address, allow_private=self.settings.allow_private):
+            return Reason.PRIVATE_ADDRESS, "not globally reachable; --allow-private contacts it"
+        is_ipv6 = ":" in address
+        if is_ipv6 and not self.settings.use_ipv6:
+            return Reason.NO_IPV6_HERE, "--ipv4-only"
+        if not is_ipv6 and not self.settings.use_ipv4:
+            return Reason.NO_IPV4_HERE, "--ipv6-only"
+        return None
+
+    async def _session(self, target: Target, hello: Hello) -> EndpointFacts:
+        async with self._per_address.slot(target.address):
+            return await probe_endpoint(target, self.settings, self.tls, hello)
+
+
+def not_contacted(target: Target, reason: Reason, detail: str) -> EndpointFacts:
+    """An endpoint that was left alone, and why."""
+    return EndpointFacts(
+        mx_host=target.mx_host,
+        address=target.address,
+        port=target.port,
+        observed_at=datetime.now(UTC),
+        failure=Failure(step=Step.CONNECT, reason=reason, detail=detail),
+    )
