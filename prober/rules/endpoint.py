@@ -162,6 +162,8 @@ def _on_outcome(facts: EndpointFacts) -> _Found:
             yield _negative_code(facts), why
             if facts.confirmed is not Confirmed.YES:
                 yield Code.UNCONFIRMED, "a second session could not look"
+        case never:
+            assert_never(never)
 
 
 def _negative_code(facts: EndpointFacts) -> Code:

@@ -143,6 +143,8 @@ def covers_every_endpoint(facts: DomainFacts | DomainReport, endpoints: Sequence
     """
     if facts.route is None or facts.route.status is RouteStatus.DNS_ERROR:
         return False
+    if not endpoints and facts.route.status not in _NO_MAIL:
+        return False
     return not any(_hides_addresses(host) for host in facts.mx_hosts) and all(
         _is_tested(endpoint) or is_excused(endpoint, endpoints) for endpoint in endpoints
     )
@@ -202,6 +204,8 @@ def _keeps_below(endpoint: Endpoint, require: Level) -> bool:
         case Outcome.COMPLETED:
             asks_for_proof = _RANK[require] >= _RANK[Level.AUTHENTICATED]
             return asks_for_proof and authenticated(endpoint) is Answer.NO
+        case never:
+            assert_never(never)
 
 
 _SEVERITY_ORDER: Final = tuple(Severity)

@@ -1,0 +1,60 @@
+"""The command line. One module a command: parse, call, write, exit status; no logic."""
+
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from prober import __version__
+from prober.cli.check import check
+from prober.cli.scan import scan
+
+
+class _ProbeByDefault(TyperGroup):
+    """``probe DOMAIN`` is ``probe check DOMAIN``."""
+
+    def parse_args(  # type: ignore[override] # typer keeps the base class of its Context private
+        self, ctx: typer.Context, args: list[str]
+    ) -> list[str]:
+        """Put ``check`` in front of anything that is neither a command nor an option of ours."""
+        own = {name for parameter in self.get_params(ctx) for name in parameter.opts}
+        if args and args[0] not in self.commands and args[0] not in own:
+            args = ["check", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    name="probe",
+    cls=_ProbeByDefault,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"probe {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def probe(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Tells whether a mail domain can receive mail encrypted, and proves it.
+
+    `probe example.com` is short for `probe check example.com`.
+    """
+
+
+app.command()(check)
+app.command()(scan)
+
+
+def main() -> None:
+    """The command ``probe``."""
+    app()

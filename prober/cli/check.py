@@ -1,0 +1,37 @@
+"""``probe check DOMAIN…``, and ``probe DOMAIN…``: a readable answer in seconds."""
+
+from typing import Annotated
+
+import typer
+
+from prober.cli.options import LookOptions, ReportOptions, with_options
+from prober.cli.probing import probe_and_report
+from prober.cli.running import configure_logging, exit_statuses
+from prober.domains import parse_entry
+from prober.report.output import ReportStyle
+
+
+@with_options
+def check(
+    domains: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DOMAIN...",
+            help="Domains in any spelling: U-labels, A-labels, user@domain.",
+            show_default=False,
+        ),
+    ],
+    look: LookOptions,
+    report: ReportOptions,
+) -> None:
+    """Probe domains and show what was found, with the evidence.
+
+    Exit status: 0 all meet --require; 1 some fall short; 2 usage, or no domain; 3 some are
+    undecided; 4 this machine cannot see; 5 the report could not be written; 130 interrupted.
+    """
+    configure_logging(verbose=report.verbose)
+    style = ReportStyle(per_endpoint=report.per_endpoint, transcripts=report.verbose)
+    with exit_statuses():
+        entries = [parse_entry(text) for text in domains]
+        status = probe_and_report(entries, look.settings(), report, style=style)
+        raise typer.Exit(status)

@@ -1,0 +1,303 @@
+"""The options that commands share: each stands here once, with its help."""
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec, TypeVar, get_type_hints
+
+import typer
+
+from prober.errors import SettingsError
+from prober.records import Level
+from prober.report.output import ReportFormat
+from prober.rules.verdict import REQUIRABLE
+from prober.settings import Settings
+
+_DEFAULTS = Settings()
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def option(*flags: str, help: str, env: str, panel: str, **extra: Any) -> Any:
+    """An option that also reads ``PROBE_env``."""
+    return typer.Option(*flags, help=help, envvar=f"PROBE_{env}", rich_help_panel=panel, **extra)
+
+
+_LOOK = "How to look"
+_FROM = "From where"
+_REPORT = "Report"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LookOptions:
+    """How to look at the servers."""
+
+    resolver: Annotated[
+        list[str],
+        option(
+            "--resolver",
+            metavar="ADDR[:PORT]",
+            help="Nameserver to ask instead of the system's; repeatable.",
+            env="RESOLVER",
+            panel=_FROM,
+        ),
+    ] = dataclasses.field(default_factory=list)
+    trust_ad: Annotated[
+        bool,
+        option(
+            "--trust-ad",
+            help="Believe the DNSSEC verdict of a resolver that is not on this machine.",
+            env="TRUST_AD",
+            panel=_FROM,
+        ),
+    ] = False
+    dnssec_probe: Annotated[
+        str,
+        option(
+            "--dnssec-probe",
+            metavar="NAME",
+            help="A name that is bogus by intent: shows whether the resolver validates.",
+            env="DNSSEC_PROBE",
+            panel=_FROM,
+        ),
+    ] = _DEFAULTS.dnssec_probe
+    ca_file: Annotated[
+        Path | None,
+        option(
+            "--ca-file",
+            metavar="FILE",
+            help="Trust anchors in PEM form, in place of the system's.",
+            env="CA_FILE",
+            panel=_FROM,
+        ),
+    ] = None
+    ehlo_name: Annotated[
+        str | None,
+        option(
+            "--ehlo-name",
+            metavar="NAME",
+            help="Name to greet with [default: this machine's FQDN, else its address].",
+            env="EHLO_NAME",
+            panel=_FROM,
+        ),
+    ] = None
+    ipv4_only: Annotated[
+        bool,
+        option("--ipv4-only", help="Contact IPv4 addresses only.", env="IPV4_ONLY", panel=_FROM),
+    ] = False
+    ipv6_only: Annotated[
+        bool,
+        option("--ipv6-only", help="Contact IPv6 addresses only.", env="IPV6_ONLY", panel=_FROM),
+    ] = False
+    allow_private: Annotated[
+        bool,
+        option(
+            "--allow-private",
+            help="Contact addresses that are not globally reachable, too.",
+            env="ALLOW_PRIVATE",
+            panel=_FROM,
+        ),
+    ] = False
+    port: Annotated[
+        int,
+        option(
+            "--port",
+            min=1,
+            max=65535,
+            help="Port of the MX hosts.",
+            env="PORT",
+            panel=_LOOK,
+            show_default=True,
+        ),
+    ] = _DEFAULTS.port
+    timeout: Annotated[
+        float | None,
+        option(
+            "--timeout",
+            min=0.1,
+            metavar="SECONDS",
+            help=f"Most seconds a session [default: {_DEFAULTS.session_s:g}].",
+            env="TIMEOUT",
+            panel=_LOOK,
+        ),
+    ] = None
+    patient: Annotated[
+        bool,
+        option(
+            "--patient",
+            help="Wait 300 s for a greeting, as RFC 5321 asks of senders [default: 60 s].",
+            env="PATIENT",
+            panel=_LOOK,
+        ),
+    ] = False
+    confirm_delay: Annotated[
+        float,
+        option(
+            "--confirm-delay",
+            min=0.0,
+            metavar="SECONDS",
+            help="Wait before a second session confirms a negative.",
+            env="CONFIRM_DELAY",
+            panel=_LOOK,
+            show_default=True,
+        ),
+    ] = _DEFAULTS.confirm_delay_s
+    concurrency: Annotated[
+        int,
+        option(
+            "--concurrency",
+            min=1,
+            help="Domains probed at once.",
+            env="CONCURRENCY",
+            panel=_LOOK,
+            show_default=True,
+        ),
+    ] = _DEFAULTS.concurrency
+
+    def settings(self) -> Settings:
+        """These options as settings. Raises SettingsError where two of them contradict."""
+        if self.ipv4_only and self.ipv6_only:
+            raise SettingsError("--ipv4-only and --ipv6-only leave no address to contact")
+        settings = Settings(
+            port=self.port,
+            ehlo_name=self.ehlo_name,
+            resolvers=tuple(self.resolver),
+            trust_ad=self.trust_ad,
+            dnssec_probe=self.dnssec_probe,
+            ca_file=self.ca_file,
+            use_ipv4=not self.ipv6_only,
+            use_ipv6=not self.ipv4_only,
+            allow_private=self.allow_private,
+            confirm_delay_s=self.confirm_delay,
+            concurrency=self.concurrency,
+        )
+        if self.patient:
+            settings = settings.patient()
+        if self.timeout is not None:
+            settings = dataclasses.replace(settings, session_s=self.timeout)
+        return settings
+
+
+def _level(text: str) -> Level:
+    try:
+        level = Level(text)
+    except ValueError:
+        level = Level.INVALID
+    if level not in REQUIRABLE:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(REQUIRABLE)}")
+    return level
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReportOptions:
+    """What to report, and what is good enough."""
+
+    format_: Annotated[
+        ReportFormat | None,
+        option(
+            "--format",
+            "-f",
+            help="Format of the report [default: by the file's extension; text on stdout].",
+            env="FORMAT",
+            panel=_REPORT,
+            case_sensitive=False,
+        ),
+    ] = None
+    output: Annotated[
+        list[str],
+        option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write the report to FILE instead of stdout; repeatable. '-' is stdout.",
+            env="OUTPUT",
+            panel=_REPORT,
+        ),
+    ] = dataclasses.field(default_factory=list)
+    require: Annotated[
+        Level,
+        option(
+            "--require",
+            parser=_level,
+            metavar="LEVEL",
+            help=f"What is good enough, for the exit status: {', '.join(REQUIRABLE)}.",
+            env="REQUIRE",
+            panel=_REPORT,
+            show_default=True,
+        ),
+    ] = Level.OPPORTUNISTIC
+    per_endpoint: Annotated[
+        bool,
+        option(
+            "--per-endpoint",
+            help="CSV: one row an endpoint in place of one a domain.",
+            env="PER_ENDPOINT",
+            panel=_REPORT,
+        ),
+    ] = False
+    verbose: Annotated[
+        bool,
+        option(
+            "--verbose",
+            "-v",
+            help="Show the transcripts of the sessions, and log to stderr.",
+            env="VERBOSE",
+            panel=_REPORT,
+        ),
+    ] = False
+    quiet: Annotated[
+        bool,
+        option(
+            "--quiet",
+            "-q",
+            help="Nothing on stderr but errors.",
+            env="QUIET",
+            panel=_REPORT,
+        ),
+    ] = False
+
+
+def with_options(command: Callable[P, T]) -> Callable[..., T]:
+    """Spread each dataclass argument of *command* into one command line option a field.
+
+    So a command is declared with ``look: LookOptions`` and typer sees the options in it.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups = {
+        name: hint
+        for name, hint in hints.items()
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint)
+    }
+    parameters = [
+        parameter.replace(annotation=hints[name])
+        for name, parameter in inspect.signature(command).parameters.items()
+        if name not in groups
+    ]
+    for group in groups.values():
+        parameters += _parameters_of(group)
+
+    @functools.wraps(command)
+    def spread(**values: Any) -> T:
+        for name, group in groups.items():
+            fields = inspect.signature(group).parameters
+            values[name] = group(**{field: values.pop(field) for field in fields})
+        return command(**values)  # type: ignore[call-arg] # the signature is made just above
+
+    spread.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # documented
+    spread.__annotations__ = {item.name: item.annotation for item in parameters}
+    return spread
+
+
+def _parameters_of(group: Any) -> list[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    return [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            annotation=hints[field.name],
+            default=[] if field.default is dataclasses.MISSING else field.default,
+        )
+        for field in dataclasses.fields(group)
+    ]

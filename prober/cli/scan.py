@@ -1,0 +1,65 @@
+"""``probe scan FILE``: a list of domains, from a file or stdin, into a report."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prober.cli.options import LookOptions, ReportOptions, with_options
+from prober.cli.probing import probe_and_report
+from prober.cli.running import configure_logging, exit_statuses
+from prober.domains import Entry, open_list, read_entries
+from prober.errors import InputError
+from prober.report.output import ReportStyle
+
+
+@with_options
+def scan(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="One domain a line, UTF-8; # starts a comment. '-' is stdin.",
+            show_default=False,
+        ),
+    ],
+    look: LookOptions,
+    report: ReportOptions,
+) -> None:
+    """Probe every domain in a list and write one report.
+
+    Every line of the list appears in the report, also one that is no domain; a domain that
+    comes again is probed and reported once. Exit status as for `probe check`.
+    """
+    configure_logging(verbose=report.verbose)
+    style = ReportStyle(per_endpoint=report.per_endpoint, scan=True)
+    with exit_statuses():
+        entries = _at_least_one(_entries(file), file)
+        status = probe_and_report(entries, look.settings(), report, style=style)
+        raise typer.Exit(status)
+
+
+def _entries(file: str) -> Iterator[Entry]:
+    if file == "-":
+        return read_entries(sys.stdin.buffer)
+    return _entries_of_file(Path(file))
+
+
+def _entries_of_file(path: Path) -> Iterator[Entry]:
+    with open_list(path) as stream:
+        yield from read_entries(stream)
+
+
+def _at_least_one(entries: Iterator[Entry], file: str) -> Iterator[Entry]:
+    """*entries*, the first of them read now, so that a bad list fails before a report is begun."""
+    first = next(entries, None)
+    if first is None:
+        raise InputError(f"{file} names no domain: write one a line")
+    return _chain(first, entries)
+
+
+def _chain(first: Entry, rest: Iterator[Entry]) -> Iterator[Entry]:
+    yield first
+    yield from rest

@@ -1,0 +1,165 @@
+"""What was observed: of an endpoint, a host, a domain. Nothing here is a judgement."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from prober.records.words import (
+    AnomalyKind,
+    Confirmed,
+    Dnssec,
+    Hello,
+    Reason,
+    RouteStatus,
+    StartTls,
+    Step,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """The step at which something stopped, and why. A fact, never a verdict."""
+
+    step: Step
+    reason: Reason
+    reply_code: int | None = None  # of SMTP, where a reply stopped the session
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anomaly:
+    """One oddity, with the text that shows it."""
+
+    kind: AnomalyKind
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of a transcript: ``server``, ``client``, or a remark of our own as ``probe``."""
+
+    ms: int  # since the session began
+    peer: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyError:
+    """One complaint of OpenSSL's path verification; ``depth`` 0 is the leaf certificate."""
+
+    depth: int
+    code: int  # X509_V_ERR_…
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One session in short. The first that saw TLS, or else the first, gives the facts."""
+
+    observed_at: datetime
+    hello: Hello
+    starttls: StartTls
+    tls_version: str | None
+    cipher: str | None
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointFacts:
+    """What one MX host showed at one address and port: facts, no judgement.
+
+    ``tls_version`` is set exactly when TLS completed. ``chain`` is as sent, leaf first, also
+    where the handshake failed after it; ``path`` are the positions in it of the verified path's
+    certificates below the trust anchor.
+    """
+
+    mx_host: str  # A-label, lower case, no trailing dot
+    address: str  # IPv4 or IPv6, as text
+    port: int
+    observed_at: datetime
+    observed_as: str | None = None  # the MX host that was asked, where the facts are shared
+    greeting: str | None = None
+    ehlo_keywords: tuple[str, ...] = ()  # with their parameters
+    ehlo_keywords_tls: tuple[str, ...] | None = None  # None: no EHLO reply over TLS
+    starttls: StartTls = StartTls.NOT_TESTED
+    confirmed: Confirmed = Confirmed.NOT_NEEDED
+    tls_version: str | None = None  # OpenSSL's name, such as "TLSv1.3"
+    cipher: str | None = None
+    cipher_bits: int | None = None
+    key_exchange: str | None = None  # the group; None for plain RSA key exchange
+    client_certificate_requested: bool | None = None
+    alert: str | None = None  # the fatal alert received, by its name in RFC 8446 §6
+    chain: tuple[bytes, ...] = ()
+    path: tuple[int, ...] = ()
+    verify_errors: tuple[VerifyError, ...] = ()
+    anomalies: tuple[Anomaly, ...] = ()
+    failure: Failure | None = None  # what ended the session early
+    attempts: tuple[Attempt, ...] = ()
+    transcript: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsaRecord:
+    """One TLSA record as published. RFC 6698 §2.1."""
+
+    usage: int
+    selector: int
+    matching_type: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxHost:
+    """One MX host and its addresses. ``failure`` where a look-up failed or was not made."""
+
+    name: str
+    preference: int
+    addresses: tuple[str, ...] = ()
+    alias_of: str | None = None  # the canonical name, where the MX host is a CNAME
+    dnssec: Dnssec = Dnssec.INDETERMINATE  # of its addresses
+    tlsa: tuple[TlsaRecord, ...] = ()
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where DNS sends the domain's mail. ``reason`` and ``detail`` where the look-up failed."""
+
+    status: RouteStatus
+    dnssec: Dnssec = Dnssec.INDETERMINATE
+    reason: Reason | None = None
+    detail: str | None = None
+    anomalies: tuple[Anomaly, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustStore:
+    """The anchors that certificates were verified against. None loaded: trust is not tested."""
+
+    source: str | None
+    certificates: int
+    sha256: str | None  # of the file as it was
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """With what the facts were gathered."""
+
+    version: str
+    ehlo_name: str
+    resolver: tuple[str, ...]
+    trust_store: TrustStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainFacts:
+    """All that was observed of one domain. ``error`` where the input is no domain."""
+
+    input: str
+    domain: str | None  # A-labels, lower case, no trailing dot
+    checked_at: datetime
+    elapsed_ms: int
+    run: Run
+    error: str | None = None
+    route: Route | None = None
+    mx_hosts: tuple[MxHost, ...] = ()
+    endpoints: tuple[EndpointFacts, ...] = ()

@@ -1,0 +1,78 @@
+"""What the rules made of the facts, and the report that holds both."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from prober.records.facts import EndpointFacts, MxHost, Route, Run
+from prober.records.words import Answer, Code, Dane, Encrypted, Level, Severity
+
+SCHEMA: Final = 1  # of the JSON report; goes up when a field changes its meaning or goes away
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """The leaf certificate, read and judged. ``None`` is a field that could not be read."""
+
+    subject: str | None
+    issuer: str | None
+    san: tuple[str, ...]
+    serial: str | None  # hexadecimal
+    not_before: datetime | None
+    not_after: datetime | None
+    key: str | None  # such as "RSA 2048" or "EC secp256r1"
+    signature: str | None
+    sha256: str
+    spki_sha256: str | None
+    trusted: Answer
+    name_matches: Answer
+    in_date: Answer
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint(EndpointFacts):
+    """The facts of an endpoint, and what the rules make of its certificate."""
+
+    certificate: Certificate | None = None
+    dane: Dane = Dane.NOT_TESTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing worth knowing, by a stable code. The wording of ``detail`` may change."""
+
+    code: Code
+    severity: Severity
+    mx_host: str | None = None
+    address: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The judgement of a domain; a level is never shown without its count of endpoints."""
+
+    level: Level
+    encrypted: Encrypted
+    complete: bool
+    endpoints: int
+    endpoints_tested: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainReport:
+    """One domain: the facts, and the verdict and findings drawn from them."""
+
+    schema: int = SCHEMA
+    input: str
+    domain: str | None
+    checked_at: datetime
+    elapsed_ms: int
+    run: Run
+    error: str | None = None
+    verdict: Verdict
+    route: Route | None = None
+    mx_hosts: tuple[MxHost, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    findings: tuple[Finding, ...] = ()

@@ -1,0 +1,212 @@
+"""The enums: every word of the reports that a program may compare."""
+
+import enum
+
+
+class Answer(enum.StrEnum):
+    """Every question has three answers. ``NOT_TESTED`` is neither a pass nor a fault."""
+
+    YES = "yes"
+    NO = "no"
+    NOT_TESTED = "not-tested"
+
+
+class Level(enum.StrEnum):
+    """How well a domain receives mail encrypted. docs/verdict.md."""
+
+    INVALID = "invalid"  # the input is no domain
+    NO_MAIL = "no-mail"
+    UNKNOWN = "unknown"
+    NONE = "none"
+    PARTIAL = "partial"
+    OPPORTUNISTIC = "opportunistic"
+    AUTHENTICATED = "authenticated"
+    ENFORCED = "enforced"
+
+
+class Encrypted(enum.StrEnum):
+    """The level in one word, for a reader who asks only that."""
+
+    YES = "yes"
+    PARTIAL = "partial"
+    NO = "no"
+    UNKNOWN = "unknown"
+    NO_MAIL = "no-mail"
+
+
+class Dnssec(enum.StrEnum):
+    """What DNSSEC says of an answer. RFC 4035 §4.3."""
+
+    SECURE = "secure"
+    INSECURE = "insecure"
+    BOGUS = "bogus"
+    INDETERMINATE = "indeterminate"  # no resolver here whose word counts
+
+
+class RouteStatus(enum.StrEnum):
+    """Where mail for a domain goes. RFC 5321 §5.1, RFC 7505."""
+
+    MX = "mx"
+    IMPLICIT_MX = "implicit-mx"
+    NULL_MX = "null-mx"
+    NXDOMAIN = "nxdomain"
+    NO_MAIL_HOST = "no-mail-host"  # nothing it names has an address
+    DNS_ERROR = "dns-error"
+
+
+class Step(enum.StrEnum):
+    """The step of a session, or of the look-up before it, at which something failed."""
+
+    RESOLVE = "resolve"
+    CONNECT = "connect"
+    GREETING = "greeting"
+    EHLO = "ehlo"
+    STARTTLS = "starttls"
+    HANDSHAKE = "handshake"
+    POST_TLS = "post-tls"
+
+
+class Reason(enum.StrEnum):
+    """Why a step failed."""
+
+    # the peer, or the path to it
+    TIMED_OUT = "timed-out"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    RESET = "reset"
+    CLOSED = "closed"
+    BAD_REPLY = "bad-reply"  # a code that stops the session, or no SMTP reply at all
+    MASKED = "masked"  # a middlebox overwrote the greeting or the EHLO keywords
+    ALERT = "alert"
+    TLS_ERROR = "tls-error"  # not TLS, or TLS that OpenSSL will not accept
+    # the resolver
+    SERVFAIL = "servfail"
+    DNS_REFUSED = "dns-refused"  # REFUSED, NOTIMP and every other error code
+    BOGUS = "bogus"
+    NO_NAMESERVER = "no-nameserver"
+    # what we chose not to contact
+    PRIVATE_ADDRESS = "private-address"
+    INVALID_NAME = "invalid-name"  # no host can have it; never looked up
+    LIMIT = "limit"  # a bound of ours cut it off
+    # this machine, never the host
+    NO_IPV6_HERE = "no-ipv6-here"
+    NO_IPV4_HERE = "no-ipv4-here"
+    LOCAL = "local"  # out of files, ports or memory, or a firewall of our own
+
+
+class StartTls(enum.StrEnum):
+    """What a host says of STARTTLS. RFC 3207 §4."""
+
+    NOT_TESTED = "not-tested"  # no clean EHLO reply, or a 421
+    NOT_OFFERED = "not-offered"
+    OFFERED = "offered"
+    REFUSED = "refused"  # offered, then not granted
+
+
+class Confirmed(enum.StrEnum):
+    """Whether a second session agrees with a negative."""
+
+    YES = "yes"
+    NO = "no"
+    NOT_NEEDED = "not-needed"
+
+
+class Hello(enum.StrEnum):
+    """The ClientHello of a session. A second session changes it to learn why the first failed."""
+
+    DEFAULT = "default"
+    TLS12 = "tls1.2"  # at most TLS 1.2: small enough for what cannot take a large one
+    ANONYMOUS = "anonymous"  # suites without a certificate allowed
+
+
+class AnomalyKind(enum.StrEnum):
+    """Something a peer did that is not an answer, but that its admin will want to know."""
+
+    BARE_LF = "bare-lf"
+    HELO_ONLY = "helo-only"
+    UNSOLICITED = "unsolicited"
+    STARTTLS_RESPONSE_INJECTION = "starttls-response-injection"
+    MASKED = "masked"
+    CHAIN_TRUNCATED = "chain-truncated"
+    MX_DUPLICATE = "mx-duplicate"
+    NULL_MX_IGNORED = "null-mx-ignored"
+    NULL_MX_PREFERENCE = "null-mx-preference"
+
+
+class Dane(enum.StrEnum):
+    """How an endpoint stands to the TLSA records of its host. RFC 7672 §2.2."""
+
+    MATCH = "match"
+    MISMATCH = "mismatch"
+    UNUSABLE = "unusable"
+    NONE = "none"
+    NO_TLS = "no-tls"
+    NOT_TESTED = "not-tested"
+
+
+class Severity(enum.StrEnum):
+    """How much a finding matters. Only ``rules/baseline.py`` assigns it."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    INFO = "info"
+
+
+class Code(enum.StrEnum):
+    """Finding codes: RFC 8460 §4.3 where one fits, ours elsewhere. docs/findings.md lists them."""
+
+    # RFC 8460 §4.3
+    STARTTLS_NOT_SUPPORTED = "starttls-not-supported"
+    CERTIFICATE_HOST_MISMATCH = "certificate-host-mismatch"
+    CERTIFICATE_EXPIRED = "certificate-expired"
+    CERTIFICATE_NOT_TRUSTED = "certificate-not-trusted"
+    VALIDATION_FAILURE = "validation-failure"
+    DNSSEC_INVALID = "dnssec-invalid"
+    # DNS
+    DNS_ERROR = "dns-error"
+    DOMAIN_NOT_FOUND = "domain-not-found"
+    NO_MAIL_HOST = "no-mail-host"
+    NULL_MX = "null-mx"
+    NULL_MX_IGNORED = "null-mx-ignored"
+    NULL_MX_PREFERENCE = "null-mx-preference"
+    IMPLICIT_MX = "implicit-mx"
+    MX_IS_CNAME = "mx-is-cname"
+    MX_IP_LITERAL = "mx-ip-literal"
+    MX_LOCALHOST = "mx-localhost"
+    MX_INVALID_NAME = "mx-invalid-name"
+    MX_NO_ADDRESS = "mx-no-address"
+    MX_DUPLICATE = "mx-duplicate"
+    MX_NOT_LISTENING = "mx-not-listening"
+    LIMIT_REACHED = "limit-reached"
+    # the session
+    NOT_TESTED = "not-tested"
+    UNCONFIRMED = "unconfirmed"
+    STARTTLS_REFUSED = "starttls-refused"
+    STARTTLS_INTERMITTENT = "starttls-intermittent"
+    STARTTLS_RESPONSE_INJECTION = "starttls-response-injection"
+    STARTTLS_AFTER_TLS = "starttls-after-tls"
+    TLS_FAILED = "tls-failed"
+    LARGE_HELLO_INTOLERANT = "large-hello-intolerant"
+    ANONYMOUS_ONLY = "anonymous-only"
+    SESSION_FAILED_AFTER_TLS = "session-failed-after-tls"
+    MASKED_BY_MIDDLEBOX = "masked-by-middlebox"
+    EHLO_NOT_SUPPORTED = "ehlo-not-supported"
+    BARE_LF = "bare-lf"
+    UNSOLICITED_DATA = "unsolicited-data"
+    CLIENT_CERTIFICATE_REQUESTED = "client-certificate-requested"
+    # TLS and certificates
+    TLS_VERSION_OBSOLETE = "tls-version-obsolete"
+    CIPHER_WEAK = "cipher-weak"
+    CERTIFICATE_NOT_YET_VALID = "certificate-not-yet-valid"
+    CERTIFICATE_EXPIRES_SOON = "certificate-expires-soon"
+    CERTIFICATE_SELF_SIGNED = "certificate-self-signed"
+    CERTIFICATE_COMMON_NAME_ONLY = "certificate-common-name-only"
+    CERTIFICATE_SAN_MALFORMED = "certificate-san-malformed"
+    CERTIFICATE_UNREADABLE = "certificate-unreadable"
+    CERTIFICATE_KEY_WEAK = "certificate-key-weak"
+    CERTIFICATE_SIGNATURE_WEAK = "certificate-signature-weak"
+    CHAIN_INCOMPLETE = "chain-incomplete"
+    CHAIN_MISORDERED = "chain-misordered"
+    CHAIN_TRUNCATED = "chain-truncated"
+    TRUST_NOT_TESTED = "trust-not-tested"

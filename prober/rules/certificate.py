@@ -1,0 +1,289 @@
+"""Judges the certificate of an endpoint: trust, dates, name, strength, and what is odd about it.
+
+Trust is OpenSSL's verification, as observed (RFC 5280 §6); dates and names are judged here, so that
+one fault hides no other. Revocation is not checked: to ask would tell a third party whom we look
+at. Nor are certificate transparency, or key usage beyond what OpenSSL does.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from prober.records import (
+    AnomalyKind,
+    Answer,
+    Certificate,
+    Code,
+    Endpoint,
+    EndpointFacts,
+    Finding,
+    TrustStore,
+    VerifyError,
+)
+from prober.rules.baseline import EXPIRES_SOON_DAYS, found
+from prober.rules.certificate_fields import Name, ReadCertificate, read_certificate
+from prober.rules.chain import (
+    judge_strength,
+    missing_issuer,
+    out_of_place,
+    weak_key,
+    weak_signature,
+)
+from prober.rules.identity import SanNames, matches
+
+# X509_V_ERR_…: openssl/x509_vfy.h
+_NOT_YET_VALID: Final = 9
+_HAS_EXPIRED: Final = 10
+_SELF_SIGNED_LEAF: Final = 18
+_NO_ISSUER: Final = (20, 21)  # none found locally; none at all to verify the leaf with
+
+# EXPIRES_SOON_DAYS is for certificates of 90 days and more. A certificate that lives for a week is
+# renewed with half of it left, so that a third left says there that a renewal failed.
+_SHARE_LEFT: Final = 3
+
+_LONGEST_NAME: Final = 512  # characters of a subject or issuer
+_LONGEST_LABEL: Final = 100  # the same within a sentence
+_LONGEST_ERROR: Final = 200
+_MOST_NAMES: Final = 100  # of a SAN, kept; all are matched
+_MOST_ERRORS: Final = 50
+_MOST_SHOWN: Final = 5  # names or faults in one sentence
+
+
+def judge_certificate(
+    facts: EndpointFacts, *, now: datetime, trust: TrustStore
+) -> Certificate | None:
+    """The leaf certificate, read and judged; ``None`` where no chain was seen.
+
+    ``now`` is aware of its time zone. What cannot be read is ``None`` and not tested, never no.
+    """
+    if not facts.chain:
+        return None
+    leaf = read_certificate(facts.chain[0])
+    return Certificate(
+        subject=_text(leaf.subject),
+        issuer=_text(leaf.issuer),
+        san=leaf.san.names[:_MOST_NAMES] if leaf.san is not None else (),
+        serial=leaf.serial,
+        not_before=leaf.not_before,
+        not_after=leaf.not_after,
+        key=leaf.key.text if leaf.key is not None else None,
+        signature=leaf.signature.text if leaf.signature is not None else None,
+        sha256=leaf.sha256,
+        spki_sha256=leaf.spki_sha256,
+        trusted=_judge_trust(facts, trust),
+        name_matches=_judge_name(leaf.san, facts.mx_host),
+        in_date=_judge_dates(facts, leaf, now),
+        errors=_errors(facts, leaf),
+    )
+
+
+def judge_authenticity(facts: EndpointFacts, certificate: Certificate | None) -> Answer:
+    """Whether the certificate proves the MX host to a sender that insists. docs/verdict.md.
+
+    Yes: trusted, in date, naming the host, and on the path below the anchor no weak key and no weak
+    signature (without a known path: the leaf). No as soon as one of these is no; TLS without any
+    certificate proves nothing. The TLS version is not looked at, and DANE is another rule.
+    """
+    if certificate is None:
+        return Answer.NOT_TESTED if facts.tls_version is None else Answer.NO
+    answers = [certificate.trusted, certificate.in_date, certificate.name_matches]
+    if Answer.NO not in answers:
+        answers.append(_judge_path_strength(facts))
+    if Answer.NO in answers:
+        return Answer.NO
+    return Answer.NOT_TESTED if Answer.NOT_TESTED in answers else Answer.YES
+
+
+def certificate_findings(endpoint: Endpoint, *, now: datetime) -> tuple[Finding, ...]:
+    """What is worth knowing of the certificates that *endpoint* sent, each fault on its own.
+
+    A chain cut short by our own bound (``chain-truncated``) is among the session's findings.
+    """
+    certificate = endpoint.certificate
+    if certificate is None:
+        return ()
+    chain = tuple(read_certificate(der) for der in endpoint.chain)
+    pairs = (
+        *_on_dates(endpoint, chain[0], now),
+        *_on_trust(endpoint, certificate, chain[0]),
+        *_on_names(endpoint, certificate, chain[0]),
+        *_on_reading(chain),
+        *_on_strength(endpoint, chain),
+        *_on_order(endpoint, certificate, chain),
+    )
+    return tuple(
+        found(code, mx_host=endpoint.mx_host, address=endpoint.address, detail=detail)
+        for code, detail in pairs
+    )
+
+
+def _judge_trust(facts: EndpointFacts, trust: TrustStore) -> Answer:
+    if trust.certificates == 0:
+        return Answer.NOT_TESTED
+    return Answer.NO if _distrust(facts) else Answer.YES
+
+
+def _distrust(facts: EndpointFacts) -> list[VerifyError]:
+    """The complaints that are not on the leaf's dates; an issuer that expired is one."""
+    dates = (_NOT_YET_VALID, _HAS_EXPIRED)
+    return [each for each in facts.verify_errors if each.depth != 0 or each.code not in dates]
+
+
+def _judge_name(san: SanNames | None, mx_host: str) -> Answer:
+    if san is None:
+        return Answer.NOT_TESTED
+    return Answer.YES if any(matches(name, mx_host) for name in san.names) else Answer.NO
+
+
+def _judge_dates(facts: EndpointFacts, leaf: ReadCertificate, now: datetime) -> Answer:
+    if _is_early(facts, leaf, now) or _is_late(facts, leaf, now):
+        return Answer.NO
+    known = leaf.not_before is not None and leaf.not_after is not None
+    return Answer.YES if known else Answer.NOT_TESTED
+
+
+def _is_early(facts: EndpointFacts, leaf: ReadCertificate, now: datetime) -> bool:
+    """RFC 5280 §4.1.2.5: both dates belong to the period. OpenSSL's word where we cannot read."""
+    if leaf.not_before is None:
+        return _leaf_has(facts, _NOT_YET_VALID)
+    return now < leaf.not_before
+
+
+def _is_late(facts: EndpointFacts, leaf: ReadCertificate, now: datetime) -> bool:
+    if leaf.not_after is None:
+        return _leaf_has(facts, _HAS_EXPIRED)
+    return now > leaf.not_after
+
+
+def _leaf_has(facts: EndpointFacts, code: int) -> bool:
+    return any(error.depth == 0 and error.code == code for error in facts.verify_errors)
+
+
+def _judge_path_strength(facts: EndpointFacts) -> Answer:
+    answer = judge_strength(read_certificate(facts.chain[at]) for at in facts.path or (0,))
+    if answer is Answer.YES and _is_truncated(facts):  # what was cut off may be on the path
+        return Answer.NOT_TESTED
+    return answer
+
+
+def _is_truncated(facts: EndpointFacts) -> bool:
+    return any(anomaly.kind is AnomalyKind.CHAIN_TRUNCATED for anomaly in facts.anomalies)
+
+
+_Found = Iterator[tuple[Code, str]]
+
+
+def _on_dates(facts: EndpointFacts, leaf: ReadCertificate, now: datetime) -> _Found:
+    if _is_early(facts, leaf, now):
+        yield Code.CERTIFICATE_NOT_YET_VALID, _since(leaf.not_before, "valid from", now)
+    if _is_late(facts, leaf, now):
+        yield Code.CERTIFICATE_EXPIRED, _since(leaf.not_after, "expired on", now)
+    if _expires_soon(leaf, now):
+        yield Code.CERTIFICATE_EXPIRES_SOON, _since(leaf.not_after, "expires on", now)
+
+
+def _expires_soon(leaf: ReadCertificate, now: datetime) -> bool:
+    if leaf.not_before is None or leaf.not_after is None:
+        return False
+    third = (leaf.not_after - leaf.not_before) / _SHARE_LEFT
+    soon = leaf.not_after - min(timedelta(days=EXPIRES_SOON_DAYS), third)
+    return max(leaf.not_before, soon) <= now <= leaf.not_after
+
+
+def _since(moment: datetime | None, verb: str, now: datetime) -> str:
+    if moment is None:
+        return "by OpenSSL's verification; the date itself cannot be read"
+    days = abs(moment - now).days
+    count = {0: "less than a day", 1: "1 day"}.get(days, f"{days} days")
+    return f"{verb} {moment.date()}, {f'in {count}' if moment > now else f'{count} ago'}"
+
+
+def _on_trust(facts: EndpointFacts, certificate: Certificate, leaf: ReadCertificate) -> _Found:
+    if certificate.trusted is Answer.NO:
+        yield Code.CERTIFICATE_NOT_TRUSTED, _listed(tuple(map(_complaint, _distrust(facts))))
+    if certificate.trusted is Answer.YES:  # its own anchor, then, and that is no fault
+        return
+    if leaf.self_signed or _leaf_has(facts, _SELF_SIGNED_LEAF):
+        yield Code.CERTIFICATE_SELF_SIGNED, f"issued by itself: {_label(leaf.subject)}"
+
+
+def _on_names(facts: EndpointFacts, certificate: Certificate, leaf: ReadCertificate) -> _Found:
+    if certificate.name_matches is Answer.NO:
+        names = _listed(leaf.san.names) if leaf.san is not None else ""
+        detail = f"not for {facts.mx_host}, but for {names or 'no host'}"
+        yield Code.CERTIFICATE_HOST_MISMATCH, detail
+    if leaf.san == SanNames() and leaf.subject is not None:
+        for name in leaf.subject.common_names:
+            if matches(name, facts.mx_host):  # RFC 9525 §2 forbids what OpenSSL still does
+                detail = f"only the common name {name} is the host's, and that is no proof"
+                yield Code.CERTIFICATE_COMMON_NAME_ONLY, detail
+                break
+    if leaf.san is not None and leaf.san.malformed:
+        yield Code.CERTIFICATE_SAN_MALFORMED, _listed(leaf.san.malformed)
+
+
+def _on_reading(chain: tuple[ReadCertificate, ...]) -> _Found:
+    for position, certificate in enumerate(chain):
+        if certificate.unreadable:
+            detail = f"{_where(position, certificate)}: {_listed(certificate.unreadable)}"
+            yield Code.CERTIFICATE_UNREADABLE, detail
+
+
+def _on_strength(facts: EndpointFacts, chain: tuple[ReadCertificate, ...]) -> _Found:
+    for position in facts.path or (0,):
+        where = _where(position, chain[position])
+        if key := weak_key(chain[position]):
+            yield Code.CERTIFICATE_KEY_WEAK, f"{where}: {key.text}"
+        if signature := weak_signature(chain[position]):
+            yield Code.CERTIFICATE_SIGNATURE_WEAK, f"{where}: {signature.text}"
+
+
+def _on_order(
+    facts: EndpointFacts, certificate: Certificate, chain: tuple[ReadCertificate, ...]
+) -> _Found:
+    """A private root that was rightly not sent looks the same as a missing intermediate."""
+    lacks_issuer = any(error.code in _NO_ISSUER for error in facts.verify_errors)
+    if certificate.trusted is Answer.NO and lacks_issuer and not _is_truncated(facts):
+        last = missing_issuer(chain)
+        if last is not None:
+            issuer = f"its issuer {_label(chain[last].issuer)} was not sent and is no trust anchor"
+            yield Code.CHAIN_INCOMPLETE, f"{_where(last, chain[last])}: {issuer}"
+    if faults := tuple(out_of_place(chain)):
+        yield Code.CHAIN_MISORDERED, _listed(faults)
+
+
+def _errors(facts: EndpointFacts, leaf: ReadCertificate) -> tuple[str, ...]:
+    malformed = leaf.san.malformed if leaf.san is not None else ()
+    return (
+        *(_complaint(error) for error in facts.verify_errors),
+        *leaf.unreadable,
+        *leaf.remarks,
+        *(f"subjectAltName: {each}" for each in malformed),
+    )[:_MOST_ERRORS]
+
+
+def _complaint(error: VerifyError) -> str:
+    return f"{_cap(error.text, _LONGEST_ERROR)} (X509 error {error.code} at depth {error.depth})"
+
+
+def _where(position: int, certificate: ReadCertificate) -> str:
+    name = "leaf certificate" if position == 0 else f"certificate {position + 1}"
+    return f"{name} ({_label(certificate.subject)})"
+
+
+def _text(name: Name | None) -> str | None:
+    return _cap(name.text, _LONGEST_NAME) if name is not None and name.text is not None else None
+
+
+def _label(name: Name | None) -> str:
+    text = _text(name)
+    return "name unreadable" if text is None else _cap(text, _LONGEST_LABEL) or "no name"
+
+
+def _listed(texts: tuple[str, ...]) -> str:
+    more = len(texts) - _MOST_SHOWN
+    return ", ".join(texts[:_MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _cap(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

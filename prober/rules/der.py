@@ -1,0 +1,101 @@
+"""A small reader of DER (X.690 §8.1) for what `cryptography` will not show: raw parts of X.509.
+
+It never raises and never recurses, and its work is bounded by the length of its input: that comes
+from a stranger. Indefinite lengths and tags above 30 do not occur in the outline of a certificate
+and end the reading.
+"""
+
+from typing import Final, NamedTuple
+
+_LONGEST_LENGTH: Final = 4  # octets: 4 GiB, far beyond the 16 MiB of a TLS certificate message
+_OPTIONAL_VERSION: Final = 0xA0
+_EXTENSIONS: Final = 0xA3
+# serialNumber, signature, issuer, validity, subject, subjectPublicKeyInfo: RFC 5280 §4.1
+_FIELDS: Final = (0x02, 0x30, 0x30, 0x30, 0x30, 0x30)
+
+
+class Element(NamedTuple):
+    """One tag, length and value; ``encoded`` is all three."""
+
+    tag: int
+    content: bytes
+    encoded: bytes
+
+
+class Extension(NamedTuple):
+    """One certificate extension; ``oid`` is the encoded value of its identifier."""
+
+    oid: bytes
+    value: bytes
+
+
+class Outline(NamedTuple):
+    """The parts of a certificate, undecoded. ``whole`` is false where some extension is missing."""
+
+    issuer: bytes
+    subject: bytes
+    spki: bytes  # as in the certificate: encoding a parsed key again may give other bytes
+    extensions: tuple[Extension, ...]
+    whole: bool
+
+
+def split(encoded: bytes) -> tuple[tuple[Element, ...], bytes]:
+    """The elements that stand in *encoded* one after the other, and the rest that is none."""
+    elements: list[Element] = []
+    offset = 0
+    while (element := _element_at(encoded, offset)) is not None:
+        elements.append(element)
+        offset += len(element.encoded)
+    return tuple(elements), encoded[offset:]
+
+
+def read_outline(certificate: bytes) -> Outline | None:
+    """The parts of a DER certificate, RFC 5280 §4.1; ``None`` where it is no certificate."""
+    fields, rest = split(_inside(_inside(certificate)))
+    if fields and fields[0].tag == _OPTIONAL_VERSION:
+        fields = fields[1:]
+    if tuple(field.tag for field in fields[: len(_FIELDS)]) != _FIELDS:
+        return None
+    extensions: list[Extension] = []
+    whole = not rest
+    for field in fields:
+        if field.tag == _EXTENSIONS:
+            sequence, rest = split(_inside(field.content))
+            read = [_extension(element) for element in sequence]
+            extensions += [extension for extension in read if extension is not None]
+            whole = whole and not rest and None not in read
+    _, _, issuer, _, subject, spki, *_ = fields
+    return Outline(
+        issuer.encoded, subject.encoded, spki.encoded, extensions=tuple(extensions), whole=whole
+    )
+
+
+def _element_at(encoded: bytes, offset: int) -> Element | None:
+    header = encoded[offset : offset + 2 + _LONGEST_LENGTH]
+    if len(header) < 2 or header[0] & 0x1F == 0x1F:
+        return None
+    length, octets = header[1], 0
+    if length & 0x80:
+        octets = length & 0x7F
+        if not 0 < octets <= len(header) - 2:
+            return None
+        length = int.from_bytes(header[2 : 2 + octets])
+    start = offset + 2 + octets
+    if start + length > len(encoded):
+        return None
+    end = start + length
+    return Element(header[0], encoded[start:end], encoded[offset:end])
+
+
+def _inside(encoded: bytes) -> bytes:
+    """The content of the first element; nothing where there is none."""
+    element = _element_at(encoded, 0)
+    return element.content if element is not None else b""
+
+
+def _extension(element: Element) -> Extension | None:
+    """RFC 5280 §4.1: the identifier first, the value last, and perhaps a flag between them."""
+    parts, rest = split(element.content)
+    if rest or [part.tag for part in (*parts[:1], *parts[1:][-1:])] != [0x06, 0x04]:
+        return None
+    return Extension(parts[0].content, parts[-1].content)

@@ -1,0 +1,112 @@
+"""Which host names a certificate is for: the one matcher of names, by RFC 9525.
+
+Only dNSName entries count: the common name "MUST NOT be used to identify a service" (§2), and an
+MX host is no IP address, so that IP-IDs do not match it (§6.4). SRV-IDs and URI-IDs are not used
+by SMTP. Names are compared as A-labels; whether a label is valid IDNA is not checked.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from prober.rules.der import Outline, read_outline, split
+
+_SUBJECT_ALT_NAME: Final = bytes.fromhex("551d11")  # 2.5.29.17
+_SEQUENCE: Final = 0x30
+_DNS_NAME: Final = 0x82  # [2] IMPLICIT IA5String, RFC 5280 §4.2.1.6
+_LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")  # "_" as well: hosts have it, and CAs signed it
+_LONGEST_NAME: Final = 253
+_SHOWN: Final = 80  # characters of a malformed name
+
+
+@dataclass(frozen=True, slots=True)
+class SanNames:
+    """The dNSNames of a certificate. ``malformed`` tells of those that can match nothing."""
+
+    names: tuple[str, ...] = ()
+    malformed: tuple[str, ...] = ()
+
+
+def read_san(certificate: bytes) -> SanNames | None:
+    """Every dNSName of a DER certificate, entry by entry. RFC 5280 §4.2.1.6.
+
+    One malformed entry hides no other, and neither does a broken extension elsewhere or a second
+    subjectAltName, which would make `cryptography` refuse all extensions. ``None``: there may be
+    names, but nothing of them could be read.
+    """
+    outline = read_outline(certificate)
+    return san_of(outline) if outline is not None else None
+
+
+def san_of(outline: Outline) -> SanNames | None:
+    """The same, of a certificate whose parts are known."""
+    names: list[str] = []
+    malformed: list[str] = []
+    unread = not outline.whole
+    for extension in outline.extensions:
+        if extension.oid != _SUBJECT_ALT_NAME:
+            continue
+        dns_names, whole = _dns_names(extension.value)
+        unread = unread or not whole
+        for name in dns_names:
+            fault = name_fault(name)
+            if fault is None:
+                names.append(name)
+            else:
+                malformed.append(f"{name[:_SHOWN]!a} {fault}")
+    if unread and not names and not malformed:
+        return None
+    return SanNames(tuple(names), tuple(malformed))
+
+
+def matches(pattern: str, reference: str) -> bool:
+    """Whether *pattern*, a dNSName, covers the host name *reference*. RFC 9525 §6.3.
+
+    *reference* is a lower-case A-label name without a trailing dot; anything else, and an IP
+    address, matches nothing. A wildcard stands for exactly one label, be it an A-label.
+    """
+    if name_fault(pattern) is not None or name_fault(reference) is not None or "*" in reference:
+        return False
+    presented, host = pattern.lower(), reference.lower()
+    if presented.startswith("*."):
+        return presented.partition(".")[2] == host.partition(".")[2]
+    return presented == host
+
+
+def name_fault(name: str) -> str | None:
+    """Why *name* cannot be a dNSName that matches anything; ``None`` where it can.
+
+    RFC 5280 §4.2.1.6 asks for the preferred name syntax, which has no trailing dot; OpenSSL does
+    not match one either. A wildcard over a single label (``*.com``) is left to the client by
+    RFC 9525 §7.1: it matches nothing here, as in OpenSSL, which Postfix and Exim use.
+    """
+    if not name:
+        return "is empty"
+    if not name.isascii():
+        return "is not ASCII"
+    if len(name) > _LONGEST_NAME:
+        return f"is longer than {_LONGEST_NAME} characters"
+    labels = name.split(".")
+    if "*" in name:
+        if labels[0] != "*" or "*" in name[1:]:  # RFC 9525 §6.3 rules 1 and 2
+            return "has a wildcard that is not its whole left-most label"
+        if len(labels) < 3:
+            return "has a wildcard over fewer than two labels"
+        labels = labels[1:]
+    if "" in labels:
+        return "has an empty label"
+    if not all(_LABEL.fullmatch(label) for label in labels):
+        return "is no host name"
+    if labels[-1].isdigit():  # RFC 1123 §2.1: what tells a host name from an IPv4 address
+        return "is an IP address"
+    return None
+
+
+def _dns_names(general_names: bytes) -> tuple[list[str], bool]:
+    """The dNSNames, a character for each byte, and whether all entries could be read."""
+    sequence, _ = split(general_names)
+    if not sequence or sequence[0].tag != _SEQUENCE:
+        return [], False
+    entries, rest = split(sequence[0].content)
+    names = [entry.content.decode("latin-1") for entry in entries if entry.tag == _DNS_NAME]
+    return names, not rest

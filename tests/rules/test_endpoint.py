@@ -1,0 +1,261 @@
+"""Outcome, confirmation and findings of an endpoint. RFC 3207 §4, docs/verdict.md."""
+
+import itertools
+
+import pytest
+
+from prober.records import (
+    Anomaly,
+    AnomalyKind,
+    Code,
+    Confirmed,
+    EndpointFacts,
+    Failure,
+    Hello,
+    Reason,
+    StartTls,
+    Step,
+)
+from prober.rules.endpoint import (
+    Outcome,
+    merge_sessions,
+    outcome,
+    proven,
+    second_hello,
+    session_findings,
+    was_refused_twice,
+)
+from tests.support.builders import (
+    completed,
+    confirmed,
+    endpoint,
+    handshake_failed,
+    not_offered,
+    untested,
+)
+
+REFUSED = endpoint(
+    starttls=StartTls.REFUSED,
+    failure=Failure(step=Step.STARTTLS, reason=Reason.BAD_REPLY, reply_code=454),
+)
+
+
+def codes(facts: EndpointFacts) -> list[Code]:
+    return [finding.code for finding in session_findings(facts)]
+
+
+@pytest.mark.parametrize(
+    "step", [Step.RESOLVE, Step.CONNECT, Step.GREETING, Step.EHLO, Step.STARTTLS, Step.HANDSHAKE]
+)
+@pytest.mark.parametrize("reason", list(Reason))
+def test_a_session_that_could_not_look_is_no_negative(step: Step, reason: Reason) -> None:
+    facts = untested(step, reason)
+
+    assert outcome(facts) is Outcome.NOT_TESTED
+    assert outcome(confirmed(facts)) is Outcome.NOT_TESTED
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param(not_offered(), Outcome.NEGATIVE, id="not-offered"),
+        pytest.param(REFUSED, Outcome.NEGATIVE, id="refused"),
+        pytest.param(handshake_failed(), Outcome.NEGATIVE, id="handshake-failed"),
+        pytest.param(completed(), Outcome.COMPLETED, id="completed"),
+        pytest.param(
+            completed(failure=Failure(step=Step.POST_TLS, reason=Reason.RESET)),
+            Outcome.COMPLETED,
+            id="failed-after-tls",
+        ),
+    ],
+)
+def test_outcome(facts: EndpointFacts, expected: Outcome) -> None:
+    assert outcome(facts) is expected
+
+
+def test_a_negative_counts_once_confirmed() -> None:
+    assert proven(not_offered()) is Outcome.NOT_TESTED
+    assert proven(not_offered(confirmed=Confirmed.NO)) is Outcome.NOT_TESTED
+    assert proven(confirmed(not_offered())) is Outcome.NEGATIVE
+
+
+@pytest.mark.parametrize(
+    ("facts", "hello"),
+    [
+        pytest.param(completed(), None, id="completed"),
+        pytest.param(untested(), None, id="timed-out"),
+        pytest.param(untested(Step.EHLO, Reason.MASKED), None, id="masked"),
+        pytest.param(untested(reason=Reason.REFUSED), Hello.DEFAULT, id="tcp-refused"),
+        pytest.param(not_offered(), Hello.DEFAULT, id="not-offered"),
+        pytest.param(REFUSED, Hello.DEFAULT, id="starttls-refused"),
+        pytest.param(handshake_failed(Reason.TLS_ERROR), Hello.DEFAULT, id="garbage"),
+        pytest.param(handshake_failed(Reason.RESET), Hello.TLS12, id="reset"),
+        pytest.param(handshake_failed(Reason.CLOSED), Hello.TLS12, id="eof"),
+        pytest.param(handshake_failed(Reason.TIMED_OUT), Hello.TLS12, id="timeout"),
+        pytest.param(handshake_failed(Reason.ALERT), Hello.ANONYMOUS, id="alert"),
+    ],
+)
+def test_the_second_session_changes_its_hello(facts: EndpointFacts, hello: Hello | None) -> None:
+    assert second_hello(facts) == hello
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_confirmed", "expected"),
+    [
+        pytest.param(
+            not_offered(), not_offered(), Confirmed.YES, Outcome.NEGATIVE, id="both-negative"
+        ),
+        pytest.param(
+            not_offered(), REFUSED, Confirmed.YES, Outcome.NEGATIVE, id="negative-otherwise"
+        ),
+        pytest.param(
+            not_offered(), untested(), Confirmed.NO, Outcome.NOT_TESTED, id="second-could-not-look"
+        ),
+        pytest.param(
+            not_offered(), completed(), Confirmed.NOT_NEEDED, Outcome.COMPLETED, id="intermittent"
+        ),
+        pytest.param(
+            untested(reason=Reason.REFUSED),
+            untested(reason=Reason.REFUSED),
+            Confirmed.YES,
+            Outcome.NOT_TESTED,
+            id="refused-twice",
+        ),
+        pytest.param(
+            untested(reason=Reason.REFUSED),
+            untested(reason=Reason.TIMED_OUT),
+            Confirmed.NO,
+            Outcome.NOT_TESTED,
+            id="refused-then-timeout",
+        ),
+        pytest.param(
+            untested(reason=Reason.REFUSED),
+            not_offered(),
+            Confirmed.NO,
+            Outcome.NOT_TESTED,
+            id="refused-then-negative-once",
+        ),
+        pytest.param(
+            untested(reason=Reason.REFUSED),
+            completed(),
+            Confirmed.NOT_NEEDED,
+            Outcome.COMPLETED,
+            id="refused-then-completed",
+        ),
+    ],
+)
+def test_two_sessions(
+    first: EndpointFacts, second: EndpointFacts, is_confirmed: Confirmed, expected: Outcome
+) -> None:
+    merged = merge_sessions(first, second)
+
+    assert merged.confirmed is is_confirmed
+    assert proven(merged) is expected
+    assert merged.attempts == first.attempts + second.attempts
+
+
+def test_the_facts_of_a_confirmed_negative_are_those_of_the_first_session() -> None:
+    merged = merge_sessions(not_offered(greeting="220 one"), not_offered(greeting="220 two"))
+    assert merged.greeting == "220 one"
+
+
+def test_anomalies_of_both_sessions_are_kept_once() -> None:
+    bare_lf = Anomaly(kind=AnomalyKind.BARE_LF)
+    merged = merge_sessions(not_offered(anomalies=(bare_lf,)), not_offered(anomalies=(bare_lf,)))
+    assert merged.anomalies == (bare_lf,)
+
+
+def test_only_a_connection_refused_twice_is_not_listening() -> None:
+    refused = untested(reason=Reason.REFUSED)
+
+    assert was_refused_twice(confirmed(refused))
+    assert not was_refused_twice(refused)
+    assert not was_refused_twice(confirmed(untested(reason=Reason.RESET)))
+    assert not was_refused_twice(confirmed(not_offered()))
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param(completed(), [], id="completed"),
+        pytest.param(untested(), [Code.NOT_TESTED], id="timed-out"),
+        pytest.param(confirmed(not_offered()), [Code.STARTTLS_NOT_SUPPORTED], id="not-offered"),
+        pytest.param(
+            not_offered(confirmed=Confirmed.NO),
+            [Code.STARTTLS_NOT_SUPPORTED, Code.UNCONFIRMED],
+            id="unconfirmed",
+        ),
+        pytest.param(confirmed(REFUSED), [Code.STARTTLS_REFUSED], id="refused"),
+        pytest.param(confirmed(handshake_failed()), [Code.TLS_FAILED], id="tls-failed"),
+        pytest.param(
+            completed(failure=Failure(step=Step.POST_TLS, reason=Reason.CLOSED)),
+            [Code.SESSION_FAILED_AFTER_TLS],
+            id="failed-after-tls",
+        ),
+        pytest.param(completed(tls_version="TLSv1.1"), [Code.TLS_VERSION_OBSOLETE], id="rfc8996"),
+        pytest.param(completed(cipher_bits=56), [Code.CIPHER_WEAK], id="cipher"),
+        pytest.param(completed(cipher_bits=112), [], id="cipher-of-112-bits"),
+        pytest.param(completed(cipher_bits=None), [], id="cipher-bits-not-known"),
+        pytest.param(
+            completed(client_certificate_requested=True),
+            [Code.CLIENT_CERTIFICATE_REQUESTED],
+            id="client-certificate",
+        ),
+        pytest.param(
+            completed(ehlo_keywords_tls=("SIZE 1", "STARTTLS")),
+            [Code.STARTTLS_AFTER_TLS],
+            id="rfc3207-4.2",
+        ),
+        pytest.param(
+            merge_sessions(not_offered(), completed()),
+            [Code.STARTTLS_INTERMITTENT],
+            id="intermittent",
+        ),
+        pytest.param(
+            merge_sessions(untested(reason=Reason.REFUSED), completed()), [], id="refused-once"
+        ),
+        pytest.param(
+            merge_sessions(handshake_failed(Reason.RESET), completed(Hello.TLS12)),
+            [Code.LARGE_HELLO_INTOLERANT],
+            id="large-hello",
+        ),
+        pytest.param(
+            merge_sessions(
+                handshake_failed(Reason.ALERT), completed(Hello.ANONYMOUS, cipher="ADH-AES128-SHA")
+            ),
+            [Code.ANONYMOUS_ONLY],
+            id="anonymous",
+        ),
+        pytest.param(
+            merge_sessions(
+                handshake_failed(Reason.ALERT), completed(Hello.ANONYMOUS, chain=(b"x",))
+            ),
+            [Code.STARTTLS_INTERMITTENT],
+            id="alert-once",
+        ),
+    ],
+)
+def test_session_findings(facts: EndpointFacts, expected: list[Code]) -> None:
+    assert codes(facts) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (AnomalyKind.BARE_LF, Code.BARE_LF),
+        (AnomalyKind.HELO_ONLY, Code.EHLO_NOT_SUPPORTED),
+        (AnomalyKind.UNSOLICITED, Code.UNSOLICITED_DATA),
+        (AnomalyKind.STARTTLS_RESPONSE_INJECTION, Code.STARTTLS_RESPONSE_INJECTION),
+        (AnomalyKind.MASKED, Code.MASKED_BY_MIDDLEBOX),
+        (AnomalyKind.CHAIN_TRUNCATED, Code.CHAIN_TRUNCATED),
+    ],
+)
+def test_anomalies_of_a_session_are_findings(kind: AnomalyKind, code: Code) -> None:
+    assert codes(completed(anomalies=(Anomaly(kind=kind, detail="x"),))) == [code]
+
+
+def test_merging_never_turns_a_failure_to_look_into_a_counted_negative() -> None:
+    sessions = [completed(), not_offered(), REFUSED, handshake_failed(), untested()]
+    for first, second in itertools.product(sessions, repeat=2):
+        if proven(merge_sessions(first, second)) is Outcome.NEGATIVE:
+            assert outcome(first) is outcome(second) is Outcome.NEGATIVE

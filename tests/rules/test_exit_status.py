@@ -1,0 +1,85 @@
+"""The exit status, in its order of precedence. README has the table."""
+
+import itertools
+
+import pytest
+
+from prober.records import DomainFacts, Level, Reason, Route, RouteStatus, Step
+from prober.rules.exit_status import (
+    CANNOT_SEE,
+    MEETS_ALL,
+    SOME_FALL_SHORT,
+    SOME_INVALID,
+    SOME_UNDECIDED,
+    Tally,
+    exit_status,
+)
+from prober.rules.verdict import judge_domain
+from tests.support.builders import completed, confirmed, domain, not_offered, untested
+
+MEETS = domain(completed())
+SHORT = domain(confirmed(not_offered()))
+UNDECIDED = domain(untested())
+INVALID = domain(route=None, domain=None, error="no domain")
+NEUTRAL = domain(route=Route(status=RouteStatus.NULL_MX))
+NO_DNS = domain(route=Route(status=RouteStatus.DNS_ERROR, reason=Reason.NO_NAMESERVER))
+SERVFAIL = domain(route=Route(status=RouteStatus.DNS_ERROR, reason=Reason.SERVFAIL))
+
+
+def tally(*reports: DomainFacts) -> Tally:
+    counted = Tally(require=Level.OPPORTUNISTIC, operator_of=lambda host: host.split(".", 1)[1])
+    for facts in reports:
+        counted.add(judge_domain(facts))
+    return counted
+
+
+@pytest.mark.parametrize(
+    ("reports", "status"),
+    [
+        pytest.param([], MEETS_ALL, id="nothing"),
+        pytest.param([MEETS], MEETS_ALL, id="meets"),
+        pytest.param([NEUTRAL], MEETS_ALL, id="null-mx-is-neutral"),
+        pytest.param([MEETS, UNDECIDED], SOME_UNDECIDED, id="undecided"),
+        pytest.param([SERVFAIL], SOME_UNDECIDED, id="a-nameserver-did-answer"),
+        pytest.param([UNDECIDED, INVALID], SOME_INVALID, id="invalid-before-undecided"),
+        pytest.param([INVALID, SHORT, UNDECIDED], SOME_FALL_SHORT, id="short-before-all-else"),
+        pytest.param([NO_DNS, INVALID], CANNOT_SEE, id="no-nameserver"),
+        pytest.param([NO_DNS, MEETS], SOME_UNDECIDED, id="one-zone-without-answer"),
+        pytest.param([NO_DNS, SERVFAIL], SOME_UNDECIDED, id="a-nameserver-answered-another"),
+    ],
+)
+def test_exit_status(reports: list[DomainFacts], status: int) -> None:
+    assert exit_status(tally(*reports)) == status
+
+
+def _unconnected(endpoints: int, operators: int, reason: Reason) -> list[DomainFacts]:
+    names = itertools.cycle(f"mx.op{number}.example" for number in range(operators))
+    return [domain(untested(reason=reason, mx_host=next(names))) for _ in range(endpoints)]
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "operators", "reason", "blind"),
+    [
+        pytest.param(20, 5, Reason.TIMED_OUT, True, id="blocked"),
+        pytest.param(20, 5, Reason.REFUSED, True, id="refused-everywhere"),
+        pytest.param(19, 5, Reason.TIMED_OUT, False, id="too-few-endpoints"),
+        pytest.param(20, 4, Reason.TIMED_OUT, False, id="too-few-operators"),
+        pytest.param(20, 5, Reason.PRIVATE_ADDRESS, False, id="never-contacted"),
+        pytest.param(20, 5, Reason.NO_IPV6_HERE, False, id="no-way-there"),
+    ],
+)
+def test_a_run_that_never_connects_is_blind(
+    endpoints: int, operators: int, reason: Reason, blind: bool
+) -> None:
+    counted = tally(*_unconnected(endpoints, operators, reason))
+
+    assert counted.is_blind is blind
+    assert exit_status(counted) == (CANNOT_SEE if blind else SOME_UNDECIDED)
+
+
+@pytest.mark.parametrize(
+    "one_that_connects", [MEETS, SHORT, domain(untested(Step.GREETING, Reason.TIMED_OUT))]
+)
+def test_one_connection_shows_that_this_machine_sees(one_that_connects: DomainFacts) -> None:
+    counted = tally(*_unconnected(30, 6, Reason.TIMED_OUT), one_that_connects)
+    assert not counted.is_blind

@@ -1,0 +1,338 @@
+"""Level, completeness and standing. docs/verdict.md states each rule that a row is about."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prober.records import (
+    Code,
+    Confirmed,
+    DomainFacts,
+    DomainReport,
+    Encrypted,
+    EndpointFacts,
+    Failure,
+    Level,
+    MxHost,
+    Reason,
+    Route,
+    RouteStatus,
+    Step,
+    VerifyError,
+)
+from prober.rules.verdict import (
+    REQUIRABLE,
+    Standing,
+    encrypted_in_a_word,
+    facts_of,
+    judge_domain,
+    judge_standing,
+)
+from tests.rules.certificates import issue
+from tests.support.builders import (
+    NO_TRUST,
+    completed,
+    confirmed,
+    domain,
+    handshake_failed,
+    not_offered,
+    run,
+    untested,
+)
+
+MX1, MX2 = "mx.example.com", "mx2.example.com"
+CERTIFICATE = issue(MX1, san=(MX1, MX2), by=issue("ca.example")).der
+SELF_SIGNED = VerifyError(depth=0, code=18, text="self signed")
+
+
+def good(**fields: Any) -> EndpointFacts:
+    return completed(**({"chain": (CERTIFICATE,), "path": (0,)} | fields))
+
+
+def unauthenticated(**fields: Any) -> EndpointFacts:
+    return good(**({"verify_errors": (SELF_SIGNED,), "path": ()} | fields))
+
+
+def refused(**fields: Any) -> EndpointFacts:
+    return confirmed(untested(reason=Reason.REFUSED, **fields))
+
+
+NEGATIVE = confirmed(not_offered())
+
+
+def level(facts: DomainFacts) -> tuple[Level, bool]:
+    verdict = judge_domain(facts).verdict
+    return verdict.level, verdict.complete
+
+
+def routed(status: RouteStatus, **fields: Any) -> DomainFacts:
+    return domain(route=Route(status=status, **fields))
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param(domain(route=None, error="no"), (Level.INVALID, False), id="invalid"),
+        pytest.param(routed(RouteStatus.NULL_MX), (Level.NO_MAIL, True), id="rfc7505"),
+        pytest.param(routed(RouteStatus.NXDOMAIN), (Level.NO_MAIL, True), id="nxdomain"),
+        pytest.param(routed(RouteStatus.NO_MAIL_HOST), (Level.NO_MAIL, True), id="no-mail-host"),
+        pytest.param(
+            routed(RouteStatus.DNS_ERROR, reason=Reason.SERVFAIL),
+            (Level.UNKNOWN, False),
+            id="dns-error",
+        ),
+        pytest.param(domain(), (Level.UNKNOWN, False), id="no-endpoints-at-all"),
+        pytest.param(domain(untested()), (Level.UNKNOWN, False), id="nothing-tested"),
+        pytest.param(domain(not_offered()), (Level.UNKNOWN, False), id="unconfirmed"),
+        pytest.param(domain(NEGATIVE), (Level.NONE, True), id="confirmed-negative"),
+        pytest.param(
+            domain(NEGATIVE, untested(mx_host=MX2)), (Level.NONE, False), id="negative-and-unknown"
+        ),
+        pytest.param(domain(NEGATIVE, good(mx_host=MX2)), (Level.PARTIAL, True), id="mixed"),
+        pytest.param(domain(unauthenticated()), (Level.OPPORTUNISTIC, True), id="self-signed"),
+        pytest.param(
+            domain(good(tls_version="TLSv1.1")), (Level.OPPORTUNISTIC, True), id="tls-1.1"
+        ),
+        pytest.param(domain(good(chain=(), path=())), (Level.OPPORTUNISTIC, True), id="anonymous"),
+        pytest.param(
+            domain(good(mx_host="other.example.net")), (Level.OPPORTUNISTIC, True), id="wrong-name"
+        ),
+        pytest.param(
+            domain(good(), run=run(NO_TRUST)), (Level.OPPORTUNISTIC, False), id="no-trust-store"
+        ),
+        pytest.param(
+            domain(good(), unauthenticated(mx_host=MX2)), (Level.OPPORTUNISTIC, True), id="one-of-2"
+        ),
+        pytest.param(domain(good()), (Level.AUTHENTICATED, True), id="good"),
+        pytest.param(
+            domain(good(), untested(mx_host=MX2)), (Level.AUTHENTICATED, False), id="good-so-far"
+        ),
+        pytest.param(
+            domain(good(), refused(mx_host=MX2)), (Level.AUTHENTICATED, True), id="nolisting"
+        ),
+        pytest.param(
+            domain(good(), refused(address="192.0.2.2")),
+            (Level.AUTHENTICATED, False),
+            id="refused-by-the-same-host",
+        ),
+        pytest.param(
+            domain(good(), untested(reason=Reason.REFUSED, mx_host=MX2)),
+            (Level.AUTHENTICATED, False),
+            id="refused-once",
+        ),
+        pytest.param(domain(refused()), (Level.UNKNOWN, False), id="refused-alone"),
+        pytest.param(
+            domain(good(), untested(reason=Reason.NO_IPV6_HERE, address="2001:db8::1")),
+            (Level.AUTHENTICATED, True),
+            id="no-ipv6-here",
+        ),
+        pytest.param(
+            domain(good(), untested(reason=Reason.NO_IPV6_HERE, mx_host=MX2)),
+            (Level.AUTHENTICATED, False),
+            id="no-ipv6-here-and-ipv6-only-host",
+        ),
+        pytest.param(
+            domain(good(), untested(reason=Reason.LIMIT, address="192.0.2.9")),
+            (Level.AUTHENTICATED, False),
+            id="cut-off",
+        ),
+    ],
+)
+def test_level_and_completeness(facts: DomainFacts, expected: tuple[Level, bool]) -> None:
+    assert level(facts) == expected
+
+
+@pytest.mark.parametrize(
+    ("reason", "complete"),
+    [
+        (Reason.SERVFAIL, False),
+        (Reason.TIMED_OUT, False),
+        (Reason.BOGUS, False),
+        (Reason.LIMIT, False),
+        (Reason.INVALID_NAME, True),  # no sender can go there either
+    ],
+)
+def test_a_host_that_may_have_unknown_addresses_leaves_the_verdict_open(
+    reason: Reason, complete: bool
+) -> None:
+    facts = domain(good())
+    lame = MxHost(name="x", preference=9, failure=Failure(step=Step.RESOLVE, reason=reason))
+
+    assert level(replace(facts, mx_hosts=(*facts.mx_hosts, lame)))[1] is complete
+
+
+def test_the_count_of_endpoints_stands_beside_the_level() -> None:
+    verdict = judge_domain(domain(good(), untested(mx_host=MX2), not_offered(mx_host=MX2))).verdict
+    assert (verdict.endpoints, verdict.endpoints_tested) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("level", "word"),
+    [
+        (Level.INVALID, Encrypted.UNKNOWN),
+        (Level.NO_MAIL, Encrypted.NO_MAIL),
+        (Level.UNKNOWN, Encrypted.UNKNOWN),
+        (Level.NONE, Encrypted.NO),
+        (Level.PARTIAL, Encrypted.PARTIAL),
+        (Level.OPPORTUNISTIC, Encrypted.YES),
+        (Level.AUTHENTICATED, Encrypted.YES),
+        (Level.ENFORCED, Encrypted.YES),
+    ],
+)
+def test_encrypted_in_a_word(level: Level, word: Encrypted) -> None:
+    assert encrypted_in_a_word(level) is word
+
+
+OPPORTUNISTIC, AUTHENTICATED, ENFORCED = REQUIRABLE
+
+
+@pytest.mark.parametrize(
+    ("facts", "require", "standing"),
+    [
+        pytest.param(domain(route=None), OPPORTUNISTIC, Standing.INVALID, id="invalid"),
+        pytest.param(routed(RouteStatus.NULL_MX), OPPORTUNISTIC, Standing.NEUTRAL, id="null-mx"),
+        pytest.param(
+            routed(RouteStatus.NXDOMAIN), OPPORTUNISTIC, Standing.UNDECIDED, id="typo-never-passes"
+        ),
+        pytest.param(
+            routed(RouteStatus.NO_MAIL_HOST), OPPORTUNISTIC, Standing.UNDECIDED, id="no-mail-host"
+        ),
+        pytest.param(
+            routed(RouteStatus.DNS_ERROR), OPPORTUNISTIC, Standing.UNDECIDED, id="dns-error"
+        ),
+        pytest.param(domain(untested()), OPPORTUNISTIC, Standing.UNDECIDED, id="not-tested"),
+        pytest.param(domain(not_offered()), OPPORTUNISTIC, Standing.UNDECIDED, id="unconfirmed"),
+        pytest.param(domain(NEGATIVE), OPPORTUNISTIC, Standing.FALLS_SHORT, id="clear"),
+        pytest.param(
+            domain(NEGATIVE, untested(mx_host=MX2)),
+            OPPORTUNISTIC,
+            Standing.FALLS_SHORT,
+            id="one-confirmed-fact-suffices",
+        ),
+        pytest.param(domain(unauthenticated()), OPPORTUNISTIC, Standing.MEETS, id="encrypted"),
+        pytest.param(
+            domain(unauthenticated(), untested(mx_host=MX2)),
+            OPPORTUNISTIC,
+            Standing.UNDECIDED,
+            id="encrypted-so-far",
+        ),
+        pytest.param(
+            domain(unauthenticated()), AUTHENTICATED, Standing.FALLS_SHORT, id="self-signed"
+        ),
+        pytest.param(
+            domain(good(), run=run(NO_TRUST)), AUTHENTICATED, Standing.UNDECIDED, id="trust-unknown"
+        ),
+        pytest.param(domain(good()), AUTHENTICATED, Standing.MEETS, id="authenticated"),
+        pytest.param(domain(good()), ENFORCED, Standing.UNDECIDED, id="policy-not-looked-at"),
+        pytest.param(domain(unauthenticated()), ENFORCED, Standing.FALLS_SHORT, id="never"),
+    ],
+)
+def test_standing(facts: DomainFacts, require: Level, standing: Standing) -> None:
+    assert judge_standing(judge_domain(facts), require) is standing
+
+
+def test_a_host_that_does_not_listen_is_a_finding_of_its_own() -> None:
+    report = judge_domain(domain(good(), refused(mx_host=MX2)))
+    assert [finding.code for finding in report.findings] == [Code.MX_NOT_LISTENING]
+
+
+def test_an_empty_trust_store_is_a_finding_once() -> None:
+    report = judge_domain(domain(good(), good(mx_host=MX2), run=run(NO_TRUST)))
+    assert [finding.code for finding in report.findings] == [Code.TRUST_NOT_TESTED]
+
+
+def test_findings_stand_the_most_severe_first() -> None:
+    report = judge_domain(domain(untested(mx_host=MX2), NEGATIVE, unauthenticated(mx_host=MX2)))
+    severities = [finding.severity for finding in report.findings]
+    assert severities == sorted(severities, key=["high", "medium", "low", "info"].index)
+
+
+_hosts = st.sampled_from([MX1, MX2, "mx3.example.com"])
+_addresses = st.sampled_from(["192.0.2.1", "192.0.2.2", "2001:db8::1"])
+_sessions = st.sampled_from(
+    [
+        good(),
+        unauthenticated(),
+        good(tls_version="TLSv1.1"),
+        good(chain=(), path=()),
+        NEGATIVE,
+        not_offered(confirmed=Confirmed.NO),
+        confirmed(handshake_failed()),
+        untested(),
+        untested(reason=Reason.REFUSED),
+        refused(),
+        untested(reason=Reason.NO_IPV6_HERE),
+        untested(Step.GREETING, Reason.BAD_REPLY),
+    ]
+)
+_endpoints = st.builds(
+    lambda facts, host, address: replace(facts, mx_host=host, address=address),
+    _sessions,
+    _hosts,
+    _addresses,
+)
+_domains = st.builds(
+    lambda endpoints, trusted: domain(*endpoints, **({} if trusted else {"run": run(NO_TRUST)})),
+    st.lists(_endpoints, max_size=5),
+    st.booleans(),
+)
+
+
+def _replaced(facts: DomainFacts, position: int, fault: EndpointFacts) -> DomainFacts:
+    """*facts* where the endpoint at *position* turned out as *fault*."""
+    old = facts.endpoints[position]
+    new = replace(fault, mx_host=old.mx_host, address=old.address)
+    endpoints = (*facts.endpoints[:position], new, *facts.endpoints[position + 1 :])
+    return replace(facts, endpoints=endpoints)
+
+
+def _with_faults(facts: DomainFacts, further: EndpointFacts) -> Sequence[DomainFacts]:
+    """*facts* with one fault more, in every way that a fault can come.
+
+    A tested endpoint that refuses TCP instead is not among them: it is out of the way by
+    DESIGN's rule on nolisting, as a mail server that was switched off is.
+    """
+    lame = MxHost(
+        name="lame", preference=5, failure=Failure(step=Step.RESOLVE, reason=Reason.SERVFAIL)
+    )
+    faults = [
+        replace(facts, mx_hosts=(*facts.mx_hosts, lame)),
+        replace(facts, run=run(NO_TRUST)),
+        replace(facts, route=Route(status=RouteStatus.DNS_ERROR), endpoints=()),
+        replace(facts, route=None, endpoints=()),
+    ]
+    if further.tls_version is None:
+        faults.append(replace(facts, endpoints=(*facts.endpoints, further)))
+    for position in range(len(facts.endpoints)):
+        for fault in (NEGATIVE, confirmed(handshake_failed()), untested(), not_offered()):
+            faults.append(_replaced(facts, position, fault))
+        if facts.endpoints[position].tls_version is not None:
+            faults.append(_replaced(facts, position, unauthenticated()))
+    return faults
+
+
+@given(_domains, _endpoints, st.sampled_from(REQUIRABLE))
+def test_a_fault_more_never_makes_a_domain_meet(
+    facts: DomainFacts, further: EndpointFacts, require: Level
+) -> None:
+    if judge_standing(judge_domain(facts), require) is Standing.MEETS:
+        return
+    for faulty in _with_faults(facts, further):
+        assert judge_standing(judge_domain(faulty), require) is not Standing.MEETS
+
+
+@given(_domains)
+def test_facts_judged_again_give_the_same_report(facts: DomainFacts) -> None:
+    report: DomainReport = judge_domain(facts)
+    assert judge_domain(facts_of(report)) == report
+
+
+@given(_domains)
+def test_no_level_without_evidence(facts: DomainFacts) -> None:
+    verdict = judge_domain(facts).verdict
+    if not verdict.endpoints_tested:
+        assert verdict.level is Level.UNKNOWN
