@@ -7,6 +7,8 @@ from typer.core import TyperGroup
 
 from prober import __version__
 from prober.cli.check import check
+from prober.cli.demo import demo
+from prober.cli.doctor import doctor
 from prober.cli.scan import scan
 
 
@@ -28,6 +30,7 @@ app = typer.Typer(
     cls=_ProbeByDefault,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
@@ -53,6 +56,8 @@ def probe(
 
 app.command()(check)
 app.command()(scan)
+app.command()(demo)
+app.command()(doctor)
 
 
 def main() -> None:

@@ -5,10 +5,11 @@ from typing import Annotated
 import typer
 
 from prober.cli.options import LookOptions, ReportOptions, with_options
-from prober.cli.probing import probe_and_report
-from prober.cli.running import configure_logging, exit_statuses
+from prober.cli.probing import Reporting
+from prober.cli.running import configure_logging, exit_statuses, run
 from prober.domains import parse_entry
 from prober.report.output import ReportStyle
+from prober.scan import scan
 
 
 @with_options
@@ -33,5 +34,13 @@ def check(
     style = ReportStyle(per_endpoint=report.per_endpoint, transcripts=report.verbose)
     with exit_statuses():
         entries = [parse_entry(text) for text in domains]
-        status = probe_and_report(entries, look.settings(), report, style=style)
-        raise typer.Exit(status)
+        with Reporting.open(report, style, total=len(entries)) as reporting:
+            probing = scan(
+                entries,
+                look.settings(),
+                reporting.add,
+                progress=reporting.progress,
+                ordered=True,
+            )
+            run(probing)
+        raise typer.Exit(reporting.status)

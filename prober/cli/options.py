@@ -78,7 +78,7 @@ class LookOptions:
         option(
             "--ehlo-name",
             metavar="NAME",
-            help="Name to greet with [default: this machine's FQDN, else its address].",
+            help="Name to greet with; this machine's FQDN, or else its address, if not given.",
             env="EHLO_NAME",
             panel=_FROM,
         ),
@@ -118,7 +118,7 @@ class LookOptions:
             "--timeout",
             min=0.1,
             metavar="SECONDS",
-            help=f"Most seconds a session [default: {_DEFAULTS.session_s:g}].",
+            help=f"Most seconds a session; {_DEFAULTS.session_s:g} if not given.",
             env="TIMEOUT",
             panel=_LOOK,
         ),
@@ -127,7 +127,7 @@ class LookOptions:
         bool,
         option(
             "--patient",
-            help="Wait 300 s for a greeting, as RFC 5321 asks of senders [default: 60 s].",
+            help="Wait 300 s for a greeting, as RFC 5321 asks of senders, instead of 60 s.",
             env="PATIENT",
             panel=_LOOK,
         ),
@@ -199,7 +199,7 @@ class ReportOptions:
         option(
             "--format",
             "-f",
-            help="Format of the report [default: by the file's extension; text on stdout].",
+            help="Format of the report; by the file's extension, or text on stdout, if not given.",
             env="FORMAT",
             panel=_REPORT,
             case_sensitive=False,

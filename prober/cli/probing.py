@@ -1,56 +1,71 @@
-"""Probes entries and writes the reports: the one way that every command goes."""
+"""Counts and writes the reports of a run: the one way that every command goes."""
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Self
 
 from publicsuffixlist import PublicSuffixList
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as ProgressBar
 
 from prober.cli.options import ReportOptions
-from prober.cli.running import run
-from prober.domains import Entry
 from prober.records import DomainReport
 from prober.report.output import STDOUT, ReportStyle, ReportWriter, open_report
 from prober.rules.exit_status import Tally, exit_status
-from prober.scan import Progress as ScanProgress
-from prober.scan import scan
-from prober.settings import Settings
+from prober.scan import Progress
 
 
-def probe_and_report(
-    entries: Iterable[Entry],
-    settings: Settings,
-    options: ReportOptions,
-    *,
-    style: ReportStyle,
-    total: int | None = None,
-) -> int:
-    """Probe *entries*, write every report to every output, and return the exit status.
+class Reporting:
+    """Takes the reports of a run: to every output, to the tally, to the progress bar."""
 
-    *total* is how many entries there are, for the progress bar; None where that is not known.
-    """
-    tally = Tally(require=options.require, operator_of=operator_of())
-    progress = ScanProgress()
-    with (
-        _open_reports(options, style) as writers,
-        _progress_bar(options, writers, total) as advance,
-    ):
+    def __init__(
+        self, writers: Sequence[ReportWriter], tally: Tally, advance: Callable[[], None]
+    ) -> None:
+        self.progress = Progress()
+        self._writers = writers
+        self._tally = tally
+        self._advance = advance
 
-        def report(domain: DomainReport) -> None:
-            tally.add(domain)
-            for writer in writers:
-                writer.write(domain)
-            advance(tally)
+    @classmethod
+    @contextlib.contextmanager
+    def open(
+        cls, options: ReportOptions, style: ReportStyle, total: int | None = None
+    ) -> Iterator[Self]:
+        """With all outputs of *options* open; finished at the end, or left as partial files.
 
-        run(scan(entries, settings, report, progress))
-    if style.scan and not options.quiet:
-        print(summary(tally, progress.duplicates), file=sys.stderr)
-    return exit_status(tally)
+        *total* is how many reports will come, for the progress bar; None where nobody knows.
+        """
+        tally = Tally(require=options.require, operator_of=_operator_of())
+        with (
+            _open_reports(options, style) as writers,
+            _progress_bar(writers, total, quiet=options.quiet) as advance,
+        ):
+            yield cls(writers, tally, advance)
+
+    def add(self, report: DomainReport) -> None:
+        """Count and write one report."""
+        self._tally.add(report)
+        for writer in self._writers:
+            writer.write(report)
+        self._advance()
+
+    @property
+    def status(self) -> int:
+        """The exit status, of all that was added."""
+        return exit_status(self._tally)
+
+    def summary(self) -> str:
+        """One line: how many domains, and how many of each level."""
+        levels = sorted(self._tally.levels.items())
+        counts = ", ".join(f"{count} {level}" for level, count in levels)
+        repeated = self.progress.duplicates
+        note = f"; {repeated} repeated lines left out" if repeated else ""
+        return f"probe: {sum(self._tally.levels.values())} domains: {counts or 'none'}{note}"
 
 
-def operator_of() -> Callable[[str], str]:
+def _operator_of() -> Callable[[str], str]:
     """Names the operator of an MX host: its registered domain by the public suffix list."""
     suffixes = PublicSuffixList()
     return lambda host: suffixes.privatesuffix(host) or host
@@ -58,7 +73,6 @@ def operator_of() -> Callable[[str], str]:
 
 @contextlib.contextmanager
 def _open_reports(options: ReportOptions, style: ReportStyle) -> Iterator[Sequence[ReportWriter]]:
-    """All outputs; each finished where the run finished, else left as a partial file."""
     with contextlib.ExitStack() as stack:
         writers = []
         for target in options.output or [STDOUT]:
@@ -80,21 +94,14 @@ def _note(text: str) -> None:
 
 @contextlib.contextmanager
 def _progress_bar(
-    options: ReportOptions, writers: Sequence[ReportWriter], total: int | None
-) -> Iterator[Callable[[Tally], None]]:
-    """A bar on stderr where that is a terminal and the reports go elsewhere."""
+    writers: Sequence[ReportWriter], total: int | None, *, quiet: bool
+) -> Iterator[Callable[[], None]]:
+    """A bar on stderr where that is a terminal and the reports go to files."""
     to_files = all(writer.partial is not None for writer in writers)
-    if options.quiet or not sys.stderr.isatty() or not to_files:
-        yield lambda _tally: None
+    if quiet or not sys.stderr.isatty() or not to_files:
+        yield lambda: None
         return
     columns = (TextColumn("probing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("probing", total=total)
-        yield lambda _tally: bar.advance(task)
-
-
-def summary(tally: Tally, duplicates: int) -> str:
-    """One line: how many domains, and how many of each level."""
-    levels = ", ".join(f"{count} {level}" for level, count in sorted(tally.levels.items()))
-    repeated = f"; {duplicates} repeated left out" if duplicates else ""
-    return f"probe: {sum(tally.levels.values())} domains: {levels or 'none'}{repeated}"
+    with ProgressBar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task: TaskID = bar.add_task("probing", total=total)
+        yield lambda: bar.advance(task)

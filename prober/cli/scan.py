@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from prober.cli.options import LookOptions, ReportOptions, with_options
-from prober.cli.probing import probe_and_report
-from prober.cli.running import configure_logging, exit_statuses
+from prober.cli.options import LookOptions, ReportOptions, option, with_options
+from prober.cli.probing import Reporting
+from prober.cli.running import configure_logging, exit_statuses, run
 from prober.domains import Entry, open_list, read_entries
 from prober.errors import InputError
 from prober.report.output import ReportStyle
+from prober.scan import scan as scan_entries
 
 
 @with_options
@@ -27,6 +28,15 @@ def scan(
     ],
     look: LookOptions,
     report: ReportOptions,
+    ordered: Annotated[
+        bool,
+        option(
+            "--ordered",
+            help="Report in the order of the list, not as answers come.",
+            env="ORDERED",
+            panel="Report",
+        ),
+    ] = False,
 ) -> None:
     """Probe every domain in a list and write one report.
 
@@ -37,8 +47,18 @@ def scan(
     style = ReportStyle(per_endpoint=report.per_endpoint, scan=True)
     with exit_statuses():
         entries = _at_least_one(_entries(file), file)
-        status = probe_and_report(entries, look.settings(), report, style=style)
-        raise typer.Exit(status)
+        with Reporting.open(report, style) as reporting:
+            probing = scan_entries(
+                entries,
+                look.settings(),
+                reporting.add,
+                progress=reporting.progress,
+                ordered=ordered,
+            )
+            run(probing)
+        if not report.quiet:
+            print(reporting.summary(), file=sys.stderr)
+        raise typer.Exit(reporting.status)
 
 
 def _entries(file: str) -> Iterator[Entry]:

@@ -235,7 +235,7 @@ class _Session:
 
     async def _connect(self) -> Dialogue:
         target = self._target
-        _require_route(target.address, target.port)
+        require_route(target.address, target.port)
         loop = asyncio.get_running_loop()
         self._dialogue = dialogue = Dialogue(self._transcript)
         self._transcript.note("probe", f"connect to {target.address} port {target.port}")
@@ -389,7 +389,7 @@ def _attempt(facts: EndpointFacts, hello: Hello) -> Attempt:
     )
 
 
-def _require_route(address: str, port: int) -> None:
+def require_route(address: str, port: int) -> None:
     """Raise where this machine has no IPv6 route to *address*; a fact of this machine.
 
     Connecting a UDP socket sends nothing: it asks the kernel's routing table. A source address

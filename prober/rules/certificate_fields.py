@@ -57,6 +57,16 @@ _SIGNATURES: Final = MappingProxyType(
     }
 )
 _RSASSA_PSS: Final = "1.2.840.113549.1.1.10"
+_READABLE_KINDS: Final = frozenset(
+    {
+        PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5,
+        PublicKeyAlgorithmOID.RSASSA_PSS,
+        PublicKeyAlgorithmOID.DSA,
+        PublicKeyAlgorithmOID.EC_PUBLIC_KEY,
+        PublicKeyAlgorithmOID.ED25519,
+        PublicKeyAlgorithmOID.ED448,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +193,10 @@ def _read_name(name: x509.Name, raw: Name) -> Name:
 def _read_key(parsed: x509.Certificate) -> Key:
     try:
         key = parsed.public_key()
-    except UnsupportedAlgorithm:
+    except (UnsupportedAlgorithm, ValueError):  # for an unknown kind, older versions raise the last
         algorithm = parsed.public_key_algorithm_oid
-        if algorithm == PublicKeyAlgorithmOID.EC_PUBLIC_KEY:
-            raise  # a curve unknown to us may be a short one
+        if algorithm in _READABLE_KINDS:
+            raise  # a key that is broken, or of a curve unknown to us, which may be a short one
         return Key(algorithm.dotted_string, algorithm.dotted_string)
     return _describe_key(key)
 

@@ -126,6 +126,15 @@ def rsa_spki(bits: int) -> bytes:
     return tlv(0x30, algorithm, tlv(0x03, b"\0", numbers))
 
 
+def dsa_spki(bits: int) -> bytes:
+    """A DSA public key of any size; its numbers are not of the form that DSA asks for."""
+    p, q = ((1 << (size - 1)) | 1 for size in (bits, 160))
+    numbers = [tlv(0x02, b"\0", each.to_bytes((each.bit_length() + 7) // 8)) for each in (p, q)]
+    parameters = tlv(0x30, *numbers, tlv(0x02, b"\2"))
+    algorithm = tlv(0x30, bytes.fromhex("06072a8648ce380401"), parameters)
+    return tlv(0x30, algorithm, tlv(0x03, b"\0", tlv(0x02, b"\3")))
+
+
 def forge(
     *extensions: bytes,
     subject: bytes | None = None,
