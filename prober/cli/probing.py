@@ -83,8 +83,8 @@ def _open_reports(options: ReportOptions, style: ReportStyle) -> Iterator[Sequen
         try:
             yield writers
         except BaseException:
-            for partial in filter(None, (writer.partial for writer in writers)):
-                _note(f"not finished; what was seen is in {partial}")
+            for left in filter(None, (writer.left for writer in writers)):
+                _note(f"not finished; what was seen is in {left}")
             raise
 
 

@@ -113,7 +113,7 @@ class Dialogue(SMTPProtocol):
         try:
             parsed = parse_reply(self._buffer)
         except BadReplyError as error:
-            self._transcript.note("server", printable_ascii(bytes(self._buffer)))
+            self.take_surplus()
             self.fail(error)
         else:
             if parsed is not None:
@@ -315,6 +315,7 @@ class _Session:
         """RFC 5321 §4.1.1.10, without insisting on an answer: the facts are in hand."""
         if self._dialogue is None or not self._may_quit or not self._dialogue.is_connected:
             return
+        self._dialogue.take_surplus()  # what stopped the session may have left some of itself
         try:
             await self._dialogue.command("QUIT", timeout_s=self._settings.quit_s)
         except PEER_ERRORS as error:

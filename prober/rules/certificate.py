@@ -107,7 +107,7 @@ def certificate_findings(endpoint: Endpoint, *, now: datetime) -> tuple[Finding,
         *_on_dates(endpoint, chain[0], now),
         *_on_trust(endpoint, certificate, chain[0]),
         *_on_names(endpoint, certificate, chain[0]),
-        *_on_reading(chain),
+        *_on_reading(endpoint, chain),
         *_on_strength(endpoint, chain),
         *_on_order(endpoint, certificate, chain),
     )
@@ -222,10 +222,10 @@ def _on_names(facts: EndpointFacts, certificate: Certificate, leaf: ReadCertific
         yield Code.CERTIFICATE_SAN_MALFORMED, _listed(leaf.san.malformed)
 
 
-def _on_reading(chain: tuple[ReadCertificate, ...]) -> _Found:
-    for position, certificate in enumerate(chain):
-        if certificate.unreadable:
-            detail = f"{_where(position, certificate)}: {_listed(certificate.unreadable)}"
+def _on_reading(facts: EndpointFacts, chain: tuple[ReadCertificate, ...]) -> _Found:
+    for position in facts.path or (0,):
+        if unreadable := chain[position].unreadable:
+            detail = f"{_where(position, chain[position])}: {_listed(unreadable)}"
             yield Code.CERTIFICATE_UNREADABLE, detail
 
 

@@ -9,11 +9,12 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from prober.rules.der import Outline, read_outline, split
+from prober.rules.der import Element, Outline, read_outline, split
 
 _SUBJECT_ALT_NAME: Final = bytes.fromhex("551d11")  # 2.5.29.17
 _SEQUENCE: Final = 0x30
 _DNS_NAME: Final = 0x82  # [2] IMPLICIT IA5String, RFC 5280 §4.2.1.6
+_IP_ADDRESS: Final = 0x87  # [7] IMPLICIT OCTET STRING of 4 or 16 bytes
 _LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")  # "_" as well: hosts have it, and CAs signed it
 _LONGEST_NAME: Final = 253
 _SHOWN: Final = 80  # characters of a malformed name
@@ -21,7 +22,7 @@ _SHOWN: Final = 80  # characters of a malformed name
 
 @dataclass(frozen=True, slots=True)
 class SanNames:
-    """The dNSNames of a certificate. ``malformed`` tells of those that can match nothing."""
+    """The dNSNames of a certificate. ``malformed`` tells of entries that can match nothing."""
 
     names: tuple[str, ...] = ()
     malformed: tuple[str, ...] = ()
@@ -46,14 +47,14 @@ def san_of(outline: Outline) -> SanNames | None:
     for extension in outline.extensions:
         if extension.oid != _SUBJECT_ALT_NAME:
             continue
-        dns_names, whole = _dns_names(extension.value)
+        entries, whole = _general_names(extension.value)
         unread = unread or not whole
-        for name in dns_names:
-            fault = name_fault(name)
-            if fault is None:
-                names.append(name)
-            else:
-                malformed.append(f"{name[:_SHOWN]!a} {fault}")
+        for entry in entries:
+            fault = _entry_fault(entry)
+            if fault is not None:
+                malformed.append(fault)
+            elif entry.tag == _DNS_NAME:
+                names.append(_text(entry))
     if unread and not names and not malformed:
         return None
     return SanNames(tuple(names), tuple(malformed))
@@ -102,11 +103,26 @@ def name_fault(name: str) -> str | None:
     return None
 
 
-def _dns_names(general_names: bytes) -> tuple[list[str], bool]:
-    """The dNSNames, a character for each byte, and whether all entries could be read."""
-    sequence, _ = split(general_names)
+def _general_names(value: bytes) -> tuple[tuple[Element, ...], bool]:
+    """The entries of a subjectAltName, and whether all could be read."""
+    sequence, _ = split(value)
     if not sequence or sequence[0].tag != _SEQUENCE:
-        return [], False
+        return (), False
     entries, rest = split(sequence[0].content)
-    names = [entry.content.decode("latin-1") for entry in entries if entry.tag == _DNS_NAME]
-    return names, not rest
+    return entries, not rest
+
+
+def _entry_fault(entry: Element) -> str | None:
+    """What is wrong with a dNSName or an iPAddress; the other kinds are not looked at."""
+    if entry.tag == _IP_ADDRESS and len(entry.content) not in (4, 16):
+        return f"an iPAddress of {len(entry.content)} bytes"
+    if entry.tag != _DNS_NAME:
+        return None
+    name = _text(entry)
+    fault = name_fault(name)
+    return f"{name[:_SHOWN]!a} {fault}" if fault else None
+
+
+def _text(entry: Element) -> str:
+    """A character for each byte, so that what is not ASCII can be told."""
+    return entry.content.decode("latin-1")

@@ -1,0 +1,219 @@
+"""For each finding code: what it means, and what to do about it. Addressed to the reader.
+
+"You" is whoever runs the domain's mail servers; who only sends mail there passes it on.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from prober.records import Code
+
+ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
+    {
+        # RFC 8460 §4.3
+        Code.STARTTLS_NOT_SUPPORTED: (
+            "The server answers EHLO without STARTTLS, so mail to it travels in clear. "
+            "Give the server a certificate and switch STARTTLS on for port 25."
+        ),
+        Code.CERTIFICATE_HOST_MISMATCH: (
+            "The certificate does not name the MX host, so a sender cannot tell the server from "
+            "an impostor. Get a certificate with the MX host's name as a subjectAltName."
+        ),
+        Code.CERTIFICATE_EXPIRED: (
+            "The certificate is past its last day: senders that insist on a valid one hold the "
+            "mail back. Renew it, reload the mail server, and see why renewal did not run."
+        ),
+        Code.CERTIFICATE_NOT_TRUSTED: (
+            "No chain leads from the certificate to a trust anchor, so a sender cannot prove the "
+            "server. Use a certificate of a public CA, or publish it by DANE in a signed zone."
+        ),
+        Code.VALIDATION_FAILURE: (
+            "The certificate fails verification for a reason that has no code of its own. "
+            "Read the detail, and verify the chain with `openssl s_client -starttls smtp`."
+        ),
+        Code.DNSSEC_INVALID: (
+            "DNSSEC validation of the answer fails, so validating senders cannot deliver at all. "
+            "Check the DS record at the parent and the signatures of the zone."
+        ),
+        # DNS
+        Code.DNS_ERROR: (
+            "The name could not be looked up, so nothing can be said about what stands behind it. "
+            "Try again; if it stays, check the domain's nameservers."
+        ),
+        Code.DOMAIN_NOT_FOUND: (
+            "The domain does not exist in DNS, so no mail can reach it. "
+            "Check the spelling, and whether the registration has lapsed."
+        ),
+        Code.NO_MAIL_HOST: (
+            "The domain has no MX host with an address, so no mail can reach it. "
+            "Publish an MX record, or a null MX if it is meant to receive none."
+        ),
+        Code.NULL_MX: (
+            "The domain says with a null MX that it receives no mail (RFC 7505). "
+            "Nothing needs doing if that is what is meant."
+        ),
+        Code.NULL_MX_IGNORED: (
+            "A null MX stands beside other MX records, which contradict it (RFC 7505 section 3). "
+            "Remove one or the other."
+        ),
+        Code.NULL_MX_PREFERENCE: (
+            "The null MX has a preference other than 0 (RFC 7505 section 3), which some senders "
+            "may not accept. Set it to 0."
+        ),
+        Code.IMPLICIT_MX: (
+            "The domain has no MX record, so mail goes to its own address (RFC 5321 section 5.1). "
+            "Publish an MX record, so that the mail host is named on purpose."
+        ),
+        Code.MX_IS_CNAME: (
+            "The MX host is an alias, which RFC 2181 section 10.3 forbids and some senders refuse. "
+            "Point the MX record at the canonical name."
+        ),
+        Code.MX_IP_LITERAL: (
+            "The MX record holds an IP address where a host name belongs, so senders find no "
+            "host. Point it at a name that has this address."
+        ),
+        Code.MX_LOCALHOST: (
+            "The MX host is the sender's own machine, so no mail can arrive. "
+            "Publish the real host, or a null MX if the domain is meant to receive none."
+        ),
+        Code.MX_INVALID_NAME: (
+            "No host can have the name that the MX record gives, so senders skip it. "
+            "Correct the record."
+        ),
+        Code.MX_NO_ADDRESS: (
+            "The MX host has no address, so senders skip it. "
+            "Publish its A or AAAA record, or remove the MX record."
+        ),
+        Code.MX_DUPLICATE: (
+            "The same MX host is listed more than once; it was asked once, at its lowest "
+            "preference. Remove the extra records."
+        ),
+        Code.MX_NOT_LISTENING: (
+            "Nothing listens at this endpoint while another MX host answers, which may be meant "
+            "(nolisting). Remove the MX record if it is not."
+        ),
+        Code.LIMIT_REACHED: (
+            "A limit of this program cut something off, so the answer does not cover all there "
+            "is. The detail names the limit; raise it if the rest matters."
+        ),
+        # the session
+        Code.NOT_TESTED: (
+            "The server could not be tested, which says nothing about its TLS. Try again later, "
+            "or from another network; `probe doctor` shows whether this machine is the cause."
+        ),
+        Code.UNCONFIRMED: (
+            "TLS was not to be had once, but no second session could confirm it, so it is not "
+            "held against the server. Probe it again later."
+        ),
+        Code.STARTTLS_REFUSED: (
+            "The server offers STARTTLS and then refuses it, so mail to it travels in clear or "
+            "waits. Look in the server's log: often a certificate or key file cannot be read."
+        ),
+        Code.STARTTLS_INTERMITTENT: (
+            "TLS worked in one session and not in another, so some mail may travel in clear. Look "
+            "for a cluster whose members differ, or for rate limits that drop STARTTLS."
+        ),
+        Code.STARTTLS_RESPONSE_INJECTION: (
+            "Bytes in clear came behind the reply to STARTTLS, by an attack on the path or by a "
+            "faulty server. Update the mail server, and check what stands in front of it."
+        ),
+        Code.STARTTLS_AFTER_TLS: (
+            "The server offers STARTTLS again within TLS, which RFC 3207 section 4.2 forbids. "
+            "Update or correct the mail server."
+        ),
+        Code.TLS_FAILED: (
+            "STARTTLS is granted but the TLS handshake fails, so mail travels in clear or waits. "
+            "Read the detail, and check the server's certificate, TLS versions and ciphers."
+        ),
+        Code.LARGE_HELLO_INTOLERANT: (
+            "TLS works with a small ClientHello only: today's, with a post-quantum key share, is "
+            "too large for something on the path. Update the server or the firewall before it."
+        ),
+        Code.ANONYMOUS_ONLY: (
+            "The server does TLS only without a certificate, so nobody can prove who it is. "
+            "Give it a certificate and switch anonymous cipher suites off."
+        ),
+        Code.SESSION_FAILED_AFTER_TLS: (
+            "TLS was completed, and then the session broke off, so mail may not get through. "
+            "Look in the server's log for this session."
+        ),
+        Code.MASKED_BY_MIDDLEBOX: (
+            "A middlebox overwrites the greeting or the EHLO keywords and so hides STARTTLS. "
+            "Switch SMTP inspection off in the firewall (on Cisco: `inspect esmtp`)."
+        ),
+        Code.EHLO_NOT_SUPPORTED: (
+            "The server knows only HELO, so it has no extensions and no STARTTLS. "
+            "Update it, or switch ESMTP on."
+        ),
+        Code.BARE_LF: (
+            "The server ends lines with a bare LF, which RFC 5321 section 2.3.8 forbids and strict "
+            "senders reject. Update the mail server or what stands before it."
+        ),
+        Code.UNSOLICITED_DATA: (
+            "The server sent something that nothing had asked for, which may confuse senders. "
+            "Read the transcript, and update the mail server or what stands before it."
+        ),
+        Code.CLIENT_CERTIFICATE_REQUESTED: (
+            "The server asks senders for a certificate; most have none, and need none. "
+            "Make sure that the server also accepts mail without one."
+        ),
+        # TLS and certificates
+        Code.TLS_VERSION_OBSOLETE: (
+            "The best common TLS version is older than 1.2 (RFC 8996), and more and more senders "
+            "refuse it. Switch TLS 1.2 and 1.3 on."
+        ),
+        Code.CIPHER_WEAK: (
+            "The negotiated cipher is too weak to keep mail confidential. "
+            "Switch on AES-GCM or ChaCha20 suites, and the weak ones off."
+        ),
+        Code.CERTIFICATE_NOT_YET_VALID: (
+            "The certificate's first day is still to come, so senders that insist refuse it. "
+            "Install a current one, and check the clock of the machine that made it."
+        ),
+        Code.CERTIFICATE_EXPIRES_SOON: (
+            "The certificate expires within days, and renewal should have run by now. "
+            "Renew it and reload the mail server."
+        ),
+        Code.CERTIFICATE_SELF_SIGNED: (
+            "The certificate is signed by itself, so it proves nothing to a sender. "
+            "Use one of a public CA, or publish this one by DANE in a signed zone."
+        ),
+        Code.CERTIFICATE_COMMON_NAME_ONLY: (
+            "The host stands only in the common name, which is no longer looked at (RFC 9525). "
+            "Get a certificate with the name as a subjectAltName."
+        ),
+        Code.CERTIFICATE_SAN_MALFORMED: (
+            "A subjectAltName of the certificate is malformed and matches no host. "
+            "Get a certificate that has plain DNS names."
+        ),
+        Code.CERTIFICATE_UNREADABLE: (
+            "Part of the certificate cannot be read, so that part was not tested. "
+            "Replace it by one that follows RFC 5280."
+        ),
+        Code.CERTIFICATE_KEY_WEAK: (
+            "A key in the chain is below 112-bit strength and can be broken. "
+            "Make a new key of RSA 2048, or better EC P-256, and a new certificate."
+        ),
+        Code.CERTIFICATE_SIGNATURE_WEAK: (
+            "A certificate in the chain is signed with MD5 or SHA-1, which can be forged. "
+            "Get a chain that is signed with SHA-256 or better."
+        ),
+        Code.CHAIN_INCOMPLETE: (
+            "The server does not send its intermediate certificates, and mail servers do not "
+            "fetch them. Install the full chain, the leaf first."
+        ),
+        Code.CHAIN_MISORDERED: (
+            "The certificates come out of order or with strangers among them, which some senders "
+            "do not sort out. Install the leaf first, then each one's issuer."
+        ),
+        Code.CHAIN_TRUNCATED: (
+            "The server sent more certificates than are kept, so the rest was not looked at. "
+            "Install only the leaf and its intermediates."
+        ),
+        Code.TRUST_NOT_TESTED: (
+            "No trust anchors were loaded, so it is open whether the certificate is trusted. "
+            "Install the CA bundle of the system, or name one with `--ca-file`."
+        ),
+    }
+)

@@ -1,0 +1,25 @@
+"""Makes a peer's text harmless to show: no control, bidi or other invisible character gets out."""
+
+from datetime import UTC, datetime
+
+
+def printable(text: str) -> str:
+    r"""*text* on one line, with ``\x1b`` or ``\u202e`` for each character that does not print.
+
+    C0 and C1 controls, line ends, bidi and zero-width characters, lone surrogates, every space
+    but U+0020. Printable text comes back as it is; a backslash is not doubled.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escaped(ord(char)) for char in text)
+
+
+def _escaped(code: int) -> str:
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def utc(time: datetime) -> str:
+    """RFC 3339, in UTC, to the second."""
+    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

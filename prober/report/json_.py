@@ -1,0 +1,145 @@
+"""JSON: a record as it is, one object a domain, and back again. docs/json.md.
+
+``json`` writes each object over many lines, ``jsonl`` on one. Both are a plain sequence of
+objects, however many domains there are: ``jq`` reads it as it comes, and what a killed run has
+written so far is whole. An array would be neither.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO
+
+import msgspec
+
+from prober.errors import InputError
+from prober.records import SCHEMA, DomainReport
+from prober.report.formatter import Formatter
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    schema: int
+
+
+_encoder = msgspec.json.Encoder()
+_header_decoder = msgspec.json.Decoder(_Header)
+_decoder = msgspec.json.Decoder(DomainReport)
+
+
+def encode_report(report: DomainReport) -> bytes:
+    """*report* as one line of JSON, without its line end, safe to show on a terminal.
+
+    A lone surrogate, which no JSON in UTF-8 can hold, becomes a backslash escape.
+    """
+    try:
+        return _visible(_encoder.encode(report))
+    except UnicodeEncodeError:
+        return _visible(_encoder.encode(_without_surrogates(msgspec.to_builtins(report))))
+
+
+def decode_report(line: bytes) -> DomainReport:
+    """The record in *line*.
+
+    Raises ``InputError``, naming the path of the fault, for what is no JSON or no such record.
+    """
+    try:
+        schema = _header_decoder.decode(line).schema
+        if schema != SCHEMA:
+            raise InputError(f"schema {schema} was written by another version; this reads {SCHEMA}")
+        report = _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise InputError(f"no report: {exc}") from exc
+    for path, time in _times(report):
+        if time.utcoffset() is None:
+            raise InputError(f"no report: Expected a time with its zone - at `{path}`")
+    return report
+
+
+def read_reports(file: BinaryIO) -> Iterator[DomainReport]:
+    """The records in *file*, written as ``json`` or ``jsonl``; blank lines are passed over.
+
+    Raises ``InputError`` with the number of the line where the faulty object begins.
+    """
+    for number, piece in _objects(file):
+        try:
+            yield decode_report(piece)
+        except InputError as exc:
+            raise InputError(f"line {number}: {exc}") from exc
+
+
+class JsonLines(Formatter):
+    """The ``jsonl`` format: one object a line."""
+
+    def body(self, report: DomainReport) -> bytes:
+        return encode_report(report) + b"\n"
+
+
+class PrettyJson(Formatter):
+    """The ``json`` format: one object over many lines, for people."""
+
+    def body(self, report: DomainReport) -> bytes:
+        return msgspec.json.format(encode_report(report), indent=2) + b"\n"
+
+
+def _objects(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Each object, and the line it begins at: one line, or all from a lone { to a lone }."""
+    pieces: list[bytes] = []
+    begin = 0
+    for number, line in enumerate(lines, start=1):
+        bare = line.rstrip()
+        if not pieces:
+            begin = number
+            if bare and bare != b"{":
+                yield begin, bare
+                continue
+        if pieces or bare:
+            pieces.append(line)
+        if bare == b"}":
+            yield begin, b"".join(pieces)
+            pieces = []
+    if pieces:
+        yield begin, b"".join(pieces)
+
+
+def _times(report: DomainReport) -> Iterator[tuple[str, datetime]]:
+    yield "$.checked_at", report.checked_at
+    for i, endpoint in enumerate(report.endpoints):
+        yield f"$.endpoints[{i}].observed_at", endpoint.observed_at
+        for j, attempt in enumerate(endpoint.attempts):
+            yield f"$.endpoints[{i}].attempts[{j}].observed_at", attempt.observed_at
+        if endpoint.certificate is not None:
+            for name in ("not_before", "not_after"):
+                time: datetime | None = getattr(endpoint.certificate, name)
+                if time is not None:
+                    yield f"$.endpoints[{i}].certificate.{name}", time
+
+
+def _visible(line: bytes) -> bytes:
+    """The same JSON, with an escape for each character that a terminal would obey or hide.
+
+    msgspec escapes C0 only; DEL, C1 and bidi characters come raw. All stand inside strings.
+    """
+    if line.isascii() and b"\x7f" not in line:
+        return line
+    text = line.decode()
+    if text.isprintable():
+        return line
+    return "".join(char if char.isprintable() else _escaped(char) for char in text).encode()
+
+
+def _escaped(char: str) -> str:
+    units = char.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
+def _without_surrogates(value: object) -> object:
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {key: _without_surrogates(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_without_surrogates(item) for item in value]
+        case _:
+            return value

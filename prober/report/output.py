@@ -1,0 +1,173 @@
+"""Opens a report: picks its format, and writes record by record to a file or to stdout."""
+
+import enum
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import BinaryIO, Final, Self, assert_never
+
+from prober.errors import ReportError, SettingsError
+from prober.records import DomainReport
+from prober.report.csv_ import DomainCsv, EndpointCsv
+from prober.report.escape import printable
+from prober.report.formatter import Formatter
+from prober.report.json_ import JsonLines, PrettyJson
+from prober.report.page import Paper
+from prober.report.scan_text import ScanText
+from prober.report.sinks import FileSink, Sink, StreamSink, open_sink
+from prober.report.text import TextReport
+
+STDOUT: Final = "-"
+
+
+class ReportFormat(enum.StrEnum):
+    """The formats, by the names that the command line gives them."""
+
+    TEXT = "text"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+_BY_SUFFIX: Final = MappingProxyType(
+    {
+        ".txt": ReportFormat.TEXT,
+        ".json": ReportFormat.JSON,
+        ".jsonl": ReportFormat.JSONL,
+        ".ndjson": ReportFormat.JSONL,
+        ".csv": ReportFormat.CSV,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportStyle:
+    """How much a report shows. Each format looks at what concerns it."""
+
+    per_endpoint: bool = False  # csv: one row an endpoint
+    transcripts: bool = False  # text: what was said, line by line
+    scan: bool = False  # text: one line a domain and a summary, in place of whole answers
+
+
+class ReportWriter:
+    """Writes reports as they come, each out at once.
+
+    As a context it finishes, or abandons when left by an exception. ``partial`` is the file that
+    is written until then, None for a stream; ``kept`` is where the rows of an earlier run went
+    that never finished.
+    """
+
+    def __init__(self, formatter: Formatter, sink: Sink) -> None:
+        self._formatter = formatter
+        self._sink = sink
+        self._begun = False
+        self._closed = False
+        self.partial = sink.partial if isinstance(sink, FileSink) else None
+        self.kept = sink.kept if isinstance(sink, FileSink) else None
+
+    def write(self, report: DomainReport) -> None:
+        """Raises ``ReportError`` if it cannot, ``BrokenPipeError`` if nobody reads any more."""
+        if self._closed:
+            raise ValueError("this report is finished or abandoned")
+        self._write(self._formatter.body(report))
+
+    @property
+    def left(self) -> Path | None:
+        """The partial file, if abandoning leaves it: it goes where nothing was written to it."""
+        return self.partial if self._begun else None
+
+    def finish(self) -> None:
+        """The report is whole. Raises as ``write`` does, and is then abandoned."""
+        if self._closed:
+            return
+        try:
+            self._write(self._formatter.foot())
+        except BaseException:
+            self.abandon()
+            raise
+        self._closed = True
+        self._sink.finish()
+
+    def abandon(self) -> None:
+        """The run did not finish: no older report is touched. Never raises."""
+        if not self._closed:
+            self._closed = True
+            self._sink.abandon()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.finish()
+        else:
+            self.abandon()
+
+    def _write(self, text: bytes) -> None:
+        """The head goes out with the first report: a file with anything in it has a row in it."""
+        head = b"" if self._begun else self._formatter.head()
+        self._sink.write(head + text)
+        self._begun = True
+
+
+def open_report(
+    target: str | os.PathLike[str],
+    format_: ReportFormat | None = None,
+    style: ReportStyle | None = None,
+) -> ReportWriter:
+    """A writer for the file *target*, or for stdout where that is ``-``.
+
+    Without *format_* the file's extension says it, and stdout is text. Raises ``SettingsError``
+    where neither does, ``ReportError`` where the file cannot be written; so open it before a scan.
+    """
+    name = os.fspath(target)
+    format_ = format_ or choose_format(name)
+    style = style or ReportStyle()
+    if name == STDOUT:
+        return _open_stdout(format_, style)
+    return ReportWriter(_formatter(format_, style, Paper()), open_sink(Path(name)))
+
+
+def _open_stdout(format_: ReportFormat, style: ReportStyle) -> ReportWriter:
+    if sys.stdout is None:  # started with it closed: >&-
+        raise ReportError("stdout: cannot write the report: it is closed")
+    sys.stdout.flush()
+    stream: BinaryIO = sys.stdout.buffer
+    paper = Paper(terminal=stream.isatty(), encoding=sys.stdout.encoding)
+    return ReportWriter(_formatter(format_, style, paper), StreamSink(stream, "stdout"))
+
+
+def choose_format(target: str) -> ReportFormat:
+    """The format that *target* asks for by its extension. Raises ``SettingsError`` if none."""
+    if target == STDOUT:
+        return ReportFormat.TEXT
+    chosen = _BY_SUFFIX.get(Path(target).suffix.lower())
+    if chosen is None:
+        raise SettingsError(
+            f"{printable(target)}: no format has this extension: use {' '.join(_BY_SUFFIX)}, "
+            f"or choose one of {', '.join(ReportFormat)} with --format"
+        )
+    return chosen
+
+
+def _formatter(format_: ReportFormat, style: ReportStyle, paper: Paper) -> Formatter:
+    match format_:
+        case ReportFormat.CSV:
+            return EndpointCsv() if style.per_endpoint else DomainCsv()
+        case ReportFormat.JSON:
+            return PrettyJson()
+        case ReportFormat.JSONL:
+            return JsonLines()
+        case ReportFormat.TEXT if style.scan:
+            return ScanText(paper)
+        case ReportFormat.TEXT:
+            return TextReport(paper, transcripts=style.transcripts)
+        case _:
+            assert_never(format_)

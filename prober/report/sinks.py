@@ -1,0 +1,241 @@
+"""Where a report goes: a file that appears only when it is whole, or a stream.
+
+A file is written as ``FILE.partial``, a row at a time, locked, and renamed to FILE by a run that
+finished. So FILE is always one whole report, and what a stopped run has seen is not lost.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+from pathlib import Path
+from types import MappingProxyType
+from typing import BinaryIO, Final, Protocol
+
+from prober.errors import ReportError
+from prober.report.escape import printable
+
+_ADVICE: Final = MappingProxyType(
+    {
+        errno.ENOSPC: "no space is left: free some, or write elsewhere",
+        errno.EFBIG: "the file would be larger than is allowed here: raise the limit (ulimit -f)",
+        errno.EDQUOT: "the disk quota is used up: free some space, or write elsewhere",
+        errno.EACCES: "permission denied: make its folder writable, or write elsewhere",
+        errno.EPERM: "not permitted: make its folder writable, or write elsewhere",
+        errno.EROFS: "the file system is read-only: write elsewhere",
+        errno.EISDIR: "is a folder: name a file in it",
+        errno.ENOENT: "its folder does not exist: create that first",
+        errno.ENOTDIR: "its folder is a file: write elsewhere",
+        errno.ENAMETOOLONG: "the name is too long: give a shorter one",
+    }
+)
+_STANDARD: Final = frozenset({"/dev/stdout", "/dev/stderr"})
+
+
+class Sink(Protocol):
+    """Takes bytes and gets them out at once. Raises ``ReportError`` if it cannot."""
+
+    def write(self, text: bytes) -> None: ...
+
+    def finish(self) -> None: ...
+
+    def abandon(self) -> None: ...
+
+
+def open_sink(path: Path) -> Sink:
+    """A file, or what else stands at *path*: a device, a FIFO or ``/dev/stdout`` as it is.
+
+    Everything that can be wrong with the path shows here, before there is anything to write.
+    """
+    if _is_stream(path):
+        try:
+            return StreamSink(open(path, "ab"), str(path), ours=True)
+        except OSError as exc:
+            raise unwritable(str(path), exc) from exc
+    return FileSink(path)
+
+
+class StreamSink:
+    """Stdout, a device or a FIFO; *ours* to close. A closed pipe is a ``BrokenPipeError``."""
+
+    def __init__(self, stream: BinaryIO, name: str, *, ours: bool = False) -> None:
+        self._stream = stream
+        self._name = name
+        self._ours = ours
+
+    def write(self, text: bytes) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError as exc:
+            self._discard()
+            if isinstance(exc, BrokenPipeError):
+                raise
+            raise unwritable(self._name, exc) from exc
+
+    def finish(self) -> None:
+        """What was written is out already."""
+        self.abandon()
+
+    def abandon(self) -> None:
+        """What was written cannot be taken back."""
+        if self._ours:
+            self._stream.close()
+
+    def _discard(self) -> None:
+        """Point a failed stream at /dev/null: Python flushes what it still holds at exit."""
+        with contextlib.suppress(OSError, ValueError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self._stream.fileno())
+            os.close(null)
+
+
+class FileSink:
+    """FILE by way of ``FILE.partial``.
+
+    ``kept`` is where the rows of an earlier run that never finished were put aside.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._name = str(path)
+        self._path = Path(os.path.realpath(path))  # a link stays one; its target is replaced
+        self.partial = self._path.with_name(f"{self._path.name}.partial")
+        self.kept: Path | None = None
+        self._size = 0
+        try:
+            _check_replaceable(self._path)
+            self._fd = self._claim()
+        except OSError as exc:
+            raise unwritable(self._name, exc) from exc
+
+    def write(self, text: bytes) -> None:
+        rest = memoryview(text)
+        try:
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+        except OSError as exc:
+            self._drop_torn_row()
+            raise unwritable(self._name, exc) from exc
+        self._size += len(text)
+
+    def finish(self) -> None:
+        """FILE is there, whole and on the disk; until then the old one is."""
+        try:
+            os.fsync(self._fd)
+            os.replace(self.partial, self._path)
+            _sync_folder(self._path.parent)
+        except OSError as exc:
+            raise unwritable(self._name, exc) from exc
+        finally:
+            os.close(self._fd)
+
+    def abandon(self) -> None:
+        """FILE is as it was; the partial file stays if it holds anything."""
+        self._drop_torn_row()
+        with contextlib.suppress(OSError):
+            if self._size == 0:
+                self.partial.unlink()
+            else:
+                os.fsync(self._fd)
+        os.close(self._fd)
+
+    def _drop_torn_row(self) -> None:
+        """Half a row may be left by a full disk, or by a signal in the middle of a write."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._fd, self._size)
+
+    def _claim(self) -> int:
+        """The partial file, empty and locked; one with rows in it is put aside first."""
+        while True:
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+            fd = os.open(self.partial, flags, 0o666)
+            try:
+                self._lock(fd)
+                if _is_at(fd, self.partial):
+                    if os.fstat(fd).st_size == 0:
+                        _copy_mode(self._path, fd)
+                        return fd
+                    self.kept = _put_aside(self.partial)
+            except BaseException:
+                os.close(fd)
+                raise
+            os.close(fd)
+
+    def _lock(self, fd: int) -> None:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            name = printable(self._name)
+            raise ReportError(
+                f"{name}: another run is writing it: wait for that, or write elsewhere"
+            ) from exc
+        except OSError as exc:
+            if exc.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+                raise
+            # a file system without locks: two runs at once are then the caller's to avoid
+
+
+def unwritable(name: str, exc: OSError) -> ReportError:
+    """The fault *exc* of the report *name*, with what to do about it."""
+    advice = _ADVICE.get(exc.errno or 0, exc.strerror or str(exc))
+    return ReportError(f"{printable(name)}: cannot write the report: {advice}")
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether to write straight to *path*: nothing there can be renamed over, or should be.
+
+    That a redirected /dev/stdout is a regular file does not make it ours to replace.
+    """
+    if str(path) in _STANDARD or path.is_relative_to("/dev/fd") or path.is_relative_to("/proc"):
+        return True
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _check_replaceable(path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if path.exists() and not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _is_at(fd: int, path: Path) -> bool:
+    """False if another run has renamed or removed the file between our open and our lock."""
+    try:
+        return os.path.samestat(os.fstat(fd), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def _put_aside(partial: Path) -> Path:
+    """Rename *partial* to the first free of ``FILE.partial.1``, ``.2`` …"""
+    number = 1
+    while True:
+        aside = partial.with_name(f"{partial.name}.{number}")
+        try:
+            os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL))  # the name is ours
+        except FileExistsError:
+            number += 1
+            continue
+        os.replace(partial, aside)
+        return aside
+
+
+def _copy_mode(path: Path, fd: int) -> None:
+    """Give the new report the permissions of the one it will replace."""
+    with contextlib.suppress(OSError):
+        os.fchmod(fd, stat.S_IMODE(path.stat().st_mode) & 0o777)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename last through a power cut, where the file system can."""
+    with contextlib.suppress(OSError):
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)

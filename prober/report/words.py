@@ -1,0 +1,193 @@
+"""Facts in English, for the cells and lines that a person reads. All of it is printable."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from prober.records import (
+    Answer,
+    Certificate,
+    Confirmed,
+    Dane,
+    DomainReport,
+    Endpoint,
+    Failure,
+    Reason,
+    StartTls,
+    Step,
+)
+from prober.report.escape import printable, utc
+
+_DOING: Final = MappingProxyType(
+    {
+        Step.RESOLVE: "looking up the name",
+        Step.CONNECT: "connecting",
+        Step.GREETING: "waiting for the greeting",
+        Step.EHLO: "waiting for the answer to EHLO",
+        Step.STARTTLS: "waiting for the answer to STARTTLS",
+        Step.HANDSHAKE: "negotiating TLS",
+        Step.POST_TLS: "talking over TLS",
+    }
+)
+_REASONS: Final = MappingProxyType(
+    {
+        Reason.TIMED_OUT: "timed out {doing}",
+        Reason.REFUSED: "connection refused",
+        Reason.UNREACHABLE: "unreachable",
+        Reason.RESET: "connection reset while {doing}",
+        Reason.CLOSED: "connection closed while {doing}",
+        Reason.BAD_REPLY: "no usable reply while {doing}",
+        Reason.MASKED: "a middlebox masked the reply while {doing}",
+        Reason.ALERT: "TLS alert while {doing}",
+        Reason.TLS_ERROR: "TLS error while {doing}",
+        Reason.SERVFAIL: "SERVFAIL while {doing}",
+        Reason.DNS_REFUSED: "the nameserver would not answer while {doing}",
+        Reason.BOGUS: "DNSSEC validation failed while {doing}",
+        Reason.NO_NAMESERVER: "no nameserver answered while {doing}",
+        Reason.PRIVATE_ADDRESS: "not contacted: the address is not public",
+        Reason.INVALID_NAME: "not looked up: no host can have this name",
+        Reason.LIMIT: "left out: a limit of this program was reached",
+        Reason.NO_IPV6_HERE: "no IPv6 on this machine",
+        Reason.NO_IPV4_HERE: "no IPv4 on this machine",
+        Reason.LOCAL: "this machine failed while {doing}",
+    }
+)
+_NOT_THE_DOMAINS: Final = frozenset({Reason.NO_IPV4_HERE, Reason.NO_IPV6_HERE})
+
+
+def reason_words(reason: Reason, step: Step, reply_code: int | None = None) -> str:
+    """Why *step* failed, such as "timed out waiting for the greeting"."""
+    if reply_code is not None and reason is Reason.BAD_REPLY:
+        return f"reply {reply_code} while {_DOING[step]}"
+    words = _REASONS[reason].format(doing=_DOING[step])
+    return words if reply_code is None else f"{words}, reply {reply_code}"
+
+
+def failure_words(failure: Failure) -> str:
+    """The same of a whole failure, its detail in brackets."""
+    words = reason_words(failure.reason, failure.step, failure.reply_code)
+    return f"{words} ({printable(failure.detail)})" if failure.detail else words
+
+
+def name_of(report: DomainReport) -> str:
+    """The domain, or the input as it came where that is none."""
+    return report.domain if report.domain is not None else report.input
+
+
+def trouble(report: DomainReport) -> str:
+    """The first thing that went wrong, in words; empty if nothing did.
+
+    The input, else the route, else the first failure of an MX host or endpoint. That this
+    machine has no IPv6 is left out where the answer is complete without it.
+    """
+    if report.error is not None:
+        return printable(report.error)
+    route = report.route
+    if route is not None and route.reason is not None:
+        return failure_words(Failure(step=Step.RESOLVE, reason=route.reason, detail=route.detail))
+    if route is not None and route.detail is not None:
+        return printable(route.detail)
+    return next(_failures(report), "")
+
+
+def _failures(report: DomainReport) -> Iterator[str]:
+    named = [(host.name, host.failure) for host in report.mx_hosts]
+    named += [(f"{seen.mx_host} {seen.address}", seen.failure) for seen in report.endpoints]
+    for name, failure in named:
+        if failure is None or (report.verdict.complete and failure.reason in _NOT_THE_DOMAINS):
+            continue
+        yield f"{printable(name)}: {failure_words(failure)}"
+
+
+def starttls_words(endpoint: Endpoint) -> str:
+    """The STARTTLS answer, and whether a second session agreed with a negative one."""
+    if endpoint.starttls is StartTls.NOT_TESTED:
+        return "not tested"
+    words = endpoint.starttls.value.replace("-", " ")
+    return f"{words}, unconfirmed" if endpoint.confirmed is Confirmed.NO else words
+
+
+def tls_words(endpoint: Endpoint) -> str:
+    """TLS version, cipher and key-exchange group, as far as there are any."""
+    parts = (endpoint.tls_version, endpoint.cipher, endpoint.key_exchange)
+    return printable(", ".join(part for part in parts if part is not None))
+
+
+def outcome_words(endpoint: Endpoint) -> str:
+    """What the session proved beyond TLS itself, and what stopped it."""
+    parts = []
+    if endpoint.tls_version is not None:
+        parts.append(certificate_words(endpoint))
+    if endpoint.dane not in (Dane.NOT_TESTED, Dane.NONE, Dane.NO_TLS):
+        parts.append(f"DANE {endpoint.dane}")
+    if endpoint.failure is not None:
+        parts.append(failure_words(endpoint.failure))
+    if endpoint.confirmed is Confirmed.YES:
+        parts.append("a second session agrees")
+    return "; ".join(parts)
+
+
+def certificate_words(endpoint: Endpoint) -> str:
+    """The leaf certificate in a word or two: valid, or everything that is wrong with it.
+
+    Days count from when it was observed, which is when its dates were judged.
+    """
+    certificate, now = endpoint.certificate, endpoint.observed_at
+    if certificate is None:
+        return "certificate not read" if endpoint.chain else "no certificate"
+    faults = list(_faults(certificate, now))
+    if faults:
+        return f"certificate {', '.join(faults)}"
+    if Answer.NOT_TESTED in _answers(certificate):
+        return "certificate not checked"
+    return f"certificate valid{_days_left(certificate, now)}"
+
+
+def certificate_valid(endpoint: Endpoint) -> Answer:
+    """Whether the leaf certificate is trusted, in date and names the MX host; worst answer wins.
+
+    A session without a certificate proves nothing: no. One that was not read: not tested.
+    """
+    if endpoint.certificate is None:
+        return Answer.NOT_TESTED if endpoint.chain else Answer.NO
+    return worst_answer(_answers(endpoint.certificate))
+
+
+def worst_answer(answers: tuple[Answer, ...]) -> Answer:
+    """No if one is no, else not tested if one is not tested or there is none, else yes."""
+    if Answer.NO in answers:
+        return Answer.NO
+    return Answer.NOT_TESTED if Answer.NOT_TESTED in answers or not answers else Answer.YES
+
+
+def _answers(certificate: Certificate) -> tuple[Answer, ...]:
+    return certificate.trusted, certificate.name_matches, certificate.in_date
+
+
+def _faults(certificate: Certificate, now: datetime) -> Iterator[str]:
+    if certificate.trusted is Answer.NO:
+        own = certificate.subject and certificate.subject == certificate.issuer
+        yield "self-signed" if own else "not trusted"
+    if certificate.in_date is Answer.NO:
+        yield _date_fault(certificate, now)
+    if certificate.name_matches is Answer.NO:
+        yield "for another name"
+
+
+def _date_fault(certificate: Certificate, now: datetime) -> str:
+    if certificate.not_after is not None and certificate.not_after < now:
+        return f"expired {_days((now - certificate.not_after).days)} ago"
+    if certificate.not_before is not None and certificate.not_before > now:
+        return f"not valid before {utc(certificate.not_before)}"
+    return "not in date"
+
+
+def _days_left(certificate: Certificate, now: datetime) -> str:
+    if certificate.not_after is None:
+        return ""
+    return f" for {_days((certificate.not_after - now).days)}"
+
+
+def _days(count: int) -> str:
+    return {0: "less than a day", 1: "1 day"}.get(count, f"{count} days")

@@ -1,0 +1,143 @@
+import io
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from prober.errors import InputError
+from prober.records import DomainReport
+from prober.report.formatter import Formatter
+from prober.report.json_ import (
+    JsonLines,
+    PrettyJson,
+    decode_report,
+    encode_report,
+    read_reports,
+)
+from tests.report import samples
+from tests.report.strategies import reports
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(reports())
+def test_record_to_json_to_record_is_the_identity(report: DomainReport) -> None:
+    line = encode_report(report)
+
+    assert decode_report(line) == report
+    assert line.decode().isprintable()  # one line, and nothing that a terminal obeys
+    assert [*read_reports(io.BytesIO(PrettyJson().body(report)))] == [report]
+
+
+@pytest.mark.parametrize("report", samples.all_samples(), ids=lambda report: report.domain)
+def test_each_sample_comes_back(report: DomainReport) -> None:
+    assert decode_report(encode_report(report)) == report
+
+
+def test_the_object_has_the_form_that_is_documented() -> None:
+    read = json.loads(encode_report(samples.passes()))
+
+    assert list(read)[:2] == ["schema", "input"]
+    assert read["checked_at"] == "2026-01-02T03:04:05Z"
+    assert read["endpoints"][0]["observed_at"] == "2026-01-02T03:04:05.250000Z"
+    assert read["endpoints"][0]["chain"][0] == "MGxlYWY="
+    assert read["verdict"]["level"] == "authenticated"
+    assert read["error"] is None
+
+
+def test_a_lone_surrogate_is_written_as_its_escape() -> None:
+    certificate = samples.make_certificate(subject="CN=\ud800\u202e")
+    report = samples.make_report(endpoints=(samples.make_endpoint(certificate=certificate),))
+
+    (seen,) = decode_report(encode_report(report)).endpoints
+
+    assert seen == replace(
+        report.endpoints[0], certificate=replace(certificate, subject="CN=\\ud800\u202e")
+    )
+
+
+def test_characters_beyond_the_basic_plane_are_escaped_as_pairs() -> None:
+    line = encode_report(replace(samples.passes(), input="\U000e0041"))
+
+    assert b"\\udb40\\udc41" in line
+    assert decode_report(line).input == "\U000e0041"
+
+
+LINE = encode_report(samples.passes())
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        pytest.param(b"", "truncated", id="empty"),
+        pytest.param(LINE[:-9], "truncated", id="torn"),
+        pytest.param(b"domain,level", "malformed", id="not-json"),
+        pytest.param(b"\xff\xfe", "malformed", id="not-utf-8"),
+        pytest.param(LINE.replace(b"example.com", b"\xff", 1), "utf-8", id="not-utf-8-within"),
+        pytest.param(b"[]", "Expected `object`", id="an-array"),
+        pytest.param(b"{}", "missing required field `schema`", id="no-schema"),
+        pytest.param(LINE.replace(b'"schema":1', b'"schema":2'), "schema 2", id="other-schema"),
+        pytest.param(b'{"schema":1}', "missing required field `input`", id="no-fields"),
+        pytest.param(LINE.replace(b":25,", b':"25",', 1), "$.endpoints[0].port", id="type"),
+        pytest.param(
+            LINE.replace(b'"offered"', b'"maybe"', 1), "$.endpoints[0]", id="unknown-word"
+        ),
+        pytest.param(LINE.replace(b"MGxlYWY=", b"!!!", 1), "$.endpoints[0].chain[0]", id="base64"),
+        pytest.param(LINE.replace(b"05Z", b"05", 1), "$.checked_at", id="time-without-zone"),
+        pytest.param(
+            LINE.replace(b"05.250000Z", b"05.250000", 1), "$.endpoints[0].observed_at", id="zone-2"
+        ),
+        pytest.param(
+            b'{"schema":1,"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "recursion", id="deep"
+        ),
+    ],
+)
+def test_what_is_no_report_is_an_input_error_that_says_where(line: bytes, fault: str) -> None:
+    with pytest.raises(InputError) as caught:
+        decode_report(line)
+
+    assert fault in str(caught.value)
+
+
+def test_every_time_in_a_record_must_have_its_zone() -> None:
+    naive = samples.NOW.replace(tzinfo=None)
+    certificate = samples.make_certificate(not_after=naive - timedelta(days=1))
+    (attempt,) = samples.passes().endpoints[0].attempts
+    for endpoint, path in [
+        (samples.make_endpoint(certificate=certificate), "$.endpoints[0].certificate.not_after"),
+        (
+            samples.make_endpoint(attempts=(replace(attempt, observed_at=naive),)),
+            "$.endpoints[0].attempts[0].observed_at",
+        ),
+    ]:
+        with pytest.raises(InputError) as caught:
+            decode_report(encode_report(samples.make_report(endpoints=(endpoint,))))
+        assert path in str(caught.value)
+
+
+def test_fields_that_a_later_version_adds_are_passed_over() -> None:
+    line = LINE.replace(b'"error":null', b'"error":null,"mta_sts":{"status":"absent"}', 1)
+
+    assert decode_report(line) == samples.passes()
+
+
+@pytest.mark.parametrize("formatter", [JsonLines(), PrettyJson()], ids=["jsonl", "json"])
+def test_a_file_of_either_form_is_read_back(formatter: Formatter) -> None:
+    written = b"\n".join(formatter.body(report) for report in samples.all_samples())
+
+    assert tuple(read_reports(io.BytesIO(written))) == samples.all_samples()
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        pytest.param(LINE + b"\n\n" + LINE[:-5] + b"\n", 3, id="jsonl-torn"),
+        pytest.param(LINE + b"\n{\n}\n", 2, id="pretty-empty"),
+        pytest.param(LINE + b"\n{\n" + b'  "schema": 1,\n', 2, id="pretty-torn"),
+        pytest.param(b"[\n" + LINE + b"\n]\n", 1, id="array"),
+    ],
+)
+def test_a_fault_in_a_file_is_named_with_its_line(text: bytes, number: int) -> None:
+    with pytest.raises(InputError, match=f"line {number}: "):
+        list(read_reports(io.BytesIO(text)))

@@ -1,0 +1,215 @@
+import re
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from prober.records import Code, DomainReport, Level, Line
+from prober.report.formatter import Formatter
+from prober.report.page import Paper
+from prober.report.scan_text import ScanText
+from prober.report.text import TextReport, headline
+from prober.rules.baseline import found
+from tests.report import samples
+from tests.report.strategies import reports
+
+SGR = re.compile(r"\x1b\[[0-9;]*m")  # the colours of rich
+TERMINAL = Paper(terminal=True, width=80)
+
+
+def shown(report: DomainReport, paper: Paper | None = None, *, transcripts: bool = False) -> str:
+    formatter = TextReport(paper or Paper(), transcripts=transcripts)
+    return formatter.body(report).decode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [
+        (
+            samples.enforced(),
+            "enforced.example: mail can be encrypted and the servers proved, and senders are told"
+            " to insist (enforced), 1 of 1 endpoint tested",
+        ),
+        (
+            samples.passes(),
+            "example.com: mail can be encrypted and the servers proved (authenticated),"
+            " 3 of 3 endpoints tested",
+        ),
+        (
+            samples.warns(),
+            "warns.example: mail can be encrypted, but not every server can be proved"
+            " (opportunistic), 3 of 3 endpoints tested",
+        ),
+        (
+            samples.partly(),
+            "partly.example: as far as could be seen: mail may go in clear, only some of the"
+            " servers complete TLS (partial), 2 of 3 endpoints tested",
+        ),
+        (
+            samples.fails(),
+            "fails.example: mail would go in clear, no server completes TLS (none),"
+            " 2 of 2 endpoints tested",
+        ),
+        (
+            samples.unknown(),
+            "unknown.example: UNKNOWN whether mail would be encrypted: 0 of 1 endpoint tested"
+            " (mx1.example.com 192.0.2.1: timed out waiting for the greeting)",
+        ),
+        (
+            samples.make_report(Level.UNKNOWN, (), complete=False),
+            "example.com: UNKNOWN whether mail would be encrypted: 0 of 0 endpoints tested",
+        ),
+        (samples.null_mx(), "null.example: receives no mail, by its null MX (no-mail)"),
+        (samples.nowhere(), "typo.example: receives no mail, the domain does not exist (no-mail)"),
+        (
+            samples.make_report(Level.NO_MAIL, (), route=None),
+            "example.com: receives no mail (no-mail)",
+        ),
+        (
+            samples.invalid(),
+            "https://example.com/: INVALID, this is no mail domain: line 7: a URL, not a domain",
+        ),
+    ],
+)
+def test_the_first_line_is_the_answer(report: DomainReport, words: str) -> None:
+    assert headline(report) == words
+    assert shown(report).splitlines()[0] == words  # unfolded, for who reads lines
+
+
+@pytest.mark.parametrize("level", Level)
+def test_every_level_has_words_and_a_colour(level: Level) -> None:
+    report = samples.make_report(level)
+
+    assert "example.com: " in headline(report)
+    assert SGR.match(shown(report, TERMINAL))
+    assert not SGR.search(shown(report))
+
+
+@pytest.mark.parametrize("report", samples.all_samples(), ids=lambda report: report.domain)
+@pytest.mark.parametrize("width", [40, 80, 132])
+def test_a_terminal_gets_the_whole_answer_within_its_width(
+    report: DomainReport, width: int
+) -> None:
+    paper = Paper(terminal=True, width=width)
+    text = SGR.sub("", shown(report, paper))
+    first = text.split("\n\n")[0]
+
+    assert max(map(len, text.splitlines())) <= width
+    assert first.replace("\n", "").replace(" ", "") == headline(report).replace(" ", "")
+
+
+def plain() -> Formatter:
+    return TextReport(Paper(), transcripts=True)
+
+
+def on_a_terminal() -> Formatter:
+    return TextReport(TERMINAL, transcripts=True)
+
+
+def scan() -> Formatter:
+    return ScanText(Paper())
+
+
+def scan_on_a_terminal() -> Formatter:
+    return ScanText(TERMINAL)
+
+
+@pytest.mark.parametrize("make", [plain, on_a_terminal, scan, scan_on_a_terminal])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50)
+@given(report=reports())
+def test_nothing_reaches_the_terminal_that_does_not_print(
+    make: Callable[[], Formatter], report: DomainReport
+) -> None:
+    formatter = make()
+    text = SGR.sub("", (formatter.body(report) + formatter.foot()).decode())
+
+    assert text.replace("\n", "").isprintable()
+    assert text.endswith("\n")
+
+
+def test_markup_and_emoji_codes_of_a_peer_are_text() -> None:
+    text = shown(samples.hostile(), TERMINAL, transcripts=True)
+
+    assert "[bold]TLSv1.3" in text
+    assert "[red]" in text
+    assert ":smile:" in text
+
+
+def test_a_charset_without_the_character_gets_an_escape() -> None:
+    report = samples.make_report(domain="müller.example")
+
+    text = TextReport(Paper(encoding="ascii")).body(report)
+
+    assert text.startswith(b"m\\xfcller.example: ")
+
+
+def test_findings_stand_once_a_code_the_most_severe_first() -> None:
+    text = shown(samples.large())
+    assert text.count("certificate-host-mismatch") == 1
+    assert "mx2.large.example 192.0.2.20 and 5 more" in text
+
+    codes = [Code.NULL_MX, Code.BARE_LF, Code.TLS_FAILED, Code.UNCONFIRMED]
+    report = samples.make_report(findings=tuple(map(found, codes)))
+    order = re.findall(r"^(HIGH|MEDIUM|LOW|INFO) ", shown(report), re.MULTILINE)
+    assert order == ["HIGH", "MEDIUM", "LOW", "INFO"]
+
+
+def test_a_shared_detail_stands_once_and_others_by_themselves() -> None:
+    details = [("a.example", "same"), ("b.example", "same"), ("c.example", "other"), (None, None)]
+    findings = tuple(
+        found(Code.TLS_FAILED, mx_host=host, detail=detail) for host, detail in details
+    )
+
+    lines = [line.strip() for line in shown(samples.make_report(findings=findings)).splitlines()]
+
+    assert "a.example, b.example: same" in lines
+    assert "c.example: other" in lines
+
+
+def test_transcripts_are_shown_when_asked_for() -> None:
+    assert "EHLO probe.example\n" not in shown(samples.passes())
+
+    text = shown(samples.passes(), transcripts=True)
+
+    assert "     12 ms S: 220 mx1.example.com ESMTP\n" in text
+    assert "     12 ms C: EHLO probe.example\n" in text
+    assert "     48 ms -- TLSv1.3, TLS_AES_256_GCM_SHA384\n" in text
+    assert text.count("transcript of") == 1  # the others have none
+
+
+def test_a_transcript_says_under_which_name_the_host_was_asked() -> None:
+    said = (Line(ms=0, peer="server", line="220 mx"),)
+    seen = samples.make_endpoint(observed_as="mx.shared.example", transcript=said)
+
+    text = shown(samples.make_report(endpoints=(seen,)), transcripts=True)
+
+    assert "(asked as mx.shared.example)" in " ".join(text.split())
+
+
+def test_answers_are_apart_by_an_empty_line() -> None:
+    formatter = TextReport(Paper())
+
+    first, second = formatter.body(samples.null_mx()), formatter.body(samples.null_mx())
+
+    assert second == b"\n" + first
+
+
+def test_an_endpoint_whose_host_is_not_listed_is_shown_all_the_same() -> None:
+    assert "MX 0 mx1.example.com\n  192.0.2.1" in shown(samples.make_report(mx_hosts=()))
+
+
+def test_a_scan_gives_a_line_a_domain_and_a_summary() -> None:
+    formatter = ScanText(Paper())
+
+    lines = [formatter.body(report).decode() for report in samples.all_samples()]
+
+    assert all(line.count("\n") == 1 for line in lines)
+    assert lines[0] == "authenticated  3 of 3 tested  example.com\n"
+    assert formatter.foot().decode() == (
+        "\n13 domains; 1 enforced, 1 authenticated, 3 opportunistic, 1 partial, 1 none, 2\n"
+        "unknown, 2 no-mail, 2 invalid; 3 incomplete; 21 of 23 endpoints tested\n"
+    )
+
+
+def test_a_scan_of_nothing_says_so() -> None:
+    assert ScanText(Paper()).foot() == b"\n0 domains; 0 incomplete; 0 of 0 endpoints tested\n"
