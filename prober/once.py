@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
+from math import inf
 from time import monotonic
 from typing import Generic, TypeVar
 
@@ -33,7 +34,7 @@ class Once(Generic[K, V]):
 
     async def get(self, key: K) -> V:
         """The answer for *key*, asked now where it is not known."""
-        if self._expiry.get(key, monotonic()) < monotonic():
+        if self._expiry.get(key, inf) < monotonic():
             self.forget(key)
         task = self._tasks.get(key)
         if task is None:

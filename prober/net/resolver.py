@@ -94,10 +94,7 @@ class Resolver:
     @property
     def addresses(self) -> tuple[str, ...]:
         """The nameservers, as ADDR or ADDR:PORT."""
-        return tuple(
-            server.address if server.port == 53 else f"{server.address}:{server.port}"
-            for server in self._nameservers
-        )
+        return tuple(_shown(server) for server in self._nameservers)
 
     @property
     def is_trusted(self) -> bool:
@@ -267,8 +264,8 @@ def _parse_nameserver(text: str) -> dns.nameserver.Do53Nameserver:
     """ADDR, ADDR:PORT, or [ADDR]:PORT for IPv6."""
     address, port = text, "53"
     if text.startswith("["):
-        address, _, port = text[1:].partition("]")
-        port = port.removeprefix(":") or "53"
+        address, bracket, port = text[1:].partition("]")
+        port = port.removeprefix(":") or "53" if bracket else ""
     elif text.count(":") == 1:
         address, _, port = text.partition(":")
     try:
@@ -279,3 +276,10 @@ def _parse_nameserver(text: str) -> dns.nameserver.Do53Nameserver:
     if not 0 < number < 65536:
         raise SettingsError(f"not a nameserver: {text!r}; write ADDR, ADDR:PORT or [ADDR]:PORT")
     return dns.nameserver.Do53Nameserver(address, number)
+
+
+def _shown(server: dns.nameserver.Do53Nameserver) -> str:
+    if server.port == 53:
+        return server.address
+    address = f"[{server.address}]" if ":" in server.address else server.address
+    return f"{address}:{server.port}"

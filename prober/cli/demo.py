@@ -1,0 +1,44 @@
+"""``probe demo``: a small Internet on loopback, scanned. Needs no network and no root."""
+
+import importlib.util
+
+import typer
+
+from prober.cli.options import ReportOptions, with_options
+from prober.cli.probing import Reporting
+from prober.cli.running import configure_logging, exit_statuses, run
+from prober.domains import parse_entry
+from prober.errors import SettingsError
+from prober.report.output import ReportStyle
+from prober.scan import scan
+
+
+@with_options
+def demo(report: ReportOptions) -> None:
+    """Start a small Internet on this machine and probe it: what each kind of answer looks like.
+
+    Its servers listen on loopback addresses only. Exit status as for `probe check`: 1, since some
+    of its domains fall short.
+    """
+    configure_logging(verbose=False)
+    style = ReportStyle(per_endpoint=report.per_endpoint, transcripts=report.verbose)
+    with exit_statuses():
+        if importlib.util.find_spec("trustme") is None:
+            raise SettingsError("the demo needs an extra: pip install 'smtp-tls-prober[demo]'")
+        raise typer.Exit(_demonstrate(report, style))
+
+
+def _demonstrate(options: ReportOptions, style: ReportStyle) -> int:
+    from prober.lab.demo import DEMO, DEMO_DEADLINES
+    from prober.lab.internet import Lab
+
+    async def scan_the_lab(reporting: Reporting) -> None:
+        async with Lab(DEMO) as lab:
+            settings = lab.settings(**DEMO_DEADLINES)
+            entries = [parse_entry(domain.name) for domain in lab.domains]
+            progress = reporting.progress
+            await scan(entries, settings, reporting.add, progress=progress, ordered=True)
+
+    with Reporting.open(options, style, total=len(DEMO)) as reporting:
+        run(scan_the_lab(reporting))
+    return reporting.status

@@ -1,0 +1,192 @@
+"""Can this machine see? What a probe needs, checked one by one, each with what to do about it."""
+
+import asyncio
+import ipaddress
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from prober.domains import parse_domain
+from prober.net.resolver import DnsStatus
+from prober.net.smtp import Target, require_route
+from prober.probe import resolve_route
+from prober.records import Answer, EndpointFacts, Step
+from prober.vantage import Vantage
+
+CONTROL_DOMAINS: Final = ("gmail.com", "outlook.com", "yahoo.com")
+_HOSTS_TRIED: Final = 2  # of each control domain; one that answers is enough
+_SOME_GLOBAL_IPV6: Final = "2001:500:2::c"  # a root server; nothing is sent to it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that a probe needs: whether it is there, and what to do where it is not."""
+
+    topic: str
+    answer: Answer
+    what: str
+    advice: str | None = None
+    essential: bool = False  # without it nothing can be seen
+
+
+async def examine(vantage: Vantage, controls: Sequence[str]) -> AsyncIterator[Check]:
+    """All checks, in the order in which they stand on each other."""
+    resolver = await check_resolver(vantage)
+    yield resolver
+    yield await check_dnssec(vantage)
+    yield await check_port(vantage, controls, has_dns=resolver.answer is Answer.YES)
+    yield check_ipv6()
+    yield check_trust_store(vantage)
+    yield await check_ehlo_name(vantage, has_dns=resolver.answer is Answer.YES)
+
+
+async def check_resolver(vantage: Vantage) -> Check:
+    """Whether any nameserver answers."""
+    names = ", ".join(vantage.resolver.addresses)
+    if await vantage.resolver.is_alive():
+        return Check(topic="resolver", answer=Answer.YES, what=f"{names} answers", essential=True)
+    return Check(
+        topic="resolver",
+        answer=Answer.NO,
+        what=f"no answer from {names}",
+        advice="name one that answers with --resolver ADDR, or mend /etc/resolv.conf",
+        essential=True,
+    )
+
+
+async def check_dnssec(vantage: Vantage) -> Check:
+    """Whether the resolver validates, and its word counts here."""
+    probe = vantage.settings.dnssec_probe
+    if not vantage.resolver.is_trusted:
+        return Check(
+            topic="dnssec",
+            answer=Answer.NOT_TESTED,
+            what="the resolver is not on this machine: its AD bit could be forged on the way",
+            advice="run a validating resolver here, such as unbound, or trust the path: --trust-ad",
+        )
+    if await vantage.resolver.validates():
+        return Check(topic="dnssec", answer=Answer.YES, what=f"the resolver fails {probe}")
+    return Check(
+        topic="dnssec",
+        answer=Answer.NO,
+        what=f"the resolver does not fail {probe}, which is bogus by intent",
+        advice="turn DNSSEC validation on; until then DNSSEC is reported as indeterminate",
+    )
+
+
+async def check_port(vantage: Vantage, controls: Sequence[str], *, has_dns: bool) -> Check:
+    """Whether mail servers that surely run can be reached from here."""
+    port = vantage.settings.port
+    topic = f"port {port}"
+    facts: list[EndpointFacts] = []
+    if has_dns:
+        tried = await asyncio.gather(*(_try(parse_domain(name), vantage) for name in controls))
+        facts = [endpoint for endpoints in tried for endpoint in endpoints]
+    reached = [endpoint for endpoint in facts if _is_reached(endpoint)]
+    if reached:
+        names = ", ".join(dict.fromkeys(endpoint.mx_host for endpoint in reached))
+        return Check(topic=topic, answer=Answer.YES, what=f"reached {names}", essential=True)
+    if not facts:
+        return Check(
+            topic=topic,
+            answer=Answer.NOT_TESTED,
+            what=f"no mail server found for {', '.join(controls)}",
+            advice="mend DNS first, or name domains that receive mail with --control",
+            essential=True,
+        )
+    return Check(
+        topic=topic,
+        answer=Answer.NO,
+        what=f"none of {len(facts)} mail servers could be reached",
+        advice="most clouds and home networks block it: ask the provider, or run elsewhere",
+        essential=True,
+    )
+
+
+async def _try(domain: str, vantage: Vantage) -> Sequence[EndpointFacts]:
+    _, hosts = await resolve_route(domain, vantage)
+    targets = [
+        Target(mx_host=host.name, address=host.addresses[0], port=vantage.settings.port)
+        for host in hosts[:_HOSTS_TRIED]
+        if host.addresses
+    ]
+    return await asyncio.gather(*(vantage.endpoint(target) for target in targets))
+
+
+def _is_reached(endpoint: EndpointFacts) -> bool:
+    return endpoint.failure is None or endpoint.failure.step is not Step.CONNECT
+
+
+def check_ipv6() -> Check:
+    """Whether this machine has a route to global IPv6 addresses."""
+    try:
+        require_route(_SOME_GLOBAL_IPV6, 25)
+    except OSError as error:
+        return Check(
+            topic="ipv6",
+            answer=Answer.NO,
+            what=f"no route: {error.strerror}",
+            advice="hosts that have only IPv6 addresses will be reported as not tested",
+        )
+    return Check(topic="ipv6", answer=Answer.YES, what="there is a route; nothing was sent")
+
+
+def check_trust_store(vantage: Vantage) -> Check:
+    """Whether certificates can be verified."""
+    store = vantage.tls.trust_store
+    if store.certificates:
+        what = f"{store.certificates} certificates in {store.source}"
+        return Check(topic="trust store", answer=Answer.YES, what=what)
+    return Check(
+        topic="trust store",
+        answer=Answer.NO,
+        what="none was found: whether certificates are trusted will not be tested",
+        advice="install the package ca-certificates, or name a PEM file with --ca-file",
+    )
+
+
+async def check_ehlo_name(vantage: Vantage, *, has_dns: bool) -> Check:
+    """Whether the name we greet with resolves, and its addresses lead back to it."""
+    name = vantage.settings.ehlo_name
+    if name is None:
+        return Check(
+            topic="ehlo name",
+            answer=Answer.NO,
+            what="this machine has no full name: it greets with its address",
+            advice="some servers refuse that: give a name whose DNS leads here with --ehlo-name",
+        )
+    if not has_dns:
+        return Check(topic="ehlo name", answer=Answer.NOT_TESTED, what=f"{name}: DNS is needed")
+    addresses = await _addresses(name, vantage)
+    if not addresses:
+        return Check(
+            topic="ehlo name",
+            answer=Answer.NO,
+            what=f"{name} has no address",
+            advice="give it an A record, or another name with --ehlo-name",
+        )
+    if await _lead_back(name, addresses, vantage):
+        what = f"{name} is {', '.join(addresses)}, and back"
+        return Check(topic="ehlo name", answer=Answer.YES, what=what)
+    return Check(
+        topic="ehlo name",
+        answer=Answer.NO,
+        what=f"{name} is {', '.join(addresses)}, but the reverse DNS says otherwise",
+        advice=f"set the PTR record of the address to {name}",
+    )
+
+
+async def _addresses(name: str, vantage: Vantage) -> Sequence[str]:
+    answers = [await vantage.resolver.query(name, rdtype) for rdtype in ("A", "AAAA")]
+    return [record.to_text() for answer in answers for record in answer.records]
+
+
+async def _lead_back(name: str, addresses: Sequence[str], vantage: Vantage) -> bool:
+    """Whether the PTR record of each address names *name*."""
+    for address in addresses:
+        reverse = ipaddress.ip_address(address).reverse_pointer
+        answer = await vantage.resolver.query(reverse, "PTR")
+        names = {record.to_text().rstrip(".").lower() for record in answer.records}
+        if answer.status is not DnsStatus.FOUND or name.lower() not in names:
+            return False
+    return True

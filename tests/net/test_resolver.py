@@ -1,0 +1,240 @@
+"""The resolver against a DNS server that answers, errs and keeps silent. RFC 1035, RFC 4035."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+
+import dns.resolver
+import pytest
+
+from prober.errors import SettingsError
+from prober.lab.dns import LabDns
+from prober.lab.faults import Fault
+from prober.net import resolver as resolver_module
+from prober.net.resolver import DnsStatus, Resolver
+from prober.records import Dnssec, Reason
+from prober.settings import Settings
+
+BOGUS_PROBE = "dnssec-failed.org"
+RECORDS = {
+    "example.test": [("MX", "10 mx.example.test."), ("MX", "20 MX2.Example.TEST.")],
+    "mx.example.test": [("A", "192.0.2.1")],
+    "alias.test": [("CNAME", "mx.example.test.")],
+    "dangling.test": [("CNAME", "gone.test.")],
+    "only-txt.test": [("TXT", "hello")],
+    "signed.test": [("A", "192.0.2.9")],
+    BOGUS_PROBE: [("A", "192.0.2.3")],
+}
+
+
+@pytest.fixture
+async def dns_server() -> AsyncIterator[LabDns]:
+    async with LabDns(RECORDS, signed=["signed.test"]) as server:
+        server.fail(BOGUS_PROBE, Fault.BOGUS)
+        yield server
+
+
+@pytest.fixture
+def settings(dns_server: LabDns) -> Settings:
+    return Settings(resolvers=(dns_server.resolver,), dns_s=0.6, dns_try_s=0.2)
+
+
+@pytest.fixture
+async def resolver(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Resolver]:
+    monkeypatch.setattr(resolver_module, "_RETRY_DELAY_S", 0.01)
+    async with aclosing(Resolver(settings)) as resolver:
+        yield resolver
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (Fault.SERVFAIL, Reason.SERVFAIL),
+        (Fault.REFUSED, Reason.DNS_REFUSED),
+        (Fault.NOTIMP, Reason.DNS_REFUSED),
+        (Fault.TIMEOUT, Reason.TIMED_OUT),
+    ],
+)
+async def test_a_failure_is_never_no_record(
+    resolver: Resolver, dns_server: LabDns, fault: Fault, reason: Reason
+) -> None:
+    dns_server.fail("example.test", fault)
+    answer = await resolver.query("example.test", "MX")
+    assert (answer.status, answer.reason) == (DnsStatus.FAILED, reason)
+
+
+@pytest.mark.parametrize(
+    ("name", "rdtype", "status"),
+    [
+        ("nothing.test", "MX", DnsStatus.NXDOMAIN),
+        ("dangling.test", "MX", DnsStatus.NXDOMAIN),
+        ("only-txt.test", "MX", DnsStatus.NODATA),
+        ("alias.test", "MX", DnsStatus.NODATA),
+        ("example.test", "MX", DnsStatus.FOUND),
+    ],
+)
+async def test_what_exists(resolver: Resolver, name: str, rdtype: str, status: DnsStatus) -> None:
+    assert (await resolver.query(name, rdtype)).status is status
+
+
+async def test_an_alias_is_followed_and_told(resolver: Resolver) -> None:
+    answer = await resolver.query("alias.test", "A")
+    assert [record.to_text() for record in answer.records] == ["192.0.2.1"]
+    assert answer.canonical_name == "mx.example.test"
+
+
+async def test_no_search_list(resolver: Resolver) -> None:
+    assert (await resolver.query("localhost", "A")).status is DnsStatus.NXDOMAIN
+
+
+async def test_truncation_goes_over_tcp(resolver: Resolver, dns_server: LabDns) -> None:
+    dns_server.fail("example.test", Fault.TRUNCATE)
+    answer = await resolver.query("example.test", "MX")
+    assert len(answer.records) == 2
+    assert dns_server.queries_tcp == 1
+
+
+async def test_a_question_is_asked_once_also_while_in_flight(
+    resolver: Resolver, dns_server: LabDns
+) -> None:
+    await asyncio.gather(*(resolver.query("example.test", "MX") for _ in range(20)))
+    await resolver.query("example.test", "MX")
+    assert dns_server.queries["example.test", "MX"] == 1
+
+
+async def test_a_failure_is_asked_again_before_it_is_believed(
+    resolver: Resolver, dns_server: LabDns
+) -> None:
+    dns_server.fail("example.test", Fault.SERVFAIL)
+    asking = asyncio.create_task(resolver.query("example.test", "MX"))
+    for _ in range(1000):
+        if dns_server.queries["example.test", "MX"]:
+            break
+        await asyncio.sleep(0)
+    dns_server.fail("example.test", None)
+    assert (await asking).status is DnsStatus.FOUND
+
+
+async def test_failures_are_not_kept_for_long(
+    settings: Settings, dns_server: LabDns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolver_module, "_RETRY_DELAY_S", 0.0)
+    dns_server.fail("example.test", Fault.SERVFAIL)
+    async with aclosing(Resolver(replace(settings, dns_failure_ttl_s=0.05))) as resolver:
+        await resolver.query("example.test", "MX")
+        dns_server.fail("example.test", None)
+        await asyncio.sleep(0.1)
+        assert (await resolver.query("example.test", "MX")).status is DnsStatus.FOUND
+
+
+async def test_no_nameserver_at_all_is_told_from_a_dead_zone(dns_server: LabDns) -> None:
+    closed = Settings(resolvers=("127.0.0.1:9",), dns_s=0.4, dns_try_s=0.1)
+    async with aclosing(Resolver(closed)) as resolver:
+        answer = await resolver.query("example.test", "MX")
+        assert not await resolver.is_alive()
+    assert answer.reason is Reason.NO_NAMESERVER
+    assert answer.detail == "none of 127.0.0.1:9 answers"
+
+
+async def test_a_nameserver_that_drops_udp_is_asked_over_tcp(settings: Settings) -> None:
+    """Only its TCP port is open: UDP gets an ICMP error, or nothing."""
+    async with LabDns(RECORDS) as server:
+        assert server._udp is not None
+        server._udp.abort()
+        await asyncio.sleep(0)
+        over_tcp = replace(settings, resolvers=(server.resolver,))
+        async with aclosing(Resolver(over_tcp)) as resolver:
+            answer = await resolver.query("example.test", "MX")
+    assert answer.status is DnsStatus.FOUND
+
+
+class TestDnssec:
+    """RFC 4035 §4.6, §4.7: whose AD bit counts."""
+
+    async def test_secure_and_insecure(self, resolver: Resolver) -> None:
+        assert (await resolver.query("signed.test", "A")).dnssec is Dnssec.SECURE
+        assert (await resolver.query("signed.test", "MX")).dnssec is Dnssec.SECURE
+        assert (await resolver.query("example.test", "MX")).dnssec is Dnssec.INSECURE
+
+    async def test_servfail_that_answers_with_cd_is_bogus(
+        self, resolver: Resolver, dns_server: LabDns
+    ) -> None:
+        dns_server.fail("signed.test", Fault.BOGUS)
+        answer = await resolver.query("signed.test", "A")
+        assert (answer.status, answer.dnssec) == (DnsStatus.FAILED, Dnssec.BOGUS)
+        assert answer.reason is Reason.BOGUS
+
+    async def test_servfail_with_cd_too_is_no_statement_on_dnssec(
+        self, resolver: Resolver, dns_server: LabDns
+    ) -> None:
+        dns_server.fail("signed.test", Fault.SERVFAIL)
+        answer = await resolver.query("signed.test", "A")
+        assert (answer.reason, answer.dnssec) == (Reason.SERVFAIL, Dnssec.INDETERMINATE)
+
+    @pytest.mark.parametrize("fault", [None, Fault.TIMEOUT, Fault.SERVFAIL, Fault.REFUSED])
+    async def test_ad_of_a_resolver_that_fails_the_self_test_does_not_count(
+        self, resolver: Resolver, dns_server: LabDns, fault: Fault | None
+    ) -> None:
+        dns_server.fail(BOGUS_PROBE, fault)
+        assert (await resolver.query("signed.test", "A")).dnssec is Dnssec.INDETERMINATE
+        assert not await resolver.validates()
+
+    @pytest.mark.parametrize(
+        ("addresses", "trust_ad", "trusted"),
+        [
+            (("127.0.0.1",), False, True),
+            (("::1",), False, True),
+            (("127.0.0.53",), False, True),
+            (("127.0.0.11",), False, False),  # Docker's, which only forwards
+            (("127.0.0.11",), True, True),
+            (("192.0.2.53",), False, False),
+            (("192.0.2.53",), True, True),
+            (("127.0.0.1", "192.0.2.53"), False, False),
+        ],
+    )
+    async def test_who_is_trusted(
+        self, addresses: tuple[str, ...], trust_ad: bool, trusted: bool
+    ) -> None:
+        resolver = Resolver(Settings(resolvers=addresses, trust_ad=trust_ad))
+        assert resolver.is_trusted is trusted
+
+    async def test_ad_of_a_resolver_elsewhere_does_not_count(
+        self, settings: Settings, dns_server: LabDns, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(resolver_module, "_DOCKER_FORWARDER", dns_server.address)
+        async with aclosing(Resolver(settings)) as resolver:
+            assert (await resolver.query("signed.test", "A")).dnssec is Dnssec.INDETERMINATE
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "example.com", "192.0.2.1:", "192.0.2.1:0", "192.0.2.1:65536", "192.0.2.1:x", "[::1", "1"],
+)
+async def test_what_is_no_nameserver(text: str) -> None:
+    with pytest.raises(SettingsError, match="not a nameserver"):
+        Resolver(Settings(resolvers=(text,)))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("192.0.2.1:53", "192.0.2.1"),
+        ("192.0.2.1:5353", "192.0.2.1:5353"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("[2001:db8::1]:5353", "[2001:db8::1]:5353"),
+    ],
+)
+async def test_nameservers(text: str, shown: str) -> None:
+    assert Resolver(Settings(resolvers=(text,))).addresses == (shown,)
+
+
+async def test_no_resolver_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unconfigured() -> None:
+        raise dns.resolver.NoResolverConfiguration
+
+    monkeypatch.setattr("dns.resolver.Resolver", unconfigured)
+    with pytest.raises(SettingsError, match="--resolver"):
+        Resolver(Settings())
