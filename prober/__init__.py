@@ -1,3 +1,8 @@
 """Tells whether a mail domain can receive mail encrypted, and proves it."""
 
-__version__ = "0.1.0"
+from prober.records import DomainReport
+from prober.scan import probe_domain, scan
+from prober.settings import Settings
+from prober.version import __version__
+
+__all__ = ["DomainReport", "Settings", "__version__", "probe_domain", "scan"]

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import zip_longest
 from time import monotonic
 
 from dns.rdtypes.ANY.MX import MX
 
+from prober import clock
 from prober.domains import Entry
 from prober.net.resolver import DnsAnswer, DnsStatus, host_text
 from prober.net.smtp import Target
@@ -31,7 +31,7 @@ from prober.vantage import Vantage, not_contacted
 
 async def probe_entry(entry: Entry, vantage: Vantage) -> DomainReport:
     """Probe one entry of the input. What is no domain gives a report that says so."""
-    started, checked_at = monotonic(), datetime.now(UTC)
+    started, checked_at = monotonic(), clock.now()
     facts = DomainFacts(
         input=entry.text,
         domain=entry.domain,

@@ -2,11 +2,10 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Self
 
-from prober import __version__
+from prober import clock
 from prober.net.own_name import own_fqdn
 from prober.net.resolver import Resolver
 from prober.net.smtp import Target, probe_endpoint
@@ -17,6 +16,7 @@ from prober.records import EndpointFacts, Failure, Hello, Reason, Run, Step
 from prober.rules.address import may_contact
 from prober.rules.endpoint import merge_sessions, second_hello
 from prober.settings import Settings
+from prober.version import __version__
 
 _SHARED_ENDPOINTS: Final = 10_000  # about 20 kB each, the transcript included
 
@@ -89,6 +89,6 @@ def not_contacted(target: Target, reason: Reason, detail: str) -> EndpointFacts:
         mx_host=target.mx_host,
         address=target.address,
         port=target.port,
-        observed_at=datetime.now(UTC),
+        observed_at=clock.now(),
         failure=Failure(step=Step.CONNECT, reason=reason, detail=detail),
     )

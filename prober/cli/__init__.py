@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from prober import __version__
 from prober.cli.check import check
 from prober.cli.demo import demo
 from prober.cli.doctor import doctor
 from prober.cli.scan import scan
+from prober.version import __version__
 
 
 class _ProbeByDefault(TyperGroup):

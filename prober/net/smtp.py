@@ -9,13 +9,13 @@ import ipaddress
 import logging
 import socket
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from time import monotonic
 from typing import Final
 
 import aiosmtplib
 from aiosmtplib.protocol import SMTPProtocol
 
+from prober import clock
 from prober.net.failures import (
     PEER_ERRORS,
     AlertError,
@@ -218,7 +218,7 @@ class _Session:
             mx_host=target.mx_host,
             address=target.address,
             port=target.port,
-            observed_at=datetime.now(UTC),
+            observed_at=clock.now(),
         )
 
     async def run(self) -> None:

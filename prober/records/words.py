@@ -161,7 +161,6 @@ class Code(enum.StrEnum):
     CERTIFICATE_HOST_MISMATCH = "certificate-host-mismatch"
     CERTIFICATE_EXPIRED = "certificate-expired"
     CERTIFICATE_NOT_TRUSTED = "certificate-not-trusted"
-    VALIDATION_FAILURE = "validation-failure"
     DNSSEC_INVALID = "dnssec-invalid"
     # DNS
     DNS_ERROR = "dns-error"

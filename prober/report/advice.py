@@ -28,10 +28,6 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
             "No chain leads from the certificate to a trust anchor, so a sender cannot prove the "
             "server. Use a certificate of a public CA, or publish it by DANE in a signed zone."
         ),
-        Code.VALIDATION_FAILURE: (
-            "The certificate fails verification for a reason that has no code of its own. "
-            "Read the detail, and verify the chain with `openssl s_client -starttls smtp`."
-        ),
         Code.DNSSEC_INVALID: (
             "DNSSEC validation of the answer fails, so validating senders cannot deliver at all. "
             "Check the DS record at the parent and the signatures of the zone."

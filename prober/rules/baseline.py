@@ -32,7 +32,6 @@ _SEVERITIES: Final = {
         Code.TLS_VERSION_OBSOLETE,
         Code.CIPHER_WEAK,
         Code.DNSSEC_INVALID,
-        Code.VALIDATION_FAILURE,
     ),
     Severity.MEDIUM: (
         Code.STARTTLS_INTERMITTENT,
