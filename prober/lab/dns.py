@@ -1,0 +1,200 @@
+"""A DNS resolver on loopback, over UDP and TCP, that answers from its own data or misbehaves.
+
+It validates nothing: names in ``signed`` zones get AD, as from a resolver that did.
+"""
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections import Counter
+from collections.abc import Iterable
+from types import MappingProxyType
+from typing import Self
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.opcode
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+
+from prober.lab.faults import ByName, Fault
+from prober.lab.listener import Listener, bind
+from prober.lab.zone import Found, LabZone, Records, parse_record, with_parents
+
+ATTEMPTS = 20  # to find a port that is free for both UDP and TCP
+MESSAGE_BYTES = 65535
+PAYLOAD = 1232  # DNS flag day 2020
+RECEIVE_BYTES = 4 << 20  # a burst of thousands of questions
+
+_RCODES = {
+    Fault.SERVFAIL: dns.rcode.SERVFAIL,
+    Fault.REFUSED: dns.rcode.REFUSED,
+    Fault.NOTIMP: dns.rcode.NOTIMP,
+    Fault.BOGUS: dns.rcode.SERVFAIL,
+}
+
+
+class LabDns:
+    """The server, and what it was asked: ``queries`` counts by (name, type), both as text."""
+
+    def __init__(
+        self,
+        records: Records = MappingProxyType({}),
+        *,
+        signed: Iterable[str] = (),
+        address: str = "127.0.0.1",
+    ) -> None:
+        self.address = address
+        self.port = 0  # the one taken, once started
+        self.queries: Counter[tuple[str, str]] = Counter()
+        self.queries_tcp = 0
+        self._zone = LabZone(records)
+        self._signed = {dns.name.from_text(name) for name in signed}
+        self._faults = ByName[Fault]()
+        self._delays = ByName[float]()
+        self._listener = Listener(self._serve_tcp)
+        self._udp: asyncio.DatagramTransport | None = None
+
+    @property
+    def resolver(self) -> str:
+        """``ADDR:PORT``, as ``--resolver`` takes it."""
+        return f"{self.address}:{self.port}"
+
+    def add(self, name: str, rdtype: str, *texts: str) -> None:
+        """Add records, also while running."""
+        self._zone.add(parse_record(name, rdtype, *texts))
+
+    def sign(self, zone: str) -> None:
+        """Set AD on answers from *zone* and below, to those who ask with AD or DO."""
+        self._signed.add(dns.name.from_text(zone))
+
+    def fail(self, name: str, fault: Fault | None, rdtype: str | None = None) -> None:
+        """Answer *name* (of *rdtype*, or any) with *fault* from now on; None heals it."""
+        self._faults.put(name, rdtype, fault)
+
+    def delay(self, name: str, seconds: float | None, rdtype: str | None = None) -> None:
+        """Answer *name* (of *rdtype*, or any) so much later from now on; None: at once."""
+        self._delays.put(name, rdtype, seconds)
+
+    async def start(self) -> None:
+        """Listen at a port that is free for UDP and TCP."""
+        loop = asyncio.get_running_loop()
+        with contextlib.ExitStack() as on_failure:
+            tcp, udp = _bind_both(self.address)
+            on_failure.callback(tcp.close)
+            self._udp, _ = await loop.create_datagram_endpoint(lambda: _Udp(self), sock=udp)
+            on_failure.pop_all()
+        self.port = tcp.getsockname()[1]
+        self._listener.listen(tcp)
+
+    async def aclose(self) -> None:
+        """Stop, and free the port."""
+        if self._udp is not None:
+            self._udp.abort()
+        await self._listener.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def answer(self, wire: bytes, *, tcp: bool) -> tuple[bytes | None, float]:
+        """The response to a query and the seconds to wait with it; None: never."""
+        try:
+            query = dns.message.from_wire(wire)
+        except dns.exception.DNSException:
+            return None, 0.0
+        response = dns.message.make_response(query, recursion_available=True, our_payload=PAYLOAD)
+        if query.opcode() != dns.opcode.QUERY or len(query.question) != 1:
+            response.set_rcode(dns.rcode.NOTIMP)
+            return response.to_wire(), 0.0
+        rdtype = query.question[0].rdtype
+        found = self._look_up(query.question[0], tcp=tcp)
+        fault = self._faults.first(found.names, rdtype)
+        if fault is Fault.TIMEOUT:
+            return None, 0.0
+        self._fill(response, query, found, None if tcp and fault is Fault.TRUNCATE else fault)
+        most = MESSAGE_BYTES if tcp else max(query.payload, 512)
+        wire = response.to_wire(max_size=most, prefer_truncation=True)
+        return wire, self._delays.first(found.names, rdtype) or 0.0
+
+    def _look_up(self, question: dns.rrset.RRset, *, tcp: bool) -> Found:
+        name = question.name.to_text(omit_final_dot=True).lower()
+        self.queries[name, dns.rdatatype.to_text(question.rdtype)] += 1
+        self.queries_tcp += tcp
+        return self._zone.find(question.name, question.rdtype)
+
+    def _fill(
+        self,
+        response: dns.message.Message,
+        query: dns.message.Message,
+        found: Found,
+        fault: Fault | None,
+    ) -> None:
+        checking_disabled = query.flags & dns.flags.CD
+        response.flags |= checking_disabled
+        if fault is Fault.TRUNCATE:
+            response.flags |= dns.flags.TC
+        elif fault in _RCODES and not (fault is Fault.BOGUS and checking_disabled):
+            response.set_rcode(_RCODES[fault])
+        else:
+            response.set_rcode(found.rcode)
+            response.answer = found.answer
+            response.authority = found.authority
+            asks = query.flags & dns.flags.AD or query.ednsflags & dns.flags.DO
+            if asks and not checking_disabled and all(map(self._is_signed, found.names)):
+                response.flags |= dns.flags.AD
+
+    def _is_signed(self, name: dns.name.Name) -> bool:
+        return not self._signed.isdisjoint(with_parents(name))
+
+    async def _serve_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(EOFError, OSError):  # the client has gone
+            while True:
+                length = int.from_bytes(await reader.readexactly(2), "big")
+                wire, delay = self.answer(await reader.readexactly(length), tcp=True)
+                await asyncio.sleep(delay)
+                if wire is not None:
+                    writer.write(len(wire).to_bytes(2, "big") + wire)
+                    await writer.drain()
+
+
+class _Udp(asyncio.DatagramProtocol):
+    def __init__(self, server: LabDns) -> None:
+        self._server = server
+
+    # typeshed has BaseTransport here; a datagram endpoint is given a DatagramTransport
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        wire, delay = self._server.answer(data, tcp=False)
+        if wire is None:
+            return
+        if delay:
+            asyncio.get_running_loop().call_later(delay, self._send, wire, addr)
+        else:
+            self._send(wire, addr)
+
+    def _send(self, wire: bytes, addr: tuple[str, int]) -> None:
+        if not self._transport.is_closing():
+            self._transport.sendto(wire, addr)
+
+
+def _bind_both(address: str) -> tuple[socket.socket, socket.socket]:
+    for _ in range(ATTEMPTS):
+        tcp = bind(address, 0)
+        try:
+            udp = bind(address, tcp.getsockname()[1], socket.SOCK_DGRAM)
+        except OSError:
+            tcp.close()
+        else:
+            udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+            return tcp, udp
+    raise OSError(errno.EADDRINUSE, f"no port of {address} is free for UDP and TCP")

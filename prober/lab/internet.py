@@ -1,0 +1,170 @@
+"""The lab put together: domains, their MX hosts each at an address of its own, and their DNS."""
+
+import contextlib
+import dataclasses
+import errno
+import itertools
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from prober.lab.certificates import LabCa
+from prober.lab.dns import LabDns
+from prober.lab.faults import Fault
+from prober.lab.personalities.scripted import Personality
+from prober.lab.smtp import LabSmtpServer
+from prober.settings import Settings
+
+ATTEMPTS = 20  # to find a port that is free at every address
+EHLO_NAME = "probe.lab.test"
+PROBE_NAME = Settings().dnssec_probe
+IPV6_LOOPBACK = "::1"  # the only address of ours that IPv6 has
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabHost:
+    """An MX host. The same host may stand under several domains."""
+
+    name: str
+    personality: Personality
+    addresses: int = 1  # IPv4, on loopback
+    published: tuple[str, ...] = ()  # further addresses; only ::1 is served, and for one host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabDomain:
+    """A mail domain. One with nothing in it does not exist."""
+
+    name: str
+    mx: tuple[tuple[int, LabHost], ...] = ()
+    hosts: tuple[LabHost, ...] = ()  # that are no MX, such as the domain's own for an implicit MX
+    records: tuple[tuple[str, str, str], ...] = ()  # further (owner, type, text)
+    fault: Fault | None = None  # of the domain's own name in DNS
+    signed: bool = False  # its answers, and all below it, bear AD
+    shows: str = ""  # what is to be learnt from it
+
+    @property
+    def all_hosts(self) -> tuple[LabHost, ...]:
+        """Every host of the domain."""
+        return (*(host for _, host in self.mx), *self.hosts)
+
+
+class Lab:
+    """A running Internet of *domains*; an asynchronous context manager.
+
+    All servers share one port and are trusted by the CA in ``ca_file``. With ``validating``,
+    the resolver passes for one that checks DNSSEC: ``dnssec-failed.org`` is bogus.
+    """
+
+    def __init__(self, domains: Sequence[LabDomain], *, validating: bool = True) -> None:
+        self.domains = tuple(domains)
+        self.dns = LabDns()
+        self.ca = LabCa()
+        self.port = 0
+        self.servers: dict[str, LabSmtpServer] = {}  # by the name of the host
+        self._validating = validating
+        self._stack = contextlib.AsyncExitStack()
+
+    @property
+    def resolver(self) -> str:
+        """``ADDR:PORT`` of the DNS server."""
+        return self.dns.resolver
+
+    @property
+    def ca_file(self) -> Path:
+        """The root certificate in PEM; it goes away with the lab."""
+        return self._folder / "ca.pem"
+
+    def settings(self, **changes: object) -> Settings:
+        """Settings with which a prober sees this lab and nothing else, but for *changes*."""
+        settings = Settings(
+            resolvers=(self.resolver,),
+            port=self.port,
+            ca_file=self.ca_file,
+            allow_private=True,
+            ehlo_name=EHLO_NAME,
+        )
+        # mypy cannot see which value goes to which field
+        return dataclasses.replace(settings, **changes)  # type: ignore[arg-type]
+
+    async def start(self) -> None:
+        """Start everything, or nothing."""
+        async with contextlib.AsyncExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="probe-lab-"))
+            self._folder = Path(folder)
+            self.ca.write_pem(self.ca_file)
+            await stack.enter_async_context(self.dns)
+            await self._start_servers(stack)
+            self._publish()
+            self._stack = stack.pop_all()
+
+    async def aclose(self) -> None:
+        """End every session, free every port, remove the CA file."""
+        await self._stack.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def _start_servers(self, stack: contextlib.AsyncExitStack) -> None:
+        hosts = {host.name: host for domain in self.domains for host in domain.all_hosts}
+        for attempt in range(ATTEMPTS):
+            try:
+                async with contextlib.AsyncExitStack() as started:
+                    await self._start_all(hosts, started)
+                    await stack.enter_async_context(started.pop_all())
+                return
+            except OSError as exc:
+                if exc.errno != errno.EADDRINUSE or attempt == ATTEMPTS - 1:
+                    raise
+
+    async def _start_all(
+        self, hosts: dict[str, LabHost], started: contextlib.AsyncExitStack
+    ) -> None:
+        """Let the first server choose the port that all must have."""
+        addresses = _loopback_addresses()
+        self.servers.clear()
+        self.port = 0
+        for name, host in hosts.items():
+            own = [next(addresses) for _ in range(host.addresses)]
+            own += [address for address in host.published if address == IPV6_LOOPBACK]
+            if not own:
+                continue
+            server = LabSmtpServer(host.personality, *own, port=self.port, name=name, ca=self.ca)
+            self.servers[name] = await started.enter_async_context(server)
+            self.port = server.port
+
+    def _publish(self) -> None:
+        self.dns.add(PROBE_NAME, "A", "192.0.2.1")
+        if self._validating:
+            self.dns.fail(PROBE_NAME, Fault.BOGUS)
+        for domain in self.domains:
+            self._publish_domain(domain)
+
+    def _publish_domain(self, domain: LabDomain) -> None:
+        for preference, host in domain.mx:
+            self.dns.add(domain.name, "MX", f"{preference} {host.name}")
+        for owner, rdtype, text in domain.records:
+            self.dns.add(owner, rdtype, text)
+        for host in domain.all_hosts:
+            self._publish_host(host)
+        if domain.fault is not None:
+            self.dns.fail(domain.name, domain.fault)
+        if domain.signed:
+            self.dns.sign(domain.name)
+
+    def _publish_host(self, host: LabHost) -> None:
+        served = self.servers[host.name].addresses if host.name in self.servers else ()
+        for address in (*served, *host.published):
+            self.dns.add(host.name, "AAAA" if ":" in address else "A", address)
+
+
+def _loopback_addresses() -> Iterator[str]:
+    for number in itertools.count():
+        high, low = divmod(number, 254)
+        yield f"127.77.{high}.{low + 1}"

@@ -1,0 +1,124 @@
+"""Servers that offer STARTTLS and then do not, or not well, do TLS."""
+
+from dataclasses import dataclass
+
+from prober.lab.peer import Peer
+from prober.lab.personalities.scripted import Scripted
+from prober.lab.tls import ANONYMOUS, NEEDS_CLIENT
+
+HANDSHAKE_FAILURE = bytes.fromhex("15 0303 0002 02 28")  # a fatal alert. RFC 8446 §6
+
+
+class StarttlsDeferred(Scripted):
+    """454: TLS not available for the moment. RFC 3207 §4."""
+
+    async def on_starttls(self, peer: Peer) -> None:
+        await self.say(peer, 454, "4.7.0 TLS not available due to temporary reason")
+
+
+class StarttlsRefused(Scripted):
+    """554 to the STARTTLS that was offered."""
+
+    async def on_starttls(self, peer: Peer) -> None:
+        await self.say(peer, 554, "5.7.3 Unable to initialize security subsystem")
+
+
+class StarttlsBusy(Scripted):
+    """421 to STARTTLS."""
+
+    async def on_starttls(self, peer: Peer) -> None:
+        await self.say_and_close(peer, 421, "4.7.0 Try again later")
+
+
+class StarttlsSilent(Scripted):
+    """No answer to STARTTLS."""
+
+    async def on_starttls(self, peer: Peer) -> None:
+        await peer.silence()
+
+
+class StarttlsCloses(Scripted):
+    """EOF for an answer to STARTTLS."""
+
+    async def on_starttls(self, peer: Peer) -> None:
+        peer.close()
+
+
+class StarttlsResets(Scripted):
+    """RST for an answer to STARTTLS."""
+
+    async def on_starttls(self, peer: Peer) -> None:
+        peer.reset()
+
+
+class StarttlsInjection(Scripted):
+    """Clear text right behind the 220, in the same segment; then a handshake as it should be."""
+
+    async def on_starttls(self, peer: Peer) -> None:
+        peer.send(b"220 2.0.0 Ready to start TLS\r\n250 X-INJECTED\r\n")
+        await self.handshake(peer)
+
+
+class HandshakeGarbage(Scripted):
+    """220, and then no TLS."""
+
+    async def handshake(self, peer: Peer) -> None:
+        await peer.hello()
+        peer.send(b"500 5.5.2 Syntax error, command unrecognized\r\n")
+        peer.close()
+
+
+class HandshakeCloses(Scripted):
+    """220, and then EOF."""
+
+    async def handshake(self, peer: Peer) -> None:
+        peer.close()
+
+
+class HandshakeResets(Scripted):
+    """RST for an answer to the ClientHello."""
+
+    async def handshake(self, peer: Peer) -> None:
+        await peer.hello()
+        peer.reset()
+
+
+class HandshakeSilent(Scripted):
+    """No answer to the ClientHello."""
+
+    async def handshake(self, peer: Peer) -> None:
+        await peer.silence()
+
+
+class HandshakeAlert(Scripted):
+    """handshake_failure for an answer to the ClientHello."""
+
+    async def handshake(self, peer: Peer) -> None:
+        await peer.hello()
+        peer.send(HANDSHAKE_FAILURE)
+        peer.close()
+
+
+class LateAlert(Scripted):
+    """certificate_required once a TLS 1.3 client thinks all is well. RFC 8446 §4.4.2.4."""
+
+    tls = NEEDS_CLIENT
+
+
+class AnonymousOnly(Scripted):
+    """TLS without any certificate: AECDH. RFC 4492 §2.5."""
+
+    tls = ANONYMOUS
+
+
+@dataclass(frozen=True)
+class LargeHelloIntolerant(Scripted):
+    """Resets when the ClientHello is large, as one with a post-quantum key share is."""
+
+    most: int = 1000  # bytes of the record
+
+    async def handshake(self, peer: Peer) -> None:
+        if len(await peer.hello()) > self.most:
+            peer.reset()
+        else:
+            await super().handshake(peer)

@@ -1,0 +1,96 @@
+"""An SMTP server on loopback that behaves as its personality says, and remembers who came."""
+
+import asyncio
+import contextlib
+from typing import Self
+
+from OpenSSL import SSL
+
+from prober.lab.certificates import LabCa
+from prober.lab.listener import Listener, bind
+from prober.lab.peer import Peer, Session
+from prober.lab.personalities.scripted import Personality
+from prober.lab.tls import Keyring
+
+SESSION_S = 600.0  # no client of ours stays longer; RFC 5321 §4.5.3.2.7 lets a server wait 300
+
+
+class LabSmtpServer:
+    """One MX host: a personality at one or more addresses, all at one port.
+
+    ``sessions`` are all there were, ``open`` how many there are, ``most_open`` the most there
+    were at once.
+    """
+
+    def __init__(
+        self,
+        personality: Personality,
+        *addresses: str,
+        port: int = 0,
+        name: str = "mx.lab.test",
+        ca: LabCa | None = None,
+    ) -> None:
+        self.personality = personality
+        self.addresses = addresses or ("127.0.0.1",)
+        self.port = port  # the one taken, once started
+        self.name = name
+        self.sessions: list[Session] = []
+        self.open = 0
+        self.most_open = 0
+        self._keyring = Keyring(name, ca or LabCa())
+        self._listener = Listener(self._serve)
+
+    @property
+    def address(self) -> str:
+        """The first of its addresses."""
+        return self.addresses[0]
+
+    async def start(self) -> None:
+        """Listen. Raises OSError when the port is taken at one of the addresses."""
+        try:
+            for address in self.addresses:
+                self._listen(address)
+        except OSError:
+            await self.aclose()
+            raise
+
+    async def aclose(self) -> None:
+        """End every session and free the port."""
+        await self._listener.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def _listen(self, address: str) -> None:
+        # TIME_WAIT from an earlier run does not count; a port that refuses is shared with nobody
+        sock = bind(address, self.port, reuse=self.personality.listens)
+        self.port = sock.getsockname()[1]
+        if self.personality.listens:
+            self._listener.listen(sock)
+        else:
+            self._listener.hold(sock)
+
+    def _opened(self) -> Session:
+        now = asyncio.get_running_loop().time()
+        session = Session(number=len(self.sessions) + 1, started=now)
+        self.sessions.append(session)
+        self.open += 1
+        self.most_open = max(self.most_open, self.open)
+        return session
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        session = self._opened()
+        peer = Peer(reader, writer, name=self.name, keyring=self._keyring, sessions=self.sessions)
+        try:
+            # a client that leaves, or a handshake that fails, ends the session and nothing else
+            with contextlib.suppress(EOFError, OSError, SSL.Error):
+                async with asyncio.timeout(SESSION_S):
+                    await self.personality.converse(peer)
+            await peer.linger()
+        finally:
+            self.open -= 1
+            session.ended = asyncio.get_running_loop().time()

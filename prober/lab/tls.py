@@ -1,0 +1,73 @@
+"""Server-side TLS settings, and the pyOpenSSL contexts made from them.
+
+pyOpenSSL runs the OpenSSL inside the ``cryptography`` wheel: at security level 0 it speaks
+TLS 1.0 to 1.3 wherever the lab runs, whatever the distribution allows.
+"""
+
+from dataclasses import dataclass
+
+from OpenSSL import SSL
+
+from prober.lab.certificates import CertificateKind, LabCa
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsProfile:
+    """What a server accepts in a handshake."""
+
+    lowest: int = SSL.TLS1_2_VERSION
+    highest: int = SSL.TLS1_3_VERSION
+    ciphers: bytes = b"DEFAULT:@SECLEVEL=0"  # of TLS 1.2 and older
+    client_certificate: int = SSL.VERIFY_NONE  # VERIFY_PEER asks for one
+
+
+def only(version: int) -> TlsProfile:
+    """One TLS version and no other."""
+    return TlsProfile(lowest=version, highest=version)
+
+
+MODERN = TlsProfile()
+TLS13_ONLY = only(SSL.TLS1_3_VERSION)
+TLS12_ONLY = only(SSL.TLS1_2_VERSION)
+TLS11_ONLY = only(SSL.TLS1_1_VERSION)
+TLS10_ONLY = only(SSL.TLS1_VERSION)
+RSA_KEY_EXCHANGE = TlsProfile(highest=SSL.TLS1_2_VERSION, ciphers=b"kRSA:@SECLEVEL=0")
+ANONYMOUS = TlsProfile(highest=SSL.TLS1_2_VERSION, ciphers=b"aNULL:@SECLEVEL=0")
+ASKS_CLIENT = TlsProfile(client_certificate=SSL.VERIFY_PEER)
+NEEDS_CLIENT = TlsProfile(
+    lowest=SSL.TLS1_3_VERSION,
+    client_certificate=SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT,
+)
+
+
+class Keyring:
+    """The TLS contexts of one host, each made once: a session costs no key and no context."""
+
+    def __init__(self, name: str, ca: LabCa) -> None:
+        self._name = name
+        self._ca = ca
+        self._contexts: dict[tuple[CertificateKind, TlsProfile], SSL.Context] = {}
+
+    def context(self, kind: CertificateKind, profile: TlsProfile) -> SSL.Context:
+        """The context that shows a certificate of that kind under that profile."""
+        if (kind, profile) not in self._contexts:
+            self._contexts[kind, profile] = self._make(kind, profile)
+        return self._contexts[kind, profile]
+
+    def _make(self, kind: CertificateKind, profile: TlsProfile) -> SSL.Context:
+        certificate = self._ca.issue(kind, self._name)
+        context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        context.set_min_proto_version(profile.lowest)
+        context.set_max_proto_version(profile.highest)
+        context.set_cipher_list(profile.ciphers)
+        context.set_verify(profile.client_certificate, _accept_any)
+        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        context.use_certificate(certificate.leaf)
+        context.use_privatekey(certificate.key)
+        for issuer in certificate.chain[1:]:
+            context.add_extra_chain_cert(issuer)
+        return context
+
+
+def _accept_any(*_: object) -> bool:
+    return True

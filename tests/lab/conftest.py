@@ -1,0 +1,10 @@
+"""What the lab's tests share."""
+
+import pytest
+
+from prober.lab.certificates import LabCa
+
+
+@pytest.fixture(scope="session")
+def ca() -> LabCa:
+    return LabCa()
