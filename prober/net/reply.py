@@ -41,36 +41,62 @@ def printable_ascii(raw: bytes) -> str:
     return raw.decode("ascii", "backslashreplace")
 
 
-def parse_reply(buffer: bytes | bytearray) -> tuple[Reply, int] | None:
-    """The reply at the start of *buffer* and its length in bytes; None while it is not whole.
+class ReplyReader:
+    """Takes the lines of one reply from a buffer as they come. RFC 5321 §4.2.1.
 
-    Raises BadReplyError for what can never become a reply: no code of three digits, a line whose
-    code differs from the first (RFC 5321 §4.2.1), a line or reply beyond our bounds. What stands
-    behind the reply is not looked at.
+    Each byte is looked at once, however the peer cuts its segments: a reply sent byte by byte
+    costs no more than one sent at once.
     """
-    code: bytes | None = None
-    lines: list[str] = []
-    bare_lf = False
-    start = 0
-    while True:
-        end = buffer.find(b"\n", start)
-        if end - start >= MAX_LINE or (end < 0 and len(buffer) - start > MAX_LINE):
+
+    def __init__(self) -> None:
+        self._code: bytes | None = None
+        self._bare_lf = False
+        self._size = 0
+        self.lines: list[str] = []  # the text of those taken so far
+
+    def feed(self, buffer: bytearray) -> Reply | None:
+        """Take whole lines off the front of *buffer*; the reply, once its last line is there.
+
+        What stands behind the reply stays. Raises BadReplyError for what can never become one: no
+        code of three digits, a line whose code differs from the first, a line or a reply beyond
+        our bounds.
+        """
+        while (end := buffer.find(b"\n")) >= 0:
+            line = bytes(buffer[:end])
+            self._require_bounds(len(line))
+            is_last = self._take(line)
+            del buffer[: end + 1]
+            if is_last and self._code is not None:
+                lines = tuple(self.lines)
+                return Reply(code=int(self._code), lines=lines, bare_lf=self._bare_lf)
+        self._require_bounds(len(buffer))
+        return None
+
+    def _require_bounds(self, length: int) -> None:
+        if length > MAX_LINE:
             raise BadReplyError(f"a reply line is longer than {MAX_LINE} bytes")
-        if max(end, start) > MAX_REPLY:
+        if self._size + length > MAX_REPLY:
             raise BadReplyError(f"the reply is longer than {MAX_REPLY} bytes")
-        if end < 0:
-            return None
-        line = bytes(buffer[start:end])
-        bare_lf |= not line.endswith(b"\r")
-        line = line.removesuffix(b"\r")
-        line_code, is_last, text = _parse_line(line)
-        if code is not None and line_code != code:
+
+    def _take(self, line: bytes) -> bool:
+        code, is_last, text = _parse_line(line.removesuffix(b"\r"))
+        if self._code is not None and code != self._code:
             raise BadReplyError(f"the code changes within a reply: {_shown(line)}")
-        code = line_code
-        lines.append(printable_ascii(text))
-        start = end + 1
-        if is_last:
-            return Reply(code=int(code), lines=tuple(lines), bare_lf=bare_lf), start
+        self._code = code
+        self._bare_lf |= not line.endswith(b"\r")
+        self._size += len(line) + 1
+        self.lines.append(printable_ascii(text))
+        return is_last
+
+
+def parse_reply(raw: bytes) -> tuple[Reply, int] | None:
+    """The reply at the start of *raw* and its length in bytes; None while it is not whole.
+
+    Raises BadReplyError as ``ReplyReader.feed`` does.
+    """
+    buffer = bytearray(raw)
+    reply = ReplyReader().feed(buffer)
+    return None if reply is None else (reply, len(raw) - len(buffer))
 
 
 def _parse_line(line: bytes) -> tuple[bytes, bool, bytes]:

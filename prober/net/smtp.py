@@ -24,16 +24,18 @@ from prober.net.failures import (
     classify,
 )
 from prober.net.reply import (
+    MAX_LINE,
     MAX_REPLY,
     BadReplyError,
     Reply,
+    ReplyReader,
     ehlo_keywords,
     masked_by,
     offers,
     parse_reply,
     printable_ascii,
 )
-from prober.net.tls import TlsClient, TlsFacts, TlsLink
+from prober.net.tls import TlsClient, TlsFacts, TlsLink, Wire
 from prober.records import (
     Anomaly,
     AnomalyKind,
@@ -98,8 +100,15 @@ class Dialogue(SMTPProtocol):
     def __init__(self, transcript: Transcript) -> None:
         super().__init__(loop=asyncio.get_running_loop())
         self._transcript = transcript
+        self._reader = ReplyReader()
         self._reply: Reply | None = None
+        self.wire: Wire | None = None
         self.anomalies: list[Anomaly] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        # by shape, not by class: uvloop's transports are none of asyncio's
+        self.wire = transport if isinstance(transport, Wire) else None
 
     def data_received(self, data: bytes) -> None:
         self._buffer.extend(data)
@@ -108,22 +117,20 @@ class Dialogue(SMTPProtocol):
             if len(self._buffer) > MAX_REPLY:
                 self.close()  # nobody asked for this much
             return
-        if b"\n" not in data and len(self._buffer) <= MAX_REPLY:
+        if b"\n" not in data and len(self._buffer) <= MAX_LINE:
             return
         try:
-            parsed = parse_reply(self._buffer)
+            reply = self._reader.feed(self._buffer)
         except BadReplyError as error:
             self.take_surplus()
             self.fail(error)
         else:
-            if parsed is not None:
-                self._take(waiter, *parsed)
+            if reply is not None:
+                self._take(waiter, reply)
 
-    def _take(
-        self, waiter: asyncio.Future[aiosmtplib.SMTPResponse], reply: Reply, length: int
-    ) -> None:
-        del self._buffer[:length]
+    def _take(self, waiter: asyncio.Future[aiosmtplib.SMTPResponse], reply: Reply) -> None:
         self._reply = reply
+        self._reader = ReplyReader()
         *head, last = reply.lines
         for line in head:
             self._transcript.note("server", f"{reply.code}-{line}")
@@ -144,11 +151,12 @@ class Dialogue(SMTPProtocol):
             self.anomalies.append(Anomaly(kind=kind, detail=detail and detail[:200]))
 
     def take_surplus(self) -> bytes:
-        """What came behind the last reply, unasked."""
+        """What came that is no whole reply, or that stands behind one; a reply begun is dropped."""
         surplus = bytes(self._buffer)
+        begun, self._reader = self._reader.lines, ReplyReader()
         self._buffer.clear()
-        if surplus:
-            self._transcript.note("server", printable_ascii(surplus))
+        for line in [*begun, *([printable_ascii(surplus)] if surplus else [])]:
+            self._transcript.note("server", line)
         return surplus
 
     async def greeting(self, timeout_s: float) -> Reply:
@@ -179,11 +187,12 @@ class Dialogue(SMTPProtocol):
 
     def close(self) -> None:
         """Close at once and without waiting, so that it also runs while being cancelled."""
-        match self.transport:
-            case asyncio.WriteTransport() | TlsLink():
-                self.transport.abort()
-            case _:
-                pass
+        if self.wire is not None:
+            self.wire.abort()
+
+    def run_over(self, link: TlsLink) -> None:
+        """Speak over TLS from now on."""
+        self.transport = self.wire = link
 
 
 def _parsed_or_none(raw: bytes) -> Reply | None:
@@ -287,11 +296,10 @@ class _Session:
     async def _handshake(self, dialogue: Dialogue) -> None:
         self.step = Step.HANDSHAKE
         self._may_quit = False  # in clear it would be a record that is no TLS
-        transport = dialogue.transport
-        if not isinstance(transport, asyncio.Transport) or transport.is_closing():
+        if dialogue.wire is None or not dialogue.is_connected:
             raise aiosmtplib.SMTPServerDisconnected("closed")
         connection = self._tls.connection(self._target.mx_host, self._hello)
-        link = TlsLink(transport, dialogue, connection)
+        link = TlsLink(dialogue.wire, dialogue, connection)
         completed = False
         try:
             async with asyncio.timeout(self._settings.handshake_s):
@@ -299,7 +307,7 @@ class _Session:
             completed = True
         finally:
             self._tls_facts = self._tls.facts(connection, completed=completed)
-        dialogue.transport = link
+        dialogue.run_over(link)
         self._may_quit = True
         self._transcript.note("probe", f"{self._tls_facts.version} {self._tls_facts.cipher}")
 

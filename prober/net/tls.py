@@ -10,7 +10,7 @@ import logging
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Protocol, Self, runtime_checkable
 
 from aiosmtplib import SMTPServerDisconnected
 from OpenSSL import SSL, crypto
@@ -243,6 +243,23 @@ def _load_anchor(block: bytes) -> crypto.X509 | None:
         return None
 
 
+@runtime_checkable
+class Wire(Protocol):
+    """What a TCP transport can do, be it asyncio's or uvloop's, and what TLS over it can."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def is_closing(self) -> bool: ...
+
+    def abort(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None: ...
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any: ...
+
+
 class Upper(Protocol):
     """What runs over TLS: the SMTP dialogue."""
 
@@ -261,9 +278,7 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
     So EHLO and QUIT run over TLS through the same code as in clear.
     """
 
-    def __init__(
-        self, transport: asyncio.Transport, upper: Upper, connection: SSL.Connection
-    ) -> None:
+    def __init__(self, transport: Wire, upper: Upper, connection: SSL.Connection) -> None:
         super().__init__()
         self._transport = transport
         self._upper = upper

@@ -1,5 +1,7 @@
 """Replies by RFC 5321 §4.2, keywords by §4.1.1.1: what is not one, first."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from prober.net.reply import (
     MAX_REPLY,
     BadReplyError,
     Reply,
+    ReplyReader,
     ehlo_keywords,
     masked_by,
     offers,
@@ -80,6 +83,21 @@ def test_a_reply_cut_at_every_byte_and_followed_by_junk_is_the_same(
         assert parse_reply(wire[:cut]) is None
     reply = Reply(code=code, lines=tuple(printable_ascii(line) for line in lines))
     assert parse_reply(wire + junk) == (reply, len(wire))
+
+
+@given(st.integers(200, 599), _lines, st.lists(st.integers(0, 400)))
+def test_a_reply_in_any_segments_is_the_same(
+    code: int, lines: list[bytes], cuts: list[int]
+) -> None:
+    wire = _wire(code, lines)
+    reader, buffer, reply = ReplyReader(), bytearray(), None
+    edges = sorted({0, len(wire), *(cut for cut in cuts if cut < len(wire))})
+    for start, end in itertools.pairwise(edges):
+        assert reply is None
+        buffer += wire[start:end]
+        reply = reader.feed(buffer)
+    assert reply == parse_reply(wire)[0]  # type: ignore[index] # it is whole
+    assert not buffer
 
 
 @given(st.binary(max_size=300))

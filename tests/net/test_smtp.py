@@ -17,6 +17,7 @@ from prober.lab.personalities.scripted import Personality, Scripted
 from prober.lab.personalities.sound import WellConfigured
 from prober.lab.personalities.starttls import HandshakeSilent, StarttlsSilent
 from prober.lab.smtp import LabSmtpServer
+from prober.net.failures import NoRouteError
 from prober.net.smtp import Target, probe_endpoint, require_route
 from prober.net.tls import TlsClient
 from prober.records import EndpointFacts, Reason, StartTls, Step
@@ -267,25 +268,53 @@ async def test_ipv6() -> None:
 
 
 async def test_no_ipv6_route_is_a_fact_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    class NoRoute:
-        """A socket on a machine without IPv6."""
+    def no_route(address: str, port: int) -> None:
+        raise NoRouteError(101, f"no IPv6 route here to {address} port {port}")
+
+    monkeypatch.setattr("prober.net.smtp.require_route", no_route)
+    target = Target(mx_host=NAME, address="2001:db8::1", port=25)
+    facts = await probe_endpoint(target, SETTINGS, TLS)
+
+    assert facts.failure is not None
+    assert (facts.failure.step, facts.failure.reason) == (Step.CONNECT, Reason.NO_IPV6_HERE)
+    assert facts.starttls is StartTls.NOT_TESTED
+
+
+@pytest.mark.parametrize(
+    ("source", "has_route"),
+    [
+        (None, False),
+        ("fe80::1%eth0", False),
+        ("fd00::2", False),  # a local network with a router, and no Internet behind it
+        ("2a00:1450:4001::2", True),
+    ],
+)
+def test_what_an_ipv6_route_is(
+    monkeypatch: pytest.MonkeyPatch, source: str | None, has_route: bool
+) -> None:
+    class Udp:
+        """A UDP socket on a machine whose source address would be *source*."""
 
         def __init__(self, *_: object) -> None: ...
 
-        def __enter__(self) -> "NoRoute":
+        def __enter__(self) -> "Udp":
             return self
 
         def __exit__(self, *_: object) -> None: ...
 
         def connect(self, _: object) -> None:
-            raise OSError(101, "Network is unreachable")
+            if source is None:
+                raise OSError(101, "Network is unreachable")
 
-    monkeypatch.setattr("prober.net.smtp.socket.socket", NoRoute)
-    target = Target(mx_host=NAME, address="2001:db8::1", port=25)
-    facts = await probe_endpoint(target, SETTINGS, TLS)
-    assert facts.failure is not None
-    assert (facts.failure.step, facts.failure.reason) == (Step.CONNECT, Reason.NO_IPV6_HERE)
-    assert facts.starttls is StartTls.NOT_TESTED
+        def getsockname(self) -> tuple[str | None, int]:
+            return source, 4711
+
+    monkeypatch.setattr("prober.net.smtp.socket.socket", Udp)
+    if has_route:
+        require_route("2001:500:2::c", 25)
+    else:
+        with pytest.raises(NoRouteError):
+            require_route("2001:500:2::c", 25)
 
 
 def test_loopback_is_a_route_of_its_own() -> None:
