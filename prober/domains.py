@@ -3,11 +3,17 @@
 Parsed once, here: behind this module a domain is A-labels, lower case, without the trailing dot.
 """
 
+import contextlib
+import errno
 import ipaddress
+import os
 import re
+import shutil
+import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, Final
 
 import idna
@@ -17,12 +23,15 @@ from prober.errors import InputError
 MAX_NAME: Final = 253  # characters: 255 octets on the wire, RFC 1035 §2.3.4
 MAX_LABEL: Final = 63
 MAX_LINE: Final = 4096  # bytes; a quoted local part and a domain have 320 characters
+STDIN: Final = "-"
 _SHOWN: Final = 80
+_LOOKED_AT: Final = 8192  # bytes of a list, to tell whether it is text
 
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")  # RFC 5321 §4.1.2, sub-domain
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _BINARY_STARTS: Final = {
     b"\x1f\x8b": "gzip data",
+    b"BZh91AY&SY": "bzip2 data",
     b"PK\x03\x04": "a ZIP archive, or a spreadsheet",
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
@@ -114,28 +123,58 @@ def parse_entry(text: str, line: int | None = None) -> Entry:
         return Entry(text=shown, error=f"{where}{error}", line=line)
 
 
-def open_list(path: Path) -> BinaryIO:
-    """Open a list; raises InputError where it cannot be read or is plainly no text."""
+def list_name(file: str) -> str:
+    """What to call the list *file* in a message."""
+    return "stdin" if file == STDIN else file
+
+
+@contextlib.contextmanager
+def open_list(file: str) -> Iterator[BinaryIO]:
+    """The list *file*, or stdin where that is ``-``, open for reading.
+
+    A pipe is read to its end first: whoever waits for its writer in the middle of a scan holds up
+    every session. Raises InputError where the list cannot be read or is plainly no text.
+    """
     try:
-        stream = path.open("rb")
-        start = stream.read(8192)
+        with _open(file) as given, _rewindable(given) as stream:
+            _require_text(stream, list_name(file))
+            yield stream
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
+        raise InputError(f"cannot read {list_name(file)}: {error.strerror or error}") from error
+
+
+def _open(file: str) -> AbstractContextManager[BinaryIO]:
+    if file != STDIN:
+        return open(file, "rb")
+    if sys.stdin is None:  # started with it closed: <&-
+        raise OSError(errno.EBADF, "it is closed")
+    return contextlib.nullcontext(sys.stdin.buffer)
+
+
+def _rewindable(stream: BinaryIO) -> AbstractContextManager[BinaryIO]:
+    if stream.seekable():
+        return contextlib.nullcontext(stream)
+    whole = tempfile.TemporaryFile()
+    shutil.copyfileobj(stream, whole)
+    whole.seek(0)
+    return whole
+
+
+def _require_text(stream: BinaryIO, name: str) -> None:
+    start = stream.read(_LOOKED_AT)
+    stream.seek(-len(start), os.SEEK_CUR)
     what = next((w for magic, w in _BINARY_STARTS.items() if start.startswith(magic)), None)
     if what is None and start.count(0) * 10 > len(start):
         what = "binary data"
     if what is not None:
-        stream.close()
-        raise InputError(f"{path} is {what}; a list is UTF-8 text, one domain a line")
-    stream.seek(0)
-    return stream
+        raise InputError(f"{name} is {what}; a list is UTF-8 text, one domain a line")
 
 
 def read_entries(stream: BinaryIO) -> Iterator[Entry]:
     """The entries of a list, lazily: one domain a line, ``#`` starts a comment.
 
-    A UTF-8 BOM, CRLF and blank lines are taken in stride. A line that is too long, or no UTF-8,
-    becomes an entry with its error, so that no line is lost.
+    A UTF-8 BOM (of any file in a concatenation), CRLF and blank lines are taken in stride. A line
+    that is too long, or no UTF-8, becomes an entry with its error, so that no line is lost.
     """
     number = 0
     while raw := stream.readline(MAX_LINE):
@@ -143,9 +182,7 @@ def read_entries(stream: BinaryIO) -> Iterator[Entry]:
         too_long = len(raw) == MAX_LINE and not raw.endswith(b"\n")
         if too_long:
             _skip_line(stream)
-        if number == 1:
-            raw = raw.removeprefix(_UTF8_BOM)
-        entry = _parse_line(raw, number, too_long=too_long)
+        entry = _parse_line(raw.removeprefix(_UTF8_BOM), number, too_long=too_long)
         if entry is not None:
             yield entry
 
