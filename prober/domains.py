@@ -40,6 +40,7 @@ _BINARY_STARTS: Final = {
     b"\x7fELF": "a program",
 }
 _UTF8_BOM: Final = b"\xef\xbb\xbf"
+_COMMENT: Final = re.compile(rb"(?:^|(?<=\s))#")  # not in a#b@example.com
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,13 +152,15 @@ def _open(file: str) -> AbstractContextManager[BinaryIO]:
     return contextlib.nullcontext(sys.stdin.buffer)
 
 
-def _rewindable(stream: BinaryIO) -> AbstractContextManager[BinaryIO]:
+@contextlib.contextmanager
+def _rewindable(stream: BinaryIO) -> Iterator[BinaryIO]:
     if stream.seekable():
-        return contextlib.nullcontext(stream)
-    whole = tempfile.TemporaryFile()
-    shutil.copyfileobj(stream, whole)
-    whole.seek(0)
-    return whole
+        yield stream
+        return
+    with tempfile.TemporaryFile() as whole:
+        shutil.copyfileobj(stream, whole)
+        whole.seek(0)
+        yield whole
 
 
 def _require_text(stream: BinaryIO, name: str) -> None:
@@ -171,15 +174,15 @@ def _require_text(stream: BinaryIO, name: str) -> None:
 
 
 def read_entries(stream: BinaryIO) -> Iterator[Entry]:
-    """The entries of a list, lazily: one domain a line, ``#`` starts a comment.
+    """The entries of a list, lazily: one domain a line, ``#`` after a blank starts a comment.
 
-    A UTF-8 BOM (of any file in a concatenation), CRLF and blank lines are taken in stride. A line
+    A UTF-8 BOM (of each file in a concatenation), CRLF and blank lines are taken in stride. A line
     that is too long, or no UTF-8, becomes an entry with its error, so that no line is lost.
     """
     number = 0
-    while raw := stream.readline(MAX_LINE):
+    while raw := stream.readline(MAX_LINE + 1):
         number += 1
-        too_long = len(raw) == MAX_LINE and not raw.endswith(b"\n")
+        too_long = len(raw) > MAX_LINE and not raw.endswith(b"\n")
         if too_long:
             _skip_line(stream)
         entry = _parse_line(raw.removeprefix(_UTF8_BOM), number, too_long=too_long)
@@ -194,15 +197,17 @@ def _skip_line(stream: BinaryIO) -> None:
 
 def _parse_line(raw: bytes, number: int, *, too_long: bool) -> Entry | None:
     """The entry on a line, or None where it has only blanks or a comment."""
-    if raw.lstrip().startswith(b"#"):
-        return None
-    shown = raw[:_SHOWN].decode("utf-8", "backslashreplace").strip()
-    if too_long:
-        return Entry(text=shown, error=f"line {number}: longer than {MAX_LINE} bytes", line=number)
+    written, *comment = _COMMENT.split(raw, maxsplit=1)
+    if too_long and not comment:
+        reason = f"line {number}: longer than {MAX_LINE} bytes"
+        return Entry(text=_shown(written), error=reason, line=number)
     try:
-        text = raw.decode()
+        text = written.decode().strip()
     except UnicodeDecodeError as error:
         reason = f"line {number}: not UTF-8 at byte {error.start + 1}; save the list as UTF-8"
-        return Entry(text=shown, error=reason, line=number)
-    text = text.split("#", 1)[0].strip()
+        return Entry(text=_shown(written), error=reason, line=number)
     return parse_entry(text, number) if text else None
+
+
+def _shown(written: bytes) -> str:
+    return written[:_SHOWN].decode("utf-8", "backslashreplace").strip()

@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 from prober.cli.check import check
 from prober.cli.demo import demo
 from prober.cli.doctor import doctor
+from prober.cli.running import hold_standard_descriptors
 from prober.cli.scan import scan
 from prober.version import __version__
 
@@ -62,4 +63,5 @@ app.command()(doctor)
 
 def main() -> None:
     """The command ``probe``."""
+    hold_standard_descriptors()
     app()

@@ -1,16 +1,17 @@
 """``probe doctor``: can this machine see?"""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Annotated, Final
 
 import typer
 
-from prober.cli.options import LookOptions, option, with_options
-from prober.cli.running import configure_logging, exit_statuses, run
+from prober.cli.options import LookOptions, domain_name, option, with_options
+from prober.cli.running import configure_logging, exit_statuses, run, show
 from prober.doctor import CONTROL_DOMAINS, Check, examine
-from prober.domains import parse_domain
 from prober.records import Answer
 from prober.report.escape import printable
+from prober.report.page import WIDTH
 from prober.rules.exit_status import CANNOT_SEE, MEETS_ALL, SOME_UNDECIDED
 from prober.settings import Settings
 from prober.vantage import Vantage
@@ -26,7 +27,9 @@ def doctor(
         option(
             "--control",
             metavar="DOMAIN",
-            help="A domain that surely receives mail, to try the port with; repeatable.",
+            parser=domain_name,
+            help="A domain that surely receives mail, to try the port with; repeatable. "
+            f"{', '.join(CONTROL_DOMAINS)} if not given.",
             env="CONTROL",
             panel="How to look",
         ),
@@ -39,8 +42,7 @@ def doctor(
     """
     configure_logging(verbose=False)
     with exit_statuses():
-        controls = [parse_domain(name) for name in control or CONTROL_DOMAINS]
-        checks = run(_show(look.settings(), controls))
+        checks = run(_show(look.settings(), control or CONTROL_DOMAINS))
         raise typer.Exit(status_of(checks))
 
 
@@ -48,15 +50,27 @@ async def _show(settings: Settings, controls: Sequence[str]) -> Sequence[Check]:
     checks = []
     async with Vantage(settings) as vantage:
         async for check in examine(vantage, controls):
-            typer.echo(render(check))
+            show(render(check))
             checks.append(check)
     return checks
 
 
 def render(check: Check) -> str:
-    """One check as a line, and what to do as another below it."""
-    line = f"{_WORDS[check.answer]:<8}{check.topic:<12}{printable(check.what)}"
-    return f"{line}\n{'':20}{check.advice}" if check.advice else line
+    """One check in columns, and what to do on a line of its own below it."""
+    head = f"{_WORDS[check.answer]:<8}{check.topic:<12}"
+    parts = [(head, printable(check.what)), (" " * len(head), check.advice or "")]
+    return "\n".join(
+        textwrap.fill(
+            text,
+            width=WIDTH,
+            initial_indent=indent,
+            subsequent_indent=" " * len(head),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for indent, text in parts
+        if text
+    )
 
 
 def status_of(checks: Sequence[Check]) -> int:

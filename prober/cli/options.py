@@ -9,7 +9,8 @@ from typing import Annotated, Any, ParamSpec, TypeVar, get_type_hints
 
 import typer
 
-from prober.errors import SettingsError
+from prober.domains import parse_domain
+from prober.errors import InputError, SettingsError
 from prober.records import Level
 from prober.report.output import ReportFormat
 from prober.rules.verdict import REQUIRABLE
@@ -25,9 +26,18 @@ def option(*flags: str, help: str, env: str, panel: str, **extra: Any) -> Any:
     return typer.Option(*flags, help=help, envvar=f"PROBE_{env}", rich_help_panel=panel, **extra)
 
 
+def domain_name(text: str) -> str:
+    """The value of an option that takes a domain, in any spelling."""
+    try:
+        return parse_domain(text)
+    except InputError as error:
+        raise typer.BadParameter(f"{text!r}: {error}") from error
+
+
 _LOOK = "How to look"
 _FROM = "From where"
 _REPORT = "Report"
+_MOST_S = 3600.0  # an hour; more, or infinity, is a slip
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,6 +67,7 @@ class LookOptions:
         str,
         option(
             "--dnssec-probe",
+            parser=domain_name,
             metavar="NAME",
             help="A name that is bogus by intent: shows whether the resolver validates.",
             env="DNSSEC_PROBE",
@@ -77,6 +88,7 @@ class LookOptions:
         str | None,
         option(
             "--ehlo-name",
+            parser=domain_name,
             metavar="NAME",
             help="Name to greet with; this machine's FQDN, or else its address, if not given.",
             env="EHLO_NAME",
@@ -117,6 +129,7 @@ class LookOptions:
         option(
             "--timeout",
             min=0.1,
+            max=_MOST_S,
             metavar="SECONDS",
             help=f"Most seconds a session; {_DEFAULTS.session_s:g} if not given.",
             env="TIMEOUT",
@@ -137,6 +150,7 @@ class LookOptions:
         option(
             "--confirm-delay",
             min=0.0,
+            max=_MOST_S,
             metavar="SECONDS",
             help="Wait before a second session confirms a negative.",
             env="CONFIRM_DELAY",
@@ -149,6 +163,7 @@ class LookOptions:
         option(
             "--concurrency",
             min=1,
+            max=10_000,
             help="Domains probed at once.",
             env="CONCURRENCY",
             panel=_LOOK,

@@ -11,6 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as ProgressBar
 
 from prober.cli.options import ReportOptions
+from prober.cli.running import tell
+from prober.errors import SettingsError
 from prober.records import DomainReport
 from prober.report.output import STDOUT, ReportStyle, ReportWriter, open_report
 from prober.rules.exit_status import Tally, exit_status
@@ -61,8 +63,12 @@ class Reporting:
         levels = sorted(self._tally.levels.items())
         counts = ", ".join(f"{count} {level}" for level, count in levels)
         repeated = self.progress.duplicates
-        note = f"; {repeated} repeated lines left out" if repeated else ""
-        return f"probe: {sum(self._tally.levels.values())} domains: {counts or 'none'}{note}"
+        note = f"; {_counted(repeated, 'repeated line')} left out" if repeated else ""
+        return f"{_counted(sum(self._tally.levels.values()), 'domain')}: {counts or 'none'}{note}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _operator_of() -> Callable[[str], str]:
@@ -74,22 +80,21 @@ def _operator_of() -> Callable[[str], str]:
 @contextlib.contextmanager
 def _open_reports(options: ReportOptions, style: ReportStyle) -> Iterator[Sequence[ReportWriter]]:
     with contextlib.ExitStack() as stack:
-        writers = []
-        for target in options.output or [STDOUT]:
+        writers: list[ReportWriter] = []
+        targets = options.output or [STDOUT]
+        if len(set(targets)) < len(targets):
+            raise SettingsError("--output names the same file twice")
+        for target in targets:
             writer = stack.enter_context(open_report(target, options.format_, style))
             if writer.kept is not None:
-                _note(f"{target}: rows of an earlier run that did not finish are in {writer.kept}")
+                tell(f"{target}: rows of an earlier run that did not finish are in {writer.kept}")
             writers.append(writer)
         try:
             yield writers
         except BaseException:
             for left in filter(None, (writer.left for writer in writers)):
-                _note(f"not finished; what was seen is in {left}")
+                tell(f"not finished; what was seen is in {left}")
             raise
-
-
-def _note(text: str) -> None:
-    print(f"probe: {text}", file=sys.stderr)
 
 
 @contextlib.contextmanager
@@ -98,7 +103,7 @@ def _progress_bar(
 ) -> Iterator[Callable[[], None]]:
     """A bar on stderr where that is a terminal and the reports go to files."""
     to_files = all(writer.partial is not None for writer in writers)
-    if quiet or not sys.stderr.isatty() or not to_files:
+    if quiet or sys.stderr is None or not sys.stderr.isatty() or not to_files:
         yield lambda: None
         return
     columns = (TextColumn("probing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

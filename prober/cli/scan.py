@@ -1,7 +1,7 @@
 """``probe scan FILE``: a list of domains, from a file or stdin, into a report."""
 
-import sys
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,9 +9,9 @@ import typer
 
 from prober.cli.options import LookOptions, ReportOptions, option, with_options
 from prober.cli.probing import Reporting
-from prober.cli.running import configure_logging, exit_statuses, run
-from prober.domains import Entry, open_list, read_entries
-from prober.errors import InputError
+from prober.cli.running import configure_logging, exit_statuses, run, tell
+from prober.domains import STDIN, Entry, list_name, open_list, read_entries
+from prober.errors import InputError, SettingsError
 from prober.report.output import ReportStyle
 from prober.scan import scan as scan_entries
 
@@ -46,6 +46,7 @@ def scan(
     configure_logging(verbose=report.verbose)
     style = ReportStyle(per_endpoint=report.per_endpoint, scan=True)
     with exit_statuses():
+        _keep_apart(file, report.output)
         entries = _at_least_one(_entries(file), file)
         with Reporting.open(report, style) as reporting:
             probing = scan_entries(
@@ -57,18 +58,20 @@ def scan(
             )
             run(probing)
         if not report.quiet:
-            print(reporting.summary(), file=sys.stderr)
+            tell(reporting.summary())
         raise typer.Exit(reporting.status)
 
 
+def _keep_apart(file: str, outputs: Sequence[str]) -> None:
+    """Raise SettingsError where a report would replace the list."""
+    for output in outputs:
+        with contextlib.suppress(OSError):
+            if file != STDIN and Path(output).samefile(file):
+                raise SettingsError(f"{output} is the list itself: write the report elsewhere")
+
+
 def _entries(file: str) -> Iterator[Entry]:
-    if file == "-":
-        return read_entries(sys.stdin.buffer)
-    return _entries_of_file(Path(file))
-
-
-def _entries_of_file(path: Path) -> Iterator[Entry]:
-    with open_list(path) as stream:
+    with open_list(file) as stream:
         yield from read_entries(stream)
 
 
@@ -76,7 +79,7 @@ def _at_least_one(entries: Iterator[Entry], file: str) -> Iterator[Entry]:
     """*entries*, the first of them read now, so that a bad list fails before a report is begun."""
     first = next(entries, None)
     if first is None:
-        raise InputError(f"{file} names no domain: write one a line")
+        raise InputError(f"{list_name(file)} names no domain: write one a line")
     return _chain(first, entries)
 
 

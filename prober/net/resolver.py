@@ -23,12 +23,14 @@ import dns.rdatatype
 import dns.resolver
 
 from prober.errors import SettingsError
+from prober.net.datagram import Backend
 from prober.once import Once
 from prober.records import Dnssec, Reason
 from prober.settings import Settings
 
 log = logging.getLogger(__name__)
 
+_BACKEND: Final = Backend()
 _PAYLOAD: Final = 1232  # bytes of UDP that pass everywhere unfragmented; DNS flag day 2020
 _UDP_SHARE: Final = 2 / 3  # of a question's time; TCP has the rest, for networks that drop UDP
 _RETRY_DELAY_S: Final = 1.0
@@ -195,6 +197,7 @@ async def _resolve(
             raise_on_no_answer=False,
             lifetime=lifetime_s,
             search=False,
+            backend=_BACKEND,
         )
     except dns.resolver.NXDOMAIN as error:
         responses = error.kwargs["responses"].values()

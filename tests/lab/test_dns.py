@@ -185,7 +185,7 @@ async def test_a_late_answer(*, tcp: bool) -> None:
         server.delay("mx.example.test", 0.2)
         start = asyncio.get_running_loop().time()
         assert texts(await ask(server, "mx.example.test", "A", tcp=tcp)) == ["127.77.0.1"]
-        assert asyncio.get_running_loop().time() - start >= 0.2
+        assert asyncio.get_running_loop().time() - start > 0.19  # uvloop counts milliseconds
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The resolver against a DNS server that answers, errs and keeps silent. RFC 1035, RFC 4035."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -147,6 +148,18 @@ async def test_a_nameserver_that_drops_udp_is_asked_over_tcp(settings: Settings)
         async with aclosing(Resolver(over_tcp)) as resolver:
             answer = await resolver.query("example.test", "MX")
     assert answer.status is DnsStatus.FOUND
+
+
+@pytest.mark.parametrize("steps", range(12))
+async def test_a_cancelled_question_leaves_no_socket_open(resolver: Resolver, steps: int) -> None:
+    """Warnings are errors here: an open socket would be one."""
+    asking = asyncio.create_task(resolver.query("example.test", "MX"))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    asking.cancel()
+    await resolver.aclose()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asking
 
 
 class TestDnssec:
