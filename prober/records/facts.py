@@ -117,6 +117,9 @@ class MxHost:
     alias_of: str | None = None  # the canonical name, where the MX host is a CNAME
     dnssec: Dnssec = Dnssec.INDETERMINATE  # of its addresses
     tlsa: tuple[TlsaRecord, ...] = ()
+    tlsa_base: str | None = None  # where it was found or denied; None: not looked up
+    tlsa_dnssec: Dnssec | None = None  # of the answer, also where that is a denial
+    tlsa_failure: Failure | None = None  # then a sender that does DANE defers
     failure: Failure | None = None
 
 
@@ -129,6 +132,34 @@ class Route:
     reason: Reason | None = None
     detail: str | None = None
     anomalies: tuple[Anomaly, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TxtFacts:
+    """The TXT records at one name, each one's strings joined; none where there cleanly are none."""
+
+    records: tuple[str, ...] = ()
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyFetch:
+    """One fetch of an MTA-STS policy file. RFC 8461 §3.3. ``failure`` where none was had."""
+
+    url: str
+    http_status: int | None = None
+    content_type: str | None = None
+    body: str | None = None  # at most 64 KB, undecodable bytes escaped
+    certificate_trusted: bool | None = None  # for the policy host's name; None: no TLS was had
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StsFacts:
+    """What a domain publishes for MTA-STS. ``fetch`` is None where no policy was asked for."""
+
+    txt: TxtFacts
+    fetch: PolicyFetch | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,3 +194,5 @@ class DomainFacts:
     route: Route | None = None
     mx_hosts: tuple[MxHost, ...] = ()
     endpoints: tuple[EndpointFacts, ...] = ()
+    sts: StsFacts | None = None  # None: not looked up
+    tls_rpt_txt: TxtFacts | None = None

@@ -4,8 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from prober.records.facts import EndpointFacts, MxHost, Route, Run
-from prober.records.words import Answer, Code, Dane, Encrypted, Level, Severity
+from prober.records.facts import EndpointFacts, MxHost, Route, Run, StsFacts, TxtFacts
+from prober.records.words import (
+    Answer,
+    Code,
+    Dane,
+    Encrypted,
+    Level,
+    Severity,
+    StsStatus,
+    TlsRptStatus,
+)
 
 SCHEMA: Final = 1  # of the JSON report; goes up when a field changes its meaning or goes away
 
@@ -50,6 +59,27 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MtaSts:
+    """What an MTA-STS sender makes of the domain. RFC 8461. ``uncovered``: MX hosts not listed."""
+
+    status: StsStatus
+    id: str | None = None
+    max_age: int | None = None  # seconds
+    mx: tuple[str, ...] = ()
+    uncovered: tuple[str, ...] = ()
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsRpt:
+    """Where a domain wants reports on TLS sent to. RFC 8460 §3."""
+
+    status: TlsRptStatus
+    rua: tuple[str, ...] = ()
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """The judgement of a domain; a level is never shown without its count of endpoints."""
 
@@ -75,4 +105,8 @@ class DomainReport:
     route: Route | None = None
     mx_hosts: tuple[MxHost, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
+    sts: StsFacts | None = None
+    tls_rpt_txt: TxtFacts | None = None
+    mta_sts: MtaSts | None = None  # None: not looked up
+    tls_rpt: TlsRpt | None = None
     findings: tuple[Finding, ...] = ()

@@ -144,6 +144,28 @@ class Dane(enum.StrEnum):
     NOT_TESTED = "not-tested"
 
 
+class StsStatus(enum.StrEnum):
+    """What a domain's MTA-STS comes to. RFC 8461 §3; the last three are the modes of a policy."""
+
+    ABSENT = "absent"  # cleanly no TXT record
+    TXT_INVALID = "txt-invalid"  # senders act as if there were none: RFC 8461 §3.1
+    TEMPFAIL = "tempfail"  # the TXT record could not be looked up
+    FETCH_FAILED = "fetch-failed"
+    POLICY_INVALID = "policy-invalid"
+    ENFORCE = "enforce"
+    TESTING = "testing"
+    NONE = "none"
+
+
+class TlsRptStatus(enum.StrEnum):
+    """Whether a domain asks for reports on TLS. RFC 8460 §3."""
+
+    ABSENT = "absent"
+    VALID = "valid"
+    INVALID = "invalid"
+    NOT_TESTED = "not-tested"
+
+
 class Severity(enum.StrEnum):
     """How much a finding matters. Only ``rules/baseline.py`` assigns it."""
 
@@ -162,6 +184,10 @@ class Code(enum.StrEnum):
     CERTIFICATE_EXPIRED = "certificate-expired"
     CERTIFICATE_NOT_TRUSTED = "certificate-not-trusted"
     DNSSEC_INVALID = "dnssec-invalid"
+    TLSA_INVALID = "tlsa-invalid"
+    STS_POLICY_FETCH_ERROR = "sts-policy-fetch-error"
+    STS_POLICY_INVALID = "sts-policy-invalid"
+    STS_WEBPKI_INVALID = "sts-webpki-invalid"
     # DNS
     DNS_ERROR = "dns-error"
     DOMAIN_NOT_FOUND = "domain-not-found"
@@ -209,3 +235,19 @@ class Code(enum.StrEnum):
     CHAIN_MISORDERED = "chain-misordered"
     CHAIN_TRUNCATED = "chain-truncated"
     TRUST_NOT_TESTED = "trust-not-tested"
+    # DANE
+    TLSA_NOT_TESTED = "tlsa-not-tested"
+    TLSA_UNUSABLE = "tlsa-unusable"
+    TLSA_STALE = "tlsa-stale"
+    TLSA_INSECURE = "tlsa-insecure"
+    TLSA_MX_INSECURE = "tlsa-mx-insecure"
+    DANE_NO_TLS = "dane-no-tls"
+    # MTA-STS and TLS-RPT
+    STS_TXT_INVALID = "sts-txt-invalid"
+    STS_NOT_TESTED = "sts-not-tested"
+    STS_MX_NOT_LISTED = "sts-mx-not-listed"
+    STS_MX_FAILS = "sts-mx-fails"
+    STS_MAX_AGE_SHORT = "sts-max-age-short"
+    STS_NOT_ENFORCED = "sts-not-enforced"
+    STS_WITHOUT_TXT = "sts-without-txt"
+    TLS_RPT_INVALID = "tls-rpt-invalid"
