@@ -23,12 +23,12 @@ from prober.records.facts import (
     VerifyError,
 )
 from prober.records.judged import (
+    SCHEMA,
     Certificate,
     DomainReport,
     Endpoint,
     Finding,
     MtaSts,
-    SCHEMA,
     TlsRpt,
     Verdict,
 )
@@ -52,6 +52,7 @@ from prober.records.words import (
 )
 
 __all__ = [
+    "SCHEMA",
     "Anomaly",
     "AnomalyKind",
     "Answer",
@@ -78,7 +79,6 @@ __all__ = [
     "Route",
     "RouteStatus",
     "Run",
-    "SCHEMA",
     "Severity",
     "StartTls",
     "Step",
