@@ -11,6 +11,7 @@ class Settings:
 
     # what is asked, and as whom
     port: int = 25  # RFC 5321 §4.5.4.2; 465 and 587 are submission, not MX (RFC 8314)
+    sts_port: int = 443  # of the MTA-STS policy host; RFC 8461 §3.3 knows no other
     ehlo_name: str | None = None  # None: our FQDN, or the address literal of RFC 5321 §4.1.4
     resolvers: tuple[str, ...] = ()  # ADDR or ADDR:PORT; none: the system's
     trust_ad: bool = False  # believe AD from a resolver beyond loopback
@@ -34,9 +35,14 @@ class Settings:
     dns_s: float = 12.0  # a question with its retries
     dns_failure_ttl_s: float = 60.0  # a failure is no fact for longer than this
 
+    # the MTA-STS policy file; both bounds are those that RFC 8461 §3.3 suggests to senders
+    sts_s: float = 60.0  # all of a fetch, look-ups included, so that a slow drip ends as well
+    sts_policy_bytes: int = 65_536  # a policy of 20 MX hosts has about 1 kB
+
     # bounds on what a peer can make us keep
     mx_hosts: int = 20  # the largest operators publish 5 to 7
     addresses: int = 8  # of one MX host
+    tlsa_records: int = 32  # of one MX host; publishers have 1 to 4, a rollover doubles them
     transcript_lines: int = 64  # of one session; a normal one has about 25
     transcript_chars: int = 512  # RFC 5321 §4.5.3.1.5 allows a reply line 512 octets
     chain_certificates: int = 16  # a public chain has 2 to 4; OpenSSL stops at 100 kB in all

@@ -6,7 +6,13 @@ from collections.abc import Callable, Mapping
 import pytest
 import uvloop
 
-_ON_BOTH = ("test_smtp.py", "test_personalities.py", "test_scan.py", "test_resolver.py")
+_ON_BOTH = (
+    "test_mta_sts.py",
+    "test_personalities.py",
+    "test_resolver.py",
+    "test_scan.py",
+    "test_smtp.py",
+)
 
 
 def pytest_asyncio_loop_factories(

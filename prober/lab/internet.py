@@ -14,6 +14,7 @@ from prober.lab.certificates import LabCa
 from prober.lab.dns import LabDns
 from prober.lab.faults import Fault
 from prober.lab.personalities.scripted import Personality
+from prober.lab.policy_host import TXT, PolicyHost
 from prober.lab.smtp import LabSmtpServer
 from prober.settings import Settings
 
@@ -34,6 +35,14 @@ class LabHost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabSts:
+    """What a domain publishes for MTA-STS: its records at ``_mta-sts``, and its policy host."""
+
+    host: PolicyHost
+    txt: tuple[str, ...] = (TXT,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LabDomain:
     """A mail domain. One with nothing in it does not exist."""
 
@@ -41,6 +50,8 @@ class LabDomain:
     mx: tuple[tuple[int, LabHost], ...] = ()
     hosts: tuple[LabHost, ...] = ()  # that are no MX, such as the domain's own for an implicit MX
     records: tuple[tuple[str, str, str], ...] = ()  # further (owner, type, text)
+    sts: LabSts | None = None
+    tls_rpt: str | None = None  # the record at ``_smtp._tls``
     fault: Fault | None = None  # of the domain's own name in DNS
     signed: bool = False  # its answers, and all below it, bear AD
     shows: str = ""  # what is to be learnt from it
@@ -48,14 +59,18 @@ class LabDomain:
     @property
     def all_hosts(self) -> tuple[LabHost, ...]:
         """Every host of the domain."""
-        return (*(host for _, host in self.mx), *self.hosts)
+        return (*(host for _, host in self.mx), *self.hosts, *self._policy_hosts())
+
+    def _policy_hosts(self) -> Iterator[LabHost]:
+        if self.sts is not None:
+            yield LabHost(name=f"mta-sts.{self.name}", personality=self.sts.host)
 
 
 class Lab:
     """A running Internet of *domains*; an asynchronous context manager.
 
-    All servers share one port and are trusted by the CA in ``ca_file``. With ``validating``,
-    the resolver passes for one that checks DNSSEC: ``dnssec-failed.org`` is bogus.
+    All servers, policy hosts too, share one port and are trusted by the CA in ``ca_file``. With
+    ``validating``, the resolver passes for one that checks DNSSEC: ``dnssec-failed.org`` is bogus.
     """
 
     def __init__(self, domains: Sequence[LabDomain], *, validating: bool = True) -> None:
@@ -82,6 +97,7 @@ class Lab:
         settings = Settings(
             resolvers=(self.resolver,),
             port=self.port,
+            sts_port=self.port,
             ca_file=self.ca_file,
             allow_private=True,
             ehlo_name=EHLO_NAME,
@@ -151,6 +167,10 @@ class Lab:
             self.dns.add(domain.name, "MX", f"{preference} {host.name}")
         for owner, rdtype, text in domain.records:
             self.dns.add(owner, rdtype, text)
+        for text in domain.sts.txt if domain.sts is not None else ():
+            self.dns.add(f"_mta-sts.{domain.name}", "TXT", _quoted(text))
+        if domain.tls_rpt is not None:
+            self.dns.add(f"_smtp._tls.{domain.name}", "TXT", _quoted(domain.tls_rpt))
         for host in domain.all_hosts:
             self._publish_host(host)
         if domain.fault is not None:
@@ -162,6 +182,12 @@ class Lab:
         served = self.servers[host.name].addresses if host.name in self.servers else ()
         for address in (*served, *host.published):
             self.dns.add(host.name, "AAAA" if ":" in address else "A", address)
+
+
+def _quoted(text: str) -> str:
+    """*text* as one character-string of a TXT record. RFC 1035 §5.1."""
+    escaped = text.replace("\\", r"\\").replace('"', r"\"")
+    return f'"{escaped}"'
 
 
 def _loopback_addresses() -> Iterator[str]:

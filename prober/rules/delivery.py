@@ -1,11 +1,24 @@
-"""What a sender's policy would meet at a domain."""
+"""What becomes of mail to a domain, by kind of sender: now, at the backup hosts, under attack.
+
+senders.py says what one sender makes of one endpoint; here stands which endpoints count. RFC 5321
+§5.1 for the order of the hosts. What is not modelled: a sender that, refused by its policy at one
+host, finds mercy at the next; the worst host counts, since a sender may be handed that one.
+"""
 
 import enum
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
-from prober.records import DomainReport, Encrypted, Endpoint
-from prober.rules.baseline import ACCEPTABLE_TLS_VERSIONS
+from prober.records import DomainReport, Endpoint, MxHost, Reason, Route, RouteStatus
+from prober.records.delivery import Delivery, DeliveryOutcome, SenderKind, SenderOutcomes
 from prober.rules.endpoint import Outcome, proven
-from prober.rules.verdict import covers_every_endpoint
+from prober.rules.senders import PEACE, WAR, Destination, meet_secure, worst
+from prober.rules.verdict import is_excused
+
+Meet: TypeAlias = Callable[[Endpoint, Destination], DeliveryOutcome]
+
+_NO_MAIL: Final = (RouteStatus.NULL_MX, RouteStatus.NXDOMAIN, RouteStatus.NO_MAIL_HOST)
 
 
 class ForcedTls(enum.StrEnum):
@@ -16,21 +29,114 @@ class ForcedTls(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
-def forced_tls(report: DomainReport) -> ForcedTls:
-    """Whether forced TLS loses no mail: Postfix ``encrypt`` with ``>=TLSv1.2``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Host:
+    """An MX host that a sender may be handed. ``unseen``: it may have addresses unknown to us."""
 
-    Yes where every endpoint was tested and gives it; no as soon as one is proven not to, since a
-    sender may be handed that one; all else is not known. A domain without mail is not known.
+    preference: int
+    endpoints: tuple[Endpoint, ...]
+    unseen: bool
+
+
+def judge_delivery(report: DomainReport) -> Delivery:
+    """What becomes of mail to the domain of *report*, for every kind of sender.
+
+    Of its verdict nothing is used but the facts and judged endpoints below it, ``route``,
+    ``mx_hosts`` and ``mta_sts``; where that last is None it was not looked up, and what an MTA-STS
+    sender does is unknown. A domain without mail is not applicable to all of them.
     """
-    if any(_is_proven_without(endpoint) for endpoint in report.endpoints):
-        return ForcedTls.NO
-    is_encrypted = report.verdict.encrypted is Encrypted.YES
-    if is_encrypted and covers_every_endpoint(report, report.endpoints):
-        return ForcedTls.YES
-    return ForcedTls.UNKNOWN
+    return Delivery(
+        opportunistic=_judge_sender(report, SenderKind.OPPORTUNISTIC),
+        mandatory=_judge_sender(report, SenderKind.MANDATORY),
+        trusted_ca=_judge_sender(report, SenderKind.TRUSTED_CA),
+        verified=_judge_sender(report, SenderKind.VERIFIED),
+        domain_verified=_judge_sender(report, SenderKind.DOMAIN_VERIFIED),
+        dane=_judge_sender(report, SenderKind.DANE),
+        mta_sts=_judge_sender(report, SenderKind.MTA_STS),
+    )
 
 
-def _is_proven_without(endpoint: Endpoint) -> bool:
-    outcome = proven(endpoint)
-    too_old = endpoint.tls_version not in ACCEPTABLE_TLS_VERSIONS
-    return outcome is Outcome.NEGATIVE or (outcome is Outcome.COMPLETED and too_old)
+def judge_secure(report: DomainReport, match: Sequence[str]) -> SenderOutcomes:
+    """The same for Postfix ``secure`` with the attribute ``match=``; as words and names."""
+    attacked = WAR[SenderKind.DOMAIN_VERIFIED]
+    return _judge(report, lambda endpoint, to: meet_secure(endpoint, to, match), attacked)
+
+
+def forced_tls(report: DomainReport) -> ForcedTls:
+    """Whether forced TLS loses no mail at any host: the ``mandatory`` sender's ``fallback``.
+
+    A domain without mail is not known.
+    """
+    match _judge_sender(report, SenderKind.MANDATORY).fallback:
+        case DeliveryOutcome.ENCRYPTED:
+            return ForcedTls.YES
+        case DeliveryOutcome.DEFERRED:
+            return ForcedTls.NO
+        case _:
+            return ForcedTls.UNKNOWN
+
+
+def _judge_sender(report: DomainReport, sender: SenderKind) -> SenderOutcomes:
+    return _judge(report, PEACE[sender], WAR[sender])
+
+
+def _judge(
+    report: DomainReport,
+    meet: Meet,
+    suffer: Callable[[DomainReport, Destination], DeliveryOutcome],
+) -> SenderOutcomes:
+    route = report.route
+    if route is None or report.domain is None or route.status in _NO_MAIL:
+        return _always(DeliveryOutcome.NOT_APPLICABLE)
+    if route.status is RouteStatus.DNS_ERROR:
+        return _always(DeliveryOutcome.UNKNOWN)
+    to = _destination(report, route, report.domain)
+    hosts = tuple(_hosts(report))
+    first = tuple(host for host in hosts if host.preference == hosts[0].preference)
+    return SenderOutcomes(
+        now=_over(first, meet, to) if _any_answers(first) else DeliveryOutcome.UNKNOWN,
+        fallback=_over(hosts, meet, to),
+        attacked=suffer(report, to),
+    )
+
+
+def _always(outcome: DeliveryOutcome) -> SenderOutcomes:
+    return SenderOutcomes(now=outcome, fallback=outcome, attacked=outcome)
+
+
+def _destination(report: DomainReport, route: Route, domain: str) -> Destination:
+    return Destination(domain=domain, mx_dnssec=route.dnssec, mta_sts=report.mta_sts)
+
+
+def _hosts(report: DomainReport) -> Iterator[_Host]:
+    """The hosts that count, those asked first in front.
+
+    Left out is what answers no sender: a name that no host can have, a host without an address,
+    one that refuses TCP while another answers (nolisting). So the ones that were not seen stay in,
+    and where they are asked first, nothing is known of ``now``.
+    """
+    known = {host.name: host for host in report.mx_hosts}
+    for endpoint in report.endpoints:  # the look-up of its host may have failed after the fact
+        known.setdefault(endpoint.mx_host, MxHost(name=endpoint.mx_host, preference=0))
+    for host in sorted(known.values(), key=lambda host: host.preference):
+        endpoints = tuple(
+            endpoint
+            for endpoint in report.endpoints
+            if endpoint.mx_host == host.name and not is_excused(endpoint, report.endpoints)
+        )
+        unseen = host.failure is not None and host.failure.reason is not Reason.INVALID_NAME
+        if endpoints or unseen:
+            yield _Host(preference=host.preference, endpoints=endpoints, unseen=unseen)
+
+
+def _any_answers(hosts: Sequence[_Host]) -> bool:
+    return any(
+        proven(endpoint) is not Outcome.NOT_TESTED for host in hosts for endpoint in host.endpoints
+    )
+
+
+def _over(hosts: Sequence[_Host], meet: Meet, to: Destination) -> DeliveryOutcome:
+    outcomes = [meet(endpoint, to) for host in hosts for endpoint in host.endpoints]
+    if any(host.unseen for host in hosts):
+        outcomes.append(DeliveryOutcome.UNKNOWN)
+    return worst(outcomes)

@@ -4,12 +4,13 @@ RFC 3207 §4 for STARTTLS; RFC 8460 §4.3 for the words.
 """
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final, assert_never
 
 from prober.records import (
     AnomalyKind,
+    Answer,
     Attempt,
     Code,
     Confirmed,
@@ -202,8 +203,19 @@ def _on_tls(facts: EndpointFacts) -> _Found:
         yield Code.CIPHER_WEAK, f"{facts.cipher}, {facts.cipher_bits} bits"
     if facts.client_certificate_requested:
         yield Code.CLIENT_CERTIFICATE_REQUESTED, None
-    if any(keyword.split(" ")[0] == "STARTTLS" for keyword in facts.ehlo_keywords_tls or ()):
+    if _has_keyword("STARTTLS", facts.ehlo_keywords_tls or ()):
         yield Code.STARTTLS_AFTER_TLS, None  # RFC 3207 §4.2
+
+
+def offers_requiretls(facts: EndpointFacts) -> Answer:
+    """Whether the host passes mail on over TLS only, where a sender asks for that. RFC 8689 §2."""
+    if facts.ehlo_keywords_tls is None:
+        return Answer.NOT_TESTED
+    return Answer.YES if _has_keyword("REQUIRETLS", facts.ehlo_keywords_tls) else Answer.NO
+
+
+def _has_keyword(keyword: str, lines: Iterable[str]) -> bool:
+    return any(line.split(" ")[0] == keyword for line in lines)
 
 
 def describe_failure(failure: Failure | None) -> str | None:

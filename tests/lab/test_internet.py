@@ -116,6 +116,7 @@ async def test_settings_see_the_lab_and_nothing_else() -> None:
         assert settings == Settings(
             resolvers=(lab.resolver,),
             port=lab.port,
+            sts_port=lab.port,
             ca_file=lab.ca_file,
             allow_private=True,
             ehlo_name="probe.lab.test",

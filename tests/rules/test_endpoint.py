@@ -7,6 +7,7 @@ import pytest
 from prober.records import (
     Anomaly,
     AnomalyKind,
+    Answer,
     Code,
     Confirmed,
     EndpointFacts,
@@ -19,6 +20,7 @@ from prober.records import (
 from prober.rules.endpoint import (
     Outcome,
     merge_sessions,
+    offers_requiretls,
     outcome,
     proven,
     second_hello,
@@ -259,3 +261,21 @@ def test_merging_never_turns_a_failure_to_look_into_a_counted_negative() -> None
     for first, second in itertools.product(sessions, repeat=2):
         if proven(merge_sessions(first, second)) is Outcome.NEGATIVE:
             assert outcome(first) is outcome(second) is Outcome.NEGATIVE
+
+
+@pytest.mark.parametrize(
+    ("keywords", "answer"),
+    [
+        pytest.param(None, Answer.NOT_TESTED, id="no-ehlo-over-tls"),
+        pytest.param((), Answer.NO, id="none"),
+        pytest.param(("REQUIRETLSX", "X REQUIRETLS"), Answer.NO, id="substring"),
+        pytest.param(("SIZE 1", "REQUIRETLS"), Answer.YES, id="rfc8689-2"),
+    ],
+)
+def test_requiretls(keywords: tuple[str, ...] | None, answer: Answer) -> None:
+    assert offers_requiretls(completed(ehlo_keywords_tls=keywords)) is answer
+
+
+def test_requiretls_in_clear_is_no_promise() -> None:  # RFC 8689 §2: advertised after STARTTLS
+    facts = completed(ehlo_keywords=("STARTTLS", "REQUIRETLS"), ehlo_keywords_tls=("SIZE 1",))
+    assert offers_requiretls(facts) is Answer.NO

@@ -1,0 +1,99 @@
+"""aiohttp's way to an address: through our resolver, and past our address guard.
+
+aiohttp asks no resolver for an address literal, so whoever uses this refuses those before.
+"""
+
+import asyncio
+import socket
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from prober.net.failures import NoRouteError
+from prober.net.resolver import DnsAnswer, Resolver
+from prober.net.smtp import require_route
+from prober.records import Failure, Reason, Step
+from prober.rules.address import may_contact
+from prober.settings import Settings
+
+
+class StopError(OSError):  # aiohttp wants nothing else of a resolver
+    """What was asked for ends here; *failure* says why."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.detail)
+        self.failure = failure
+
+
+def stop(step: Step, reason: Reason, detail: str) -> StopError:
+    """The error to raise for such a failure."""
+    return StopError(Failure(step=step, reason=reason, detail=detail))
+
+
+def not_resolved(reason: Reason, answer: DnsAnswer) -> Failure:
+    """The failure of a look-up that *answer* ended for *reason*."""
+    return Failure(step=Step.RESOLVE, reason=reason, detail=answer.detail)
+
+
+class GuardedResolver(AbstractResolver):
+    """Names the addresses of a host that may be contacted; aiohttp connects to no others."""
+
+    def __init__(self, resolver: Resolver, settings: Settings) -> None:
+        self._resolver = resolver
+        self._settings = settings
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The addresses to try. Raises ``StopError`` where there is none."""
+        found = await self._look_up(host)
+        allowed = [each for each in found if self._may_contact(each)][: self._settings.addresses]
+        if not allowed:
+            detail = f"{host} is at {', '.join(found[:3])}; --allow-private contacts it"
+            raise stop(Step.RESOLVE, Reason.PRIVATE_ADDRESS, detail)
+        routed = [each for each in allowed if _has_route(each, port)]
+        if not routed:
+            raise stop(Step.CONNECT, Reason.NO_IPV6_HERE, f"no IPv6 route here to {allowed[0]}")
+        return [_result(host, address, port) for address in routed]
+
+    async def close(self) -> None:
+        """The resolver below is the run's."""
+
+    def _may_contact(self, address: str) -> bool:
+        return may_contact(address, allow_private=self._settings.allow_private)
+
+    async def _look_up(self, host: str) -> list[str]:
+        """The addresses of the families in use: one that fails does not hide the other."""
+        ipv4, ipv6 = await asyncio.gather(
+            self._resolver.query(host, "A"), self._resolver.query(host, "AAAA")
+        )
+        answers = [ipv4] * self._settings.use_ipv4 + [ipv6] * self._settings.use_ipv6
+        found = [record.to_text() for answer in answers for record in answer.records]
+        if found:
+            return found
+        for answer in answers:
+            if answer.reason is not None:
+                raise StopError(not_resolved(answer.reason, answer))
+        if ipv4.records:
+            raise stop(Step.RESOLVE, Reason.NO_IPV4_HERE, "--ipv6-only")
+        if ipv6.records:
+            raise stop(Step.RESOLVE, Reason.NO_IPV6_HERE, "--ipv4-only")
+        raise stop(Step.RESOLVE, Reason.UNREACHABLE, f"{host} has no address")
+
+
+def _has_route(address: str, port: int) -> bool:
+    try:
+        require_route(address, port)
+    except NoRouteError:
+        return False
+    return True
+
+
+def _result(host: str, address: str, port: int) -> ResolveResult:
+    return ResolveResult(
+        hostname=host,
+        host=address,
+        port=port,
+        family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+        proto=socket.IPPROTO_TCP,
+        flags=socket.AI_NUMERICHOST,
+    )

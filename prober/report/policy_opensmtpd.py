@@ -1,0 +1,66 @@
+"""Policy tables for OpenSMTPD: a file to ``include`` in smtpd.conf. smtpd.conf(5), table(5).
+
+``match … for domain`` takes a list, and a list has no values; so each level is a table of its own,
+and inline tables keep both in one file. OpenSMTPD has no DANE and no name of one's own choice.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from prober.errors import InputError
+from prober.report.policy_format import (
+    LiveMap,
+    MapFormat,
+    Provenance,
+    commented,
+    domain_of,
+    standing,
+    told,
+)
+from prober.rules.policy_map import Decision, Policy, PolicyLevel
+
+PRESUMED: Final = """
+smtpd.conf must have, in this order:
+  include "/etc/mail/tls-policy.conf"
+  action "tls_verify" relay tls
+  action "tls_encrypt" relay tls no-verify
+  match for domain <tls_verify> action "tls_verify"
+  match for domain <tls_encrypt> action "tls_encrypt"
+and below that what delivers to all other domains. Its TLS is LibreSSL's: 1.2 or better.
+"""
+_TABLES: Final = {"tls_verify": PolicyLevel.VERIFY, "tls_encrypt": PolicyLevel.ENCRYPT}
+_TABLE: Final = re.compile(r"table\s+(\w+)\s*\{([^{}]*)\}")
+_NOBODY: Final = "nobody.invalid"  # RFC 6761 §6.4; a table must have a member
+
+
+class OpenSmtpdMap(MapFormat):
+    """``table tls_verify { "domain", … }`` and ``table tls_encrypt { … }``."""
+
+    levels = (PolicyLevel.VERIFY, PolicyLevel.ENCRYPT)
+
+    def parse(self, text: str) -> LiveMap:
+        """Reads what ``render`` writes; anything else is no map of ours."""
+        bare = re.sub(r"(?m)^\s*#.*$", "", text)
+        if _TABLE.sub("", bare).strip():
+            raise InputError("it has more in it than tables: it is not a map of this program")
+        policies: dict[str, Policy] = {}
+        for name, members in _TABLE.findall(bare):
+            if name not in _TABLES:
+                raise InputError(f"a table {name}: it is not a map of this program")
+            for member in re.findall(r'"([^"]*)"', members):
+                domain = domain_of(member)
+                if domain is None:
+                    raise InputError(f"{member!a} in table {name} is no domain")
+                if domain != _NOBODY:
+                    policies.setdefault(domain, Policy(level=_TABLES[name]))
+        return LiveMap(policies=policies)
+
+    def render(self, decisions: Sequence[Decision], live: LiveMap, provenance: Provenance) -> str:
+        tables = [commented([*told(provenance), *PRESUMED.splitlines()])]
+        lines = tuple(standing(decisions))
+        for name, level in _TABLES.items():
+            members = [domain for domain, policy in lines if policy.level is level] or [_NOBODY]
+            listed = ",\n".join(f'    "{member}"' for member in members)
+            tables.append(f"table {name} {{\n{listed}\n}}\n")
+        return "".join(tables)

@@ -1,0 +1,239 @@
+"""MTA-STS: what a domain comes to for a sender, and at which MX hosts it is refused. RFC 8461.
+
+Judged is what a sender finds now. One that fetched a policy earlier goes by that until its
+``max_age`` is over (§5.1), and what others have in their caches cannot be seen. DANE is another
+rule, which MTA-STS never overrides (§2).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, assert_never
+
+from prober.records import (
+    Answer,
+    Code,
+    Endpoint,
+    Finding,
+    MtaSts,
+    MxHost,
+    PolicyFetch,
+    Reason,
+    StsFacts,
+    StsStatus,
+)
+from prober.rules.baseline import ACCEPTABLE_TLS_VERSIONS, found
+from prober.rules.endpoint import Outcome, describe_failure, proven
+from prober.rules.sts_policy import (
+    StsPolicy,
+    StsRecord,
+    is_covered,
+    parse_policy,
+    parse_sts_txt,
+)
+from prober.rules.txt_record import Invalid, listed, shown
+
+# §3.2 expects "weeks or greater", against attacks at the time of a refresh; §3.3 suggests a refresh
+# once a day, so that a policy with a shorter life is gone before it.
+SHORTEST_MAX_AGE_S: Final = 86_400
+
+# What kept us from asking, which is no answer of the domain's.
+_NOT_ASKED: Final = frozenset(
+    {
+        Reason.LOCAL,
+        Reason.NO_IPV4_HERE,
+        Reason.NO_IPV6_HERE,
+        Reason.NO_NAMESERVER,
+        Reason.PRIVATE_ADDRESS,
+    }
+)
+
+
+def judge_sts(facts: StsFacts | None, mx_hosts: Sequence[MxHost]) -> MtaSts | None:
+    """What an MTA-STS sender without a cached policy makes of the domain; ``None``: not looked up.
+
+    A TXT record that is absent or invalid means that there is no policy to go by (§3.1); so does
+    one that could not be looked up, which says nothing of the domain.
+    """
+    if facts is None:
+        return None
+    if facts.txt.failure is not None:
+        return MtaSts(status=StsStatus.TEMPFAIL, detail=describe_failure(facts.txt.failure))
+    match parse_sts_txt(facts.txt.records):
+        case None:
+            return MtaSts(status=StsStatus.ABSENT)
+        case Invalid(reason):
+            return MtaSts(status=StsStatus.TXT_INVALID, detail=reason)
+        case StsRecord(identifier):
+            return _judge_policy(identifier, facts.fetch, mx_hosts)
+        case never:
+            assert_never(never)
+
+
+def _judge_policy(identifier: str, fetch: PolicyFetch | None, mx_hosts: Sequence[MxHost]) -> MtaSts:
+    if fetch is None or fetch.failure is not None or fetch.body is None:
+        why = describe_failure(fetch.failure) if fetch is not None else "it was not asked for"
+        return MtaSts(status=StsStatus.FETCH_FAILED, id=identifier, detail=why)
+    policy = _policy_in(fetch)
+    if isinstance(policy, Invalid):
+        return MtaSts(status=StsStatus.POLICY_INVALID, id=identifier, detail=policy.reason)
+    applies = policy.mode is not StsStatus.NONE
+    return MtaSts(
+        status=policy.mode,
+        id=identifier,
+        max_age=policy.max_age,
+        mx=policy.mx,
+        uncovered=_uncovered(policy.mx, mx_hosts) if applies else (),
+        detail="; ".join(policy.remarks) or None,
+    )
+
+
+def _policy_in(fetch: PolicyFetch) -> StsPolicy | Invalid:
+    """§3.2: the media type "MUST be text/plain", and senders SHOULD see to it.
+
+    Some do (postfix-mta-sts-resolver) and some do not (mox): what not all of them apply cannot
+    count as a policy. Parameters of the type are ignored.
+    """
+    media_type = (fetch.content_type or "").partition(";")[0].strip().lower()
+    if media_type != "text/plain":
+        served = shown(media_type) if media_type else "no media type"
+        return Invalid(f"it is served as {served}; RFC 8461 §3.2 asks for text/plain")
+    return parse_policy(fetch.body or "")
+
+
+def _uncovered(patterns: tuple[str, ...], mx_hosts: Iterable[MxHost]) -> tuple[str, ...]:
+    """What can be no host name is left out: no sender ever connects to it."""
+    return tuple(
+        host.name
+        for host in mx_hosts
+        if not (host.failure is not None and host.failure.reason is Reason.INVALID_NAME)
+        and not is_covered(host.name, patterns)
+    )
+
+
+def covers_every_mx(mta_sts: MtaSts, mx_hosts: Sequence[MxHost]) -> bool:
+    """Whether the policy lists every MX host that there is; with none there is nothing to cover."""
+    return bool(mx_hosts) and not _uncovered(mta_sts.mx, mx_hosts)
+
+
+def sts_enforces(mta_sts: MtaSts | None, mx_hosts: Sequence[MxHost]) -> Answer:
+    """Whether the domain tells MTA-STS senders to insist, at every MX host.
+
+    Not tested where the record or the policy could not be had: a policy may be in force that
+    senders fetched earlier (§3.3, §5.1). The endpoints are not looked at.
+    """
+    if mta_sts is None:
+        return Answer.NOT_TESTED
+    match mta_sts.status:
+        case StsStatus.TEMPFAIL | StsStatus.FETCH_FAILED:
+            return Answer.NOT_TESTED
+        case StsStatus.ENFORCE:
+            return Answer.YES if covers_every_mx(mta_sts, mx_hosts) else Answer.NO
+        case (
+            StsStatus.ABSENT
+            | StsStatus.TXT_INVALID
+            | StsStatus.POLICY_INVALID
+            | StsStatus.TESTING
+            | StsStatus.NONE
+        ):
+            return Answer.NO
+        case _:
+            assert_never(mta_sts.status)
+
+
+def sts_refusals(endpoint: Endpoint) -> tuple[str, ...]:
+    """Why an MTA-STS sender does not deliver to *endpoint*: what is proven. §4, §4.2, §7.2.
+
+    Nothing where the endpoint passes, and nothing where it was not tested. Whether the policy
+    lists the MX host, and weak keys or signatures, on which RFC 8461 is silent, are not looked at.
+    """
+    match proven(endpoint):
+        case Outcome.NOT_TESTED:
+            return ()
+        case Outcome.NEGATIVE:
+            return ("no TLS",)
+        case Outcome.COMPLETED:
+            return tuple(_refused_over_tls(endpoint))
+        case never:
+            assert_never(never)
+
+
+def _refused_over_tls(endpoint: Endpoint) -> Iterator[str]:
+    if endpoint.tls_version not in ACCEPTABLE_TLS_VERSIONS:  # §7.2
+        yield f"{endpoint.tls_version}, where TLS 1.2 is the least"
+    certificate = endpoint.certificate
+    if certificate is None:
+        yield "no certificate"
+        return
+    if certificate.trusted is Answer.NO:
+        yield "a certificate that is not trusted"
+    if certificate.in_date is Answer.NO:
+        yield "a certificate out of date"
+    if certificate.name_matches is Answer.NO:
+        yield "a certificate for another name"
+
+
+def sts_findings(
+    facts: StsFacts | None, mta_sts: MtaSts | None, endpoints: Iterable[Endpoint]
+) -> tuple[Finding, ...]:
+    """What is worth knowing of *mta_sts*, which was judged from *facts*."""
+    if facts is None or mta_sts is None:
+        return ()
+    match mta_sts.status:
+        case StsStatus.ABSENT:
+            return tuple(_on_missing_txt(facts))
+        case StsStatus.TXT_INVALID:
+            invalid = found(Code.STS_TXT_INVALID, detail=mta_sts.detail)
+            return (invalid, *_on_missing_txt(facts))
+        case StsStatus.TEMPFAIL:
+            return (found(Code.STS_NOT_TESTED, detail=mta_sts.detail),)
+        case StsStatus.FETCH_FAILED:
+            return (found(_code_of_fetch(facts.fetch), detail=mta_sts.detail),)
+        case StsStatus.POLICY_INVALID:
+            return (found(Code.STS_POLICY_INVALID, detail=mta_sts.detail),)
+        case StsStatus.NONE:
+            return (_not_enforced(mta_sts),)
+        case StsStatus.TESTING:
+            return (*_on_policy(mta_sts, endpoints), _not_enforced(mta_sts))
+        case StsStatus.ENFORCE:
+            return tuple(_on_policy(mta_sts, endpoints))
+        case _:
+            assert_never(mta_sts.status)
+
+
+def _on_missing_txt(facts: StsFacts) -> Iterator[Finding]:
+    """A policy that nobody will look for. §3.1. Not every answer to a GET is one."""
+    fetch = facts.fetch
+    if fetch is None or fetch.failure is not None or fetch.body is None:
+        return
+    policy = _policy_in(fetch)
+    if isinstance(policy, StsPolicy):
+        yield found(Code.STS_WITHOUT_TXT, detail=f"mode {policy.mode}, at {fetch.url}")
+
+
+def _code_of_fetch(fetch: PolicyFetch | None) -> Code:
+    """RFC 8460 §4.3.2.2. What kept us from looking is not the domain's fault."""
+    if fetch is None or fetch.failure is None or fetch.failure.reason in _NOT_ASKED:
+        return Code.STS_NOT_TESTED
+    if fetch.certificate_trusted is False:
+        return Code.STS_WEBPKI_INVALID
+    return Code.STS_POLICY_FETCH_ERROR
+
+
+def _not_enforced(mta_sts: MtaSts) -> Finding:
+    return found(Code.STS_NOT_ENFORCED, detail=f"mode {mta_sts.status}")
+
+
+def _on_policy(mta_sts: MtaSts, endpoints: Iterable[Endpoint]) -> Iterator[Finding]:
+    for mx_host in mta_sts.uncovered:
+        detail = f"the policy lists {listed(mta_sts.mx)}"
+        yield found(Code.STS_MX_NOT_LISTED, mx_host=mx_host, detail=detail)
+    for endpoint in endpoints:
+        refusals = sts_refusals(endpoint)
+        if refusals and is_covered(endpoint.mx_host, mta_sts.mx):
+            yield found(
+                Code.STS_MX_FAILS,
+                mx_host=endpoint.mx_host,
+                address=endpoint.address,
+                detail=", ".join(refusals),
+            )
+    if mta_sts.max_age is not None and mta_sts.max_age < SHORTEST_MAX_AGE_S:
+        yield found(Code.STS_MAX_AGE_SHORT, detail=f"{mta_sts.max_age} s, less than a day")

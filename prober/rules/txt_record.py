@@ -1,0 +1,90 @@
+"""TXT records of the form ``v=NAME; field=value; …``. RFC 8461 §3.1, RFC 8460 §3.
+
+Both have one grammar but for the version and the fields of their own, so it stands here once.
+What the fields mean is the business of ``mta_sts`` and ``tls_rpt``.
+"""
+
+import itertools
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+_WSP: Final = " \t"
+_FIELD: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})=(.*)", re.DOTALL)
+_EXTENSION_VALUE: Final = re.compile(r"[\x21-\x3a\x3c\x3e-\x7e]+")  # no "=", ";", blank, control
+_SHOWN: Final = 80  # characters of a peer's text in a sentence
+_MOST_SHOWN: Final = 5  # texts in one
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """Something is published that a sender must not use, and why."""
+
+    reason: str
+
+
+Fields = tuple[tuple[str, str], ...]
+
+
+def read_fields(records: Sequence[str], version: str) -> Fields | Invalid | None:
+    """The fields behind *version* (such as ``v=STSv1``) in the one record that has it.
+
+    ``None`` where no record is meant to be one. Records that do not begin with the version and
+    ``;`` are discarded, and exactly one must remain: RFC 8461 §3.1, RFC 8460 §3. Where only
+    misspelt ones are left, the domain has none for a sender, and its owner thinks it has.
+    """
+    begin = f"{version};"
+    chosen = [record for record in records if record.startswith(begin)]
+    if len(chosen) > 1:
+        return Invalid(f"{len(chosen)} records begin with {begin!r}, and there must be one")
+    if chosen:
+        return _split(chosen[0].removeprefix(begin))
+    misspelt = _misspelling(version)
+    for record in records:
+        if misspelt.match(record):
+            return Invalid(f"{shown(record)} does not begin with {begin!r}")
+    return None
+
+
+def is_extension_value(value: str) -> bool:
+    """Whether *value* may stand in a field that we do not know, which is then ignored."""
+    return _EXTENSION_VALUE.fullmatch(value) is not None
+
+
+def shown(text: str) -> str:
+    """A peer's *text* for a sentence: ASCII, in quotes, and not too long."""
+    return ascii(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
+
+
+def listed(texts: Collection[str]) -> str:
+    """The first few of *texts*, and how many more there are."""
+    more = len(texts) - _MOST_SHOWN
+    first = ", ".join(itertools.islice(texts, _MOST_SHOWN))
+    return f"{first} and {more} more" if more > 0 else first
+
+
+def _misspelling(version: str) -> re.Pattern[str]:
+    """Another case, blanks around, quotation marks in the record, or no ``;``: not ``v=STSv10``."""
+    name = version.removeprefix("v=")
+    return re.compile(rf"[\s\"']*v\s*=\s*{name}(?![0-9])", re.IGNORECASE)
+
+
+def _split(text: str) -> Fields | Invalid:
+    """The grammar: ``1*(delim field) [delim]``, where a delimiter is ``*WSP ";" *WSP``."""
+    fields = []
+    for piece in _pieces(text):
+        field = _FIELD.fullmatch(piece)
+        if field is None:
+            return Invalid(f"{shown(piece)} is no name=value" if piece else "a field is empty")
+        fields.append((field[1], field[2]))
+    return tuple(fields)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    *others, last = text.split(";")
+    for piece in others:
+        yield piece.strip(_WSP)
+    last = last.lstrip(_WSP)  # blanks at the very end belong to no delimiter
+    if last:
+        yield last

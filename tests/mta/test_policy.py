@@ -1,0 +1,257 @@
+"""A real Postfix is the judge: of what ``delivery`` predicts, and of the maps that are written.
+
+Its DNS and all it delivers to are the lab's, on loopback. Every message is looked for twice: in
+Postfix's log, and at the server that took it.
+"""
+
+import functools
+import itertools
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import pytest
+import typer
+from cryptography.hazmat.primitives.serialization import Encoding
+from typer.testing import CliRunner
+
+from prober.cli.policy import policy
+from prober.domains import parse_entry
+from prober.lab.demo import DEMO_DEADLINES
+from prober.lab.internet import Lab, LabDomain, LabHost
+from prober.lab.personalities.ehlo import NoStarttls
+from prober.lab.personalities.scripted import Scripted
+from prober.lab.personalities.sound import (
+    CnOnly,
+    Expired,
+    MissingIntermediate,
+    SelfSigned,
+    Tls10Only,
+    Tls12Only,
+    WeakKey,
+    WellConfigured,
+    Wildcard,
+    WrongName,
+)
+from prober.lab.personalities.starttls import HandshakeAlert, StarttlsDeferred
+from prober.records import Dnssec, DomainReport, MtaSts, StsStatus, TlsaRecord
+from prober.records.delivery import DeliveryOutcome, SenderKind
+from prober.report.json_ import encode_report
+from prober.rules.certificate_fields import read_certificate
+from prober.rules.dane import judge_dane
+from prober.rules.delivery import judge_delivery
+from prober.scan import scan
+from tests.mta.certificates import MtaCa
+from tests.mta.sender import Fate, ask_postmap, deliver
+from tests.mta.servers import SERVERS, require
+from tests.support.accepting import Accepting, Arrival, Mailbox
+
+AUTHENTICATED = DeliveryOutcome.AUTHENTICATED
+CLEAR = DeliveryOutcome.CLEAR
+DEFERRED = DeliveryOutcome.DEFERRED
+ENCRYPTED = DeliveryOutcome.ENCRYPTED
+INTERCEPTED = DeliveryOutcome.INTERCEPTED
+UNKNOWN = DeliveryOutcome.UNKNOWN
+
+# main.cf as docs/policy.md presumes it
+SETTINGS: Final = {
+    "smtp_tls_security_level": "may",
+    "smtp_tls_mandatory_protocols": ">=TLSv1.2",
+    "smtp_tls_servername": "hostname",
+    "smtp_dns_support_level": "dnssec",
+}
+# How Postfix is told to be each sender; it has no level for trusted-ca.
+LEVELS: Final[Mapping[SenderKind, str]] = {
+    SenderKind.OPPORTUNISTIC: "may",
+    SenderKind.MANDATORY: "encrypt",
+    SenderKind.VERIFIED: "verify",
+    SenderKind.DOMAIN_VERIFIED: "secure",
+    SenderKind.DANE: "dane",
+    SenderKind.MTA_STS: "secure match={mx}",  # as MTA-STS daemons for Postfix tell it
+}
+
+
+@pytest.fixture(autouse=True)
+def _postfix_is_there() -> None:
+    require(SERVERS["postfix"])
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    lab: Lab
+    mailbox: Mailbox
+
+    def take_over(self, domain: str, personality: Scripted) -> None:
+        """From now on the attacker answers in place of the domain's host."""
+        self.lab.servers[f"mx.{domain}"].personality = Accepting(personality, self.mailbox)
+
+
+@asynccontextmanager
+async def world(*domains: LabDomain) -> AsyncIterator[World]:
+    """A lab whose servers take mail."""
+    mailbox = Mailbox()
+
+    def accepting(host: LabHost) -> LabHost:
+        assert isinstance(host.personality, Scripted)
+        return replace(host, personality=Accepting(host.personality, mailbox))
+
+    opened = [
+        replace(
+            domain,
+            mx=tuple((preference, accepting(host)) for preference, host in domain.mx),
+            hosts=tuple(accepting(host) for host in domain.hosts),
+        )
+        for domain in domains
+    ]
+    async with Lab(opened) as lab:
+        yield World(lab, mailbox)
+
+
+def domain(
+    name: str, personality: Scripted, *, mx: str | None = None, signed: bool = False
+) -> LabDomain:
+    host = LabHost(name=mx or f"mx.{name}", personality=personality)
+    return LabDomain(name=name, mx=((10, host),), signed=signed)
+
+
+async def look(lab: Lab) -> dict[str, DomainReport]:
+    """What the prober makes of every domain."""
+    reports: list[DomainReport] = []
+    settings = lab.settings(**DEMO_DEADLINES)
+    await scan([parse_entry(each.name) for each in lab.domains], settings, reports.append)
+    return {report.input: report for report in reports}
+
+
+def to(domain: str) -> str:
+    return f"user@{domain}"
+
+
+def seen(fate: Fate, arrival: Arrival | None) -> DeliveryOutcome:
+    """What Postfix and the server tell of one message, in our words."""
+    if fate.status != "sent":
+        assert arrival is None
+        return DEFERRED
+    assert arrival is not None
+    if not arrival.encrypted:
+        return CLEAR
+    return AUTHENTICATED if fate.trust == "Verified" else ENCRYPTED
+
+
+# In each case one server; what its TLSA records are, if the domain is signed and has some.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    name: str
+    personality: Scripted
+    signed: bool = False
+    tlsa: Callable[[bytes], TlsaRecord] | None = None  # of the server's certificate
+
+
+def tlsa_of(certificate: bytes, usage: int = 3, *, stale: bool = False) -> TlsaRecord:
+    spki = read_certificate(certificate).spki_sha256
+    assert spki is not None
+    data = bytes(32) if stale else bytes.fromhex(spki)
+    return TlsaRecord(usage=usage, selector=1, matching_type=1, data=data)
+
+
+STALE = functools.partial(tlsa_of, stale=True)
+UNUSABLE = functools.partial(tlsa_of, usage=1)
+
+CASES: Final = (
+    Case(name="clear", personality=NoStarttls()),
+    Case(name="deferred", personality=StarttlsDeferred()),
+    Case(name="alert", personality=HandshakeAlert()),
+    Case(name="tls10", personality=Tls10Only()),
+    Case(name="expired", personality=Expired()),
+    Case(name="self-signed", personality=SelfSigned()),
+    Case(name="wrong-name", personality=WrongName()),
+    Case(name="broken-chain", personality=MissingIntermediate()),
+    Case(name="cn-only", personality=CnOnly()),
+    Case(name="weak-key", personality=WeakKey()),
+    Case(name="dane-clear", personality=NoStarttls(), signed=True, tlsa=tlsa_of),
+    Case(name="dane-stale", personality=WellConfigured(), signed=True, tlsa=STALE),
+    Case(name="dane-unusable", personality=SelfSigned(), signed=True, tlsa=UNUSABLE),
+    Case(name="dane-unsigned", personality=SelfSigned(), tlsa=tlsa_of),
+    Case(name="dane", personality=SelfSigned(), signed=True, tlsa=tlsa_of),
+    Case(name="signed", personality=WellConfigured(), signed=True),
+    Case(name="wildcard", personality=Wildcard()),
+    Case(name="tls12", personality=Tls12Only()),
+    Case(name="good", personality=WellConfigured()),
+)
+
+
+def destinations(cases: Iterable[Case]) -> dict[tuple[Case, SenderKind], LabDomain]:
+    """A domain of its own for every sender, since Postfix has one policy a domain."""
+    return {
+        (case, sender): domain(f"{sender}-{case.name}.test", case.personality, signed=case.signed)
+        for case, sender in itertools.product(cases, LEVELS)
+    }
+
+
+def policies(domains: Mapping[tuple[Case, SenderKind], LabDomain]) -> str:
+    lines = (
+        f"{each.name} {LEVELS[sender].format(mx=f'mx.{each.name}')}\n"
+        for (_, sender), each in domains.items()
+    )
+    return "".join(lines)
+
+
+def publish(lab: Lab, case: Case, name: str, report: DomainReport) -> DomainReport:
+    """Publish the case's TLSA for Postfix; and *report* as it is with that and an MTA-STS policy.
+
+    The prober asks for TLSA at port 25, and the lab is at another: so it is told.
+    """
+    host, mx = report.mx_hosts[0], f"mx.{name}"
+    dnssec = Dnssec.SECURE if case.signed else Dnssec.INSECURE
+    host = replace(host, dnssec=dnssec, tlsa_base=mx, tlsa_dnssec=dnssec)
+    if case.tlsa is not None:
+        certificate = lab.ca.issue(case.personality.certificate, mx).leaf
+        record = case.tlsa(certificate.public_bytes(Encoding.DER))
+        text = f"{record.usage} {record.selector} {record.matching_type} {record.data.hex()}"
+        lab.dns.add(f"_{lab.port}._tcp.{mx}", "TLSA", text)
+        host = replace(host, tlsa=(record,))
+    endpoints = tuple(
+        replace(each, dane=judge_dane(each, host, domain=name, now=each.observed_at))
+        for each in report.endpoints
+    )
+    sts = MtaSts(status=StsStatus.ENFORCE, mx=(mx,))
+    return replace(report, mx_hosts=(host,), endpoints=endpoints, mta_sts=sts)
+
+
+async def test_mail_fares_as_predicted(mta_ca: MtaCa, tmp_path: Path) -> None:
+    """Issue 4, done when 4: for every sender that Postfix can be, at every kind of server."""
+    domains = destinations(CASES)
+    async with world(*domains.values()) as at:
+        reports = await look(at.lab)
+        predicted = {
+            each.name: judge_delivery(publish(at.lab, case, each.name, reports[each.name]))
+            .of(sender)
+            .now
+            for (case, sender), each in domains.items()
+        }
+        fates = await deliver(
+            at.lab,
+            policies(domains),
+            map(to, predicted),
+            ca=mta_ca,
+            folder=tmp_path / "postfix",
+            settings=SETTINGS,
+            attempts=2,
+        )
+        became = {name: seen(fates[to(name)], at.mailbox.arrival(to(name))) for name in predicted}
+
+    wrong = {
+        name: (predicted[name], became[name], fates[to(name)])
+        for name in predicted
+        if predicted[name] not in (became[name], UNKNOWN)
+    }
+    assert wrong == {}
+    assert set(predicted.values()) == {AUTHENTICATED, CLEAR, DEFERRED, ENCRYPTED, UNKNOWN}
+    unknown = {name.rpartition(".")[0] for name in predicted if predicted[name] is UNKNOWN}
+    assert unknown == {
+        f"{sender}-{case}"
+        for sender in ("verified", "domain-verified", "mta-sts")
+        for case in ("cn-only", "weak-key")
+    }

@@ -1,0 +1,98 @@
+"""Which addresses of a host aiohttp is given: none that the address guard does not pass."""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+
+import pytest
+
+from prober.lab.dns import LabDns
+from prober.net.guarded import GuardedResolver, StopError
+from prober.net.resolver import Resolver
+from prober.records import Reason, Step
+from prober.settings import Settings
+
+Records = Sequence[tuple[str, str]]
+
+
+@contextlib.asynccontextmanager
+async def guarded(records: Records, **changes: object) -> AsyncIterator[GuardedResolver]:
+    """The guard over a DNS where ``h.test`` has *records*; *changes* are to the settings."""
+    async with LabDns({"h.test": records}) as server:
+        plain = Settings(resolvers=(server.resolver,))
+        settings = replace(plain, **changes)  # type: ignore[arg-type] # as in Lab.settings
+        async with contextlib.aclosing(Resolver(settings)) as resolver:
+            yield GuardedResolver(resolver, settings)
+
+
+async def addresses(guard: GuardedResolver) -> list[str]:
+    return [result["host"] for result in await guard.resolve("h.test", 443)]
+
+
+MIXED = [
+    ("A", "169.254.169.254"),
+    ("A", "127.0.0.1"),
+    ("A", "1.1.1.1"),
+    ("A", "10.0.0.1"),
+    ("AAAA", "::ffff:7f00:1"),
+    ("AAAA", "64:ff9b::a00:1"),
+]
+
+
+async def test_only_those_that_pass_are_handed_on() -> None:
+    async with guarded(MIXED) as guard:
+        assert await addresses(guard) == ["1.1.1.1"]
+
+
+async def test_no_more_than_the_bound() -> None:
+    async with guarded([("A", f"127.0.0.{n}") for n in range(1, 10)], allow_private=True) as guard:
+        assert len(await addresses(guard)) == 8
+
+
+async def test_one_family_that_has_none_hides_not_the_other() -> None:
+    async with guarded([("A", "127.0.0.1")], allow_private=True) as guard:
+        assert await addresses(guard) == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("records", "changes", "step", "reason"),
+    [
+        pytest.param([("A", "127.0.0.1")], {}, Step.RESOLVE, Reason.PRIVATE_ADDRESS, id="loopback"),
+        pytest.param(
+            [("AAAA", "::1"), ("AAAA", "::ffff:a00:1")],
+            {},
+            Step.RESOLVE,
+            Reason.PRIVATE_ADDRESS,
+            id="ipv4-in-ipv6",
+        ),
+        pytest.param(
+            [("A", "0.0.0.0")],  # noqa: S104 - nobody binds to it
+            {"allow_private": True},
+            Step.RESOLVE,
+            Reason.PRIVATE_ADDRESS,
+            id="unspecified-never",
+        ),
+        pytest.param(
+            [("AAAA", "::1")], {"use_ipv6": False}, Step.RESOLVE, Reason.NO_IPV6_HERE, id="ipv4"
+        ),
+        pytest.param(
+            [("A", "127.0.0.1")], {"use_ipv4": False}, Step.RESOLVE, Reason.NO_IPV4_HERE, id="ipv6"
+        ),
+        pytest.param([("TXT", "x")], {}, Step.RESOLVE, Reason.UNREACHABLE, id="no-address"),
+    ],
+)
+async def test_why_there_is_none(
+    records: Records, changes: dict[str, bool], step: Step, reason: Reason
+) -> None:
+    async with guarded(records, **changes) as guard:
+        with pytest.raises(StopError) as caught:
+            await addresses(guard)
+    assert (caught.value.failure.step, caught.value.failure.reason) == (step, reason)
+
+
+async def test_without_an_ipv6_route_it_is_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prober.net.guarded._has_route", lambda address, port: ":" not in address)
+    async with guarded([("AAAA", "2606:4700::1")]) as guard:
+        with pytest.raises(StopError) as caught:
+            await addresses(guard)
+    assert caught.value.failure.reason is Reason.NO_IPV6_HERE

@@ -1,0 +1,456 @@
+"""The fetch of an MTA-STS policy against hosts that do it right and wrong. RFC 8461 §3.3."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from prober.errors import SettingsError
+from prober.lab import policy_host
+from prober.lab.certificates import LabCa
+from prober.lab.dns import LabDns
+from prober.lab.faults import Fault
+from prober.lab.internet import Lab, LabDomain, LabHost, LabSts
+from prober.lab.peer import Session
+from prober.lab.policy_host import PolicyHost, policy_text
+from prober.net import resolver as resolver_module
+from prober.net.mta_sts import PolicyClient, observe_sts, observe_txt
+from prober.net.resolver import Resolver
+from prober.net.tls import TlsClient
+from prober.records import PolicyFetch, Reason, Step, TrustStore, TxtFacts
+from prober.settings import Settings
+
+POLICY = policy_text("mx1.a.test", "*.a.test")
+CA = LabCa()  # one for all: making keys takes longer than most tests
+NO_TRUST = TrustStore(source=None, certificates=0, sha256=None)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A lab with the domain ``a.test``, and what fetches its policy."""
+
+    lab: Lab
+    resolver: Resolver
+    client: PolicyClient
+
+    @property
+    def sessions(self) -> list[Session]:
+        """What the policy host saw."""
+        return self.lab.servers["mta-sts.a.test"].sessions
+
+    async def fetch(self) -> PolicyFetch:
+        return await self.client.fetch("a.test")
+
+
+@contextlib.asynccontextmanager
+async def bench(
+    host: PolicyHost, *others: LabDomain, txt: tuple[str, ...] = (), **changes: object
+) -> AsyncIterator[Bench]:
+    """A bench where *host* serves the policy; *changes* are to the settings."""
+    domain = LabDomain(name="a.test", sts=LabSts(host=host, txt=txt or (policy_host.TXT,)))
+    lab = Lab([domain, *others])
+    lab.ca = CA
+    async with lab:
+        settings = lab.settings(**{"dns_s": 0.3, "dns_try_s": 0.1, "sts_s": 5.0, **changes})
+        trust_store = TlsClient(settings.ca_file, chain_certificates=16).trust_store
+        async with contextlib.aclosing(Resolver(settings)) as resolver:
+            yield Bench(lab, resolver, PolicyClient(settings, resolver, trust_store))
+
+
+@pytest.fixture(autouse=True)
+def quick_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolver_module, "_RETRY_DELAY_S", 0.01)
+
+
+async def test_a_policy_is_fetched() -> None:
+    async with bench(PolicyHost(POLICY)) as a:
+        fetch = await a.fetch()
+        port = a.lab.port
+    assert fetch == PolicyFetch(
+        url=f"https://mta-sts.a.test:{port}/.well-known/mta-sts.txt",
+        http_status=200,
+        content_type="text/plain; charset=utf-8",
+        body=POLICY,
+        certificate_trusted=True,
+    )
+
+
+async def test_the_request() -> None:
+    async with bench(PolicyHost(POLICY)) as a:
+        await a.fetch()
+        session = a.sessions[0]
+        port = a.lab.port
+    request, *headers = session.commands_tls
+    assert request == "GET /.well-known/mta-sts.txt HTTP/1.1"
+    assert f"Host: mta-sts.a.test:{port}" in headers
+    assert "Accept-Encoding: identity" in headers
+    assert session.sni == "mta-sts.a.test"  # RFC 8461 §7.1
+    assert session.tls_version == "TLSv1.3"
+
+
+@pytest.mark.parametrize(
+    ("host", "step", "reason", "status"),
+    [
+        pytest.param(policy_host.NotFound(), Step.POST_TLS, Reason.BAD_REPLY, 404, id="404"),
+        pytest.param(policy_host.Broken(), Step.POST_TLS, Reason.BAD_REPLY, 500, id="500"),
+        pytest.param(policy_host.Gzip(), Step.POST_TLS, Reason.BAD_REPLY, 200, id="gzip"),
+        pytest.param(policy_host.Truncated(), Step.POST_TLS, Reason.BAD_REPLY, 200, id="truncated"),
+        pytest.param(policy_host.Garbage(), Step.POST_TLS, Reason.BAD_REPLY, None, id="garbage"),
+        pytest.param(
+            policy_host.EndlessHeaders(), Step.POST_TLS, Reason.BAD_REPLY, None, id="headers"
+        ),
+        pytest.param(policy_host.TooLong(), Step.POST_TLS, Reason.LIMIT, 200, id="too-long"),
+        pytest.param(policy_host.Endless(), Step.POST_TLS, Reason.LIMIT, 200, id="endless"),
+        pytest.param(policy_host.HangsUp(), Step.POST_TLS, Reason.CLOSED, None, id="hangs-up"),
+        pytest.param(policy_host.Resets(), Step.POST_TLS, Reason.RESET, None, id="resets"),
+        pytest.param(
+            policy_host.AsksWhoYouAre(), Step.POST_TLS, Reason.TLS_ERROR, None, id="client-cert"
+        ),
+    ],
+)
+async def test_a_host_whose_certificate_is_right_and_whose_answer_is_not(
+    host: PolicyHost, step: Step, reason: Reason, status: int | None
+) -> None:
+    async with bench(host) as a:
+        fetch = await a.fetch()
+    assert fetch.failure is not None
+    assert (fetch.failure.step, fetch.failure.reason) == (step, reason)
+    assert (fetch.http_status, fetch.body) == (status, None)
+    assert fetch.certificate_trusted is True
+
+
+@pytest.mark.parametrize(
+    ("host", "step", "reason"),
+    [
+        pytest.param(policy_host.NotListening(), Step.CONNECT, Reason.REFUSED, id="refused"),
+        pytest.param(policy_host.InClear(), Step.HANDSHAKE, Reason.TLS_ERROR, id="in-clear"),
+        pytest.param(policy_host.OldTls(), Step.HANDSHAKE, Reason.TLS_ERROR, id="§7.2-tls-1.1"),
+    ],
+)
+async def test_without_tls_nothing_is_said_of_the_certificate(
+    host: PolicyHost, step: Step, reason: Reason
+) -> None:
+    async with bench(host) as a:
+        fetch = await a.fetch()
+    assert fetch.failure is not None
+    assert (fetch.failure.step, fetch.failure.reason) == (step, reason)
+    assert fetch.certificate_trusted is None
+
+
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [
+        pytest.param(policy_host.WrongName(), "Hostname mismatch", id="§3.3-wrong-name"),
+        pytest.param(policy_host.CnOnly(), "Hostname mismatch", id="§3.3-by-san-only"),
+        pytest.param(policy_host.Expired(), "expired", id="§3.3-expired"),
+        pytest.param(policy_host.SelfSigned(), "self-signed", id="§3.3-self-signed"),
+    ],
+)
+async def test_a_certificate_that_does_not_prove_the_host(host: PolicyHost, says: str) -> None:
+    async with bench(host) as a:
+        fetch = await a.fetch()
+        assert not any(session.commands for session in a.sessions)  # not even asked
+    assert fetch.failure is not None
+    assert (fetch.failure.step, fetch.failure.reason) == (Step.HANDSHAKE, Reason.TLS_ERROR)
+    assert says in (fetch.failure.detail or "").replace("self signed", "self-signed")
+    assert fetch.certificate_trusted is False
+
+
+async def test_a_certificate_by_wildcard_proves_the_host() -> None:
+    async with bench(policy_host.Wildcard(POLICY)) as a:
+        assert (await a.fetch()).certificate_trusted is True
+
+
+async def test_without_a_trust_store_nobody_is_asked() -> None:
+    async with bench(PolicyHost(POLICY)) as a:
+        client = PolicyClient(a.lab.settings(), a.resolver, NO_TRUST)
+        fetch = await client.fetch("a.test")
+        assert not a.sessions
+    assert fetch.failure is not None
+    assert fetch.failure.reason is Reason.LOCAL
+    assert fetch.certificate_trusted is None
+
+
+def test_a_trust_store_that_went_away(tmp_path: Path) -> None:
+    gone = TrustStore(source=str(tmp_path / "gone.pem"), certificates=1, sha256="")
+    settings = Settings(resolvers=("127.0.0.1",))
+    with pytest.raises(SettingsError, match=r"gone\.pem"):
+        PolicyClient(settings, Resolver(settings), gone)
+
+
+async def test_a_certificate_of_the_store_that_cannot_be_read_hides_no_other(
+    tmp_path: Path,
+) -> None:
+    async with bench(PolicyHost(POLICY)) as a:
+        bad = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
+        store = tmp_path / "ca.pem"
+        store.write_text(bad + a.lab.ca_file.read_text())
+        trust_store = TrustStore(source=str(store), certificates=1, sha256="")
+        client = PolicyClient(a.lab.settings(), a.resolver, trust_store)
+        assert (await client.fetch("a.test")).failure is None
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    target = LabHost(name="www.b.test", personality=PolicyHost(POLICY))
+    elsewhere = LabDomain(name="b.test", hosts=(target,))
+    host = policy_host.Redirects(POLICY, location="https://www.b.test/policy.txt")
+    async with bench(host, elsewhere) as a:
+        fetch = await a.fetch()
+        assert len(a.sessions) == 1
+        assert not a.lab.servers["www.b.test"].sessions
+    assert (fetch.http_status, fetch.body) == (301, None)
+    assert fetch.failure is not None
+    assert fetch.failure.reason is Reason.BAD_REPLY
+    assert "redirect" in (fetch.failure.detail or "")
+
+
+async def test_64_kilobytes_are_taken_and_not_a_byte_more() -> None:
+    async with bench(policy_host.Longest(POLICY)) as a:
+        fetch = await a.fetch()
+    assert len(fetch.body or "") == 65_536
+    async with bench(policy_host.Longest(POLICY), sts_policy_bytes=65_535) as a:
+        shorter = await a.fetch()
+    assert shorter.failure is not None
+    assert (shorter.failure.reason, shorter.body) == (Reason.LIMIT, None)
+
+
+async def test_an_endless_body_is_left_at_once() -> None:
+    async with bench(policy_host.Endless(), sts_s=30.0) as a, asyncio.timeout(5):
+        fetch = await a.fetch()
+    assert fetch.failure is not None
+    assert fetch.failure.reason is Reason.LIMIT
+
+
+@pytest.mark.parametrize(
+    ("host", "step"),
+    [
+        pytest.param(policy_host.Drips(), Step.POST_TLS, id="slow-body"),
+        pytest.param(policy_host.Mute(), Step.POST_TLS, id="no-answer"),
+        pytest.param(policy_host.MuteAtHandshake(), Step.CONNECT, id="no-handshake"),
+    ],
+)
+async def test_a_slow_host_is_left_at_the_deadline(host: PolicyHost, step: Step) -> None:
+    async with bench(host, sts_s=0.15) as a:
+        started = asyncio.get_running_loop().time()
+        fetch = await a.fetch()
+        elapsed = asyncio.get_running_loop().time() - started
+    assert fetch.failure is not None
+    assert (fetch.failure.step, fetch.failure.reason) == (step, Reason.TIMED_OUT)
+    assert 0.1 < elapsed < 1.0
+
+
+async def test_a_slow_look_up_counts_as_well() -> None:
+    async with bench(PolicyHost(POLICY), sts_s=0.1, dns_s=5.0, dns_try_s=5.0) as a:
+        a.lab.dns.delay("mta-sts.a.test", 3.0)
+        fetch = await a.fetch()
+    assert fetch.failure is not None
+    assert (fetch.failure.step, fetch.failure.reason) == (Step.RESOLVE, Reason.TIMED_OUT)
+
+
+async def test_a_private_address_behind_a_name_is_not_contacted() -> None:
+    async with bench(PolicyHost(POLICY), allow_private=False) as a:
+        fetch = await a.fetch()
+        assert not a.sessions
+    assert fetch.failure is not None
+    assert (fetch.failure.step, fetch.failure.reason) == (Step.RESOLVE, Reason.PRIVATE_ADDRESS)
+    assert fetch.certificate_trusted is None
+
+
+@pytest.mark.parametrize("allow_private", [True, False])
+@pytest.mark.parametrize("literal", ["127.0.0.1", "[::1]", "::1", "2130706433", "0x7f000001.1"])
+async def test_an_address_for_a_domain_is_refused_before_the_request(
+    literal: str, *, allow_private: bool
+) -> None:
+    async with bench(PolicyHost(POLICY), allow_private=allow_private) as a:
+        fetch = await a.client.fetch(literal)
+        assert not a.lab.dns.queries
+        assert not a.sessions
+    assert fetch.failure is not None
+    assert (fetch.failure.step, fetch.failure.reason) == (Step.RESOLVE, Reason.INVALID_NAME)
+
+
+async def test_one_family_that_fails_does_not_hide_the_other() -> None:
+    async with bench(PolicyHost(POLICY)) as a:
+        a.lab.dns.fail("mta-sts.a.test", Fault.SERVFAIL, "AAAA")
+        assert (await a.fetch()).failure is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [(Fault.SERVFAIL, Reason.SERVFAIL), (Fault.TIMEOUT, Reason.TIMED_OUT)],
+)
+async def test_a_policy_host_that_cannot_be_looked_up(fault: Fault, reason: Reason) -> None:
+    async with bench(PolicyHost(POLICY)) as a:
+        a.lab.dns.fail("mta-sts.a.test", fault)
+        fetch = await a.fetch()
+    assert fetch.failure is not None
+    assert (fetch.failure.step, fetch.failure.reason) == (Step.RESOLVE, reason)
+
+
+async def test_a_policy_host_that_does_not_exist() -> None:
+    async with bench(PolicyHost(POLICY)) as a:
+        fetch = await a.client.fetch("nothing.test")
+    assert fetch.failure is not None
+    assert (fetch.failure.step, fetch.failure.reason) == (Step.RESOLVE, Reason.UNREACHABLE)
+
+
+async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    async with bench(PolicyHost(POLICY)) as a:
+        assert (await a.fetch()).failure is None
+
+
+async def test_no_cookie_comes_back() -> None:
+    async with bench(policy_host.SetsCookie(POLICY)) as a:
+        await a.fetch()
+        await a.fetch()
+        assert not any(line.lower().startswith("cookie") for line in a.sessions[1].commands)
+
+
+async def test_the_body_is_kept_as_text_whatever_it_is() -> None:
+    hostile = "version: STSv1\r\nx: é\x00\x1b[31m\udcff\n"
+    async with bench(policy_host.Html(hostile)) as a:
+        fetch = await a.fetch()
+    assert fetch.content_type == "text/html"
+    assert fetch.body == "version: STSv1\r\nx: é\x00\x1b[31m\\xff\n"
+
+
+async def test_a_host_behind_an_alias() -> None:
+    async with bench(PolicyHost(POLICY)) as a:
+        a.lab.dns.add("mta-sts.c.test", "CNAME", "mta-sts.a.test")
+        fetch = await a.client.fetch("c.test")
+        await ended(a.sessions[0])
+        assert a.sessions[0].sni == "mta-sts.c.test"
+    assert fetch.failure is not None  # the name to prove is that of the question, RFC 8461 §3.3
+    assert fetch.certificate_trusted is False
+
+
+EVERY_HOST = [
+    host
+    for host in vars(policy_host).values()
+    if isinstance(host, type) and issubclass(host, PolicyHost)
+]
+
+
+async def test_nothing_is_left_open() -> None:
+    for host in EVERY_HOST:
+        async with bench(host(POLICY), sts_s=0.1) as a:
+            await a.fetch()  # what is made once a loop is made now
+            await asyncio.sleep(0.01)
+            before = open_files(), len(asyncio.all_tasks())
+            await a.fetch()
+            for session in a.sessions:
+                await ended(session)
+            await asyncio.sleep(0.01)
+            assert (open_files(), len(asyncio.all_tasks())) == before, host.__name__
+
+
+async def ended(session: Session) -> None:
+    """Wait until the server has seen the last of *session*."""
+    async with asyncio.timeout(3):
+        while session.ended is None:  # noqa: ASYNC110 - a record of the lab, which has no event
+            await asyncio.sleep(0.01)
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param(policy_host.MuteAtHandshake(), id="handshake"),
+        pytest.param(policy_host.Mute(), id="request"),
+        pytest.param(policy_host.Drips(), id="body"),
+    ],
+)
+async def test_cancellation_closes_the_connection(host: PolicyHost) -> None:
+    async with bench(host) as a:
+        fetching = asyncio.create_task(a.fetch())
+        await asyncio.sleep(0.05)
+        (session,) = a.sessions
+        fetching.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await fetching
+        await ended(session)
+
+
+@pytest.mark.parametrize("turns", range(0, 40, 5))
+async def test_cancellation_at_any_turn(turns: int) -> None:
+    async with bench(PolicyHost(POLICY)) as a:
+        await asyncio.sleep(0.01)
+        before = open_files()
+        fetching = asyncio.create_task(a.fetch())
+        for _ in range(turns):
+            await asyncio.sleep(0.0005)
+        if fetching.cancel():
+            with pytest.raises(asyncio.CancelledError):
+                await fetching
+        await asyncio.sleep(0.05)
+        assert open_files() <= before + 2  # the resolver may still be asking, on its own
+
+
+@pytest.mark.parametrize(
+    ("txt", "is_asked"),
+    [
+        pytest.param(("v=STSv1; id=1",), True, id="valid"),
+        pytest.param(("v=spf1 -all", "v=STSv1; id=1"), True, id="§3.1-others-discarded"),
+        pytest.param(("v=STSv1; id=",), False, id="§3.1-invalid"),
+        pytest.param(("v=STSv1; id=1", "v=STSv1; id=2"), False, id="§3.1-two"),
+        pytest.param(("v=spf1 -all",), False, id="§3.1-none"),
+    ],
+)
+async def test_a_policy_is_asked_for_where_the_txt_record_says_so(
+    txt: tuple[str, ...], *, is_asked: bool
+) -> None:
+    async with bench(PolicyHost(POLICY), txt=txt) as a:
+        facts = await observe_sts("a.test", a.resolver, a.client)
+        assert bool(a.sessions) is is_asked
+        anyway = await observe_sts("a.test", a.resolver, a.client, without_txt=True)
+    assert sorted(facts.txt.records) == sorted(txt)
+    assert (facts.fetch is not None) is is_asked
+    assert anyway.fetch is not None
+    assert anyway.fetch.body == POLICY
+
+
+async def test_a_txt_record_that_cannot_be_looked_up_is_not_absent() -> None:
+    async with bench(PolicyHost(POLICY)) as a:
+        a.lab.dns.fail("_mta-sts.a.test", Fault.SERVFAIL)
+        facts = await observe_sts("a.test", a.resolver, a.client)
+        assert not a.sessions
+    assert facts.txt.failure is not None
+    assert (facts.txt.failure.step, facts.txt.failure.reason) == (Step.RESOLVE, Reason.SERVFAIL)
+    assert facts.fetch is None
+
+
+TXT_RECORDS = {
+    "_mta-sts.joined.test": [("TXT", '"v=STSv1; " "id=1"')],
+    "_mta-sts.alias.test": [("CNAME", "_mta-sts.joined.test.")],
+    "_mta-sts.bytes.test": [("TXT", r'"v=STSv1; id=\233\000"')],
+    "_mta-sts.other.test": [("A", "192.0.2.1")],
+    "_smtp._tls.joined.test": [("TXT", '"v=TLSRPTv1; rua=mailto:a@b.test"')],
+}
+
+
+@pytest.mark.parametrize(
+    ("label", "domain", "records"),
+    [
+        ("_mta-sts", "joined.test", ("v=STSv1; id=1",)),
+        ("_mta-sts", "alias.test", ("v=STSv1; id=1",)),
+        ("_mta-sts", "bytes.test", ("v=STSv1; id=\\xe9\x00",)),
+        ("_mta-sts", "other.test", ()),
+        ("_mta-sts", "nothing.test", ()),
+        ("_mta-sts", ".".join(["a" * 60] * 4) + ".test", ()),  # too long for a label more
+        ("_smtp._tls", "joined.test", ("v=TLSRPTv1; rua=mailto:a@b.test",)),
+    ],
+)
+async def test_txt_records(label: str, domain: str, records: tuple[str, ...]) -> None:
+    async with LabDns(TXT_RECORDS) as server:
+        settings = Settings(resolvers=(server.resolver,))
+        async with contextlib.aclosing(Resolver(settings)) as resolver:
+            assert await observe_txt(label, domain, resolver) == TxtFacts(records=records)

@@ -1,0 +1,360 @@
+"""Where TLSA records are looked for, and what becomes of each answer. RFC 7672 §2.1, §2.2."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from prober.lab.certificates import LabCa
+from prober.lab.dns import LabDns
+from prober.lab.faults import Fault
+from prober.net import resolver as resolver_module
+from prober.net.tlsa import resolve_tlsa
+from prober.probe import resolve_addresses
+from prober.records import Answer, Dnssec, Failure, MxHost, Reason, Step
+from prober.rules.dane import has_secure_tlsa
+from prober.settings import Settings
+from prober.vantage import Vantage
+
+PORT = 25
+MOST = 8
+BOGUS_PROBE = "dnssec-failed.org"
+ADDRESS = ("A", "192.0.2.1")
+OF_MX, OF_ALIAS, OF_OTHER = (f"3 1 1 {digit * 64}" for digit in "abc")
+
+LONGEST = "a." * 118 + "signed.b"  # 244 characters: with the prefix, 253
+TOO_LONG = "a" + LONGEST
+
+RECORDS = {
+    BOGUS_PROBE: [ADDRESS, ("DS", "1 13 2 " + "00" * 32)],  # secure, as part of its parent
+    # signed
+    "mx.signed.test": [ADDRESS],
+    "_25._tcp.mx.signed.test": [("TLSA", OF_MX)],
+    "none.signed.test": [ADDRESS],
+    "empty.signed.test": [ADDRESS],
+    "_25._tcp.empty.signed.test": [("TXT", "no TLSA")],
+    "child.signed.test": [ADDRESS],
+    "_25._tcp.child.signed.test": [("CNAME", "tlsa.unsigned.test.")],
+    "shared.signed.test": [ADDRESS],
+    "_25._tcp.shared.signed.test": [("CNAME", "_25._tcp.mx.signed.test.")],
+    "other-port.signed.test": [ADDRESS],
+    "_2525._tcp.other-port.signed.test": [("TLSA", OF_OTHER)],
+    "many.signed.test": [ADDRESS],
+    "_25._tcp.many.signed.test": [("TLSA", f"3 1 1 {n:064x}") for n in range(MOST + 1)],
+    "unsorted.signed.test": [ADDRESS],
+    "_25._tcp.unsorted.signed.test": [("TLSA", OF_OTHER), ("TLSA", OF_MX), ("TLSA", "2 0 1 00")],
+    LONGEST: [ADDRESS],
+    f"_25._tcp.{LONGEST}": [("TLSA", OF_MX)],
+    TOO_LONG: [ADDRESS],
+    # aliases
+    "alias.signed.test": [("CNAME", "mx.signed.test.")],
+    "_25._tcp.alias.signed.test": [("TLSA", OF_ALIAS)],
+    "to-none.signed.test": [("CNAME", "none.signed.test.")],
+    "_25._tcp.to-none.signed.test": [("TLSA", OF_ALIAS)],
+    "to-child.signed.test": [("CNAME", "child.signed.test.")],
+    "_25._tcp.to-child.signed.test": [("TLSA", OF_ALIAS)],
+    "only-to-child.signed.test": [("CNAME", "child.signed.test.")],
+    "bare.signed.test": [("CNAME", "none.signed.test.")],
+    "to-long.signed.test": [("CNAME", f"{TOO_LONG}.")],
+    "_25._tcp.to-long.signed.test": [("TLSA", OF_ALIAS)],
+    "out.signed.test": [("CNAME", "mx.unsigned.test.")],
+    "_25._tcp.out.signed.test": [("TLSA", OF_ALIAS)],
+    "bare-out.signed.test": [("CNAME", "mx.unsigned.test.")],
+    # unsigned
+    "mx.unsigned.test": [ADDRESS],
+    "_25._tcp.mx.unsigned.test": [("TLSA", OF_OTHER)],
+    "tlsa.unsigned.test": [("TLSA", OF_OTHER)],
+    "in.unsigned.test": [("CNAME", "mx.signed.test.")],
+    "_25._tcp.in.unsigned.test": [("TLSA", OF_OTHER)],
+}
+
+
+@pytest.fixture
+async def dns_server() -> AsyncIterator[LabDns]:
+    async with LabDns(RECORDS, signed=["signed.test", "signed.b", BOGUS_PROBE]) as server:
+        server.fail(BOGUS_PROBE, Fault.BOGUS, "A")
+        yield server
+
+
+@pytest.fixture(scope="module")
+def ca_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One root instead of the system's 144, whose loading would be most of a test's time."""
+    path = tmp_path_factory.mktemp("ca") / "ca.pem"
+    LabCa().write_pem(path)
+    return path
+
+
+@pytest.fixture
+async def vantage(
+    dns_server: LabDns, ca_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Vantage]:
+    monkeypatch.setattr(resolver_module, "_RETRY_DELAY_S", 0.01)
+    settings = Settings(
+        resolvers=(dns_server.resolver,),
+        ca_file=ca_file,
+        ehlo_name="probe.test",
+        dns_s=0.3,
+        dns_try_s=0.1,
+    )
+    async with Vantage(settings) as vantage:
+        yield vantage
+
+
+async def look_up(name: str, vantage: Vantage, *, port: int = PORT, most: int = MOST) -> MxHost:
+    host = await resolve_addresses(MxHost(name=name, preference=10), vantage)
+    return await resolve_tlsa(host, vantage.resolver, port=port, most=most)
+
+
+def texts(host: MxHost) -> list[str]:
+    return [f"{r.usage} {r.selector} {r.matching_type} {r.data.hex()}" for r in host.tlsa]
+
+
+REASONS = {
+    Fault.SERVFAIL: Reason.SERVFAIL,
+    Fault.REFUSED: Reason.DNS_REFUSED,
+    Fault.NOTIMP: Reason.DNS_REFUSED,
+    Fault.TIMEOUT: Reason.TIMED_OUT,
+    Fault.BOGUS: Reason.BOGUS,
+}
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.SERVFAIL, Fault.REFUSED, Fault.NOTIMP, Fault.TIMEOUT, Fault.BOGUS]
+)
+class TestAFailureIsNeverNoTlsa:
+    """RFC 7672 §2.1.2: the host counts as unreachable; FIELD §2.3 rule 4."""
+
+    def check(self, host: MxHost, fault: Fault, question: str) -> None:
+        assert host.tlsa_failure is not None
+        assert host.tlsa_failure.reason is REASONS[fault]
+        assert (host.tlsa_failure.detail or "").startswith(question)
+        assert not host.tlsa
+        assert has_secure_tlsa(host) is Answer.NOT_TESTED
+
+    async def test_at_the_host(self, vantage: Vantage, dns_server: LabDns, fault: Fault) -> None:
+        dns_server.fail("_25._tcp.mx.signed.test", fault)
+        host = await look_up("mx.signed.test", vantage)
+        self.check(host, fault, "TLSA _25._tcp.mx.signed.test: ")
+        assert host.tlsa_base == "mx.signed.test"
+
+    async def test_where_there_is_none(
+        self, vantage: Vantage, dns_server: LabDns, fault: Fault
+    ) -> None:
+        dns_server.fail("_25._tcp.none.signed.test", fault)
+        self.check(await look_up("none.signed.test", vantage), fault, "TLSA ")
+
+    async def test_at_the_expanded_name(
+        self, vantage: Vantage, dns_server: LabDns, fault: Fault
+    ) -> None:
+        """§2.2.3: the original name, which has records, is not asked instead."""
+        dns_server.fail("_25._tcp.none.signed.test", fault)
+        host = await look_up("to-none.signed.test", vantage)
+        self.check(host, fault, "TLSA _25._tcp.none.signed.test: ")
+        assert not dns_server.queries["_25._tcp.to-none.signed.test", "TLSA"]
+
+    async def test_at_the_original_name(
+        self, vantage: Vantage, dns_server: LabDns, fault: Fault
+    ) -> None:
+        dns_server.fail("_25._tcp.bare.signed.test", fault)
+        host = await look_up("bare.signed.test", vantage)
+        self.check(host, fault, "TLSA _25._tcp.bare.signed.test: ")
+
+    async def test_at_the_link_itself(
+        self, vantage: Vantage, dns_server: LabDns, fault: Fault
+    ) -> None:
+        dns_server.fail("out.signed.test", fault, "CNAME")
+        host = await look_up("out.signed.test", vantage)
+        self.check(host, fault, "CNAME out.signed.test: ")
+
+    async def test_at_the_addresses(
+        self, vantage: Vantage, dns_server: LabDns, fault: Fault
+    ) -> None:
+        dns_server.fail("mx.signed.test", fault, "AAAA")
+        host = await look_up("mx.signed.test", vantage)
+        assert host.failure is not None
+        assert not dns_server.queries["_25._tcp.mx.signed.test", "TLSA"]
+        assert has_secure_tlsa(host) is Answer.NOT_TESTED
+
+
+class TestNotAsked:
+    """RFC 7672 §2.2.2, FIELD §2.3 rule 2: only where the addresses are secure."""
+
+    @pytest.mark.parametrize(
+        "name", ["mx.unsigned.test", "in.unsigned.test", "nothing.signed.test"]
+    )
+    async def test_insecure_or_no_addresses(
+        self, vantage: Vantage, dns_server: LabDns, name: str
+    ) -> None:
+        host = await look_up(name, vantage)
+        assert (host.tlsa, host.tlsa_base, host.tlsa_dnssec) == ((), None, None)
+        assert host.tlsa_failure is None
+        assert not [question for question in dns_server.queries if question[1] == "TLSA"]
+
+    async def test_a_host_with_a_failure_stays_as_it_is(self, vantage: Vantage) -> None:
+        failure = Failure(step=Step.RESOLVE, reason=Reason.LIMIT)
+        host = MxHost(name="mx.signed.test", preference=1, failure=failure)
+        assert await resolve_tlsa(host, vantage.resolver, port=PORT, most=MOST) == host
+
+    @pytest.mark.parametrize("dnssec", [Dnssec.INDETERMINATE, Dnssec.BOGUS])
+    async def test_a_host_of_unknown_security(
+        self, vantage: Vantage, dnssec: Dnssec, dns_server: LabDns
+    ) -> None:
+        host = MxHost(
+            name="alias.signed.test",
+            preference=1,
+            addresses=("192.0.2.1",),
+            alias_of="mx.signed.test",
+            dnssec=dnssec,
+        )
+        assert await resolve_tlsa(host, vantage.resolver, port=PORT, most=MOST) == host
+        assert not dns_server.queries
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "dnssec", "records"),
+    [
+        pytest.param("none.signed.test", "none.signed.test", Dnssec.SECURE, [], id="nxdomain"),
+        pytest.param("empty.signed.test", "empty.signed.test", Dnssec.SECURE, [], id="nodata"),
+        pytest.param(
+            "child.signed.test",
+            "child.signed.test",
+            Dnssec.INSECURE,
+            [OF_OTHER],
+            id="7672-2.1.1-insecure-records-are-kept",
+        ),
+        pytest.param(
+            "mx.signed.test", "mx.signed.test", Dnssec.SECURE, [OF_MX], id="7672-2.2.3-no-alias"
+        ),
+        pytest.param(
+            "shared.signed.test",
+            "shared.signed.test",
+            Dnssec.SECURE,
+            [OF_MX],
+            id="7671-7-an-alias-of-the-tlsa-name-is-no-other-base",
+        ),
+        pytest.param(
+            "bare.signed.test", "bare.signed.test", Dnssec.SECURE, [], id="neither-name-has-any"
+        ),
+        pytest.param(
+            "only-to-child.signed.test",
+            "child.signed.test",
+            Dnssec.INSECURE,
+            [OF_OTHER],
+            id="insecure-at-the-expanded-name-and-none-at-the-original",
+        ),
+        pytest.param(
+            "alias.signed.test",
+            "mx.signed.test",
+            Dnssec.SECURE,
+            [OF_MX],
+            id="7672-2.2.3-expanded-name-first",
+        ),
+        pytest.param(
+            "to-none.signed.test",
+            "to-none.signed.test",
+            Dnssec.SECURE,
+            [OF_ALIAS],
+            id="7672-2.2.3-then-the-original",
+        ),
+        pytest.param(
+            "to-child.signed.test",
+            "to-child.signed.test",
+            Dnssec.SECURE,
+            [OF_ALIAS],
+            id="7672-2.2.3-also-after-insecure-records",
+        ),
+        pytest.param(
+            "to-long.signed.test",
+            "to-long.signed.test",
+            Dnssec.SECURE,
+            [OF_ALIAS],
+            id="7672-2.2.3-also-after-a-name-too-long",
+        ),
+        pytest.param(
+            "out.signed.test",
+            "out.signed.test",
+            Dnssec.SECURE,
+            [OF_ALIAS],
+            id="7672-2.2.2-secure-alias-into-an-unsigned-zone",
+        ),
+        pytest.param(
+            "bare-out.signed.test",
+            "bare-out.signed.test",
+            Dnssec.SECURE,
+            [],
+            id="7672-2.2.2-the-same-without-records",
+        ),
+        pytest.param(LONGEST, LONGEST, Dnssec.SECURE, [OF_MX], id="the-longest-name"),
+        pytest.param(TOO_LONG, TOO_LONG, Dnssec.SECURE, [], id="absent-by-length"),
+        pytest.param(
+            "unsorted.signed.test",
+            "unsorted.signed.test",
+            Dnssec.SECURE,
+            ["2 0 1 00", OF_MX, OF_OTHER],
+            id="in-one-order-and-6698-4.1-with-one-malformed",
+        ),
+    ],
+)
+async def test_where_it_is_found_or_denied(
+    vantage: Vantage, name: str, base: str, dnssec: Dnssec, records: list[str]
+) -> None:
+    host = await look_up(name, vantage)
+    assert (host.tlsa_base, host.tlsa_dnssec, texts(host)) == (base, dnssec, records)
+    assert host.tlsa_failure is None
+
+
+async def test_of_the_port_that_is_probed(vantage: Vantage) -> None:
+    assert texts(await look_up("other-port.signed.test", vantage, port=2525)) == [OF_OTHER]
+    assert not (await look_up("other-port.signed.test", vantage)).tlsa
+
+
+async def test_too_many_records_are_not_judged(vantage: Vantage) -> None:
+    host = await look_up("many.signed.test", vantage)
+    assert len(host.tlsa) == MOST
+    assert host.tlsa_failure is not None
+    assert host.tlsa_failure.reason is Reason.LIMIT
+    assert has_secure_tlsa(host) is Answer.NOT_TESTED
+    whole = await look_up("many.signed.test", vantage, most=MOST + 1)
+    assert (len(whole.tlsa), whole.tlsa_failure) == (MOST + 1, None)
+
+
+class TestAResolverThatCannotBeBelieved:
+    """Done-when 5 of issue 4, FIELD §2.3 rule 10: DANE is not tested, and never absent."""
+
+    async def judge(self, vantage: Vantage) -> Answer:
+        return has_secure_tlsa(await look_up("mx.signed.test", vantage))
+
+    async def test_it_does_not_validate(self, vantage: Vantage, dns_server: LabDns) -> None:
+        dns_server.fail(BOGUS_PROBE, None, "A")
+        assert await self.judge(vantage) is Answer.NOT_TESTED
+
+    async def test_it_times_out_on_the_self_test(
+        self, vantage: Vantage, dns_server: LabDns
+    ) -> None:
+        dns_server.fail(BOGUS_PROBE, Fault.TIMEOUT, "A")
+        assert await self.judge(vantage) is Answer.NOT_TESTED
+
+    async def test_it_times_out_on_everything(self, vantage: Vantage, dns_server: LabDns) -> None:
+        for name in RECORDS:
+            dns_server.fail(name, Fault.TIMEOUT)
+        dns_server.fail(BOGUS_PROBE, Fault.TIMEOUT, "A")
+        assert await self.judge(vantage) is Answer.NOT_TESTED
+
+    async def test_it_is_elsewhere(
+        self, dns_server: LabDns, vantage: Vantage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(resolver_module, "_DOCKER_FORWARDER", dns_server.address)
+        assert await self.judge(vantage) is Answer.NOT_TESTED
+
+    @pytest.mark.xfail(reason="the resolver's self-test does not ask for an AD bit yet")
+    async def test_it_strips_the_ad_bit(self, vantage: Vantage, dns_server: LabDns) -> None:
+        """As a forwarder does that has a validating resolver behind it."""
+        dns_server._signed.clear()
+        assert await self.judge(vantage) is Answer.NOT_TESTED
+
+
+async def test_the_host_is_otherwise_left_as_it_was(vantage: Vantage) -> None:
+    host = await resolve_addresses(MxHost(name="alias.signed.test", preference=7), vantage)
+    found = await resolve_tlsa(host, vantage.resolver, port=PORT, most=MOST)
+    assert replace(found, tlsa=(), tlsa_base=None, tlsa_dnssec=None) == host
