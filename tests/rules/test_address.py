@@ -93,7 +93,10 @@ def test_what_is_globally_reachable_is_contacted(address: str) -> None:
     assert may_contact(address)
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", "::", "no address"])  # noqa: S104
+@pytest.mark.parametrize(
+    "address",
+    ["0.0.0.0", "::", "::ffff:0.0.0.0", "64:ff9b::", "2002::", "no address"],  # noqa: S104
+)
 def test_the_unspecified_addresses_are_never_contacted(address: str) -> None:
     assert not may_contact(address, allow_private=True)
 
