@@ -29,6 +29,7 @@ _LEAF_DATES: Final = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_H
 _CLOSURE_ALERTS: Final = (0, 90)  # close_notify, user_canceled: RFC 8446 §6.1
 _FATAL: Final = 2
 _REPLY_STARTS: Final = b"2345"  # of an SMTP reply in clear; a TLS record starts with 20 to 24
+_FLUSH_SIZE: Final = 4096  # a ClientHello has 1.7 kB; OpenSSL's buffer is made anew each time
 _READ_SIZE: Final = 16_384  # one TLS record; RFC 8446 §5.1
 
 _SYSTEM_STORES: Final = (  # where distributions keep the bundle: Debian, Fedora, SUSE, BSD, macOS
@@ -372,7 +373,7 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
     def _flush(self) -> None:
         try:
             while True:
-                self._transport.write(self._connection.bio_read(2 * _READ_SIZE))
+                self._transport.write(self._connection.bio_read(_FLUSH_SIZE))
         except SSL.Error:  # WantReadError: nothing left to send
             return
 
