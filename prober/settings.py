@@ -61,7 +61,7 @@ class Settings:
                 raise SettingsError(f"{name} must be at least 1")
         if self.ehlo_name is not None and not _EHLO_NAME.fullmatch(self.ehlo_name):
             raise SettingsError(
-                f"no name to greet with: {self.ehlo_name!r}; write a host name in ASCII, or [ADDRESS]"
+                f"no name to greet with: {self.ehlo_name!r}; write a host name, or [ADDRESS]"
             )
 
     def patient(self) -> Self:

@@ -94,9 +94,7 @@ def test_what_cannot_be_a_host_is_never_looked_up(name: str, code: Code) -> None
     assert [finding.code for finding in route_findings(domain(mx_hosts=(host,)))] == [code]
 
 
-@pytest.mark.parametrize(
-    "name", ["mx_1.example.com", "-mx-.example.com", "xn--a.test", "mx"]
-)
+@pytest.mark.parametrize("name", ["mx_1.example.com", "-mx-.example.com", "xn--a.test", "mx"])
 def test_a_host_may_have_an_odd_name(name: str) -> None:
     (host,) = select((10, name)).hosts
     assert host.failure is None
