@@ -138,7 +138,7 @@ class HeadersReportOptions:
         ),
     ] = False
     verbose: Annotated[
-        bool, option("--verbose", "-v", help="Log to stderr.", env="VERBOSE", panel=_REPORT)
+        bool, option("--verbose", "-v", help="Log to stderr.", env="HEADERS_VERBOSE", panel=_REPORT)
     ] = False
 
 

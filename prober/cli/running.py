@@ -24,7 +24,10 @@ class Terminated(BaseException):
     """SIGTERM came. Like KeyboardInterrupt, no fault that anybody should handle as one."""
 
 
-_REASONS: Final = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
+_REASONS: Final[dict[int, type[BaseException]]] = {
+    signal.SIGINT: KeyboardInterrupt,
+    signal.SIGTERM: Terminated,
+}
 
 
 def hold_standard_descriptors() -> None:
