@@ -7,7 +7,7 @@ import pytest_asyncio
 from prober.lab.demo import mail_domain
 from prober.lab.internet import EHLO_NAME, Lab, LabDomain
 from prober.lab.personalities.ehlo import NoStarttls
-from prober.lab.personalities.greeting import Busy, Silent
+from prober.lab.personalities.greeting import Busy, Refuses, Silent
 from prober.lab.personalities.sound import SelfSigned, WellConfigured
 from tests.cli.commands import Probe
 
@@ -18,6 +18,7 @@ DOMAINS = (
     mail_domain("clear.test", NoStarttls()),
     mail_domain("busy.test", Busy()),
     mail_domain("silent.test", Silent()),
+    mail_domain("refuses.test", Refuses()),
     LabDomain(name="null.test", records=(("null.test", "MX", "0 ."),)),
     LabDomain(
         name=EHLO_NAME,

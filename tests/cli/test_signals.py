@@ -91,9 +91,11 @@ async def test_a_scan_that_is_stopped_before_the_first_row_leaves_no_file(
     assert os.listdir(tmp_path) == []
 
 
-async def test_a_second_ctrl_c_is_no_traceback(probe: Probe) -> None:
+async def test_more_ctrl_c_disturbs_nothing(probe: Probe) -> None:
     async with waiting_for_silent_test(probe, "check", "silent.test") as running:
-        running.send(signal.SIGINT)
+        for _ in range(4):
+            running.send(signal.SIGINT)
+            await asyncio.sleep(0.005)
         ended = await ended_by(signal.SIGINT, running)
 
     assert (ended.status, ended.err) == (130, "probe: interrupted\n")
