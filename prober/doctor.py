@@ -11,6 +11,7 @@ from prober.net.resolver import DnsStatus
 from prober.net.smtp import Target, require_route
 from prober.probe import resolve_route
 from prober.records import Answer, EndpointFacts, Step
+from prober.rules.exit_status import was_tried
 from prober.vantage import Vantage
 
 CONTROL_DOMAINS: Final = ("gmail.com", "outlook.com", "yahoo.com")
@@ -64,8 +65,16 @@ async def check_dnssec(vantage: Vantage) -> Check:
             what="the resolver is not on this machine: its AD bit could be forged on the way",
             advice="run a validating resolver here, such as unbound, or trust the path: --trust-ad",
         )
-    if await vantage.resolver.validates():
+    validates = await vantage.resolver.validates()
+    if validates is Answer.YES:
         return Check(topic="dnssec", answer=Answer.YES, what=f"the resolver fails {probe}")
+    if validates is Answer.NOT_TESTED:
+        return Check(
+            topic="dnssec",
+            answer=Answer.NOT_TESTED,
+            what=f"the resolver has no answer for {probe}",
+            advice="name another that is bogus by intent with --dnssec-probe",
+        )
     return Check(
         topic="dnssec",
         answer=Answer.NO,
@@ -81,7 +90,7 @@ async def check_port(vantage: Vantage, controls: Sequence[str], *, has_dns: bool
     facts: list[EndpointFacts] = []
     if has_dns:
         tried = await asyncio.gather(*(_try(parse_domain(name), vantage) for name in controls))
-        facts = [endpoint for endpoints in tried for endpoint in endpoints]
+        facts = [facts for endpoints in tried for facts in endpoints if was_tried(facts)]
     reached = [endpoint for endpoint in facts if _is_reached(endpoint)]
     if reached:
         names = ", ".join(dict.fromkeys(endpoint.mx_host for endpoint in reached))
@@ -157,7 +166,10 @@ async def check_ehlo_name(vantage: Vantage, *, has_dns: bool) -> Check:
         )
     if not has_dns:
         return Check(topic="ehlo name", answer=Answer.NOT_TESTED, what=f"{name}: DNS is needed")
-    addresses = await _addresses(name, vantage)
+    answers = [await vantage.resolver.query(name, rdtype) for rdtype in ("A", "AAAA")]
+    addresses = [record.to_text() for answer in answers for record in answer.records]
+    if not addresses and any(answer.status is DnsStatus.FAILED for answer in answers):
+        return Check(topic="ehlo name", answer=Answer.NOT_TESTED, what=f"{name} does not resolve")
     if not addresses:
         return Check(
             topic="ehlo name",
@@ -165,7 +177,11 @@ async def check_ehlo_name(vantage: Vantage, *, has_dns: bool) -> Check:
             what=f"{name} has no address",
             advice="give it an A record, or another name with --ehlo-name",
         )
-    if await _lead_back(name, addresses, vantage):
+    leads_back = await _lead_back(name, addresses, vantage)
+    if leads_back is Answer.NOT_TESTED:
+        what = f"{name} is {', '.join(addresses)}; the reverse DNS does not resolve"
+        return Check(topic="ehlo name", answer=Answer.NOT_TESTED, what=what)
+    if leads_back is Answer.YES:
         what = f"{name} is {', '.join(addresses)}, and back"
         return Check(topic="ehlo name", answer=Answer.YES, what=what)
     return Check(
@@ -176,17 +192,14 @@ async def check_ehlo_name(vantage: Vantage, *, has_dns: bool) -> Check:
     )
 
 
-async def _addresses(name: str, vantage: Vantage) -> Sequence[str]:
-    answers = [await vantage.resolver.query(name, rdtype) for rdtype in ("A", "AAAA")]
-    return [record.to_text() for answer in answers for record in answer.records]
-
-
-async def _lead_back(name: str, addresses: Sequence[str], vantage: Vantage) -> bool:
+async def _lead_back(name: str, addresses: Sequence[str], vantage: Vantage) -> Answer:
     """Whether the PTR record of each address names *name*."""
     for address in addresses:
         reverse = ipaddress.ip_address(address).reverse_pointer
         answer = await vantage.resolver.query(reverse, "PTR")
+        if answer.status is DnsStatus.FAILED:
+            return Answer.NOT_TESTED
         names = {record.to_text().rstrip(".").lower() for record in answer.records}
-        if answer.status is not DnsStatus.FOUND or name.lower() not in names:
-            return False
-    return True
+        if name.lower() not in names:
+            return Answer.NO
+    return Answer.YES

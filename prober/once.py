@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
+from itertools import islice
 from math import inf
 from time import monotonic
 from typing import Generic, TypeVar
@@ -44,23 +45,32 @@ class Once(Generic[K, V]):
         return await asyncio.shield(task)
 
     async def _answer(self, key: K) -> V:
-        answer = await self._ask(key)
+        try:
+            answer = await self._ask(key)
+        except BaseException:
+            self._tasks.pop(key, None)  # a fault of ours is no answer to keep
+            raise
         lifetime_s = self._lifetime_s(answer)
         if lifetime_s is not None:
             self._expiry[key] = monotonic() + lifetime_s
         return answer
 
-    def forget(self, key: K) -> None:
-        """Ask *key* anew the next time. A question still in flight stays shared."""
+    def forget(self, key: K, answer: V | None = None) -> None:
+        """Ask *key* anew the next time; where *answer* is given, only if it still is the answer.
+
+        A question still in flight stays shared.
+        """
         task = self._tasks.get(key)
-        if task is not None and task.done():
+        if task is not None and task.done() and (answer is None or task.result() is answer):
             del self._tasks[key]
             self._expiry.pop(key, None)
 
     def _evict(self) -> None:
+        """The least used answers go; what is in flight stays, so that the bound is a soft one."""
         surplus = len(self._tasks) - self._size
-        for key in list(self._tasks)[: max(surplus, 0)]:
-            self.forget(key)
+        if surplus > 0:
+            for key in list(islice(self._tasks, surplus)):
+                self.forget(key)
 
     async def aclose(self) -> None:
         """Cancel the questions in flight and wait for them to end."""

@@ -121,12 +121,14 @@ async def resolve_addresses(host: MxHost, vantage: Vantage) -> MxHost:
     answers = await asyncio.gather(
         *(vantage.resolver.query(host.name, rdtype) for rdtype in ("A", "AAAA"))
     )
+    addresses = _by_turns(answers)
+    listed = addresses[: 2 * vantage.settings.addresses]
     return replace(
         host,
-        addresses=_by_turns(answers),
+        addresses=listed,
         alias_of=_alias(host.name, answers),
         dnssec=_weakest(answers),
-        failure=_failure(answers),
+        failure=_failure(answers) or _left_out(len(addresses) - len(listed)),
     )
 
 
@@ -156,6 +158,13 @@ def _failure(answers: Sequence[DnsAnswer]) -> Failure | None:
             detail = f"{rdtype}: {answer.detail or answer.reason}"
             return Failure(step=Step.RESOLVE, reason=answer.reason, detail=detail)
     return None
+
+
+def _left_out(count: int) -> Failure | None:
+    if not count:
+        return None
+    detail = f"{count} more addresses are not listed"
+    return Failure(step=Step.RESOLVE, reason=Reason.LIMIT, detail=detail)
 
 
 async def probe_hosts(hosts: Sequence[MxHost], vantage: Vantage) -> tuple[EndpointFacts, ...]:

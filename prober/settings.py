@@ -1,8 +1,14 @@
 """Settings: names, ports, deadlines, limits. Each bound stands here once, with its reason."""
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
+
+from prober.errors import SettingsError
+
+# RFC 5321 §4.1.2: a domain, with the underscore that some hosts have, or an address literal
+_EHLO_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,255}|\[[A-Za-z0-9:.-]{1,60}\]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +39,7 @@ class Settings:
     # DNS has its own deadlines: a resolver may take minutes over a dead zone
     dns_try_s: float = 3.0
     dns_s: float = 12.0  # a question with its retries
+    dns_concurrency: int = 200  # questions at once, each with a socket; of the usual 1,024 files
     dns_failure_ttl_s: float = 60.0  # a failure is no fact for longer than this
 
     # the MTA-STS policy file; both bounds are those that RFC 8461 §3.3 suggests to senders
@@ -50,6 +57,18 @@ class Settings:
     # manners
     concurrency: int = 100  # domains at once
     per_address: int = 2  # sessions at once on one address
+    sessions: int = 500  # at once in all, each with a socket; of the usual 1,024 files
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError for a value that cannot work."""
+        counts = ("mx_hosts", "addresses", "concurrency", "per_address", "sessions")
+        for name in (*counts, "dns_concurrency"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name} must be at least 1")
+        if self.ehlo_name is not None and not _EHLO_NAME.fullmatch(self.ehlo_name):
+            raise SettingsError(
+                f"no name to greet with: {self.ehlo_name!r}; write a host name, or [ADDRESS]"
+            )
 
     def patient(self) -> Self:
         """The same with RFC 5321 §4.5.3.2.1's five minutes for the greeting."""

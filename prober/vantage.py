@@ -1,11 +1,13 @@
 """The place one looks from: what a run shares among its domains."""
 
 import asyncio
+import logging
 from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
 
 from prober import clock
+from prober.clock import Heartbeat
 from prober.net.own_name import own_fqdn
 from prober.net.resolver import Resolver
 from prober.net.smtp import Target, probe_endpoint
@@ -18,6 +20,8 @@ from prober.rules.endpoint import merge_sessions, second_hello
 from prober.settings import Settings
 from prober.version import __version__
 
+log = logging.getLogger(__name__)
+
 _SHARED_ENDPOINTS: Final = 10_000  # about 20 kB each, the transcript included
 
 
@@ -28,19 +32,19 @@ class Vantage:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = replace(settings, ehlo_name=settings.ehlo_name or own_fqdn())
-        self.resolver = Resolver(self.settings)
+        self.settings = settings
+        self.resolver = Resolver(settings)
         self.tls = TlsClient(settings.ca_file, chain_certificates=settings.chain_certificates)
-        self.run = Run(
-            version=__version__,
-            ehlo_name=self.settings.ehlo_name or "address-literal",
-            resolver=self.resolver.addresses,
-            trust_store=self.tls.trust_store,
-        )
+        self._heartbeat = Heartbeat()
+        self._beating: asyncio.Task[None] | None = None
         self._per_address = PerAddress(settings.per_address)
+        self._sessions = asyncio.Semaphore(settings.sessions)
         self._endpoints: Once[Target, EndpointFacts] = Once(self._observe, size=_SHARED_ENDPOINTS)
 
     async def __aenter__(self) -> Self:
+        name = self.settings.ehlo_name or await asyncio.to_thread(own_fqdn)
+        self.settings = replace(self.settings, ehlo_name=name)
+        self._beating = asyncio.create_task(self._heartbeat.beat())
         return self
 
     async def __aexit__(
@@ -51,12 +55,34 @@ class Vantage:
     ) -> None:
         await self._endpoints.aclose()
         await self.resolver.aclose()
+        if self._beating is not None:
+            self._beating.cancel()
+            await asyncio.gather(self._beating, return_exceptions=True)
+
+    @property
+    def run(self) -> Run:
+        """With what facts are gathered here."""
+        return Run(
+            version=__version__,
+            ehlo_name=self.settings.ehlo_name or "address-literal",
+            resolver=self.resolver.addresses,
+            trust_store=self.tls.trust_store,
+        )
 
     async def endpoint(self, target: Target) -> EndpointFacts:
         """The facts of *target*, asked once a run however many domains use it."""
         return await self._endpoints.get(target)
 
     async def _observe(self, target: Target) -> EndpointFacts:
+        """The facts of *target*. A fault of our own costs this endpoint, and no other."""
+        try:
+            return await self._observe_and_confirm(target)
+        except Exception as error:
+            log.exception("%s: a fault of this program", target)
+            detail = f"a fault of this program: {error!r}"[:200]
+            return not_contacted(target, Reason.LOCAL, detail)
+
+    async def _observe_and_confirm(self, target: Target) -> EndpointFacts:
         """One session, and a second where a negative wants confirming."""
         why_not = self._why_not(target.address)
         if why_not is not None:
@@ -79,8 +105,8 @@ class Vantage:
         return None
 
     async def _session(self, target: Target, hello: Hello) -> EndpointFacts:
-        async with self._per_address.slot(target.address):
-            return await probe_endpoint(target, self.settings, self.tls, hello)
+        async with self._per_address.slot(target.address), self._sessions:
+            return await probe_endpoint(target, self.settings, self.tls, hello, self._heartbeat)
 
 
 def not_contacted(target: Target, reason: Reason, detail: str) -> EndpointFacts:

@@ -112,9 +112,28 @@ async def test_a_name_without_an_address(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("fault", [Fault.SERVFAIL, Fault.REFUSED])
-async def test_a_name_without_a_way_back(lab: Lab, fault: Fault) -> None:
+async def test_a_way_back_that_cannot_be_looked_up(lab: Lab, fault: Fault) -> None:
     lab.dns.fail("9.9.77.127.in-addr.arpa", fault)
+    assert (await examined(lab))["ehlo name"].answer is NOT_TESTED
+
+
+async def test_a_name_without_a_way_back(lab: Lab) -> None:
+    lab.dns.add(ME, "A", "127.77.9.10")
     assert (await examined(lab))["ehlo name"].answer is NO
+
+
+async def test_a_name_that_cannot_be_looked_up(lab: Lab) -> None:
+    lab.dns.fail(ME, Fault.SERVFAIL)
+    assert (await examined(lab))["ehlo name"].answer is NOT_TESTED
+
+
+async def test_no_answer_for_the_name_that_is_bogus_by_intent(lab: Lab) -> None:
+    lab.dns.fail("dnssec-failed.org", Fault.REFUSED)
+    assert (await examined(lab))["dnssec"].answer is NOT_TESTED
+
+
+async def test_controls_that_were_never_contacted(lab: Lab) -> None:
+    assert (await examined(lab, allow_private=False))["port"].answer is NOT_TESTED
 
 
 def test_a_check_is_a_line_and_its_advice_another() -> None:

@@ -83,3 +83,27 @@ async def test_closing_cancels_what_is_in_flight() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_only_the_answer_that_is_meant_is_forgotten() -> None:
+    oracle = Oracle()
+    once = Once(oracle.ask, size=10)
+    old = await once.get("a")
+    once.forget("a", old)
+    assert await once.get("a") == "a2"
+    once.forget("a", old)
+    assert await once.get("a") == "a2"
+
+
+async def test_a_fault_of_ours_is_no_answer_to_keep() -> None:
+    faults = [ValueError("ours")]
+
+    async def ask(key: str) -> str:
+        if faults:
+            raise faults.pop()
+        return key
+
+    once = Once(ask, size=10)
+    with pytest.raises(ValueError, match="ours"):
+        await once.get("a")
+    assert await once.get("a") == "a"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from prober.domains import Entry
+from prober.errors import SettingsError
 from prober.lab.dns import LabDns
 from prober.lab.faults import Fault
 from prober.net import resolver as resolver_module
@@ -201,6 +202,14 @@ async def test_hosts_beyond_the_bound_are_listed(dns_server: LabDns) -> None:
     assert not report.verdict.complete
 
 
+async def test_hosts_far_beyond_the_bound_are_counted(dns_server: LabDns) -> None:
+    report = await probe(dns_server, "many-hosts.test", mx_hosts=1)
+
+    assert len(report.mx_hosts) == 2
+    details = [f.detail for f in report.findings if f.code is Code.LIMIT_REACHED]
+    assert "2 more MX hosts are not listed" in details
+
+
 async def test_addresses_beyond_the_bound_are_listed_and_both_families_tried(
     dns_server: LabDns,
 ) -> None:
@@ -209,6 +218,17 @@ async def test_addresses_beyond_the_bound_are_listed_and_both_families_tried(
     tried = [e for e in report.endpoints if e.failure and e.failure.reason is not Reason.LIMIT]
     assert sum(":" in endpoint.address for endpoint in tried) == 2
     assert (len(tried), len(report.endpoints)) == (4, 6)
+    assert not report.verdict.complete
+
+
+async def test_addresses_far_beyond_the_bound_are_counted(dns_server: LabDns) -> None:
+    dns_server.add("many.test", "A", *(f"10.9.{n // 250}.{n % 250}" for n in range(1000)))
+    report = await probe(dns_server, "many-addresses.test", addresses=2)
+
+    (host,) = report.mx_hosts
+    assert (len(host.addresses), len(report.endpoints)) == (4, 4)
+    assert host.failure is not None
+    assert host.failure.detail == "1002 more addresses are not listed"
     assert not report.verdict.complete
 
 
@@ -251,3 +271,26 @@ async def test_a_failed_look_up_names_its_type(dns_server: LabDns) -> None:
     assert (host.failure.step, host.failure.reason) == (Step.RESOLVE, Reason.SERVFAIL)
     assert host.failure.detail == "AAAA: SERVFAIL"
     assert host.addresses == ("127.0.0.99",)
+
+
+async def test_a_fault_of_ours_costs_one_endpoint_and_no_other(
+    dns_server: LabDns, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: object) -> None:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr("prober.vantage.probe_endpoint", fail)
+    report = await probe(dns_server, "private.test", allow_private=True)
+
+    assert {e.failure.reason for e in report.endpoints if e.failure} == {Reason.LOCAL}
+    assert report.verdict.level is Level.UNKNOWN
+    assert "a fault of this program" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"concurrency": 0}, {"per_address": 0}, {"ehlo_name": "m\u00fcller"}, {"ehlo_name": "a\r\nb"}],
+)
+def test_settings_that_cannot_work_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError):
+        Settings(**changes)

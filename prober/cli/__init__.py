@@ -5,11 +5,8 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from prober.cli.check import check
-from prober.cli.demo import demo
-from prober.cli.doctor import doctor
+from prober.cli import check, demo, doctor, headers, scan
 from prober.cli.running import hold_standard_descriptors
-from prober.cli.scan import scan
 from prober.version import __version__
 
 
@@ -55,10 +52,11 @@ def probe(
     """
 
 
-app.command()(check)
-app.command()(scan)
-app.command()(demo)
-app.command()(doctor)
+app.command()(check.check)
+app.command()(scan.scan)
+app.command()(demo.demo)
+app.command()(doctor.doctor)
+app.command()(headers.headers)
 
 
 def main() -> None:

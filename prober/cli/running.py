@@ -24,6 +24,12 @@ class Terminated(BaseException):
     """SIGTERM came. Like KeyboardInterrupt, no fault that anybody should handle as one."""
 
 
+_REASONS: Final[dict[int, type[BaseException]]] = {
+    signal.SIGINT: KeyboardInterrupt,
+    signal.SIGTERM: Terminated,
+}
+
+
 def hold_standard_descriptors() -> None:
     """Let nothing that is opened take the place of a closed stdin, stdout or stderr.
 
@@ -45,8 +51,45 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run *main*; SIGINT raises KeyboardInterrupt, SIGTERM Terminated, after *main* cleaned up."""
     _raise_file_limit()
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_until_terminated(main))
+    stop = _Stop()
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(stop.ends(main))
+    except asyncio.CancelledError:
+        if stop.reason is None:
+            raise
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left to do takes no time
+    raise stop.reason
+
+
+class _Stop:
+    """The first signal that comes, as what it will be raised as; later ones are not heard.
+
+    It is noted from the start: one that came while the loop starts would get lost on its way.
+    """
+
+    def __init__(self) -> None:
+        self.reason: BaseException | None = None
+        for number in _REASONS:
+            signal.signal(number, lambda number, _frame: self._note(number))
+
+    def _note(self, number: int) -> None:
+        self.reason = self.reason or _REASONS[number]()
+
+    async def ends(self, main: Coroutine[Any, Any, T]) -> T:
+        """Await *main*; the signal cancels it, once, so that nothing disturbs its cleaning up."""
+        task = asyncio.ensure_future(main)
+
+        def cancel(number: int) -> None:
+            if self.reason is None:
+                self._note(number)
+                task.cancel()
+
+        for number in _REASONS:
+            asyncio.get_running_loop().add_signal_handler(number, cancel, number)
+        if self.reason is not None:
+            task.cancel()
+        return await task
 
 
 def _raise_file_limit() -> None:
@@ -54,24 +97,6 @@ def _raise_file_limit() -> None:
     with contextlib.suppress(OSError, ValueError):
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-async def _until_terminated(main: Coroutine[Any, Any, T]) -> T:
-    task = asyncio.ensure_future(main)
-    terminated = False
-
-    def terminate() -> None:
-        nonlocal terminated
-        terminated = True
-        task.cancel()
-
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        if terminated:
-            raise Terminated from None
-        raise
 
 
 def show(line: str) -> None:

@@ -1,11 +1,12 @@
 """One table from what went wrong on the wire to the reason that a record keeps."""
 
 import errno
+import socket
 import ssl
 from typing import Final
 
 import aiosmtplib
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 
 from prober.net.reply import BadReplyError, Reply
 from prober.records import Failure, Reason, Step
@@ -41,10 +42,15 @@ class AlertError(Exception):
 class NoRouteError(OSError):
     """This machine has no way to that family of addresses."""
 
+    def __init__(self, family: socket.AddressFamily, detail: str) -> None:
+        super().__init__(errno.ENETUNREACH, detail)
+        self.reason = Reason.NO_IPV6_HERE if family == socket.AF_INET6 else Reason.NO_IPV4_HERE
+
 
 PEER_ERRORS: Final = (
     OSError,  # TimeoutError and ssl.SSLError too
     SSL.Error,
+    crypto.Error,
     aiosmtplib.SMTPException,
     BadReplyError,
     UnwantedReplyError,
@@ -63,8 +69,8 @@ def classify(step: Step, error: BaseException) -> Failure:
                 reply_code=reply.code,
                 detail=reply.text[:200],
             )
-        case NoRouteError():
-            reason = Reason.NO_IPV6_HERE
+        case NoRouteError(reason=no_route):
+            reason = no_route
         case BadReplyError():
             reason = Reason.BAD_REPLY
         case AlertError():
@@ -73,7 +79,7 @@ def classify(step: Step, error: BaseException) -> Failure:
             return Failure(step=step, reason=Reason.TIMED_OUT)
         case aiosmtplib.SMTPServerDisconnected():
             return _classify_disconnect(step, error)
-        case SSL.Error() | ssl.SSLError():
+        case SSL.Error() | crypto.Error() | ssl.SSLError():
             reason = Reason.TLS_ERROR
         case OSError():
             reason = _BY_ERRNO.get(error.errno or 0, Reason.LOCAL)
@@ -98,6 +104,10 @@ def _describe(error: BaseException) -> str | None:
 
 def _openssl_reason(error: SSL.Error) -> str | None:
     """OpenSSL's own word for it, such as ``wrong version number``."""
-    if error.args and isinstance(error.args[0], list) and error.args[0]:
-        return str(error.args[0][-1][-1])
-    return str(error.args[-1]) if error.args else None
+    match error.args:
+        case ([*_, (*_, reason)],):
+            return str(reason)
+        case (*_, str(reason)):
+            return reason
+        case _:
+            return None

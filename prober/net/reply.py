@@ -13,7 +13,8 @@ _REPLY_LINE: Final = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
 _TAB_AFTER_CODE: Final = re.compile(rb"[2-5][0-9][0-9]\t")
 
 # What Cisco's SMTP inspection leaves: asterisks for the banner, X for each letter of a keyword.
-_MASKED_BANNER: Final = re.compile(r"[*0-9 ]*\*{4,}[*0-9 ]*")
+# The look-ahead keeps both linear: a hostile banner of 8 kB must not hold the loop.
+_MASKED_BANNER: Final = re.compile(r"(?=.*\*{4})[*0-9 ]+", re.DOTALL)
 _MASKED_KEYWORD: Final = re.compile(r"X{4,}[A-Z]?(?: .*)?", re.IGNORECASE)
 _KEYWORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")  # RFC 5321 §4.1.1.1, ehlo-keyword
 

@@ -6,9 +6,12 @@ dnspython asks the resolver that the system, or the user, names. RFC 1035, RFC 6
 
 import asyncio
 import enum
+import errno
 import ipaddress
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import monotonic
 from typing import Final
 
 import dns.asyncresolver
@@ -25,7 +28,7 @@ import dns.resolver
 from prober.errors import SettingsError
 from prober.net.datagram import Backend
 from prober.once import Once
-from prober.records import Dnssec, Reason
+from prober.records import Answer, Dnssec, Reason
 from prober.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -36,6 +39,7 @@ _UDP_SHARE: Final = 2 / 3  # of a question's time; TCP has the rest, for network
 _RETRY_DELAY_S: Final = 1.0
 _CACHED_ANSWERS: Final = 100_000  # about 1 kB each
 _DOCKER_FORWARDER: Final = "127.0.0.11"  # loopback, but it forwards to a resolver elsewhere
+_OURS: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
 _NO_ANSWER: Final = frozenset({Reason.TIMED_OUT, Reason.NO_NAMESERVER})
 
 
@@ -58,6 +62,15 @@ class DnsAnswer:
     dnssec: Dnssec = Dnssec.INDETERMINATE
     reason: Reason | None = None
     detail: str | None = None
+    answered_at: float = field(default_factory=monotonic, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alive:
+    """Whether any nameserver answers, by transport."""
+
+    over_udp: bool
+    over_tcp: bool
 
 
 Question = tuple[str, str]  # name, type
@@ -73,20 +86,23 @@ class Resolver:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._nameservers = _nameservers(settings)
-        self._plain = self._make(checking_disabled=False)
-        self._unchecked = self._make(checking_disabled=True)
-        self._needs_tcp = False
+        self._plain = self._make(self._nameservers)
+        self._unchecked = self._make(self._nameservers, checking_disabled=True)
+        self._in_flight = asyncio.Semaphore(settings.dns_concurrency)
+        self._needs_tcp_until = 0.0
         self._answers: Once[Question, DnsAnswer] = Once(
             self._ask, size=_CACHED_ANSWERS, lifetime_s=self._lifetime_s
         )
-        self._is_alive: Once[None, bool] = Once(
+        self._alive: Once[None, Alive] = Once(
             self._test_alive, size=1, lifetime_s=lambda _alive: settings.dns_failure_ttl_s
         )
-        self._validates: Once[None, bool] = Once(self._test_validation, size=1)
+        self._validates: Once[None, Answer] = Once(self._test_validation, size=1)
 
-    def _make(self, *, checking_disabled: bool) -> dns.asyncresolver.Resolver:
+    def _make(
+        self, nameservers: Sequence[dns.nameserver.Nameserver], *, checking_disabled: bool = False
+    ) -> dns.asyncresolver.Resolver:
         resolver = dns.asyncresolver.Resolver(configure=False)
-        resolver.nameservers = list(self._nameservers)
+        resolver.nameservers = list(nameservers)
         resolver.timeout = self._settings.dns_try_s
         resolver.use_edns(0, dns.flags.DO, _PAYLOAD)
         flags = dns.flags.RD | dns.flags.AD
@@ -107,26 +123,39 @@ class Resolver:
         )
 
     async def query(self, name: str, rdtype: str) -> DnsAnswer:
-        """Ask for *name* as it is: absolute, no search list. A failure is asked twice."""
-        question = (name, rdtype)
-        answer = await self._answers.get(question)
-        if answer.status is DnsStatus.FAILED and answer.reason not in _NO_ANSWER:
-            await asyncio.sleep(_RETRY_DELAY_S)
-            self._answers.forget(question)
-            answer = await self._answers.get(question)
-        return answer
+        """Ask for *name* as it is: absolute, no search list.
 
-    async def validates(self) -> bool:
-        """Whether the resolver is trusted and fails on a name that is bogus by intent."""
-        return self.is_trusted and await self._validates.get(None)
+        A failure is asked again before it is believed: an error code after a moment, and silence
+        where it is somebody else's question that met it; one's own was repeated, over TCP too.
+        """
+        question = (name, rdtype)
+        began = monotonic()
+        answer = await self._answers.get(question)
+        if answer.status is not DnsStatus.FAILED:
+            return answer
+        if answer.reason not in _NO_ANSWER:
+            await asyncio.sleep(_RETRY_DELAY_S)
+        elif answer.answered_at >= began:
+            return answer
+        self._answers.forget(question, answer)
+        return await self._answers.get(question)
+
+    async def validates(self) -> Answer:
+        """Whether the resolver's word on DNSSEC counts.
+
+        It does where the resolver is trusted, and fails on a name that is bogus by intent but has
+        it once checking is disabled. Not tested where it has no answer for that name at all.
+        """
+        return await self._validates.get(None) if self.is_trusted else Answer.NO
 
     async def is_alive(self) -> bool:
         """Whether any nameserver answers at all: asked for the root, which every one knows."""
-        return await self._is_alive.get(None)
+        alive = await self._alive.get(None)
+        return alive.over_udp or alive.over_tcp
 
     async def aclose(self) -> None:
         """Cancel what is in flight."""
-        for shared in (self._answers, self._is_alive, self._validates):
+        for shared in (self._answers, self._alive, self._validates):
             await shared.aclose()
 
     def _lifetime_s(self, answer: DnsAnswer) -> float | None:
@@ -145,7 +174,7 @@ class Resolver:
 
     async def _can_judge(self, answer: DnsAnswer) -> bool:
         relevant = answer.status is not DnsStatus.FAILED or answer.reason is Reason.SERVFAIL
-        return relevant and await self.validates()
+        return relevant and await self.validates() is Answer.YES
 
     async def _explain_servfail(self, question: Question, answer: DnsAnswer) -> DnsAnswer:
         """RFC 4035 §4.7, RFC 6840 §5.9: SERVFAIL that answers with CD set is bogus data."""
@@ -159,29 +188,44 @@ class Resolver:
             detail="the DNSSEC signatures do not verify",
         )
 
-    async def _test_alive(self, _key: None) -> bool:
-        answer, _ = await self._exchange(self._plain, (".", "NS"), share=1 / 4)
-        return answer.reason not in _NO_ANSWER
+    async def _test_alive(self, _key: None) -> Alive:
+        """Ask every nameserver by itself, over UDP and TCP side by side."""
+        root = (".", "NS")
+        time_s = 2 * self._settings.dns_try_s
+        singles = [self._make((server,)) for server in self._nameservers]
+        udp, tcp = (
+            [_resolve(single, root, time_s, tcp=over_tcp) for single in singles]
+            for over_tcp in (False, True)
+        )
+        answers = await asyncio.gather(*udp, *tcp)
+        answered = [answer.reason not in _NO_ANSWER for answer, _ in answers]
+        return Alive(over_udp=any(answered[: len(singles)]), over_tcp=any(answered[len(singles) :]))
 
-    async def _test_validation(self, _key: None) -> bool:
+    async def _test_validation(self, _key: None) -> Answer:
         question = (self._settings.dnssec_probe, "A")
         checked, _ = await self._exchange(self._plain, question)
+        if checked.status is DnsStatus.FOUND:
+            return Answer.NO
         if checked.reason is not Reason.SERVFAIL:
-            return False
+            return Answer.NOT_TESTED
         unchecked, _ = await self._exchange(self._unchecked, question)
-        return unchecked.status is DnsStatus.FOUND
+        return Answer.YES if unchecked.status is DnsStatus.FOUND else Answer.NOT_TESTED
 
     async def _exchange(
-        self, resolver: dns.asyncresolver.Resolver, question: Question, share: float = 1.0
+        self, resolver: dns.asyncresolver.Resolver, question: Question
     ) -> tuple[DnsAnswer, bool]:
         """Ask over UDP and, where nothing comes back, over TCP: the answer, and its AD bit."""
-        time_s = self._settings.dns_s * share
-        if not self._needs_tcp:
+        time_s = self._settings.dns_s
+        async with self._in_flight:
+            if monotonic() < self._needs_tcp_until:
+                return await _resolve(resolver, question, time_s, tcp=True)
             answer = await _resolve(resolver, question, time_s * _UDP_SHARE, tcp=False)
             if answer[0].reason is not Reason.TIMED_OUT:
                 return answer
-        answer = await _resolve(resolver, question, time_s * (1 - _UDP_SHARE), tcp=True)
-        self._needs_tcp = answer[0].reason not in _NO_ANSWER
+            answer = await _resolve(resolver, question, time_s * (1 - _UDP_SHARE), tcp=True)
+        if answer[0].reason not in _NO_ANSWER and not (await self._alive.get(None)).over_udp:
+            # the network drops UDP: no need to wait for it with every question
+            self._needs_tcp_until = monotonic() + self._settings.dns_failure_ttl_s
         return answer
 
 
@@ -210,6 +254,8 @@ async def _resolve(
     except (dns.exception.DNSException, OSError) as error:
         return _failed(Reason.DNS_REFUSED, f"{type(error).__name__}: {error}"), False
     if answer.rrset is None:
+        if _is_referral(answer.response):
+            return _failed(Reason.DNS_REFUSED, "a referral: not a recursive resolver"), False
         return DnsAnswer(status=DnsStatus.NODATA), _is_authenticated(answer.response)
     found = DnsAnswer(
         status=DnsStatus.FOUND,
@@ -223,12 +269,21 @@ def _is_authenticated(response: dns.message.Message) -> bool:
     return bool(response.flags & dns.flags.AD)
 
 
+def _is_referral(response: dns.message.Message) -> bool:
+    """RFC 2308 §2.2: an empty answer that names other servers, and no SOA, denies nothing."""
+    types = {rrset.rdtype for rrset in response.authority}
+    return dns.rdatatype.NS in types and dns.rdatatype.SOA not in types
+
+
 def _failed(reason: Reason, detail: str | None) -> DnsAnswer:
     return DnsAnswer(status=DnsStatus.FAILED, reason=reason, detail=detail and detail[:200])
 
 
 def _explain_no_nameservers(error: dns.resolver.NoNameservers) -> DnsAnswer:
-    """The error codes that came back; where none did, nothing answered."""
+    """The error codes that came back; where none did, nothing answered, or we could not ask."""
+    for _, _, _, fault, _ in error.kwargs["errors"]:
+        if isinstance(fault, OSError) and fault.errno in _OURS:
+            return _failed(Reason.LOCAL, fault.strerror)
     rcodes = {item[4].rcode() for item in error.kwargs["errors"] if item[4] is not None}
     if not rcodes:
         return _failed(Reason.TIMED_OUT, None)

@@ -5,7 +5,6 @@ Never sends MAIL FROM. Left out: HELP, AUTH, and every port but the one given.
 
 import asyncio
 import errno
-import ipaddress
 import logging
 import socket
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ import aiosmtplib
 from aiosmtplib.protocol import SMTPProtocol
 
 from prober import clock
+from prober.clock import Heartbeat
 from prober.net.failures import (
     PEER_ERRORS,
     AlertError,
@@ -48,11 +48,19 @@ from prober.records import (
     StartTls,
     Step,
 )
+from prober.rules.address import may_contact
 from prober.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _SERVICE_CLOSING: Final = 421  # RFC 5321 §3.8: at any time, and no answer to what was asked
+_NO_ROUTE_ERRNOS: Final = (
+    errno.ENETUNREACH,
+    errno.EHOSTUNREACH,
+    errno.EADDRNOTAVAIL,
+    errno.EAFNOSUPPORT,
+    errno.ENETDOWN,
+)
 _EHLO_UNKNOWN: Final = (500, 502)  # RFC 5321 §3.2: then HELO; any other refusal is of us
 
 
@@ -128,6 +136,25 @@ class Dialogue(SMTPProtocol):
             if reply is not None:
                 self._take(waiter, reply)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.wire = None  # and with it the link above: they refer to each other
+
+    async def read_response(self, timeout: float | None = None) -> aiosmtplib.SMTPResponse:
+        """aiosmtplib's, whose ``wait_for`` can lose a cancellation before Python 3.12."""
+        waiter = self._response_waiter
+        if waiter is None:
+            raise aiosmtplib.SMTPServerDisconnected("Connection lost")
+        self._response_pending = True
+        try:
+            async with asyncio.timeout(timeout):
+                return await waiter
+        except TimeoutError as error:
+            raise aiosmtplib.SMTPReadTimeoutError("no reply in time") from error
+        finally:
+            self._response_pending = False
+            self._response_waiter = self._loop.create_future() if self.transport else None
+
     def _take(self, waiter: asyncio.Future[aiosmtplib.SMTPResponse], reply: Reply) -> None:
         self._reply = reply
         self._reader = ReplyReader()
@@ -167,14 +194,12 @@ class Dialogue(SMTPProtocol):
     async def command(self, *words: str, timeout_s: float) -> Reply:
         """Send one command and wait for its reply.
 
-        A 421 that came unasked is that reply (RFC 5321 §3.8); other unasked bytes are dropped,
-        and kept as an anomaly.
+        A 421 that came unasked is its answer (RFC 5321 §3.8), raised as UnwantedReplyError; other
+        unasked bytes are dropped, and kept as an anomaly.
         """
         surplus = self.take_surplus()
         if surplus:
-            closing = _parsed_or_none(surplus)
-            if closing is not None and closing.code == _SERVICE_CLOSING:
-                return closing
+            _require_open(surplus)
             self.remark(AnomalyKind.UNSOLICITED, printable_ascii(surplus))
         self._transcript.note("client", " ".join(words))
         await self.execute_command(*(word.encode("ascii") for word in words), timeout=timeout_s)
@@ -195,12 +220,14 @@ class Dialogue(SMTPProtocol):
         self.transport = self.wire = link
 
 
-def _parsed_or_none(raw: bytes) -> Reply | None:
+def _require_open(unasked: bytes) -> None:
+    """Raise where what came unasked is a 421: the server closes its service."""
     try:
-        parsed = parse_reply(raw)
+        parsed = parse_reply(unasked)
     except BadReplyError:
-        return None
-    return parsed and parsed[0]
+        return
+    if parsed is not None and parsed[0].code == _SERVICE_CLOSING:
+        raise UnwantedReplyError(parsed[0])
 
 
 def _accepted(reply: Reply) -> Reply:
@@ -213,7 +240,15 @@ def _accepted(reply: Reply) -> Reply:
 class _Session:
     """One session in the making: its step, its facts so far and its transcript."""
 
-    def __init__(self, target: Target, settings: Settings, tls: TlsClient, hello: Hello) -> None:
+    def __init__(
+        self,
+        target: Target,
+        settings: Settings,
+        tls: TlsClient,
+        hello: Hello,
+        heartbeat: Heartbeat,
+    ) -> None:
+        self._heartbeat = heartbeat
         self._target = target
         self._settings = settings
         self._tls = tls
@@ -221,7 +256,7 @@ class _Session:
         self._transcript = Transcript(settings)
         self._dialogue: Dialogue | None = None
         self._may_quit = False
-        self.step = Step.CONNECT
+        self.step, self._step_began = Step.CONNECT, monotonic()
         self._tls_facts = TlsFacts()
         self._facts = EndpointFacts(
             mx_host=target.mx_host,
@@ -242,6 +277,9 @@ class _Session:
         await self._handshake(dialogue)
         await self._ehlo_over_tls(dialogue)
 
+    def _enter(self, step: Step) -> None:
+        self.step, self._step_began = step, monotonic()
+
     async def _connect(self) -> Dialogue:
         target = self._target
         require_route(target.address, target.port)
@@ -253,7 +291,7 @@ class _Session:
         return dialogue
 
     async def _greeting(self, dialogue: Dialogue) -> Reply:
-        self.step = Step.GREETING
+        self._enter(Step.GREETING)
         greeting = await dialogue.greeting(self._settings.greeting_s)
         self._may_quit = True  # before the greeting it would be a synchronisation error
         self._facts = replace(self._facts, greeting=greeting.text)
@@ -261,7 +299,7 @@ class _Session:
 
     async def _ehlo(self, dialogue: Dialogue) -> Reply | None:
         """The EHLO reply, or None where only HELO is understood (RFC 5321 §3.2)."""
-        self.step = Step.EHLO
+        self._enter(Step.EHLO)
         name = self._settings.ehlo_name or _address_literal(dialogue)
         timeout_s = self._settings.command_s
         reply = await dialogue.command("EHLO", name, timeout_s=timeout_s)
@@ -285,16 +323,17 @@ class _Session:
             self._facts = replace(self._facts, failure=failure)
 
     async def _starttls(self, dialogue: Dialogue) -> None:
-        self.step = Step.STARTTLS
+        self._enter(Step.STARTTLS)
         _accepted(await dialogue.command("STARTTLS", timeout_s=self._settings.command_s))
         self._facts = replace(self._facts, starttls=StartTls.OFFERED)
         injected = dialogue.take_surplus()  # nothing may stand there: CVE-2011-0411
         if injected:
+            _require_open(injected)
             shown = printable_ascii(injected)
             dialogue.remark(AnomalyKind.STARTTLS_RESPONSE_INJECTION, shown)
 
     async def _handshake(self, dialogue: Dialogue) -> None:
-        self.step = Step.HANDSHAKE
+        self._enter(Step.HANDSHAKE)
         self._may_quit = False  # in clear it would be a record that is no TLS
         if dialogue.wire is None or not dialogue.is_connected:
             raise aiosmtplib.SMTPServerDisconnected("closed")
@@ -313,7 +352,7 @@ class _Session:
 
     async def _ehlo_over_tls(self, dialogue: Dialogue) -> None:
         """RFC 3207 §4.2: EHLO again. It is also the first read, where a late alert shows."""
-        self.step = Step.POST_TLS
+        self._enter(Step.POST_TLS)
         name = self._settings.ehlo_name or _address_literal(dialogue)
         reply = await dialogue.command("EHLO", name, timeout_s=self._settings.command_s)
         keywords = ehlo_keywords(_accepted(reply))
@@ -335,16 +374,20 @@ class _Session:
             self._dialogue.close()
 
     def stop(self, error: Exception, *, out_of_time: bool) -> None:
-        """Note what *error* means at the step where it came. DESIGN: docs/verdict.md."""
+        """Note what *error* means at the step where it came. docs/verdict.md."""
+        stalled_s = self._heartbeat.excuses(self._step_began)
         if out_of_time:  # our own patience for the whole session: no answer to any step
             detail = f"no more than {self._settings.session_s:g} s a session"
             failure = Failure(step=self.step, reason=Reason.TIMED_OUT, detail=detail)
+        elif isinstance(error, TimeoutError) and stalled_s is not None:
+            detail = f"timed out, but this machine was too busy to look for {stalled_s:.1f} s"
+            failure = Failure(step=self.step, reason=Reason.LOCAL, detail=detail)
         elif self.step is Step.POST_TLS and isinstance(error, AlertError):
             # TLS 1.3: the server may refuse after the client thinks it is done (RFC 8446 §4.4.2.4)
             failure = Failure(step=Step.HANDSHAKE, reason=Reason.ALERT, detail=str(error))
             self._tls_facts = self._tls_facts.refused(alert=str(error))
         else:
-            failure = classify(self.step, error)
+            failure = _of_the_vantage(classify(self.step, error), self._target.address)
         starttls = _starttls_after(self._facts.starttls, failure, undecided=out_of_time)
         self._facts = replace(self._facts, failure=failure, starttls=starttls)
         self._transcript.note("probe", _in_words(failure))
@@ -373,12 +416,14 @@ class _Session:
 def _starttls_after(seen: StartTls, failure: Failure, *, undecided: bool) -> StartTls:
     """STARTTLS in the light of *failure*.
 
-    A 421, and what this machine or our own deadline cut short, is no answer of the host's; after
-    the handshake TLS has completed whatever comes. Anything else in answer to STARTTLS refuses it.
+    A 421, and what this machine, the path to the host or our own deadline cut short, is no answer
+    of the host's; after the handshake TLS has completed whatever comes. Anything else in answer to
+    STARTTLS refuses it.
     """
     if failure.step is Step.POST_TLS:
         return seen
-    if undecided or failure.reply_code == _SERVICE_CLOSING or failure.reason is Reason.LOCAL:
+    is_no_answer = failure.reason in (Reason.LOCAL, Reason.UNREACHABLE)
+    if undecided or is_no_answer or failure.reply_code == _SERVICE_CLOSING:
         return StartTls.NOT_TESTED
     return StartTls.REFUSED if failure.step is Step.STARTTLS else seen
 
@@ -399,22 +444,44 @@ def _attempt(facts: EndpointFacts, hello: Hello) -> Attempt:
 
 
 def require_route(address: str, port: int) -> None:
-    """Raise where this machine has no IPv6 route to *address*; a fact of this machine.
+    """Raise NoRouteError where this machine has no way to *address*: a fact of this machine.
 
-    Connecting a UDP socket sends nothing: it asks the kernel's routing table. A source address
-    of local scope does not reach a global one either.
+    Connecting a UDP socket sends nothing: it asks the kernel's routing table.
     """
-    if ":" not in address:
-        return
-    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((address, port))
-        except OSError as error:
-            raise NoRouteError(error.errno or errno.ENETUNREACH, "no IPv6 route here") from error
-        source = ipaddress.ip_address(str(probe.getsockname()[0]).split("%", 1)[0])
-    destination = ipaddress.ip_address(address.split("%", 1)[0])
-    if destination.is_global and not source.is_global:
-        raise NoRouteError(errno.ENETUNREACH, f"no IPv6 route here beyond {source}")
+    _source_towards(address, port)
+
+
+def _source_towards(address: str, port: int) -> str:
+    """The address that packets to *address* would come from."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as udp:
+            udp.connect((address, port))
+            return str(udp.getsockname()[0])
+    except OSError as error:
+        if error.errno not in _NO_ROUTE_ERRNOS:
+            raise
+        detail = f"no {'IPv6' if family == socket.AF_INET6 else 'IPv4'} route here"
+        raise NoRouteError(family, detail) from error
+
+
+def _of_the_vantage(failure: Failure, address: str) -> Failure:
+    """*failure*, or that there is no IPv6 here: a connection fails that comes from a local address.
+
+    A unique local address (RFC 4193) reaches the Internet only where something translates it, so
+    it is tried; where that fails, the fault is not known to be the host's.
+    """
+    unreached = failure.step is Step.CONNECT and failure.reason in (
+        Reason.TIMED_OUT,
+        Reason.UNREACHABLE,
+    )
+    if not unreached or ":" not in address or not may_contact(address):
+        return failure
+    source = _source_towards(address, 25)
+    if may_contact(source):
+        return failure
+    detail = f"nothing came back to {source}, which is not globally reachable"
+    return replace(failure, reason=Reason.NO_IPV6_HERE, detail=detail)
 
 
 def _address_literal(dialogue: Dialogue) -> str:
@@ -426,14 +493,19 @@ def _address_literal(dialogue: Dialogue) -> str:
 
 
 async def probe_endpoint(
-    target: Target, settings: Settings, tls: TlsClient, hello: Hello = Hello.DEFAULT
+    target: Target,
+    settings: Settings,
+    tls: TlsClient,
+    hello: Hello = Hello.DEFAULT,
+    heartbeat: Heartbeat | None = None,
 ) -> EndpointFacts:
     """Open one SMTP session and try STARTTLS. RFC 5321 §3.1, RFC 3207 §4.
 
     Whatever the peer does, the facts so far come back, with ``failure`` naming the step it
-    stopped at. Only cancellation leaves as an exception.
+    stopped at. Only cancellation leaves as an exception. A *heartbeat* that beats beside it tells
+    a time-out of the host's from one of ours.
     """
-    session = _Session(target, settings, tls, hello)
+    session = _Session(target, settings, tls, hello, heartbeat or Heartbeat())
     deadline = asyncio.timeout(settings.session_s)
     try:
         try:

@@ -17,16 +17,19 @@ from OpenSSL import SSL, crypto
 
 from prober.errors import SettingsError
 from prober.net.failures import AlertError, UnwantedReplyError
-from prober.net.reply import BadReplyError, parse_reply, printable_ascii
+from prober.net.reply import BadReplyError, parse_reply
 from prober.records import Anomaly, AnomalyKind, Hello, TrustStore, VerifyError
 
 log = logging.getLogger(__name__)
 
 # Security level 0 and legacy connect: to see a weak server is the point; rules/ judges it.
 _SUITES: Final = b"ALL:!aNULL:!eNULL:@SECLEVEL=0"
-_SUITES_ANONYMOUS: Final = b"ALL:!eNULL:@SECLEVEL=0"
+_SUITES_ANONYMOUS: Final = b"ALL:!eNULL:+aNULL:@SECLEVEL=0"  # those without certificate last
 _LEAF_DATES: Final = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
-_CLOSE_NOTIFY: Final = 0
+_CLOSURE_ALERTS: Final = (0, 90)  # close_notify, user_canceled: RFC 8446 §6.1
+_FATAL: Final = 2
+_REPLY_STARTS: Final = b"2345"  # of an SMTP reply in clear; a TLS record starts with 20 to 24
+_FLUSH_SIZE: Final = 4096  # a ClientHello has 1.7 kB; OpenSSL's buffer is made anew each time
 _READ_SIZE: Final = 16_384  # one TLS record; RFC 8446 §5.1
 
 _SYSTEM_STORES: Final = (  # where distributions keep the bundle: Debian, Fedora, SUSE, BSD, macOS
@@ -105,8 +108,13 @@ def _on_verify(
 
 def _on_info(connection: SSL.Connection, where: int, value: int) -> None:
     observed: _Observed = connection.get_app_data()
-    if where == SSL.SSL_CB_READ_ALERT and value & 0xFF != _CLOSE_NOTIFY:
-        observed.alert = value & 0xFF
+    if where == SSL.SSL_CB_READ_ALERT:
+        level, code = divmod(value, 256)
+        # TLS 1.2 servers warn, of an unknown name for instance, and go on (RFC 6066 §3); in TLS 1.3
+        # the level says nothing and all but two alerts are fatal (RFC 8446 §6)
+        is_13 = connection.get_protocol_version() == SSL.TLS1_3_VERSION
+        if code not in _CLOSURE_ALERTS and (level == _FATAL or is_13):
+            observed.alert = code
     elif where & SSL.SSL_CB_LOOP and b"read server certificate request" in (
         connection.get_state_string()
     ):
@@ -284,7 +292,9 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
         self._upper = upper
         self._connection = connection
         self._handshake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._start = b""  # of what the peer sent, to tell what it is where it is not TLS
+        self._is_first = True
+        self._clear = b""  # what came in the handshake's place: an SMTP reply
+        self._broken: Exception | None = None  # why nothing can be said over TLS any more
 
     async def handshake(self) -> None:
         """Shake hands; raises one of PEER_ERRORS where that fails."""
@@ -292,15 +302,31 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
         self._advance()
         await self._handshake
         self._read()
+        if isinstance(self._broken, AlertError):  # came with the server's last flight
+            raise self._broken
 
     def data_received(self, data: bytes) -> None:
         """From the network."""
+        if self._clear or (self._is_first and data[:1] in _REPLY_STARTS):
+            self._read_reply(data)
+            return
+        self._is_first = False
         self._connection.bio_write(data)
         if self._handshake.done():
             self._read()
         else:
-            self._start = (self._start + data)[:512] if len(self._start) < 512 else self._start
             self._advance()
+
+    def _read_reply(self, data: bytes) -> None:
+        """The server answers in clear, such as with a 421: read it, in however many pieces."""
+        self._clear += data
+        try:
+            parsed = parse_reply(self._clear)
+        except BadReplyError as error:
+            self._finish(error)
+        else:
+            if parsed is not None:
+                self._finish(UnwantedReplyError(parsed[0]))
 
     def _advance(self) -> None:
         try:
@@ -324,17 +350,12 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
             self._handshake.exception()  # marks it as seen: nobody may be waiting any more
 
     def _explain(self, error: SSL.Error) -> Exception:
-        """*error*, or what the peer said in its stead: an alert, or an SMTP reply in clear."""
+        """*error*, or the fatal alert, or the end of the connection, that it stands for."""
         observed: _Observed = self._connection.get_app_data()
         if observed.alert is not None:
             return AlertError(alert_name(observed.alert))
-        try:
-            parsed = parse_reply(self._start)
-        except BadReplyError:
-            parsed = None
-        if parsed:
-            return UnwantedReplyError(parsed[0])
-        log.debug("no TLS, but %r: %r", printable_ascii(self._start[:80]), error)
+        if isinstance(error, SSL.ZeroReturnError):
+            return SMTPServerDisconnected("close_notify in the handshake")
         return error
 
     def _read(self) -> None:
@@ -346,12 +367,13 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
         except SSL.ZeroReturnError:
             self._upper.eof_received()
         except SSL.Error as error:
-            self._upper.fail(self._explain(error))
+            self._broken = self._broken or self._explain(error)
+            self._upper.fail(self._broken)
 
     def _flush(self) -> None:
         try:
             while True:
-                self._transport.write(self._connection.bio_read(2 * _READ_SIZE))
+                self._transport.write(self._connection.bio_read(_FLUSH_SIZE))
         except SSL.Error:  # WantReadError: nothing left to send
             return
 
@@ -368,7 +390,9 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
     # the transport that the dialogue sees
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send *data* over TLS."""
+        """Send *data* over TLS; raises what broke it, where something did."""
+        if self._broken is not None:
+            raise self._broken
         self._connection.sendall(bytes(data))
         self._flush()
 

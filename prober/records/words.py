@@ -129,6 +129,7 @@ class AnomalyKind(enum.StrEnum):
     MASKED = "masked"
     CHAIN_TRUNCATED = "chain-truncated"
     MX_DUPLICATE = "mx-duplicate"
+    MX_LEFT_OUT = "mx-left-out"
     NULL_MX_IGNORED = "null-mx-ignored"
     NULL_MX_PREFERENCE = "null-mx-preference"
 

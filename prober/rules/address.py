@@ -59,7 +59,8 @@ def may_contact(text: str, *, allow_private: bool = False) -> bool:
         address = ipaddress.ip_address(text)
     except ValueError:
         return False
-    if str(address) in _NEVER:
+    embedded = _embedded_ipv4(address) if isinstance(address, ipaddress.IPv6Address) else None
+    if str(address) in _NEVER or str(embedded) in _NEVER:
         return False
     return allow_private or _is_global(address)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from prober.records import DomainReport, Endpoint, Level, Reason, RouteStatus, Step
+from prober.records import DomainReport, Endpoint, EndpointFacts, Level, Reason, RouteStatus, Step
 from prober.rules.verdict import Standing, judge_standing
 
 MEETS_ALL: Final = 0
@@ -34,8 +34,8 @@ class Tally:
     operator_of: Callable[[str], str]
     levels: Counter[Level] = field(default_factory=Counter)
     standings: Counter[Standing] = field(default_factory=Counter)
-    _tried: int = 0
-    _connected: int = 0
+    _tried: set[tuple[str, str]] = field(default_factory=set)
+    _has_connected: bool = False
     _operators: set[str] = field(default_factory=set)
     _dns_answered: bool = False
     _dns_silent: bool = False
@@ -49,18 +49,23 @@ class Tally:
             self._dns_silent |= silent
             self._dns_answered |= not silent
         for endpoint in report.endpoints:
-            if _was_tried(endpoint):
-                self._tried += 1
-                self._connected += _connected(endpoint)
-                if len(self._operators) < BLIND_OPERATORS:
-                    self._operators.add(self.operator_of(endpoint.mx_host))
+            if was_tried(endpoint):
+                self._has_connected |= _connected(endpoint)
+                self._count(endpoint)
+
+    def _count(self, endpoint: Endpoint) -> None:
+        """Count distinct endpoints and operators, as far as it matters."""
+        if len(self._tried) < BLIND_ENDPOINTS:
+            self._tried.add((endpoint.mx_host, endpoint.address))
+        if len(self._operators) < BLIND_OPERATORS:
+            self._operators.add(self.operator_of(endpoint.mx_host))
 
     @property
     def is_blind(self) -> bool:
         """Whether this machine cannot see: no nameserver answers, or no host at all connects."""
         no_dns = self._dns_silent and not self._dns_answered
-        many = self._tried >= BLIND_ENDPOINTS and len(self._operators) >= BLIND_OPERATORS
-        return no_dns or (many and self._connected == 0)
+        many = len(self._tried) >= BLIND_ENDPOINTS and len(self._operators) >= BLIND_OPERATORS
+        return no_dns or (many and not self._has_connected)
 
 
 def exit_status(tally: Tally) -> int:
@@ -93,7 +98,8 @@ _NEVER_CONTACTED: Final = (
 )
 
 
-def _was_tried(endpoint: Endpoint) -> bool:
+def was_tried(endpoint: EndpointFacts) -> bool:
+    """Whether a connection was attempted."""
     return endpoint.failure is None or endpoint.failure.reason not in _NEVER_CONTACTED
 
 

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
@@ -22,7 +23,7 @@ from prober.records import (
 from prober.rules.baseline import found
 
 ROOT: Final = "."
-_HOST_LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")  # "_": seen, and works
+_HOST_LABEL: Final = re.compile(r"[a-z0-9_-]{1,63}")  # odd ones too: DNS knows whether they work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,8 @@ class Selection:
 def select_exchanges(records: Iterable[Exchange], *, most: int) -> Selection:
     """The hosts of an MX RRset, lowest preference first. RFC 5321 §5.1.
 
-    At most *most* are for contacting; the others, and what cannot be a host, carry a failure.
+    At most *most* are for contacting; the next as many, and what cannot be a host, carry a failure;
+    beyond those they are only counted.
     Senders shuffle equal preferences; here they stand in the order of their names.
     """
     ordered = sorted(records, key=lambda record: (record.preference, record.host))
@@ -57,10 +59,13 @@ def select_exchanges(records: Iterable[Exchange], *, most: int) -> Selection:
     if len(hosts) < len(ordered):  # RFC 7505 §3: no other MX beside a null MX
         detail = "'.' beside other MX hosts is ignored"
         anomalies.append(Anomaly(kind=AnomalyKind.NULL_MX_IGNORED, detail=detail))
+    if len(unique) > 2 * most:
+        detail = f"{len(unique) - 2 * most} more MX hosts are not listed"
+        anomalies.append(Anomaly(kind=AnomalyKind.MX_LEFT_OUT, detail=detail))
     selected = [_host(record) for record in hosts if unique.pop(record.host, None) is not None]
     return Selection(
         status=RouteStatus.MX,
-        hosts=tuple(_bounded(selected, most)),
+        hosts=tuple(_bounded(selected[: 2 * most], most)),
         anomalies=tuple(anomalies),
     )
 
@@ -73,8 +78,8 @@ def _null_oddities(records: list[Exchange]) -> Iterator[Anomaly]:
 
 
 def _repeated(hosts: list[Exchange]) -> Iterator[Anomaly]:
-    names = [record.host for record in hosts]
-    for name in sorted({name for name in names if names.count(name) > 1}):
+    counts = Counter(record.host for record in hosts)
+    for name in sorted(name for name, count in counts.items() if count > 1):
         yield Anomaly(kind=AnomalyKind.MX_DUPLICATE, detail=name)
 
 
@@ -127,6 +132,7 @@ _ANOMALY_FINDINGS: Final = {
     AnomalyKind.NULL_MX_IGNORED: Code.NULL_MX_IGNORED,
     AnomalyKind.NULL_MX_PREFERENCE: Code.NULL_MX_PREFERENCE,
     AnomalyKind.MX_DUPLICATE: Code.MX_DUPLICATE,
+    AnomalyKind.MX_LEFT_OUT: Code.LIMIT_REACHED,
 }
 
 

@@ -255,3 +255,148 @@ async def test_mail_fares_as_predicted(mta_ca: MtaCa, tmp_path: Path) -> None:
         for sender in ("verified", "domain-verified", "mta-sts")
         for case in ("cn-only", "weak-key")
     }
+
+
+ATTACKER: Final = "mx.attacker.test"
+ATTACKED: Final = (
+    Case(name="plain", personality=WellConfigured()),
+    Case(name="signed", personality=WellConfigured(), signed=True),
+    Case(name="unusable", personality=WellConfigured(), signed=True, tlsa=UNUSABLE),
+    Case(name="unsigned", personality=WellConfigured(), tlsa=tlsa_of),
+    Case(name="dane", personality=WellConfigured(), signed=True, tlsa=tlsa_of),
+)
+
+
+async def strip(at: World, domains: Mapping[tuple[Case, SenderKind], LabDomain]) -> None:
+    """He removes STARTTLS from every EHLO reply."""
+    for each in domains.values():
+        at.take_over(each.name, NoStarttls())
+
+
+async def impersonate(at: World, domains: Mapping[tuple[Case, SenderKind], LabDomain]) -> None:
+    """He answers in place of every server, with a CA's certificate for a name of his own."""
+    for each in domains.values():
+        at.take_over(each.name, WrongName())
+
+
+async def forge_dns(at: World, domains: Mapping[tuple[Case, SenderKind], LabDomain]) -> None:
+    """He names a host of his own as the first MX, wherever DNSSEC does not forbid it."""
+    for (case, _), each in domains.items():
+        if not case.signed:
+            at.lab.dns.add(each.name, "MX", f"1 {ATTACKER}")
+
+
+STRATEGIES: Final = (strip, impersonate, forge_dns)
+WORST: Final = (CLEAR, INTERCEPTED, DEFERRED)
+
+
+@pytest.mark.parametrize("case", ATTACKED, ids=lambda case: case.name)
+async def test_mail_under_attack_fares_as_predicted(
+    case: Case, mta_ca: MtaCa, tmp_path: Path
+) -> None:
+    """The worst that the attacker achieves, whatever he does, is what was said beforehand."""
+    domains = destinations([case])
+    worst = dict.fromkeys((each.name for each in domains.values()), DEFERRED)
+    for strategy in STRATEGIES:
+        async with world(*domains.values(), domain("attacker.test", WellConfigured())) as at:
+            reports = await look(at.lab)
+            predicted = {
+                each.name: judge_delivery(publish(at.lab, case, each.name, reports[each.name]))
+                .of(sender)
+                .attacked
+                for (_, sender), each in domains.items()
+            }
+            await strategy(at, domains)
+            fates = await deliver(
+                at.lab,
+                policies(domains),
+                map(to, predicted),
+                ca=mta_ca,
+                folder=tmp_path / strategy.__name__,
+                settings=SETTINGS,
+            )
+        for name in predicted:
+            outcome = seen(fates[to(name)], at.mailbox.arrival(to(name)))
+            if outcome in (ENCRYPTED, AUTHENTICATED):
+                stolen = strategy is not forge_dns or not case.signed
+                outcome = INTERCEPTED if stolen else DEFERRED  # it reached the right server
+            worst[name] = min(worst[name], outcome, key=WORST.index)
+    assert worst == predicted
+
+
+def write_map(
+    reports: Iterable[DomainReport], folder: Path, *options: str, kind: str = "postfix"
+) -> str:
+    """What ``probe policy`` makes of the reports of one run."""
+    app = typer.Typer()
+    app.command()(policy)
+    results, target = folder / "results.jsonl", folder / "map"
+    results.write_bytes(b"".join(encode_report(report) + b"\n" for report in reports))
+    arguments = [str(results), "--for", kind, "-o", str(target), *options]
+    ran = CliRunner().invoke(app, arguments)
+    assert ran.exit_code == 0, ran.output
+    return target.read_text()
+
+
+def presumed(policy_map: str) -> dict[str, str]:
+    """The settings that the map's head asks main.cf to have."""
+    return dict(re.findall(r"^#   (\w+) = (\S+)", policy_map, re.MULTILINE))
+
+
+# What is served, and what the map is to say of it.
+WRITTEN: Final[Mapping[LabDomain, str]] = {
+    domain("clear.test", NoStarttls()): "",
+    domain("tls10.test", Tls10Only()): "",
+    LabDomain(
+        name="half.test",
+        mx=(
+            (10, LabHost(name="mx.half.test", personality=WellConfigured())),
+            (20, LabHost(name="mx2.half.test", personality=NoStarttls())),
+        ),
+    ): "",
+    domain("self-signed.test", SelfSigned()): "encrypt",
+    domain("expired.test", Expired()): "encrypt",
+    domain("hosted.test", WellConfigured(), mx="mx.hoster.example"): "verify",
+    domain("own.test", WellConfigured()): "secure match=nexthop:dot-nexthop",
+    domain("bücher.test".encode("idna").decode(), SelfSigned()): "encrypt",
+}
+
+
+async def test_mail_goes_through_the_map_that_is_written(mta_ca: MtaCa, tmp_path: Path) -> None:
+    """What the map says arrives, arrives; what it says must defer, defers."""
+    async with world(*WRITTEN) as at:
+        reports = await look(at.lab)
+        text = write_map(reports.values(), tmp_path)
+        lines = {each.name: line for each, line in WRITTEN.items()}
+        assert ask_postmap(text, lines, tmp_path / "postmap") == lines
+        unicode = ask_postmap(text, ["bücher.test"], tmp_path / "postmap-unicode")
+        assert unicode == {"bücher.test": "encrypt"}
+        assert presumed(text).items() >= SETTINGS.items()
+
+        ran = {}
+        for situation in (None, Expired(), NoStarttls()):
+            for name in lines:
+                if situation is not None:
+                    mx = reports[name].mx_hosts[0].name
+                    at.lab.servers[mx].personality = Accepting(situation, at.mailbox)
+            folder = tmp_path / f"postfix-{len(ran)}"
+            at.mailbox.arrivals.clear()
+            fates = await deliver(
+                at.lab,
+                text,
+                map(to, lines),
+                ca=mta_ca,
+                folder=folder,
+                settings=presumed(text),
+            )
+            ran[situation] = {
+                name: seen(fates[to(name)], at.mailbox.arrival(to(name))) for name in lines
+            }
+
+    today, expired, stripped = ran.values()
+    for name, line in lines.items():
+        level = line.partition(" ")[0]
+        assert today[name] is not DEFERRED, name
+        assert (today[name] is AUTHENTICATED) == (level in ("secure", "verify")), name
+        assert (expired[name] is DEFERRED) == (level in ("secure", "verify")), name
+        assert stripped[name] is (DEFERRED if level else CLEAR), name

@@ -1,10 +1,11 @@
 """One table from what went wrong to the reason that is kept."""
 
 import errno
+import socket
 
 import aiosmtplib
 import pytest
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 
 from prober.net.failures import AlertError, NoRouteError, UnwantedReplyError, classify
 from prober.net.reply import BadReplyError, Reply
@@ -24,7 +25,10 @@ def disconnected(cause: OSError | None) -> Exception:
         (OSError(errno.EADDRNOTAVAIL, "x"), Reason.LOCAL),
         (PermissionError(errno.EPERM, "x"), Reason.LOCAL),
         (OSError("no errno"), Reason.LOCAL),
-        (NoRouteError(errno.ENETUNREACH, "x"), Reason.NO_IPV6_HERE),
+        (NoRouteError(socket.AF_INET6, "x"), Reason.NO_IPV6_HERE),
+        (NoRouteError(socket.AF_INET, "x"), Reason.NO_IPV4_HERE),
+        (crypto.Error([("x509", "", "bad")]), Reason.TLS_ERROR),
+        (SSL.Error([]), Reason.TLS_ERROR),
         (OSError(errno.ENETUNREACH, "x"), Reason.UNREACHABLE),
         (OSError(errno.EHOSTUNREACH, "x"), Reason.UNREACHABLE),
         (ConnectionRefusedError(errno.ECONNREFUSED, "x"), Reason.REFUSED),
@@ -57,6 +61,10 @@ def test_a_reply_keeps_its_code_and_text() -> None:
 def test_the_detail_of_openssl_is_its_own_word() -> None:
     error = SSL.Error([("SSL routines", "", "first"), ("SSL routines", "", "last")])
     assert classify(Step.HANDSHAKE, error).detail == "last"
+    assert classify(Step.HANDSHAKE, SSL.Error([])).detail is None
+    assert (
+        classify(Step.HANDSHAKE, SSL.SysCallError(-1, "Unexpected EOF")).detail == "Unexpected EOF"
+    )
 
 
 def test_details_are_bounded() -> None:

@@ -1,5 +1,6 @@
 """Replies by RFC 5321 §4.2, keywords by §4.1.1.1: what is not one, first."""
 
+import contextlib
 import itertools
 
 import pytest
@@ -165,3 +166,15 @@ _PLAIN = Reply(code=220, lines=("mx.example.com ESMTP",))
 )
 def test_masking_by_a_middlebox(greeting: Reply, ehlo: Reply | None, masked: str | None) -> None:
     assert masked_by(greeting, ehlo) == masked
+
+
+@pytest.mark.parametrize(
+    "line", ["*" * MAX_LINE + "x", "X" * MAX_LINE + "!", "2" * MAX_LINE, "*x" * 4000]
+)
+def test_no_line_holds_the_loop(line: str) -> None:
+    """Each pattern is linear: without that, the longest line would take minutes."""
+    reply = Reply(code=250, lines=("mx", line))
+    masked_by(reply, reply)
+    ehlo_keywords(reply)
+    with contextlib.suppress(BadReplyError):
+        parse_reply(line.encode() + b"\r\n")

@@ -2,19 +2,23 @@
 
 import asyncio
 import contextlib
+import errno
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Any
 
 import dns.resolver
+import dns.rrset
 import pytest
+from dns.message import Message
 
 from prober.errors import SettingsError
 from prober.lab.dns import LabDns
 from prober.lab.faults import Fault
 from prober.net import resolver as resolver_module
 from prober.net.resolver import DnsStatus, Resolver
-from prober.records import Dnssec, Reason
+from prober.records import Answer, Dnssec, Reason
 from prober.settings import Settings
 
 BOGUS_PROBE = "dnssec-failed.org"
@@ -150,6 +154,64 @@ async def test_a_nameserver_that_drops_udp_is_asked_over_tcp(settings: Settings)
     assert answer.status is DnsStatus.FOUND
 
 
+async def test_a_referral_denies_nothing(
+    resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 2308 §2.2: what an authoritative server, or a captive portal, says that is asked."""
+    fill = LabDns._fill
+
+    def refer(server: LabDns, response: Message, query: Message, found: Any, fault: Any) -> None:
+        fill(server, response, query, found, fault)
+        response.answer.clear()
+        response.authority[:] = [dns.rrset.from_text("test.", 60, "IN", "NS", "ns.test.")]
+
+    monkeypatch.setattr(LabDns, "_fill", refer)
+    answer = await resolver.query("example.test", "MX")
+    assert (answer.status, answer.reason) == (DnsStatus.FAILED, Reason.DNS_REFUSED)
+
+
+async def test_a_silence_that_another_met_is_asked_again(
+    resolver: Resolver, dns_server: LabDns
+) -> None:
+    dns_server.fail("example.test", Fault.TIMEOUT)
+    assert (await resolver.query("example.test", "MX")).reason is Reason.TIMED_OUT
+    dns_server.fail("example.test", None)
+    assert (await resolver.query("example.test", "MX")).status is DnsStatus.FOUND
+
+
+async def test_one_slow_zone_leaves_the_others_on_udp(
+    resolver: Resolver, dns_server: LabDns
+) -> None:
+    dns_server.delay("example.test", 0.5)  # longer than UDP is waited for, shorter than TCP
+    await resolver.query("example.test", "MX")
+    before = dns_server.queries_tcp
+    assert (await resolver.query("mx.example.test", "A")).status is DnsStatus.FOUND
+    assert dns_server.queries_tcp == before
+
+
+async def test_a_silent_nameserver_does_not_hide_the_next(
+    settings: Settings, dns_server: LabDns
+) -> None:
+    async with LabDns({}) as silent:
+        silent.fail(".", Fault.TIMEOUT)
+        silent.fail("example.test", Fault.TIMEOUT)
+        both = replace(settings, resolvers=(silent.resolver, dns_server.resolver))
+        async with aclosing(Resolver(both)) as resolver:
+            assert await resolver.is_alive()
+            assert (await resolver.query("example.test", "MX")).status is DnsStatus.FOUND
+
+
+async def test_out_of_files_is_a_fault_of_this_machine(
+    resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("prober.net.datagram._ConnectedSocket.__init__", no_more)
+    answer = await resolver.query("example.test", "MX")
+    assert (answer.status, answer.reason) == (DnsStatus.FAILED, Reason.LOCAL)
+
+
 @pytest.mark.parametrize("steps", range(12))
 async def test_a_cancelled_question_leaves_no_socket_open(resolver: Resolver, steps: int) -> None:
     """Warnings are errors here: an open socket would be one."""
@@ -191,7 +253,7 @@ class TestDnssec:
     ) -> None:
         dns_server.fail(BOGUS_PROBE, fault)
         assert (await resolver.query("signed.test", "A")).dnssec is Dnssec.INDETERMINATE
-        assert not await resolver.validates()
+        assert await resolver.validates() is not Answer.YES
 
     @pytest.mark.parametrize(
         ("addresses", "trust_ad", "trusted"),

@@ -4,21 +4,28 @@ The matrix walks every step and every way to fail. Up to EHLO none may read as a
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+import errno
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from OpenSSL import SSL
 
-from prober.lab.certificates import LabCa
+from prober.clock import Heartbeat
+from prober.lab.certificates import CertificateKind, LabCa
 from prober.lab.peer import Peer
 from prober.lab.personalities.greeting import Silent
 from prober.lab.personalities.scripted import Personality, Scripted
 from prober.lab.personalities.sound import WellConfigured
 from prober.lab.personalities.starttls import HandshakeSilent, StarttlsSilent
 from prober.lab.smtp import LabSmtpServer
-from prober.net.failures import NoRouteError
-from prober.net.smtp import Target, probe_endpoint, require_route
+from prober.lab.tls import Keyring, only
+from prober.net.failures import NoRouteError, classify
+from prober.net.reply import Reply
+from prober.net.smtp import Dialogue, Target, probe_endpoint, require_route
 from prober.net.tls import TlsClient
 from prober.records import EndpointFacts, Reason, StartTls, Step
 from prober.rules.endpoint import Outcome, outcome
@@ -152,7 +159,7 @@ _AFTER_EHLO = {
         "timeout": (StartTls.OFFERED, Reason.TIMED_OUT, None),
         "reset": (StartTls.OFFERED, Reason.RESET, None),
         "eof": (StartTls.OFFERED, Reason.CLOSED, None),
-        "half-reply": (StartTls.OFFERED, Reason.TLS_ERROR, None),
+        "half-reply": (StartTls.OFFERED, Reason.TIMED_OUT, None),
         "4xx": (StartTls.OFFERED, Reason.BAD_REPLY, 450),
         "421": (StartTls.NOT_TESTED, Reason.BAD_REPLY, 421),
         "5xx": (StartTls.OFFERED, Reason.BAD_REPLY, 554),
@@ -220,6 +227,177 @@ async def test_a_421_that_comes_unasked_is_the_answer_to_the_next_command() -> N
     assert (facts.starttls, facts.failure.reply_code) == (StartTls.NOT_TESTED, 421)
 
 
+REPLY_421 = b"421 4.3.2 mx.lab.test too busy\r\n"
+
+
+@pytest.mark.parametrize("cut", range(1, len(REPLY_421)))
+async def test_a_421_in_the_handshake_is_one_however_it_is_cut(cut: int) -> None:
+    class BusyAfter220(Scripted):
+        async def handshake(self, peer: Peer) -> None:
+            await peer.hello()
+            peer.send(REPLY_421[:cut])
+            await peer.drain()
+            await asyncio.sleep(0.001)
+            peer.send(REPLY_421[cut:])
+
+    facts = await probe(BusyAfter220())
+    assert facts.failure is not None
+    assert (facts.failure.reply_code, facts.starttls) == (421, StartTls.NOT_TESTED)
+
+
+async def test_a_421_right_behind_the_220_is_no_injection() -> None:
+    class Closing(Scripted):
+        async def on_starttls(self, peer: Peer) -> None:
+            peer.send(b"220 go\r\n" + REPLY_421)
+            peer.close()
+
+    facts = await probe(Closing())
+    assert facts.failure is not None
+    assert (facts.failure.reply_code, facts.starttls) == (421, StartTls.NOT_TESTED)
+    assert not facts.anomalies
+
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+TLS12 = Keyring(NAME, CA).context(CertificateKind.GOOD, only(SSL.TLS1_2_VERSION))
+
+
+async def probe_raw(talk_tls: Handler) -> EndpointFacts:
+    """The facts of a session with a server that does as it likes once the client wants TLS."""
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mx\r\n")
+        await reader.readline()
+        writer.write(b"250-mx\r\n250 STARTTLS\r\n")
+        await reader.readline()
+        writer.write(b"220 go\r\n")
+        with contextlib.suppress(OSError, SSL.Error):
+            await talk_tls(reader, writer)
+            await reader.read()
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+        gone.set()
+
+    gone = asyncio.Event()
+    async with await asyncio.start_server(converse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        target = Target(mx_host=NAME, address="127.0.0.1", port=port)
+        facts = await probe_endpoint(target, SETTINGS, TLS)
+        async with asyncio.timeout(5):
+            await gone.wait()
+        return facts
+
+
+async def shake_hands(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> SSL.Connection:
+    """TLS 1.2 up to the server's last flight, which is not sent yet."""
+    tls = SSL.Connection(TLS12, None)
+    tls.set_accept_state()
+    while True:
+        tls.bio_write(await reader.read(65536))
+        try:
+            tls.do_handshake()
+        except SSL.WantReadError:
+            writer.write(tls.bio_read(65536))
+        else:
+            return tls
+
+
+@pytest.mark.parametrize("closes", [False, True])
+async def test_an_alert_in_the_last_flight_takes_the_handshake_back(closes: bool) -> None:
+    """Finished and a fatal alert in one segment: it is read before anything could be asked."""
+
+    async def alert(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tls = await shake_hands(reader, writer)
+        tls.bio_write(b"\x17\x03\x03\x00\x20" + bytes(32))  # as if the client had sent nonsense
+        with contextlib.suppress(SSL.Error):
+            tls.recv(1)
+        writer.write(tls.bio_read(65536))
+        if closes:
+            writer.write_eof()
+
+    facts = await probe_raw(alert)
+    assert facts.failure is not None
+    assert (facts.failure.step, facts.failure.reason) == (Step.HANDSHAKE, Reason.ALERT)
+    assert (facts.alert, facts.tls_version) == ("bad_record_mac", None)
+    assert outcome(facts) is Outcome.NEGATIVE
+
+
+@pytest.mark.parametrize("garbage", [b"", b"this is no TLS record"])
+async def test_a_warning_is_no_fatal_alert(garbage: bytes) -> None:
+    """RFC 6066 §3: a server may warn that it does not know the name, and go on."""
+
+    async def warn(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"\x15\x03\x03\x00\x02\x01\x70")  # warning, unrecognized_name
+        tls = await shake_hands(reader, writer)
+        writer.write(tls.bio_read(65536) + garbage)
+
+    facts = await probe_raw(warn)
+    assert (facts.tls_version, facts.alert) == ("TLSv1.2", None)
+    assert facts.failure is not None
+    assert facts.failure.step is Step.POST_TLS
+    assert outcome(facts) is Outcome.COMPLETED
+
+
+async def test_close_notify_in_the_handshake_is_a_close() -> None:
+    async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)
+        writer.write(b"\x15\x03\x03\x00\x02\x01\x00")
+        writer.write_eof()
+
+    facts = await probe_raw(close)
+    assert facts.failure is not None
+    assert (facts.failure.step, facts.failure.reason) == (Step.HANDSHAKE, Reason.CLOSED)
+    assert facts.alert is None
+
+
+async def test_a_loop_that_was_blocked_is_no_answer_of_the_hosts() -> None:
+    """The host answered in time; this process did not look."""
+    heartbeat = Heartbeat()
+    beating = asyncio.create_task(heartbeat.beat())
+    await asyncio.sleep(0)
+
+    async def block() -> None:
+        await asyncio.sleep(0.05)
+        time.sleep(0.6)  # noqa: ASYNC251 - that is the point
+
+    async with LabSmtpServer(StarttlsSilent(), name=NAME, ca=CA) as server:
+        target = Target(mx_host=NAME, address=server.address, port=server.port)
+        facts, _ = await asyncio.gather(
+            probe_endpoint(target, SETTINGS, TLS, heartbeat=heartbeat), block()
+        )
+    beating.cancel()
+    assert facts.failure is not None
+    assert (facts.failure.reason, facts.starttls) == (Reason.LOCAL, StartTls.NOT_TESTED)
+
+
+async def test_a_heartbeat_excuses_nothing_while_all_is_well() -> None:
+    heartbeat = Heartbeat()
+    beating = asyncio.create_task(heartbeat.beat())
+    async with LabSmtpServer(StarttlsSilent(), name=NAME, ca=CA) as server:
+        target = Target(mx_host=NAME, address=server.address, port=server.port)
+        facts = await probe_endpoint(target, SETTINGS, TLS, heartbeat=heartbeat)
+    beating.cancel()
+    assert facts.failure is not None
+    assert (facts.failure.reason, facts.starttls) == (Reason.TIMED_OUT, StartTls.REFUSED)
+
+
+async def test_a_path_that_goes_away_is_no_answer_of_the_hosts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    command = Dialogue.command
+
+    async def lose_the_path(dialogue: Dialogue, *words: str, timeout_s: float) -> Reply:
+        if words[0] == "STARTTLS":
+            raise OSError(errno.EHOSTUNREACH, "No route to host")
+        return await command(dialogue, *words, timeout_s=timeout_s)
+
+    monkeypatch.setattr(Dialogue, "command", lose_the_path)
+    facts = await probe(WellConfigured())
+    assert facts.failure is not None
+    assert (facts.failure.step, facts.failure.reason) == (Step.STARTTLS, Reason.UNREACHABLE)
+    assert facts.starttls is StartTls.NOT_TESTED
+
+
 async def test_a_flood_that_nobody_asked_for_ends_the_session() -> None:
     class Floods(SaysMore):
         more = b"250 more\r\n" * 100_000
@@ -267,54 +445,65 @@ async def test_ipv6() -> None:
     assert server.sessions[0].commands[0] == "EHLO [IPv6:::1]"
 
 
-async def test_no_ipv6_route_is_a_fact_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_route(address: str, port: int) -> None:
-        raise NoRouteError(101, f"no IPv6 route here to {address} port {port}")
+class FakeUdp:
+    """A UDP socket on a machine with no route, or with this source address."""
 
-    monkeypatch.setattr("prober.net.smtp.require_route", no_route)
-    target = Target(mx_host=NAME, address="2001:db8::1", port=25)
-    facts = await probe_endpoint(target, SETTINGS, TLS)
+    error: int | None = None
 
-    assert facts.failure is not None
-    assert (facts.failure.step, facts.failure.reason) == (Step.CONNECT, Reason.NO_IPV6_HERE)
-    assert facts.starttls is StartTls.NOT_TESTED
+    def __init__(self, *_: object) -> None:
+        if self.error == errno.EAFNOSUPPORT:
+            raise OSError(self.error, "Address family not supported by protocol")
+
+    def __enter__(self) -> "FakeUdp":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def connect(self, _: object) -> None:
+        if self.error is not None:
+            raise OSError(self.error, "Network is unreachable")
+
+
+NO_ROUTE = (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
+
+@pytest.mark.parametrize("error", NO_ROUTE)
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [("2001:500:2::c", Reason.NO_IPV6_HERE), ("192.0.2.1", Reason.NO_IPV4_HERE)],
+)
+def test_no_route_is_a_fact_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch, error: int, address: str, reason: Reason
+) -> None:
+    monkeypatch.setattr(FakeUdp, "error", error)
+    monkeypatch.setattr("prober.net.smtp.socket.socket", FakeUdp)
+    with pytest.raises(NoRouteError) as raised:
+        require_route(address, 25)
+    assert classify(Step.CONNECT, raised.value).reason is reason
 
 
 @pytest.mark.parametrize(
-    ("source", "has_route"),
+    ("source", "reason"),
     [
-        (None, False),
-        ("fe80::1%eth0", False),
-        ("fd00::2", False),  # a local network with a router, and no Internet behind it
-        ("2a00:1450:4001::2", True),
+        ("fe80::1%eth0", Reason.NO_IPV6_HERE),
+        ("fd00::2", Reason.NO_IPV6_HERE),  # a local network with a router, and no Internet behind
+        ("2a00:1450:4001::2", Reason.TIMED_OUT),
     ],
 )
-def test_what_an_ipv6_route_is(
-    monkeypatch: pytest.MonkeyPatch, source: str | None, has_route: bool
+async def test_a_local_ipv6_address_that_reaches_nothing_is_no_route(
+    monkeypatch: pytest.MonkeyPatch, source: str, reason: Reason
 ) -> None:
-    class Udp:
-        """A UDP socket on a machine whose source address would be *source*."""
+    async def time_out(*_: object, **__: object) -> None:
+        raise TimeoutError
 
-        def __init__(self, *_: object) -> None: ...
+    monkeypatch.setattr("prober.net.smtp._source_towards", lambda *_: source)
+    monkeypatch.setattr("prober.net.smtp._Session._connect", time_out)
+    target = Target(mx_host=NAME, address="2001:500:2::c", port=25)
+    facts = await probe_endpoint(target, SETTINGS, TLS)
 
-        def __enter__(self) -> "Udp":
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-        def connect(self, _: object) -> None:
-            if source is None:
-                raise OSError(101, "Network is unreachable")
-
-        def getsockname(self) -> tuple[str | None, int]:
-            return source, 4711
-
-    monkeypatch.setattr("prober.net.smtp.socket.socket", Udp)
-    if has_route:
-        require_route("2001:500:2::c", 25)
-    else:
-        with pytest.raises(NoRouteError):
-            require_route("2001:500:2::c", 25)
+    assert facts.failure is not None
+    assert (facts.failure.step, facts.failure.reason) == (Step.CONNECT, reason)
+    assert facts.starttls is StartTls.NOT_TESTED
 
 
 def test_loopback_is_a_route_of_its_own() -> None:

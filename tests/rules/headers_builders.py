@@ -27,8 +27,8 @@ def line(
     date: str = DATE,
 ) -> str:
     """A line in Postfix's form; without *peer* it names none."""
-    sender = f"from {peer} ({peer} [{address}]) {tls} " if peer else ""
-    return f"{sender}by {by} {software} with {protocol} id 1; {date}"
+    sender = f"from {peer} ({peer} [{address}]) {tls}" if peer else ""
+    return f"{sender} by {by} {software} with {protocol} id 1; {date}".strip().replace("  ", " ")
 
 
 def message(*lines: str, **fields: Any) -> MessageHeaders:

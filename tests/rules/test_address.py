@@ -93,7 +93,10 @@ def test_what_is_globally_reachable_is_contacted(address: str) -> None:
     assert may_contact(address)
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", "::", "no address"])  # noqa: S104
+@pytest.mark.parametrize(
+    "address",
+    ["0.0.0.0", "::", "::ffff:0.0.0.0", "64:ff9b::", "2002::", "no address"],  # noqa: S104
+)
 def test_the_unspecified_addresses_are_never_contacted(address: str) -> None:
     assert not may_contact(address, allow_private=True)
 
@@ -103,13 +106,20 @@ def test_allow_private_lets_private_addresses_pass(address: str) -> None:
     assert may_contact(address, allow_private=True)
 
 
+EMBEDDING = [  # what stands in these is looked at instead
+    ipaddress.ip_network(network)
+    for network in ("::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16")
+]
+
+
 @given(st.ip_addresses())
 def test_nothing_that_python_calls_private_passes(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> None:
     private = address.is_private or address.is_multicast or address.is_loopback
-    embeds = isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None
-    assert not (private and not embeds and may_contact(str(address)))
+    assert not (private and may_contact(str(address))) or any(
+        address in network for network in EMBEDDING if network.version == address.version
+    )
 
 
 @given(st.text())

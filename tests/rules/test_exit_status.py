@@ -54,7 +54,10 @@ def test_exit_status(reports: list[DomainFacts], status: int) -> None:
 
 def _unconnected(endpoints: int, operators: int, reason: Reason) -> list[DomainFacts]:
     names = itertools.cycle(f"mx.op{number}.example" for number in range(operators))
-    return [domain(untested(reason=reason, mx_host=next(names))) for _ in range(endpoints)]
+    return [
+        domain(untested(reason=reason, mx_host=next(names), address=f"192.0.2.{number}"))
+        for number in range(endpoints)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -82,4 +85,9 @@ def test_a_run_that_never_connects_is_blind(
 )
 def test_one_connection_shows_that_this_machine_sees(one_that_connects: DomainFacts) -> None:
     counted = tally(*_unconnected(30, 6, Reason.TIMED_OUT), one_that_connects)
+    assert not counted.is_blind
+
+
+def test_one_dead_endpoint_of_many_domains_is_one_endpoint() -> None:
+    counted = tally(*_unconnected(5, 5, Reason.TIMED_OUT) * 10)
     assert not counted.is_blind

@@ -84,7 +84,6 @@ def test_hosts_beyond_the_bound_are_listed_as_not_looked_up() -> None:
         pytest.param("mx.localhost", Code.MX_LOCALHOST, id="below-localhost"),
         pytest.param("mx\\000.example.com", Code.MX_INVALID_NAME, id="nul"),
         pytest.param("mx .example.com", Code.MX_INVALID_NAME, id="space"),
-        pytest.param("-mx.example.com", Code.MX_INVALID_NAME, id="hyphen-in-front"),
     ],
 )
 def test_what_cannot_be_a_host_is_never_looked_up(name: str, code: Code) -> None:
@@ -95,8 +94,8 @@ def test_what_cannot_be_a_host_is_never_looked_up(name: str, code: Code) -> None
     assert [finding.code for finding in route_findings(domain(mx_hosts=(host,)))] == [code]
 
 
-@pytest.mark.parametrize("name", ["mx_1.example.com", "mx.example.com", "xn--mx-kia.example", "mx"])
-def test_a_host_may_have_an_underscore(name: str) -> None:
+@pytest.mark.parametrize("name", ["mx_1.example.com", "-mx-.example.com", "xn--a.test", "mx"])
+def test_a_host_may_have_an_odd_name(name: str) -> None:
     (host,) = select((10, name)).hosts
     assert host.failure is None
 

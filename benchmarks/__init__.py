@@ -1,0 +1,1 @@
+"""What the prober costs, against a simulated Internet on loopback. See docs/performance.md."""

@@ -1,0 +1,270 @@
+"""``probe headers FILE…``: was this message encrypted, hop by hop?"""
+
+import contextlib
+import dataclasses
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prober.cli.options import LookOptions, option, with_options
+from prober.cli.running import configure_logging, exit_statuses, run
+from prober.domains import parse_domain
+from prober.errors import InputError, SettingsError
+from prober.headers import read_messages
+from prober.infer import Receivers, infer, load_habits, operators, save_habits
+from prober.records.headers import MessageHeaders, MessageReport, Requirement
+from prober.report.headers.output import HeadersStyle, HeadersWriter, open_headers_report
+from prober.report.headers.summary import Summary
+from prober.report.output import STDOUT, ReportFormat
+from prober.rules.exit_status import (
+    MEETS_ALL,
+    SOME_FALL_SHORT,
+    SOME_INVALID,
+    SOME_UNDECIDED,
+)
+from prober.rules.inference import judge_requirement
+from prober.rules.received.habits import Habits
+from prober.rules.received.trust import TrustedBy, parse_trusted_by
+from prober.rules.verdict import Standing
+from prober.settings import Settings
+from prober.vantage import Vantage
+
+_READ = "How to read"
+_REPORT = "Report"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReadOptions:
+    """Whom to believe, and what to ask besides."""
+
+    trusted_by: Annotated[
+        list[str],
+        option(
+            "--trusted-by",
+            metavar="NAME",
+            help="Host, domain, address or network whose lines are believed; repeatable. "
+            "If not given: the lines down to where mail came in from another operator.",
+            env="TRUSTED_BY",
+            panel=_READ,
+        ),
+    ] = dataclasses.field(default_factory=list)
+    habits: Annotated[
+        Path | None,
+        option(
+            "--habits",
+            metavar="FILE",
+            help="Read which servers state TLS from FILE, and write there what was learnt.",
+            env="HABITS",
+            panel=_READ,
+        ),
+    ] = None
+    probe: Annotated[
+        bool,
+        option(
+            "--probe",
+            help="Probe the receiving servers at the border and the recipient's MX hosts now.",
+            env="HEADERS_PROBE",
+            panel=_READ,
+        ),
+    ] = False
+    recipient: Annotated[
+        str | None,
+        option(
+            "--recipient",
+            metavar="DOMAIN",
+            help="The recipient's domain for --probe; as the messages say, if not given.",
+            env="RECIPIENT",
+            panel=_READ,
+        ),
+    ] = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HeadersReportOptions:
+    """What to report, and what is good enough."""
+
+    format_: Annotated[
+        ReportFormat | None,
+        option(
+            "--format",
+            "-f",
+            help="Format of the report; by the file's extension, or text on stdout, if not given.",
+            env="FORMAT",
+            panel=_REPORT,
+            case_sensitive=False,
+        ),
+    ] = None
+    output: Annotated[
+        list[str],
+        option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write the report to FILE instead of stdout; repeatable. '-' is stdout.",
+            env="OUTPUT",
+            panel=_REPORT,
+        ),
+    ] = dataclasses.field(default_factory=list)
+    require: Annotated[
+        Requirement,
+        option(
+            "--require",
+            help="What is good enough, for the exit status: encryption into the trusted servers, "
+            "on the whole path if its lines are true, or on the whole path by trusted lines.",
+            env="HEADERS_REQUIRE",
+            panel=_REPORT,
+            show_default=True,
+        ),
+    ] = Requirement.AS_CLAIMED
+    per_hop: Annotated[
+        bool,
+        option(
+            "--per-hop",
+            help="One row a hop in place of one a message; text shows every message's hops.",
+            env="PER_HOP",
+            panel=_REPORT,
+        ),
+    ] = False
+    summary: Annotated[
+        bool,
+        option(
+            "--summary",
+            help="Only the counts by sending domain and by receiving server.",
+            env="SUMMARY",
+            panel=_REPORT,
+        ),
+    ] = False
+    verbose: Annotated[
+        bool, option("--verbose", "-v", help="Log to stderr.", env="HEADERS_VERBOSE", panel=_REPORT)
+    ] = False
+
+
+@with_options
+def headers(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="Messages, mailboxes (mbox, Maildir), folders of them; '-' is stdin.",
+            show_default=False,
+        ),
+    ],
+    read: ReadOptions,
+    look: LookOptions,
+    report: HeadersReportOptions,
+) -> None:
+    """Read Received headers: was each message encrypted in transit, hop by hop?
+
+    Exit status: 0 all meet --require; 1 some message was not encrypted; 2 usage, or a file that
+    is no message; 3 for some it is not known; 5 the report could not be written; 130 interrupted.
+    """
+    configure_logging(verbose=report.verbose)
+    with exit_statuses():
+        habits = Habits(operators())
+        if read.habits is not None:
+            load_habits(read.habits, habits)
+        trusted_by = _trusted_by(read.trusted_by)
+        reports = infer(_messages(files), habits, trusted_by)
+        with _Reporting.open(report) as reporting:
+            if read.probe:
+                run(_probe(reports, look.settings(), read.recipient, reporting))
+            else:
+                reporting.add_all(reports)
+        if read.habits is not None:
+            save_habits(read.habits, habits)
+        raise typer.Exit(status_of(reporting.standings))
+
+
+def _messages(files: Sequence[str]) -> Iterator[MessageHeaders]:
+    for name in files:
+        yield from read_messages(name, sys.stdin.buffer)
+
+
+def _trusted_by(texts: Sequence[str]) -> TrustedBy:
+    try:
+        return parse_trusted_by(texts)
+    except ValueError as error:
+        raise SettingsError(f"--trusted-by: {error}") from error
+
+
+async def _probe(
+    reports: Iterable[MessageReport],
+    settings: Settings,
+    recipient: str | None,
+    reporting: "_Reporting",
+) -> None:
+    domain = None if recipient is None else _recipient(recipient)
+    async with Vantage(settings) as vantage:
+        receivers = Receivers(vantage, domain)
+        try:
+            for report in reports:
+                reporting.add(await receivers.add_to(report))
+        finally:
+            await receivers.aclose()
+
+
+def _recipient(text: str) -> str:
+    try:
+        return parse_domain(text)
+    except InputError as error:
+        raise SettingsError(f"--recipient: {error}") from error
+
+
+class _Reporting:
+    """Takes the reports of a run: to every output, to the summary, to the exit status."""
+
+    def __init__(self, writers: Sequence[HeadersWriter], require: Requirement) -> None:
+        self.standings: set[Standing] = set()
+        self._writers = writers
+        self._require = require
+        self._summary = Summary()
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, options: HeadersReportOptions) -> Iterator["_Reporting"]:
+        """With all outputs of *options* open; finished at the end, or left as partial files."""
+        style = HeadersStyle(per_hop=options.per_hop, summary=options.summary)
+        with contextlib.ExitStack() as stack:
+            writers = [
+                stack.enter_context(open_headers_report(target, options.format_, style))
+                for target in options.output or [STDOUT]
+            ]
+            for kept in filter(None, (writer.kept for writer in writers)):
+                _note(f"rows of an earlier run that did not finish are in {kept}")
+            reporting = cls(writers, options.require)
+            try:
+                yield reporting
+                for writer in writers:
+                    writer.finish(reporting._summary)
+            except BaseException:
+                for left in filter(None, (writer.left for writer in writers)):
+                    _note(f"not finished; what was seen is in {left}")
+                raise
+
+    def add_all(self, reports: Iterable[MessageReport]) -> None:
+        """Count and write each of *reports*."""
+        for report in reports:
+            self.add(report)
+
+    def add(self, report: MessageReport) -> None:
+        """Count and write one report."""
+        self._summary.add(report)
+        self.standings.add(judge_requirement(report, self._require))
+        for writer in self._writers:
+            writer.write(report)
+
+
+def _note(text: str) -> None:
+    print(f"probe: {text}", file=sys.stderr)
+
+
+def status_of(standings: set[Standing]) -> int:
+    """The exit status, the first that applies: falls short, invalid, undecided, all meet."""
+    if Standing.FALLS_SHORT in standings:
+        return SOME_FALL_SHORT
+    if Standing.INVALID in standings:
+        return SOME_INVALID
+    return SOME_UNDECIDED if Standing.UNDECIDED in standings else MEETS_ALL

@@ -1,0 +1,218 @@
+"""Reads messages for `probe headers`: .eml files, mailboxes, Maildirs, folders, stdin.
+
+RFC 5322 §2.2 for fields, RFC 4155 for mbox. Bodies are skipped, never held: a message costs the
+memory of its header, whatever its size. Nothing is ever written to a mailbox.
+"""
+
+import email.utils
+import os
+import re
+from collections.abc import Iterator
+from email.parser import BytesHeaderParser
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from prober.domains import parse_domain
+from prober.errors import InputError
+from prober.records.headers import MessageHeaders
+from prober.rules.received.tables import MOST_LINES
+
+STDIN: Final = "-"
+MOST_HEADER_BYTES: Final = 1 << 20  # real headers have 5 to 50 kB
+MOST_LINE_BYTES: Final = 1 << 16  # RFC 5322 §2.1.1 allows 998; what is more comes in pieces
+_MOST_MESSAGE_ID: Final = 998
+_BOM: Final = b"\xef\xbb\xbf"
+# "From " begins a message only where a time follows: unquoted text may begin a line so, too.
+_FROM_LINE: Final = re.compile(rb"From .*\d\d:\d\d|From \S+@\S+\s*$|From - ")
+_FIELD: Final = re.compile(rb"[!-9;-~]+[ \t]*:")
+_SPACE_BEFORE_COLON: Final = re.compile(rb"\A([!-9;-~]+)[ \t]+:")  # RFC 5322 §4.5, obsolete
+_MAILDIR: Final = ("cur", "new")
+_RECEIVED: Final = "received"
+_DELIVERED: Final = frozenset({"delivered-to", "x-original-to", "envelope-to", "x-delivered-to"})
+_RESULTS: Final = frozenset({"authentication-results", "arc-authentication-results"})
+_ARC_INSTANCE: Final = re.compile(r"\s*i=\d+\s*;")
+
+
+def read_messages(source: str, stdin: BinaryIO) -> Iterator[MessageHeaders]:
+    """The messages of *source*: a file, a mailbox, a folder of them, or ``-`` for *stdin*.
+
+    Lazily, in the order they stand in; a folder's files by name. Raises ``InputError`` for what
+    cannot be read, or is no message; within a folder that becomes a message with its error.
+    """
+    if source == STDIN:
+        yield from _named(read_stream(stdin, "stdin"), "stdin")
+        return
+    path = Path(source)
+    if path.is_dir():
+        yield from _read_folder(path)
+        return
+    yield from _named(_read_file(path), source)
+
+
+def read_stream(stream: BinaryIO, name: str) -> Iterator[MessageHeaders]:
+    """The messages of one stream, a mailbox where it begins with a From line."""
+    lines = _Lines(stream)
+    if not _FROM_LINE.match(lines.peek()):
+        header = _read_header(lines)
+        if header:
+            yield parse_header(header, name, 1)
+        return
+    position = 0
+    while lines.peek():
+        lines.take()  # the From line
+        position += 1
+        yield parse_header(_read_header(lines), name, position)
+        _skip_body(lines)
+
+
+def _named(messages: Iterator[MessageHeaders], name: str) -> Iterator[MessageHeaders]:
+    first = next(messages, None)
+    if first is None:
+        raise InputError(f"{name} holds no message: no line of it is a header field")
+    yield first
+    yield from messages
+
+
+def _read_file(path: Path) -> Iterator[MessageHeaders]:
+    try:
+        with path.open("rb") as stream:
+            yield from read_stream(stream, str(path))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _read_folder(folder: Path) -> Iterator[MessageHeaders]:
+    """Every message below *folder*. Links to folders are not followed: they may form a ring."""
+    for parent, folders, files in os.walk(folder, onerror=_unreadable):
+        folders.sort()
+        is_maildir = all(name in folders for name in _MAILDIR)
+        if is_maildir and "tmp" in folders:
+            folders.remove("tmp")  # half-delivered messages
+        for name in sorted(files):
+            path = Path(parent, name)
+            if not name.startswith(".") and path.is_file() and not is_maildir:
+                yield from _read_one_of_many(path)
+
+
+def _unreadable(error: OSError) -> None:
+    raise InputError(f"cannot read {error.filename}: {error.strerror}") from error
+
+
+def _read_one_of_many(path: Path) -> Iterator[MessageHeaders]:
+    try:
+        yield from _named(_read_file(path), str(path))
+    except InputError as error:
+        yield MessageHeaders(file=str(path), error=str(error))
+
+
+class _Lines:
+    """The lines of a stream, one of them ahead; one that is too long comes in pieces."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._ahead = stream.readline(MOST_LINE_BYTES).removeprefix(_BOM)
+        while self._ahead.strip() == b"" and self._ahead:
+            self.take()  # what was pasted often begins with blank lines
+
+    def peek(self) -> bytes:
+        """The next line, empty at the end."""
+        return self._ahead
+
+    def take(self) -> bytes:
+        """The next line, and on to the one behind it."""
+        line = self._ahead
+        self._ahead = self._stream.readline(MOST_LINE_BYTES)
+        return line
+
+
+def _read_header(lines: _Lines) -> bytes:
+    """The header block, up to the empty line or the first line that is no field. Capped."""
+    block: list[bytes] = []
+    size = 0
+    while (line := lines.peek()) and line.strip(b"\r\n"):
+        folded = line[:1] in b" \t"
+        if not folded and not _FIELD.match(line):
+            break
+        lines.take()
+        size += len(line)
+        if size <= MOST_HEADER_BYTES and (block or not folded):
+            block.append(_SPACE_BEFORE_COLON.sub(rb"\1:", line))
+    return b"".join(block)
+
+
+def _skip_body(lines: _Lines) -> None:
+    """On to the next From line behind an empty one, or to the end."""
+    after_empty = False
+    while line := lines.peek():
+        if after_empty and _FROM_LINE.match(line):
+            return
+        after_empty = not line.strip(b"\r\n")
+        lines.take()
+
+
+def parse_header(block: bytes, name: str, position: int) -> MessageHeaders:
+    """The fields of one header *block* that say who, and by which way."""
+    fields = [
+        (field.strip().lower(), value)
+        for field, value in BytesHeaderParser().parsebytes(block).raw_items()
+    ]
+    received = [_decoded(value) for field, value in fields if field == _RECEIVED]
+    return MessageHeaders(
+        file=name,
+        position=position,
+        message_id=_first(fields, "message-id"),
+        sender_domain=_domain(_first(fields, "from")),
+        delivered_to=_delivered_to(fields),
+        received=tuple(received[:MOST_LINES]),
+        received_left_out=max(len(received) - MOST_LINES, 0),
+        x_received=sum(field == "x-received" for field, _ in fields),
+        authentication_results=tuple(dict.fromkeys(_writers(fields))),
+    )
+
+
+def _decoded(value: object) -> str:
+    """A field's text: UTF-8 (RFC 6532), or Latin-1 where it is not that.
+
+    Encoded words (RFC 2047) stay as they are: decoding could make up a clause that nobody wrote.
+    """
+    raw = str(value).encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _first(fields: list[tuple[str, str]], wanted: str) -> str | None:
+    text = next((_decoded(value) for field, value in fields if field == wanted), None)
+    return " ".join(text.split())[:_MOST_MESSAGE_ID] or None if text is not None else None
+
+
+def _domain(address: str | None) -> str | None:
+    """The domain of the first address in a field, None where there is no domain."""
+    if address is None:
+        return None
+    spec = next((spec for _, spec in email.utils.getaddresses([address]) if "@" in spec), "")
+    try:
+        return parse_domain(spec)
+    except InputError:
+        return None
+
+
+def _delivered_to(fields: list[tuple[str, str]]) -> str | None:
+    """The recipient's domain, of a field above the topmost Received: below, a sender may write."""
+    for field, value in fields:
+        if field == _RECEIVED:
+            return None
+        if field in _DELIVERED:
+            return _domain(_decoded(value))
+    return None
+
+
+def _writers(fields: list[tuple[str, str]]) -> Iterator[str]:
+    """Who wrote Authentication-Results, also in ARC sets: their authserv-id. RFC 8601 §2.2."""
+    for field, value in fields:
+        if field in _RESULTS:
+            text = _ARC_INSTANCE.sub("", _decoded(value), count=1)
+            words = text.replace(";", " ").split()
+            if words:
+                yield words[0]

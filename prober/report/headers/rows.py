@@ -1,0 +1,164 @@
+"""The columns of the CSV of `probe headers`, once; also the cells of its other formats."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from prober.records.headers import Hop, MessageReport, Peer, TlsFacts
+from prober.report.escape import utc
+from prober.report.headers.summary import Counts, Summary
+from prober.report.rows import Cell, Row
+
+MESSAGE_COLUMNS: Final = (
+    "file",
+    "position",
+    "message_id",
+    "sender_domain",
+    "verdict",
+    "at_hop",
+    "as_claimed",
+    "basis",
+    "reason",
+    "hops",
+    "hops_trusted",
+    "hops_encrypted",
+    "hops_not_encrypted",
+    "hops_internal",
+    "hops_unknown",
+    "tls_versions",
+    "remarks",
+    "probe",
+    "error",
+)
+HOP_COLUMNS: Final = (
+    "file",
+    "position",
+    "message_id",
+    "verdict",
+    "hop",
+    "date",
+    "from_helo",
+    "from_name",
+    "from_address",
+    "by",
+    "with",
+    "id",
+    "software",
+    "tls",
+    "protocol",
+    "protocol_as_written",
+    "cipher",
+    "cipher_iana",
+    "bits",
+    "key_exchange",
+    "client_certificate",
+    "trust",
+    "judgement",
+    "basis",
+    "reason",
+)
+SUMMARY_COLUMNS: Final = (
+    "kind",
+    "name",
+    "total",
+    "encrypted",
+    "not_encrypted",
+    "unknown",
+    "claimed",
+    "share_encrypted",
+    "tls_versions",
+)
+
+
+def to_message_row(report: MessageReport) -> Row:
+    """One row a message, in the order of ``MESSAGE_COLUMNS``."""
+    message, hops = report.message, report.hops
+    judged = Counter(str(hop.judgement) for hop in hops)
+    versions = sorted({facts.protocol or "" for hop in hops if (facts := hop.received.tls_facts)})
+    return (
+        message.file,
+        message.position,
+        message.message_id,
+        message.sender_domain,
+        report.verdict,
+        report.at_hop,
+        "yes" if report.as_claimed else "no",
+        report.basis,
+        report.reason,
+        len(hops),
+        sum(hop.trust == "trusted" for hop in hops),
+        judged["encrypted"],
+        judged["not-encrypted"],
+        judged["internal"],
+        judged["unknown"],
+        " ".join(filter(None, versions)),
+        " ".join(dict.fromkeys(str(remark.kind) for remark in report.remarks)),
+        " ".join(f"{seen.host}={seen.conclusion}" for seen in report.probe),
+        message.error,
+    )
+
+
+def to_hop_rows(report: MessageReport) -> Iterator[Row]:
+    """One row a hop, in the order of ``HOP_COLUMNS``; a message without one has a row, too."""
+    message = report.message
+    start: Row = (message.file, message.position, message.message_id, report.verdict)
+    for hop in report.hops:
+        yield start + _hop_cells(hop)
+    if not report.hops:
+        empty: list[Cell] = [None] * (len(HOP_COLUMNS) - len(start) - 1)
+        yield (*start, *empty, report.reason)
+
+
+def _hop_cells(hop: Hop) -> Row:
+    line = hop.received
+    peer, facts = line.peer or Peer(), line.tls_facts or TlsFacts()
+    return (
+        hop.index,
+        utc(line.date) if line.date else None,
+        peer.helo,
+        peer.name,
+        peer.address,
+        line.by,
+        line.with_,
+        line.id,
+        line.software,
+        line.tls,
+        facts.protocol,
+        facts.protocol_as_written,
+        facts.cipher,
+        facts.cipher_iana,
+        facts.bits,
+        facts.key_exchange,
+        facts.client_certificate,
+        hop.trust,
+        hop.judgement,
+        hop.basis,
+        hop.reason,
+    )
+
+
+def to_summary_rows(summary: Summary) -> Iterator[Row]:
+    """One row a sending domain and one a receiving server, in the order of ``SUMMARY_COLUMNS``."""
+    for kind, name, counts in summary.groups():
+        yield (
+            kind,
+            name,
+            counts.total,
+            counts.encrypted,
+            counts.not_encrypted,
+            counts.unknown,
+            counts.claimed,
+            share_words(counts),
+            versions_words(counts),
+        )
+
+
+def share_words(counts: Counts) -> str | None:
+    """The share as a number between 0 and 1, None where nothing is known."""
+    return None if counts.share is None else f"{counts.share:g}"
+
+
+def versions_words(counts: Counts) -> str:
+    """Such as ``TLSv1.3=12 TLSv1.2=3``, the most frequent first."""
+    order = sorted(counts.versions.items(), key=lambda item: (-item[1], item[0]))
+    return " ".join(f"{version}={count}" for version, count in order)

@@ -1,0 +1,152 @@
+"""Text of `probe headers`: a lone message hop by hop, many a line each and a summary at the end."""
+
+from itertools import islice
+from typing import Final
+
+from rich.table import Table
+from rich.text import Text
+
+from prober.records.headers import (
+    Basis,
+    Hop,
+    Judgement,
+    MessageReport,
+    MessageVerdict,
+    Peer,
+    Trust,
+)
+from prober.report.escape import printable
+from prober.report.headers.formats import HeadersFormatter
+from prober.report.headers.rows import versions_words
+from prober.report.headers.summary import SENDERS, Counts, Summary
+from prober.report.page import Page, Paper
+
+_MOST_GROUPS: Final = 20  # of each kind in the text; the other formats have all
+_STYLES: Final = {
+    MessageVerdict.ENCRYPTED: "green",
+    MessageVerdict.ENCRYPTED_EXCEPT_INTERNAL: "green",
+    MessageVerdict.NOT_ENCRYPTED: "red",
+    MessageVerdict.UNKNOWN: "yellow",
+}
+_HOP_STYLES: Final = {
+    Judgement.ENCRYPTED: "green",
+    Judgement.NOT_ENCRYPTED: "red",
+    Judgement.INTERNAL: "dim",
+    Judgement.UNKNOWN: "yellow",
+}
+
+
+class HeadersText(HeadersFormatter):
+    """*per_hop* shows the hops of every message, *summary_only* none of them."""
+
+    def __init__(self, paper: Paper, *, per_hop: bool, summary_only: bool) -> None:
+        self._page = Page(paper)
+        self._per_hop = per_hop
+        self._summary_only = summary_only
+        self._waiting: MessageReport | None = None  # the first: alone, or one of many?
+        self._begun = False
+
+    def body(self, report: MessageReport) -> bytes:
+        if self._summary_only:
+            return b""
+        if self._per_hop:
+            return self._whole(report)
+        if not self._begun:
+            self._begun, self._waiting = True, report
+            return b""
+        first, self._waiting = self._waiting, None
+        return (self._line(first) if first else b"") + self._line(report)
+
+    def foot(self, summary: Summary) -> bytes:
+        alone = self._whole(self._waiting) if self._waiting is not None else b""
+        if summary.messages < 2 and not self._summary_only:
+            return alone
+        return alone + self._summary(summary)
+
+    def _line(self, report: MessageReport) -> bytes:
+        line = Text(verdict_words(report), style=_STYLES[report.verdict])
+        name = printable(report.message.message_id or report.message.file)
+        line.append(f"  {name}", style="default")
+        if report.verdict not in (
+            MessageVerdict.ENCRYPTED,
+            MessageVerdict.ENCRYPTED_EXCEPT_INTERNAL,
+        ):
+            line.append(f"  {printable(report.reason)}", style="dim")
+        return self._page.draw_line(line)
+
+    def _whole(self, report: MessageReport) -> bytes:
+        message = report.message
+        head = Text(verdict_words(report), style=f"bold {_STYLES[report.verdict]}")
+        about = [message.message_id, message.sender_domain and f"from {message.sender_domain}"]
+        where = f"{message.file} message {message.position}"
+        parts: list[Text | Table] = [
+            head,
+            Text(f"  {printable(report.reason)}"),
+            Text("  " + "  ".join(printable(text) for text in (*about, where) if text), "dim"),
+        ]
+        if report.hops:
+            parts.append(_hops(report))
+        for remark in report.remarks:
+            at = "" if remark.hop is None else f" at hop {remark.hop}"
+            detail = f": {printable(remark.detail)}" if remark.detail else ""
+            parts.append(Text(f"  note: {remark.kind}{at}{detail}"))
+        for seen in report.probe:
+            detail = f" ({printable(seen.detail)})" if seen.detail else ""
+            parts.append(Text(f"  probe: {printable(seen.text)}{detail}"))
+        return self._page.draw(*parts, "")
+
+    def _summary(self, summary: Summary) -> bytes:
+        verdicts = [f"{summary.verdicts[word]} {word}" for word in MessageVerdict]
+        counted = ", ".join(words for words in verdicts if not words.startswith("0 "))
+        head = f"{summary.messages} messages: {counted}"
+        table = Table.grid(padding=(0, 2))
+        groups = list(summary.groups())
+        for wanted, title in ((SENDERS, "sending domain"), (None, "receiving server")):
+            rows = [group for group in groups if (group[0] == SENDERS) == (wanted == SENDERS)]
+            table.add_row(title, "total", "encrypted", "not", "unknown", "share", "versions")
+            for _, name, counts in islice(rows, _MOST_GROUPS):
+                table.add_row(*(Text(cell) for cell in _cells(name, counts)))
+            if len(rows) > _MOST_GROUPS:
+                table.add_row(f"and {len(rows) - _MOST_GROUPS} more")
+        return self._page.draw("", Text(head, style="bold"), table)
+
+
+def verdict_words(report: MessageReport) -> str:
+    """Such as "probably not encrypted at hop 4, as claimed"."""
+    words = report.verdict.value.replace("encrypted-except-internal", "encrypted except internal")
+    words = words.replace("not-encrypted", "not encrypted")
+    if report.verdict is MessageVerdict.NOT_ENCRYPTED and report.basis is Basis.HABIT:
+        words = f"probably {words}"
+    if report.at_hop is not None:
+        words += f" at hop {report.at_hop}"
+    return f"{words}, as claimed" if report.as_claimed else words
+
+
+def _hops(report: MessageReport) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for hop in report.hops:
+        style = _HOP_STYLES[hop.judgement]
+        table.add_row(
+            Text(f"{hop.index:>3}"),
+            Text(hop.judgement.value, style=style),
+            Text(_way(hop)),
+        )
+        claimed = "claimed: " if hop.trust is Trust.CLAIMED else ""
+        table.add_row("", "", Text(f"{claimed}{printable(hop.reason)}", style="dim"))
+    return table
+
+
+def _way(hop: Hop) -> str:
+    """From whom to whom, topmost last."""
+    peer = hop.received.peer or Peer()
+    name = peer.name or peer.helo
+    address = f"[{peer.address}]" if peer.address else None
+    sender = " ".join(part for part in (name, address) if part) or "this host"
+    software = f" ({hop.received.software})" if hop.received.software else ""
+    return printable(f"{sender} -> {hop.received.by or 'this host'}{software}")
+
+
+def _cells(name: str, counts: Counts) -> tuple[str, ...]:
+    share = "" if counts.share is None else f"{counts.share:.0%}"
+    numbers = (counts.total, counts.encrypted, counts.not_encrypted, counts.unknown)
+    return (f"  {printable(name)}", *map(str, numbers), share, versions_words(counts))

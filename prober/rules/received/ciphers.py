@@ -1,0 +1,166 @@
+"""Names of cipher suites: OpenSSL's, GnuTLS's, rustls's and LibreSSL's as the IANA registry's.
+
+By the grammar of each, so that no list of hundreds is needed; a name that does not parse has no
+IANA name here. https://www.iana.org/assignments/tls-parameters
+"""
+
+import re
+from typing import Final
+
+# RFC 8446 §B.4: the suites of TLS 1.3 name neither key exchange nor authentication.
+_TLS13: Final = re.compile(
+    r"(?:TLS_|TLS13[_-]|AEAD-)?(?P<cipher>AES_?(?:128|256)[_-](?:GCM|CCM(?:[_-]8)?)"
+    r"|CHACHA20[_-]POLY1305)[_-](?P<hash>SHA256|SHA384)"
+)
+_IANA: Final = re.compile(r"(TLS_[A-Za-z0-9_]+_WITH_[A-Z0-9_]+?)(?:_P(?:256|384|521))?")
+
+_KEY_EXCHANGE: Final = {
+    "": "RSA",
+    "RSA": "RSA",
+    "ECDHE-RSA": "ECDHE_RSA",
+    "ECDHE-ECDSA": "ECDHE_ECDSA",
+    "ECDH-RSA": "ECDH_RSA",
+    "ECDH-ECDSA": "ECDH_ECDSA",
+    "AECDH": "ECDH_anon",
+    "DHE-RSA": "DHE_RSA",
+    "EDH-RSA": "DHE_RSA",  # before OpenSSL 1.1.0
+    "DHE-DSS": "DHE_DSS",
+    "EDH-DSS": "DHE_DSS",
+    "DH-RSA": "DH_RSA",
+    "DH-DSS": "DH_DSS",
+    "ADH": "DH_anon",
+    "ANON-DH": "DH_anon",  # GnuTLS
+    "ANON-ECDH": "ECDH_anon",
+}
+_BULK: Final = {
+    "AES128": "AES_128_CBC",
+    "AES256": "AES_256_CBC",
+    "AES128-GCM": "AES_128_GCM",
+    "AES256-GCM": "AES_256_GCM",
+    "AES128-CCM": "AES_128_CCM",
+    "AES256-CCM": "AES_256_CCM",
+    "AES128-CCM8": "AES_128_CCM_8",
+    "AES256-CCM8": "AES_256_CCM_8",
+    "CAMELLIA128": "CAMELLIA_128_CBC",
+    "CAMELLIA256": "CAMELLIA_256_CBC",
+    "CHACHA20-POLY1305": "CHACHA20_POLY1305",
+    "ARIA128-GCM": "ARIA_128_GCM",
+    "ARIA256-GCM": "ARIA_256_GCM",
+    "DES-CBC3": "3DES_EDE_CBC",
+    "3DES-EDE-CBC": "3DES_EDE_CBC",
+    "DES-CBC": "DES_CBC",
+    "RC4": "RC4_128",
+    "SEED": "SEED_CBC",
+    "IDEA-CBC": "IDEA_CBC",
+    "NULL": "NULL",
+}
+_NO_HASH: Final = re.compile(r"(?:CHACHA20_POLY1305|_CCM(?:_8)?)\Z")
+_HASHES: Final = ("SHA384", "SHA256", "SHA", "MD5")
+
+_GNUTLS_MODERN: Final = re.compile(
+    r"(?P<exchange>[A-Z]+)(?:_[A-Z0-9_]+?)?__(?P<signature>[A-Z0-9_]+?)__"
+    r"(?P<bulk>[A-Z0-9_]+?)(?:__(?P<hash>SHA\d*|MD5))?"
+)
+
+
+def iana_name(cipher: str, protocol: str | None = None) -> str | None:
+    """The registered name of *cipher*, or None where it is not one that is known.
+
+    *protocol* helps with GnuTLS's long form, which is the same for TLS 1.2 and 1.3.
+    """
+    name = cipher.strip()
+    if registered := _IANA.fullmatch(name):
+        if protocol == "TLSv1.3":  # Exim with GnuTLS writes the suite of TLS 1.2 like it
+            return f"TLS_{registered[1].partition('_WITH_')[2]}"
+        return registered[1]
+    for read in (_tls13, _gnutls_modern, _gnutls, _openssl):
+        found = read(name, protocol)
+        if found is not None:
+            return found
+    return None
+
+
+def is_null(cipher: str) -> bool:
+    """Whether the suite encrypts nothing: RFC 5246 §6.2.3.1."""
+    return "NULL" in re.split(r"[_-]+", cipher.upper())
+
+
+def _tls13(name: str, _protocol: str | None) -> str | None:
+    found = _TLS13.fullmatch(name)
+    if found is None or not name.startswith(("TLS", "AEAD-")):
+        return None
+    cipher = re.sub(r"AES(?=\d)", "AES_", found["cipher"]).replace("-", "_")
+    return f"TLS_{cipher}_{found['hash']}"
+
+
+def _openssl(name: str, _protocol: str | None) -> str | None:
+    """Such as ECDHE-RSA-AES256-GCM-SHA384, or AES256-SHA for plain RSA key exchange."""
+    parts = name.split("-")
+    for cut in range(len(parts)):
+        exchange = _KEY_EXCHANGE.get("-".join(parts[:cut]))
+        if exchange is None:
+            continue
+        bulk, mac = _bulk_and_hash("-".join(parts[cut:]), "-")
+        if bulk is not None:
+            return _suite(exchange, bulk, mac)
+    return None
+
+
+def _gnutls(name: str, _protocol: str | None) -> str | None:
+    """Such as DHE_RSA_AES_256_CBC_SHA1 or RSA_AES_256_CBC_SHA."""
+    parts = name.split("_")
+    for cut in (1, 2):
+        exchange = _KEY_EXCHANGE.get("-".join(parts[:cut]))
+        rest = "_".join(parts[cut:])
+        if exchange is None or not rest:
+            continue
+        bulk, mac = _registered_bulk(rest)
+        if bulk is not None:
+            return _suite(exchange, bulk, mac)
+    return None
+
+
+def _gnutls_modern(name: str, protocol: str | None) -> str | None:
+    """Such as ECDHE_X25519__RSA_PSS_RSAE_SHA256__AES_256_GCM, of TLS 1.2 or 1.3."""
+    found = _GNUTLS_MODERN.fullmatch(name)
+    if found is None:
+        return None
+    bulk, mac = found["bulk"], _digest(found["hash"])
+    if bulk not in _BULK.values():
+        return None
+    if mac is None:
+        mac = "SHA384" if bulk.endswith("256_GCM") else "SHA256"
+    if protocol == "TLSv1.3":
+        return f"TLS_{bulk}_{mac}"
+    signature = found["signature"].split("_")[0]
+    return _suite(f"{found['exchange']}_{signature}", bulk, mac)
+
+
+def _bulk_and_hash(text: str, separator: str) -> tuple[str | None, str | None]:
+    bulk, _, mac = text.rpartition(separator)
+    if mac in _HASHES and bulk in _BULK:
+        return _BULK[bulk], mac
+    return _BULK.get(text), None
+
+
+def _registered_bulk(text: str) -> tuple[str | None, str | None]:
+    bulk, _, mac = text.rpartition("_")
+    digest = _digest(mac)
+    if digest in _HASHES and bulk in _BULK.values():
+        return bulk, digest
+    return (text, None) if text in _BULK.values() else (None, None)
+
+
+def _digest(name: str | None) -> str | None:
+    return "SHA" if name == "SHA1" else name
+
+
+def _suite(exchange: str, bulk: str, mac: str | None) -> str | None:
+    """The registered name. AEAD suites without a hash in their short name have a fixed one."""
+    if bulk == "CHACHA20_POLY1305":
+        mac = "SHA256"  # RFC 7905 §3
+    elif _NO_HASH.search(bulk):
+        mac = None  # RFC 6655 §3, RFC 7251 §2: no hash in the name
+    elif mac is None:
+        return None
+    return f"TLS_{exchange}_WITH_{bulk}" + (f"_{mac}" if mac else "")

@@ -1,0 +1,180 @@
+"""Every list and number that reading and judging Received fields needs, with its source."""
+
+import enum
+import ipaddress
+import re
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+MOST_CHARACTERS: Final = 8192  # of one line: RFC 5322 §2.1.1 allows 998 each, real ones have 2,000
+MOST_DATES: Final = 8  # parts between semicolons in which one is looked for
+LONGEST_NAME: Final = 253  # RFC 1035 §2.3.4
+MOST_LINES: Final = 200  # of one message: RFC 5321 §6.3 takes 100 for a loop
+MOST_SERVERS: Final = 100_000  # whose habits are kept: about 300 bytes each
+OPERATOR_STATEMENTS: Final = 3  # by other servers of an operator, before they speak for this one
+MOST_PROBED: Final = 200  # names in one run: a mailbox has a handful of receivers
+CLOCK_TOLERANCE_S: Final = 60  # clocks of mail servers differ by seconds; queues only delay
+SAME_NETWORK_IPV4: Final = 24  # two addresses in one such network are of one operator
+SAME_NETWORK_IPV6: Final = 32  # RFC 6177 §2: what a registry allots to one provider
+MIN_KEY_BITS: Final = 40  # export ciphers; what is less is GnuTLS's count of bytes
+STRONGEST_BYTES: Final = 32
+
+# RFC 3848 §1, RFC 6531 §4.3: TLS, by the S. The others are spelt like that in the wild.
+KEYWORDS_TLS: Final = frozenset(
+    {
+        *("esmtps", "esmtpsa", "lmtps", "lmtpsa"),
+        *("utf8smtps", "utf8smtpsa", "utf8lmtps", "utf8lmtpsa"),
+        *("smtps", "smtpsa"),  # Yahoo, Google, Zoho
+        *("utf8esmtps", "utf8esmtpsa"),  # Exim
+        *("local-esmtps", "local-esmtpsa"),  # Exim
+    }
+)
+
+
+class Internal(enum.StrEnum):
+    """Why a hop needs no encryption of its own to be seen: it crosses no foreign network."""
+
+    SAME_HOST = "the message stayed on one host"
+    PRIVATE_ADDRESS = "the peer's address is private"
+    LOCAL_SUBMISSION = "it was handed in on the host itself"
+    LMTP = "LMTP delivers within a provider"
+    MAPI = "MAPI moves mail within Exchange"
+    WEB = "it was written by web or API, no transfer between mail servers"
+    SAME_PROVIDER = "both servers are of one provider"
+    SAME_NETWORK = "both addresses are of one network"
+    HANDED_ON = "it names no peer: one of the provider's own systems handed it on"
+
+
+# Words of the with clause. FIELD §3.2; the rest as real lines have them.
+KEYWORDS_INTERNAL: Final = MappingProxyType(
+    {
+        **dict.fromkeys(("lmtp", "lmtpa", "utf8lmtp", "utf8lmtpa"), Internal.LMTP),
+        "mapi": Internal.MAPI,
+        **dict.fromkeys(("http", "https", "httprest", "httpu", "httpd"), Internal.WEB),
+        **dict.fromkeys(
+            (
+                *("local", "local-esmtp", "local-smtp", "local-bsmtp"),  # Exim
+                *("local-esmtps", "local-esmtpsa", "local-esmtpa"),
+                *("stdin", "pipe"),
+            ),
+            Internal.LOCAL_SUBMISSION,
+        ),
+        **dict.fromkeys(
+            ("nnfmp", "ecstream", "thrift", "novell_groupwise", "dmap"), Internal.HANDED_ON
+        ),
+    }
+)
+
+# Comments, and words before the first keyword, of a message that did not come over a network.
+LOCAL_COMMENTS: Final = re.compile(
+    r"(?:Postfix, from userid \d+|from \S+@localhost|qmail \d+ invoked (?:by|for|from) .*"
+    r"|sSMTP sendmail emulation|nullmailer.*|\d[\w.+/-]*/Submit(?:_local)?|uid \d+)\Z",
+    re.IGNORECASE,
+)
+LOCAL_PEERS: Final = re.compile(r"(?:.*\[(?:local|unix socket|unix: localhost)\]?.*)\Z", re.I)
+LOCAL_PHRASES: Final = ("mail pickup service",)  # Microsoft SMTPSVC
+HIDDEN_PEERS: Final = ("authenticated user",)  # written in place of the client, for its privacy
+
+_INTERNAL_NETWORKS: Final = (
+    "127.0.0.0/8",  # RFC 1122 §3.2.1.3
+    "10.0.0.0/8",  # RFC 1918
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",  # RFC 6598
+    "169.254.0.0/16",  # RFC 3927
+    "::1/128",  # RFC 4291 §2.5.3
+    "fc00::/7",  # RFC 4193
+    "fe80::/10",  # RFC 4291 §2.5.6
+    "2002:a00::/24",  # RFC 3056 around 10/8: Google's internal addresses
+)
+INTERNAL_NETWORKS: Final = tuple(ipaddress.ip_network(text) for text in _INTERNAL_NETWORKS)
+
+# Where a name stands in a line and no name is meant.
+NO_NAMES: Final = frozenset({"unknown", "unverified", "softdnserr", "verified", "no", "mail"})
+
+# Whose lines without a peer are hand-overs within, not a peer left out for privacy.
+HANDS_ON_WITHOUT_PEER: Final = frozenset({"google.com", "googlemail.com"})
+
+
+@dataclass(frozen=True, slots=True)
+class Software:
+    """A family of servers by what it writes: in a comment, in the with clause, or as by name.
+
+    The patterns match at the beginning of a comment, and anywhere in the with clause.
+    """
+
+    name: str
+    comment: str | None = None
+    protocol: str | None = None
+    host: tuple[str, ...] = ()
+
+
+# The first that fits: services before the software they run.
+SOFTWARE: Final = (
+    Software("Proofpoint Essentials", r"PPE Hosted ESMTP", host=("ppe-hosted.com",)),
+    Software("Google", host=("google.com", "gmail.com", "googlemail.com")),
+    Software("Mimecast", host=("mimecast.com",)),
+    Software("MessageLabs", host=("messagelabs.com",)),
+    Software("Amazon SES", host=("amazonaws.com", "amazonses.com")),
+    Software("Yahoo", r".*Hermes SMTP Server", r"NNFMP", ("yahoo.com", "aol.com")),
+    Software("IronPort", protocol=r"E?SMTP/TLS", host=("iphmx.com",)),
+    Software("Postini", host=("postini.com",)),
+    Software("Barracuda", r"Barracuda", host=("barracudanetworks.com", "cudasvc.com")),
+    Software("Zimbra", r"Zimbra"),
+    Software("Postfix", r"Postfix\b"),
+    Software("Exim", r"Exim \d|tls_cipher |connectmail/exim"),
+    Software("Sendmail", r"8\.\d+[\w.+-]*/[\w.+/~-]*\Z|Sendmail"),
+    Software("OpenSMTPD", r"OpenSMTPD\Z"),
+    Software("Haraka", r"Haraka"),
+    Software("Stalwart", r"Stalwart"),
+    Software("qpsmtpd", r"qpsmtpd"),
+    Software(
+        "qmail",  # s/qmail too; TLS is its patch's
+        r"qmail \d+ invoked|\w+[-_][\w+-]+ encrypted(?:, authenticated)?\Z",
+        r"qmail|encrypted SMTP",
+    ),
+    Software("CommuniGate Pro", r"CommuniGate"),
+    Software("Momentum", r"ecelerity|Momentum"),
+    Software("Halon", r"Halon"),
+    Software("MDaemon", r"MDaemon"),
+    Software("hMailServer", r"hMailServer"),
+    Software("Kerio Connect", r"Kerio"),
+    Software("Trustwave SEG", r"using TLS:|Trustwave|MailMarshal", r"Trustwave|MailMarshal"),
+    Software("Oracle Messaging Server", r"(?:Oracle|Sun|iPlanet).* Messaging|PMDF"),
+    Software("PowerMTA", r"PowerMTA"),
+    Software("amavis", r"amavis"),
+    Software("Cyrus", r"Cyrus"),
+    Software("Dovecot", r"Dovecot"),
+    Software("Nemesis", r"Nemesis"),
+    Software("InterMail", r"InterMail|Openwave"),
+    Software("Lotus Domino", r".*Domino"),
+    Software("IceWarp", r"IceWarp|Merak"),
+    Software("Axigen", r"Axigen"),
+    Software("Scalix", r"Scalix"),
+    Software("Clearswift", r"Clearswift"),
+    Software("Symantec Messaging Gateway", r"Symantec"),
+    Software("Sophos", r"Sophos"),
+    Software("fetchmail", r"fetchmail"),
+    Software("ZMailer", r"ORCPT <"),
+    Software("Courier", r"courier|AUTH: |TLS: "),
+    Software("XMail", protocol=r"XMail"),
+    Software("MailEnable", protocol=r"MailEnable"),
+    Software("Exchange", protocol=r"Microsoft SMTP Server|\bmapi\b"),
+    Software("Microsoft SMTPSVC", protocol=r"Microsoft SMTPSVC"),
+    Software("GroupWise", protocol=r"Novell_GroupWise"),
+)
+
+# Software whose own documentation or source has it state TLS whenever TLS was used, as installed.
+# An operator may configure another text, hence "probably".
+SHIPPED_HABITS: Final = MappingProxyType(
+    {
+        "Postfix": "src/smtpd/smtpd.c writes ESMTPS after STARTTLS, whatever "
+        "smtpd_tls_received_header says",
+        "Exim": "received_header_text in src/globals.c, specification chapter 14: "
+        "$received_protocol is esmtps after STARTTLS",
+        "Sendmail": "cf/m4/proto.m4, HReceived: (version= cipher= bits= verify=) "
+        "where ${tls_version} is set",
+        "OpenSMTPD": "usr.sbin/smtpd/smtp_session.c: ESMTPS, and the TLS session behind the id",
+    }
+)

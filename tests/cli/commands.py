@@ -1,0 +1,133 @@
+"""Runs the command: in this process where that is enough, else in one of its own."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from typer.testing import CliRunner
+
+from prober.cli import app
+from prober.lab.internet import EHLO_NAME, Lab
+
+PATIENCE_S = 15.0  # a run that takes this long hangs
+NO_NAMESERVER = "255.255.255.255"  # the kernel refuses it: nothing is sent, nothing waited for
+OFFLINE = ("--resolver", NO_NAMESERVER, "--ehlo-name", EHLO_NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that is over."""
+
+    status: int
+    out: str
+    err: str
+
+
+def invoke(*args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Ended:
+    """``probe ARGS`` in this process, on a page of 80 columns."""
+    page = {"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1", **(env or {})}
+    result = CliRunner().invoke(app, list(args), input=stdin, env=page, prog_name="probe")
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Ended(result.exit_code, result.stdout, result.stderr)
+
+
+def scan_offline(*args: str, stdin: bytes = b"") -> Ended:
+    """``probe scan ARGS`` in this process, where every domain is unknown and none is asked."""
+    return invoke("scan", *OFFLINE, *args, stdin=stdin)
+
+
+class Running:
+    """``probe ARGS`` in a process of its own, with what came out of it once it has ended."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    async def ended(self, stdin: bytes | None = None) -> Ended:
+        out, err = await self.process.communicate(stdin)
+        assert self.process.returncode is not None
+        return Ended(self.process.returncode, (out or b"").decode(), (err or b"").decode())
+
+
+Stream = int | IO[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The command in processes of its own, looking at *lab* only.
+
+    Every warning is an error there, and shows on stderr: a task that nobody awaits, a socket that
+    nobody closes.
+    """
+
+    lab: Lab
+
+    @property
+    def look(self) -> tuple[str, ...]:
+        """The options with which it sees the lab."""
+        lab = self.lab
+        return (
+            *("--resolver", lab.resolver, "--port", str(lab.port), "--ca-file", str(lab.ca_file)),
+            *("--allow-private", "--ehlo-name", EHLO_NAME, "--confirm-delay", "0.1"),
+        )
+
+    async def check(self, *args: str) -> Ended:
+        return await self.run("check", *self.look, *args)
+
+    async def scan(self, *args: str, stdin: bytes | None = None) -> Ended:
+        return await self.run("scan", *self.look, *args, stdin=stdin)
+
+    async def run(
+        self,
+        *args: str,
+        stdin: bytes | None = None,
+        env: Mapping[str, str] | None = None,
+        in_bash: str | None = None,
+    ) -> Ended:
+        """What comes of ``probe ARGS``, or of the bash command in which that is ``"$@"``."""
+        pipe = asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE
+        async with self.running(*args, env=env, stdin=pipe, in_bash=in_bash) as running:
+            return await running.ended(stdin)
+
+    @asynccontextmanager
+    async def running(
+        self,
+        *args: str,
+        env: Mapping[str, str] | None = None,
+        stdin: Stream = asyncio.subprocess.DEVNULL,
+        stdout: Stream = asyncio.subprocess.PIPE,
+        in_bash: str | None = None,
+    ) -> AsyncIterator[Running]:
+        """The process, which does not outlive this context."""
+        process = await asyncio.create_subprocess_exec(
+            *(("bash", "-c", in_bash, "bash") if in_bash else ()),
+            *(sys.executable, "-m", "prober", *args),
+            env=environment(env),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                yield Running(process)
+                await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+
+def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a process of ours finds: nothing that would change what it does, but *changes*."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    strict = {"PYTHONWARNINGS": "error", "PYTHONDEVMODE": "1", "LC_ALL": "C.UTF-8", "COLUMNS": "80"}
+    return {**kept, **strict, "PYTHONPATH": str(Path(__file__).parents[2]), **(changes or {})}

@@ -1,0 +1,36 @@
+"""One small Internet a module, in the loop of its tests."""
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from prober.lab.demo import mail_domain
+from prober.lab.internet import EHLO_NAME, Lab, LabDomain
+from prober.lab.personalities.ehlo import NoStarttls
+from prober.lab.personalities.greeting import Busy, Refuses, Silent
+from prober.lab.personalities.sound import SelfSigned, WellConfigured
+from tests.cli.commands import Probe
+
+DOMAINS = (
+    mail_domain("good.test", WellConfigured(), WellConfigured()),
+    mail_domain("also-good.test", WellConfigured()),
+    mail_domain("self-signed.test", SelfSigned()),
+    mail_domain("clear.test", NoStarttls()),
+    mail_domain("busy.test", Busy()),
+    mail_domain("silent.test", Silent()),
+    mail_domain("refuses.test", Refuses()),
+    LabDomain(name="null.test", records=(("null.test", "MX", "0 ."),)),
+    LabDomain(
+        name=EHLO_NAME,
+        records=(
+            (EHLO_NAME, "A", "127.0.0.1"),
+            ("1.0.0.127.in-addr.arpa", "PTR", EHLO_NAME),
+        ),
+    ),
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def probe() -> AsyncIterator[Probe]:
+    async with Lab(DOMAINS) as lab:
+        yield Probe(lab)

@@ -1,0 +1,123 @@
+import re
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+
+import pytest
+import typer.main
+from typer.core import TyperOption
+
+from prober import __version__
+from prober.cli import app, main
+from prober.rules import exit_status
+from tests.cli.commands import OFFLINE, invoke
+
+COMMANDS = typer.main.get_group(app).commands
+
+
+def options_of(command: str) -> Iterator[TyperOption]:
+    for parameter in COMMANDS[command].params:
+        if isinstance(parameter, TyperOption):
+            yield parameter
+
+
+def long_name(option: TyperOption) -> str:
+    return next(name for name in option.opts if name.startswith("--"))
+
+
+def test_the_console_script_is_the_command() -> None:
+    (script,) = entry_points(group="console_scripts", name="probe")
+    assert script.load() is main
+
+
+def test_alone_it_shows_its_help() -> None:
+    alone = invoke()
+    assert alone.out.rstrip() == invoke("--help").out.rstrip()
+    assert alone.status == exit_status.SOME_INVALID
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_names_every_command(flag: str) -> None:
+    ended = invoke(flag)
+
+    assert ended.status == 0
+    assert {"check", "scan", "demo", "doctor"} <= set(COMMANDS)
+    for name, command in COMMANDS.items():
+        assert f" {name} " in ended.out
+        assert command.help
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_names_every_option_within_80_columns(command: str) -> None:
+    ended = invoke(command, "--help")
+
+    assert (ended.status, ended.err) == (0, "")
+    assert max(map(len, ended.out.splitlines())) <= 80
+    for option in options_of(command):
+        assert all(f" {name} " in ended.out for name in option.opts)
+        assert f"{option.envvar}]" in ended.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_explained_and_can_come_from_the_environment(command: str) -> None:
+    for option in options_of(command):
+        assert option.help is not None
+        assert option.help.endswith(".")
+        name = long_name(option)[2:].replace("-", "_").upper()
+        assert option.envvar in (f"PROBE_{name}", f"PROBE_{command.upper()}_{name}")
+
+
+def test_a_variable_means_the_same_in_every_command() -> None:
+    meanings: dict[str, set[str | None]] = {}
+    for command in COMMANDS:
+        for option in options_of(command):
+            meanings.setdefault(str(option.envvar), set()).add(option.help)
+    assert {name: helps for name, helps in meanings.items() if len(helps) > 1} == {}
+
+
+def test_the_help_tells_each_exit_status() -> None:
+    told = invoke("check", "--help").out
+    for name, status in vars(exit_status).items():
+        if name.isupper() and not name.startswith(("BLIND_", "_")):
+            assert re.search(rf"\b{status}\b", told), name
+
+
+def test_version() -> None:
+    ended = invoke("--version")
+    assert (ended.status, ended.out, ended.err) == (0, f"probe {__version__}\n", "")
+
+
+@pytest.mark.parametrize("options", [[], ["-v"], ["--per-endpoint", "-q"], ["-f", "jsonl"], ["--"]])
+def test_probe_domain_is_probe_check_domain(options: list[str]) -> None:
+    args = [*OFFLINE, *options, "a.test", "b..test"]
+    short, whole = invoke(*args), invoke("check", *args)
+
+    assert timeless(short.out) == timeless(whole.out)
+    assert (short.status, short.err) == (whole.status, whole.err)
+    assert "a.test" in short.out
+    assert "b..test" in short.out
+
+
+def timeless(text: str) -> str:
+    return re.sub(r"checked \S+ in \S+ s|\d{4}-\d\d-\d\dT[0-9:]+Z|_ms\":\d+", "", text)
+
+
+def test_a_domain_may_be_called_like_a_command() -> None:
+    assert invoke("check", *OFFLINE, "scan").out.startswith("scan: UNKNOWN")
+
+
+@pytest.mark.parametrize(
+    ("args", "complaint"),
+    [
+        (["check"], "Missing argument 'DOMAIN'"),
+        (["scan"], "Missing argument 'FILE'"),
+        (["scan", "a", "b"], "unexpected extra argument"),
+        (["check", "--nosuch", "a.test"], "No such option: --nosuch"),
+        (["--nosuch", "a.test"], "No such option: --nosuch"),
+    ],
+)
+def test_wrong_usage_is_told_on_stderr(args: list[str], complaint: str) -> None:
+    ended = invoke(*args)
+
+    assert (ended.status, ended.out) == (exit_status.SOME_INVALID, "")
+    assert complaint in ended.err
+    assert "probe check -h" in ended.err or "probe scan -h" in ended.err

@@ -1,0 +1,138 @@
+"""Which reports are written where, and what becomes of them. Offline: every domain is unknown."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import scan_offline
+
+OLD = "an older report\n"
+NOT_WRITTEN = 5
+
+
+@pytest.fixture
+def list_(tmp_path: Path) -> str:
+    path = tmp_path / "list.txt"
+    path.write_text("a.test\n*.test\nb.test\n")
+    return str(path)
+
+
+def levels_in(path: Path) -> list[str]:
+    """The levels of a report, whatever its format, in order of the domains."""
+    text = path.read_text()
+    match path.suffix:
+        case ".csv":
+            return [row["level"] for row in csv.DictReader(text.splitlines())]
+        case ".jsonl":
+            return [json.loads(line)["verdict"]["level"] for line in text.splitlines()]
+        case ".json":  # an object a domain, one behind the other
+            return re.findall(r'"level": "([a-z-]+)"', text)
+    return [line.split()[0] for line in text.split("\n\n")[0].splitlines()]
+
+
+def test_several_outputs_at_once_all_have_every_row(tmp_path: Path, list_: str) -> None:
+    names = ("r.csv", "r.jsonl", "r.json", "r.txt")
+    outputs = [part for name in names for part in ("-o", str(tmp_path / name))]
+    ended = scan_offline(list_, "--ordered", *outputs)
+
+    assert (ended.out, ended.err) == ("", "probe: 3 domains: 1 invalid, 2 unknown\n")
+    for name in names:
+        assert levels_in(tmp_path / name) == ["unknown", "invalid", "unknown"]
+    assert {path.name for path in tmp_path.iterdir()} == {"list.txt", *names}
+
+
+def test_a_dash_is_stdout_beside_files(tmp_path: Path, list_: str) -> None:
+    ended = scan_offline(list_, "--ordered", "-o", "-", "-o", str(tmp_path / "r.csv"))
+
+    assert ended.out.startswith("unknown")
+    assert levels_in(tmp_path / "r.csv") == ["unknown", "invalid", "unknown"]
+
+
+def test_format_beats_the_extension_of_every_output(tmp_path: Path, list_: str) -> None:
+    output = tmp_path / "r.csv"
+    ended = scan_offline(list_, "-f", "jsonl", "-o", str(output), "-o", "-")
+
+    assert output.read_text() == ended.out
+    assert all(json.loads(line) for line in ended.out.splitlines())
+
+
+@pytest.mark.parametrize("name", ["r.xlsx", "r"])
+def test_an_unknown_extension_is_usage(tmp_path: Path, list_: str, name: str) -> None:
+    ended = scan_offline(list_, "-o", str(tmp_path / name))
+
+    assert ended.status == 2
+    assert "use .txt .json .jsonl .ndjson .csv, or choose one of text, json, jsonl" in ended.err
+    assert not (tmp_path / name).exists()
+
+
+def test_the_same_output_twice_is_usage(tmp_path: Path, list_: str) -> None:
+    output = str(tmp_path / "r.csv")
+    ended = scan_offline(list_, "-o", output, "-o", output)
+    assert (ended.status, ended.err) == (2, "probe: --output names the same file twice\n")
+
+
+def test_per_endpoint_is_about_csv(list_: str) -> None:
+    ended = scan_offline(list_, "--per-endpoint", "-f", "csv")
+    assert "tls_version," in ended.out.splitlines()[0]
+
+
+def test_quiet_says_nothing_but_errors(tmp_path: Path, list_: str) -> None:
+    assert scan_offline(list_, "--quiet").err == ""
+    assert scan_offline(str(tmp_path / "none"), "--quiet").err != ""
+
+
+@pytest.mark.parametrize(
+    ("output", "why"),
+    [
+        ("none/r.csv", "its folder does not exist: create that first"),
+        ("list.txt/r.csv", "its folder is a file: write elsewhere"),
+        ("folder.csv", "is a folder: name a file in it"),
+        (f"{'x' * 300}.csv", "the name is too long: give a shorter one"),
+    ],
+)
+def test_an_output_that_cannot_be_is_told_before_the_scan(
+    tmp_path: Path, list_: str, output: str, why: str
+) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    ended = scan_offline(list_, "-o", str(tmp_path / output))
+
+    complaint = f"probe: {tmp_path / output}: cannot write the report: {why}\n"
+    assert (ended.status, ended.out, ended.err) == (NOT_WRITTEN, "", complaint)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.csv", "list.txt"]
+
+
+def test_a_full_disk_ends_the_scan_and_keeps_the_other_outputs(tmp_path: Path, list_: str) -> None:
+    kept = tmp_path / "r.csv"
+    kept.write_text(OLD)
+    ended = scan_offline(list_, "-o", str(kept), "-o", "/dev/full", "-f", "csv")
+
+    assert (ended.status, ended.out) == (NOT_WRITTEN, "")
+    assert ended.err.splitlines() == [
+        f"probe: not finished; what was seen is in {kept}.partial",
+        "probe: /dev/full: cannot write the report: no space is left: "
+        "free some, or write elsewhere",
+    ]
+    assert kept.read_text() == OLD
+    assert (tmp_path / "r.csv.partial").read_text().startswith("domain,")
+
+
+def test_what_an_earlier_run_left_is_put_aside_and_named(tmp_path: Path, list_: str) -> None:
+    output = tmp_path / "r.csv"
+    (tmp_path / "r.csv.partial").write_text(OLD)
+    ended = scan_offline(list_, "-o", str(output))
+
+    assert f"rows of an earlier run that did not finish are in {output}.partial.1\n" in ended.err
+    assert (tmp_path / "r.csv.partial.1").read_text() == OLD
+
+
+def test_settings_that_cannot_work_leave_no_file(tmp_path: Path, list_: str) -> None:
+    output = tmp_path / "r.csv"
+    output.write_text(OLD)
+    ended = scan_offline(list_, "-o", str(output), "--ca-file", str(tmp_path / "none.pem"))
+
+    assert ended.status == 2
+    assert output.read_text() == OLD
+    assert not (tmp_path / "r.csv.partial").exists()

@@ -1,0 +1,132 @@
+"""Ctrl-C and SIGTERM in the middle of a scan: an end at once, and nothing lost."""
+
+import asyncio
+import fcntl
+import os
+import signal
+import sys
+import termios
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from tests.cli.commands import OFFLINE, Ended, Probe, Running
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+AT_ONCE_S = 2.0
+OLD = "an older report\n"
+
+both_signals = pytest.mark.parametrize(
+    ("number", "status", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+
+
+async def ended_by(number: signal.Signals, running: Running) -> Ended:
+    """What came of it; fails where it took its time."""
+    sent = monotonic()
+    running.send(number)
+    ended = await running.ended()
+    assert monotonic() - sent < AT_ONCE_S
+    return ended
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+    pytest.fail("it never came to that")
+
+
+@asynccontextmanager
+async def waiting_for_silent_test(probe: Probe, *args: str) -> AsyncIterator[Running]:
+    """``probe ARGS`` once it has a session with the server that says nothing."""
+    sessions = probe.lab.servers["mx1.silent.test"].sessions
+    before = len(sessions)
+    async with probe.running(args[0], *probe.look, *args[1:]) as running:
+        await until(lambda: len(sessions) > before)
+        yield running
+
+
+@both_signals
+async def test_a_scan_that_is_stopped_keeps_what_it_saw(
+    probe: Probe, tmp_path: Path, number: signal.Signals, status: int, word: str
+) -> None:
+    path, report, lines = (tmp_path / name for name in ("list.txt", "r.csv", "r.jsonl"))
+    path.write_text("silent.test\ngood.test\n")
+    report.write_text(OLD)
+    outputs = ("-o", str(report), "-o", str(lines))
+    partial = tmp_path / "r.jsonl.partial"
+    async with waiting_for_silent_test(probe, "scan", *outputs, str(path)) as running:
+        await until(lambda: partial.stat().st_size > 0)
+        ended = await ended_by(number, running)
+
+    assert (ended.status, ended.out) == (status, "")
+    assert ended.err.splitlines() == [
+        f"probe: not finished; what was seen is in {report}.partial",
+        f"probe: not finished; what was seen is in {lines}.partial",
+        f"probe: {word}",
+    ]
+    assert report.read_text() == OLD
+    assert not lines.exists()
+    head, row = report.with_name("r.csv.partial").read_text().splitlines()
+    assert head.startswith("domain,")
+    assert row.startswith("good.test,")
+
+
+@both_signals
+async def test_a_scan_that_is_stopped_before_the_first_row_leaves_no_file(
+    probe: Probe, tmp_path: Path, number: signal.Signals, status: int, word: str
+) -> None:
+    args = ("check", "-o", str(tmp_path / "r.csv"), "silent.test")
+    async with waiting_for_silent_test(probe, *args) as running:
+        ended = await ended_by(number, running)
+
+    assert (ended.status, ended.err) == (status, f"probe: {word}\n")
+    assert os.listdir(tmp_path) == []
+
+
+async def test_more_ctrl_c_disturbs_nothing(probe: Probe) -> None:
+    async with waiting_for_silent_test(probe, "check", "silent.test") as running:
+        for _ in range(4):
+            running.send(signal.SIGINT)
+            await asyncio.sleep(0.005)
+        ended = await ended_by(signal.SIGINT, running)
+
+    assert (ended.status, ended.err) == (130, "probe: interrupted\n")
+
+
+@both_signals
+async def test_doctor_can_be_stopped(
+    probe: Probe, number: signal.Signals, status: int, word: str
+) -> None:
+    args = ("doctor", "--control", "silent.test")
+    async with waiting_for_silent_test(probe, *args) as running:
+        ended = await ended_by(number, running)
+
+    assert (ended.status, ended.err) == (status, f"probe: {word}\n")
+    assert ended.out.startswith("ok      resolver")
+
+
+async def test_ctrl_c_while_the_list_is_still_being_written(probe: Probe) -> None:
+    """A slow writer may not hold up sessions, so nothing is probed until the list has ended."""
+    reader, writer = os.pipe()
+    os.write(writer, b"a.test\n")
+    async with probe.running("scan", *OFFLINE, "-", stdin=reader) as running:
+        await until(lambda: unread(reader) == 0)
+        ended = await ended_by(signal.SIGINT, running)
+    os.close(reader)
+    os.close(writer)
+
+    assert (ended.status, ended.out, ended.err) == (130, "", "probe: interrupted\n")
+
+
+def unread(descriptor: int) -> int:
+    """Bytes that wait in a pipe."""
+    size = fcntl.ioctl(descriptor, termios.FIONREAD, b"\0\0\0\0")
+    return int.from_bytes(size, sys.byteorder)
