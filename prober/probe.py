@@ -10,8 +10,10 @@ from dns.rdtypes.ANY.MX import MX
 
 from prober import clock
 from prober.domains import Entry
+from prober.net.mta_sts import TLS_RPT_LABEL, observe_sts, observe_txt
 from prober.net.resolver import DnsAnswer, DnsStatus, host_text
 from prober.net.smtp import Target
+from prober.net.tlsa import resolve_tlsa
 from prober.records import (
     Dnssec,
     DomainFacts,
@@ -24,6 +26,7 @@ from prober.records import (
     RouteStatus,
     Step,
 )
+from prober.rules.dane import server_name
 from prober.rules.mx import Exchange, select_exchanges
 from prober.rules.verdict import judge_domain
 from prober.vantage import Vantage, not_contacted
@@ -41,11 +44,34 @@ async def probe_entry(entry: Entry, vantage: Vantage) -> DomainReport:
         error=entry.error,
     )
     if entry.domain is not None:
-        route, hosts = await resolve_route(entry.domain, vantage)
-        endpoints = await probe_hosts(hosts, vantage)
-        facts = replace(facts, route=route, mx_hosts=hosts, endpoints=endpoints)
+        facts = await _observe(facts, entry.domain, vantage)
     elapsed_ms = round((monotonic() - started) * 1000)
     return judge_domain(replace(facts, elapsed_ms=elapsed_ms))
+
+
+async def _observe(facts: DomainFacts, domain: str, vantage: Vantage) -> DomainFacts:
+    """*facts* with all that can be seen of *domain*: first where its mail goes, then the rest."""
+    route, hosts = await resolve_route(domain, vantage)
+    facts = replace(facts, route=route, mx_hosts=hosts)
+    if not hosts:
+        return facts
+    async with asyncio.TaskGroup() as group:
+        endpoints = group.create_task(probe_hosts(hosts, vantage))
+        sts = group.create_task(
+            observe_sts(
+                domain,
+                vantage.resolver,
+                vantage.policies,
+                without_txt=vantage.settings.sts_without_txt,
+            )
+        )
+        tls_rpt_txt = group.create_task(observe_txt(TLS_RPT_LABEL, domain, vantage.resolver))
+    return replace(
+        facts,
+        endpoints=endpoints.result(),
+        sts=sts.result(),
+        tls_rpt_txt=tls_rpt_txt.result(),
+    )
 
 
 async def resolve_route(domain: str, vantage: Vantage) -> tuple[Route, tuple[MxHost, ...]]:
@@ -122,13 +148,17 @@ async def resolve_addresses(host: MxHost, vantage: Vantage) -> MxHost:
         *(vantage.resolver.query(host.name, rdtype) for rdtype in ("A", "AAAA"))
     )
     addresses = _by_turns(answers)
-    listed = addresses[: 2 * vantage.settings.addresses]
-    return replace(
+    settings = vantage.settings
+    listed = addresses[: 2 * settings.addresses]
+    host = replace(
         host,
         addresses=listed,
         alias_of=_alias(host.name, answers),
         dnssec=_weakest(answers),
         failure=_failure(answers) or _left_out(len(addresses) - len(listed)),
+    )
+    return await resolve_tlsa(
+        host, vantage.resolver, port=settings.port, most=settings.tlsa_records
     )
 
 
@@ -179,7 +209,12 @@ async def probe_hosts(hosts: Sequence[MxHost], vantage: Vantage) -> tuple[Endpoi
 
 
 async def _endpoint(host: MxHost, position: int, address: str, vantage: Vantage) -> EndpointFacts:
-    target = Target(mx_host=host.name, address=address, port=vantage.settings.port)
+    target = Target(
+        mx_host=host.name,
+        address=address,
+        port=vantage.settings.port,
+        server_name=server_name(host),
+    )
     most = vantage.settings.addresses
     if position >= most:
         return not_contacted(target, Reason.LIMIT, f"more than {most} addresses")

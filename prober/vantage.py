@@ -8,6 +8,7 @@ from typing import Final, Self
 
 from prober import clock
 from prober.clock import Heartbeat
+from prober.net.mta_sts import PolicyClient
 from prober.net.own_name import own_fqdn
 from prober.net.resolver import Resolver
 from prober.net.smtp import Target, probe_endpoint
@@ -35,6 +36,7 @@ class Vantage:
         self.settings = settings
         self.resolver = Resolver(settings)
         self.tls = TlsClient(settings.ca_file, chain_certificates=settings.chain_certificates)
+        self.policies = PolicyClient(settings, self.resolver, self.tls.trust_store)
         self._heartbeat = Heartbeat()
         self._beating: asyncio.Task[None] | None = None
         self._per_address = PerAddress(settings.per_address)

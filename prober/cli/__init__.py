@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from prober.cli import check, demo, doctor, headers, scan
+from prober.cli import check, demo, doctor, headers, policy, scan
 from prober.cli.running import hold_standard_descriptors
 from prober.version import __version__
 
@@ -57,6 +57,7 @@ app.command()(scan.scan)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
 app.command()(headers.headers)
+app.command()(policy.policy)
 
 
 def main() -> None:

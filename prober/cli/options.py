@@ -158,6 +158,15 @@ class LookOptions:
             show_default=True,
         ),
     ] = _DEFAULTS.confirm_delay_s
+    sts_without_txt: Annotated[
+        bool,
+        option(
+            "--sts-without-txt",
+            help="Look for an MTA-STS policy that no TXT record announces, too.",
+            env="STS_WITHOUT_TXT",
+            panel=_LOOK,
+        ),
+    ] = False
     concurrency: Annotated[
         int,
         option(
@@ -187,6 +196,7 @@ class LookOptions:
             allow_private=self.allow_private,
             confirm_delay_s=self.confirm_delay,
             concurrency=self.concurrency,
+            sts_without_txt=self.sts_without_txt,
         )
         if self.patient:
             settings = settings.patient()

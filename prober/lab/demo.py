@@ -1,10 +1,11 @@
 """The domains of ``probe demo``: each is named after the one thing it shows."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from prober.lab.faults import Fault
-from prober.lab.internet import LabDomain, LabHost
+from prober.lab.internet import LabDomain, LabHost, LabSts, LabTlsa
 from prober.lab.personalities import EVERY
 from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.greeting import Busy, Masked, Refuses, Silent
@@ -24,6 +25,7 @@ from prober.lab.personalities.starttls import (
     LargeHelloIntolerant,
     StarttlsDeferred,
 )
+from prober.lab.policy_host import PolicyHost
 
 
 def mail_domain(name: str, *personalities: Personality, shows: str = "") -> LabDomain:
@@ -35,6 +37,12 @@ def mail_domain(name: str, *personalities: Personality, shows: str = "") -> LabD
     return LabDomain(name=name, mx=mx, shows=shows)
 
 
+def _policy(*mx: str) -> str:
+    """An MTA-STS policy to be enforced for four weeks. RFC 8461 §3.2."""
+    lines = ("version: STSv1", "mode: enforce", *(f"mx: {host}" for host in mx), "max_age: 2419200")
+    return "".join(f"{line}\r\n" for line in lines)
+
+
 _IMPLICIT = LabHost(name="implicit.test", personality=WellConfigured())
 
 DEMO: Final[Sequence[LabDomain]] = (
@@ -43,6 +51,25 @@ DEMO: Final[Sequence[LabDomain]] = (
         WellConfigured(),
         WellConfigured(),
         shows="TLS 1.3 and a trusted certificate at every MX host",
+    ),
+    dataclasses.replace(
+        mail_domain("dane.test", SelfSigned(), shows="enforced by DANE, with no CA at all"),
+        tlsa=LabTlsa.OF_SELF_SIGNED,
+        signed=True,
+    ),
+    dataclasses.replace(
+        mail_domain("dane-old-key.test", WellConfigured(), shows="a new key, an old TLSA record"),
+        tlsa=LabTlsa.OF_OLD_KEY,
+        signed=True,
+    ),
+    dataclasses.replace(
+        mail_domain("mta-sts.test", WellConfigured(), shows="enforced by MTA-STS"),
+        sts=LabSts(host=PolicyHost(_policy("mx1.mta-sts.test"))),
+        tls_rpt="v=TLSRPTv1; rua=mailto:tls@mta-sts.test",
+    ),
+    dataclasses.replace(
+        mail_domain("mta-sts-gap.test", WellConfigured(), WellConfigured(), shows="one left out"),
+        sts=LabSts(host=PolicyHost(_policy("mx1.mta-sts-gap.test"))),
     ),
     LabDomain(name="implicit.test", hosts=(_IMPLICIT,), shows="no MX: the domain is its host"),
     mail_domain(
@@ -83,6 +110,7 @@ DEMO_DEADLINES: Final[Mapping[str, float]] = {
     "confirm_delay_s": 0.2,
     "dns_try_s": 1.0,
     "dns_s": 2.0,
+    "sts_s": 2.0,
 }
 
 

@@ -152,7 +152,8 @@ class LabDns:
                 response.flags |= dns.flags.AD
 
     def _is_signed(self, name: dns.name.Name) -> bool:
-        return not self._signed.isdisjoint(with_parents(name))
+        """The root is signed, as the real one is; what is below it only where that was asked."""
+        return name == dns.name.root or not self._signed.isdisjoint(with_parents(name))
 
     async def _serve_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(EOFError, OSError):  # the client has gone

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import enum
 import errno
 import itertools
 import tempfile
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from prober.lab.certificates import LabCa
+from prober.lab.certificates import CertificateKind, LabCa
 from prober.lab.dns import LabDns
 from prober.lab.faults import Fault
 from prober.lab.personalities.scripted import Personality
@@ -42,6 +43,14 @@ class LabSts:
     txt: tuple[str, ...] = (TXT,)
 
 
+class LabTlsa(enum.Enum):
+    """The TLSA records of a domain's MX hosts, and the certificates those show."""
+
+    OF_GOOD = enum.auto()  # of the key in the good certificate
+    OF_SELF_SIGNED = enum.auto()  # of the key in the self-signed one
+    OF_OLD_KEY = enum.auto()  # of a key that no server has any more
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabDomain:
     """A mail domain. One with nothing in it does not exist."""
@@ -52,6 +61,7 @@ class LabDomain:
     records: tuple[tuple[str, str, str], ...] = ()  # further (owner, type, text)
     sts: LabSts | None = None
     tls_rpt: str | None = None  # the record at ``_smtp._tls``
+    tlsa: LabTlsa | None = None  # of each MX host, at its SMTP port
     fault: Fault | None = None  # of the domain's own name in DNS
     signed: bool = False  # its answers, and all below it, bear AD
     shows: str = ""  # what is to be learnt from it
@@ -173,10 +183,22 @@ class Lab:
             self.dns.add(f"_smtp._tls.{domain.name}", "TXT", _quoted(domain.tls_rpt))
         for host in domain.all_hosts:
             self._publish_host(host)
+        for _, host in domain.mx if domain.tlsa is not None else ():
+            owner = f"_{self.port}._tcp.{host.name}"
+            self.dns.add(owner, "TLSA", self._tlsa(host, domain.tlsa))
         if domain.fault is not None:
             self.dns.fail(domain.name, domain.fault)
         if domain.signed:
             self.dns.sign(domain.name)
+
+    def _tlsa(self, host: LabHost, of: LabTlsa | None) -> str:
+        match of:
+            case LabTlsa.OF_GOOD:
+                return self.servers[host.name].tlsa()
+            case LabTlsa.OF_SELF_SIGNED:
+                return self.servers[host.name].tlsa(CertificateKind.SELF_SIGNED)
+            case _:
+                return f"3 1 1 {'00' * 32}"
 
     def _publish_host(self, host: LabHost) -> None:
         served = self.servers[host.name].addresses if host.name in self.servers else ()

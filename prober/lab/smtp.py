@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import hashlib
 from typing import Self
 
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from OpenSSL import SSL
 
-from prober.lab.certificates import LabCa
+from prober.lab.certificates import CertificateKind, LabCa
 from prober.lab.listener import Listener, bind
 from prober.lab.peer import Peer, Session
 from prober.lab.personalities.scripted import Personality
@@ -44,6 +46,12 @@ class LabSmtpServer:
     def address(self) -> str:
         """The first of its addresses."""
         return self.addresses[0]
+
+    def tlsa(self, kind: CertificateKind = CertificateKind.GOOD) -> str:
+        """The TLSA record ``3 1 1`` of its key: DANE-EE, SPKI, SHA-256. RFC 7672 §3.1.1."""
+        key = self._keyring.certificate(kind).leaf.public_key()
+        spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return f"3 1 1 {hashlib.sha256(spki).hexdigest()}"
 
     async def start(self) -> None:
         """Listen. Raises OSError when the port is taken at one of the addresses."""

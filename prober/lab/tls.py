@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from OpenSSL import SSL
 
-from prober.lab.certificates import CertificateKind, LabCa
+from prober.lab.certificates import CertificateKind, LabCa, ServerCertificate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,13 @@ class Keyring:
         self._name = name
         self._ca = ca
         self._contexts: dict[tuple[CertificateKind, TlsProfile], SSL.Context] = {}
+        self._certificates: dict[CertificateKind, ServerCertificate] = {}
+
+    def certificate(self, kind: CertificateKind) -> ServerCertificate:
+        """The certificate of that kind, the same each time."""
+        if kind not in self._certificates:
+            self._certificates[kind] = self._ca.issue(kind, self._name)
+        return self._certificates[kind]
 
     def context(self, kind: CertificateKind, profile: TlsProfile) -> SSL.Context:
         """The context that shows a certificate of that kind under that profile."""
@@ -55,7 +62,7 @@ class Keyring:
         return self._contexts[kind, profile]
 
     def _make(self, kind: CertificateKind, profile: TlsProfile) -> SSL.Context:
-        certificate = self._ca.issue(kind, self._name)
+        certificate = self.certificate(kind)
         context = SSL.Context(SSL.TLS_SERVER_METHOD)
         context.set_min_proto_version(profile.lowest)
         context.set_max_proto_version(profile.highest)

@@ -8,7 +8,7 @@ import socket
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from prober.net.failures import NoRouteError
+from prober.net.failures import NoRouteError, classify
 from prober.net.resolver import DnsAnswer, Resolver
 from prober.net.smtp import require_route
 from prober.records import Failure, Reason, Step
@@ -49,11 +49,11 @@ class GuardedResolver(AbstractResolver):
         allowed = [each for each in found if self._may_contact(each)][: self._settings.addresses]
         if not allowed:
             detail = f"{host} is at {', '.join(found[:3])}; --allow-private contacts it"
-            raise stop(Step.RESOLVE, Reason.PRIVATE_ADDRESS, detail)
-        routed = [each for each in allowed if _has_route(each, port)]
-        if not routed:
-            raise stop(Step.CONNECT, Reason.NO_IPV6_HERE, f"no IPv6 route here to {allowed[0]}")
-        return [_result(host, address, port) for address in routed]
+            raise stop(Step.CONNECT, Reason.PRIVATE_ADDRESS, detail)
+        no_route = {each: error for each in allowed if (error := _no_route(each, port))}
+        if len(no_route) == len(allowed):
+            raise StopError(classify(Step.CONNECT, no_route[allowed[0]]))
+        return [_result(host, each, port) for each in allowed if each not in no_route]
 
     async def close(self) -> None:
         """The resolver below is the run's."""
@@ -74,18 +74,21 @@ class GuardedResolver(AbstractResolver):
             if answer.reason is not None:
                 raise StopError(not_resolved(answer.reason, answer))
         if ipv4.records:
-            raise stop(Step.RESOLVE, Reason.NO_IPV4_HERE, "--ipv6-only")
+            raise stop(Step.CONNECT, Reason.NO_IPV4_HERE, "--ipv6-only")
         if ipv6.records:
-            raise stop(Step.RESOLVE, Reason.NO_IPV6_HERE, "--ipv4-only")
+            raise stop(Step.CONNECT, Reason.NO_IPV6_HERE, "--ipv4-only")
         raise stop(Step.RESOLVE, Reason.UNREACHABLE, f"{host} has no address")
 
 
-def _has_route(address: str, port: int) -> bool:
+def _no_route(address: str, port: int) -> NoRouteError | None:
+    """Why there is no way from here to *address*; what else may be wrong, connecting will tell."""
     try:
         require_route(address, port)
-    except NoRouteError:
-        return False
-    return True
+    except NoRouteError as error:
+        return error
+    except OSError:
+        return None
+    return None
 
 
 def _result(host: str, address: str, port: int) -> ResolveResult:

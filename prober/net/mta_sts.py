@@ -166,7 +166,7 @@ class PolicyClient:
             raise stop(Step.POST_TLS, Reason.BAD_REPLY, f"HTTP {response.status}{remark}")
         encoding = _header(response, "Content-Encoding")
         if encoding is not None and encoding.lower() != "identity":
-            raise stop(Step.POST_TLS, Reason.BAD_REPLY, f"Content-Encoding {encoding}, unasked")
+            raise stop(Step.POST_TLS, Reason.BAD_REPLY, f"Content-Encoding {encoding!a}, unasked")
         body = await self._read(response)
         attempt.body = body.decode("utf-8", "backslashreplace")
 

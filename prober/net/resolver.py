@@ -143,8 +143,9 @@ class Resolver:
     async def validates(self) -> Answer:
         """Whether the resolver's word on DNSSEC counts.
 
-        It does where the resolver is trusted, and fails on a name that is bogus by intent but has
-        it once checking is disabled. Not tested where it has no answer for that name at all.
+        It does where the resolver is trusted, fails on a name that is bogus by intent but has it
+        once checking is disabled, and sets AD for the root, which is signed: something on the way
+        may strip it. Not tested where it has no answer for the bogus name at all.
         """
         return await self._validates.get(None) if self.is_trusted else Answer.NO
 
@@ -209,7 +210,10 @@ class Resolver:
         if checked.reason is not Reason.SERVFAIL:
             return Answer.NOT_TESTED
         unchecked, _ = await self._exchange(self._unchecked, question)
-        return Answer.YES if unchecked.status is DnsStatus.FOUND else Answer.NOT_TESTED
+        if unchecked.status is not DnsStatus.FOUND:
+            return Answer.NOT_TESTED
+        _, root_is_secure = await self._exchange(self._plain, (".", "NS"))
+        return Answer.YES if root_is_secure else Answer.NO
 
     async def _exchange(
         self, resolver: dns.asyncresolver.Resolver, question: Question

@@ -71,6 +71,7 @@ class Target:
     mx_host: str
     address: str
     port: int
+    server_name: str | None = None  # for SNI, where it is not the MX host
 
 
 class Transcript:
@@ -337,7 +338,8 @@ class _Session:
         self._may_quit = False  # in clear it would be a record that is no TLS
         if dialogue.wire is None or not dialogue.is_connected:
             raise aiosmtplib.SMTPServerDisconnected("closed")
-        connection = self._tls.connection(self._target.mx_host, self._hello)
+        name = self._target.server_name or self._target.mx_host
+        connection = self._tls.connection(name, self._hello)
         link = TlsLink(dialogue.wire, dialogue, connection)
         completed = False
         try:

@@ -30,7 +30,7 @@ async def resolve_tlsa(host: MxHost, resolver: Resolver, *, port: int, most: int
     them. Any failure on the way is one that a sender defers on, never "no TLSA" (RFC 7672
     §2.1.2). Of more than *most* records the first are kept, and a failure says so.
     """
-    if host.failure is not None or not host.addresses:
+    if not host.addresses:
         return host
     match host.dnssec:
         case Dnssec.SECURE if host.alias_of is not None:

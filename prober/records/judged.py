@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from prober.records.delivery import Delivery
 from prober.records.facts import EndpointFacts, MxHost, Route, Run, StsFacts, TxtFacts
 from prober.records.words import (
     Answer,
@@ -109,4 +110,5 @@ class DomainReport:
     tls_rpt_txt: TxtFacts | None = None
     mta_sts: MtaSts | None = None  # None: not looked up
     tls_rpt: TlsRpt | None = None
+    delivery: Delivery | None = None  # None: the input is no domain
     findings: tuple[Finding, ...] = ()

@@ -32,6 +32,22 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
             "DNSSEC validation of the answer fails, so validating senders cannot deliver at all. "
             "Check the DS record at the parent and the signatures of the zone."
         ),
+        Code.TLSA_INVALID: (
+            "The certificate matches no usable TLSA record, so senders that do DANE hold the mail "
+            "back. Publish the record of the new key before the key is used, and keep the old one."
+        ),
+        Code.STS_POLICY_FETCH_ERROR: (
+            "The domain announces MTA-STS, and its policy cannot be fetched: senders go on without "
+            "it, or with an old one. See that the policy host answers with the file, status 200."
+        ),
+        Code.STS_POLICY_INVALID: (
+            "The MTA-STS policy breaks the format of RFC 8461, so senders ignore it. "
+            "Correct the file; the detail says where."
+        ),
+        Code.STS_WEBPKI_INVALID: (
+            "The certificate of the MTA-STS policy host is not valid for its name, so senders "
+            "ignore the policy. Get one of a public CA that names mta-sts and the domain."
+        ),
         # DNS
         Code.DNS_ERROR: (
             "The name could not be looked up, so nothing can be said about what stands behind it. "
@@ -210,6 +226,64 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
         Code.TRUST_NOT_TESTED: (
             "No trust anchors were loaded, so it is open whether the certificate is trusted. "
             "Install the CA bundle of the system, or name one with `--ca-file`."
+        ),
+        # DANE
+        Code.TLSA_NOT_TESTED: (
+            "Whether DANE is published could not be learnt, which is not the same as that it is "
+            "not. Use a validating resolver on this machine, or see why the look-up fails."
+        ),
+        Code.TLSA_UNUSABLE: (
+            "None of the TLSA records is of a kind that mail uses (RFC 7672), so senders encrypt "
+            "without checking whom they talk to. Publish usage 3 or 2, such as 3 1 1."
+        ),
+        Code.TLSA_STALE: (
+            "One TLSA record matches and others match nothing, as in the middle of a change of "
+            "key. Remove the old records once no server uses their keys."
+        ),
+        Code.TLSA_INSECURE: (
+            "TLSA records stand in a zone that DNSSEC does not protect, so no sender uses them. "
+            "Sign the zone of the MX host."
+        ),
+        Code.TLSA_MX_INSECURE: (
+            "The MX host has secure TLSA records, but the domain's MX record is not signed, so an "
+            "attacker can name a host of his own. Sign the domain's zone."
+        ),
+        Code.DANE_NO_TLS: (
+            "The domain promises TLS by TLSA records and this server completes none, so senders "
+            "that do DANE hold the mail back. Mend its TLS, or remove the records."
+        ),
+        # MTA-STS and TLS-RPT
+        Code.STS_TXT_INVALID: (
+            "The MTA-STS record at _mta-sts is not valid, so senders look for no policy. "
+            "Publish exactly one, such as v=STSv1; id=20260101."
+        ),
+        Code.STS_NOT_TESTED: (
+            "Whether the domain has MTA-STS could not be looked up. "
+            "Try again; if it stays, check the domain's nameservers."
+        ),
+        Code.STS_MX_NOT_LISTED: (
+            "The MTA-STS policy does not list this MX host, so senders that enforce it never "
+            "deliver there. Add the host to the policy, and change the id of the record."
+        ),
+        Code.STS_MX_FAILS: (
+            "The MTA-STS policy lists this MX host, and senders that enforce it cannot deliver "
+            "there. Give it TLS 1.2 and a trusted certificate that names it."
+        ),
+        Code.STS_MAX_AGE_SHORT: (
+            "Senders forget the MTA-STS policy within a day, which gives an attacker his chance. "
+            "Raise max_age to weeks once it is known to work."
+        ),
+        Code.STS_NOT_ENFORCED: (
+            "The MTA-STS policy asks senders for reports, not for insistence. "
+            "Change its mode to enforce once the reports are clean."
+        ),
+        Code.STS_WITHOUT_TXT: (
+            "There is an MTA-STS policy that no record announces, so no sender looks for it. "
+            "Publish the record at _mta-sts, or take the file away."
+        ),
+        Code.TLS_RPT_INVALID: (
+            "The record at _smtp._tls is not valid, so nobody sends reports on TLS. "
+            "Publish one such as v=TLSRPTv1; rua=mailto:tls@example.com."
         ),
     }
 )

@@ -24,9 +24,11 @@ from prober.records import (
     StartTls,
 )
 from prober.report.advice import ADVICE
+from prober.report.delivery_words import explain_delivery
 from prober.report.escape import printable, utc
 from prober.report.formatter import Formatter
 from prober.report.page import Page, Paper
+from prober.report.published_words import published_lines
 from prober.report.rows import severity_order
 from prober.report.words import (
     failure_words,
@@ -142,6 +144,11 @@ def counts(report: DomainReport) -> str:
 def _blocks(report: DomainReport) -> Iterator[RenderableType]:
     if report.mx_hosts or report.endpoints:
         yield _hosts_block(report)
+    published = [printable(line) for line in published_lines(report)]
+    if published:
+        yield Group(*map(Text, published))
+    if report.delivery is not None and report.endpoints:
+        yield Text(" ".join(explain_delivery(report.delivery)))
     groups: dict[Code, list[Finding]] = {}
     for finding in sorted(report.findings, key=severity_order):
         groups.setdefault(finding.code, []).append(finding)

@@ -12,9 +12,9 @@ from typing import Final, TypeAlias
 
 from prober.records import DomainReport, Endpoint, MxHost, Reason, Route, RouteStatus
 from prober.records.delivery import Delivery, DeliveryOutcome, SenderKind, SenderOutcomes
+from prober.rules.coverage import is_excused
 from prober.rules.endpoint import Outcome, proven
 from prober.rules.senders import PEACE, WAR, Destination, meet_secure, worst
-from prober.rules.verdict import is_excused
 
 Meet: TypeAlias = Callable[[Endpoint, Destination], DeliveryOutcome]
 

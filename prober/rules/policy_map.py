@@ -13,6 +13,7 @@ from typing import Final, assert_never
 
 from prober.records import DomainReport, MtaSts, StsStatus
 from prober.records.delivery import Delivery, DeliveryOutcome, SenderOutcomes
+from prober.rules.coverage import covers_every_endpoint
 from prober.rules.delivery import judge_delivery, judge_secure
 from prober.rules.identity import name_fault
 from prober.rules.senders import SECURE_MATCH
@@ -51,7 +52,7 @@ class Evidence:
     """What one run says of a domain, as far as a map is concerned."""
 
     checked_at: datetime
-    complete: bool
+    complete: bool  # every endpoint was seen; what else was not is unknown to some policy only
     offers: tuple[Policy, ...]  # those that deliver now and in fallback, the strictest first
     losing: frozenset[PolicyLevel]  # of verify and encrypt, those that hold mail back now
     live: Effect  # of the line that the live map has; unknown where it has none
@@ -98,7 +99,7 @@ def assess(report: DomainReport, live: Policy | None = None) -> Evidence:
     }
     return Evidence(
         checked_at=report.checked_at,
-        complete=report.verdict.complete,
+        complete=covers_every_endpoint(report, report.endpoints),
         offers=tuple(_offers(report, delivery)),
         losing=frozenset(level for level, effect in effects.items() if effect is Effect.LOSES),
         live=_judge_live(report, delivery, live) if live is not None else Effect.UNKNOWN,
@@ -139,7 +140,8 @@ def _decide_live(
 ) -> Decision:
     """A line that is not to be tightened: moved, loosened by express wish, or kept."""
     lost = _count_losses(runs)
-    if proven is not None and proven.level is live.level and lost >= patience.require_runs:
+    moves = proven is not None and proven.level is live.level and proven != live
+    if moves and lost >= patience.require_runs:
         reason = f"{_runs(lost)} lost mail by the old names, and delivered by the new ones"
         return Decision(
             domain=domain, before=live, after=proven, change=Change.MOVED, reason=reason

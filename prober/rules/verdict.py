@@ -1,13 +1,14 @@
 """From facts to a verdict: level, completeness, standing against a requirement. docs/verdict.md."""
 
 import enum
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
 from typing import Final, assert_never
 
 from prober.records import (
     Answer,
     Code,
+    Dane,
     DomainFacts,
     DomainReport,
     Encrypted,
@@ -15,8 +16,9 @@ from prober.records import (
     EndpointFacts,
     Finding,
     Level,
+    MtaSts,
     MxHost,
-    Reason,
+    Route,
     RouteStatus,
     Severity,
     TrustStore,
@@ -24,16 +26,20 @@ from prober.records import (
 )
 from prober.rules.baseline import ACCEPTABLE_TLS_VERSIONS, found
 from prober.rules.certificate import certificate_findings, judge_authenticity, judge_certificate
+from prober.rules.coverage import NO_MAIL, covers_every_endpoint, is_excused, is_tested
+from prober.rules.dane import is_dane_usable, judge_dane
+from prober.rules.dane_findings import dane_findings
+from prober.rules.delivery import judge_delivery
 from prober.rules.endpoint import (
     Outcome,
     proven,
     session_findings,
     was_refused_twice,
 )
+from prober.rules.mta_sts import judge_sts, sts_enforces, sts_findings
 from prober.rules.mx import route_findings
+from prober.rules.tls_rpt import judge_tls_rpt, tls_rpt_findings
 
-_NO_MAIL: Final = (RouteStatus.NULL_MX, RouteStatus.NXDOMAIN, RouteStatus.NO_MAIL_HOST)
-_NO_WAY_FROM_HERE: Final = (Reason.NO_IPV6_HERE, Reason.NO_IPV4_HERE)
 _RANK: Final = {
     Level.NONE: 0,
     Level.PARTIAL: 1,
@@ -46,17 +52,16 @@ REQUIRABLE: Final = (Level.OPPORTUNISTIC, Level.AUTHENTICATED, Level.ENFORCED)
 
 def judge_domain(facts: DomainFacts) -> DomainReport:
     """The report on *facts*: each certificate judged at the time it was seen, then the domain."""
-    endpoints = tuple(
-        judge_endpoint(endpoint, facts.run.trust_store) for endpoint in facts.endpoints
-    )
+    endpoints = tuple(_judge_endpoints(facts))
+    mta_sts = judge_sts(facts.sts, facts.mx_hosts)
     verdict = Verdict(
-        level=(level := judge_level(facts, endpoints)),
+        level=(level := judge_level(facts, endpoints, mta_sts)),
         encrypted=encrypted_in_a_word(level),
         complete=is_complete(facts, endpoints),
         endpoints=len(endpoints),
-        endpoints_tested=sum(_is_tested(endpoint) for endpoint in endpoints),
+        endpoints_tested=sum(is_tested(endpoint) for endpoint in endpoints),
     )
-    return DomainReport(
+    report = DomainReport(
         input=facts.input,
         domain=facts.domain,
         checked_at=facts.checked_at,
@@ -67,8 +72,13 @@ def judge_domain(facts: DomainFacts) -> DomainReport:
         route=facts.route,
         mx_hosts=facts.mx_hosts,
         endpoints=endpoints,
-        findings=_findings(facts, endpoints),
+        sts=facts.sts,
+        tls_rpt_txt=facts.tls_rpt_txt,
+        mta_sts=mta_sts,
+        tls_rpt=judge_tls_rpt(facts.tls_rpt_txt),
+        findings=_findings(facts, endpoints, mta_sts),
     )
+    return replace(report, delivery=None if facts.route is None else judge_delivery(report))
 
 
 def facts_of(report: DomainReport) -> DomainFacts:
@@ -78,19 +88,32 @@ def facts_of(report: DomainReport) -> DomainFacts:
 
 
 def judge_endpoint(facts: EndpointFacts, trust: TrustStore) -> Endpoint:
-    """*facts* with their certificate judged, at the time they were observed."""
+    """*facts* with their certificate judged by PKIX, at the time they were observed."""
     names = (field.name for field in fields(EndpointFacts))
     certificate = judge_certificate(facts, now=facts.observed_at, trust=trust)
     return Endpoint(**{name: getattr(facts, name) for name in names}, certificate=certificate)
 
 
-def judge_level(facts: DomainFacts, endpoints: Sequence[Endpoint]) -> Level:
+def _judge_endpoints(facts: DomainFacts) -> Iterator[Endpoint]:
+    """The endpoints of *facts*, each certificate judged by PKIX and by TLSA."""
+    hosts = {host.name: host for host in facts.mx_hosts}
+    for observed in facts.endpoints:
+        endpoint = judge_endpoint(observed, facts.run.trust_store)
+        host = hosts.get(observed.mx_host)
+        if host is not None and facts.domain is not None:
+            now = observed.observed_at
+            dane = judge_dane(observed, host, domain=facts.domain, now=now)
+            endpoint = replace(endpoint, dane=dane)
+        yield endpoint
+
+
+def judge_level(facts: DomainFacts, endpoints: Sequence[Endpoint], mta_sts: MtaSts | None) -> Level:
     """The level that the tested endpoints prove; how many those are, the verdict says beside it."""
     if facts.route is None:
         return Level.INVALID
-    if facts.route.status in _NO_MAIL:
+    if facts.route.status in NO_MAIL:
         return Level.NO_MAIL
-    tested = [endpoint for endpoint in endpoints if _is_tested(endpoint)]
+    tested = [endpoint for endpoint in endpoints if is_tested(endpoint)]
     if not tested:  # DNS failed, or nobody answered: all() over nothing proves nothing
         return Level.UNKNOWN
     completed = [endpoint for endpoint in tested if proven(endpoint) is Outcome.COMPLETED]
@@ -98,16 +121,41 @@ def judge_level(facts: DomainFacts, endpoints: Sequence[Endpoint]) -> Level:
         return Level.NONE
     if len(completed) < len(tested):
         return Level.PARTIAL
-    if all(authenticated(endpoint) is Answer.YES for endpoint in completed):
-        return Level.AUTHENTICATED
-    return Level.OPPORTUNISTIC
+    if not all(authenticated(endpoint) is Answer.YES for endpoint in completed):
+        return Level.OPPORTUNISTIC
+    insists = judge_insistence(facts.route, facts.mx_hosts, mta_sts)
+    return Level.ENFORCED if insists is Answer.YES else Level.AUTHENTICATED
 
 
 def authenticated(endpoint: Endpoint) -> Answer:
-    """Whether TLS 1.2 or better completed with a certificate that proves the MX host."""
+    """Whether TLS 1.2 or better completed with a certificate that proves the MX host.
+
+    Usable secure TLSA decides alone: a mismatch is not authenticated, however valid by PKIX
+    (RFC 7672 §2.2). Where there is none, or what there is was not tested, PKIX decides.
+    """
     if endpoint.tls_version not in ACCEPTABLE_TLS_VERSIONS:  # RFC 9325 §3.1.1
         return Answer.NO
-    return judge_authenticity(endpoint, endpoint.certificate)
+    match endpoint.dane:
+        case Dane.MATCH:
+            return Answer.YES
+        case Dane.MISMATCH:
+            return Answer.NO
+        case Dane.UNUSABLE | Dane.NONE | Dane.NO_TLS | Dane.NOT_TESTED:
+            return judge_authenticity(endpoint, endpoint.certificate)
+        case _:
+            assert_never(endpoint.dane)
+
+
+def judge_insistence(route: Route, mx_hosts: Sequence[MxHost], mta_sts: MtaSts | None) -> Answer:
+    """Whether the domain tells senders to insist: MTA-STS at every MX host, or DANE at each."""
+    dane = [is_dane_usable(host, route) for host in mx_hosts if host.addresses]
+    if sts_enforces(mta_sts, mx_hosts) is Answer.YES:
+        return Answer.YES
+    if dane and all(answer is Answer.YES for answer in dane):
+        return Answer.YES
+    by_dane = Answer.NO if Answer.NO in dane else Answer.NOT_TESTED
+    no = sts_enforces(mta_sts, mx_hosts) is Answer.NO and by_dane is Answer.NO
+    return Answer.NO if no else Answer.NOT_TESTED
 
 
 def encrypted_in_a_word(level: Level) -> Encrypted:
@@ -130,41 +178,13 @@ def encrypted_in_a_word(level: Level) -> Encrypted:
 def is_complete(facts: DomainFacts, endpoints: Sequence[Endpoint]) -> bool:
     """Whether nothing that could change the level was left unseen."""
     return covers_every_endpoint(facts, endpoints) and not any(
-        endpoint.tls_version is not None and authenticated(endpoint) is Answer.NOT_TESTED
-        for endpoint in endpoints
+        endpoint.tls_version is not None and _is_proof_open(endpoint) for endpoint in endpoints
     )
 
 
-def covers_every_endpoint(facts: DomainFacts | DomainReport, endpoints: Sequence[Endpoint]) -> bool:
-    """Whether DNS named every endpoint, and each was tested or is excused.
-
-    Excused: no route here to that address family while another address of the host was tested;
-    TCP refused twice while another MX host answers, which some do on purpose (nolisting).
-    """
-    if facts.route is None or facts.route.status is RouteStatus.DNS_ERROR:
-        return False
-    if not endpoints and facts.route.status not in _NO_MAIL:
-        return False
-    return not any(_hides_addresses(host) for host in facts.mx_hosts) and all(
-        _is_tested(endpoint) or is_excused(endpoint, endpoints) for endpoint in endpoints
-    )
-
-
-def _hides_addresses(host: MxHost) -> bool:
-    """Whether the host may have addresses that we do not know."""
-    return host.failure is not None and host.failure.reason is not Reason.INVALID_NAME
-
-
-def _is_tested(endpoint: Endpoint) -> bool:
-    return proven(endpoint) is not Outcome.NOT_TESTED
-
-
-def is_excused(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> bool:
-    """Whether another tested endpoint makes up for this one, which was not."""
-    tested_hosts = {other.mx_host for other in endpoints if _is_tested(other)}
-    if endpoint.failure is not None and endpoint.failure.reason in _NO_WAY_FROM_HERE:
-        return endpoint.mx_host in tested_hosts
-    return was_refused_twice(endpoint) and bool(tested_hosts - {endpoint.mx_host})
+def _is_proof_open(endpoint: Endpoint) -> bool:
+    """Whether trust or TLSA, not tested, could make another answer of the one that stands."""
+    return endpoint.dane is Dane.NOT_TESTED or authenticated(endpoint) is Answer.NOT_TESTED
 
 
 class Standing(enum.StrEnum):
@@ -181,7 +201,8 @@ def judge_standing(report: DomainReport, require: Level) -> Standing:
     """How *report* stands to the level *require*, one of REQUIRABLE.
 
     It falls short when one confirmed fact alone keeps it below; it meets when the level suffices
-    and is complete. A domain that does not exist is undecided: a typo must not pass.
+    and is complete, or where no more than opportunistic is required, when every endpoint was
+    tested: trust and TLSA decide nothing then. A domain that does not exist is undecided.
     """
     if report.route is None:
         return Standing.INVALID
@@ -189,8 +210,15 @@ def judge_standing(report: DomainReport, require: Level) -> Standing:
         return Standing.NEUTRAL
     if any(_keeps_below(endpoint, require) for endpoint in report.endpoints):
         return Standing.FALLS_SHORT
+    if require is Level.ENFORCED and report.endpoints:
+        insists = judge_insistence(report.route, report.mx_hosts, report.mta_sts)
+        if insists is Answer.NO:
+            return Standing.FALLS_SHORT
+    complete = report.verdict.complete or (
+        require is Level.OPPORTUNISTIC and covers_every_endpoint(report, report.endpoints)
+    )
     level = report.verdict.level
-    if level in _RANK and _RANK[level] >= _RANK[require] and report.verdict.complete:
+    if level in _RANK and _RANK[level] >= _RANK[require] and complete:
         return Standing.MEETS
     return Standing.UNDECIDED
 
@@ -211,15 +239,32 @@ def _keeps_below(endpoint: Endpoint, require: Level) -> bool:
 _SEVERITY_ORDER: Final = tuple(Severity)
 
 
-def _findings(facts: DomainFacts, endpoints: Sequence[Endpoint]) -> tuple[Finding, ...]:
+def _findings(
+    facts: DomainFacts, endpoints: Sequence[Endpoint], mta_sts: MtaSts | None
+) -> tuple[Finding, ...]:
     """All findings, the most severe first."""
-    findings = [*route_findings(facts)]
+    findings = [
+        *route_findings(facts),
+        *dane_findings(facts),
+        *sts_findings(facts.sts, mta_sts, endpoints),
+        *tls_rpt_findings(judge_tls_rpt(facts.tls_rpt_txt)),
+    ]
     for endpoint in endpoints:
         findings += _excused_or_not(endpoint, endpoints)
-        findings += certificate_findings(endpoint, now=endpoint.observed_at)
+        findings += _certificate_findings(endpoint)
     if facts.run.trust_store.certificates == 0 and any(e.chain for e in endpoints):
         findings.append(found(Code.TRUST_NOT_TESTED, detail="no trust store was found"))
     return tuple(sorted(findings, key=lambda item: _SEVERITY_ORDER.index(item.severity)))
+
+
+_OF_NO_MATTER_TO_DANE: Final = (Code.CERTIFICATE_NOT_TRUSTED, Code.CERTIFICATE_SELF_SIGNED)
+
+
+def _certificate_findings(endpoint: Endpoint) -> Iterator[Finding]:
+    """Those on its certificates; that no CA vouches for one is no fault where TLSA does."""
+    for finding in certificate_findings(endpoint, now=endpoint.observed_at):
+        if endpoint.dane is not Dane.MATCH or finding.code not in _OF_NO_MATTER_TO_DANE:
+            yield finding
 
 
 def _excused_or_not(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> tuple[Finding, ...]:

@@ -6,7 +6,7 @@ files are for NSD; who validates takes the root's DS as its trust anchor.
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,11 +18,12 @@ import dns.rdatatype
 import dns.rdtypes.ANY.DNSKEY
 import dns.zone
 from cryptography.hazmat.primitives.asymmetric import ec
+from dns.rdtypes.dnskeybase import Flag
 
 Key = tuple[ec.EllipticCurvePrivateKey, dns.rdtypes.ANY.DNSKEY.DNSKEY]
 
 _TTL = 300
-_NAMESERVER = "ns.test."  # never asked for: the resolver is told where all zones are
+_NAMESERVER = "ns."  # of every zone; its address stands in the root
 
 
 class Trust(enum.StrEnum):
@@ -47,13 +48,21 @@ class Zone:
         return f"{self.name or 'root'}.zone"
 
 
-def write_tree(folder: Path, zones: Sequence[Zone]) -> str:
-    """Write the files of *zones*, of which one is the root, and give the root's DS as text."""
+def write_tree(folder: Path, zones: Sequence[Zone], *, nameserver: str) -> str:
+    """Write the files of *zones*, of which one is the root, and give the root's DS as text.
+
+    *nameserver* is the address at which all of them are to be served.
+    """
+    zones = [_with_nameserver(zone, nameserver) for zone in zones]
     keys = {zone.name: _make_key() for zone in zones}
     for zone in zones:
         if zone.trust is not Trust.NOT_LOADED:
             _write(folder, zone, [each for each in zones if _parent(each, zones) is zone], keys)
     return f". IN DS {_make_ds('', keys[''])}"
+
+
+def _with_nameserver(zone: Zone, address: str) -> Zone:
+    return zone if zone.name else replace(zone, records=(*zone.records, ("ns", "A", address)))
 
 
 def _write(folder: Path, zone: Zone, children: Sequence[Zone], keys: dict[str, Key]) -> None:
@@ -84,7 +93,7 @@ def _is_below(name: str, parent: str) -> bool:
 def _make_key() -> Key:
     private = ec.generate_private_key(ec.SECP256R1())
     algorithm = dns.dnssectypes.Algorithm.ECDSAP256SHA256
-    flags = dns.rdtypes.ANY.DNSKEY.ZONE | dns.rdtypes.ANY.DNSKEY.SEP
+    flags = Flag.ZONE | Flag.SEP
     return private, dns.dnssec.make_dnskey(private.public_key(), algorithm, flags=flags)
 
 

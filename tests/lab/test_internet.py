@@ -14,12 +14,13 @@ from cryptography import x509
 from prober.lab import smtp
 from prober.lab.demo import DEMO, DEMO_DEADLINES, every_domain, mail_domain
 from prober.lab.faults import Fault
-from prober.lab.internet import Lab, LabDomain, LabHost
+from prober.lab.internet import Lab, LabDomain, LabHost, LabSts
 from prober.lab.listener import bind
 from prober.lab.personalities import EVERY
 from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.greeting import Refuses, Silent
 from prober.lab.personalities.sound import WellConfigured
+from prober.lab.policy_host import PolicyHost
 from prober.settings import Settings
 from tests.lab.client import client_context, look
 
@@ -65,6 +66,20 @@ async def test_a_host_may_be_published_and_not_be_there() -> None:
     async with Lab([LabDomain(name="a.test", mx=((10, host),))]) as lab:
         assert await texts(lab, "mx.a.test", "A") == ["10.0.0.1"]
         assert not lab.servers
+
+
+async def test_what_a_domain_publishes_for_mta_sts_and_tls_rpt() -> None:
+    policy = LabSts(host=PolicyHost("version: STSv1\n"), txt=("v=STSv1; id=1;", 'of "another"'))
+    rpt = "v=TLSRPTv1; rua=mailto:tls@a.test"
+    async with Lab([LabDomain(name="a.test", sts=policy, tls_rpt=rpt)]) as lab:
+        assert await texts(lab, "_mta-sts.a.test", "TXT") == [
+            '"of \\"another\\""',
+            '"v=STSv1; id=1;"',
+        ]
+        assert await texts(lab, "_smtp._tls.a.test", "TXT") == [f'"{rpt}"']
+        server = lab.servers["mta-sts.a.test"]
+        assert await texts(lab, "mta-sts.a.test", "A") == [server.address]
+        assert server.port == lab.port == lab.settings().sts_port
 
 
 async def test_two_domains_may_share_a_host() -> None:

@@ -6,6 +6,7 @@ Its own smtpd takes mail for anybody from loopback; what became of a message sta
 import asyncio
 import contextlib
 import functools
+import os
 import re
 import secrets
 import smtplib
@@ -200,7 +201,7 @@ def _configure(config: SenderConfig, site: Site) -> tuple[str, ...]:
     site.write("over-etc/resolv.conf", f"nameserver {config.resolver}\noptions trust-ad\n")
     site.write("ca.pem", config.ca_file.read_text())
     (site.folder / "etc").mkdir()
-    site.write("etc/tls_policy", config.policy_map)
+    write_table(site.folder / "etc/tls_policy", config.policy_map)
     settings = dict(config.settings) | {
         "smtp_tls_policy_maps": "texthash:/srv/etc/tls_policy",
         "smtp_tls_CAfile": "/srv/ca.pem",
@@ -217,11 +218,17 @@ def _configure(config: SenderConfig, site: Site) -> tuple[str, ...]:
     return ("/usr/lib/postfix/sbin/master", "-c", "/srv/etc", "-s")
 
 
+def write_table(path: Path, text: str) -> None:
+    """Write a texthash table, and date it back for the reason that a main.cf is."""
+    path.write_text(text)
+    os.utime(path, (0, 0))
+
+
 def ask_postmap(policy_map: str, keys: Iterable[str], folder: Path) -> dict[str, str]:
     """What ``postmap -q`` finds in *policy_map* for each of *keys*, and whatever it warns of."""
     folder.mkdir()
     folder.chmod(0o755)
-    (folder / "tls_policy").write_text(policy_map)
+    write_table(folder / "tls_policy", policy_map)
     write_main_cf(folder, "compatibility_level = 3.6\n")
     return {
         key: sandbox.run_sandboxed(

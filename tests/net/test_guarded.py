@@ -1,12 +1,14 @@
 """Which addresses of a host aiohttp is given: none that the address guard does not pass."""
 
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import pytest
 
 from prober.lab.dns import LabDns
+from prober.net.failures import NoRouteError
 from prober.net.guarded import GuardedResolver, StopError
 from prober.net.resolver import Resolver
 from prober.records import Reason, Step
@@ -57,26 +59,26 @@ async def test_one_family_that_has_none_hides_not_the_other() -> None:
 @pytest.mark.parametrize(
     ("records", "changes", "step", "reason"),
     [
-        pytest.param([("A", "127.0.0.1")], {}, Step.RESOLVE, Reason.PRIVATE_ADDRESS, id="loopback"),
+        pytest.param([("A", "127.0.0.1")], {}, Step.CONNECT, Reason.PRIVATE_ADDRESS, id="loopback"),
         pytest.param(
             [("AAAA", "::1"), ("AAAA", "::ffff:a00:1")],
             {},
-            Step.RESOLVE,
+            Step.CONNECT,
             Reason.PRIVATE_ADDRESS,
             id="ipv4-in-ipv6",
         ),
         pytest.param(
             [("A", "0.0.0.0")],  # noqa: S104 - nobody binds to it
             {"allow_private": True},
-            Step.RESOLVE,
+            Step.CONNECT,
             Reason.PRIVATE_ADDRESS,
             id="unspecified-never",
         ),
         pytest.param(
-            [("AAAA", "::1")], {"use_ipv6": False}, Step.RESOLVE, Reason.NO_IPV6_HERE, id="ipv4"
+            [("AAAA", "::1")], {"use_ipv6": False}, Step.CONNECT, Reason.NO_IPV6_HERE, id="ipv4"
         ),
         pytest.param(
-            [("A", "127.0.0.1")], {"use_ipv4": False}, Step.RESOLVE, Reason.NO_IPV4_HERE, id="ipv6"
+            [("A", "127.0.0.1")], {"use_ipv4": False}, Step.CONNECT, Reason.NO_IPV4_HERE, id="ipv6"
         ),
         pytest.param([("TXT", "x")], {}, Step.RESOLVE, Reason.UNREACHABLE, id="no-address"),
     ],
@@ -90,9 +92,32 @@ async def test_why_there_is_none(
     assert (caught.value.failure.step, caught.value.failure.reason) == (step, reason)
 
 
-async def test_without_an_ipv6_route_it_is_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prober.net.guarded._has_route", lambda address, port: ":" not in address)
+@pytest.fixture
+def no_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that has no IPv6."""
+
+    def require(address: str, _port: int) -> None:
+        if ":" in address:
+            raise NoRouteError(socket.AF_INET6, "no IPv6 route here")
+
+    monkeypatch.setattr("prober.net.guarded.require_route", require)
+
+
+@pytest.mark.usefixtures("no_ipv6")
+async def test_without_an_ipv6_route_it_is_this_machine() -> None:
     async with guarded([("AAAA", "2606:4700::1")]) as guard:
         with pytest.raises(StopError) as caught:
             await addresses(guard)
-    assert caught.value.failure.reason is Reason.NO_IPV6_HERE
+    failure = caught.value.failure
+    assert (failure.step, failure.reason) == (Step.CONNECT, Reason.NO_IPV6_HERE)
+
+
+@pytest.mark.usefixtures("no_ipv6")
+async def test_an_address_without_a_route_is_left_out() -> None:
+    async with guarded([("A", "1.1.1.1"), ("AAAA", "2606:4700::1")]) as guard:
+        assert await addresses(guard) == ["1.1.1.1"]
+
+
+async def test_what_the_routing_table_does_not_know_is_tried() -> None:
+    async with guarded([("A", "255.255.255.255")], allow_private=True) as guard:
+        assert await addresses(guard) == ["255.255.255.255"]

@@ -1,21 +1,19 @@
 """Where TLSA records are looked for, and what becomes of each answer. RFC 7672 §2.1, §2.2."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from prober.lab.certificates import LabCa
 from prober.lab.dns import LabDns
 from prober.lab.faults import Fault
 from prober.net import resolver as resolver_module
+from prober.net.resolver import Resolver
 from prober.net.tlsa import resolve_tlsa
-from prober.probe import resolve_addresses
 from prober.records import Answer, Dnssec, Failure, MxHost, Reason, Step
 from prober.rules.dane import has_secure_tlsa
 from prober.settings import Settings
-from prober.vantage import Vantage
 
 PORT = 25
 MOST = 8
@@ -77,33 +75,28 @@ async def dns_server() -> AsyncIterator[LabDns]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def ca_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One root instead of the system's 144, whose loading would be most of a test's time."""
-    path = tmp_path_factory.mktemp("ca") / "ca.pem"
-    LabCa().write_pem(path)
-    return path
-
-
 @pytest.fixture
-async def vantage(
-    dns_server: LabDns, ca_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Vantage]:
+async def resolver(dns_server: LabDns, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Resolver]:
     monkeypatch.setattr(resolver_module, "_RETRY_DELAY_S", 0.01)
-    settings = Settings(
-        resolvers=(dns_server.resolver,),
-        ca_file=ca_file,
-        ehlo_name="probe.test",
-        dns_s=0.3,
-        dns_try_s=0.1,
+    settings = Settings(resolvers=(dns_server.resolver,), dns_s=0.3, dns_try_s=0.1)
+    async with aclosing(Resolver(settings)) as resolver:
+        yield resolver
+
+
+async def resolved(name: str, resolver: Resolver) -> MxHost:
+    """The host with its IPv4 addresses."""
+    answer = await resolver.query(name, "A")
+    return MxHost(
+        name=name,
+        preference=10,
+        addresses=tuple(record.to_text() for record in answer.records),
+        alias_of=answer.canonical_name if answer.canonical_name not in ("", name) else None,
+        dnssec=answer.dnssec,
     )
-    async with Vantage(settings) as vantage:
-        yield vantage
 
 
-async def look_up(name: str, vantage: Vantage, *, port: int = PORT, most: int = MOST) -> MxHost:
-    host = await resolve_addresses(MxHost(name=name, preference=10), vantage)
-    return await resolve_tlsa(host, vantage.resolver, port=port, most=most)
+async def look_up(name: str, resolver: Resolver, *, port: int = PORT, most: int = MOST) -> MxHost:
+    return await resolve_tlsa(await resolved(name, resolver), resolver, port=port, most=most)
 
 
 def texts(host: MxHost) -> list[str]:
@@ -132,47 +125,46 @@ class TestAFailureIsNeverNoTlsa:
         assert not host.tlsa
         assert has_secure_tlsa(host) is Answer.NOT_TESTED
 
-    async def test_at_the_host(self, vantage: Vantage, dns_server: LabDns, fault: Fault) -> None:
+    async def test_at_the_host(self, resolver: Resolver, dns_server: LabDns, fault: Fault) -> None:
         dns_server.fail("_25._tcp.mx.signed.test", fault)
-        host = await look_up("mx.signed.test", vantage)
+        host = await look_up("mx.signed.test", resolver)
         self.check(host, fault, "TLSA _25._tcp.mx.signed.test: ")
         assert host.tlsa_base == "mx.signed.test"
 
     async def test_where_there_is_none(
-        self, vantage: Vantage, dns_server: LabDns, fault: Fault
+        self, resolver: Resolver, dns_server: LabDns, fault: Fault
     ) -> None:
         dns_server.fail("_25._tcp.none.signed.test", fault)
-        self.check(await look_up("none.signed.test", vantage), fault, "TLSA ")
+        self.check(await look_up("none.signed.test", resolver), fault, "TLSA ")
 
     async def test_at_the_expanded_name(
-        self, vantage: Vantage, dns_server: LabDns, fault: Fault
+        self, resolver: Resolver, dns_server: LabDns, fault: Fault
     ) -> None:
         """§2.2.3: the original name, which has records, is not asked instead."""
         dns_server.fail("_25._tcp.none.signed.test", fault)
-        host = await look_up("to-none.signed.test", vantage)
+        host = await look_up("to-none.signed.test", resolver)
         self.check(host, fault, "TLSA _25._tcp.none.signed.test: ")
         assert not dns_server.queries["_25._tcp.to-none.signed.test", "TLSA"]
 
     async def test_at_the_original_name(
-        self, vantage: Vantage, dns_server: LabDns, fault: Fault
+        self, resolver: Resolver, dns_server: LabDns, fault: Fault
     ) -> None:
         dns_server.fail("_25._tcp.bare.signed.test", fault)
-        host = await look_up("bare.signed.test", vantage)
+        host = await look_up("bare.signed.test", resolver)
         self.check(host, fault, "TLSA _25._tcp.bare.signed.test: ")
 
     async def test_at_the_link_itself(
-        self, vantage: Vantage, dns_server: LabDns, fault: Fault
+        self, resolver: Resolver, dns_server: LabDns, fault: Fault
     ) -> None:
         dns_server.fail("out.signed.test", fault, "CNAME")
-        host = await look_up("out.signed.test", vantage)
+        host = await look_up("out.signed.test", resolver)
         self.check(host, fault, "CNAME out.signed.test: ")
 
     async def test_at_the_addresses(
-        self, vantage: Vantage, dns_server: LabDns, fault: Fault
+        self, resolver: Resolver, dns_server: LabDns, fault: Fault
     ) -> None:
-        dns_server.fail("mx.signed.test", fault, "AAAA")
-        host = await look_up("mx.signed.test", vantage)
-        assert host.failure is not None
+        dns_server.fail("mx.signed.test", fault)
+        host = await look_up("mx.signed.test", resolver)
         assert not dns_server.queries["_25._tcp.mx.signed.test", "TLSA"]
         assert has_secure_tlsa(host) is Answer.NOT_TESTED
 
@@ -184,21 +176,21 @@ class TestNotAsked:
         "name", ["mx.unsigned.test", "in.unsigned.test", "nothing.signed.test"]
     )
     async def test_insecure_or_no_addresses(
-        self, vantage: Vantage, dns_server: LabDns, name: str
+        self, resolver: Resolver, dns_server: LabDns, name: str
     ) -> None:
-        host = await look_up(name, vantage)
+        host = await look_up(name, resolver)
         assert (host.tlsa, host.tlsa_base, host.tlsa_dnssec) == ((), None, None)
         assert host.tlsa_failure is None
         assert not [question for question in dns_server.queries if question[1] == "TLSA"]
 
-    async def test_a_host_with_a_failure_stays_as_it_is(self, vantage: Vantage) -> None:
+    async def test_a_host_that_was_left_out_stays_as_it_is(self, resolver: Resolver) -> None:
         failure = Failure(step=Step.RESOLVE, reason=Reason.LIMIT)
         host = MxHost(name="mx.signed.test", preference=1, failure=failure)
-        assert await resolve_tlsa(host, vantage.resolver, port=PORT, most=MOST) == host
+        assert await resolve_tlsa(host, resolver, port=PORT, most=MOST) == host
 
     @pytest.mark.parametrize("dnssec", [Dnssec.INDETERMINATE, Dnssec.BOGUS])
     async def test_a_host_of_unknown_security(
-        self, vantage: Vantage, dnssec: Dnssec, dns_server: LabDns
+        self, resolver: Resolver, dnssec: Dnssec, dns_server: LabDns
     ) -> None:
         host = MxHost(
             name="alias.signed.test",
@@ -207,7 +199,7 @@ class TestNotAsked:
             alias_of="mx.signed.test",
             dnssec=dnssec,
         )
-        assert await resolve_tlsa(host, vantage.resolver, port=PORT, most=MOST) == host
+        assert await resolve_tlsa(host, resolver, port=PORT, most=MOST) == host
         assert not dns_server.queries
 
 
@@ -297,64 +289,72 @@ class TestNotAsked:
     ],
 )
 async def test_where_it_is_found_or_denied(
-    vantage: Vantage, name: str, base: str, dnssec: Dnssec, records: list[str]
+    resolver: Resolver, name: str, base: str, dnssec: Dnssec, records: list[str]
 ) -> None:
-    host = await look_up(name, vantage)
+    host = await look_up(name, resolver)
     assert (host.tlsa_base, host.tlsa_dnssec, texts(host)) == (base, dnssec, records)
     assert host.tlsa_failure is None
 
 
-async def test_of_the_port_that_is_probed(vantage: Vantage) -> None:
-    assert texts(await look_up("other-port.signed.test", vantage, port=2525)) == [OF_OTHER]
-    assert not (await look_up("other-port.signed.test", vantage)).tlsa
+async def test_of_the_port_that_is_probed(resolver: Resolver) -> None:
+    assert texts(await look_up("other-port.signed.test", resolver, port=2525)) == [OF_OTHER]
+    assert not (await look_up("other-port.signed.test", resolver)).tlsa
 
 
-async def test_too_many_records_are_not_judged(vantage: Vantage) -> None:
-    host = await look_up("many.signed.test", vantage)
+async def test_too_many_records_are_not_judged(resolver: Resolver) -> None:
+    host = await look_up("many.signed.test", resolver)
     assert len(host.tlsa) == MOST
     assert host.tlsa_failure is not None
     assert host.tlsa_failure.reason is Reason.LIMIT
     assert has_secure_tlsa(host) is Answer.NOT_TESTED
-    whole = await look_up("many.signed.test", vantage, most=MOST + 1)
+    whole = await look_up("many.signed.test", resolver, most=MOST + 1)
     assert (len(whole.tlsa), whole.tlsa_failure) == (MOST + 1, None)
 
 
 class TestAResolverThatCannotBeBelieved:
     """Done-when 5 of issue 4, FIELD §2.3 rule 10: DANE is not tested, and never absent."""
 
-    async def judge(self, vantage: Vantage) -> Answer:
-        return has_secure_tlsa(await look_up("mx.signed.test", vantage))
+    async def judge(self, resolver: Resolver) -> Answer:
+        return has_secure_tlsa(await look_up("mx.signed.test", resolver))
 
-    async def test_it_does_not_validate(self, vantage: Vantage, dns_server: LabDns) -> None:
+    async def test_it_does_not_validate(self, resolver: Resolver, dns_server: LabDns) -> None:
         dns_server.fail(BOGUS_PROBE, None, "A")
-        assert await self.judge(vantage) is Answer.NOT_TESTED
+        assert await self.judge(resolver) is Answer.NOT_TESTED
 
     async def test_it_times_out_on_the_self_test(
-        self, vantage: Vantage, dns_server: LabDns
+        self, resolver: Resolver, dns_server: LabDns
     ) -> None:
         dns_server.fail(BOGUS_PROBE, Fault.TIMEOUT, "A")
-        assert await self.judge(vantage) is Answer.NOT_TESTED
+        assert await self.judge(resolver) is Answer.NOT_TESTED
 
-    async def test_it_times_out_on_everything(self, vantage: Vantage, dns_server: LabDns) -> None:
+    async def test_it_times_out_on_everything(self, resolver: Resolver, dns_server: LabDns) -> None:
         for name in RECORDS:
             dns_server.fail(name, Fault.TIMEOUT)
         dns_server.fail(BOGUS_PROBE, Fault.TIMEOUT, "A")
-        assert await self.judge(vantage) is Answer.NOT_TESTED
+        assert await self.judge(resolver) is Answer.NOT_TESTED
 
     async def test_it_is_elsewhere(
-        self, dns_server: LabDns, vantage: Vantage, monkeypatch: pytest.MonkeyPatch
+        self, dns_server: LabDns, resolver: Resolver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(resolver_module, "_DOCKER_FORWARDER", dns_server.address)
-        assert await self.judge(vantage) is Answer.NOT_TESTED
+        assert await self.judge(resolver) is Answer.NOT_TESTED
 
     @pytest.mark.xfail(reason="the resolver's self-test does not ask for an AD bit yet")
-    async def test_it_strips_the_ad_bit(self, vantage: Vantage, dns_server: LabDns) -> None:
+    async def test_it_strips_the_ad_bit(self, resolver: Resolver, dns_server: LabDns) -> None:
         """As a forwarder does that has a validating resolver behind it."""
         dns_server._signed.clear()
-        assert await self.judge(vantage) is Answer.NOT_TESTED
+        assert await self.judge(resolver) is Answer.NOT_TESTED
 
 
-async def test_the_host_is_otherwise_left_as_it_was(vantage: Vantage) -> None:
-    host = await resolve_addresses(MxHost(name="alias.signed.test", preference=7), vantage)
-    found = await resolve_tlsa(host, vantage.resolver, port=PORT, most=MOST)
+async def test_a_host_with_more_addresses_than_are_listed_is_looked_up(resolver: Resolver) -> None:
+    failure = Failure(step=Step.RESOLVE, reason=Reason.LIMIT, detail="9 more addresses")
+    host = await resolved("mx.signed.test", resolver)
+    host = replace(host, failure=failure)
+    found = await resolve_tlsa(host, resolver, port=PORT, most=MOST)
+    assert texts(found) == [OF_MX]
+
+
+async def test_the_host_is_otherwise_left_as_it_was(resolver: Resolver) -> None:
+    host = await resolved("alias.signed.test", resolver)
+    found = await resolve_tlsa(host, resolver, port=PORT, most=MOST)
     assert replace(found, tlsa=(), tlsa_base=None, tlsa_dnssec=None) == host

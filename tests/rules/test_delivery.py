@@ -19,6 +19,7 @@ from prober.records import (
     RouteStatus,
     Step,
     StsStatus,
+    TlsaRecord,
 )
 from prober.records.delivery import DeliveryOutcome, SenderKind
 from prober.rules.delivery import ForcedTls, forced_tls, judge_delivery, judge_secure
@@ -227,9 +228,11 @@ CERTIFICATE = issue(MX1, by=issue("ca.example")).der
 def protected(**changes: Any) -> DomainReport:
     """A domain with everything: DANE, MTA-STS and a certificate of a CA; and what is changed."""
     secure = Dnssec.SECURE
+    tlsa = TlsaRecord(usage=3, selector=1, matching_type=1, data=bytes(32))
     facts = domain(
         completed(chain=(CERTIFICATE,), path=(0,)),
         route=Route(status=RouteStatus.MX, dnssec=secure),
+        mx_hosts=at(10, dnssec=secure, tlsa=(tlsa,), tlsa_dnssec=secure),
     )
     report = judge_domain(facts)
     return replace(
@@ -260,7 +263,7 @@ def test_each_sender_at_a_domain_with_everything() -> None:
         SenderKind.TRUSTED_CA: INTERCEPTED,
         SenderKind.VERIFIED: DEFERRED,
         SenderKind.DOMAIN_VERIFIED: DEFERRED,
-        SenderKind.DANE: UNKNOWN,  # its hosts' TLSA look-up is not in these facts
+        SenderKind.DANE: DEFERRED,
         SenderKind.MTA_STS: DEFERRED,
     }
 

@@ -1,5 +1,6 @@
 """Level, completeness and standing. docs/verdict.md states each rule that a row is about."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from prober.records import (
     Code,
     Confirmed,
+    Dnssec,
     DomainFacts,
     DomainReport,
     Encrypted,
@@ -18,10 +20,14 @@ from prober.records import (
     Failure,
     Level,
     MxHost,
+    PolicyFetch,
     Reason,
     Route,
     RouteStatus,
     Step,
+    StsFacts,
+    TlsaRecord,
+    TxtFacts,
     VerifyError,
 )
 from prober.rules.verdict import (
@@ -45,6 +51,7 @@ from tests.support.builders import (
 )
 
 MX1, MX2 = "mx.example.com", "mx2.example.com"
+OPPORTUNISTIC, AUTHENTICATED, ENFORCED = REQUIRABLE
 CERTIFICATE = issue(MX1, san=(MX1, MX2), by=issue("ca.example")).der
 SELF_SIGNED = VerifyError(depth=0, code=18, text="self signed")
 
@@ -146,6 +153,143 @@ def test_level_and_completeness(facts: DomainFacts, expected: tuple[Level, bool]
     assert level(facts) == expected
 
 
+KEY = TlsaRecord(usage=3, selector=0, matching_type=1, data=hashlib.sha256(CERTIFICATE).digest())
+OTHER_KEY = replace(KEY, data=bytes(32))
+OLD_KIND = replace(KEY, usage=1)
+POLICY = "version: STSv1\nmode: {}\nmx: {}\nmax_age: 604800\n"
+
+
+def with_tlsa(
+    facts: DomainFacts, *records: TlsaRecord, mx: Dnssec = Dnssec.SECURE, **fields: Any
+) -> DomainFacts:
+    """*facts* where every MX host has these TLSA records, and DNSSEC vouches for them."""
+    changes: dict[str, Any] = {
+        "dnssec": Dnssec.SECURE,
+        "tlsa": records,
+        "tlsa_base": MX1,
+        "tlsa_dnssec": Dnssec.SECURE,
+    }
+    hosts = tuple(replace(host, **(changes | fields)) for host in facts.mx_hosts)
+    return replace(facts, mx_hosts=hosts, route=Route(status=RouteStatus.MX, dnssec=mx))
+
+
+def with_sts(facts: DomainFacts, mode: str = "enforce", mx: str = MX1) -> DomainFacts:
+    """*facts* where the domain publishes an MTA-STS policy."""
+    fetch = PolicyFetch(
+        url="https://mta-sts.example.com/.well-known/mta-sts.txt",
+        http_status=200,
+        content_type="text/plain",
+        body=POLICY.format(mode, mx),
+        certificate_trusted=True,
+    )
+    return replace(facts, sts=StsFacts(txt=TxtFacts(records=("v=STSv1; id=1;",)), fetch=fetch))
+
+
+NO_LOOKUP = Failure(step=Step.RESOLVE, reason=Reason.SERVFAIL)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param(
+            with_tlsa(domain(good()), OTHER_KEY),
+            (Level.OPPORTUNISTIC, True),
+            id="mismatch-however-valid-rfc7672-2.2",
+        ),
+        pytest.param(
+            with_tlsa(domain(unauthenticated()), OLD_KIND),
+            (Level.OPPORTUNISTIC, True),
+            id="all-unusable-pkix-decides",
+        ),
+        pytest.param(
+            with_tlsa(domain(good()), OLD_KIND),
+            (Level.AUTHENTICATED, True),
+            id="all-unusable-enforces-nothing",
+        ),
+        pytest.param(
+            with_tlsa(domain(good()), tlsa_failure=NO_LOOKUP),
+            (Level.AUTHENTICATED, False),
+            id="tlsa-servfail-is-not-absent",
+        ),
+        pytest.param(
+            with_tlsa(domain(good()), KEY, mx=Dnssec.INSECURE),
+            (Level.AUTHENTICATED, True),
+            id="mx-insecure-never-enforces-rfc7672-2.2.1",
+        ),
+        pytest.param(
+            with_tlsa(domain(good(tls_version="TLSv1.1")), KEY),
+            (Level.OPPORTUNISTIC, True),
+            id="old-tls-with-matching-tlsa",
+        ),
+        pytest.param(
+            with_tlsa(domain(good()), dnssec=Dnssec.INDETERMINATE, tlsa_dnssec=None),
+            (Level.AUTHENTICATED, False),
+            id="resolver-without-word",
+        ),
+        pytest.param(
+            with_tlsa(domain(good())), (Level.AUTHENTICATED, True), id="secure-denial-is-normal"
+        ),
+        pytest.param(
+            with_tlsa(domain(unauthenticated()), KEY),
+            (Level.ENFORCED, True),
+            id="dane-ee-needs-no-ca",
+        ),
+        pytest.param(with_tlsa(domain(good()), KEY), (Level.ENFORCED, True), id="dane"),
+        pytest.param(with_sts(domain(good())), (Level.ENFORCED, True), id="mta-sts"),
+        pytest.param(
+            with_sts(domain(good()), mode="testing"), (Level.AUTHENTICATED, True), id="sts-testing"
+        ),
+        pytest.param(
+            with_sts(domain(good()), mx="*.other.example"),
+            (Level.AUTHENTICATED, True),
+            id="sts-does-not-cover",
+        ),
+        pytest.param(
+            with_sts(domain(unauthenticated())), (Level.OPPORTUNISTIC, True), id="sts-unkept"
+        ),
+        pytest.param(
+            with_tlsa(with_sts(domain(good())), OTHER_KEY),
+            (Level.OPPORTUNISTIC, True),
+            id="sts-never-overrides-a-failing-dane",
+        ),
+    ],
+)
+def test_what_a_domain_publishes(facts: DomainFacts, expected: tuple[Level, bool]) -> None:
+    assert level(facts) == expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "standing"),
+    [
+        pytest.param(domain(good()), Standing.UNDECIDED, id="not-looked-up"),
+        pytest.param(
+            replace(domain(good()), sts=StsFacts(txt=TxtFacts())), Standing.FALLS_SHORT, id="absent"
+        ),
+        pytest.param(
+            replace(domain(good()), sts=StsFacts(txt=TxtFacts(failure=NO_LOOKUP))),
+            Standing.UNDECIDED,
+            id="lookup-failed",
+        ),
+        pytest.param(with_sts(domain(good())), Standing.MEETS, id="mta-sts"),
+        pytest.param(with_tlsa(domain(good()), KEY), Standing.MEETS, id="dane"),
+    ],
+)
+def test_standing_against_enforced(facts: DomainFacts, standing: Standing) -> None:
+    assert judge_standing(judge_domain(facts), ENFORCED) is standing
+
+
+def test_opportunistic_does_not_wait_for_trust_or_tlsa() -> None:
+    facts = with_tlsa(domain(good(), run=run(NO_TRUST)), tlsa_failure=NO_LOOKUP)
+    report = judge_domain(facts)
+    assert not report.verdict.complete
+    assert judge_standing(report, OPPORTUNISTIC) is Standing.MEETS
+
+
+def test_that_no_ca_vouches_is_no_fault_where_tlsa_does() -> None:
+    report = judge_domain(with_tlsa(domain(unauthenticated()), KEY))
+    assert [finding.code for finding in report.findings] == []
+
+
 @pytest.mark.parametrize(
     ("reason", "complete"),
     [
@@ -185,9 +329,6 @@ def test_the_count_of_endpoints_stands_beside_the_level() -> None:
 )
 def test_encrypted_in_a_word(level: Level, word: Encrypted) -> None:
     assert encrypted_in_a_word(level) is word
-
-
-OPPORTUNISTIC, AUTHENTICATED, ENFORCED = REQUIRABLE
 
 
 @pytest.mark.parametrize(

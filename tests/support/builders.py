@@ -7,6 +7,7 @@ from typing import Any
 from prober.records import (
     Attempt,
     Confirmed,
+    Dnssec,
     DomainFacts,
     EndpointFacts,
     Failure,
@@ -106,6 +107,7 @@ def domain(*endpoints: EndpointFacts, **fields: Any) -> DomainFacts:
         MxHost(
             name=name,
             preference=10 * (position + 1),
+            dnssec=Dnssec.INSECURE,
             addresses=tuple(facts.address for facts in endpoints if facts.mx_host == name),
         )
         for position, name in enumerate(names)
@@ -116,7 +118,7 @@ def domain(*endpoints: EndpointFacts, **fields: Any) -> DomainFacts:
         "checked_at": NOW,
         "elapsed_ms": 812,
         "run": run(),
-        "route": Route(status=RouteStatus.MX),
+        "route": Route(status=RouteStatus.MX, dnssec=Dnssec.INSECURE),
         "mx_hosts": hosts,
         "endpoints": endpoints,
     }
