@@ -74,9 +74,9 @@ class Once(Generic[K, V]):
 
     async def aclose(self) -> None:
         """Cancel the questions in flight and wait for them to end."""
-        tasks = [task for task in self._tasks.values() if not task.done()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks := [task for task in self._tasks.values() if not task.done()]:
+            for task in tasks:  # again where one got lost: before Python 3.12 wait_for can lose it
+                task.cancel()
+            await asyncio.wait(tasks, timeout=0.1)
         self._tasks.clear()
         self._expiry.clear()

@@ -28,8 +28,8 @@ def check(
     """Probe domains and show what was found, with the evidence.
 
     Exit status: 0 all meet --require; 1 some fall short; 2 usage, or no domain; 3 some are
-    undecided; 4 this machine cannot see; 5 the report could not be written; 130 interrupted;
-    141 nobody reads stdout any more; 143 terminated.
+    undecided; 4 this machine cannot see; 5 the report could not be written; 70 a fault of the
+    program; 130 interrupted; 141 nobody reads stdout any more; 143 terminated.
     """
     configure_logging(verbose=report.verbose)
     style = ReportStyle(per_endpoint=report.per_endpoint, transcripts=report.verbose)

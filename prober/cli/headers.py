@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated
 import typer
 
 from prober.cli.options import LookOptions, option, with_options
-from prober.cli.running import configure_logging, exit_statuses, run
+from prober.cli.running import configure_logging, exit_statuses, run, tell
 from prober.domains import parse_domain
 from prober.errors import InputError, SettingsError
 from prober.headers import read_messages
@@ -147,7 +148,7 @@ def headers(
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE...",
+            metavar="FILE",
             help="Messages, mailboxes (mbox, Maildir), folders of them; '-' is stdin.",
             show_default=False,
         ),
@@ -179,8 +180,9 @@ def headers(
 
 
 def _messages(files: Sequence[str]) -> Iterator[MessageHeaders]:
+    stdin = sys.stdin.buffer if sys.stdin is not None else io.BytesIO()  # closed: <&-
     for name in files:
-        yield from read_messages(name, sys.stdin.buffer)
+        yield from read_messages(name, stdin)
 
 
 def _trusted_by(texts: Sequence[str]) -> TrustedBy:
@@ -233,7 +235,7 @@ class _Reporting:
                 for target in options.output or [STDOUT]
             ]
             for kept in filter(None, (writer.kept for writer in writers)):
-                _note(f"rows of an earlier run that did not finish are in {kept}")
+                tell(f"rows of an earlier run that did not finish are in {kept}")
             reporting = cls(writers, options.require)
             try:
                 yield reporting
@@ -241,7 +243,7 @@ class _Reporting:
                     writer.finish(reporting._summary)
             except BaseException:
                 for left in filter(None, (writer.left for writer in writers)):
-                    _note(f"not finished; what was seen is in {left}")
+                    tell(f"not finished; what was seen is in {left}")
                 raise
 
     def add_all(self, reports: Iterable[MessageReport]) -> None:
@@ -255,10 +257,6 @@ class _Reporting:
         self.standings.add(judge_requirement(report, self._require))
         for writer in self._writers:
             writer.write(report)
-
-
-def _note(text: str) -> None:
-    print(f"probe: {text}", file=sys.stderr)
 
 
 def status_of(standings: set[Standing]) -> int:

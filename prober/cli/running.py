@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final, TypeVar
 
@@ -14,7 +15,7 @@ import typer
 
 from prober.errors import ProbeError, ReportError
 from prober.report.sinks import StreamSink
-from prober.rules.exit_status import INTERRUPTED, PIPE_CLOSED, TERMINATED
+from prober.rules.exit_status import FAULT_OF_OURS, INTERRUPTED, PIPE_CLOSED, TERMINATED
 
 T = TypeVar("T")
 _STDERR: Final = 2
@@ -65,7 +66,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 class _Stop:
     """The first signal that comes, as what it will be raised as; later ones are not heard.
 
-    It is noted from the start: one that came while the loop starts would get lost on its way.
+    It is noted from the start, since a loop hears none before it runs.
     """
 
     def __init__(self) -> None:
@@ -118,12 +119,14 @@ def tell(text: str) -> None:
 
 @contextlib.contextmanager
 def exit_statuses() -> Iterator[None]:
-    """Turn faults and signals into a message on stderr and the exit status of DESIGN's table."""
+    """Turn faults and signals into a message on stderr and the exit status that README lists."""
     try:
         yield
     except ProbeError as error:
         tell(str(error))
         raise typer.Exit(error.exit_status) from error
+    except (typer.Exit, typer.BadParameter):
+        raise
     except BrokenPipeError as error:
         raise typer.Exit(PIPE_CLOSED) from error
     except KeyboardInterrupt as error:
@@ -132,6 +135,10 @@ def exit_statuses() -> Iterator[None]:
     except Terminated as error:
         tell("terminated")
         raise typer.Exit(TERMINATED) from error
+    except Exception as error:
+        traceback.print_exc()
+        tell("this is a fault of the program: please report it, with the lines above")
+        raise typer.Exit(FAULT_OF_OURS) from error
 
 
 def configure_logging(*, verbose: bool) -> None:

@@ -41,7 +41,8 @@ def scan(
     """Probe every domain in a list and write one report.
 
     Every line of the list appears in the report, also one that is no domain; a domain that
-    comes again is probed and reported once. Exit status as for `probe check`.
+    comes again is probed and reported once. What comes through a pipe is read to its end first.
+    Exit status as for `probe check`.
     """
     configure_logging(verbose=report.verbose)
     style = ReportStyle(per_endpoint=report.per_endpoint, scan=True)

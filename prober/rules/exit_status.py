@@ -14,6 +14,7 @@ SOME_INVALID: Final = 2
 SOME_UNDECIDED: Final = 3
 CANNOT_SEE: Final = 4
 NOT_WRITTEN: Final = 5
+FAULT_OF_OURS: Final = 70  # EX_SOFTWARE: 1 would say that a domain falls short
 INTERRUPTED: Final = 130  # 128 + SIGINT
 PIPE_CLOSED: Final = 141  # 128 + SIGPIPE
 TERMINATED: Final = 143  # 128 + SIGTERM

@@ -105,6 +105,7 @@ class Probe:
         env: Mapping[str, str] | None = None,
         stdin: Stream = asyncio.subprocess.DEVNULL,
         stdout: Stream = asyncio.subprocess.PIPE,
+        stderr: Stream = asyncio.subprocess.PIPE,
         in_bash: str | None = None,
     ) -> AsyncIterator[Running]:
         """The process, which does not outlive this context."""
@@ -114,7 +115,7 @@ class Probe:
             env=environment(env),
             stdin=stdin,
             stdout=stdout,
-            stderr=asyncio.subprocess.PIPE,
+            stderr=stderr,
         )
         try:
             async with asyncio.timeout(PATIENCE_S):
@@ -129,5 +130,5 @@ class Probe:
 def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
     """What a process of ours finds: nothing that would change what it does, but *changes*."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    strict = {"PYTHONWARNINGS": "error", "PYTHONDEVMODE": "1", "LC_ALL": "C.UTF-8", "COLUMNS": "80"}
-    return {**kept, **strict, "PYTHONPATH": str(Path(__file__).parents[2]), **(changes or {})}
+    ours = {"PYTHONWARNINGS": "error", "PYTHONPATH": str(Path(__file__).parents[2])}
+    return {**kept, **ours, "LC_ALL": "C.UTF-8", "COLUMNS": "80", **(changes or {})}

@@ -1,34 +1,41 @@
 """The exit status, seen from outside; of signals and pipes in tests of their own."""
 
-import pytest
+import asyncio
+from collections.abc import Mapping
+from typing import Final
 
-from tests.cli.commands import OFFLINE, Probe
+import pytest
+import pytest_asyncio
+
+from tests.cli.commands import OFFLINE, Ended, Probe, invoke
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+STATUSES: Final = {
+    "good.test": 0,
+    "good.test null.test": 0,  # by intent no mail: neutral
+    "self-signed.test": 0,  # encrypted is enough
+    "--require authenticated self-signed.test": 1,
+    "good.test clear.test busy.test *": 1,  # to fall short is worse than to be no domain
+    "good.test busy.test *": 2,  # and that is worse than to be undecided
+    "--require perfect good.test": 2,
+    "good.test busy.test": 3,
+    "nowhere.test": 3,  # a typo must not pass
+    "-o /nowhere/report.csv good.test": 5,
+}
 
-@pytest.mark.parametrize(
-    ("args", "status"),
-    [
-        pytest.param(["good.test"], 0, id="meets"),
-        pytest.param(["good.test", "null.test"], 0, id="no mail by intent is neutral"),
-        pytest.param(["self-signed.test"], 0, id="encrypted is enough"),
-        pytest.param(["--require", "authenticated", "self-signed.test"], 1, id="unless more is"),
-        pytest.param(["good.test", "clear.test", "busy.test", "*"], 1, id="one falls short"),
-        pytest.param(["good.test", "busy.test", "*.test"], 2, id="one is no domain"),
-        pytest.param(["good.test", "busy.test"], 3, id="one is undecided"),
-        pytest.param(["nowhere.test"], 3, id="a typo does not pass"),
-        pytest.param(["--require", "perfect", "good.test"], 2, id="usage"),
-        pytest.param(["-o", "/nowhere/report.csv", "good.test"], 5, id="not written"),
-    ],
-)
-async def test_the_exit_status_tells_of_all_domains(
-    probe: Probe, args: list[str], status: int
-) -> None:
-    ended = await probe.check(*args)
 
-    assert ended.status == status
-    assert bool(ended.out) != bool(ended.err)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ended(probe: Probe) -> Mapping[str, Ended]:
+    """All of them, run side by side."""
+    runs = (probe.check(*args.split()) for args in STATUSES)
+    return dict(zip(STATUSES, await asyncio.gather(*runs), strict=True))
+
+
+@pytest.mark.parametrize("args", STATUSES)
+async def test_the_exit_status_tells_of_all_domains(ended: Mapping[str, Ended], args: str) -> None:
+    assert ended[args].status == STATUSES[args]
+    assert bool(ended[args].out) != bool(ended[args].err)
 
 
 async def test_without_a_nameserver_nothing_can_be_seen(probe: Probe) -> None:
@@ -37,3 +44,17 @@ async def test_without_a_nameserver_nothing_can_be_seen(probe: Probe) -> None:
     assert (ended.status, ended.err) == (4, "")
     assert "good.test: UNKNOWN whether mail would be encrypted" in ended.out
     assert "no nameserver answered" in ended.out
+
+
+def test_a_fault_of_ours_is_told_from_a_domain_that_falls_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr("prober.cli.check.parse_entry", fail)
+    ended = invoke("example.test")
+
+    assert ended.status == 70
+    assert "ZeroDivisionError: ours" in ended.err
+    assert "please report it" in ended.err

@@ -1,0 +1,31 @@
+import csv
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from prober.lab.demo import DEMO
+from tests.cli.commands import Ended, Probe, invoke
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_demo_shows_every_kind_of_answer(probe: Probe, tmp_path: Path) -> None:
+    text, table = tmp_path / "demo.txt", tmp_path / "demo.csv"
+    ended = await probe.run("demo", "-o", str(text), "-o", str(table))
+
+    assert ended == Ended(status=1, out="", err="")
+    levels = {row["domain"]: row["level"] for row in csv.DictReader(table.read_text().splitlines())}
+    assert list(levels) == [domain.name for domain in DEMO]
+    assert levels["well-configured.test"] == "authenticated"
+    assert levels["self-signed.test"] == "opportunistic"
+    assert levels["mixed.test"] == "partial"
+    assert levels["clear-text.test"] == "none"
+    assert levels["silent.test"] == "unknown"
+    assert levels["null-mx.test"] == "no-mail"
+    assert all(name in text.read_text() for name in levels)
+
+
+def test_without_its_extra_the_demo_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    complaint = "probe: the demo needs an extra: pip install 'smtp-tls-prober[demo]'\n"
+    assert invoke("demo") == Ended(status=2, out="", err=complaint)

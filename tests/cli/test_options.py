@@ -1,0 +1,103 @@
+"""Options and their environment variables, offline: what is told of them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from prober.lab.internet import EHLO_NAME
+from tests.cli.commands import NO_NAMESERVER, OFFLINE, invoke
+
+VARIABLES = {"PROBE_RESOLVER": NO_NAMESERVER, "PROBE_EHLO_NAME": EHLO_NAME}
+
+
+def unboxed(text: str) -> str:
+    """A message that is folded in a box, on one line."""
+    return " ".join(line.strip("│ ") for line in text.splitlines())
+
+
+WRONG = [
+    (["--resolver", "dns.example"], "not a nameserver: 'dns.example'; write ADDR, ADDR:PORT"),
+    (["--resolver", "127.0.0.1:dns"], "not a nameserver: '127.0.0.1:dns'"),
+    (["--resolver", "127.0.0.1:65536"], "not a nameserver: '127.0.0.1:65536'"),
+    (["--resolver", ""], "not a nameserver: ''"),
+    (["--ca-file", "/nowhere.pem"], "cannot read the trust store /nowhere.pem: No such file"),
+    (["--ca-file", "/"], "cannot read the trust store /: Is a directory"),
+    (["--ca-file", "/dev/null"], "/dev/null holds no certificate in PEM form"),
+    (["--ca-file", "/bin/bash"], "/bin/bash holds no certificate in PEM form"),
+    (["--ipv4-only", "--ipv6-only"], "--ipv4-only and --ipv6-only leave no address to contact"),
+    (["--ehlo-name", "two words"], "is no host name label: letters, digits and hyphens"),
+    (["--ehlo-name", "a.test\r\nMAIL FROM:<>"], "is no host name label"),
+    (["--ehlo-name", "[192.0.2.1]"], "an IP address, not a domain"),
+    (["--dnssec-probe", "a..b"], "an empty label"),
+    (["--port", "0"], "Invalid value for '--port' (env var: 'PROBE_PORT')"),
+    (["--port", "smtp"], "Invalid value for '--port'"),
+    (["--timeout", "0"], "Invalid value for '--timeout'"),
+    (["--timeout", "inf"], "Invalid value for '--timeout'"),
+    (["--timeout", "nan"], "Invalid value for '--timeout'"),
+    (["--confirm-delay", "-1"], "Invalid value for '--confirm-delay'"),
+    (["--concurrency", "0"], "Invalid value for '--concurrency'"),
+    (["--concurrency", "1000000"], "Invalid value for '--concurrency'"),
+    (["--require", "none"], "'none' is none of opportunistic, authenticated, enforced"),
+    (["--format", "xml"], "'xml' is not one of 'text', 'json', 'jsonl', 'csv'"),
+]
+
+
+@pytest.mark.parametrize(("options", "complaint"), WRONG, ids=[" ".join(row[0]) for row in WRONG])
+def test_a_wrong_option_is_told_by_name_before_anything_is_probed(
+    options: list[str], complaint: str
+) -> None:
+    ended = invoke("check", *OFFLINE, *options, "a.test")
+
+    assert (ended.status, ended.out) == (2, "")
+    assert complaint in unboxed(ended.err)
+
+
+def test_a_variable_stands_in_for_an_option() -> None:
+    ended = invoke("check", "a.test", env={**VARIABLES, "PROBE_FORMAT": "jsonl"})
+
+    run = json.loads(ended.out)["run"]
+    assert (run["resolver"], run["ehlo_name"]) == ([NO_NAMESERVER], EHLO_NAME)
+
+
+def test_an_option_beats_its_variable() -> None:
+    ended = invoke("check", *OFFLINE, "-f", "jsonl", "a.test", env={"PROBE_FORMAT": "csv"})
+    assert json.loads(ended.out)["input"] == "a.test"
+
+
+def test_a_variable_has_several_values_between_blanks() -> None:
+    variables = {**VARIABLES, "PROBE_RESOLVER": f"{NO_NAMESERVER} {NO_NAMESERVER}:54"}
+    ended = invoke("check", "-f", "jsonl", "a.test", env=variables)
+    assert json.loads(ended.out)["run"]["resolver"] == [NO_NAMESERVER, f"{NO_NAMESERVER}:54"]
+
+
+@pytest.mark.parametrize("value", ["1", "true", "yes"])
+def test_a_flag_is_set_by_its_variable(tmp_path: Path, value: str) -> None:
+    (tmp_path / "list.txt").write_text("a.test\n")
+    variables = {**VARIABLES, "PROBE_QUIET": value, "PROBE_OUTPUT": str(tmp_path / "r.csv")}
+    ended = invoke("scan", str(tmp_path / "list.txt"), env=variables)
+
+    assert (ended.out, ended.err) == ("", "")
+    assert (tmp_path / "r.csv").exists()
+
+
+def test_an_empty_variable_is_none() -> None:
+    empty = {"PROBE_REQUIRE": "", "PROBE_OUTPUT": "", "PROBE_QUIET": "", "PROBE_CA_FILE": ""}
+    ended = invoke("check", "a.test", env={**VARIABLES, **empty})
+    assert ended.out.startswith("a.test: UNKNOWN")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PROBE_PORT", "smtp"),
+        ("PROBE_REQUIRE", "all"),
+        ("PROBE_QUIET", "so"),
+        ("PROBE_FORMAT", "x"),
+    ],
+)
+def test_a_wrong_variable_is_told_by_name(name: str, value: str) -> None:
+    ended = invoke("check", *OFFLINE, "a.test", env={name: value})
+
+    assert (ended.status, ended.out) == (2, "")
+    assert f"(env var: '{name}')" in unboxed(ended.err)

@@ -1,0 +1,99 @@
+"""What a person at a terminal sees, and what a file or a pipe is spared."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import pty
+import signal
+import struct
+import termios
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import Probe
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+COLOUR, HIDE_CURSOR, SHOW_CURSOR = "\x1b[1;32m", "\x1b[?25l", "\x1b[?25h"
+XTERM = {"TERM": "xterm"}
+
+
+class Terminal:
+    """80 columns. ``slave`` is for a process to write to; ``shown`` is all that was."""
+
+    def __init__(self) -> None:
+        self._master, self.slave = pty.openpty()
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.shown = ""
+
+    def read(self) -> None:
+        """Take what is shown until nobody has the terminal open any more."""
+        with contextlib.suppress(OSError):  # EIO: that is the end
+            while data := os.read(self._master, 4096):
+                self.shown += data.decode()
+        os.close(self._master)
+
+
+@asynccontextmanager
+async def terminal() -> AsyncIterator[Terminal]:
+    """A terminal; all that was shown is there once this is left."""
+    screen = Terminal()
+    reading = asyncio.create_task(asyncio.to_thread(screen.read))
+    try:
+        yield screen
+    finally:
+        os.close(screen.slave)
+        await reading
+
+
+async def test_progress_is_shown_while_reports_go_to_files(probe: Probe, tmp_path: Path) -> None:
+    args = ("check", *probe.look, "-o", str(tmp_path / "r.csv"), "good.test", "*")
+    async with terminal() as screen, probe.running(*args, env=XTERM, stderr=screen.slave) as run:
+        ended = await run.ended()
+
+    assert (ended.status, ended.out) == (2, "")
+    assert "2/2" in screen.shown
+    assert screen.shown.rindex(SHOW_CURSOR) > screen.shown.rindex(HIDE_CURSOR)
+
+
+async def test_an_interrupted_bar_gives_the_cursor_back(probe: Probe, tmp_path: Path) -> None:
+    args = ("check", *probe.look, "-o", str(tmp_path / "r.csv"), "silent.test")
+    async with terminal() as screen, probe.running(*args, env=XTERM, stderr=screen.slave) as run:
+        while not probe.lab.servers["mx1.silent.test"].open:  # noqa: ASYNC110 # it tells nobody
+            await asyncio.sleep(0.02)
+        run.send(signal.SIGINT)
+        ended = await run.ended()
+
+    assert ended.status == 130
+    assert screen.shown.rindex(SHOW_CURSOR) > screen.shown.rindex(HIDE_CURSOR)
+    assert screen.shown.endswith("probe: interrupted\r\n")
+
+
+@pytest.mark.parametrize(
+    "options", [pytest.param(["-q", "-o", "r.csv"], id="quiet"), pytest.param([], id="to stdout")]
+)
+async def test_there_is_no_bar(probe: Probe, tmp_path: Path, options: list[str]) -> None:
+    args = ("check", *probe.look, *options, "good.test")
+    enter = f'cd {tmp_path} && exec "$@"'
+    async with (
+        terminal() as screen,
+        probe.running(*args, env=XTERM, stderr=screen.slave, in_bash=enter) as run,
+    ):
+        ended = await run.ended()
+
+    assert (ended.status, screen.shown) == (0, "")
+
+
+async def test_text_is_coloured_and_folded_on_a_terminal_only(probe: Probe) -> None:
+    args = ("check", *probe.look, "good.test", "clear.test")
+    async with terminal() as screen, probe.running(*args, env=XTERM, stdout=screen.slave) as run:
+        await run.ended()
+    piped = await probe.run(*args, env=XTERM)
+
+    assert COLOUR in screen.shown
+    assert "\x1b" not in piped.out
+    assert piped.out.isascii()
