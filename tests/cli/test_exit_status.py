@@ -46,7 +46,7 @@ async def test_without_a_nameserver_nothing_can_be_seen(probe: Probe) -> None:
     assert "no nameserver answered" in ended.out
 
 
-def test_a_fault_of_ours_is_told_from_a_domain_that_falls_short(
+async def test_a_fault_of_ours_is_told_from_a_domain_that_falls_short(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: object, **__: object) -> None:
