@@ -7,7 +7,6 @@ revocation, which senders MAY check.
 
 import asyncio
 import logging
-import re
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from prober.net.failures import classify
 from prober.net.guarded import GuardedResolver, StopError, not_resolved, stop
 from prober.net.reply import printable_ascii
 from prober.net.resolver import Resolver
+from prober.net.tls import PEM_BLOCK
 from prober.records import Failure, PolicyFetch, Reason, Step, StsFacts, TrustStore, TxtFacts
 from prober.rules.identity import name_fault
 from prober.rules.sts_policy import StsRecord, parse_sts_txt
@@ -41,9 +41,6 @@ _HEADERS: Final = {
     "Accept-Encoding": "identity",  # what is small on the wire may be huge unpacked
     "User-Agent": f"smtp-tls-prober/{__version__}",
 }
-_PEM_BLOCK: Final = re.compile(
-    r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL
-)
 
 
 async def observe_sts(
@@ -212,13 +209,13 @@ def _tls_context(trust_store: TrustStore) -> ssl.SSLContext | None:
     context.hostname_checks_common_name = False
     context.set_alpn_protocols(["http/1.1"])
     try:
-        pem = Path(trust_store.source).read_text("latin-1")
+        pem = Path(trust_store.source).read_bytes()
     except OSError as error:
         why = f"cannot read the trust store {trust_store.source}: {error.strerror}"
         raise SettingsError(why) from error
-    for block in _PEM_BLOCK.findall(pem):
+    for block in PEM_BLOCK.findall(pem):
         try:
-            context.load_verify_locations(cadata=block)
+            context.load_verify_locations(cadata=block.decode("ascii", "replace"))
         except ssl.SSLError as error:
             log.warning("a certificate of the trust store cannot be read: %r", error)
     return context

@@ -40,7 +40,7 @@ _SYSTEM_STORES: Final = (  # where distributions keep the bundle: Debian, Fedora
     "/usr/local/share/certs/ca-root-nss.crt",
     "/etc/ssl/cert.pem",
 )
-_PEM_BLOCK: Final = re.compile(
+PEM_BLOCK: Final = re.compile(
     rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL
 )
 
@@ -236,7 +236,7 @@ def _load_anchors(ca_file: Path | None) -> tuple[list[crypto.X509], TrustStore]:
         pem = path.read_bytes()
     except OSError as error:
         raise SettingsError(f"cannot read the trust store {path}: {error.strerror}") from error
-    anchors = [cert for block in _PEM_BLOCK.findall(pem) if (cert := _load_anchor(block))]
+    anchors = [cert for block in PEM_BLOCK.findall(pem) if (cert := _load_anchor(block))]
     if ca_file and not anchors:
         raise SettingsError(f"{path} holds no certificate in PEM form")
     digest = hashlib.sha256(pem).hexdigest()

@@ -20,7 +20,7 @@ from prober.records import (
     TrustStore,
     VerifyError,
 )
-from prober.rules.baseline import EXPIRES_SOON_DAYS, found
+from prober.rules.baseline import EXPIRES_SOON_DAYS, EXPIRES_SOON_SHARE, found
 from prober.rules.certificate_fields import Name, ReadCertificate, read_certificate
 from prober.rules.chain import (
     judge_strength,
@@ -36,10 +36,6 @@ _NOT_YET_VALID: Final = 9
 _HAS_EXPIRED: Final = 10
 _SELF_SIGNED_LEAF: Final = 18
 _NO_ISSUER: Final = (20, 21)  # none found locally; none at all to verify the leaf with
-
-# EXPIRES_SOON_DAYS is for certificates of 90 days and more. A certificate that lives for a week is
-# renewed with half of it left, so that a third left says there that a renewal failed.
-_SHARE_LEFT: Final = 3
 
 _LONGEST_NAME: Final = 512  # characters of a subject or issuer
 _LONGEST_LABEL: Final = 100  # the same within a sentence
@@ -185,7 +181,7 @@ def _on_dates(facts: EndpointFacts, leaf: ReadCertificate, now: datetime) -> _Fo
 def _expires_soon(leaf: ReadCertificate, now: datetime) -> bool:
     if leaf.not_before is None or leaf.not_after is None:
         return False
-    third = (leaf.not_after - leaf.not_before) / _SHARE_LEFT
+    third = (leaf.not_after - leaf.not_before) / EXPIRES_SOON_SHARE
     soon = leaf.not_after - min(timedelta(days=EXPIRES_SOON_DAYS), third)
     return max(leaf.not_before, soon) <= now <= leaf.not_after
 

@@ -12,6 +12,7 @@ from prober.records import (
     EndpointFacts,
     Finding,
     MxHost,
+    Reason,
 )
 from prober.rules.baseline import found
 from prober.rules.dane import RecordMatch, has_secure_tlsa, match_records, weigh
@@ -50,8 +51,9 @@ def _is_unvouched(host: MxHost) -> bool:
 
 def _on_host(host: MxHost, mx_dnssec: Dnssec) -> Iterator[Finding]:
     if host.tlsa_failure is not None:
-        why = host.tlsa_failure.detail or host.tlsa_failure.reason
-        detail = f"{why}; a sender that does DANE keeps the mail until this is mended"
+        detail = host.tlsa_failure.detail or host.tlsa_failure.reason
+        if host.tlsa_failure.reason is not Reason.LIMIT:  # RFC 7672 §2.1.2
+            detail += "; a sender that does DANE keeps the mail until this is mended"
         yield found(Code.TLSA_NOT_TESTED, mx_host=host.name, detail=detail)
     elif host.tlsa_dnssec is Dnssec.INSECURE and host.tlsa:
         detail = f"no sender uses {_listed(map(show, host.tlsa))}: DNSSEC does not vouch for it"

@@ -20,7 +20,7 @@ from prober.records import (
     StsFacts,
     StsStatus,
 )
-from prober.rules.baseline import ACCEPTABLE_TLS_VERSIONS, found
+from prober.rules.baseline import ACCEPTABLE_TLS_VERSIONS, SHORTEST_MAX_AGE_S, found
 from prober.rules.endpoint import Outcome, describe_failure, proven
 from prober.rules.sts_policy import (
     StsPolicy,
@@ -30,10 +30,6 @@ from prober.rules.sts_policy import (
     parse_sts_txt,
 )
 from prober.rules.txt_record import Invalid, listed, shown
-
-# §3.2 expects "weeks or greater", against attacks at the time of a refresh; §3.3 suggests a refresh
-# once a day, so that a policy with a shorter life is gone before it.
-SHORTEST_MAX_AGE_S: Final = 86_400
 
 # What kept us from asking, which is no answer of the domain's.
 _NOT_ASKED: Final = frozenset(

@@ -20,7 +20,8 @@ class Case:
     """A domain ``{id}.test`` whose MX host, ``mx.{id}.test`` unless told, has these records.
 
     A record is written as in a zone file, but with what it is of in place of its data: ``leaf``,
-    ``intermediate``, ``root``, or ``other`` for a certificate of nobody here.
+    ``intermediate``, ``root``, ``other`` for a certificate of nobody here, or ``short`` for one
+    byte, which is of nothing.
     """
 
     id: str
@@ -85,6 +86,8 @@ def _certificates(server: ServerCertificate, ca: LabCa) -> dict[str, x509.Certif
 
 def _fill_in(text: str, certificates: dict[str, x509.Certificate]) -> str:
     usage, selector, matching_type, of = text.split()
+    if of == "short":
+        return f"{usage} {selector} {matching_type} 00"
     certificate = certificates[of]
     data = certificate.public_bytes(Encoding.DER)
     if selector == "1":
@@ -193,6 +196,7 @@ CASES = (
         tlsa=("0 0 1 root", "1 1 1 leaf"),
         dane=UNUSABLE,
     ),
+    Case(id="malformed", tlsa=("3 1 1 short",), dane=UNUSABLE),
     Case(
         id="none",
         tlsa=(),
@@ -283,6 +287,7 @@ CASES = (
         tlsa=("1 1 1 other", "3 1 1 leaf"),
         dane=MATCH,
     ),
+    Case(id="mixed-malformed", tlsa=("3 1 1 leaf", "3 1 2 short"), dane=MATCH),
     Case(
         id="stale-and-fresh",
         tlsa=("3 1 1 other", "3 1 1 leaf"),

@@ -16,8 +16,9 @@ from tests.dnssec.tree import Trust
 
 @dataclass(frozen=True)
 class Tree:
-    """A running tree: where it is resolved, and where the mail server of each case belongs."""
+    """A running tree: who serves and resolves it, and where each mail server belongs."""
 
+    nameserver: str
     resolver: str
     ca: LabCa
     port: int  # of every mail server
@@ -51,4 +52,4 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tree]:
         confirm_delay_s=0.0,
     )
     with serving(folder, lay_out(records, zones), nameserver=nameserver, resolver=resolver):
-        yield Tree(resolver, ca, port, addresses, settings, ca_file)
+        yield Tree(nameserver, resolver, ca, port, addresses, settings, ca_file)

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from prober.cli.policy import policy
 from prober.domains import parse_entry
 from prober.lab.demo import DEMO_DEADLINES
-from prober.lab.internet import Lab, LabDomain, LabHost
+from prober.lab.internet import Lab, LabDomain, LabHost, LabSts
 from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.scripted import Scripted
 from prober.lab.personalities.sound import (
@@ -37,12 +37,11 @@ from prober.lab.personalities.sound import (
     WrongName,
 )
 from prober.lab.personalities.starttls import HandshakeAlert, StarttlsDeferred
-from prober.records import Dnssec, DomainReport, MtaSts, StsStatus, TlsaRecord
-from prober.records.delivery import DeliveryOutcome, SenderKind
+from prober.lab.policy_host import PolicyHost
+from prober.records import DomainReport, TlsaRecord
+from prober.records.delivery import DeliveryOutcome, SenderKind, SenderOutcomes
 from prober.report.json_ import encode_report
 from prober.rules.certificate_fields import read_certificate
-from prober.rules.dane import judge_dane
-from prober.rules.delivery import judge_delivery
 from prober.scan import scan
 from tests.mta.certificates import MtaCa
 from tests.mta.sender import Fate, ask_postmap, deliver
@@ -63,6 +62,7 @@ SETTINGS: Final = {
     "smtp_tls_servername": "hostname",
     "smtp_dns_support_level": "dnssec",
 }
+POLICY: Final = "version: STSv1\r\nmode: enforce\r\nmx: {mx}\r\nmax_age: 2419200\r\n"
 # How Postfix is told to be each sender; it has no level for trusted-ca.
 LEVELS: Final[Mapping[SenderKind, str]] = {
     SenderKind.OPPORTUNISTIC: "may",
@@ -111,10 +111,17 @@ async def world(*domains: LabDomain) -> AsyncIterator[World]:
 
 
 def domain(
-    name: str, personality: Scripted, *, mx: str | None = None, signed: bool = False
+    name: str,
+    personality: Scripted,
+    *,
+    mx: str | None = None,
+    signed: bool = False,
+    sts: str | None = None,
 ) -> LabDomain:
+    """A domain with one MX host; *sts* is what its MTA-STS policy lists, to be enforced."""
     host = LabHost(name=mx or f"mx.{name}", personality=personality)
-    return LabDomain(name=name, mx=((10, host),), signed=signed)
+    served = LabSts(host=PolicyHost(POLICY.format(mx=sts))) if sts is not None else None
+    return LabDomain(name=name, mx=((10, host),), signed=signed, sts=served)
 
 
 async def look(lab: Lab) -> dict[str, DomainReport]:
@@ -182,15 +189,23 @@ CASES: Final = (
 )
 
 
-def destinations(cases: Iterable[Case]) -> dict[tuple[Case, SenderKind], LabDomain]:
+Domains = Mapping[tuple[Case, SenderKind], LabDomain]
+
+
+def destinations(cases: Iterable[Case]) -> Domains:
     """A domain of its own for every sender, since Postfix has one policy a domain."""
     return {
-        (case, sender): domain(f"{sender}-{case.name}.test", case.personality, signed=case.signed)
+        (case, sender): domain(
+            name := f"{sender}-{case.name}.test",
+            case.personality,
+            signed=case.signed,
+            sts=f"mx.{name}" if sender is SenderKind.MTA_STS else None,
+        )
         for case, sender in itertools.product(cases, LEVELS)
     }
 
 
-def policies(domains: Mapping[tuple[Case, SenderKind], LabDomain]) -> str:
+def policies(domains: Domains) -> str:
     lines = (
         f"{each.name} {LEVELS[sender].format(mx=f'mx.{each.name}')}\n"
         for (_, sender), each in domains.items()
@@ -198,39 +213,35 @@ def policies(domains: Mapping[tuple[Case, SenderKind], LabDomain]) -> str:
     return "".join(lines)
 
 
-def publish(lab: Lab, case: Case, name: str, report: DomainReport) -> DomainReport:
-    """Publish the case's TLSA for Postfix; and *report* as it is with that and an MTA-STS policy.
-
-    The prober asks for TLSA at port 25, and the lab is at another: so it is told.
-    """
-    host, mx = report.mx_hosts[0], f"mx.{name}"
-    dnssec = Dnssec.SECURE if case.signed else Dnssec.INSECURE
-    host = replace(host, dnssec=dnssec, tlsa_base=mx, tlsa_dnssec=dnssec)
+def publish_tlsa(lab: Lab, name: str, case: Case) -> None:
+    """Publish what the case has for its server at ``mx.NAME``, for Postfix and the prober alike."""
     if case.tlsa is not None:
-        certificate = lab.ca.issue(case.personality.certificate, mx).leaf
-        record = case.tlsa(certificate.public_bytes(Encoding.DER))
+        leaf = lab.ca.issue(case.personality.certificate, f"mx.{name}").leaf
+        record = case.tlsa(leaf.public_bytes(Encoding.DER))
         text = f"{record.usage} {record.selector} {record.matching_type} {record.data.hex()}"
-        lab.dns.add(f"_{lab.port}._tcp.{mx}", "TLSA", text)
-        host = replace(host, tlsa=(record,))
-    endpoints = tuple(
-        replace(each, dane=judge_dane(each, host, domain=name, now=each.observed_at))
-        for each in report.endpoints
-    )
-    sts = MtaSts(status=StsStatus.ENFORCE, mx=(mx,))
-    return replace(report, mx_hosts=(host,), endpoints=endpoints, mta_sts=sts)
+        lab.dns.add(f"_{lab.port}._tcp.mx.{name}", "TLSA", text)
+
+
+async def predict(
+    at: World, domains: Domains, situation: Callable[[SenderOutcomes], DeliveryOutcome]
+) -> dict[str, DeliveryOutcome]:
+    """What the prober says becomes of each domain's mail, by the sender that it is there for."""
+    for (case, _), each in domains.items():
+        publish_tlsa(at.lab, each.name, case)
+    reports = await look(at.lab)
+    predicted = {}
+    for (_, sender), each in domains.items():
+        delivery = reports[each.name].delivery
+        assert delivery is not None
+        predicted[each.name] = situation(delivery.of(sender))
+    return predicted
 
 
 async def test_mail_fares_as_predicted(mta_ca: MtaCa, tmp_path: Path) -> None:
     """Issue 4, done when 4: for every sender that Postfix can be, at every kind of server."""
     domains = destinations(CASES)
     async with world(*domains.values()) as at:
-        reports = await look(at.lab)
-        predicted = {
-            each.name: judge_delivery(publish(at.lab, case, each.name, reports[each.name]))
-            .of(sender)
-            .now
-            for (case, sender), each in domains.items()
-        }
+        predicted = await predict(at, domains, lambda outcomes: outcomes.now)
         fates = await deliver(
             at.lab,
             policies(domains),
@@ -265,9 +276,6 @@ ATTACKED: Final = (
     Case(name="unsigned", personality=WellConfigured(), tlsa=tlsa_of),
     Case(name="dane", personality=WellConfigured(), signed=True, tlsa=tlsa_of),
 )
-
-
-Domains = Mapping[tuple[Case, SenderKind], LabDomain]
 
 
 def strip(at: World, domains: Domains) -> None:
@@ -307,13 +315,7 @@ async def test_mail_under_attack_fares_as_predicted(mta_ca: MtaCa, tmp_path: Pat
     domains = destinations(ATTACKED)
     attacker = domain("attacker.test", WellConfigured())
     async with world(*domains.values(), attacker) as at:
-        reports = await look(at.lab)
-        predicted = {
-            each.name: judge_delivery(publish(at.lab, case, each.name, reports[each.name]))
-            .of(sender)
-            .attacked
-            for (case, sender), each in domains.items()
-        }
+        predicted = await predict(at, domains, lambda outcomes: outcomes.attacked)
         worst = dict.fromkeys(predicted, DEFERRED)
         for strategy in STRATEGIES:
             strategy(at, domains)
@@ -352,60 +354,113 @@ def presumed(policy_map: str) -> dict[str, str]:
     return dict(re.findall(r"^#   (\w+) = (\S+)", policy_map, re.MULTILINE))
 
 
-# What is served, and what the map is to say of it.
-WRITTEN: Final[Mapping[LabDomain, str]] = {
-    domain("clear.test", NoStarttls()): "",
-    domain("tls10.test", Tls10Only()): "",
-    LabDomain(
-        name="half.test",
-        mx=(
-            (10, LabHost(name="mx.half.test", personality=WellConfigured())),
-            (20, LabHost(name="mx2.half.test", personality=NoStarttls())),
-        ),
-    ): "",
-    domain("self-signed.test", SelfSigned()): "encrypt",
-    domain("expired.test", Expired()): "encrypt",
-    domain("hosted.test", WellConfigured(), mx="mx.hoster.example"): "verify",
-    domain("own.test", WellConfigured()): "secure match=nexthop:dot-nexthop",
-    domain("bücher.test".encode("idna").decode(), SelfSigned()): "encrypt",
-}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What is served, what the domain publishes, and what the map is to say of it."""
+
+    name: str
+    personality: Scripted
+    line: str
+    mx: str | None = None
+    backup: Scripted | None = None
+    tlsa: Callable[[bytes], TlsaRecord] | None = None
+    sts: str | None = None
+
+    @property
+    def domain(self) -> LabDomain:
+        signed = self.tlsa is not None
+        served = domain(self.name, self.personality, mx=self.mx, signed=signed, sts=self.sts)
+        if self.backup is None:
+            return served
+        backup = LabHost(name=f"mx2.{self.name}", personality=self.backup)
+        return replace(served, mx=(*served.mx, (20, backup)))
+
+    @property
+    def case(self) -> Case:
+        signed = self.tlsa is not None
+        return Case(name=self.name, personality=self.personality, signed=signed, tlsa=self.tlsa)
+
+
+HOSTER: Final = "mx.hoster.example"
+BUECHER: Final = "xn--bcher-kva.test"
+PROVES: Final = ("dane-only", "secure", "verify")
+WRITTEN: Final = (
+    Written(name="clear.test", personality=NoStarttls(), line=""),
+    Written(name="tls10.test", personality=Tls10Only(), line=""),
+    Written(name="half.test", personality=WellConfigured(), backup=NoStarttls(), line=""),
+    Written(name="self-signed.test", personality=SelfSigned(), line="encrypt"),
+    Written(name="expired.test", personality=Expired(), line="encrypt"),
+    Written(name=BUECHER, personality=SelfSigned(), line="encrypt"),
+    Written(name="hosted.test", personality=WellConfigured(), mx=HOSTER, line="verify"),
+    Written(name="own.test", personality=WellConfigured(), line="secure match=nexthop:dot-nexthop"),
+    Written(
+        name="sts.test",
+        personality=WellConfigured(),
+        mx="mx.sts-hoster.example",
+        sts="*.sts-hoster.example",
+        line="secure match=.sts-hoster.example",
+    ),
+    Written(name="dane.test", personality=SelfSigned(), tlsa=tlsa_of, line="dane-only"),
+)
 
 
 async def test_mail_goes_through_the_map_that_is_written(mta_ca: MtaCa, tmp_path: Path) -> None:
     """What the map says arrives, arrives; what it says must defer, defers."""
-    async with world(*WRITTEN) as at:
+    lines = {each.name: each.line for each in WRITTEN}
+    async with world(*(each.domain for each in WRITTEN)) as at:
+        for each in WRITTEN:
+            publish_tlsa(at.lab, each.name, each.case)
         reports = await look(at.lab)
         text = write_map(reports.values(), tmp_path)
-        lines = {each.name: line for each, line in WRITTEN.items()}
         assert ask_postmap(text, lines, tmp_path / "postmap") == lines
         unicode = ask_postmap(text, ["bücher.test"], tmp_path / "postmap-unicode")
         assert unicode == {"bücher.test": "encrypt"}
         assert presumed(text).items() >= SETTINGS.items()
 
-        ran: dict[Scripted | None, dict[str, DeliveryOutcome]] = {}
+        became: dict[Scripted | None, dict[str, DeliveryOutcome]] = {}
         for situation in (None, Expired(), NoStarttls()):
             for name in lines:
                 if situation is not None:
                     mx = reports[name].mx_hosts[0].name
                     at.lab.servers[mx].personality = Accepting(situation, at.mailbox)
-            folder = tmp_path / f"postfix-{len(ran)}"
             at.mailbox.arrivals.clear()
             fates = await deliver(
                 at.lab,
                 text,
                 map(to, lines),
                 ca=mta_ca,
-                folder=folder,
+                folder=tmp_path / f"postfix-{len(became)}",
                 settings=presumed(text),
             )
-            ran[situation] = {
+            became[situation] = {
                 name: seen(fates[to(name)], at.mailbox.arrival(to(name))) for name in lines
             }
 
-    today, expired, stripped = ran.values()
+    today, expired, stripped = became.values()
     for name, line in lines.items():
         level = line.partition(" ")[0]
         assert today[name] is not DEFERRED, name
-        assert (today[name] is AUTHENTICATED) == (level in ("secure", "verify")), name
-        assert (expired[name] is DEFERRED) == (level in ("secure", "verify")), name
+        assert (today[name] is AUTHENTICATED) == (level in PROVES), name
+        assert (expired[name] is DEFERRED) == (level in PROVES), name
         assert stripped[name] is (DEFERRED if level else CLEAR), name
+
+
+async def test_a_live_line_for_names_that_are_gone_is_moved(mta_ca: MtaCa, tmp_path: Path) -> None:
+    """A pinned host that was renamed: the new line is as strict, and delivers."""
+    live = tmp_path / "live"
+    live.write_text("own.test secure match=mx.elsewhere.test\n")
+    async with world(domain("own.test", WellConfigured())) as at:
+        reports = await look(at.lab)
+        text = write_map(reports.values(), tmp_path, "--current", str(live))
+        fates = await deliver(
+            at.lab,
+            text,
+            [to("own.test")],
+            ca=mta_ca,
+            folder=tmp_path / "postfix",
+            settings=presumed(text),
+        )
+    assert ask_postmap(text, ["own.test"], tmp_path / "postmap") == {
+        "own.test": "secure match=nexthop:dot-nexthop"
+    }
+    assert fates[to("own.test")].status == "sent"

@@ -481,6 +481,16 @@ class TestFindings:
     def test_codes(self, mx_host: MxHost, endpoint: EndpointFacts, codes: set[Code]) -> None:
         assert set(codes_of(mx_host, endpoint)) == codes
 
+    @pytest.mark.parametrize(
+        ("reason", "keeps"),
+        [(Reason.SERVFAIL, True), (Reason.TIMED_OUT, True), (Reason.LIMIT, False)],
+    )
+    def test_rule_4_what_a_failed_look_up_does_to_mail(self, reason: Reason, keeps: bool) -> None:
+        failure = Failure(step=Step.RESOLVE, reason=reason)
+        found = codes_of(host(tlsa_failure=failure), showing(LEAF))[Code.TLSA_NOT_TESTED]
+        assert found.startswith(reason)
+        assert ("keeps the mail" in found) is keeps
+
     def test_rule_1_an_unsigned_mx_rrset_is_told_beside_the_rest(self) -> None:
         assert set(codes_of(host(GOOD), showing(LEAF), mx=INSECURE)) == {Code.TLSA_MX_INSECURE}
         assert set(codes_of(host(BAD), showing(LEAF), mx=INSECURE)) == {

@@ -1,0 +1,190 @@
+"""The maps for Exim and OpenSMTPD, read by Exim and OpenSMTPD themselves.
+
+Exim delivers through its map, with the options that the head of the map asks for. Debian 12's
+OpenSMTPD cannot do TLS at all (tests/mta/opensmtpd.py), so it only says that it understands.
+"""
+
+import asyncio
+import re
+import smtplib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from email.message import EmailMessage
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from prober.lab.internet import Lab
+from prober.lab.personalities.ehlo import NoStarttls
+from prober.lab.personalities.sound import Expired, SelfSigned, WellConfigured
+from tests.mta import sandbox
+from tests.mta.base import RunningMta, Site, running
+from tests.mta.certificates import MtaCa
+from tests.mta.exim import EXIM
+from tests.mta.opensmtpd import OPENSMTPD
+from tests.mta.sender import resolver_for
+from tests.mta.servers import require
+from tests.mta.test_policy import Written, look, publish_tlsa, tlsa_of, to, world, write_map
+from tests.support.accepting import Accepting
+
+_EXIM_CONF: Final = """\
+{macro}
+primary_hostname = {host_name}
+disable_ipv6
+local_interfaces = <; {address}
+daemon_smtp_ports = {port}
+spool_directory = /srv/spool
+log_file_path = syslog
+pid_file_path = /srv/spool/exim.pid
+keep_environment =
+host_lookup =
+rfc1413_hosts =
+tls_advertise_hosts =
+acl_smtp_rcpt = accept
+smtp_accept_queue_per_connection = 0
+begin routers
+dnslookup:
+  driver = dnslookup
+  dnssec_request_domains = *
+  self = send
+  transport = remote
+begin transports
+remote:
+  driver = smtp
+  port = {smtp_port}
+  allow_localhost
+{options}
+begin retry
+* * F,1h,10m
+"""
+_FATE: Final = re.compile(r" (=>|==|\*\*) (\S+@\S+) (.*)$")
+_TIMEOUT_S: Final = 20.0
+
+SERVED: Final = (
+    Written(name="clear.test", personality=NoStarttls(), line=""),
+    Written(name="self-signed.test", personality=SelfSigned(), line="encrypt"),
+    Written(name="expired.test", personality=Expired(), line="encrypt"),
+    Written(name="own.test", personality=WellConfigured(), line="verify"),
+    Written(name="dane.test", personality=SelfSigned(), tlsa=tlsa_of, line="dane-only"),
+)
+
+
+async def test_exim_delivers_as_its_map_says(mta_ca: MtaCa, tmp_path: Path) -> None:
+    require(EXIM)
+    lines = {each.name: each.line for each in SERVED}
+    async with world(*(each.domain for each in SERVED)) as at:
+        for each in SERVED:
+            publish_tlsa(at.lab, each.name, each.case)
+        reports = await look(at.lab)
+        text = write_map(reports.values(), tmp_path, kind="exim")
+        assert dict(re.findall(r"^(\S+): (\S+)$", text, re.MULTILINE)) == {
+            name: line for name, line in lines.items() if line
+        }
+
+        fates = []
+        for situation in (None, Expired(), NoStarttls()):
+            for name in lines:
+                if situation is not None:
+                    personality = Accepting(situation, at.mailbox)
+                    at.lab.servers[f"mx.{name}"].personality = personality
+            folder = tmp_path / f"exim-{len(fates)}"
+            async with resolver_for(at.lab.dns) as resolver:
+                sending = partial(_deliver, at.lab, text, resolver, tuple(lines), mta_ca, folder)
+                fates.append(await asyncio.to_thread(sending))
+
+    today, expired, stripped = fates
+    for name, line in lines.items():
+        assert today[name].startswith("=> "), today[name]
+        assert (" X=TLS" in today[name]) == bool(line), today[name]
+        proved = {"dane-only": " CV=dane ", "verify": " CV=yes "}.get(line)
+        assert proved is None or proved in today[name], today[name]
+        assert expired[name].startswith("== " if proved else "=> "), expired[name]
+        assert stripped[name].startswith("== " if line else "=> "), stripped[name]
+
+
+def _deliver(
+    lab: Lab, policy_map: str, resolver: str, names: tuple[str, ...], ca: MtaCa, folder: Path
+) -> Mapping[str, str]:
+    """What Exim logs of a message to each of *names*."""
+    folder.mkdir()
+    configure = partial(_configure, lab, policy_map, resolver)
+    with running(replace(EXIM, configure=configure), "none", ca, folder) as mta:
+        with smtplib.SMTP(mta.address, mta.port, "client.test", timeout=5) as client:
+            for name in names:
+                message = EmailMessage()
+                message.set_content("a line")
+                client.send_message(message, "sender@sender.test", [to(name)])
+        return _await_fates(mta, names)
+
+
+def _await_fates(mta: RunningMta, names: tuple[str, ...]) -> Mapping[str, str]:
+    deadline = time.monotonic() + _TIMEOUT_S
+    while True:
+        fates = dict(_fates(mta.log()))
+        if fates.keys() >= set(names):
+            return fates
+        assert time.monotonic() < deadline, mta.log()
+        time.sleep(0.05)
+
+
+def _fates(log: str) -> Iterator[tuple[str, str]]:
+    for line in log.splitlines():
+        if (found := _FATE.search(line)) is not None and " defer (-1)" not in line:
+            yield found[2].partition("@")[2], f"{found[1]} {found[3]}"
+
+
+def _configure(lab: Lab, policy_map: str, resolver: str, site: Site) -> tuple[str, ...]:
+    (site.folder / "over-etc").mkdir()
+    site.write("over-etc/resolv.conf", f"nameserver {resolver}\noptions trust-ad\n")
+    site.write("ca.pem", lab.ca_file.read_text())
+    site.write("tls_policy", policy_map)
+    macro, *options = _asked_for(policy_map)
+    site.write(
+        "exim.conf",
+        _EXIM_CONF.format(
+            macro=macro,
+            options="\n".join(f"  {option}" for option in options),
+            host_name=site.host_name,
+            address=site.address,
+            port=site.port,
+            smtp_port=lab.port,
+        ),
+    )
+    site.make_folder("spool", owner="Debian-exim")
+    return ("/usr/sbin/exim4", "-bdf", "-C", "/srv/exim.conf")
+
+
+def _asked_for(policy_map: str) -> Iterator[str]:
+    """The settings in the head of the map, with this sandbox's paths: first the macro."""
+    for setting in re.findall(r"^#   (\w+ = .+)$", policy_map, re.MULTILINE):
+        if not setting.startswith("openssl_options"):  # Debian's Exim has GnuTLS
+            setting = setting.replace("/etc/exim4/tls_policy", "/srv/tls_policy")
+            yield setting.replace("certificates = system", "certificates = /srv/ca.pem")
+
+
+@pytest.mark.parametrize("served", [SERVED, SERVED[:1]], ids=["some", "none"])
+async def test_opensmtpd_understands_its_map(served: tuple[Written, ...], tmp_path: Path) -> None:
+    require(OPENSMTPD)
+    async with world(*(each.domain for each in served)) as at:
+        reports = await look(at.lab)
+    text = write_map(reports.values(), tmp_path, kind="opensmtpd")
+    settings = re.findall(r"^#   (.+)$", text, re.MULTILINE)
+    folder = tmp_path / "opensmtpd"
+    folder.mkdir()
+    folder.chmod(0o755)
+    (folder / "tls-policy.conf").write_text(text)
+    (folder / "smtpd.conf").write_text(
+        "".join(f"{setting}\n" for setting in settings).replace("/etc/mail", "/srv")
+    )
+
+    said = sandbox.run_sandboxed(
+        OPENSMTPD.root,
+        folder,
+        ["/usr/sbin/smtpd", "-n", "-f", "/srv/smtpd.conf"],
+        timeout_s=10.0,
+    )
+
+    assert said.strip() == "configuration OK"
