@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from prober.errors import InputError
+from prober.errors import InputError, SettingsError
 from prober.report.policy_format import (
     LiveMap,
     MapFormat,
@@ -31,6 +31,7 @@ and below that what delivers to all other domains. Its TLS is LibreSSL's: 1.2 or
 """
 _TABLES: Final = {"tls_verify": PolicyLevel.VERIFY, "tls_encrypt": PolicyLevel.ENCRYPT}
 _TABLE: Final = re.compile(r"table\s+(\w+)\s*\{([^{}]*)\}")
+_MOST: Final = 4900  # of one table: more exhausts the stack of smtpd's parser, "memory exhausted"
 _NOBODY: Final = "nobody.invalid"  # RFC 6761 §6.4; a table must have a member
 
 
@@ -57,10 +58,17 @@ class OpenSmtpdMap(MapFormat):
         return LiveMap(policies=policies)
 
     def render(self, decisions: Sequence[Decision], live: LiveMap, provenance: Provenance) -> str:
+        """Raises ``SettingsError`` where a table has more members than smtpd.conf can hold."""
         tables = [commented([*told(provenance), *PRESUMED.splitlines()])]
         lines = tuple(standing(decisions))
         for name, level in _TABLES.items():
             members = [domain for domain, policy in lines if policy.level is level] or [_NOBODY]
-            listed = ",\n".join(f'    "{member}"' for member in members)
-            tables.append(f"table {name} {{\n{listed}\n}}\n")
+            if len(members) > _MOST:
+                raise SettingsError(
+                    f"{len(members)} domains for {name}; OpenSMTPD reads at most {_MOST} from its "
+                    "configuration: take --for csv, and make table files of that"
+                )
+            # the grammar takes no line end between the braces, unless behind a backslash
+            listed = ", \\\n".join(f'    "{member}"' for member in members)
+            tables.append(f"table {name} {{ \\\n{listed} }}\n")
         return "".join(tables)

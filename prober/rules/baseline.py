@@ -18,8 +18,8 @@ SMALLEST_CIPHER_BITS: Final = 112  # NIST SP 800-131A r2 §2
 EXPIRES_SOON_SHARE: Final = 3
 EXPIRES_SOON_DAYS: Final = 14  # ours: renewers start at 30 days, so 14 left says that one failed
 
-# RFC 8461 §3.2 expects "weeks or greater", against attacks at the time of a refresh; §3.3 suggests a
-# refresh once a day, so that a policy with a shorter life is gone before it.
+# RFC 8461 §3.2 expects "weeks or greater", against attacks at the time of a refresh; §3.3 suggests
+# a refresh once a day, so that a policy with a shorter life is gone before it.
 SHORTEST_MAX_AGE_S: Final = 86_400
 
 _SEVERITIES: Final = {

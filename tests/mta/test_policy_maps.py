@@ -84,7 +84,7 @@ async def test_exim_delivers_as_its_map_says(mta_ca: MtaCa, tmp_path: Path) -> N
             name: line for name, line in lines.items() if line
         }
 
-        fates = []
+        fates: list[Mapping[str, str]] = []
         for situation in (None, Expired(), NoStarttls()):
             for name in lines:
                 if situation is not None:
