@@ -78,7 +78,7 @@ async def check_dnssec(vantage: Vantage) -> Check:
     return Check(
         topic="dnssec",
         answer=Answer.NO,
-        what=f"the resolver does not fail {probe}, which is bogus by intent",
+        what=f"the resolver does not fail {probe}, bogus by intent, or sets no AD for the root",
         advice="turn DNSSEC validation on; until then DNSSEC is reported as indeterminate",
     )
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from prober.errors import InputError
@@ -20,20 +20,11 @@ class CsvMap(MapFormat):
 
     def parse(self, text: str) -> LiveMap:
         """Reads the first three columns of what ``render`` writes; the others may be missing."""
-        rows = csv.DictReader(io.StringIO(text))
-        if not {"domain", "policy"} <= set(rows.fieldnames or ()):
-            raise InputError("it has no columns domain and policy")
-        policies: dict[str, Policy] = {}
-        for row in rows:
-            domain, word = domain_of(row["domain"] or ""), row["policy"] or ""
-            if domain is None:
-                raise InputError(f"line {rows.line_num}: no domain")
-            if not word:
-                continue
-            if word not in tuple(PolicyLevel):
-                raise InputError(f"line {rows.line_num}: no policy: {word!a}")
-            match = tuple((row.get("match") or "").split())
-            policies[domain] = Policy(level=PolicyLevel(word), match=match)
+        rows = csv.DictReader(io.StringIO(text, newline=None))
+        try:
+            policies = dict(_policies(rows))
+        except csv.Error as error:
+            raise InputError(f"line {rows.line_num}: {error}") from error
         return LiveMap(policies=policies)
 
     def render(self, decisions: Sequence[Decision], live: LiveMap, provenance: Provenance) -> str:
@@ -43,6 +34,20 @@ class CsvMap(MapFormat):
         for decision in sorted(decisions, key=lambda each: each.domain):
             writer.writerow([neutralised(cell) for cell in _row(decision)])
         return buffer.getvalue()
+
+
+def _policies(rows: csv.DictReader[str]) -> Iterator[tuple[str, Policy]]:
+    if not {"domain", "policy"} <= set(rows.fieldnames or ()):
+        raise InputError("it has no columns domain and policy")
+    for row in rows:
+        domain, word = domain_of(row["domain"] or ""), row["policy"] or ""
+        if domain is None:
+            raise InputError(f"line {rows.line_num}: no domain")
+        if word and word not in tuple(PolicyLevel):
+            raise InputError(f"line {rows.line_num}: no policy: {word!a}")
+        if word:
+            match = tuple((row.get("match") or "").split())
+            yield domain, Policy(level=PolicyLevel(word), match=match)
 
 
 def _row(decision: Decision) -> tuple[str, ...]:

@@ -1,0 +1,274 @@
+"""Policy maps as text: what is written can be read back, and what is not ours is left alone."""
+
+from datetime import timedelta
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prober.errors import InputError, SettingsError
+from prober.report.policy_csv import CsvMap
+from prober.report.policy_diff import show_changes
+from prober.report.policy_exim import EximMap
+from prober.report.policy_format import LiveMap, MapFormat, Provenance, meaningful_lines
+from prober.report.policy_opensmtpd import OpenSmtpdMap
+from prober.report.policy_postfix import PostfixMap, parse_policy
+from prober.rules.policy_map import Change, Decision, Policy, PolicyLevel
+from tests.support.builders import NOW
+
+DANE_ONLY = Policy(level=PolicyLevel.DANE_ONLY)
+SECURE = Policy(level=PolicyLevel.SECURE, match=("nexthop", "dot-nexthop"))
+VERIFY = Policy(level=PolicyLevel.VERIFY)
+ENCRYPT = Policy(level=PolicyLevel.ENCRYPT)
+
+FROM: Final = Provenance(
+    version="9.9",
+    files=3,
+    first=NOW,
+    last=NOW + timedelta(days=14),
+    trust_stores=("144 anchors of /etc/ssl/ca.pem\n# oops",),
+)
+NOWHERE: Final = Provenance(version="9.9", files=1, first=None, last=None, trust_stores=())
+
+
+def decided(
+    domain: str,
+    after: Policy | None,
+    before: Policy | None = None,
+    change: Change = Change.NEW,
+    *,
+    loses: bool = False,
+) -> Decision:
+    return Decision(
+        domain=domain, before=before, after=after, change=change, reason="1 run", loses=loses
+    )
+
+
+DECISIONS: Final = (
+    decided("own.test", SECURE),
+    decided("dane.test", DANE_ONLY),
+    decided("hosted.test", VERIFY),
+    decided("xn--bcher-kva.test", ENCRYPT),
+    decided("clear.test", None, change=Change.NONE),
+)
+NOT_IDNA: Final = decided("xn--zz.test", ENCRYPT)  # an A-label of nothing
+
+
+def lines_of(text: str) -> list[str]:
+    """Without the comments and what is blank."""
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def test_postfix() -> None:
+    live = LiveMap(foreign=("[relay.test]:587 fingerprint match=ab", ".parent.test encrypt"))
+
+    text = PostfixMap().render((*DECISIONS, NOT_IDNA), live, FROM)
+
+    assert lines_of(text) == [
+        "[relay.test]:587 fingerprint match=ab",
+        ".parent.test encrypt",
+        "dane.test dane-only",
+        "hosted.test verify",
+        "own.test secure match=nexthop:dot-nexthop",
+        "xn--bcher-kva.test encrypt",
+        "bücher.test encrypt",
+        "xn--zz.test encrypt",
+    ]
+    assert text.startswith(
+        "# Written by probe 9.9 from 3 files of results, checked 2026-01-02T03:04:05Z to "
+        "2026-01-16T03:04:05Z.\n# Certificates were verified against 144 anchors of "
+        "/etc/ssl/ca.pem\\x0a# oops.\n"
+    )
+
+
+def test_exim_has_no_name_of_ones_own_choice() -> None:
+    assert PolicyLevel.SECURE not in EximMap.levels
+    decisions = [each for each in DECISIONS if each.after != SECURE]
+
+    text = EximMap().render(decisions, LiveMap(foreign=("*.parent.test: verify",)), NOWHERE)
+
+    assert lines_of(text) == [
+        "*.parent.test: verify",
+        "dane.test: dane-only",
+        "hosted.test: verify",
+        "xn--bcher-kva.test: encrypt",
+    ]
+
+
+def test_opensmtpd() -> None:
+    assert set(OpenSmtpdMap.levels) == {PolicyLevel.VERIFY, PolicyLevel.ENCRYPT}
+    decisions = [decided("b.test", VERIFY), decided("a.test", VERIFY)]
+
+    text = OpenSmtpdMap().render(decisions, LiveMap(), NOWHERE)
+
+    assert lines_of(text) == [
+        "table tls_verify { \\",
+        '    "a.test", \\',
+        '    "b.test" }',
+        "table tls_encrypt { \\",
+        '    "nobody.invalid" }',
+    ]
+
+
+def test_opensmtpd_says_when_it_is_too_much_for_its_parser() -> None:
+    many = [decided(f"d{number}.test", VERIFY) for number in range(4901)]
+    with pytest.raises(SettingsError, match="4901 domains"):
+        OpenSmtpdMap().render(many, LiveMap(), NOWHERE)
+
+
+def test_csv_has_a_row_for_every_domain() -> None:
+    loses = decided("own.test", SECURE, SECURE, Change.KEPT, loses=True)
+
+    text = CsvMap().render([*DECISIONS[1:], loses], LiveMap(), NOWHERE)
+
+    assert text.splitlines() == [
+        "domain,policy,match,before,change,reason,loses",
+        "clear.test,,,,none,1 run,no",
+        "dane.test,dane-only,,,new,1 run,no",
+        "hosted.test,verify,,,new,1 run,no",
+        "own.test,secure,nexthop dot-nexthop,secure,kept,1 run,yes",
+        "xn--bcher-kva.test,encrypt,,,new,1 run,no",
+    ]
+
+
+LABEL = st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True)
+DOMAIN = st.tuples(LABEL, LABEL).map(lambda labels: f"{labels[0]}.{labels[1]}.test")
+BY_FORMAT: Final[dict[MapFormat, list[Policy]]] = {
+    PostfixMap(): [DANE_ONLY, SECURE, VERIFY, ENCRYPT],
+    EximMap(): [DANE_ONLY, VERIFY, ENCRYPT],
+    OpenSmtpdMap(): [VERIFY, ENCRYPT],
+    CsvMap(): [DANE_ONLY, SECURE, VERIFY, ENCRYPT],
+}
+
+
+@pytest.mark.parametrize("format_", BY_FORMAT, ids=lambda each: type(each).__name__)
+@given(data=st.data())
+def test_what_is_written_is_read_back(format_: MapFormat, data: st.DataObject) -> None:
+    policies = data.draw(st.dictionaries(DOMAIN, st.sampled_from(BY_FORMAT[format_])))
+    decisions = [decided(domain, policy) for domain, policy in policies.items()]
+
+    read = format_.parse(format_.render(decisions, LiveMap(), FROM))
+
+    assert read == LiveMap(policies=policies)
+
+
+@pytest.mark.parametrize("format_", BY_FORMAT, ids=lambda each: type(each).__name__)
+@given(text=st.text())
+def test_no_text_does_harm(format_: MapFormat, text: str) -> None:
+    try:
+        live = format_.parse(text)
+        format_.render((), live, NOWHERE)
+    except InputError:
+        pass
+    else:
+        assert live.by_hand is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "policies", "foreign"),
+    [
+        pytest.param("", {}, (), id="empty"),
+        pytest.param("a.test\n", {}, ("a.test",), id="no-level"),
+        pytest.param("a.test may\n", {}, ("a.test may",), id="may"),
+        pytest.param("a.test dane\n", {}, ("a.test dane",), id="dane"),
+        pytest.param(
+            "a.test fingerprint match=AB\n", {}, ("a.test fingerprint match=AB",), id="fingerprint"
+        ),
+        pytest.param(
+            "a.test encrypt ciphers=high\n", {}, ("a.test encrypt ciphers=high",), id="attribute"
+        ),
+        pytest.param(
+            "a.test verify match=mx.b.test\n", {}, ("a.test verify match=mx.b.test",), id="match"
+        ),
+        pytest.param("a.test secure match=\n", {}, ("a.test secure match=",), id="empty-match"),
+        pytest.param(".a.test verify\n", {}, (".a.test verify",), id="parent"),
+        pytest.param("[a.test]:25 verify\n", {}, ("[a.test]:25 verify",), id="next-hop"),
+        pytest.param("u@a.test verify\n", {}, ("u@a.test verify",), id="address"),
+        pytest.param(
+            "# c\n\na.test\n   secure,\n\tmatch=mx.B.test:.c.test match=nexthop\n",
+            {"a.test": Policy(level=PolicyLevel.SECURE, match=("mx.b.test", ".c.test", "nexthop"))},
+            (),
+            id="postconf-5-continued",
+        ),
+        pytest.param("a.test encrypt\na.test verify\n", {"a.test": ENCRYPT}, (), id="first-wins"),
+        pytest.param("A.Test\tencrypt\n", {"a.test": ENCRYPT}, (), id="case-and-tab"),
+        pytest.param(
+            "xn--bcher-kva.test encrypt\nbücher.test encrypt\n",
+            {"xn--bcher-kva.test": ENCRYPT},
+            (),
+            id="both-spellings",
+        ),
+    ],
+)
+def test_a_live_map_of_postfix(
+    text: str, policies: dict[str, Policy], foreign: tuple[str, ...]
+) -> None:
+    assert PostfixMap().parse(text) == LiveMap(policies=policies, foreign=foreign)
+
+
+def test_domains_of_foreign_lines_are_theirs_alone() -> None:
+    live = PostfixMap().parse("a.test may\n.b.test may\nBücher.test may\n")
+    assert live.by_hand == {"a.test", "xn--bcher-kva.test"}
+    assert EximMap().parse("c.test: may\n").by_hand == {"c.test"}
+
+
+@pytest.mark.parametrize(
+    ("format_", "text", "message"),
+    [
+        pytest.param(EximMap(), "a.test: encrypt\nb.test:\n", "line 2: .*without", id="exim"),
+        pytest.param(OpenSmtpdMap(), "listen on lo0\n", "not a map of this", id="opensmtpd"),
+        pytest.param(OpenSmtpdMap(), 'table other { "a.test" }\n', "table other", id="table"),
+        pytest.param(OpenSmtpdMap(), 'table tls_verify { "a..b" }\n', "is no domain", id="member"),
+        pytest.param(CsvMap(), "a,b\n1,2\n", "no columns", id="csv-columns"),
+        pytest.param(CsvMap(), "domain,policy\n1.2.3.4,verify\n", "line 2: no domain", id="csv"),
+        pytest.param(CsvMap(), "domain,policy\na.test,may\n", "line 2: no policy", id="csv-policy"),
+        pytest.param(CsvMap(), "domain,policy\n" + "x" * 140_000, "line 2: field", id="csv-huge"),
+    ],
+)
+def test_what_cannot_be_a_live_map(format_: MapFormat, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        format_.parse(text)
+
+
+def test_exim_leaves_levels_of_others_alone() -> None:
+    live = EximMap().parse("a.test: secure\nb.test: verify\n")
+    assert live == LiveMap(policies={"b.test": VERIFY}, foreign=("a.test: secure",))
+
+
+def test_csv_reads_a_short_table() -> None:
+    live = CsvMap().parse("domain,policy\na.test,verify\nb.test,\n")
+    assert live == LiveMap(policies={"a.test": VERIFY})
+
+
+def test_policies_of_a_right_hand_side() -> None:
+    assert parse_policy("") is None
+    assert parse_policy("nonsense") is None
+    assert parse_policy("encrypt") == ENCRYPT
+
+
+@given(st.text())
+def test_lines_are_never_lost_nor_made(text: str) -> None:
+    assert all(line.strip() for _, line in meaningful_lines(text))
+
+
+def test_what_changes_is_shown() -> None:
+    decisions = [
+        decided("new.test", VERIFY),
+        decided("up.test", VERIFY, ENCRYPT, Change.TIGHTENED),
+        decided("other.test", SECURE, VERIFY, Change.MOVED),
+        decided("down.test", ENCRYPT, VERIFY, Change.LOOSENED),
+        decided("gone.test", None, ENCRYPT, Change.REMOVED),
+        decided("bad.test", ENCRYPT, ENCRYPT, Change.KEPT, loses=True),
+        decided("good.test", ENCRYPT, ENCRYPT, Change.KEPT),
+        decided("none.test", None, None, Change.NONE),
+    ]
+    assert list(show_changes(decisions)) == [
+        "! bad.test: encrypt (1 run)",
+        "v down.test: verify -> encrypt (1 run)",
+        "- gone.test: encrypt -> no line (1 run)",
+        "+ new.test: verify (1 run)",
+        "~ other.test: verify -> secure match=nexthop:dot-nexthop (1 run)",
+        "^ up.test: encrypt -> verify (1 run)",
+        "1 as before, 1 without a line",
+    ]
