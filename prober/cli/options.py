@@ -5,7 +5,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar, get_type_hints
+from typing import Annotated, Any, Final, Literal, ParamSpec, TypeVar, get_type_hints
 
 import typer
 
@@ -13,6 +13,7 @@ from prober.domains import parse_domain
 from prober.errors import InputError, SettingsError
 from prober.records import Level
 from prober.report.output import ReportFormat
+from prober.rules.profiles import PROFILES, Profile, ProfileName
 from prober.rules.verdict import REQUIRABLE
 from prober.settings import Settings
 
@@ -205,13 +206,19 @@ class LookOptions:
         return settings
 
 
-def _level(text: str) -> Level:
+_PROFILE: Final = "profile"
+_CHOICES: Final = f"{', '.join(REQUIRABLE)}, or {_PROFILE}"
+
+
+def _requirement(text: str) -> Level | Literal["profile"]:
+    if text == _PROFILE:
+        return "profile"
     try:
         level = Level(text)
     except ValueError:
         level = Level.INVALID
     if level not in REQUIRABLE:
-        raise typer.BadParameter(f"{text!r} is none of {', '.join(REQUIRABLE)}")
+        raise typer.BadParameter(f"{text!r} is none of {_CHOICES}")
     return level
 
 
@@ -242,17 +249,27 @@ class ReportOptions:
         ),
     ] = dataclasses.field(default_factory=list)
     require: Annotated[
-        Level,
+        str,  # Level, or "profile": typer takes no union
         option(
             "--require",
-            parser=_level,
+            parser=_requirement,
             metavar="LEVEL",
-            help=f"What is good enough, for the exit status: {', '.join(REQUIRABLE)}.",
+            help=f"What is good enough, for the exit status: {_CHOICES}.",
             env="REQUIRE",
             panel=_REPORT,
             show_default=True,
         ),
     ] = Level.OPPORTUNISTIC
+    profile: Annotated[
+        ProfileName,
+        option(
+            "--profile",
+            help="The norm that `--require profile` stands for; docs/policy.md explains.",
+            env="PROFILE",
+            panel=_REPORT,
+            show_default=True,
+        ),
+    ] = ProfileName.DEFAULT
     per_endpoint: Annotated[
         bool,
         option(
@@ -282,6 +299,11 @@ class ReportOptions:
             panel=_REPORT,
         ),
     ] = False
+
+    @property
+    def required(self) -> Level | Profile:
+        """What a domain is held against."""
+        return PROFILES[self.profile] if self.require == _PROFILE else Level(self.require)
 
 
 def with_options(command: Callable[P, T]) -> Callable[..., T]:

@@ -1,6 +1,7 @@
 """``probe policy RESULTS…``: a policy map for an MTA, from saved results."""
 
 import enum
+import sys
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Final
@@ -8,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from prober.cli.options import option
-from prober.cli.running import configure_logging, exit_statuses, show, tell
+from prober.cli.running import configure_logging, exit_statuses, tell
 from prober.domains import STDIN, list_name, open_list
 from prober.errors import InputError, ReportError, SettingsError
 from prober.policy import Draft
@@ -20,7 +21,7 @@ from prober.report.policy_exim import EximMap
 from prober.report.policy_format import LiveMap, MapFormat
 from prober.report.policy_opensmtpd import OpenSmtpdMap
 from prober.report.policy_postfix import PostfixMap
-from prober.report.sinks import open_sink
+from prober.report.sinks import StreamSink, open_sink
 from prober.rules.exit_status import MEETS_ALL, SOME_FALL_SHORT
 from prober.rules.policy_map import Patience, PolicyLevel
 
@@ -76,7 +77,7 @@ def policy(
             min=1,
             metavar="N",
             help="Tighten a line after N runs in a row in which the new one delivers.",
-            env="POLICY_REQUIRE_RUNS",
+            env="REQUIRE_RUNS",
             panel=_MAP,
             show_default=True,
         ),
@@ -88,7 +89,7 @@ def policy(
             min=1,
             metavar="M",
             help="Loosen a line after M runs in a row in which it loses mail; never, if not given.",
-            env="POLICY_LOOSEN_RUNS",
+            env="LOOSEN_RUNS",
             panel=_MAP,
         ),
     ] = None,
@@ -97,7 +98,7 @@ def policy(
         option(
             "--no-dane",
             help="Write no dane-only line: for an MTA without a validating resolver.",
-            env="POLICY_NO_DANE",
+            env="NO_DANE",
             panel=_MAP,
         ),
     ] = False,
@@ -114,7 +115,7 @@ def policy(
     ] = STDOUT,
     quiet: Annotated[
         bool,
-        option("--quiet", "-q", help="Do not show what changes.", env="QUIET", panel=_MAP),
+        option("--quiet", "-q", help="Nothing on stderr but errors.", env="QUIET", panel=_MAP),
     ] = False,
 ) -> None:
     """Write a policy map: for each domain the strictest policy that loses no mail.
@@ -129,7 +130,8 @@ def policy(
             raise SettingsError("'-' twice: stdin can be read but once")
         format_ = _FORMATS[mta]
         live = _read_live(current, format_)
-        levels = [each for each in format_.levels if not (no_dane and each in _DANE)]
+        left_out = {PolicyLevel.DANE_ONLY} if no_dane else set()
+        levels = [level for level in format_.levels if level not in left_out]
         patience = Patience(require_runs=require_runs, loosen_runs=loosen_runs)
         draft = Draft(live, levels, patience)
         for file in results:
@@ -140,9 +142,6 @@ def policy(
             for line in show_changes(decisions):
                 tell(line)
         raise typer.Exit(SOME_FALL_SHORT if any(d.loses for d in decisions) else MEETS_ALL)
-
-
-_DANE: Final = (PolicyLevel.DANE_ONLY,)
 
 
 def _read_live(file: Path | None, format_: MapFormat) -> LiveMap:
@@ -169,8 +168,11 @@ def _add_results(draft: Draft, file: str) -> None:
 
 
 def _write(target: str, text: str) -> None:
+    """UTF-8 on stdout, too, whatever the terminal has: it is a file that an MTA reads."""
     if target == STDOUT:
-        show(text.removesuffix("\n"))
+        if sys.stdout is None:  # started with it closed: >&-
+            raise ReportError("stdout: cannot write: it is closed")
+        StreamSink(sys.stdout.buffer, "stdout").write(text.encode())
         return
     sink = open_sink(Path(target))
     try:

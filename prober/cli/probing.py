@@ -40,7 +40,7 @@ class Reporting:
 
         *total* is how many reports will come, for the progress bar; None where nobody knows.
         """
-        tally = Tally(require=options.require, operator_of=_operator_of)
+        tally = Tally(require=options.required, operator_of=_operator_of)
         with (
             _open_reports(options, style) as writers,
             _progress_bar(writers, total, quiet=options.quiet) as advance,

@@ -96,8 +96,8 @@ def _on_certificates(delivery: Delivery) -> Iterator[str]:
     domain, host = delivery.domain_verified, delivery.verified
     if _works(domain):
         yield (
-            "A sender that looks for the domain's own name in the certificate will deliver, and "
-            "keeps an active attacker out."
+            "A sender that is told by hand to look for the domain's own name in the certificate "
+            "will deliver, and keeps an active attacker out."
         )
     if _works(host) and host.attacked is _INTERCEPTED:
         yield (

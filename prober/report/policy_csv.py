@@ -36,7 +36,7 @@ class CsvMap(MapFormat):
         return buffer.getvalue()
 
 
-def _policies(rows: csv.DictReader[str]) -> Iterator[tuple[str, Policy]]:
+def _policies(rows: "csv.DictReader[str]") -> Iterator[tuple[str, Policy]]:
     if not {"domain", "policy"} <= set(rows.fieldnames or ()):
         raise InputError("it has no columns domain and policy")
     for row in rows:

@@ -20,7 +20,9 @@ from prober.rules.policy_map import Decision, Policy, PolicyLevel
 _PRESUMED: Final = """
 main.cf must have, or this map holds mail back, or promises what it does not keep:
   smtp_tls_policy_maps = texthash:/etc/postfix/tls_policy
-  smtp_tls_security_level = may            (for all other domains; or dane)
+  smtp_tls_security_level = may            (for all other domains. With dane, a line here takes
+                                            the place of DANE: use results of a machine whose
+                                            resolver validates, and not --no-dane)
   smtp_tls_mandatory_protocols = >=TLSv1.2 (Postfix 3.6; before: !SSLv2,!SSLv3,!TLSv1,!TLSv1.1)
   smtp_tls_servername = hostname           (or else no SNI is sent, and servers with several
                                             certificates send one that does not match)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from prober.records import DomainReport, Endpoint, EndpointFacts, Level, Reason, RouteStatus, Step
+from prober.rules.profiles import Profile
+from prober.rules.rating import judge_profile
 from prober.rules.verdict import Standing, judge_standing
 
 MEETS_ALL: Final = 0
@@ -31,7 +33,7 @@ class Tally:
     *operator_of* names who runs an MX host: its registered domain.
     """
 
-    require: Level
+    require: Level | Profile
     operator_of: Callable[[str], str]
     levels: Counter[Level] = field(default_factory=Counter)
     standings: Counter[Standing] = field(default_factory=Counter)
@@ -44,7 +46,7 @@ class Tally:
     def add(self, report: DomainReport) -> None:
         """Count one report."""
         self.levels[report.verdict.level] += 1
-        self.standings[judge_standing(report, self.require)] += 1
+        self.standings[self._standing(report)] += 1
         if report.route is not None:
             silent = _no_nameserver(report)
             self._dns_silent |= silent
@@ -53,6 +55,11 @@ class Tally:
             if was_tried(endpoint):
                 self._has_connected |= _connected(endpoint)
                 self._count(endpoint)
+
+    def _standing(self, report: DomainReport) -> Standing:
+        if isinstance(self.require, Profile):
+            return judge_profile(report, self.require)
+        return judge_standing(report, self.require)
 
     def _count(self, endpoint: Endpoint) -> None:
         """Count distinct endpoints and operators, as far as it matters."""

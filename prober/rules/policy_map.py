@@ -162,8 +162,14 @@ def _decide_live(
 
 
 def _offers(report: DomainReport, delivery: Delivery) -> Iterator[Policy]:
-    """The policies that deliver now and in fallback, the strictest first."""
+    """The policies that deliver now and in fallback, the strictest first.
+
+    None where the domain's TLSA and its servers disagree: a line takes the place of DANE at a
+    sender that does it, and would deliver what RFC 7672 §2.2 says to hold back.
+    """
     dane = delivery.dane
+    if DeliveryOutcome.DEFERRED in (dane.now, dane.fallback):
+        return
     if _delivers(dane, DeliveryOutcome.AUTHENTICATED) and dane.attacked is DeliveryOutcome.DEFERRED:
         yield Policy(level=PolicyLevel.DANE_ONLY)
     for match in _names_to_ask_for(report.mta_sts):

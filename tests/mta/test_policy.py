@@ -14,11 +14,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-import typer
 from cryptography.hazmat.primitives.serialization import Encoding
-from typer.testing import CliRunner
 
-from prober.cli.policy import policy
 from prober.domains import parse_entry
 from prober.lab.demo import DEMO_DEADLINES
 from prober.lab.internet import Lab, LabDomain, LabHost, LabSts
@@ -43,6 +40,7 @@ from prober.records.delivery import DeliveryOutcome, SenderKind, SenderOutcomes
 from prober.report.json_ import encode_report
 from prober.rules.certificate_fields import read_certificate
 from prober.scan import scan
+from tests.cli.commands import invoke
 from tests.mta.certificates import MtaCa
 from tests.mta.sender import Fate, ask_postmap, deliver
 from tests.mta.servers import SERVERS, require
@@ -339,13 +337,10 @@ def write_map(
     reports: Iterable[DomainReport], folder: Path, *options: str, kind: str = "postfix"
 ) -> str:
     """What ``probe policy`` makes of the reports of one run."""
-    app = typer.Typer()
-    app.command()(policy)
     results, target = folder / "results.jsonl", folder / "map"
     results.write_bytes(b"".join(encode_report(report) + b"\n" for report in reports))
-    arguments = [str(results), "--for", kind, "-o", str(target), *options]
-    ran = CliRunner().invoke(app, arguments)
-    assert ran.exit_code == 0, ran.output
+    ended = invoke("policy", str(results), "--for", kind, "-o", str(target), *options)
+    assert ended.status == 0, ended.err
     return target.read_text()
 
 

@@ -14,6 +14,7 @@ from prober.rules.exit_status import (
     Tally,
     exit_status,
 )
+from prober.rules.profiles import PROFILES, Profile, ProfileName
 from prober.rules.verdict import judge_domain
 from tests.support.builders import completed, confirmed, domain, not_offered, untested
 
@@ -26,8 +27,8 @@ NO_DNS = domain(route=Route(status=RouteStatus.DNS_ERROR, reason=Reason.NO_NAMES
 SERVFAIL = domain(route=Route(status=RouteStatus.DNS_ERROR, reason=Reason.SERVFAIL))
 
 
-def tally(*reports: DomainFacts) -> Tally:
-    counted = Tally(require=Level.OPPORTUNISTIC, operator_of=lambda host: host.split(".", 1)[1])
+def tally(*reports: DomainFacts, require: Level | Profile = Level.OPPORTUNISTIC) -> Tally:
+    counted = Tally(require=require, operator_of=lambda host: host.split(".", 1)[1])
     for facts in reports:
         counted.add(judge_domain(facts))
     return counted
@@ -91,3 +92,10 @@ def test_one_connection_shows_that_this_machine_sees(one_that_connects: DomainFa
 def test_one_dead_endpoint_of_many_domains_is_one_endpoint() -> None:
     counted = tally(*_unconnected(5, 5, Reason.TIMED_OUT) * 10)
     assert not counted.is_blind
+
+
+def test_a_profile_can_be_required() -> None:
+    nist = PROFILES[ProfileName.NIST]
+    assert exit_status(tally(domain(completed(tls_version="TLSv1.1")), require=nist)) == 1
+    assert exit_status(tally(UNDECIDED, require=nist)) == SOME_UNDECIDED
+    assert exit_status(tally(NEUTRAL, require=nist)) == MEETS_ALL

@@ -108,7 +108,8 @@ OFFERS = {
         report(good(), mta_sts=replace(ENFORCE, mx=(MX, "mx.example.com ciphers=export"))),
         (SECURE, VERIFY, ENCRYPT),
     ),
-    "dane-mismatch": (signed(Dane.MISMATCH), (SECURE, VERIFY, ENCRYPT)),
+    # RFC 7672 §2.2: no certificate of a CA makes up for a mismatch
+    "dane-mismatch": (signed(Dane.MISMATCH), ()),
     "dane-unusable": (signed(Dane.UNUSABLE), (SECURE, VERIFY, ENCRYPT)),
     "dane-match-no-tlsa-any-more": (signed(Dane.MATCH, ()), (SECURE, VERIFY, ENCRYPT)),
     "dane": (signed(Dane.MATCH), (DANE_ONLY, SECURE, VERIFY, ENCRYPT)),

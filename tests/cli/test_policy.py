@@ -1,0 +1,228 @@
+"""``probe policy``: from files of results to a map, what it shows, and how it ends."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prober.records import DomainReport, EndpointFacts, VerifyError
+from prober.report.json_ import encode_report
+from prober.rules.verdict import judge_domain
+from tests.cli.commands import invoke
+from tests.rules.certificates import issue
+from tests.support.builders import MX, NOW, completed, confirmed, domain, not_offered, untested
+
+CERTIFICATE = issue(MX, by=issue("ca.example")).der
+SELF_SIGNED = VerifyError(depth=0, code=18, text="self signed")
+WEEK = timedelta(days=7)
+
+
+def good(**fields: Any) -> EndpointFacts:
+    return completed(**({"chain": (CERTIFICATE,), "path": (0,)} | fields))
+
+
+def self_signed() -> EndpointFacts:
+    return good(verify_errors=(SELF_SIGNED,), path=())
+
+
+def report(endpoint: EndpointFacts, week: int = 0, name: str = "example.com") -> DomainReport:
+    facts = domain(endpoint, domain=name, input=name, checked_at=NOW + week * WEEK)
+    return judge_domain(facts)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """A file of one run, on a domain whose certificate proves it."""
+    return saved(tmp_path / "run.jsonl", report(good()))
+
+
+def saved(path: Path, *reports: DomainReport) -> Path:
+    path.write_bytes(b"".join(encode_report(each) + b"\n" for each in reports))
+    return path
+
+
+def lines_of(text: str) -> list[str]:
+    return [line for line in text.splitlines() if not line.startswith("#")]
+
+
+def test_a_map_on_stdout_and_the_changes_on_stderr(results: Path) -> None:
+    ended = invoke("policy", str(results), "--for", "postfix")
+
+    assert ended.status == 0
+    assert lines_of(ended.out) == ["example.com secure match=nexthop:dot-nexthop"]
+    assert ended.err == (
+        "probe: + example.com: secure match=nexthop:dot-nexthop (1 run delivered)\n"
+        "probe: 0 as before, 0 without a line\n"
+    )
+
+
+def test_quiet(results: Path) -> None:
+    assert invoke("policy", str(results), "--for", "csv", "-q").err == ""
+
+
+def test_a_unicode_domain_is_written_in_utf_8_whatever_the_terminal_has(tmp_path: Path) -> None:
+    results = saved(tmp_path / "run.jsonl", report(self_signed(), name="xn--bcher-kva.test"))
+    ended = invoke("policy", str(results), "--for", "postfix", env={"PYTHONIOENCODING": "ascii"})
+    assert lines_of(ended.out) == ["xn--bcher-kva.test encrypt", "bücher.test encrypt"]
+
+
+def test_results_from_stdin(results: Path) -> None:
+    ended = invoke("policy", "-", "--for", "exim", stdin=results.read_bytes())
+    assert lines_of(ended.out) == ["example.com: verify"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines"),
+    [
+        ("postfix", ["example.com encrypt"]),
+        ("exim", ["example.com: encrypt"]),
+        (
+            "opensmtpd",
+            [
+                "table tls_verify { \\",
+                '    "nobody.invalid" }',
+                "table tls_encrypt { \\",
+                '    "example.com" }',
+            ],
+        ),
+        (
+            "csv",
+            [
+                "domain,policy,match,before,change,reason,loses",
+                "example.com,encrypt,,,new,1 run delivered,no",
+            ],
+        ),
+    ],
+)
+def test_every_kind_of_map(kind: str, lines: list[str], tmp_path: Path) -> None:
+    results = saved(tmp_path / "run.jsonl", report(self_signed()))
+    assert lines_of(invoke("policy", str(results), "--for", kind).out) == lines
+
+
+def test_the_live_map_is_written_over_in_one_step(results: Path, tmp_path: Path) -> None:
+    live = tmp_path / "tls_policy"
+    live.write_text("example.com encrypt\n[relay.test] secure\n")
+
+    arguments = ("--for", "postfix", "--current", str(live), "-o", str(live))
+    ended = invoke("policy", str(results), *arguments)
+
+    assert ended.status == 0
+    assert lines_of(live.read_text()) == [
+        "[relay.test] secure",
+        "example.com secure match=nexthop:dot-nexthop",
+    ]
+    assert "^ example.com: encrypt -> secure" in ended.err
+    assert {path.name for path in tmp_path.iterdir()} == {"run.jsonl", "tls_policy"}
+
+
+NO_TLS = confirmed(not_offered())
+
+
+def test_a_line_that_loses_mail_is_kept_and_told(tmp_path: Path) -> None:
+    results = saved(tmp_path / "run.jsonl", report(NO_TLS))
+    live = tmp_path / "live"
+    live.write_text("example.com encrypt\n")
+
+    ended = invoke("policy", str(results), "--for", "postfix", "--current", str(live))
+
+    assert ended.status == 1
+    assert lines_of(ended.out) == ["example.com encrypt"]
+    assert "! example.com: encrypt (it holds mail back today (1 run))" in ended.err
+
+
+def test_after_so_many_runs_a_line_is_loosened_where_that_is_wished(tmp_path: Path) -> None:
+    files = [str(saved(tmp_path / f"{week}.jsonl", report(NO_TLS, week))) for week in range(3)]
+    live = tmp_path / "live"
+    live.write_text("example.com encrypt\n")
+    arguments = ("--for", "postfix", "--current", str(live), "--loosen-runs", "3")
+
+    early = invoke("policy", *files[:2], *arguments)
+    late = invoke("policy", *reversed(files), *arguments)
+
+    assert lines_of(early.out) == ["example.com encrypt"]
+    assert early.status == 1
+    assert lines_of(late.out) == []
+    assert late.status == 0
+    assert "- example.com: encrypt -> no line (3 runs lost mail)" in late.err
+
+
+def test_after_so_many_runs_a_line_is_written(tmp_path: Path) -> None:
+    weeks = [report(self_signed(), 0), report(self_signed(), 1), report(good(), 2)]
+    files = [str(saved(tmp_path / f"{i}.jsonl", each)) for i, each in enumerate(weeks)]
+    arguments = ("--for", "postfix", "--require-runs", "3")
+
+    assert lines_of(invoke("policy", *files[:2], *arguments).out) == []
+    assert lines_of(invoke("policy", *files, *arguments).out) == ["example.com encrypt"]
+
+
+def test_unknown_loosens_nothing(tmp_path: Path) -> None:
+    results = saved(tmp_path / "run.jsonl", report(untested()))
+    live = tmp_path / "live"
+    live.write_text("example.com encrypt\nnot-in-the-list.test verify\n")
+
+    arguments = ("--for", "postfix", "--current", str(live), "--loosen-runs", "1")
+    ended = invoke("policy", str(results), *arguments)
+
+    assert lines_of(ended.out) == ["example.com encrypt", "not-in-the-list.test verify"]
+    assert ended.status == 0
+
+
+def test_lines_of_others_are_theirs(results: Path, tmp_path: Path) -> None:
+    live = tmp_path / "live"
+    live.write_text("example.com may\n")
+    ended = invoke("policy", str(results), "--for", "postfix", "--current", str(live))
+    assert lines_of(ended.out) == ["example.com may"]
+
+
+def test_a_result_that_names_no_domain_writes_no_line(tmp_path: Path) -> None:
+    """Result files may come from anywhere; a map may not hold what anybody likes."""
+    hostile = replace(report(good()), domain="example.com may\n*")
+    nothing = replace(report(good()), domain=None)
+    results = saved(tmp_path / "run.jsonl", hostile, nothing)
+    assert lines_of(invoke("policy", str(results), "--for", "postfix").out) == []
+
+
+@pytest.mark.parametrize("no_dane", [False, True])
+def test_the_levels_of_the_map_can_do_without_dane(no_dane: bool, results: Path) -> None:
+    options = ("--no-dane",) if no_dane else ()
+    ended = invoke("policy", str(results), "--for", "postfix", *options)
+    assert lines_of(ended.out) == ["example.com secure match=nexthop:dot-nexthop"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(("missing.jsonl", "--for", "postfix"), "cannot read missing.jsonl", id="none"),
+        pytest.param(("-", "-", "--for", "postfix"), "'-' twice", id="stdin-twice"),
+        pytest.param(("{junk}", "--for", "postfix"), "junk: line 1: no report", id="no-results"),
+        pytest.param(
+            ("{results}", "--for", "postfix", "--current", "missing"),
+            "cannot read missing",
+            id="no-live-map",
+        ),
+        pytest.param(
+            ("{results}", "--for", "opensmtpd", "--current", "{junk}"), "junk: ", id="no-map"
+        ),
+        pytest.param(
+            ("{results}", "--for", "postfix", "--current", "{bytes}"), "is not UTF-8", id="bytes"
+        ),
+    ],
+)
+def test_usage(arguments: tuple[str, ...], message: str, results: Path, tmp_path: Path) -> None:
+    (tmp_path / "junk").write_text("junk\n")
+    (tmp_path / "bytes").write_bytes(b"\xff")
+    paths = {name: str(tmp_path / name) for name in ("junk", "bytes")} | {"results": str(results)}
+
+    ended = invoke("policy", *(each.format(**paths) for each in arguments))
+
+    assert ended.status == 2
+    assert message in ended.err
+
+
+@pytest.mark.parametrize("target", ["nowhere/map", "/dev/full"])
+def test_a_map_that_cannot_be_written(target: str, results: Path, tmp_path: Path) -> None:
+    ended = invoke("policy", str(results), "--for", "postfix", "-o", str(tmp_path / target))
+    assert ended.status == 5
+    assert "cannot write" in ended.err
