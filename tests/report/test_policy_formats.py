@@ -223,7 +223,9 @@ def test_domains_of_foreign_lines_are_theirs_alone() -> None:
         pytest.param(CsvMap(), "a,b\n1,2\n", "no columns", id="csv-columns"),
         pytest.param(CsvMap(), "domain,policy\n1.2.3.4,verify\n", "line 2: no domain", id="csv"),
         pytest.param(CsvMap(), "domain,policy\na.test,may\n", "line 2: no policy", id="csv-policy"),
-        pytest.param(CsvMap(), "domain,policy\n" + "x" * 140_000, "line 1: field larger", id="csv-huge"),
+        pytest.param(
+            CsvMap(), "domain,policy\n" + "x" * 140_000, "line 1: field larger", id="csv-huge"
+        ),
     ],
 )
 def test_what_cannot_be_a_live_map(format_: MapFormat, text: str, message: str) -> None:

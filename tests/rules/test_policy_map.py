@@ -161,6 +161,7 @@ def run(day: int = 0, **fields: Any) -> Evidence:
 
 BOTH_LOSE = frozenset({PolicyLevel.VERIFY, PolicyLevel.ENCRYPT})
 VERIFY_LOSES = frozenset({PolicyLevel.VERIFY})
+LEVELS = tuple(PolicyLevel)
 LOSES, DELIVERS = Effect.LOSES, Effect.DELIVERS
 
 
@@ -356,7 +357,7 @@ def test_decide(
     after: Policy | None,
     change: Change,
 ) -> None:
-    decision = decide("example.com", evidence, live, levels=PolicyLevel, patience=patience)
+    decision = decide("example.com", evidence, live, levels=LEVELS, patience=patience)
     assert (decision.after, decision.change) == (after, change)
     assert decision.before == live
 
@@ -422,7 +423,7 @@ def test_the_reason_is_told(
     reason: str,
     loses: bool,
 ) -> None:
-    decision = decide("example.com", evidence, live, levels=PolicyLevel, patience=patience)
+    decision = decide("example.com", evidence, live, levels=LEVELS, patience=patience)
     assert (decision.reason, decision.loses) == (reason, loses)
 
 
@@ -443,7 +444,7 @@ def test_without_the_express_wish_no_line_gets_weaker(
     evidence: list[Evidence], live: Policy, require_runs: int
 ) -> None:
     patience = Patience(require_runs=require_runs)
-    after = decide("d.test", evidence, live, levels=PolicyLevel, patience=patience).after
+    after = decide("d.test", evidence, live, levels=LEVELS, patience=patience).after
     assert after is not None
     assert RANKS[after.level] >= RANKS[live.level]
 
@@ -451,7 +452,7 @@ def test_without_the_express_wish_no_line_gets_weaker(
 @given(evidence=st.lists(evidences, max_size=5), live=policies)
 def test_whatever_the_wish_unknown_loosens_nothing(evidence: list[Evidence], live: Policy) -> None:
     dark = [replace(each, live=Effect.UNKNOWN) for each in evidence]
-    after = decide("d.test", dark, live, levels=PolicyLevel, patience=Patience(loosen_runs=1)).after
+    after = decide("d.test", dark, live, levels=LEVELS, patience=Patience(loosen_runs=1)).after
     assert after is not None
     assert RANKS[after.level] >= RANKS[live.level]
 
