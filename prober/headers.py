@@ -26,6 +26,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 _FROM_LINE: Final = re.compile(rb"From .*\d\d:\d\d|From \S+@\S+\s*$|From - ")
 _FIELD: Final = re.compile(rb"[!-9;-~]+[ \t]*:")
 _SPACE_BEFORE_COLON: Final = re.compile(rb"\A([!-9;-~]+)[ \t]+:")  # RFC 5322 §4.5, obsolete
+_RECEIVED_FIELD: Final = re.compile(rb"received[ \t]*:", re.IGNORECASE)
 _MAILDIR: Final = ("cur", "new")
 _RECEIVED: Final = "received"
 _DELIVERED: Final = frozenset({"delivered-to", "x-original-to", "envelope-to", "x-delivered-to"})
@@ -44,7 +45,11 @@ def read_messages(source: str, stdin: BinaryIO) -> Iterator[MessageHeaders]:
         return
     path = Path(source)
     if path.is_dir():
-        yield from _read_folder(path)
+        first = next(messages := _read_folder(path), None)
+        if first is None:
+            raise InputError(f"{source} holds no message: no file is in it")
+        yield first
+        yield from messages
         return
     yield from _named(_read_file(path), source)
 
@@ -53,15 +58,16 @@ def read_stream(stream: BinaryIO, name: str) -> Iterator[MessageHeaders]:
     """The messages of one stream, a mailbox where it begins with a From line."""
     lines = _Lines(stream)
     if not _FROM_LINE.match(lines.peek()):
-        header = _read_header(lines)
+        header, left_out = _read_header(lines)
         if header:
-            yield parse_header(header, name, 1)
+            yield parse_header(header, name, 1, left_out)
         return
     position = 0
     while lines.peek():
         lines.take()  # the From line
         position += 1
-        yield parse_header(_read_header(lines), name, position)
+        header, left_out = _read_header(lines)
+        yield parse_header(header, name, position, left_out)
         _skip_body(lines)
 
 
@@ -110,6 +116,7 @@ class _Lines:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
+        self.continues = False  # the one ahead is no new line but the next piece of one
         self._ahead = stream.readline(MOST_LINE_BYTES).removeprefix(_BOM)
         while self._ahead.strip() == b"" and self._ahead:
             self.take()  # what was pasted often begins with blank lines
@@ -121,37 +128,52 @@ class _Lines:
     def take(self) -> bytes:
         """The next line, and on to the one behind it."""
         line = self._ahead
+        self.continues = not line.endswith(b"\n")
         self._ahead = self._stream.readline(MOST_LINE_BYTES)
         return line
 
 
-def _read_header(lines: _Lines) -> bytes:
-    """The header block, up to the empty line or the first line that is no field. Capped."""
+def _read_header(lines: _Lines) -> tuple[bytes, int]:
+    """The header block, up to the empty line or the first line that is no field.
+
+    What is beyond a bound is left out, and of that the Received fields are counted.
+    """
     block: list[bytes] = []
-    size = 0
-    while (line := lines.peek()) and line.strip(b"\r\n"):
-        folded = line[:1] in b" \t"
-        if not folded and not _FIELD.match(line):
-            break
+    size = size_of_field = left_out = 0
+    keep = False
+    while (line := lines.peek()) and (lines.continues or line.strip(b"\r\n")):
+        goes_on = lines.continues or line[:1] in b" \t"
+        if not goes_on:
+            if not _FIELD.match(line):
+                break
+            keep, size_of_field = size <= MOST_HEADER_BYTES, 0
+            left_out += not keep and _RECEIVED_FIELD.match(line) is not None
+            if block and not block[-1].endswith(b"\n"):
+                block.append(b"\n")  # its field was cut
+            line = _SPACE_BEFORE_COLON.sub(rb"\1:", line)
         lines.take()
-        size += len(line)
-        if size <= MOST_HEADER_BYTES and (block or not folded):
-            block.append(_SPACE_BEFORE_COLON.sub(rb"\1:", line))
-    return b"".join(block)
+        size_of_field += len(line)
+        if keep and size_of_field <= 2 * MOST_LINE_BYTES:
+            size += len(line)
+            block.append(line)
+    return b"".join(block), left_out
 
 
 def _skip_body(lines: _Lines) -> None:
-    """On to the next From line behind an empty one, or to the end."""
-    after_empty = False
+    """On to the next From line behind an empty one, or behind a header that was cut; or the end."""
+    after_empty = True
     while line := lines.peek():
-        if after_empty and _FROM_LINE.match(line):
+        if after_empty and not lines.continues and _FROM_LINE.match(line):
             return
-        after_empty = not line.strip(b"\r\n")
+        after_empty = not lines.continues and not line.strip(b"\r\n")
         lines.take()
 
 
-def parse_header(block: bytes, name: str, position: int) -> MessageHeaders:
-    """The fields of one header *block* that say who, and by which way."""
+def parse_header(block: bytes, name: str, position: int, left_out: int = 0) -> MessageHeaders:
+    """The fields of one header *block* that say who, and by which way.
+
+    *left_out* is how many Received fields are not in it.
+    """
     fields = [
         (field.strip().lower(), value)
         for field, value in BytesHeaderParser().parsebytes(block).raw_items()
@@ -164,7 +186,7 @@ def parse_header(block: bytes, name: str, position: int) -> MessageHeaders:
         sender_domain=_domain(_first(fields, "from")),
         delivered_to=_delivered_to(fields),
         received=tuple(received[:MOST_LINES]),
-        received_left_out=max(len(received) - MOST_LINES, 0),
+        received_left_out=max(len(received) - MOST_LINES, 0) + left_out,
         x_received=sum(field == "x-received" for field, _ in fields),
         authentication_results=tuple(dict.fromkeys(_writers(fields))),
     )

@@ -16,7 +16,7 @@ from prober.infer import infer, load_habits, operators, save_habits
 from prober.records.headers import Habit, Judgement, MessageHeaders, MessageVerdict
 from prober.report.headers.summary import Summary
 from prober.rules.received.habits import Habits
-from prober.rules.received.tables import MOST_LINES
+from prober.rules.received.tables import MOST_CHARACTERS, MOST_LINES
 from prober.rules.received.trust import TrustedBy
 from tests.rules.headers_builders import TLS, line
 
@@ -118,12 +118,45 @@ def test_what_is_too_much_is_left_out_and_counted() -> None:
     assert message.received_left_out == 3
 
 
-def test_a_header_without_end_is_capped() -> None:
-    endless = b"X: " + b"a" * (2 * MOST_HEADER_BYTES) + b"\n" + eml(line())
+def test_a_header_without_end_is_capped_and_lines_beyond_are_counted() -> None:
+    many = b"".join(b"X-%d: %s\n" % (n, b"a" * MOST_LINE_BYTES) for n in range(20))
+    assert len(many) > MOST_HEADER_BYTES
 
-    [message] = read(endless)
+    [message] = read(eml(line()).partition(b"From:")[0] + many + eml(line(), line()))
 
-    assert message.received == ()
+    assert message.received == (line(),)
+    assert message.received_left_out == 2
+
+
+@pytest.mark.parametrize("end", [0, 1, 2, MOST_HEADER_BYTES])
+def test_a_field_in_one_long_line_neither_ends_the_header_nor_begins_another(end: int) -> None:
+    long = b"X: " + b"a" * (MOST_LINE_BYTES - 3 + end) + b"Received: from x by forged\r\n"
+
+    [message] = read(eml(line()).partition(b"From:")[0] + long + eml(line(tls=TLS)))
+
+    assert message.received == (line(), line(tls=TLS))
+    assert message.message_id == "<1@example.net>"
+
+
+def test_a_long_received_field_is_kept_in_part() -> None:
+    [message] = read(b"Received: by x " + b"(" * MOST_HEADER_BYTES + b"\n" + eml(line()))
+
+    assert MOST_CHARACTERS < len(message.received[0]) <= 2 * MOST_LINE_BYTES
+    assert message.received[1] == line()
+
+
+def test_a_long_line_of_a_body_begins_no_message() -> None:
+    cut = b"x" * MOST_LINE_BYTES + b"\nFrom a@b Mon Jan  1 00:00:00 2024\nX: y\n"
+
+    assert len(read(b"From a@b Mon Jan  1 00:00:00 2024\n" + eml(line()) + cut)) == 1
+
+
+def test_a_message_cut_within_its_header_does_not_swallow_the_next() -> None:
+    begin = b"From a@b Mon Jan  1 00:00:00 2024\n"
+
+    messages = read(begin + eml(line(), name="1").rstrip(b"\n") + b"\n" + begin + eml(line()))
+
+    assert len(messages) == 2
 
 
 MBOX = (
@@ -194,6 +227,14 @@ def test_what_is_no_message_is_an_input_error(tmp_path: Path, text: str) -> None
 
     with pytest.raises(InputError, match="holds no message"):
         list(read_messages(str(path), NO_STDIN))
+
+
+def test_a_folder_without_a_message_is_an_input_error(tmp_path: Path) -> None:
+    mailbox.Maildir(tmp_path / "Maildir")
+
+    for folder in (tmp_path / "Maildir", tmp_path):
+        with pytest.raises(InputError, match="holds no message"):
+            list(read_messages(str(folder), NO_STDIN))
 
 
 def test_what_cannot_be_read_is_an_input_error(tmp_path: Path) -> None:

@@ -111,6 +111,14 @@ async def test_forged_lines_aim_the_probe_at_nobody() -> None:
     assert [seen.host for seen in probes] == ["mx1.good.test"]
 
 
+async def test_what_is_probable_stays_so() -> None:
+    [by_habit] = await look(judge(line(by="mx1.good.test", software="(Postfix)")))
+    [stated] = await look(judge(line(by="mx1.good.test", tls="(NOT encrypted)")))
+
+    assert "the message probably came in clear" in by_habit.text
+    assert "the message came in clear" in stated.text
+
+
 def test_only_trusted_border_hops_are_receiving() -> None:
     report = judge(
         line("localhost", "127.0.0.1"),

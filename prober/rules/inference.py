@@ -140,6 +140,11 @@ def _judge_silence(line: Received, trust: Trust, habits: Habits) -> tuple[Judgem
         return Judgement.NOT_ENCRYPTED, Basis.HABIT, _habit_words(evidence)
     if line.by is None:
         return Judgement.UNKNOWN, Basis.NONE, "the line names no receiving server"
+    if line.truncated:
+        return Judgement.UNKNOWN, Basis.NONE, "the line is too long to be read whole"
+    if line.peer is None:
+        reason = f"{line.by} names no peer and does not say: it may have come over no network"
+        return Judgement.UNKNOWN, Basis.NONE, reason
     reason = f"{line.by} does not say, and is not known to say when TLS is used"
     return Judgement.UNKNOWN, Basis.NONE, reason
 
@@ -189,7 +194,8 @@ def _verdict(
     if internal == len(hops):
         return MessageVerdict.UNKNOWN, None, "no hop between two providers is recorded"
     if message.received_left_out:
-        return MessageVerdict.UNKNOWN, None, f"more than {MOST_LINES} lines: the rest was not read"
+        reason = f"too much to read: {message.received_left_out} lines were left out"
+        return MessageVerdict.UNKNOWN, None, reason
     if internal:
         reason = f"every hop is encrypted but {internal} within one host or provider"
         return MessageVerdict.ENCRYPTED_EXCEPT_INTERNAL, None, reason

@@ -99,6 +99,26 @@ def test_the_background_example_with_proofpoint_trusted() -> None:
             "does not encrypt",
             id="null-cipher",
         ),
+        pytest.param(
+            "by gandalf.example.org (Postfix) id 4Jp34m3VCBz4xcR",
+            *("unknown", "none", "names no peer"),
+            id="postfix-handed-it-on-to-itself",
+        ),
+        pytest.param(
+            "by mail.example.com (Postfix) with ESMTPA",
+            *("unknown", "none", "names no peer"),
+            id="the-client-was-taken-out",
+        ),
+        pytest.param(
+            "from localhost (localhost) by mx.example.com (8.15.2/8.15.2) id u1ABC",
+            *("internal", "none", "on the host itself"),
+            id="sendmails-own-notice",
+        ),
+        pytest.param(
+            line(software="(Postfix) " + "(x)" * MOST_CHARACTERS),
+            *("unknown", "none", "too long"),
+            id="cut-before-tls-could-be-stated",
+        ),
         pytest.param(line(tls=TLS), "encrypted", "stated", "TLSv1.3", id="stated"),
         pytest.param(
             line(tls="(Using TLS)"), "encrypted", "stated", "not which version", id="no-version"

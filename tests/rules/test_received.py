@@ -197,6 +197,20 @@ def test_a_hostile_line_costs_no_more_than_its_length(piece: str) -> None:
         assert time.perf_counter() - begun < 1.0  # 0.03 s here; quadratic would be seconds
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from x) (using TLSv1.3) (y (a.example.net [192.0.2.1]) by mx.example.com with SMTP",
+        "from x (y [192.0.2.1]) by z with SMTP for <\"" + "a" * 330 + " with ESMTPS \"@z>",
+        "from x (y [192.0.2.1]) by z for <\"" + "a" * 330 + " with ESMTPS \"@z>",
+        "from x (y [192.0.2.1]) by z with SMTP id 1 envelope-from <\"" + "a" * 330
+        + " with ESMTPS \"@z>",
+    ],
+)  # fmt: skip
+def test_what_a_sender_chooses_states_no_tls(text: str) -> None:
+    assert parse_received(text).tls is TlsStatement.NOT_STATED
+
+
 @given(st.text())
 def test_any_text_parses_and_states_tls_only_by_a_word_for_it(text: str) -> None:
     line = parse_received(text)

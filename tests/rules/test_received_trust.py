@@ -46,6 +46,38 @@ def kind_of(text: str, above: str | None = None) -> Internal | None:
             "from x (192.0.2.1) by mx.example.com (2001:db8::1) with SMTP", None, id="families"
         ),
         pytest.param("from x by loki.example.com with POP3", None, id="retrieval"),
+        pytest.param(
+            "from a.example.com (2001:db8:1::1) by b.example.com (2001:db8:2::1) with SMTP",
+            None,
+            id="a-hosters-ipv6-network-and-helo",
+        ),
+        pytest.param(
+            "from a.example.net (192.0.2.1) by b.example.com (192.0.2.9) with SMTP",
+            None,
+            id="neighbours-of-two-operators",
+        ),
+        pytest.param(
+            "from unknown (HELO [localhost]) (192.0.2.1) by mx.example.com with SMTP",
+            None,
+            id="local-by-its-own-word",
+        ),
+        pytest.param(
+            'from x ([192.0.2.1]:2525 "EHLO [local]") by mx.example.com with SMTP',
+            None,
+            id="zmailers-ehlo",
+        ),
+        pytest.param(
+            "from [192.0.2.1] (helo=[local]) by mx.example.com with SMTP", None, id="exims-helo"
+        ),
+        *(
+            pytest.param(
+                line("mail.example.com", software=f"({software})"), None, id=f"{software}-takes-any"
+            )
+            for software in ("Haraka/2.8.28", "OpenSMTPD", "hMailServer")
+        ),
+        pytest.param(
+            line("pc7.dialup.example.com", protocol="ESMTPA"), None, id="a-customer-hands-in"
+        ),
         # by what the server found out
         pytest.param(line("localhost", "127.0.0.1"), Internal.SAME_HOST, id="loopback"),
         pytest.param(line("localhost", "IPv6:::1"), Internal.SAME_HOST, id="loopback-ipv6"),
@@ -59,19 +91,20 @@ def kind_of(text: str, above: str | None = None) -> Internal | None:
         pytest.param(line("mail", "IPv6:fd00::1"), Internal.PRIVATE_ADDRESS, id="rfc4193"),
         pytest.param(line("gw.example.com"), Internal.SAME_PROVIDER, id="confirmed-name"),
         pytest.param(
-            "from a.example.com (2001:db8:1::1) by b.example.com (2001:db8:2::1) with SMTP",
+            "from a.prod.outlook.com (2603:10b6:1::1) by b.prod.outlook.com (2603:10b6:2::1) "
+            "with Microsoft SMTP Server",
             Internal.SAME_PROVIDER,
-            id="ipv6-network-and-helo",
-        ),
-        pytest.param(
-            "from a.example.net (2001:db8:1::1) by b.example.com (2001:db8:2::1) with SMTP",
-            Internal.SAME_NETWORK,
-            id="ipv6-network-alone",
+            id="microsofts-network-and-helo",
         ),
         pytest.param(
             "from a.example.com (192.0.2.1) by b.example.com (192.0.2.9) with SMTP",
             Internal.SAME_NETWORK,
             id="ipv4-network-is-no-provider",
+        ),
+        pytest.param(
+            "from app1 (192.0.2.1) by b.example.com (192.0.2.9) with SMTP",
+            Internal.SAME_NETWORK,
+            id="ipv4-network-and-a-lone-label",
         ),
         pytest.param("by 2002:a05:6a10:206:: with SMTP id 1", Internal.HANDED_ON, id="google"),
         pytest.param("by mail-x.google.com with SMTP id 1", Internal.HANDED_ON, id="google-name"),
@@ -102,6 +135,7 @@ PRIVATE = line("gw", "10.0.0.1", by="store.example.com")
 LOCAL = "(qmail 1 invoked by uid 7); Mon, 1 Jan 2024 00:00:00 +0000"
 WEB = "from x by gw.example.com with HTTP"
 HELO = "from gw.example.com ([192.0.2.9]) by store.example.com (8.14.4/8.14.4) with ESMTP"
+CUSTOMER = line("pc7.dialup.example.com", by="gw.example.com", protocol="ESMTPSA")
 NEIGHBOUR = "from a.example.com (192.0.2.1) by gw.example.com (192.0.2.9) with SMTP"
 
 
@@ -115,6 +149,7 @@ NEIGHBOUR = "from a.example.com (192.0.2.1) by gw.example.com (192.0.2.9) with S
         pytest.param([LOCAL, INSIDE, BORDER, FORGED], [], 3, 2, id="local"),
         pytest.param([HELO, BORDER, FORGED], [], 1, 0, id="helo-is-no-evidence"),
         pytest.param([NEIGHBOUR, FORGED], [], 1, 0, id="a-neighbour-ends-it"),
+        pytest.param([CUSTOMER, FORGED], [], 1, 0, id="a-customer-ends-it"),
         pytest.param([WEB, FORGED], [], 1, 0, id="who-wrote-by-web-ends-it"),
         pytest.param([INSIDE], ["other.example"], 0, None, id="named-another"),
         pytest.param([INSIDE, BORDER, FORGED], ["example.com"], 2, 1, id="named-domain"),

@@ -60,13 +60,16 @@ class Habits:
         """Why silence of *line* means that TLS was not used, None where it means nothing.
 
         A trusted line is judged by trusted lines only: or else a forged one could teach us that a
-        server states TLS which does not, and turn its silence against it.
+        server states TLS which does not, and turn its silence against it. A line without a peer
+        may be of a hand-over on one host, or rewritten to hide the client.
         """
+        if line.truncated or (line.peer is None and line.with_ is None):
+            return None
         claimed = trust is Trust.CLAIMED
         for learnt in (self._of_server(line, claimed), self._of_operator(line, claimed)):
             if learnt is not None:
                 return learnt
-        source = SHIPPED_HABITS.get(line.software or "")
+        source = SHIPPED_HABITS.get(line.software or "") if line.peer is not None else None
         return Evidence(whose=Whose.SOFTWARE, source=source) if source else None
 
     def __iter__(self) -> Iterator[Habit]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from prober.records import EndpointFacts
-from prober.records.headers import Hop, HopProbe, Judgement, MessageReport, Offer, Trust
+from prober.records.headers import Basis, Hop, HopProbe, Judgement, MessageReport, Offer, Trust
 from prober.rules.endpoint import Outcome, proven
 
 DECISIONS: Final = MappingProxyType(
@@ -33,22 +33,22 @@ DECISIONS: Final = MappingProxyType(
         ),
         (Judgement.NOT_ENCRYPTED, Offer.OFFERS): (
             "sender-did-not-use-tls",
-            "{host} offers {versions} today and states TLS when it is used; the message came in "
-            "clear: the sender's side did not use it.",
+            "{host} offers {versions} today and states TLS when it is used; the message {came} "
+            "in clear: the sender's side did not use it.",
         ),
         (Judgement.NOT_ENCRYPTED, Offer.PARTLY): (
             "receiver-varies",
-            "The message came in clear, and today only a part of {host} offers TLS ({versions}): "
+            "The message {came} in clear, and today only a part of {host} offers TLS ({versions}): "
             "the sender may have met the part that does not.",
         ),
         (Judgement.NOT_ENCRYPTED, Offer.NOTHING): (
             "receiver-offers-none",
-            "{host} offers no TLS today, and the message came in clear: the receiver's side gave "
+            "{host} offers no TLS today, and the message {came} in clear: the receiver's side gave "
             "the sender no choice.",
         ),
         (Judgement.NOT_ENCRYPTED, Offer.NOT_TESTED): (
             "not-tested",
-            "The message came in clear; {host} could not be looked at now, so that which side "
+            "The message {came} in clear; {host} could not be looked at now, so that which side "
             "left TLS out is not known.",
         ),
         (Judgement.UNKNOWN, Offer.OFFERS): (
@@ -104,6 +104,7 @@ def join(
     offer = judge_offer(endpoints)
     judgement = Judgement.UNKNOWN if hop is None else hop.judgement
     versions = tuple(sorted({seen.tls_version for seen in endpoints if seen.tls_version}))
+    came = "probably came" if hop is not None and hop.basis is Basis.HABIT else "came"
     conclusion, text = DECISIONS[judgement, offer]
     return HopProbe(
         hop=None if hop is None else hop.index,
@@ -112,5 +113,5 @@ def join(
         tls_versions=versions,
         detail=detail,
         conclusion=conclusion,
-        text=text.format(host=host, versions=" and ".join(versions)),
+        text=text.format(host=host, versions=" and ".join(versions), came=came),
     )

@@ -15,12 +15,15 @@ from prober.rules.received.tables import (
     LOCAL_PHRASES,
     MOST_CHARACTERS,
     MOST_DATES,
+    NAMES_UNCHECKED,
     Internal,
 )
 from prober.rules.received.tls import find_tls
 from prober.rules.received.tokens import Clause, Clauses, collapse, split_clauses
 
 _EXIM: Final = "Exim"
+_SENDMAIL: Final = "Sendmail"
+_ITSELF: Final = ["localhost", "localhost"]  # Sendmail of its own notices: no address
 _DATE_CHARACTERS: Final = 100  # RFC 5322 §3.3: a date with its comment has about 40
 _DIGIT: Final = re.compile(r"\d")
 _FRACTION: Final = re.compile(r"(?<=:\d\d)\.\d+")  # of a second: SendGrid
@@ -36,7 +39,11 @@ def parse_received(text: str) -> Received:
     protocol = clauses.get("with")
     return Received(
         text=unfolded,
-        peer=parse_peer(clauses.get("from"), first_is_verified=software == _EXIM),
+        peer=parse_peer(
+            clauses.get("from"),
+            first_is_verified=software == _EXIM,
+            names_are_checked=software not in NAMES_UNCHECKED,
+        ),
         by=by,
         by_address=by_address,
         via=clauses.get("via").phrase or None,
@@ -45,7 +52,7 @@ def parse_received(text: str) -> Received:
         for_=_unbracketed(clauses.get("for")),
         date=parse_date(clauses.tails),
         software=software,
-        local=_is_local(clauses),
+        local=_is_local(clauses, software),
         tls=statement,
         tls_facts=facts,
         truncated=len(text) > MOST_CHARACTERS,
@@ -77,7 +84,7 @@ def _unbracketed(clause: Clause) -> str | None:
     return clause.words[0].text.rstrip(",").removeprefix("<").removesuffix(">") or None
 
 
-def _is_local(clauses: Clauses) -> bool:
+def _is_local(clauses: Clauses, software: str | None) -> bool:
     """Whether the line says that the message was handed in on its own host."""
     protocol = clauses.get("with")
     words = [word.text.lower() for word in protocol.words]
@@ -85,7 +92,10 @@ def _is_local(clauses: Clauses) -> bool:
         return True
     if clauses.get("from").phrase in LOCAL_PHRASES:
         return True
-    if any(LOCAL_PEERS.match(comment.text) for comment in clauses.get("from").comments):
+    peer = clauses.get("from")
+    if any(LOCAL_PEERS.match(comment.text) for comment in peer.comments):
+        return True
+    if software == _SENDMAIL and [peer.phrase, *(one.text for one in peer.comments)] == _ITSELF:
         return True
     return any(
         LOCAL_COMMENTS.match(comment.text)

@@ -66,11 +66,19 @@ def parse_host(text: str) -> str | None:
     return name
 
 
-def parse_peer(clause: Clause, *, first_is_verified: bool) -> Peer | None:
+def holds_address(comment: str) -> bool:
+    """Whether *comment* is an address, or has one in brackets."""
+    return parse_address(comment) is not None or any(_in_brackets([], [comment]))
+
+
+def parse_peer(
+    clause: Clause, *, first_is_verified: bool, names_are_checked: bool = True
+) -> Peer | None:
     """The client in a ``from`` clause, None where the clause is empty.
 
     *first_is_verified* says that the first word is a name that the server looked up, also without
-    a HELO elsewhere: Exim writes HELO apart only where it differs.
+    a HELO elsewhere: Exim writes HELO apart only where it differs. *names_are_checked* says that
+    a reverse name is written only where it leads back to the address.
     """
     if clause.phrase in HIDDEN_PEERS or not (clause.words or clause.comments):
         return None
@@ -91,7 +99,8 @@ def parse_peer(clause: Clause, *, first_is_verified: bool) -> Peer | None:
         helo = first or None
         if first_is_verified and name is None:
             name, confirmed = parse_host(first), True
-    return Peer(helo=helo, name=name, name_confirmed=confirmed and bool(name), address=address)
+    confirmed = confirmed and names_are_checked and name is not None
+    return Peer(helo=helo, name=name, name_confirmed=confirmed, address=address)
 
 
 def parse_receiver(clause: Clause) -> tuple[str | None, str | None]:

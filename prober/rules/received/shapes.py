@@ -87,6 +87,12 @@ SHAPES: Final = (
         rf"(?:AUTH: .*, )?TLS: ?{_PROTOCOL}, ?(?P<bits>\d{{1,4}}) ?bits, ?{_CIPHER}",
         "Courier",
     ),
+    _shape(
+        "firewall",
+        Place.COMMENT,
+        rf"Cellopoint E-mail Firewall v[\w. ]+ with {_PROTOCOL}(?: {_CIPHER} {_BITS})?",
+        "Cellopoint",
+    ),
     _shape("protocol", Place.WITH_COMMENT, _PROTOCOL, "Exim since 4.94, Exchange before 2016"),
     _shape(
         "encrypted",

@@ -16,7 +16,8 @@ OPERATOR_STATEMENTS: Final = 3  # by other servers of an operator, before they s
 MOST_PROBED: Final = 200  # names in one run: a mailbox has a handful of receivers
 CLOCK_TOLERANCE_S: Final = 60  # clocks of mail servers differ by seconds; queues only delay
 SAME_NETWORK_IPV4: Final = 24  # two addresses in one such network are of one operator
-SAME_NETWORK_IPV6: Final = 32  # RFC 6177 §2: what a registry allots to one provider
+SAME_NETWORK_IPV6: Final = 64  # RFC 4291 §2.5.4: one link; hosters let parts of all above
+OWN_NETWORK_IPV6: Final = 32  # RFC 6177 §2: what a registry allots to one provider
 MIN_KEY_BITS: Final = 40  # export ciphers; what is less is GnuTLS's count of bytes
 STRONGEST_BYTES: Final = 32
 
@@ -29,6 +30,12 @@ KEYWORDS_TLS: Final = frozenset(
         *("utf8esmtps", "utf8esmtpsa"),  # Exim
         *("local-esmtps", "local-esmtpsa"),  # Exim
     }
+)
+
+
+# RFC 3848 §1, RFC 6531 §4.3: the client gave a password, so it is somebody's, not the provider's.
+KEYWORDS_AUTHENTICATED: Final = frozenset(
+    {"esmtpa", "esmtpsa", "smtpsa", "utf8smtpa", "utf8smtpsa", "utf8esmtpa", "utf8esmtpsa"}
 )
 
 
@@ -72,7 +79,9 @@ LOCAL_COMMENTS: Final = re.compile(
     r"|sSMTP sendmail emulation|nullmailer.*|\d[\w.+/-]*/Submit(?:_local)?|uid \d+)\Z",
     re.IGNORECASE,
 )
-LOCAL_PEERS: Final = re.compile(r"(?:.*\[(?:local|unix socket|unix: localhost)\]?.*)\Z", re.I)
+LOCAL_PEERS: Final = re.compile(  # but not of what a client calls itself
+    r"(?!.*(?:HE|EH|LH)LO[ =]).*\[(?:local|unix socket|unix: localhost)\]?.*\Z", re.IGNORECASE
+)
 LOCAL_PHRASES: Final = ("mail pickup service",)  # Microsoft SMTPSVC
 HIDDEN_PEERS: Final = ("authenticated user",)  # written in place of the client, for its privacy
 
@@ -92,6 +101,13 @@ INTERNAL_NETWORKS: Final = tuple(ipaddress.ip_network(text) for text in _INTERNA
 
 # Where a name stands in a line and no name is meant.
 NO_NAMES: Final = frozenset({"unknown", "unverified", "softdnserr", "verified", "no", "mail"})
+
+# Software that writes a reverse name as it is, without looking whether it leads back: Haraka
+# connection.js (remote.info), OpenSMTPD smtp_session.c (rdns, fcrdns apart), hMailServer (PTR).
+NAMES_UNCHECKED: Final = frozenset({"Haraka", "OpenSMTPD", "hMailServer"})
+
+# Who lets no host in its IPv6 network to anybody: there HELO tells a server of its own.
+HAS_OWN_NETWORK: Final = frozenset({"outlook.com"})
 
 # Whose lines without a peer are hand-overs within, not a peer left out for privacy.
 HANDS_ON_WITHOUT_PEER: Final = frozenset({"google.com", "googlemail.com"})
@@ -136,6 +152,7 @@ SOFTWARE: Final = (
     ),
     Software("CommuniGate Pro", r"CommuniGate"),
     Software("Momentum", r"ecelerity|Momentum"),
+    Software("Cellopoint", r"Cellopoint"),
     Software("Halon", r"Halon"),
     Software("MDaemon", r"MDaemon"),
     Software("hMailServer", r"hMailServer"),

@@ -3,12 +3,14 @@
 Nothing is inferred here: a line without such a form and without such a keyword states nothing.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Final, assert_never
 
 from prober.records.headers import ClientCertificate, TlsFacts, TlsStatement
 from prober.rules.received.ciphers import iana_name
+from prober.rules.received.peer import holds_address
 from prober.rules.received.shapes import (
     CLIENT_COMMENTS,
     DENIALS,
@@ -60,14 +62,19 @@ def states_by_keyword(clause: Clause) -> bool:
 def _comments(clauses: Clauses) -> Iterator[Token]:
     """Every comment in which a server may write of TLS.
 
-    In a ``from`` clause only behind the client's name: a client may call itself anything, also
-    something in parentheses.
+    In a ``from`` clause only behind the client's name and its address: a client may call itself
+    anything, also something in parentheses.
     """
     for name, clause in clauses.by_name.items():
-        first = clause.words[0].start if clause.words else None
-        for comment in clause.comments:
-            if name != "from" or (first is not None and comment.start > first):
-                yield comment
+        first = _end_of_peer(clause) if name == "from" else -1
+        yield from (comment for comment in clause.comments if comment.start > first)
+
+
+def _end_of_peer(clause: Clause) -> float:
+    if not clause.words:
+        return math.inf
+    addresses = (comment.start for comment in clause.comments if holds_address(comment.text))
+    return max((clause.words[0].start, *addresses))
 
 
 def _found(

@@ -19,7 +19,9 @@ _SPACE: Final = re.compile(r"\s+")
 
 CLAUSES: Final = frozenset({"from", "by", "via", "with", "id", "for"})
 TLS_CLAUSE: Final = "tls"  # RFC 8314 §4.3; Exim writes it
-_REPEATABLE: Final = frozenset({"with"})  # Mimecast: with ESMTP with STARTTLS
+_REPEATABLE: Final = "with"  # at once: Mimecast's "with ESMTP with STARTTLS"
+# Behind "for" a sender has its say: a quoted local part holds anything. RFC 5321 §4.1.2
+_NEVER_BEHIND_FOR: Final = frozenset({"with", "tls"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +89,12 @@ def _place(word: Token, current: Clause, clauses: Clauses) -> Clause:
     if not begins:
         current.words.append(word)
         return current
-    if name not in clauses.by_name:
-        clauses.by_name[name] = Clause()
-    elif name not in _REPEATABLE:
+    known = clauses.by_name.get(name)
+    if known is not None and name == _REPEATABLE and current is known:
+        return known
+    if known is not None or (name in _NEVER_BEHIND_FOR and "for" in clauses.by_name):
         return Clause()  # the first of each counts; what a second one says is dropped
+    clauses.by_name[name] = Clause()
     return clauses.by_name[name]
 
 

@@ -18,7 +18,10 @@ from prober.rules.received.peer import (
 )
 from prober.rules.received.tables import (
     HANDS_ON_WITHOUT_PEER,
+    HAS_OWN_NETWORK,
+    KEYWORDS_AUTHENTICATED,
     KEYWORDS_INTERNAL,
+    OWN_NETWORK_IPV6,
     SAME_NETWORK_IPV4,
     SAME_NETWORK_IPV6,
     Internal,
@@ -148,10 +151,9 @@ def _judge_internal(
         return Internal.SAME_HOST
     if is_internal_address(peer.address):
         return Internal.PRIVATE_ADDRESS
-    same_network = _are_neighbours(peer.address, own_address)
-    if _is_same_provider(peer, line, operator_of, same_network=same_network):
+    if _is_same_provider(peer, line, own_address, operator_of):
         return Internal.SAME_PROVIDER
-    if same_network:
+    if _are_neighbours(peer, line, own_address, operator_of):
         return Internal.SAME_NETWORK
     if line.peer is None and _hands_on(line, operator_of):
         return Internal.HANDED_ON
@@ -170,25 +172,40 @@ def _is_same_host(peer: Peer, line: Received) -> bool:
 
 
 def _is_same_provider(
-    peer: Peer, line: Received, operator_of: OperatorOf, *, same_network: bool
+    peer: Peer, line: Received, own_address: str | None, operator_of: OperatorOf
 ) -> bool:
-    """By the name that the server looked up; or by HELO, in the IPv6 network of one provider."""
+    """By the name that the server looked up; or by HELO, in a network of one provider alone.
+
+    Who gave a password is a customer, whatever its name is.
+    """
     if line.by is None or "." not in line.by or parse_address(line.by) is not None:
         return False
-    owns_network = same_network and ":" in (peer.address or "")
+    if any(word in KEYWORDS_AUTHENTICATED for word in (line.with_ or "").lower().split()):
+        return False
+    operator = operator_of(line.by)
+    owns_network = operator in HAS_OWN_NETWORK and _share_network(
+        peer.address, own_address, OWN_NETWORK_IPV6
+    )
     name = _confirmed(peer) or (parse_host(peer.helo or "") if owns_network else None)
-    return name is not None and operator_of(name) == operator_of(line.by)
+    return name is not None and operator_of(name) == operator
 
 
-def _are_neighbours(one: str | None, other: str | None) -> bool:
+def _are_neighbours(
+    peer: Peer, line: Received, own_address: str | None, operator_of: OperatorOf
+) -> bool:
+    """By their addresses, unless their names show two operators: hosters let single addresses."""
+    name = peer.name or parse_host(peer.helo or "")
+    both_named = "." in (name or "") and "." in (line.by or "")
+    if both_named and operator_of(name or "") != operator_of(line.by or ""):
+        return False
+    return _share_network(peer.address, own_address, SAME_NETWORK_IPV6)
+
+
+def _share_network(one: str | None, other: str | None, bits_ipv6: int) -> bool:
     if one is None or other is None or (":" in one) != (":" in other):
         return False
-    return _network_of(one) == _network_of(other)
-
-
-def _network_of(address: str) -> Network:
-    bits = SAME_NETWORK_IPV6 if ":" in address else SAME_NETWORK_IPV4
-    return ipaddress.ip_network(f"{address}/{bits}", strict=False)
+    bits = bits_ipv6 if ":" in one else SAME_NETWORK_IPV4
+    return ipaddress.ip_address(other) in ipaddress.ip_network(f"{one}/{bits}", strict=False)
 
 
 def _hands_on(line: Received, operator_of: OperatorOf) -> bool:
