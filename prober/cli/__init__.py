@@ -1,5 +1,6 @@
 """The command line. One module a command: parse, call, write, exit status; no logic."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -7,6 +8,7 @@ from typer.core import TyperGroup
 
 from prober.cli import check, demo, doctor, headers, policy, scan
 from prober.cli.running import hold_standard_descriptors
+from prober.rules.exit_status import NOT_WRITTEN, PIPE_CLOSED
 from prober.version import __version__
 
 
@@ -63,4 +65,9 @@ app.command()(policy.policy)
 def main() -> None:
     """The command ``probe``."""
     hold_standard_descriptors()
-    app()
+    try:
+        app()
+    except BrokenPipeError:  # of the help itself; a command has its own way
+        os._exit(PIPE_CLOSED)
+    except OSError:
+        os._exit(NOT_WRITTEN)

@@ -196,7 +196,7 @@ class TlsClient:
             version=connection.get_protocol_version_name() if completed else None,
             cipher=connection.get_cipher_name() if completed else None,
             cipher_bits=connection.get_cipher_bits() if completed else None,
-            key_exchange=connection.get_group_name() if completed else None,
+            key_exchange=_key_exchange(connection) if completed else None,
             client_certificate_requested=observed.certificate_requested if chain else None,
             alert=None if observed.alert is None else alert_name(observed.alert),
             chain=chain,
@@ -204,6 +204,15 @@ class TlsClient:
             verify_errors=errors,
             anomalies=_truncation(len(sent), len(kept)),
         )
+
+
+def _key_exchange(connection: SSL.Connection) -> str | None:
+    """The group; ``DH`` or ``ECDH`` where OpenSSL has no name for it; None for plain RSA."""
+    group = connection.get_group_name()
+    if group is not None:
+        return group
+    prefix = (connection.get_cipher_name() or "").split("-", 1)[0]
+    return {"DHE": "DH", "ADH": "DH", "ECDHE": "ECDH", "AECDH": "ECDH"}.get(prefix)
 
 
 def _truncation(sent: int, kept: int) -> tuple[Anomaly, ...]:

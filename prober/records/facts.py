@@ -85,7 +85,7 @@ class EndpointFacts:
     tls_version: str | None = None  # OpenSSL's name, such as "TLSv1.3"
     cipher: str | None = None
     cipher_bits: int | None = None
-    key_exchange: str | None = None  # the group; None for plain RSA key exchange
+    key_exchange: str | None = None  # the group, DH where it has no name; None: plain RSA
     client_certificate_requested: bool | None = None
     alert: str | None = None  # the fatal alert received, by its name in RFC 8446 §6
     chain: tuple[bytes, ...] = ()

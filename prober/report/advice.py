@@ -26,7 +26,7 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
         ),
         Code.CERTIFICATE_NOT_TRUSTED: (
             "No chain leads from the certificate to a trust anchor, so a sender cannot prove the "
-            "server. Use a certificate of a public CA, or publish it by DANE in a signed zone."
+            "server. See that it sends the full chain; else use a public CA, or publish it by DANE."
         ),
         Code.DNSSEC_INVALID: (
             "DNSSEC validation of the answer fails, so validating senders cannot deliver at all. "
