@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from prober.cli import check, demo, doctor, headers, policy, scan
+from prober.cli import check, demo, doctor, headers, policy, recipient, scan
 from prober.cli.running import hold_standard_descriptors
 from prober.rules.exit_status import NOT_WRITTEN, PIPE_CLOSED
 from prober.version import __version__
@@ -60,6 +60,7 @@ app.command()(demo.demo)
 app.command()(doctor.doctor)
 app.command()(headers.headers)
 app.command()(policy.policy)
+app.command()(recipient.recipient)
 
 
 def main() -> None:

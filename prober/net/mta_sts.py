@@ -37,7 +37,7 @@ _PATH: Final = "/.well-known/mta-sts.txt"  # RFC 8461 §3.3
 _READ_BYTES: Final = 16_384  # at most twice that is read ahead of us
 _SHOWN: Final = 200  # characters of a header
 _HEADERS: Final = {
-    "Accept": "text/plain",
+    "Accept": "text/plain, */*;q=0.5",
     "Accept-Encoding": "identity",  # what is small on the wire may be huge unpacked
     "User-Agent": f"smtp-tls-prober/{__version__}",
 }
@@ -111,10 +111,13 @@ class PolicyClient:
 
         Redirects are not followed, and nothing is read beyond the bound. The body is not parsed.
         """
-        host = f"mta-sts.{domain}"
+        return await self.fetch_from(f"mta-sts.{domain}", _PATH)
+
+    async def fetch_from(self, host: str, path: str) -> PolicyFetch:
+        """The same of any *host* and *path*, as a Web Key Directory has them."""
         port = self._settings.sts_port
         where = host if port == 443 else f"{host}:{port}"
-        attempt = _Attempt(host=host, url=f"https://{where}{_PATH}")
+        attempt = _Attempt(host=host, url=f"https://{where}{path}")
         try:
             async with asyncio.timeout(self._settings.sts_s):
                 await self._get(attempt)

@@ -1,0 +1,68 @@
+"""``probe recipient user@domain``: how to write to one recipient in secret."""
+
+import enum
+from typing import Annotated
+
+import msgspec
+import typer
+
+from prober.cli.options import LookOptions, option, with_options
+from prober.cli.running import configure_logging, exit_statuses, run, show
+from prober.recipient import parse_recipient, probe_recipient
+from prober.records.recipient import RecipientReport, Way
+from prober.report.escape import printable
+from prober.report.text import headline
+from prober.rules.exit_status import MEETS_ALL, SOME_FALL_SHORT
+from prober.settings import Settings
+from prober.vantage import Vantage
+
+
+class RecipientFormat(enum.StrEnum):
+    """How to show the answer."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@with_options
+def recipient(
+    address: Annotated[
+        str,
+        typer.Argument(metavar="USER@DOMAIN", help="The recipient.", show_default=False),
+    ],
+    look: LookOptions,
+    format_: Annotated[
+        RecipientFormat,
+        option("--format", "-f", help="text or json.", env="RECIPIENT_FORMAT", panel="Report"),
+    ] = RecipientFormat.TEXT,
+) -> None:
+    """Find the best way to write to one recipient in secret: forced TLS, PGP, S/MIME or a portal.
+
+    Looks for an OpenPGP key and an S/MIME certificate in DNS and in the Web Key Directory. Exit
+    status: 0 there is a way by mail; 1 only a portal is left; 2 usage, or no mail address.
+    """
+    configure_logging(verbose=False)
+    with exit_statuses():
+        parse_recipient(address)
+        report = run(_probe(address, look.settings()))
+        show(_json(report) if format_ is RecipientFormat.JSON else render(report))
+        raise typer.Exit(SOME_FALL_SHORT if report.way is Way.PORTAL else MEETS_ALL)
+
+
+async def _probe(address: str, settings: Settings) -> RecipientReport:
+    async with Vantage(settings) as vantage:
+        return await probe_recipient(address, vantage)
+
+
+def _json(report: RecipientReport) -> str:
+    return msgspec.json.encode(report).decode()
+
+
+def render(report: RecipientReport) -> str:
+    """The answer, then what it rests on."""
+    lines = [f"{report.recipient}: send by {report.way}: {report.reason}", ""]
+    for key in report.keys:
+        dnssec = f"DNSSEC {key.dnssec}" if key.dnssec is not None else ""
+        lines.append(f"  {key.source:<11} {key.found:<11}{dnssec:<21}{key.where}")
+    lines += ["", headline(report.domain)]
+    return "\n".join(printable(line) for line in lines)

@@ -1,0 +1,85 @@
+"""The names under which a recipient's keys stand, and the best way to send to him.
+
+RFC 7929 §3, RFC 8162 §3, draft-koch-openpgp-webkey-service §3.1. Keys are not parsed.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final
+
+from prober.records import Answer, Dnssec, DomainReport, Level
+from prober.records.recipient import KeySource, RecipientKey, Way
+from prober.rules.delivery import ForcedTls, forced_tls
+
+_DIGEST_OCTETS: Final = 28  # RFC 7929 §3: of SHA-256, so that its hexadecimal fits a label
+_ZBASE32: Final = "ybndrfg8ejkmcpqxot1uwisza345h769"
+_LABELS: Final = {KeySource.OPENPGPKEY: "_openpgpkey", KeySource.SMIMEA: "_smimecert"}
+_PROVEN: Final = (Level.AUTHENTICATED, Level.ENFORCED)
+
+
+def owner_name(local_part: str, domain: str, source: KeySource) -> str:
+    """The DNS name of a key. RFC 7929 §3, RFC 8162 §3: the local part as it is, case and all."""
+    digest = hashlib.sha256(_unquoted(local_part).encode()).digest()[:_DIGEST_OCTETS]
+    return f"{digest.hex()}.{_LABELS[source]}.{domain}"
+
+
+def wkd_path(local_part: str, domain: str | None) -> str:
+    """The path in a Web Key Directory; with *domain* by the advanced method, §3.1."""
+    lower = _unquoted(local_part).lower()
+    digest = hashlib.sha1(lower.encode(), usedforsecurity=False).digest()
+    middle = f"{domain}/" if domain else ""
+    return f"/.well-known/openpgpkey/{middle}hu/{_zbase32(digest)}"
+
+
+def _unquoted(local_part: str) -> str:
+    """RFC 7929 §3: without the quotes of a quoted string."""
+    if len(local_part) > 1 and local_part.startswith('"') and local_part.endswith('"'):
+        return local_part[1:-1].replace("\\", "")
+    return local_part
+
+
+def _zbase32(octets: bytes) -> str:
+    """Five bits a character. RFC 6189 §5.1.6."""
+    bits = "".join(f"{octet:08b}" for octet in octets)
+    return "".join(_ZBASE32[int(bits[i : i + 5].ljust(5, "0"), 2)] for i in range(0, len(bits), 5))
+
+
+def choose_way(report: DomainReport, keys: Sequence[RecipientKey]) -> tuple[Way, str]:
+    """The best way to send in secret, and why: forced TLS where it delivers, else a key, else none.
+
+    A key in DNS counts only where DNSSEC vouches for it: else whoever answers DNS chooses it.
+    """
+    tls = forced_tls(report)
+    if tls is ForcedTls.YES and report.verdict.level in _PROVEN:
+        return Way.FORCED_TLS, "forced TLS delivers, to servers that prove their names"
+    by_key = _by_key(keys)
+    if by_key is not None:
+        return by_key
+    if tls is ForcedTls.YES:
+        reason = "forced TLS delivers and stops a listener, though no active attacker"
+        return Way.FORCED_TLS, f"{reason}; {_why_no_key(keys)}"
+    why = "forced TLS would lose mail" if tls is ForcedTls.NO else "it is not known to take TLS"
+    return Way.PORTAL, f"{why}, and {_why_no_key(keys)}"
+
+
+def _by_key(keys: Sequence[RecipientKey]) -> tuple[Way, str] | None:
+    usable = {key.source for key in keys if key.found is Answer.YES and _is_vouched_for(key)}
+    if KeySource.SMIMEA in usable:
+        return Way.SMIME, "an S/MIME certificate stands in signed DNS (RFC 8162)"
+    if KeySource.OPENPGPKEY in usable:
+        return Way.PGP, "an OpenPGP key stands in signed DNS (RFC 7929)"
+    if KeySource.WKD in usable:
+        return Way.PGP, "an OpenPGP key stands in the domain's Web Key Directory, over HTTPS"
+    return None
+
+
+def _is_vouched_for(key: RecipientKey) -> bool:
+    return key.source is KeySource.WKD or key.dnssec is Dnssec.SECURE
+
+
+def _why_no_key(keys: Sequence[RecipientKey]) -> str:
+    if any(key.found is Answer.YES for key in keys):
+        return "the key that was found is in DNS that nothing vouches for"
+    if any(key.found is Answer.NOT_TESTED for key in keys):
+        return "whether there is a key could not be learnt everywhere"
+    return "no key is published"

@@ -1,0 +1,104 @@
+"""Looking for one recipient's keys: in DNS, and in the Web Key Directory."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from prober.cli.recipient import render
+from prober.errors import InputError
+from prober.lab.demo import mail_domain
+from prober.lab.faults import Fault
+from prober.lab.internet import Lab, LabDomain, LabHost
+from prober.lab.personalities.ehlo import NoStarttls
+from prober.lab.policy_host import NotFound, PolicyHost
+from prober.recipient import parse_recipient, probe_recipient
+from prober.records import Answer, Dnssec
+from prober.records.recipient import KeySource, RecipientReport, Way
+from prober.rules.recipient import owner_name
+from prober.vantage import Vantage
+
+PGP_NAME = owner_name("me", "clear.test", KeySource.OPENPGPKEY)
+SMIME_NAME = owner_name("me", "clear.test", KeySource.SMIMEA)
+
+
+@pytest.fixture
+async def lab() -> AsyncIterator[Lab]:
+    domains = [
+        mail_domain("clear.test", NoStarttls()),
+        mail_domain("directory.test", NoStarttls()),
+        LabDomain(
+            name="wkd.test",
+            hosts=(LabHost(name="openpgpkey.directory.test", personality=PolicyHost("a key")),),
+        ),
+        mail_domain("empty.test", NoStarttls()),
+        LabDomain(
+            name="wkd2.test",
+            hosts=(LabHost(name="openpgpkey.empty.test", personality=NotFound()),),
+        ),
+    ]
+    async with Lab(domains) as lab:
+        yield lab
+
+
+async def look(lab: Lab, recipient: str) -> RecipientReport:
+    settings = lab.settings(confirm_delay_s=0.0, quit_s=0.2, sts_s=2.0, dns_s=0.6, dns_try_s=0.2)
+    async with Vantage(settings) as vantage:
+        return await probe_recipient(recipient, vantage)
+
+
+def answers(report: RecipientReport) -> dict[KeySource, Answer]:
+    return {key.source: key.found for key in report.keys}
+
+
+async def test_nothing_is_published(lab: Lab) -> None:
+    report = await look(lab, "me@clear.test")
+    assert set(answers(report).values()) <= {Answer.NO, Answer.NOT_TESTED}
+    assert report.way is Way.PORTAL
+
+
+async def test_a_key_in_signed_dns(lab: Lab) -> None:
+    lab.dns.add(PGP_NAME, "OPENPGPKEY", "AQID")
+    lab.dns.sign("clear.test")
+    report = await look(lab, "me@clear.test")
+
+    assert (report.keys[0].found, report.keys[0].dnssec) == (Answer.YES, Dnssec.SECURE)
+    assert report.way is Way.PGP
+    assert "me@clear.test: send by pgp" in render(report)
+
+
+async def test_a_certificate_in_unsigned_dns_is_not_relied_on(lab: Lab) -> None:
+    lab.dns.add(SMIME_NAME, "SMIMEA", f"3 0 1 {'00' * 32}")
+    report = await look(lab, "me@clear.test")
+
+    assert answers(report)[KeySource.SMIMEA] is Answer.YES
+    assert report.way is Way.PORTAL
+
+
+@pytest.mark.parametrize("fault", [Fault.SERVFAIL, Fault.REFUSED])
+async def test_a_failed_look_up_is_no_absence(lab: Lab, fault: Fault) -> None:
+    lab.dns.fail(PGP_NAME, fault)
+    report = await look(lab, "me@clear.test")
+    assert answers(report)[KeySource.OPENPGPKEY] is Answer.NOT_TESTED
+
+
+async def test_a_key_in_the_directory(lab: Lab) -> None:
+    report = await look(lab, "me@directory.test")
+    assert answers(report)[KeySource.WKD] is Answer.YES
+    assert report.keys[2].where.startswith("https://openpgpkey.directory.test")
+    assert report.way is Way.PGP
+
+
+async def test_no_key_in_the_directory(lab: Lab) -> None:
+    assert answers(await look(lab, "me@empty.test"))[KeySource.WKD] is Answer.NO
+
+
+@pytest.mark.parametrize(
+    "text", ["", "example.com", "@example.com", "a\x00b@example.com", "x" * 65 + "@example.com"]
+)
+def test_what_is_no_mail_address(text: str) -> None:
+    with pytest.raises(InputError, match="no mail address"):
+        parse_recipient(text)
+
+
+def test_the_domain_may_be_spelt_in_any_way() -> None:
+    assert parse_recipient(' "a@b"@EXAMPLE.com. ') == ('"a@b"', "example.com")
