@@ -153,3 +153,16 @@ def test_anomalies_of_the_route_are_findings() -> None:
         Code.NULL_MX_IGNORED,
         Code.NULL_MX_PREFERENCE,
     ]
+
+
+def test_hosts_far_beyond_the_bound_are_counted() -> None:
+    selection = select(*((number, f"h{number}") for number in range(5)), most=2)
+
+    assert len(selection.hosts) == 4
+    (anomaly,) = selection.anomalies
+    assert (anomaly.kind, anomaly.detail) == (
+        AnomalyKind.MX_LEFT_OUT,
+        "1 more MX hosts are not listed",
+    )
+    facts = routed(RouteStatus.MX, anomalies=selection.anomalies)
+    assert [finding.code for finding in route_findings(facts)] == [Code.LIMIT_REACHED]
