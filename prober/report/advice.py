@@ -13,7 +13,7 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
     {
         # RFC 8460 §4.3
         Code.STARTTLS_NOT_SUPPORTED: (
-            "The server answers EHLO without STARTTLS, so mail to it travels in clear. "
+            "The server offers no STARTTLS, so mail to it travels in clear. "
             "Give the server a certificate and switch STARTTLS on for port 25."
         ),
         Code.CERTIFICATE_HOST_MISMATCH: (
@@ -107,12 +107,12 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
         ),
         Code.LIMIT_REACHED: (
             "A limit of this program cut something off, so the answer does not cover all there "
-            "is. The detail names the limit; raise it if the rest matters."
+            "is. No sender needs so many hosts or addresses: publish fewer."
         ),
         # the session
         Code.NOT_TESTED: (
-            "The server could not be tested, which says nothing about its TLS. Try again later, "
-            "or from another network; `probe doctor` shows whether this machine is the cause."
+            "The server could not be tested, which says nothing about its TLS. The detail says why: "
+            "try again later, or elsewhere; `probe doctor` shows whether this machine is the cause."
         ),
         Code.UNCONFIRMED: (
             "TLS was not to be had once, but no second session could confirm it, so it is not "
@@ -136,7 +136,8 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
         ),
         Code.TLS_FAILED: (
             "STARTTLS is granted but the TLS handshake fails, so mail travels in clear or waits. "
-            "Read the detail, and check the server's certificate, TLS versions and ciphers."
+            "Read the detail (certificate_required: it demands a client certificate), and check "
+            "the server's certificate, TLS versions and ciphers."
         ),
         Code.LARGE_HELLO_INTOLERANT: (
             "TLS works with a small ClientHello only: today's, with a post-quantum key share, is "
