@@ -111,8 +111,8 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
         ),
         # the session
         Code.NOT_TESTED: (
-            "The server could not be tested, which says nothing about its TLS. The detail says why: "
-            "try again later, or elsewhere; `probe doctor` shows whether this machine is the cause."
+            "The server could not be tested, which says nothing about its TLS. The detail says "
+            "why; try again later or elsewhere, and see with `probe doctor` if it is this machine."
         ),
         Code.UNCONFIRMED: (
             "TLS was not to be had once, but no second session could confirm it, so it is not "
@@ -136,8 +136,8 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
         ),
         Code.TLS_FAILED: (
             "STARTTLS is granted but the TLS handshake fails, so mail travels in clear or waits. "
-            "Read the detail (certificate_required: it demands a client certificate), and check "
-            "the server's certificate, TLS versions and ciphers."
+            "Read the detail, and check the server's certificate, TLS versions and ciphers, and "
+            "that it demands no client certificate (certificate_required)."
         ),
         Code.LARGE_HELLO_INTOLERANT: (
             "TLS works with a small ClientHello only: today's, with a post-quantum key share, is "
