@@ -136,8 +136,8 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
         ),
         Code.TLS_FAILED: (
             "STARTTLS is granted but the TLS handshake fails, so mail travels in clear or waits. "
-            "Read the detail, and check the server's certificate, TLS versions and ciphers, and "
-            "that it demands no client certificate (certificate_required)."
+            "Read the detail; check certificate, TLS versions, ciphers, and any demand for a "
+            "client certificate."
         ),
         Code.LARGE_HELLO_INTOLERANT: (
             "TLS works with a small ClientHello only: today's, with a post-quantum key share, is "
