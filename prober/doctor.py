@@ -8,7 +8,8 @@ from typing import Final
 
 from prober.domains import parse_domain
 from prober.net.resolver import DnsStatus
-from prober.net.smtp import Target, require_route
+from prober.net.route import require_route
+from prober.net.smtp import Target
 from prober.probe import resolve_route
 from prober.records import Answer, EndpointFacts, Step
 from prober.rules.exit_status import was_tried

@@ -87,7 +87,7 @@ async def test_controls_that_receive_no_mail(lab: Lab) -> None:
 
 
 async def test_no_trust_store(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prober.net.tls._SYSTEM_STORES", ())
+    monkeypatch.setattr("prober.net.trust._SYSTEM_STORES", ())
     assert (await examined(lab, ca_file=None))["trust store"].answer is NO
 
 

@@ -10,7 +10,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from prober.net.failures import NoRouteError, classify
 from prober.net.resolver import DnsAnswer, Resolver
-from prober.net.smtp import require_route
+from prober.net.route import require_route
 from prober.records import Failure, Reason, Step
 from prober.rules.address import may_contact
 from prober.settings import Settings

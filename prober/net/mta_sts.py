@@ -21,7 +21,7 @@ from prober.net.failures import classify
 from prober.net.guarded import GuardedResolver, StopError, not_resolved, stop
 from prober.net.reply import printable_ascii
 from prober.net.resolver import Resolver
-from prober.net.tls import PEM_BLOCK
+from prober.net.trust import PEM_BLOCK
 from prober.records import Failure, PolicyFetch, Reason, Step, StsFacts, TrustStore, TxtFacts
 from prober.rules.identity import name_fault
 from prober.rules.sts_policy import StsRecord, parse_sts_txt

@@ -5,9 +5,7 @@ depend on the policy of the distribution. Left out: SSLv3, RC4 and 3DES, which a
 """
 
 import asyncio
-import hashlib
 import logging
-import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol, Self, runtime_checkable
@@ -15,10 +13,10 @@ from typing import Any, Final, Protocol, Self, runtime_checkable
 from aiosmtplib import SMTPServerDisconnected
 from OpenSSL import SSL, crypto
 
-from prober.errors import SettingsError
 from prober.net.failures import AlertError, UnwantedReplyError
 from prober.net.reply import BadReplyError, parse_reply
-from prober.records import Anomaly, AnomalyKind, Hello, TrustStore, VerifyError
+from prober.net.trust import load_anchors
+from prober.records import Anomaly, AnomalyKind, Hello, VerifyError
 
 log = logging.getLogger(__name__)
 
@@ -32,17 +30,6 @@ _REPLY_STARTS: Final = b"2345"  # of an SMTP reply in clear; a TLS record starts
 _FLUSH_SIZE: Final = 4096  # a ClientHello has 1.7 kB; OpenSSL's buffer is made anew each time
 _READ_SIZE: Final = 16_384  # one TLS record; RFC 8446 §5.1
 
-_SYSTEM_STORES: Final = (  # where distributions keep the bundle: Debian, Fedora, SUSE, BSD, macOS
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/usr/local/share/certs/ca-root-nss.crt",
-    "/etc/ssl/cert.pem",
-)
-PEM_BLOCK: Final = re.compile(
-    rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL
-)
 
 _ALERTS: Final = {  # RFC 8446 §6.2, and RFC 5246 §7.2.2 for those that only TLS 1.2 has
     10: "unexpected_message",
@@ -156,7 +143,7 @@ class TlsClient:
     """
 
     def __init__(self, ca_file: Path | None, *, chain_certificates: int) -> None:
-        self._anchors, self.trust_store = _load_anchors(ca_file)
+        self._anchors, self.trust_store = load_anchors(ca_file)
         self._chain_certificates = chain_certificates
         self._contexts: dict[Hello, SSL.Context] = {}
 
@@ -235,29 +222,6 @@ def _path_positions(
     below_anchor = verified[:-1] or verified
     ders = (crypto.dump_certificate(crypto.FILETYPE_ASN1, cert) for cert in below_anchor)
     return tuple(chain.index(der) for der in ders if der in chain)
-
-
-def _load_anchors(ca_file: Path | None) -> tuple[list[crypto.X509], TrustStore]:
-    path = ca_file or next((Path(p) for p in _SYSTEM_STORES if Path(p).is_file()), None)
-    if path is None:
-        return [], TrustStore(source=None, certificates=0, sha256=None)
-    try:
-        pem = path.read_bytes()
-    except OSError as error:
-        raise SettingsError(f"cannot read the trust store {path}: {error.strerror}") from error
-    anchors = [cert for block in PEM_BLOCK.findall(pem) if (cert := _load_anchor(block))]
-    if ca_file and not anchors:
-        raise SettingsError(f"{path} holds no certificate in PEM form")
-    digest = hashlib.sha256(pem).hexdigest()
-    return anchors, TrustStore(source=str(path), certificates=len(anchors), sha256=digest)
-
-
-def _load_anchor(block: bytes) -> crypto.X509 | None:
-    try:
-        return crypto.load_certificate(crypto.FILETYPE_PEM, block)
-    except (crypto.Error, ValueError) as error:
-        log.warning("a certificate of the trust store cannot be read: %r", error)
-        return None
 
 
 @runtime_checkable

@@ -23,9 +23,11 @@ from prober.lab.personalities.sound import WellConfigured
 from prober.lab.personalities.starttls import HandshakeSilent, StarttlsSilent
 from prober.lab.smtp import LabSmtpServer
 from prober.lab.tls import Keyring, only
+from prober.net.dialogue import Dialogue
 from prober.net.failures import NoRouteError, classify
 from prober.net.reply import Reply
-from prober.net.smtp import Dialogue, Target, probe_endpoint, require_route
+from prober.net.route import require_route
+from prober.net.smtp import Target, probe_endpoint
 from prober.net.tls import TlsClient
 from prober.records import EndpointFacts, Reason, StartTls, Step
 from prober.rules.endpoint import Outcome, outcome
@@ -476,7 +478,7 @@ def test_no_route_is_a_fact_of_this_machine(
     monkeypatch: pytest.MonkeyPatch, error: int, address: str, reason: Reason
 ) -> None:
     monkeypatch.setattr(FakeUdp, "error", error)
-    monkeypatch.setattr("prober.net.smtp.socket.socket", FakeUdp)
+    monkeypatch.setattr("prober.net.route.socket.socket", FakeUdp)
     with pytest.raises(NoRouteError) as raised:
         require_route(address, 25)
     assert classify(Step.CONNECT, raised.value).reason is reason
@@ -496,7 +498,7 @@ async def test_a_local_ipv6_address_that_reaches_nothing_is_no_route(
     async def time_out(*_: object, **__: object) -> None:
         raise TimeoutError
 
-    monkeypatch.setattr("prober.net.smtp._source_towards", lambda *_: source)
+    monkeypatch.setattr("prober.net.route._source_towards", lambda *_: source)
     monkeypatch.setattr("prober.net.smtp._Session._connect", time_out)
     target = Target(mx_host=NAME, address="2001:500:2::c", port=25)
     facts = await probe_endpoint(target, SETTINGS, TLS)

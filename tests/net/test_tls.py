@@ -7,7 +7,7 @@ import pytest
 
 from prober.errors import SettingsError
 from prober.lab.certificates import CertificateKind, LabCa
-from prober.net import tls
+from prober.net import trust
 from prober.net.tls import TlsClient, alert_name
 from prober.records import TrustStore
 
@@ -43,7 +43,7 @@ def test_a_ca_file_without_certificates_is_refused(tmp_path: Path, content: byte
 
 
 def test_without_any_store_trust_is_not_tested(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tls, "_SYSTEM_STORES", ("/nowhere/ca.pem",))
+    monkeypatch.setattr(trust, "_SYSTEM_STORES", ("/nowhere/ca.pem",))
     store = TlsClient(None, chain_certificates=16).trust_store
     assert store == TrustStore(source=None, certificates=0, sha256=None)
 
@@ -51,7 +51,7 @@ def test_without_any_store_trust_is_not_tested(monkeypatch: pytest.MonkeyPatch) 
 def test_the_systems_store_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "system.pem"
     LabCa().write_pem(path)
-    monkeypatch.setattr(tls, "_SYSTEM_STORES", ("/nowhere/ca.pem", str(path)))
+    monkeypatch.setattr(trust, "_SYSTEM_STORES", ("/nowhere/ca.pem", str(path)))
     assert TlsClient(None, chain_certificates=16).trust_store.source == str(path)
 
 

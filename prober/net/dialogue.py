@@ -1,0 +1,184 @@
+"""The lines of an SMTP session: commands out, replies in, and the transcript of both.
+
+RFC 5321 §4.2, over aiosmtplib's command loop, in clear and over TLS alike.
+"""
+
+import asyncio
+from time import monotonic
+from typing import Final
+
+import aiosmtplib
+from aiosmtplib.protocol import SMTPProtocol
+
+from prober.net.failures import UnwantedReplyError
+from prober.net.reply import (
+    MAX_LINE,
+    MAX_REPLY,
+    BadReplyError,
+    Reply,
+    ReplyReader,
+    parse_reply,
+    printable_ascii,
+)
+from prober.net.tls import TlsLink, Wire
+from prober.records import Anomaly, AnomalyKind, Line
+from prober.settings import Settings
+
+SERVICE_CLOSING: Final = 421  # RFC 5321 §3.8: at any time, and no answer to what was asked
+
+
+class Transcript:
+    """The lines of a session, with the milliseconds since it began; bounded."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._start = monotonic()
+        self._most_lines = settings.transcript_lines
+        self._most_chars = settings.transcript_chars
+        self._lines: list[Line] = []
+
+    def note(self, peer: str, line: str) -> None:
+        """Add *line* of ``server``, ``client`` or ``probe``, cut to what the settings allow."""
+        if len(self._lines) == self._most_lines:
+            peer, line = "probe", "the transcript ends here; the session went on"
+            self._lines.append(Line(ms=self._ms(), peer=peer, line=line))
+        elif len(self._lines) < self._most_lines:
+            self._lines.append(Line(ms=self._ms(), peer=peer, line=line[: self._most_chars]))
+
+    def _ms(self) -> int:
+        return round((monotonic() - self._start) * 1000)
+
+    def lines(self) -> tuple[Line, ...]:
+        """What was noted, one more than the bound where something was cut off."""
+        return tuple(self._lines)
+
+
+class Dialogue(SMTPProtocol):
+    """aiosmtplib's command loop with our own reply parser and a transcript.
+
+    Its own parser takes ``220-a / 250 b`` for 250 and ``2200`` for 220, and drops what comes
+    unasked; here every byte that comes is read, or kept as an anomaly.
+    """
+
+    def __init__(self, transcript: Transcript) -> None:
+        super().__init__(loop=asyncio.get_running_loop())
+        self._transcript = transcript
+        self._reader = ReplyReader()
+        self._reply: Reply | None = None
+        self.wire: Wire | None = None
+        self.anomalies: list[Anomaly] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        # by shape, not by class: uvloop's transports are none of asyncio's
+        self.wire = transport if isinstance(transport, Wire) else None
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer.extend(data)
+        waiter = self._response_waiter
+        if waiter is None or waiter.done() or not self._response_pending:
+            if len(self._buffer) > MAX_REPLY:
+                self.close()  # nobody asked for this much
+            return
+        if b"\n" not in data and len(self._buffer) <= MAX_LINE:
+            return
+        try:
+            reply = self._reader.feed(self._buffer)
+        except BadReplyError as error:
+            self.take_surplus()
+            self.fail(error)
+        else:
+            if reply is not None:
+                self._take(waiter, reply)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.wire = None  # and with it the link above: they refer to each other
+
+    async def read_response(self, timeout: float | None = None) -> aiosmtplib.SMTPResponse:
+        """aiosmtplib's, whose ``wait_for`` can lose a cancellation before Python 3.12."""
+        waiter = self._response_waiter
+        if waiter is None:
+            raise aiosmtplib.SMTPServerDisconnected("Connection lost")
+        self._response_pending = True
+        try:
+            async with asyncio.timeout(timeout):
+                return await waiter
+        except TimeoutError as error:
+            raise aiosmtplib.SMTPReadTimeoutError("no reply in time") from error
+        finally:
+            self._response_pending = False
+            self._response_waiter = self._loop.create_future() if self.transport else None
+
+    def _take(self, waiter: asyncio.Future[aiosmtplib.SMTPResponse], reply: Reply) -> None:
+        self._reply = reply
+        self._reader = ReplyReader()
+        *head, last = reply.lines
+        for line in head:
+            self._transcript.note("server", f"{reply.code}-{line}")
+        self._transcript.note("server", f"{reply.code} {last}".rstrip())
+        if reply.bare_lf:
+            self.remark(AnomalyKind.BARE_LF, reply.text)
+        waiter.set_result(aiosmtplib.SMTPResponse(reply.code, "\n".join(reply.lines)))
+
+    def fail(self, error: Exception) -> None:
+        """End the wait for a reply with *error*."""
+        waiter = self._response_waiter
+        if waiter is not None and not waiter.done():
+            self._set_response_exception(waiter, error)
+
+    def remark(self, kind: AnomalyKind, detail: str | None = None) -> None:
+        """Keep an anomaly: the first of its kind."""
+        if all(anomaly.kind is not kind for anomaly in self.anomalies):
+            self.anomalies.append(Anomaly(kind=kind, detail=detail and detail[:200]))
+
+    def take_surplus(self) -> bytes:
+        """What came that is no whole reply, or that stands behind one; a reply begun is dropped."""
+        surplus = bytes(self._buffer)
+        begun, self._reader = self._reader.lines, ReplyReader()
+        self._buffer.clear()
+        for line in [*begun, *([printable_ascii(surplus)] if surplus else [])]:
+            self._transcript.note("server", line)
+        return surplus
+
+    async def greeting(self, timeout_s: float) -> Reply:
+        """Wait for the greeting."""
+        await self.read_response(timeout=timeout_s)
+        return self._last_reply()
+
+    async def command(self, *words: str, timeout_s: float) -> Reply:
+        """Send one command and wait for its reply.
+
+        A 421 that came unasked is its answer (RFC 5321 §3.8), raised as UnwantedReplyError; other
+        unasked bytes are dropped, and kept as an anomaly.
+        """
+        surplus = self.take_surplus()
+        if surplus:
+            require_open(surplus)
+            self.remark(AnomalyKind.UNSOLICITED, printable_ascii(surplus))
+        self._transcript.note("client", " ".join(words))
+        await self.execute_command(*(word.encode("ascii") for word in words), timeout=timeout_s)
+        return self._last_reply()
+
+    def _last_reply(self) -> Reply:
+        if self._reply is None:
+            raise aiosmtplib.SMTPServerDisconnected("closed")
+        return self._reply
+
+    def close(self) -> None:
+        """Close at once and without waiting, so that it also runs while being cancelled."""
+        if self.wire is not None:
+            self.wire.abort()
+
+    def run_over(self, link: TlsLink) -> None:
+        """Speak over TLS from now on."""
+        self.transport = self.wire = link
+
+
+def require_open(unasked: bytes) -> None:
+    """Raise where what came unasked is a 421: the server closes its service."""
+    try:
+        parsed = parse_reply(unasked)
+    except BadReplyError:
+        return
+    if parsed is not None and parsed[0].code == SERVICE_CLOSING:
+        raise UnwantedReplyError(parsed[0])

@@ -1,0 +1,59 @@
+"""Whether this machine has a way to an address: its routing table, asked without a packet."""
+
+import errno
+import socket
+from dataclasses import replace
+from typing import Final
+
+from prober.net.failures import NoRouteError
+from prober.records import Failure, Reason, Step
+from prober.rules.address import may_contact
+
+_NO_ROUTE_ERRNOS: Final = (
+    errno.ENETUNREACH,
+    errno.EHOSTUNREACH,
+    errno.EADDRNOTAVAIL,
+    errno.EAFNOSUPPORT,
+    errno.ENETDOWN,
+)
+
+
+def require_route(address: str, port: int) -> None:
+    """Raise NoRouteError where this machine has no way to *address*: a fact of this machine.
+
+    Connecting a UDP socket sends nothing: it asks the kernel's routing table.
+    """
+    _source_towards(address, port)
+
+
+def _source_towards(address: str, port: int) -> str:
+    """The address that packets to *address* would come from."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as udp:
+            udp.connect((address, port))
+            return str(udp.getsockname()[0])
+    except OSError as error:
+        if error.errno not in _NO_ROUTE_ERRNOS:
+            raise
+        detail = f"no {'IPv6' if family == socket.AF_INET6 else 'IPv4'} route here"
+        raise NoRouteError(family, detail) from error
+
+
+def of_the_vantage(failure: Failure, address: str) -> Failure:
+    """*failure*, or that there is no IPv6 here: a connection fails that comes from a local address.
+
+    A unique local address (RFC 4193) reaches the Internet only where something translates it, so
+    it is tried; where that fails, the fault is not known to be the host's.
+    """
+    unreached = failure.step is Step.CONNECT and failure.reason in (
+        Reason.TIMED_OUT,
+        Reason.UNREACHABLE,
+    )
+    if not unreached or ":" not in address or not may_contact(address):
+        return failure
+    source = _source_towards(address, 25)
+    if may_contact(source):
+        return failure
+    detail = f"nothing came back to {source}, which is not globally reachable"
+    return replace(failure, reason=Reason.NO_IPV6_HERE, detail=detail)

@@ -1,0 +1,49 @@
+"""The trust store: which file, how many anchors, and its digest for the evidence."""
+
+import hashlib
+import logging
+import re
+from pathlib import Path
+from typing import Final
+
+from OpenSSL import crypto
+
+from prober.errors import SettingsError
+from prober.records import TrustStore
+
+log = logging.getLogger(__name__)
+
+_SYSTEM_STORES: Final = (  # where distributions keep the bundle: Debian, Fedora, SUSE, BSD, macOS
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/usr/local/share/certs/ca-root-nss.crt",
+    "/etc/ssl/cert.pem",
+)
+PEM_BLOCK: Final = re.compile(
+    rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL
+)
+
+
+def load_anchors(ca_file: Path | None) -> tuple[list[crypto.X509], TrustStore]:
+    path = ca_file or next((Path(p) for p in _SYSTEM_STORES if Path(p).is_file()), None)
+    if path is None:
+        return [], TrustStore(source=None, certificates=0, sha256=None)
+    try:
+        pem = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"cannot read the trust store {path}: {error.strerror}") from error
+    anchors = [cert for block in PEM_BLOCK.findall(pem) if (cert := _load_anchor(block))]
+    if ca_file and not anchors:
+        raise SettingsError(f"{path} holds no certificate in PEM form")
+    digest = hashlib.sha256(pem).hexdigest()
+    return anchors, TrustStore(source=str(path), certificates=len(anchors), sha256=digest)
+
+
+def _load_anchor(block: bytes) -> crypto.X509 | None:
+    try:
+        return crypto.load_certificate(crypto.FILETYPE_PEM, block)
+    except (crypto.Error, ValueError) as error:
+        log.warning("a certificate of the trust store cannot be read: %r", error)
+        return None
