@@ -82,5 +82,5 @@ def _answer(fetch: PolicyFetch) -> Answer:
         return Answer.NO
     if fetch.failure is None:
         return Answer.YES
-    nobody = fetch.failure.reason in (Reason.REFUSED, Reason.INVALID_NAME)
-    return Answer.NO if nobody else Answer.NOT_TESTED
+    cannot_be = fetch.failure.reason is Reason.INVALID_NAME
+    return Answer.NO if cannot_be else Answer.NOT_TESTED

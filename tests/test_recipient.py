@@ -92,6 +92,11 @@ async def test_no_key_in_the_directory(lab: Lab) -> None:
     assert answers(await look(lab, "me@empty.test"))[KeySource.WKD] is Answer.NO
 
 
+async def test_a_directory_that_refuses_is_no_absence(lab: Lab) -> None:
+    lab.dns.add("openpgpkey.clear.test", "A", "127.77.200.200")  # nobody listens there
+    assert answers(await look(lab, "me@clear.test"))[KeySource.WKD] is Answer.NOT_TESTED
+
+
 @pytest.mark.parametrize(
     "text", ["", "example.com", "@example.com", "a\x00b@example.com", "x" * 65 + "@example.com"]
 )

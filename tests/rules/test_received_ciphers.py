@@ -1,5 +1,6 @@
 """Names of cipher suites: OpenSSL's own list is the referee, where openssl is there."""
 
+import os
 import shutil
 import subprocess
 
@@ -67,6 +68,7 @@ def test_each_spelling_has_its_registered_name(
 
 def test_openssl_agrees_wherever_a_name_is_known() -> None:
     if shutil.which("openssl") is None:
+        assert not os.environ.get("CI"), "CI installs openssl"
         pytest.skip("no openssl here")
     command = ["openssl", "ciphers", "-stdname", "ALL:COMPLEMENTOFALL:@SECLEVEL=0"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
