@@ -1,7 +1,7 @@
 """One domain: the stages in order, from its name to its report."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from time import monotonic
@@ -29,49 +29,60 @@ from prober.records import (
 from prober.rules.dane import server_name
 from prober.rules.mx import Exchange, select_exchanges
 from prober.rules.verdict import judge_domain
-from prober.vantage import Vantage, not_contacted
+from prober.vantage import Vantage
 
 
 async def probe_entry(entry: Entry, vantage: Vantage) -> DomainReport:
     """Probe one entry of the input. What is no domain gives a report that says so."""
-    started, checked_at = monotonic(), clock.now()
-    facts = DomainFacts(
-        input=entry.text,
-        domain=entry.domain,
-        checked_at=checked_at,
-        elapsed_ms=0,
-        run=vantage.run,
-        error=entry.error,
-    )
-    if entry.domain is not None:
-        facts = await _observe(facts, entry.domain, vantage)
+    started = monotonic()
+    facts = begin(entry, vantage)
+    if facts.domain is not None:
+        facts = await _observe(facts, facts.domain, vantage)
     elapsed_ms = round((monotonic() - started) * 1000)
     return judge_domain(replace(facts, elapsed_ms=elapsed_ms))
 
 
+def begin(entry: Entry, vantage: Vantage) -> DomainFacts:
+    """The facts on *entry* before anything was looked at."""
+    return DomainFacts(
+        input=entry.text,
+        domain=entry.domain,
+        checked_at=clock.now(),
+        elapsed_ms=0,
+        run=vantage.run,
+        error=entry.error,
+    )
+
+
 async def _observe(facts: DomainFacts, domain: str, vantage: Vantage) -> DomainFacts:
     """*facts* with all that can be seen of *domain*: first where its mail goes, then the rest."""
-    route, hosts = await resolve_route(domain, vantage)
-    facts = replace(facts, route=route, mx_hosts=hosts)
-    if not hosts:
+    facts = await observe_route(facts, domain, vantage)
+    if not facts.mx_hosts:
         return facts
     async with asyncio.TaskGroup() as group:
-        endpoints = group.create_task(probe_hosts(hosts, vantage))
-        sts = group.create_task(
-            observe_sts(
-                domain,
-                vantage.resolver,
-                vantage.policies,
-                without_txt=vantage.settings.sts_without_txt,
-            )
-        )
-        tls_rpt_txt = group.create_task(observe_txt(TLS_RPT_LABEL, domain, vantage.resolver))
-    return replace(
-        facts,
-        endpoints=endpoints.result(),
-        sts=sts.result(),
-        tls_rpt_txt=tls_rpt_txt.result(),
+        endpoints = group.create_task(probe_hosts(facts.mx_hosts, vantage))
+        published = group.create_task(observe_published(facts, domain, vantage))
+    return replace(published.result(), endpoints=endpoints.result())
+
+
+async def observe_route(facts: DomainFacts, domain: str, vantage: Vantage) -> DomainFacts:
+    """*facts* with where DNS sends the mail of *domain*."""
+    route, hosts = await resolve_route(domain, vantage)
+    return replace(facts, route=route, mx_hosts=hosts)
+
+
+async def observe_published(facts: DomainFacts, domain: str, vantage: Vantage) -> DomainFacts:
+    """*facts* with what *domain* tells senders: MTA-STS and TLS-RPT. RFC 8461, RFC 8460."""
+    sts, tls_rpt_txt = await asyncio.gather(
+        observe_sts(
+            domain,
+            vantage.resolver,
+            vantage.policies,
+            without_txt=vantage.settings.sts_without_txt,
+        ),
+        observe_txt(TLS_RPT_LABEL, domain, vantage.resolver),
     )
+    return replace(facts, sts=sts, tls_rpt_txt=tls_rpt_txt)
 
 
 async def resolve_route(domain: str, vantage: Vantage) -> tuple[Route, tuple[MxHost, ...]]:
@@ -199,23 +210,21 @@ def _left_out(count: int) -> Failure | None:
 
 async def probe_hosts(hosts: Sequence[MxHost], vantage: Vantage) -> tuple[EndpointFacts, ...]:
     """The facts of every address of every host, in the order of the hosts."""
+    targets = targets_of(hosts, port=vantage.settings.port, most=vantage.settings.addresses)
     async with asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(_endpoint(host, position, address, vantage))
-            for host in hosts
-            for position, address in enumerate(host.addresses)
-        ]
+        tasks = [group.create_task(vantage.endpoint(target)) for target in targets]
     return tuple(task.result() for task in tasks)
 
 
-async def _endpoint(host: MxHost, position: int, address: str, vantage: Vantage) -> EndpointFacts:
-    target = Target(
-        mx_host=host.name,
-        address=address,
-        port=vantage.settings.port,
-        server_name=server_name(host),
-    )
-    most = vantage.settings.addresses
-    if position >= most:
-        return not_contacted(target, Reason.LIMIT, f"more than {most} addresses")
-    return await vantage.endpoint(target)
+def targets_of(hosts: Sequence[MxHost], *, port: int, most: int) -> Iterator[Target]:
+    """What to ask of *hosts*: each address of each; those beyond *most* of one are left alone."""
+    for host in hosts:
+        for position, address in enumerate(host.addresses):
+            yield Target(
+                mx_host=host.name,
+                address=address,
+                port=port,
+                server_name=server_name(host),
+                proves_by_tlsa=bool(host.tlsa) or host.tlsa_failure is not None,
+                left_out=f"more than {most} addresses" if position >= most else None,
+            )

@@ -9,6 +9,18 @@ from prober.errors import SettingsError
 
 # RFC 5321 §4.1.2: a domain, with the underscore that some hosts have, or an address literal
 _EHLO_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,255}|\[[A-Za-z0-9:.-]{1,60}\]")
+_AT_LEAST_ONE: Final = (
+    "mx_hosts",
+    "addresses",
+    "concurrency",
+    "in_hand",
+    "sessions",
+    "slow_sessions",
+    "per_address",
+    "per_operator",
+    "dns_concurrency",
+    "busy_tries",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,17 +67,31 @@ class Settings:
     transcript_chars: int = 512  # RFC 5321 §4.5.3.1.5 allows a reply line 512 octets
     chain_certificates: int = 16  # a public chain has 2 to 4; OpenSSL stops at 100 kB in all
 
-    # manners
-    concurrency: int = 100  # domains at once
-    per_address: int = 2  # sessions at once on one address
+    # manners: how hard this machine may knock
+    concurrency: int = 100  # domains looked up at once; those that wait for a server do not count
+    in_hand: int = 5_000  # domains begun and not yet reported, at about 20 kB each
     sessions: int = 500  # at once in all, each with a socket; of the usual 1,024 files
+    per_address: int = 2  # sessions at once on one address
+    per_operator: int = 20  # the same on all addresses of one operator
+    address_interval_s: float = 0.5  # between the beginnings of two sessions on one address
+    operator_interval_s: float = 0.05  # the same on all addresses of one operator
+    slowest_interval_s: float = 60.0  # some receivers take two sessions a minute, none takes fewer
+    dns_per_s: float = 900.0  # new questions; some clouds drop what is over 1,024 packets a second
+    share: bool = True  # what names at one address have in common is asked once
+
+    # asking again
+    busy_tries: int = 5  # sessions with a server that says 421: after 5, 10, 20 and 40 s
+    slow_greeting_s: float = 300.0  # RFC 5321 §4.5.3.2.1, for who did not greet within greeting_s
+    slow_sessions: int = 1_000  # at once, of those: they cost a socket and no work
+    stop_grace_s: float = 10.0  # for what is in flight when SIGTERM comes
 
     def __post_init__(self) -> None:
         """Raises SettingsError for a value that cannot work."""
-        counts = ("mx_hosts", "addresses", "concurrency", "per_address", "sessions")
-        for name in (*counts, "dns_concurrency"):
+        for name in _AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} must be at least 1")
+        if self.dns_per_s <= 0:
+            raise SettingsError("dns_per_s must be more than 0")
         if self.ehlo_name is not None and not _EHLO_NAME.fullmatch(self.ehlo_name):
             raise SettingsError(
                 f"no name to greet with: {self.ehlo_name!r}; write a host name, or [ADDRESS]"

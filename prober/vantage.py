@@ -86,7 +86,7 @@ class Vantage:
 
     async def _observe_and_confirm(self, target: Target) -> EndpointFacts:
         """One session, and a second where a negative wants confirming."""
-        why_not = self._why_not(target.address)
+        why_not = self._why_not(target)
         if why_not is not None:
             return not_contacted(target, *why_not)
         first = await self._session(target, Hello.DEFAULT)
@@ -96,7 +96,10 @@ class Vantage:
         await asyncio.sleep(self.settings.confirm_delay_s)
         return merge_sessions(first, await self._session(target, hello))
 
-    def _why_not(self, address: str) -> tuple[Reason, str] | None:
+    def _why_not(self, target: Target) -> tuple[Reason, str] | None:
+        address = target.address
+        if target.left_out is not None:
+            return Reason.LIMIT, target.left_out
         if not may_contact(address, allow_private=self.settings.allow_private):
             return Reason.PRIVATE_ADDRESS, "not globally reachable; --allow-private contacts it"
         is_ipv6 = ":" in address

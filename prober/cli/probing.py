@@ -16,7 +16,7 @@ from prober.cli.running import tell
 from prober.errors import SettingsError
 from prober.records import DomainReport
 from prober.report.output import STDOUT, ReportStyle, ReportWriter, open_report
-from prober.rules.exit_status import Tally, exit_status
+from prober.rules.exit_status import Tally, Totals, exit_status
 from prober.scan import Progress
 
 
@@ -42,7 +42,7 @@ class Reporting:
         """
         tally = Tally(require=options.required, operator_of=_operator_of)
         with (
-            _open_reports(options, style) as writers,
+            _open_reports(options, style, tally.totals) as writers,
             _progress_bar(writers, total, quiet=options.quiet) as advance,
         ):
             yield cls(writers, tally, advance)
@@ -57,15 +57,16 @@ class Reporting:
     @property
     def status(self) -> int:
         """The exit status, of all that was added."""
-        return exit_status(self._tally)
+        return exit_status(self._tally.totals)
 
     def summary(self) -> str:
         """One line: how many domains, and how many of each level."""
-        levels = sorted(self._tally.levels.items())
+        totals = self._tally.totals
+        levels = sorted(totals.levels.items())
         counts = ", ".join(f"{count} {level}" for level, count in levels)
         repeated = self.progress.duplicates
         note = f"; {_counted(repeated, 'repeated line')} left out" if repeated else ""
-        return f"{_counted(sum(self._tally.levels.values()), 'domain')}: {counts or 'none'}{note}"
+        return f"{_counted(totals.domains, 'domain')}: {counts or 'none'}{note}"
 
 
 def _counted(number: int, noun: str) -> str:
@@ -83,14 +84,16 @@ def _operator_of(host: str) -> str:
 
 
 @contextlib.contextmanager
-def _open_reports(options: ReportOptions, style: ReportStyle) -> Iterator[Sequence[ReportWriter]]:
+def _open_reports(
+    options: ReportOptions, style: ReportStyle, totals: Totals
+) -> Iterator[Sequence[ReportWriter]]:
     with contextlib.ExitStack() as stack:
         writers: list[ReportWriter] = []
         targets = options.output or [STDOUT]
         if len(set(targets)) < len(targets):
             raise SettingsError("--output names the same file twice")
         for target in targets:
-            writer = stack.enter_context(open_report(target, options.format_, style))
+            writer = stack.enter_context(open_report(target, options.format_, style, totals))
             if writer.kept is not None:
                 tell(f"{target}: rows of an earlier run that did not finish are in {writer.kept}")
             writers.append(writer)

@@ -54,6 +54,8 @@ class Target:
     address: str
     port: int
     server_name: str | None = None  # for SNI, where it is not the MX host
+    proves_by_tlsa: bool = False  # has TLSA, or may have: its own certificate must be seen
+    left_out: str | None = None  # why it is not to be contacted
 
 
 def _accepted(reply: Reply) -> Reply:

@@ -3,10 +3,14 @@
 import abc
 
 from prober.records import DomainReport
+from prober.rules.exit_status import Totals
 
 
 class Formatter(abc.ABC):
-    """Bytes before the first report, for each report, and after the last. Does no I/O."""
+    """Bytes before the first report, for each report, and after the last. Does no I/O.
+
+    It keeps no count of its own, so that what several runs or workers formatted can be joined.
+    """
 
     def head(self) -> bytes:
         return b""
@@ -14,5 +18,5 @@ class Formatter(abc.ABC):
     @abc.abstractmethod
     def body(self, report: DomainReport) -> bytes: ...
 
-    def foot(self) -> bytes:
+    def foot(self, totals: Totals) -> bytes:
         return b""

@@ -18,6 +18,7 @@ from prober.report.page import Paper
 from prober.report.scan_text import ScanText
 from prober.report.sinks import FileSink, Sink, StreamSink, open_sink
 from prober.report.text import TextReport
+from prober.rules.exit_status import Totals
 
 STDOUT: Final = "-"
 
@@ -59,8 +60,9 @@ class ReportWriter:
     that never finished.
     """
 
-    def __init__(self, formatter: Formatter, sink: Sink) -> None:
+    def __init__(self, formatter: Formatter, sink: Sink, totals: Totals) -> None:
         self._formatter = formatter
+        self._totals = totals
         self._sink = sink
         self._begun = False
         self._closed = False
@@ -83,7 +85,7 @@ class ReportWriter:
         if self._closed:
             return
         try:
-            self._write(self._formatter.foot())
+            self._write(self._formatter.foot(self._totals))
         except BaseException:
             self.abandon()
             raise
@@ -121,8 +123,11 @@ def open_report(
     target: str | os.PathLike[str],
     format_: ReportFormat | None = None,
     style: ReportStyle | None = None,
+    totals: Totals | None = None,
 ) -> ReportWriter:
     """A writer for the file *target*, or for stdout where that is ``-``.
+
+    *totals* is what the caller counts the reports in, for formats that end with a summary.
 
     Without *format_* the file's extension says it, and stdout is text. Raises ``SettingsError``
     where neither does, ``ReportError`` where the file cannot be written; so open it before a scan.
@@ -130,18 +135,19 @@ def open_report(
     name = os.fspath(target)
     format_ = format_ or choose_format(name)
     style = style or ReportStyle()
+    totals = totals if totals is not None else Totals()
     if name == STDOUT:
-        return _open_stdout(format_, style)
-    return ReportWriter(_formatter(format_, style, Paper()), open_sink(Path(name)))
+        return _open_stdout(format_, style, totals)
+    return ReportWriter(make_formatter(format_, style, Paper()), open_sink(Path(name)), totals)
 
 
-def _open_stdout(format_: ReportFormat, style: ReportStyle) -> ReportWriter:
+def _open_stdout(format_: ReportFormat, style: ReportStyle, totals: Totals) -> ReportWriter:
     if sys.stdout is None:  # started with it closed: >&-
         raise ReportError("stdout: cannot write the report: it is closed")
     sys.stdout.flush()
     stream: BinaryIO = sys.stdout.buffer
     paper = Paper(terminal=stream.isatty(), encoding=sys.stdout.encoding)
-    return ReportWriter(_formatter(format_, style, paper), StreamSink(stream, "stdout"))
+    return ReportWriter(make_formatter(format_, style, paper), StreamSink(stream, "stdout"), totals)
 
 
 def choose_format(target: str) -> ReportFormat:
@@ -157,7 +163,8 @@ def choose_format(target: str) -> ReportFormat:
     return chosen
 
 
-def _formatter(format_: ReportFormat, style: ReportStyle, paper: Paper) -> Formatter:
+def make_formatter(format_: ReportFormat, style: ReportStyle, paper: Paper) -> Formatter:
+    """The formatter of *format_* in *style*, drawing on *paper* where it draws at all."""
     match format_:
         case ReportFormat.CSV:
             return EndpointCsv() if style.per_endpoint else DomainCsv()

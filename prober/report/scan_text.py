@@ -1,7 +1,5 @@
 """Text for a scan: a line a domain, the level first, and a count of levels at the end."""
 
-from collections import Counter
-
 from rich.text import Text
 
 from prober.records import DomainReport, Level, Severity
@@ -11,6 +9,7 @@ from prober.report.page import Page, Paper
 from prober.report.rows import severity_order
 from prober.report.text import LEVEL_STYLES
 from prober.report.words import name_of, trouble
+from prober.rules.exit_status import Totals
 
 _LEVEL_WIDTH = max(map(len, Level))
 
@@ -20,15 +19,9 @@ class ScanText(Formatter):
 
     def __init__(self, paper: Paper) -> None:
         self._page = Page(paper)
-        self._levels: Counter[Level] = Counter()
-        self._endpoints: Counter[str] = Counter()
-        self._incomplete = 0
 
     def body(self, report: DomainReport) -> bytes:
         verdict = report.verdict
-        self._levels[verdict.level] += 1
-        self._endpoints.update(seen=verdict.endpoints, tested=verdict.endpoints_tested)
-        self._incomplete += not verdict.complete and verdict.level is not Level.INVALID
         line = Text(f"{verdict.level:<{_LEVEL_WIDTH}}", style=LEVEL_STYLES[verdict.level])
         name = printable(name_of(report))
         line.append(f"  {_tested(report):<13}  {name}", style="default")
@@ -36,14 +29,15 @@ class ScanText(Formatter):
             line.append(f"  {note}", style="dim")
         return self._page.draw_line(line)
 
-    def foot(self) -> bytes:
-        domains = sum(self._levels.values())
-        levels = [f"{self._levels[level]} {level}" for level in reversed(Level)]
+    def foot(self, totals: Totals) -> bytes:
+        levels = [
+            f"{totals.levels[level]} {level}" for level in reversed(Level) if level in totals.levels
+        ]
         parts = [
-            f"{domains} domain{'' if domains == 1 else 's'}",
-            ", ".join(words for words in levels if not words.startswith("0 ")),
-            f"{self._incomplete} incomplete",
-            f"{self._endpoints['tested']} of {self._endpoints['seen']} endpoints tested",
+            f"{totals.domains} domain{'' if totals.domains == 1 else 's'}",
+            ", ".join(levels),
+            f"{totals.incomplete} incomplete",
+            f"{totals.endpoints_tested} of {totals.endpoints} endpoints tested",
         ]
         return self._page.draw("", Text("; ".join(part for part in parts if part), style="bold"))
 

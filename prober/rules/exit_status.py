@@ -1,6 +1,5 @@
 """The exit status: a function of the reports, counted one at a time so that none is kept."""
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -27,64 +26,100 @@ BLIND_OPERATORS: Final = 5
 
 
 @dataclass(slots=True)
+class Totals:
+    """What is counted over the reports of a run: plain values, to be saved and added up."""
+
+    levels: dict[Level, int] = field(default_factory=dict)
+    standings: dict[Standing, int] = field(default_factory=dict)
+    incomplete: int = 0
+    endpoints: int = 0
+    endpoints_tested: int = 0
+    tried: set[tuple[str, str]] = field(default_factory=set)  # MX host, address: some of them
+    operators: set[str] = field(default_factory=set)  # some of them
+    has_connected: bool = False
+    dns_answered: bool = False
+    dns_silent: bool = False
+
+    @property
+    def domains(self) -> int:
+        """How many reports were counted."""
+        return sum(self.levels.values())
+
+    def merge(self, other: "Totals") -> None:
+        """Count what *other* counted, too."""
+        for level, count in other.levels.items():
+            self.levels[level] = self.levels.get(level, 0) + count
+        for standing, count in other.standings.items():
+            self.standings[standing] = self.standings.get(standing, 0) + count
+        self.incomplete += other.incomplete
+        self.endpoints += other.endpoints
+        self.endpoints_tested += other.endpoints_tested
+        self.tried |= other.tried
+        self.operators |= other.operators
+        self.has_connected |= other.has_connected
+        self.dns_answered |= other.dns_answered
+        self.dns_silent |= other.dns_silent
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether this machine cannot see: no nameserver answers, or no host at all connects."""
+        no_dns = self.dns_silent and not self.dns_answered
+        many = len(self.tried) >= BLIND_ENDPOINTS and len(self.operators) >= BLIND_OPERATORS
+        return no_dns or (many and not self.has_connected)
+
+
+@dataclass(slots=True)
 class Tally:
-    """What the exit status needs to know of the reports so far.
+    """Counts reports, each held against what is required.
 
     *operator_of* names who runs an MX host: its registered domain.
     """
 
     require: Level | Profile
     operator_of: Callable[[str], str]
-    levels: Counter[Level] = field(default_factory=Counter)
-    standings: Counter[Standing] = field(default_factory=Counter)
-    _tried: set[tuple[str, str]] = field(default_factory=set)
-    _has_connected: bool = False
-    _operators: set[str] = field(default_factory=set)
-    _dns_answered: bool = False
-    _dns_silent: bool = False
+    totals: Totals = field(default_factory=Totals)
 
     def add(self, report: DomainReport) -> None:
         """Count one report."""
-        self.levels[report.verdict.level] += 1
-        self.standings[self._standing(report)] += 1
+        totals, verdict = self.totals, report.verdict
+        standing = self._standing(report)
+        totals.levels[verdict.level] = totals.levels.get(verdict.level, 0) + 1
+        totals.standings[standing] = totals.standings.get(standing, 0) + 1
+        totals.incomplete += not verdict.complete and verdict.level is not Level.INVALID
+        totals.endpoints += verdict.endpoints
+        totals.endpoints_tested += verdict.endpoints_tested
         if report.route is not None:
             silent = _no_nameserver(report)
-            self._dns_silent |= silent
-            self._dns_answered |= not silent
+            totals.dns_silent |= silent
+            totals.dns_answered |= not silent
         for endpoint in report.endpoints:
             if was_tried(endpoint):
-                self._has_connected |= _connected(endpoint)
-                self._count(endpoint)
+                totals.has_connected |= _connected(endpoint)
+                self._note_tried(endpoint)
 
     def _standing(self, report: DomainReport) -> Standing:
         if isinstance(self.require, Profile):
             return judge_profile(report, self.require)
         return judge_standing(report, self.require)
 
-    def _count(self, endpoint: Endpoint) -> None:
-        """Count distinct endpoints and operators, as far as it matters."""
-        if len(self._tried) < BLIND_ENDPOINTS:
-            self._tried.add((endpoint.mx_host, endpoint.address))
-        if len(self._operators) < BLIND_OPERATORS:
-            self._operators.add(self.operator_of(endpoint.mx_host))
-
-    @property
-    def is_blind(self) -> bool:
-        """Whether this machine cannot see: no nameserver answers, or no host at all connects."""
-        no_dns = self._dns_silent and not self._dns_answered
-        many = len(self._tried) >= BLIND_ENDPOINTS and len(self._operators) >= BLIND_OPERATORS
-        return no_dns or (many and not self._has_connected)
+    def _note_tried(self, endpoint: Endpoint) -> None:
+        """Keep distinct endpoints and operators, as far as it matters."""
+        totals = self.totals
+        if len(totals.tried) < BLIND_ENDPOINTS:
+            totals.tried.add((endpoint.mx_host, endpoint.address))
+        if len(totals.operators) < BLIND_OPERATORS:
+            totals.operators.add(self.operator_of(endpoint.mx_host))
 
 
-def exit_status(tally: Tally) -> int:
+def exit_status(totals: Totals) -> int:
     """The first that applies of: cannot see, falls short, invalid, undecided, all meet."""
-    if tally.is_blind:
+    if totals.is_blind:
         return CANNOT_SEE
-    if tally.standings[Standing.FALLS_SHORT]:
+    if Standing.FALLS_SHORT in totals.standings:
         return SOME_FALL_SHORT
-    if tally.standings[Standing.INVALID]:
+    if Standing.INVALID in totals.standings:
         return SOME_INVALID
-    if tally.standings[Standing.UNDECIDED]:
+    if Standing.UNDECIDED in totals.standings:
         return SOME_UNDECIDED
     return MEETS_ALL
 

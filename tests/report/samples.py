@@ -34,8 +34,19 @@ from prober.records import (
     VerifyError,
 )
 from prober.rules.baseline import found
+from prober.rules.exit_status import Tally, Totals
 
 NOW: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def totals_of(*reports: DomainReport) -> Totals:
+    """What a run that gave *reports* has counted."""
+    tally = Tally(require=Level.OPPORTUNISTIC, operator_of=str)
+    for report in reports:
+        tally.add(report)
+    return tally.totals
+
+
 # Every trick at once: formula, ESC sequence, C1 CSI, bidi override, line separator, rich markup.
 HOSTILE: Final = "=cmd|' /C calc'!A0\x1b[2J\x9b31m\u202egnp.exe\u2028[red],\"x\"\r\n\t\x00:smile:"
 

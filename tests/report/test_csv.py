@@ -9,6 +9,7 @@ from prober.records import DomainReport
 from prober.report.csv_ import DomainCsv, EndpointCsv, neutralised
 from prober.report.formatter import Formatter
 from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS, Cell
+from prober.rules.exit_status import Totals
 from tests.report.strategies import reports
 
 FORMULA_STARTS = tuple("=+-@\t\r")
@@ -54,7 +55,7 @@ def test_no_text_whatever_is_a_formula(text: str) -> None:
 def test_any_report_is_whole_rows_of_harmless_cells(
     formatter: Formatter, columns: tuple[str, ...], report: DomainReport
 ) -> None:
-    text = (formatter.head() + formatter.body(report) + formatter.foot()).decode()
+    text = (formatter.head() + formatter.body(report) + formatter.foot(Totals())).decode()
     rows = list(csv.reader(io.StringIO(text, newline="")))
 
     assert tuple(rows[0]) == columns

@@ -27,7 +27,8 @@ FORCED_TLS = re.compile("(?<=,not-tested,not-tested,)(yes|no|unknown)(?=,)")
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_a_report_is_as_it_was(tmp_path: Path, name: str) -> None:
-    with open_report(tmp_path / name, style=REPORTS[name]) as writer:
+    totals = samples.totals_of(*samples.all_samples())
+    with open_report(tmp_path / name, style=REPORTS[name], totals=totals) as writer:
         for report in samples.all_samples():
             writer.write(report)
 

@@ -10,7 +10,9 @@ from prober.report.page import Paper
 from prober.report.scan_text import ScanText
 from prober.report.text import TextReport, headline
 from prober.rules.baseline import found
+from prober.rules.exit_status import Totals
 from tests.report import samples
+from tests.report.samples import totals_of
 from tests.report.strategies import reports
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")  # the colours of rich
@@ -121,7 +123,7 @@ def test_nothing_reaches_the_terminal_that_does_not_print(
     make: Callable[[], Formatter], report: DomainReport
 ) -> None:
     formatter = make()
-    text = SGR.sub("", (formatter.body(report) + formatter.foot()).decode())
+    text = SGR.sub("", (formatter.body(report) + formatter.foot(totals_of(report))).decode())
 
     assert text.replace("\n", "").isprintable()
     assert text.endswith("\n")
@@ -201,15 +203,17 @@ def test_an_endpoint_whose_host_is_not_listed_is_shown_all_the_same() -> None:
 def test_a_scan_gives_a_line_a_domain_and_a_summary() -> None:
     formatter = ScanText(Paper())
 
-    lines = [formatter.body(report).decode() for report in samples.all_samples()]
+    every = list(samples.all_samples())
+    lines = [formatter.body(report).decode() for report in every]
 
     assert all(line.count("\n") == 1 for line in lines)
     assert lines[0] == "authenticated  3 of 3 tested  example.com\n"
-    assert formatter.foot().decode() == (
+    assert formatter.foot(totals_of(*every)).decode() == (
         "\n13 domains; 1 enforced, 1 authenticated, 3 opportunistic, 1 partial, 1 none, 2\n"
         "unknown, 2 no-mail, 2 invalid; 3 incomplete; 21 of 23 endpoints tested\n"
     )
 
 
 def test_a_scan_of_nothing_says_so() -> None:
-    assert ScanText(Paper()).foot() == b"\n0 domains; 0 incomplete; 0 of 0 endpoints tested\n"
+    foot = ScanText(Paper()).foot(Totals())
+    assert foot == b"\n0 domains; 0 incomplete; 0 of 0 endpoints tested\n"

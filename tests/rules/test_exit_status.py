@@ -50,7 +50,7 @@ def tally(*reports: DomainFacts, require: Level | Profile = Level.OPPORTUNISTIC)
     ],
 )
 def test_exit_status(reports: list[DomainFacts], status: int) -> None:
-    assert exit_status(tally(*reports)) == status
+    assert exit_status(tally(*reports).totals) == status
 
 
 def _unconnected(endpoints: int, operators: int, reason: Reason) -> list[DomainFacts]:
@@ -75,7 +75,7 @@ def _unconnected(endpoints: int, operators: int, reason: Reason) -> list[DomainF
 def test_a_run_that_never_connects_is_blind(
     endpoints: int, operators: int, reason: Reason, blind: bool
 ) -> None:
-    counted = tally(*_unconnected(endpoints, operators, reason))
+    counted = tally(*_unconnected(endpoints, operators, reason)).totals
 
     assert counted.is_blind is blind
     assert exit_status(counted) == (CANNOT_SEE if blind else SOME_UNDECIDED)
@@ -86,16 +86,24 @@ def test_a_run_that_never_connects_is_blind(
 )
 def test_one_connection_shows_that_this_machine_sees(one_that_connects: DomainFacts) -> None:
     counted = tally(*_unconnected(30, 6, Reason.TIMED_OUT), one_that_connects)
-    assert not counted.is_blind
+    assert not counted.totals.is_blind
 
 
 def test_one_dead_endpoint_of_many_domains_is_one_endpoint() -> None:
     counted = tally(*_unconnected(5, 5, Reason.TIMED_OUT) * 10)
-    assert not counted.is_blind
+    assert not counted.totals.is_blind
 
 
 def test_a_profile_can_be_required() -> None:
     nist = PROFILES[ProfileName.NIST]
-    assert exit_status(tally(domain(completed(tls_version="TLSv1.1")), require=nist)) == 1
-    assert exit_status(tally(UNDECIDED, require=nist)) == SOME_UNDECIDED
-    assert exit_status(tally(NEUTRAL, require=nist)) == MEETS_ALL
+    assert exit_status(tally(domain(completed(tls_version="TLSv1.1")), require=nist).totals) == 1
+    assert exit_status(tally(UNDECIDED, require=nist).totals) == SOME_UNDECIDED
+    assert exit_status(tally(NEUTRAL, require=nist).totals) == MEETS_ALL
+
+
+def test_totals_of_shards_add_up_to_those_of_the_whole() -> None:
+    reports = [MEETS, SHORT, UNDECIDED, INVALID, *_unconnected(3, 3, Reason.REFUSED), NO_DNS]
+    whole = tally(*reports).totals
+    parts = tally(*reports[:3]).totals
+    parts.merge(tally(*reports[3:]).totals)
+    assert parts == whole
