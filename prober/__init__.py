@@ -2,13 +2,15 @@
 
 from prober.domains import Entry, parse_domain, parse_entry
 from prober.errors import InputError, ProbeError, ReportError, SettingsError
+from prober.progress import Progress
 from prober.records import DomainReport
-from prober.scan import Progress, probe_domain, scan
+from prober.scan import Ending, probe_domain, scan
 from prober.settings import Settings
 from prober.version import __version__
 
 __all__ = [
     "DomainReport",
+    "Ending",
     "Entry",
     "InputError",
     "ProbeError",

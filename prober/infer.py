@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import Final, Self
 
 import msgspec
-from publicsuffixlist import PublicSuffixList
 
 from prober.domains import Entry, parse_domain
 from prober.errors import InputError, ReportError
@@ -32,25 +31,10 @@ from prober.rules.inference import judge_lines, learn_lines, parse_lines
 from prober.rules.received.habits import Habits
 from prober.rules.received.join import join, receiving_hops
 from prober.rules.received.tables import MOST_PROBED
-from prober.rules.received.trust import OperatorOf, TrustedBy
+from prober.rules.received.trust import TrustedBy
 from prober.vantage import Vantage
 
 _KEPT_ANSWERS: Final = 1000
-
-
-def operators() -> OperatorOf:
-    """Names the operator of a host: its registered domain by the public suffix list."""
-    suffixes = PublicSuffixList()
-    known: dict[str, str] = {}
-
-    def operator_of(host: str) -> str:
-        if host not in known:
-            if len(known) >= _KEPT_ANSWERS:
-                known.clear()
-            known[host] = suffixes.privatesuffix(host) or host
-        return known[host]
-
-    return operator_of
 
 
 def infer(

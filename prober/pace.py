@@ -1,33 +1,178 @@
-"""Manners: how many sessions an address sees at once."""
+"""Manners: how many sessions an address and an operator see at once, and how soon after another.
+
+Both are adaptive, as TCP is: where a server shows that it feels pressed the rate is halved, and
+each session that goes well raises it by a constant again (AIMD).
+"""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Mapping
+from math import inf
+from time import monotonic
+from typing import Final
+
+from prober.settings import Settings
+
+_KEPT_GATES: Final = 20_000  # under 1 kB each
+_LEAST_UNIT_S: Final = 0.01  # what an interval of nothing is doubled from
 
 
-@dataclass(slots=True)
+class Rate:
+    """The interval between the beginnings of two sessions, and how it changes. All in seconds."""
+
+    def __init__(self, interval_s: float, *, slowest_s: float) -> None:
+        self._least_s = interval_s
+        self._slowest_s = max(slowest_s, interval_s)
+        self._step = 0.0  # sessions a second more, for each that goes well
+        self._next = -inf
+        self._began = -inf  # the last session
+        self._cut = -inf  # the last time that the rate was halved
+        self.interval_s = interval_s
+
+    def reserve(self, now: float) -> float:
+        """How long the next session has to wait; whoever asks has its place in the row."""
+        begins = max(now, self._next)
+        self._next = begins + self.interval_s
+        return begins - now
+
+    def begin(self, now: float) -> float:
+        """How long it still has to wait: 0, and then it counts as begun. Ask until it is 0.
+
+        Other queues may have held up those with earlier places, or the interval has grown.
+        """
+        wait_s = max(0.0, self._began + self.interval_s - now)
+        if not wait_s:
+            self._began = now
+        return wait_s
+
+    def slow_down(self, began: float, now: float) -> None:
+        """The session that began at *began* was too much; what began before a cut says no more."""
+        if began < self._cut:
+            return
+        self._cut = now
+        self.interval_s = min(2 * max(self.interval_s, _LEAST_UNIT_S), self._slowest_s)
+        self._step = 0.5 / self.interval_s
+        self._next = max(self._next, now + self.interval_s)
+
+    def speed_up(self) -> None:
+        """A session went well."""
+        if self.interval_s > self._least_s:
+            faster_s = 1 / (1 / self.interval_s + self._step)
+            is_normal = faster_s <= max(self._least_s, _LEAST_UNIT_S)
+            self.interval_s = self._least_s if is_normal else faster_s
+
+    def is_at_rest(self, now: float) -> bool:
+        """Whether a new one in its place would do the same."""
+        return self.interval_s == self._least_s and self._next <= now
+
+
 class _Gate:
-    semaphore: asyncio.Semaphore
-    users: int = 0
+    """One address or one operator: so many at once, and no faster than its rate."""
+
+    def __init__(self, at_once: int, rate: Rate) -> None:
+        self.places = asyncio.Semaphore(at_once)
+        self.rate = rate
+        self.users = 0
 
 
-class PerAddress:
-    """At most *most* at once on each address; keeps only the addresses in use."""
+class _Gates:
+    """The gates in use, and those whose rate is remembered."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._gates: dict[str, _Gate] = {}
+    def __init__(self, make: Callable[[str], _Gate]) -> None:
+        self._make = make
+        self._gates: OrderedDict[str, _Gate] = OrderedDict()
 
     @contextlib.asynccontextmanager
-    async def slot(self, address: str) -> AsyncIterator[None]:
-        """Wait for a place at *address*, and hold it."""
-        gate = self._gates.setdefault(address, _Gate(asyncio.Semaphore(self._most)))
+    async def place(self, key: str) -> AsyncIterator[Rate]:
+        """Wait for a place at the gate of *key* and hold it."""
+        gate = self._gates.get(key)
+        if gate is None:
+            gate = self._gates[key] = self._make(key)
+            self._forget_the_idle()
+        self._gates.move_to_end(key)
         gate.users += 1
         try:
-            async with gate.semaphore:
-                yield
+            async with gate.places:
+                yield gate.rate
         finally:
             gate.users -= 1
-            if not gate.users:
-                del self._gates[address]
+
+    def _forget_the_idle(self) -> None:
+        """The gates that were passed least lately go, as long as they have nothing to remember."""
+        while len(self._gates) > _KEPT_GATES:
+            key, gate = next(iter(self._gates.items()))
+            if gate.users or not gate.rate.is_at_rest(monotonic()):
+                self._gates.move_to_end(key)
+                return
+            del self._gates[key]
+
+
+class Turn:
+    """One session that may begin now; say how it went."""
+
+    def __init__(self, rates: tuple[Rate, ...]) -> None:
+        self._rates = rates
+        self._began = monotonic()
+
+    def went(self, *, pressed: bool) -> None:
+        """Whether the server felt pressed: then the next sessions there take longer to come."""
+        now = monotonic()
+        for rate in self._rates:
+            if pressed:
+                rate.slow_down(self._began, now)
+            else:
+                rate.speed_up()
+
+
+class Pacer:
+    """Lets sessions begin when address and operator allow.
+
+    *operator_of* names who runs an MX host. *operator_shards* says among how many scanners the
+    budget of an operator is divided; those not named have one.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        operator_of: Callable[[str], str],
+        operator_shards: Mapping[str, int],
+    ) -> None:
+        self._settings = settings
+        self._operator_of = operator_of
+        self._operator_shards = operator_shards
+        self._addresses = _Gates(self._address_gate)
+        self._operators = _Gates(self._operator_gate)
+
+    def _address_gate(self, _address: str) -> _Gate:
+        settings = self._settings
+        rate = Rate(settings.address_interval_s, slowest_s=settings.slowest_interval_s)
+        return _Gate(settings.per_address, rate)
+
+    def _operator_gate(self, operator: str) -> _Gate:
+        settings, shards = self._settings, self._operator_shards.get(operator, 1)
+        slowest_s = settings.operator_slowest_s * shards
+        rate = Rate(settings.operator_interval_s * shards, slowest_s=slowest_s)
+        return _Gate(max(1, settings.per_operator // shards), rate)
+
+    @contextlib.asynccontextmanager
+    async def turn(
+        self, address: str, mx_host: str, sessions: asyncio.Semaphore
+    ) -> AsyncIterator[Turn]:
+        """Wait for a turn at *address*, with the operator of *mx_host*, and for one of *sessions*.
+
+        In this order, so that who waits for a slow address holds no place that others could use.
+        """
+        async with self._addresses.place(address) as of_address:
+            await _sleep(of_address.reserve(monotonic()))
+            async with self._operators.place(self._operator_of(mx_host)) as of_operator:
+                await _sleep(of_operator.reserve(monotonic()))
+                async with sessions:
+                    while wait_s := of_address.begin(monotonic()):  # noqa: ASYNC110 - a timer
+                        await asyncio.sleep(wait_s)
+                    yield Turn((of_address, of_operator))
+
+
+async def _sleep(seconds: float) -> None:
+    if seconds > 0:
+        await asyncio.sleep(seconds)

@@ -34,12 +34,38 @@ from prober.vantage import Vantage
 
 async def probe_entry(entry: Entry, vantage: Vantage) -> DomainReport:
     """Probe one entry of the input. What is no domain gives a report that says so."""
-    started = monotonic()
-    facts = begin(entry, vantage)
-    if facts.domain is not None:
-        facts = await _observe(facts, facts.domain, vantage)
-    elapsed_ms = round((monotonic() - started) * 1000)
-    return judge_domain(replace(facts, elapsed_ms=elapsed_ms))
+    return await Probing(entry, vantage).report()
+
+
+class Probing:
+    """One entry on its way to its report, in two halves: DNS has its own pace.
+
+    ``look_up`` finds where the mail goes; ``report`` does the rest, which may mean to wait for a
+    slow server, and looks up first where that was not done.
+    """
+
+    def __init__(self, entry: Entry, vantage: Vantage) -> None:
+        self._vantage = vantage
+        self._started = monotonic()
+        self._facts = begin(entry, vantage)
+
+    async def look_up(self) -> None:
+        """Find the MX hosts and their addresses."""
+        domain = self._facts.domain
+        if domain is not None and self._facts.route is None:
+            self._facts = await observe_route(self._facts, domain, self._vantage)
+
+    async def report(self) -> DomainReport:
+        """Ask the MX hosts, look at what the domain publishes, and judge."""
+        await self.look_up()
+        facts = self._facts
+        if facts.domain is not None and facts.mx_hosts:
+            async with asyncio.TaskGroup() as group:
+                endpoints = group.create_task(probe_hosts(facts.mx_hosts, self._vantage))
+                published = group.create_task(observe_published(facts, facts.domain, self._vantage))
+            facts = replace(published.result(), endpoints=endpoints.result())
+        elapsed_ms = round((monotonic() - self._started) * 1000)
+        return judge_domain(replace(facts, elapsed_ms=elapsed_ms))
 
 
 def begin(entry: Entry, vantage: Vantage) -> DomainFacts:
@@ -54,17 +80,6 @@ def begin(entry: Entry, vantage: Vantage) -> DomainFacts:
     )
 
 
-async def _observe(facts: DomainFacts, domain: str, vantage: Vantage) -> DomainFacts:
-    """*facts* with all that can be seen of *domain*: first where its mail goes, then the rest."""
-    facts = await observe_route(facts, domain, vantage)
-    if not facts.mx_hosts:
-        return facts
-    async with asyncio.TaskGroup() as group:
-        endpoints = group.create_task(probe_hosts(facts.mx_hosts, vantage))
-        published = group.create_task(observe_published(facts, domain, vantage))
-    return replace(published.result(), endpoints=endpoints.result())
-
-
 async def observe_route(facts: DomainFacts, domain: str, vantage: Vantage) -> DomainFacts:
     """*facts* with where DNS sends the mail of *domain*."""
     route, hosts = await resolve_route(domain, vantage)
@@ -73,15 +88,12 @@ async def observe_route(facts: DomainFacts, domain: str, vantage: Vantage) -> Do
 
 async def observe_published(facts: DomainFacts, domain: str, vantage: Vantage) -> DomainFacts:
     """*facts* with what *domain* tells senders: MTA-STS and TLS-RPT. RFC 8461, RFC 8460."""
-    sts, tls_rpt_txt = await asyncio.gather(
-        observe_sts(
-            domain,
-            vantage.resolver,
-            vantage.policies,
-            without_txt=vantage.settings.sts_without_txt,
-        ),
-        observe_txt(TLS_RPT_LABEL, domain, vantage.resolver),
-    )
+    without_txt = vantage.settings.sts_without_txt
+    async with vantage.publications:
+        sts, tls_rpt_txt = await asyncio.gather(
+            observe_sts(domain, vantage.resolver, vantage.policies, without_txt=without_txt),
+            observe_txt(TLS_RPT_LABEL, domain, vantage.resolver),
+        )
     return replace(facts, sts=sts, tls_rpt_txt=tls_rpt_txt)
 
 

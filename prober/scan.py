@@ -3,24 +3,14 @@
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Final
 
+from prober.delivery import Delivery
 from prober.domains import Entry, parse_domain
-from prober.probe import probe_entry
+from prober.probe import Probing, probe_entry
+from prober.progress import Progress
 from prober.records import DomainReport
 from prober.settings import Settings
 from prober.vantage import Vantage
-
-_HELD: Final = 1000  # reports that may wait for a slow one before them, where order is kept
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far a scan is."""
-
-    done: int = 0
-    duplicates: int = 0
 
 
 async def scan(
@@ -30,65 +20,105 @@ async def scan(
     *,
     progress: Progress | None = None,
     ordered: bool = False,
+    ending: "Ending | None" = None,
 ) -> None:
     """Probe every entry and hand each report to *report* as it completes, or in input order.
 
-    A domain that comes again is neither probed nor reported again, but counted in *progress*.
-    What *report* raises ends the scan and leaves as it is; so does cancellation, cleanly.
+    A domain that comes again is neither probed nor reported again, but counted in *progress*; one
+    that *progress* has as reported is passed over. What *report* raises ends the scan and leaves
+    as it is; so does cancellation, cleanly. *ending* lets the caller end it in an orderly way.
     """
-    progress = progress or Progress()
-    pending = enumerate(_unique(entries, progress))
-    async with Vantage(settings) as vantage:
-        delivery = _Delivery(report, progress, ordered=ordered)
+    progress, ending = progress or Progress(), ending or Ending()
+    pending = (
+        (position, entry)
+        for position, entry in enumerate(unique(entries, progress))
+        if position not in progress.reported
+    )
+    with Delivery(report, progress, ordered=ordered) as delivery:
+        async with Vantage(settings) as vantage:
+            running = _Running(vantage, delivery)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    feeding = group.create_task(running.feed(pending, group))
+                    ending.attach(feeding, running.tasks, settings.stop_grace_s)
+            except ExceptionGroup as errors:
+                raise _first(errors) from None
+            finally:
+                ending.detach()
 
-        async def work() -> None:
-            while True:
-                await delivery.has_room()
-                position, entry = next(pending, (None, None))
-                if position is None or entry is None:
-                    return
-                delivery.take(position, await probe_entry(entry, vantage))
 
+class _Running:
+    """The domains in hand: some are being looked up, the others wait for servers."""
+
+    def __init__(self, vantage: Vantage, delivery: Delivery) -> None:
+        self._vantage = vantage
+        self._delivery = delivery
+        self._looking_up = asyncio.Semaphore(vantage.settings.concurrency)
+        self._in_hand = asyncio.Semaphore(vantage.settings.in_hand)
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    async def feed(self, pending: Iterator[tuple[int, Entry]], group: asyncio.TaskGroup) -> None:
+        """Begin one entry after the other, each when there is room for it; so read lazily."""
+        while True:
+            await self._in_hand.acquire()
+            await self._looking_up.acquire()
+            position, entry = next(pending, (None, None))
+            if position is None or entry is None:
+                return
+            task = group.create_task(self._probe(position, entry))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+    async def _probe(self, position: int, entry: Entry) -> None:
+        probing = Probing(entry, self._vantage)
         try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(settings.concurrency):
-                    group.create_task(work())
-        except ExceptionGroup as errors:
-            raise _first(errors) from None
+            try:
+                await probing.look_up()
+            finally:
+                self._looking_up.release()
+            self._delivery.take(position, await probing.report())
+        finally:
+            self._in_hand.release()
 
 
-class _Delivery:
-    """Hands reports on: at once, or held until those before them have come."""
+class Ending:
+    """Ends a scan early: nothing new is begun, and what is in flight has a while to finish.
 
-    def __init__(
-        self, report: Callable[[DomainReport], None], progress: Progress, *, ordered: bool
+    What has not finished by then is as if it had not been begun.
+    """
+
+    def __init__(self) -> None:
+        self._requested = False
+        self._feeding: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._grace_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def request(self) -> None:
+        """End it. To be called in the scan's event loop, or before that runs."""
+        self._requested = True
+        if self._feeding is not None and self._timer is None:
+            self._feeding.cancel()
+            loop = self._feeding.get_loop()
+            self._timer = loop.call_later(self._grace_s, self._cancel_the_rest)
+
+    def attach(
+        self, feeding: asyncio.Task[None], tasks: set[asyncio.Task[None]], grace_s: float
     ) -> None:
-        self._report = report
-        self._progress = progress
-        self._ordered = ordered
-        self._held: dict[int, DomainReport] = {}
-        self._next = 0
-        self._room = asyncio.Event()
-        self._room.set()
+        """What to end: *feeding* at once, *tasks* after *grace_s* seconds."""
+        self._feeding, self._tasks, self._grace_s = feeding, tasks, grace_s
+        if self._requested:
+            self.request()
 
-    async def has_room(self) -> None:
-        """Wait while too many reports are held."""
-        await self._room.wait()
+    def detach(self) -> None:
+        """The scan is over."""
+        self._feeding = None
+        if self._timer is not None:
+            self._timer.cancel()
 
-    def take(self, position: int, report: DomainReport) -> None:
-        """Hand on the report at *position*, or hold it."""
-        self._progress.done += 1
-        if not self._ordered:
-            self._report(report)
-            return
-        self._held[position] = report
-        while self._next in self._held:
-            self._report(self._held.pop(self._next))
-            self._next += 1
-        if len(self._held) < _HELD:
-            self._room.set()
-        else:
-            self._room.clear()
+    def _cancel_the_rest(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
 
 
 def _first(errors: ExceptionGroup[Exception]) -> Exception:
@@ -96,7 +126,7 @@ def _first(errors: ExceptionGroup[Exception]) -> Exception:
     return _first(error) if isinstance(error, ExceptionGroup) else error
 
 
-def _unique(entries: Iterable[Entry], progress: Progress) -> Iterator[Entry]:
+def unique(entries: Iterable[Entry], progress: Progress) -> Iterator[Entry]:
     """Each domain once; what is no domain every time, since each such line wants its row."""
     seen: set[bytes] = set()
     for entry in entries:

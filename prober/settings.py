@@ -76,6 +76,7 @@ class Settings:
     address_interval_s: float = 0.5  # between the beginnings of two sessions on one address
     operator_interval_s: float = 0.05  # the same on all addresses of one operator
     slowest_interval_s: float = 60.0  # some receivers take two sessions a minute, none takes fewer
+    operator_slowest_s: float = 2.0  # a dead host of an operator's must not stop all its others
     dns_per_s: float = 900.0  # new questions; some clouds drop what is over 1,024 packets a second
     share: bool = True  # what names at one address have in common is asked once
 
@@ -97,6 +98,13 @@ class Settings:
                 f"no name to greet with: {self.ehlo_name!r}; write a host name, or [ADDRESS]"
             )
 
+    @property
+    def slow_lane(self) -> bool:
+        """Whether there is more patience to be had for a greeting than at first."""
+        return self.slow_greeting_s > self.greeting_s
+
     def patient(self) -> Self:
         """The same with RFC 5321 §4.5.3.2.1's five minutes for the greeting."""
-        return replace(self, greeting_s=300.0, session_s=self.session_s + 240.0)
+        more_s = max(0.0, self.slow_greeting_s - self.greeting_s)
+        greeting_s, session_s = self.greeting_s + more_s, self.session_s + more_s
+        return replace(self, greeting_s=greeting_s, session_s=session_s)

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 from prober import clock
@@ -14,11 +15,14 @@ from prober.net.resolver import Resolver
 from prober.net.smtp import Target, probe_endpoint
 from prober.net.tls import TlsClient
 from prober.once import Once
-from prober.pace import PerAddress
-from prober.records import EndpointFacts, Failure, Hello, Reason, Run, Step
+from prober.operators import operator_of
+from prober.pace import Pacer
+from prober.records import EndpointFacts, Failure, Reason, Run, Step
 from prober.rules.address import may_contact
-from prober.rules.endpoint import merge_sessions, second_hello
+from prober.rules.again import FIRST, Again, Lane, feels_pressed, next_session
+from prober.rules.endpoint import describe_failure, merge_sessions
 from prober.settings import Settings
+from prober.sharing import SharedAddresses
 from prober.version import __version__
 
 log = logging.getLogger(__name__)
@@ -29,19 +33,26 @@ _SHARED_ENDPOINTS: Final = 10_000  # about 20 kB each, the transcript included
 class Vantage:
     """Resolver, TLS contexts, trust store and manners of one run; an async context manager.
 
-    Raises SettingsError where the settings name a resolver or a trust store that cannot be used.
+    *operator_shards*: among how many scanners the budget of an operator is divided, where those
+    are more than this one. Raises SettingsError where the settings name a resolver or a trust
+    store that cannot be used.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, *, operator_shards: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
         self.settings = settings
         self.resolver = Resolver(settings)
         self.tls = TlsClient(settings.ca_file, chain_certificates=settings.chain_certificates)
         self.policies = PolicyClient(settings, self.resolver, self.tls.trust_store)
+        self.publications = asyncio.Semaphore(settings.concurrency)  # looked at, at once
         self._heartbeat = Heartbeat()
         self._beating: asyncio.Task[None] | None = None
-        self._per_address = PerAddress(settings.per_address)
+        self._pacer = Pacer(settings, operator_of, operator_shards)
         self._sessions = asyncio.Semaphore(settings.sessions)
-        self._endpoints: Once[Target, EndpointFacts] = Once(self._observe, size=_SHARED_ENDPOINTS)
+        self._slow_sessions = asyncio.Semaphore(settings.slow_sessions)
+        shared = SharedAddresses(self._observe).observe if settings.share else self._observe
+        self._endpoints: Once[Target, EndpointFacts] = Once(shared, size=_SHARED_ENDPOINTS)
 
     async def __aenter__(self) -> Self:
         name = self.settings.ehlo_name or await asyncio.to_thread(own_fqdn)
@@ -78,23 +89,35 @@ class Vantage:
     async def _observe(self, target: Target) -> EndpointFacts:
         """The facts of *target*. A fault of our own costs this endpoint, and no other."""
         try:
-            return await self._observe_and_confirm(target)
+            return await self._ask(target)
         except Exception as error:
             log.exception("%s: a fault of this program", target)
             detail = f"a fault of this program: {error!r}"[:200]
             return not_contacted(target, Reason.LOCAL, detail)
 
-    async def _observe_and_confirm(self, target: Target) -> EndpointFacts:
-        """One session, and a second where a negative wants confirming."""
+    async def _ask(self, target: Target) -> EndpointFacts:
+        """A session, and further ones as long as rules/again.py wants to know more."""
         why_not = self._why_not(target)
         if why_not is not None:
             return not_contacted(target, *why_not)
-        first = await self._session(target, Hello.DEFAULT)
-        hello = second_hello(first)
-        if hello is None:
-            return first
-        await asyncio.sleep(self.settings.confirm_delay_s)
-        return merge_sessions(first, await self._session(target, hello))
+        settings = self.settings
+        facts = await self._session(target, FIRST)
+        while again := next_session(
+            facts, busy_tries=settings.busy_tries, slow_lane=settings.slow_lane
+        ):
+            wait_s = settings.confirm_delay_s * 2**again.doublings
+            why = describe_failure(facts.failure) or f"STARTTLS {facts.starttls}"
+            log.info(
+                "%s %s: %r; asking again in %.1f s (%s)",
+                target.mx_host,
+                target.address,
+                why,
+                wait_s,
+                again.lane,
+            )
+            await asyncio.sleep(wait_s)
+            facts = merge_sessions(facts, await self._session(target, again))
+        return facts
 
     def _why_not(self, target: Target) -> tuple[Reason, str] | None:
         address = target.address
@@ -109,9 +132,15 @@ class Vantage:
             return Reason.NO_IPV4_HERE, "--ipv6-only"
         return None
 
-    async def _session(self, target: Target, hello: Hello) -> EndpointFacts:
-        async with self._per_address.slot(target.address), self._sessions:
-            return await probe_endpoint(target, self.settings, self.tls, hello, self._heartbeat)
+    async def _session(self, target: Target, again: Again) -> EndpointFacts:
+        """One session, when it is this one's turn."""
+        settings, sessions = self.settings, self._sessions
+        if again.lane is Lane.SLOW:
+            settings, sessions = settings.patient(), self._slow_sessions
+        async with self._pacer.turn(target.address, target.mx_host, sessions) as turn:
+            facts = await probe_endpoint(target, settings, self.tls, again.hello, self._heartbeat)
+            turn.went(pressed=feels_pressed(facts))
+        return facts
 
 
 def not_contacted(target: Target, reason: Reason, detail: str) -> EndpointFacts:

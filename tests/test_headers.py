@@ -12,7 +12,8 @@ import pytest
 
 from prober.errors import InputError, ReportError
 from prober.headers import MOST_HEADER_BYTES, MOST_LINE_BYTES, read_messages, read_stream
-from prober.infer import infer, load_habits, operators, save_habits
+from prober.infer import infer, load_habits, save_habits
+from prober.operators import operator_of
 from prober.records.headers import Habit, Judgement, MessageHeaders, MessageVerdict
 from prober.report.headers.summary import Summary
 from prober.rules.received.habits import Habits
@@ -244,7 +245,7 @@ def test_what_cannot_be_read_is_an_input_error(tmp_path: Path) -> None:
 
 def infer_all(messages: Iterator[MessageHeaders]) -> Summary:
     summary = Summary()
-    for report in infer(messages, Habits(operators()), TrustedBy()):
+    for report in infer(messages, Habits(operator_of), TrustedBy()):
         summary.add(report)
     return summary
 
@@ -253,7 +254,7 @@ def test_habits_are_learnt_from_the_whole_mailbox_before_it_is_judged() -> None:
     silent, stating = eml(line(), name="1"), eml(line(tls=TLS), name="2")
     data = b"".join(b"From a@b 12:00\n" + one + b"\n" for one in (silent, stating))
 
-    reports = list(infer(iter(read(data)), Habits(operators()), TrustedBy()))
+    reports = list(infer(iter(read(data)), Habits(operator_of), TrustedBy()))
 
     assert [report.verdict for report in reports] == [
         MessageVerdict.NOT_ENCRYPTED,
@@ -264,12 +265,12 @@ def test_habits_are_learnt_from_the_whole_mailbox_before_it_is_judged() -> None:
 
 def test_habits_are_saved_and_loaded(tmp_path: Path) -> None:
     path = tmp_path / "habits.json"
-    habits = Habits(operators())
+    habits = Habits(operator_of)
     load_habits(path, habits)  # not there yet
     habits.load([Habit(server="mx.example.com", software="Halon", stated=2, silent=1)])
 
     save_habits(path, habits)
-    again = Habits(operators())
+    again = Habits(operator_of)
     load_habits(path, again)
 
     assert list(again) == list(habits)
@@ -282,16 +283,7 @@ def test_what_holds_no_habits_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text)
 
     with pytest.raises(InputError, match=r"habits|schema"):
-        load_habits(path, Habits(operators()))
-
-
-def test_operators_are_remembered_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prober.infer._KEPT_ANSWERS", 1)
-    operator_of = operators()
-
-    assert operator_of("mx.example.co.uk") == "example.co.uk"
-    assert operator_of("example.com") == "example.com"
-    assert operator_of("com") == "com"
+        load_habits(path, Habits(operator_of))
 
 
 def test_a_folder_that_cannot_be_read_is_an_input_error(
@@ -308,9 +300,9 @@ def test_a_folder_that_cannot_be_read_is_an_input_error(
 
 def test_habits_that_cannot_be_read_or_written(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot read"):
-        load_habits(tmp_path, Habits(operators()))
+        load_habits(tmp_path, Habits(operator_of))
     with pytest.raises(ReportError, match="cannot write"):
-        save_habits(tmp_path / "no" / "such" / "folder", Habits(operators()))
+        save_habits(tmp_path / "no" / "such" / "folder", Habits(operator_of))
 
 
 MESSAGES = 10_000
@@ -370,10 +362,11 @@ def test_the_summary_of_ten_thousand_messages_is_the_generated_truth(
 _MEASURE = """
 import io, resource, sys
 from prober.headers import read_messages
-from prober.infer import infer, operators
+from prober.infer import infer
+from prober.operators import operator_of
 from prober.rules.received.habits import Habits
 from prober.rules.received.trust import TrustedBy
-for report in infer(read_messages(sys.argv[1], io.BytesIO()), Habits(operators()), TrustedBy()):
+for report in infer(read_messages(sys.argv[1], io.BytesIO()), Habits(operator_of), TrustedBy()):
     pass
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

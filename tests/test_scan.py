@@ -15,8 +15,9 @@ from prober.lab.internet import Lab, LabDomain, LabHost
 from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.greeting import Silent, Slow
 from prober.lab.personalities.sound import WellConfigured
+from prober.progress import Progress
 from prober.records import Level
-from prober.scan import Progress, scan
+from prober.scan import scan
 from prober.settings import Settings
 
 SHARED = LabHost(name="mx.shared.test", personality=Slow(delay=0.05))

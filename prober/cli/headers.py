@@ -15,7 +15,8 @@ from prober.cli.running import configure_logging, exit_statuses, run, tell
 from prober.domains import parse_domain
 from prober.errors import InputError, SettingsError
 from prober.headers import read_messages
-from prober.infer import Receivers, infer, load_habits, operators, save_habits
+from prober.infer import Receivers, infer, load_habits, save_habits
+from prober.operators import operator_of
 from prober.records.headers import MessageHeaders, MessageReport, Requirement
 from prober.report.headers.output import HeadersStyle, HeadersWriter, open_headers_report
 from prober.report.headers.summary import Summary
@@ -164,7 +165,7 @@ def headers(
     """
     configure_logging(verbose=report.verbose)
     with exit_statuses():
-        habits = Habits(operators())
+        habits = Habits(operator_of)
         if read.habits is not None:
             load_habits(read.habits, habits)
         trusted_by = _trusted_by(read.trusted_by)

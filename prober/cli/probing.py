@@ -1,12 +1,10 @@
 """Counts and writes the reports of a run: the one way that every command goes."""
 
 import contextlib
-import functools
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Self
 
-from publicsuffixlist import PublicSuffixList
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as ProgressBar
@@ -14,10 +12,11 @@ from rich.progress import Progress as ProgressBar
 from prober.cli.options import ReportOptions
 from prober.cli.running import tell
 from prober.errors import SettingsError
+from prober.operators import operator_of
+from prober.progress import Progress
 from prober.records import DomainReport
 from prober.report.output import STDOUT, ReportStyle, ReportWriter, open_report
 from prober.rules.exit_status import Tally, Totals, exit_status
-from prober.scan import Progress
 
 
 class Reporting:
@@ -40,7 +39,7 @@ class Reporting:
 
         *total* is how many reports will come, for the progress bar; None where nobody knows.
         """
-        tally = Tally(require=options.required, operator_of=_operator_of)
+        tally = Tally(require=options.required, operator_of=operator_of)
         with (
             _open_reports(options, style, tally.totals) as writers,
             _progress_bar(writers, total, quiet=options.quiet) as advance,
@@ -71,16 +70,6 @@ class Reporting:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-@functools.cache
-def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList()  # 10,000 rules: read only where a host is asked about
-
-
-def _operator_of(host: str) -> str:
-    """The operator of an MX host: its registered domain by the public suffix list."""
-    return _suffixes().privatesuffix(host) or host
 
 
 @contextlib.contextmanager

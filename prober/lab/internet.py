@@ -103,7 +103,10 @@ class Lab:
         return self._folder / "ca.pem"
 
     def settings(self, **changes: object) -> Settings:
-        """Settings with which a prober sees this lab and nothing else, but for *changes*."""
+        """Settings with which a prober sees this lab and nothing else, but for *changes*.
+
+        Without manners, since nobody here minds; who tests those sets them.
+        """
         settings = Settings(
             resolvers=(self.resolver,),
             port=self.port,
@@ -111,6 +114,11 @@ class Lab:
             ca_file=self.ca_file,
             allow_private=True,
             ehlo_name=EHLO_NAME,
+            address_interval_s=0.0,
+            operator_interval_s=0.0,
+            dns_per_s=1e6,
+            busy_tries=2,
+            slow_greeting_s=0.0,
         )
         # mypy cannot see which value goes to which field
         return dataclasses.replace(settings, **changes)  # type: ignore[arg-type]

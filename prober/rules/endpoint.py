@@ -63,28 +63,6 @@ def was_refused_twice(facts: EndpointFacts) -> bool:
     )
 
 
-_TOO_LARGE_LOOKS_LIKE: Final = frozenset({Reason.RESET, Reason.CLOSED, Reason.TIMED_OUT})
-
-
-def second_hello(facts: EndpointFacts) -> Hello | None:
-    """The ClientHello for a second session, or None where one session tells all.
-
-    A ClientHello with ML-KEM is more than one packet, and some middleboxes drop or reset it: ask
-    again with a small one. An alert may mean that the server has only suites without certificate.
-    """
-    failure = facts.failure
-    if outcome(facts) is Outcome.COMPLETED:
-        return None
-    if outcome(facts) is Outcome.NOT_TESTED:
-        refused = failure is not None and failure.reason is Reason.REFUSED
-        return Hello.DEFAULT if refused else None
-    if failure is None or failure.step is not Step.HANDSHAKE:
-        return Hello.DEFAULT
-    if failure.reason in _TOO_LARGE_LOOKS_LIKE:
-        return Hello.TLS12
-    return Hello.ANONYMOUS if failure.reason is Reason.ALERT else Hello.DEFAULT
-
-
 def merge_sessions(first: EndpointFacts, second: EndpointFacts) -> EndpointFacts:
     """The facts of both: what completed TLS stands; a negative stands, confirmed or not."""
     merged = replace(
@@ -178,20 +156,19 @@ def _negative_code(facts: EndpointFacts) -> Code:
 
 
 def _on_attempts(facts: EndpointFacts) -> _Found:
-    """What it means that the first session saw no TLS, and the second did."""
-    if len(facts.attempts) < 2 or outcome(facts) is not Outcome.COMPLETED:
+    """What it means that one session saw no TLS, and the last did."""
+    negatives = [each for each in facts.attempts if outcome(each) is Outcome.NEGATIVE]
+    if not negatives or outcome(facts) is not Outcome.COMPLETED:
         return
-    first, second = facts.attempts[0], facts.attempts[-1]
-    if outcome(first) is not Outcome.NEGATIVE:
-        return
+    first, last = negatives[0], facts.attempts[-1]
     first_saw = describe_failure(first.failure) or f"STARTTLS {first.starttls}"
-    match second.hello:
+    match last.hello:
         case Hello.TLS12:
             yield Code.LARGE_HELLO_INTOLERANT, first_saw
         case Hello.ANONYMOUS if not facts.chain:
             yield Code.ANONYMOUS_ONLY, facts.cipher
         case _:
-            yield Code.STARTTLS_INTERMITTENT, f"the first session saw: {first_saw}"
+            yield Code.STARTTLS_INTERMITTENT, f"an earlier session saw: {first_saw}"
 
 
 def _on_tls(facts: EndpointFacts) -> _Found:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from prober.headers import parse_header
-from prober.infer import operators
+from prober.operators import operator_of
 from prober.records.headers import Basis, Judgement, Received, TlsStatement
 from prober.rules.inference import judge_message
 from prober.rules.received import parse_received
@@ -108,5 +108,5 @@ def test_without_tls_the_line_states_none_and_habit_tells(receiver: Receiver) ->
     assert (line.tls, line.tls_facts) == (TlsStatement.NOT_STATED, None), text
     public = text.replace("127.0.0.1", "192.0.2.1").replace("localhost", "client.test")
     message = parse_header(f"Received: {public}".encode(), "sink", 1)
-    hop = judge_message(message, Habits(operators())).hops[0]
+    hop = judge_message(message, Habits(operator_of)).hops[0]
     assert (hop.judgement, hop.basis) == (Judgement.NOT_ENCRYPTED, Basis.HABIT), text

@@ -23,7 +23,6 @@ from prober.rules.endpoint import (
     offers_requiretls,
     outcome,
     proven,
-    second_hello,
     session_findings,
     was_refused_twice,
 )
@@ -79,26 +78,6 @@ def test_a_negative_counts_once_confirmed() -> None:
     assert proven(not_offered()) is Outcome.NOT_TESTED
     assert proven(not_offered(confirmed=Confirmed.NO)) is Outcome.NOT_TESTED
     assert proven(confirmed(not_offered())) is Outcome.NEGATIVE
-
-
-@pytest.mark.parametrize(
-    ("facts", "hello"),
-    [
-        pytest.param(completed(), None, id="completed"),
-        pytest.param(untested(), None, id="timed-out"),
-        pytest.param(untested(Step.EHLO, Reason.MASKED), None, id="masked"),
-        pytest.param(untested(reason=Reason.REFUSED), Hello.DEFAULT, id="tcp-refused"),
-        pytest.param(not_offered(), Hello.DEFAULT, id="not-offered"),
-        pytest.param(REFUSED, Hello.DEFAULT, id="starttls-refused"),
-        pytest.param(handshake_failed(Reason.TLS_ERROR), Hello.DEFAULT, id="garbage"),
-        pytest.param(handshake_failed(Reason.RESET), Hello.TLS12, id="reset"),
-        pytest.param(handshake_failed(Reason.CLOSED), Hello.TLS12, id="eof"),
-        pytest.param(handshake_failed(Reason.TIMED_OUT), Hello.TLS12, id="timeout"),
-        pytest.param(handshake_failed(Reason.ALERT), Hello.ANONYMOUS, id="alert"),
-    ],
-)
-def test_the_second_session_changes_its_hello(facts: EndpointFacts, hello: Hello | None) -> None:
-    assert second_hello(facts) == hello
 
 
 @pytest.mark.parametrize(

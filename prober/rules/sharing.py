@@ -1,0 +1,128 @@
+"""What the names at one address have in common, so that it need be asked only once.
+
+Large providers give each customer an MX name of its own and answer to all of them alike. What was
+seen before a ClientHello bore a name is the address's; what came after may be taken for another
+name's too once several names have shown the same, but only to confirm: docs/scale.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from prober.records import EndpointFacts, Reason, StartTls, Step
+from prober.rules.baseline import LEAVES_AT_ONE_ADDRESS, NAMES_THAT_AGREE
+from prober.rules.identity import matches, read_san
+
+Look: TypeAlias = tuple[bytes, str | None, str | None]  # leaf, TLS version, cipher suite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One look that an address has shown, to some of its names.
+
+    ``contradicted``: a name that the leaf covers was shown another, so the server goes by SNI.
+    """
+
+    facts: EndpointFacts
+    covers: tuple[str, ...]  # the patterns in the leaf
+    names: tuple[str, ...]  # MX hosts that were shown it: as many as matter
+    contradicted: bool = False
+
+    @property
+    def look(self) -> Look:
+        """What must be the same for names to agree."""
+        return _look(self.facts)
+
+
+def note(seen: tuple[Shown, ...], facts: EndpointFacts) -> tuple[Shown, ...]:
+    """*seen*, and what *facts* add to it; only sessions that went well in every respect count."""
+    if not _is_sound(facts):
+        return seen
+    look = _look(facts)
+    known = any(shown.look == look for shown in seen)
+    noted = [_with_name(shown, facts.mx_host, agrees=shown.look == look) for shown in seen]
+    if not known and len(seen) < LEAVES_AT_ONE_ADDRESS:
+        noted.append(_first(facts, others=seen))
+    return tuple(noted)
+
+
+def reusable(seen: Sequence[Shown], mx_host: str) -> EndpointFacts | None:
+    """The facts that *mx_host*, not asked, may be taken to show: see the module."""
+    for shown in seen:
+        agreed = len(shown.names) >= NAMES_THAT_AGREE and not shown.contradicted
+        if agreed and _covers(shown.covers, mx_host):
+            return shown.facts
+    return None
+
+
+def is_open(seen: Sequence[Shown]) -> bool:
+    """Whether another name's answer may still bring names to agree."""
+    undecided = any(
+        len(shown.names) < NAMES_THAT_AGREE and not shown.contradicted for shown in seen
+    )
+    agreed = any(len(shown.names) >= NAMES_THAT_AGREE and not shown.contradicted for shown in seen)
+    return not seen or (undecided and not agreed and len(seen) < LEAVES_AT_ONE_ADDRESS)
+
+
+def as_seen_by(mx_host: str, facts: EndpointFacts) -> EndpointFacts:
+    """*facts* under the name *mx_host*, which says whom they were got from."""
+    return replace(facts, mx_host=mx_host, observed_as=facts.observed_as or facts.mx_host)
+
+
+_BEFORE_A_NAME = frozenset({Step.CONNECT, Step.GREETING, Step.EHLO, Step.STARTTLS})
+_NOT_THE_SERVERS = frozenset(
+    {Reason.LOCAL, Reason.LIMIT, Reason.PRIVATE_ADDRESS, Reason.NO_IPV4_HERE, Reason.NO_IPV6_HERE}
+)
+
+
+def is_of_the_address(facts: EndpointFacts) -> bool:
+    """Whether every session ended before a ClientHello told the name (SNI, RFC 6066 §3)."""
+    return bool(facts.attempts) and all(
+        attempt.tls_version is None
+        and (attempt.starttls is StartTls.NOT_OFFERED or attempt.failure is not None)
+        and (
+            attempt.failure is None
+            or (
+                attempt.failure.step in _BEFORE_A_NAME
+                and attempt.failure.reason not in _NOT_THE_SERVERS
+            )
+        )
+        for attempt in facts.attempts
+    )
+
+
+def _is_sound(facts: EndpointFacts) -> bool:
+    """TLS in the first session, a leaf that verifies, nothing odd: a look that can only confirm."""
+    return (
+        facts.tls_version is not None
+        and len(facts.attempts) == 1
+        and facts.failure is None
+        and bool(facts.chain)
+        and not facts.verify_errors
+        and not facts.anomalies
+    )
+
+
+def _look(facts: EndpointFacts) -> Look:
+    return facts.chain[0], facts.tls_version, facts.cipher
+
+
+def _first(facts: EndpointFacts, *, others: Sequence[Shown]) -> Shown:
+    san = read_san(facts.chain[0])
+    covers = san.names if san is not None else ()
+    shown_to_others = (name for other in others for name in other.names)
+    contradicted = any(_covers(covers, name) for name in shown_to_others)
+    return Shown(facts=facts, covers=covers, names=(facts.mx_host,), contradicted=contradicted)
+
+
+def _with_name(shown: Shown, mx_host: str, *, agrees: bool) -> Shown:
+    if not agrees:
+        contradicted = shown.contradicted or _covers(shown.covers, mx_host)
+        return replace(shown, contradicted=contradicted)
+    if mx_host in shown.names or len(shown.names) >= NAMES_THAT_AGREE:
+        return shown
+    return replace(shown, names=(*shown.names, mx_host))
+
+
+def _covers(patterns: Sequence[str], mx_host: str) -> bool:
+    return any(matches(pattern, mx_host) for pattern in patterns)

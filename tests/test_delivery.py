@@ -1,0 +1,77 @@
+"""Reports handed on as they come, or in order, however many have to wait."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prober import delivery
+from prober.delivery import Delivery
+from prober.progress import Positions, Progress
+from prober.records import DomainReport
+from prober.rules.verdict import judge_domain
+from tests.support.builders import completed, domain
+
+REPORTS = [
+    judge_domain(domain(completed(), input=f"{n}.test", domain=f"{n}.test")) for n in range(12)
+]
+
+
+def deliver(order: list[int], *, ordered: bool, progress: Progress | None = None) -> list[str]:
+    handed_on: list[DomainReport] = []
+    with Delivery(handed_on.append, progress or Progress(), ordered=ordered) as taken:
+        for position in order:
+            taken.take(position, REPORTS[position])
+    return [report.input for report in handed_on]
+
+
+def names(positions: list[int]) -> list[str]:
+    return [f"{position}.test" for position in positions]
+
+
+def test_as_they_come() -> None:
+    assert deliver([3, 0, 2, 1], ordered=False) == names([3, 0, 2, 1])
+
+
+@given(order=st.permutations(range(12)))
+def test_in_order(order: list[int]) -> None:
+    assert deliver(order, ordered=True) == names(list(range(12)))
+
+
+@given(order=st.permutations(range(12)))
+def test_in_order_from_the_disk(order: list[int]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delivery, "_IN_MEMORY", 2)
+        assert deliver(order, ordered=True) == names(list(range(12)))
+
+
+def test_a_report_from_the_disk_is_the_one_that_was_put_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(delivery, "_IN_MEMORY", 0)
+    handed_on: list[DomainReport] = []
+    with Delivery(handed_on.append, Progress(), ordered=True) as taken:
+        for position in (2, 1, 0):
+            taken.take(position, REPORTS[position])
+    assert handed_on == REPORTS[:3]
+
+
+def test_what_an_earlier_run_reported_is_not_waited_for() -> None:
+    progress = Progress(reported=Positions([(0, 1), (4, 4), (7, 7)]))
+    order = [position for position in range(10) if position not in progress.reported]
+    shown = deliver(order[::-1], ordered=True, progress=progress)
+    assert shown == names([2, 3, 5, 6, 8, 9])
+
+
+def test_progress_is_ahead_of_the_report_that_it_counts() -> None:
+    progress = Progress()
+    counts = itertools.count(1)
+    with Delivery(
+        lambda _: checks.append(progress.done == next(counts)), progress, ordered=True
+    ) as d:
+        checks: list[bool] = []
+        for position in (1, 0, 2):
+            d.take(position, REPORTS[position])
+    assert checks == [True] * 3
+    assert progress.reported.ranges() == [(0, 2)]

@@ -1,0 +1,185 @@
+"""How many sessions at once, how soon after another, and how that adapts."""
+
+import asyncio
+import itertools
+from collections import Counter
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from prober.pace import Pacer, Rate
+from prober.settings import Settings
+
+
+def rate(interval_s: float = 1.0, slowest_s: float = 60.0) -> Rate:
+    return Rate(interval_s, slowest_s=slowest_s)
+
+
+def test_sessions_have_their_places_in_a_row() -> None:
+    asked = rate()
+    assert [asked.reserve(now) for now in (100.0, 100.0, 100.5, 105.0)] == [0, 1, 1.5, 0]
+
+
+def test_what_was_held_up_elsewhere_is_not_made_up_for_by_haste() -> None:
+    asked = rate()
+    assert asked.begin(100.0) == 0
+    assert asked.begin(100.25) == 0.75
+    assert asked.begin(101.0) == 0
+
+
+def test_trouble_halves_the_rate_down_to_a_floor() -> None:
+    slowed = rate()
+    for number, interval_s in enumerate((2, 4, 8, 16, 32, 60, 60)):
+        slowed.slow_down(began=1000.0 * number + 1, now=1000.0 * number + 2)
+        assert slowed.interval_s == interval_s
+
+
+def test_trouble_holds_the_next_session_back_at_once() -> None:
+    slowed = rate()
+    slowed.reserve(100.0)
+    slowed.slow_down(began=100.0, now=100.5)
+    assert slowed.reserve(100.5) == 2.0
+
+
+def test_sessions_that_began_before_a_cut_do_not_cut_again() -> None:
+    slowed = rate()
+    slowed.slow_down(began=1.0, now=2.0)
+    slowed.slow_down(began=1.5, now=2.5)
+    assert slowed.interval_s == 2.0
+
+
+def test_success_raises_the_rate_by_a_constant_up_to_the_normal() -> None:
+    slowed = rate()
+    for number in range(1, 4):
+        slowed.slow_down(began=10.0 * number, now=10.0 * number + 1)
+    rates = []
+    while slowed.interval_s > 1.0:
+        slowed.speed_up()
+        rates.append(1 / slowed.interval_s)
+    steps = [after - before for before, after in itertools.pairwise(rates)]
+    assert steps == pytest.approx([1 / 16] * len(steps))
+    assert len(rates) == 14  # from 1/8 to 1 in steps of 1/16
+    assert slowed.interval_s == 1.0
+
+
+def test_no_interval_at_all_recovers_too() -> None:
+    slowed = rate(0.0)
+    slowed.slow_down(began=1.0, now=2.0)
+    assert slowed.interval_s > 0
+    for _ in range(5):
+        slowed.speed_up()
+    assert slowed.interval_s == 0.0
+
+
+def test_only_what_would_act_as_new_is_at_rest() -> None:
+    fresh = rate()
+    assert fresh.is_at_rest(0.0)
+    fresh.reserve(0.0)
+    assert not fresh.is_at_rest(0.5)
+    assert fresh.is_at_rest(1.0)
+    fresh.slow_down(began=2.0, now=3.0)
+    assert not fresh.is_at_rest(1e6)
+
+
+def settings(**changes: Any) -> Settings:
+    quick = {"address_interval_s": 0.0, "operator_interval_s": 0.0}
+    return Settings(**(quick | changes))
+
+
+class Counting:
+    """Takes turns and counts who has one at the same time."""
+
+    def __init__(self, pacer: Pacer, sessions: int = 100) -> None:
+        self._pacer = pacer
+        self._sessions = asyncio.Semaphore(sessions)
+        self.now: Counter[str] = Counter()
+        self.most: Counter[str] = Counter()
+        self.began: list[float] = []
+
+    async def turn(self, address: str, mx_host: str = "mx.a.test", **went: bool) -> None:
+        async with self._pacer.turn(address, mx_host, self._sessions) as turn:
+            self.began.append(monotonic())
+            operator = mx_host.split(".", 1)[1]
+            for key in (address, operator, "all"):
+                self.now[key] += 1
+                self.most[key] = max(self.most[key], self.now[key])
+            await asyncio.sleep(0.001)
+            for key in (address, operator, "all"):
+                self.now[key] -= 1
+            turn.went(**({"pressed": False} | went))
+
+
+def operator_of(mx_host: str) -> str:
+    return mx_host.split(".", 1)[1]
+
+
+async def test_so_many_at_once_on_an_address_with_an_operator_and_in_all() -> None:
+    pacer = Pacer(settings(per_address=2, per_operator=3), operator_of, {})
+    counting = Counting(pacer, sessions=5)
+    turns = [
+        counting.turn(f"192.0.2.{number % 8}", f"mx{number}.{'ab'[number % 2]}.test")
+        for number in range(64)
+    ]
+    await asyncio.gather(*turns)
+    assert max(counting.most[f"192.0.2.{number}"] for number in range(8)) <= 2
+    assert (counting.most["a.test"], counting.most["b.test"]) == (3, 3)
+    assert counting.most["all"] == 5
+
+
+async def test_the_budget_of_an_operator_is_divided_among_shards() -> None:
+    pacer = Pacer(settings(per_operator=8), operator_of, {"a.test": 4, "b.test": 100})
+    counting = Counting(pacer)
+    turns = [
+        counting.turn(f"192.0.2.{number}", f"mx.{'abc'[number % 3]}.test") for number in range(60)
+    ]
+    await asyncio.gather(*turns)
+    most = [counting.most[f"{letter}.test"] for letter in "abc"]
+    assert most == [2, 1, 8]
+
+
+async def test_no_two_sessions_on_an_address_begin_within_the_interval() -> None:
+    pacer = Pacer(settings(address_interval_s=0.05), operator_of, {})
+    counting = Counting(pacer, sessions=1)
+    others = [counting.turn(f"192.0.2.{number}") for number in range(10, 30)]
+    await asyncio.gather(*others)
+    counting.began.clear()
+    await asyncio.gather(*(counting.turn("192.0.2.1") for _ in range(5)))
+    gaps = [b - a for a, b in itertools.pairwise(counting.began)]
+    assert min(gaps) >= 0.049  # each is read a moment after it began
+
+
+async def test_who_waits_for_a_slow_address_holds_up_nobody_else() -> None:
+    pacer = Pacer(settings(address_interval_s=3600.0, per_operator=1), operator_of, {})
+    counting = Counting(pacer, sessions=1)
+    await counting.turn("192.0.2.1")
+    waiting = [asyncio.create_task(counting.turn("192.0.2.1")) for _ in range(5)]
+    await asyncio.sleep(0)
+    for number in range(10, 20):
+        await counting.turn(f"192.0.2.{number}")
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert len(counting.began) == 11
+
+
+async def test_an_address_that_feels_pressed_is_remembered_though_nobody_waits() -> None:
+    pacer = Pacer(settings(address_interval_s=0.01), operator_of, {})
+    counting = Counting(pacer)
+    await counting.turn("192.0.2.1", pressed=True)
+    counting.began.clear()
+    await counting.turn("192.0.2.1")
+    await counting.turn("192.0.2.1")
+    assert counting.began[1] - counting.began[0] >= 0.01
+
+
+async def test_gates_that_rest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prober.pace._KEPT_GATES", 3)
+    pacer = Pacer(settings(), operator_of, {})
+    counting = Counting(pacer)
+    await counting.turn("192.0.2.1", pressed=True)
+    for number in range(2, 40):
+        await counting.turn(f"192.0.2.{number}")
+    kept = pacer._addresses._gates
+    assert "192.0.2.1" in kept
+    assert len(kept) <= 5
