@@ -69,9 +69,9 @@ class Delivery:
         self._held[position] = self._spool.put(report)
 
     def _hand_on(self, position: int, report: DomainReport) -> None:
+        self._report(report)
         self._progress.done += 1
         self._progress.reported.add(position)
-        self._report(report)
 
 
 class _Spooled:

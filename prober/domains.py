@@ -5,7 +5,9 @@ Parsed once, here: behind this module a domain is A-labels, lower case, without 
 
 import contextlib
 import errno
+import hashlib
 import ipaddress
+import itertools
 import os
 import re
 import shutil
@@ -136,12 +138,32 @@ def open_list(file: str) -> Iterator[BinaryIO]:
     A pipe is read to its end first: whoever waits for its writer in the middle of a scan holds up
     every session. Raises InputError where the list cannot be read or is plainly no text.
     """
-    try:
-        with _open(file) as given, _rewindable(given) as stream:
+    with contextlib.ExitStack() as stack:
+        with reading(file):
+            given = stack.enter_context(_open(file))
+            stream = stack.enter_context(_rewindable(given))
             _require_text(stream, list_name(file))
-            yield stream
+        yield stream
+
+
+@contextlib.contextmanager
+def reading(file: str) -> Iterator[None]:
+    """While the list *file* is read: an OSError becomes an InputError that names it."""
+    try:
+        yield
     except OSError as error:
         raise InputError(f"cannot read {list_name(file)}: {error.strerror or error}") from error
+
+
+def list_digest(stream: BinaryIO, file: str) -> str:
+    """The SHA-256 of all that is left of *stream*, the list *file*, which is read and rewound."""
+    digest = hashlib.sha256()
+    with reading(file):
+        start = stream.tell()
+        while part := stream.read(1 << 20):
+            digest.update(part)
+        stream.seek(start)
+    return digest.hexdigest()
 
 
 def _open(file: str) -> AbstractContextManager[BinaryIO]:
@@ -173,18 +195,21 @@ def _require_text(stream: BinaryIO, name: str) -> None:
         raise InputError(f"{name} is {what}; a list is UTF-8 text, one domain a line")
 
 
-def read_entries(stream: BinaryIO) -> Iterator[Entry]:
-    """The entries of a list, lazily: one domain a line, ``#`` after a blank starts a comment.
+def read_entries(stream: BinaryIO, file: str) -> Iterator[Entry]:
+    """The entries of the list *file*, lazily: one domain a line.
 
-    A UTF-8 BOM (of each file in a concatenation), CRLF and blank lines are taken in stride. A line
-    that is too long, or no UTF-8, becomes an entry with its error, so that no line is lost.
+    ``#`` after a blank starts a comment. A UTF-8 BOM (of each file in a concatenation), CRLF and
+    blank lines are taken in stride. A line that is too long, or no UTF-8, becomes an entry with its
+    error, so that no line is lost.
     """
-    number = 0
-    while raw := stream.readline(MAX_LINE + 1):
-        number += 1
-        too_long = len(raw) > MAX_LINE and not raw.endswith(b"\n")
-        if too_long:
-            _skip_line(stream)
+    for number in itertools.count(1):
+        with reading(file):
+            raw = stream.readline(MAX_LINE + 1)
+            too_long = len(raw) > MAX_LINE and not raw.endswith(b"\n")
+            if too_long:
+                _skip_line(stream)
+        if not raw:
+            return
         entry = _parse_line(raw.removeprefix(_UTF8_BOM), number, too_long=too_long)
         if entry is not None:
             yield entry

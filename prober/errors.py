@@ -15,6 +15,16 @@ class SettingsError(ProbeError):
     """An option has a value that cannot work."""
 
 
+class ResumeError(ProbeError):
+    """A run cannot go on where an earlier one stopped."""
+
+
+class BlindError(ProbeError):
+    """This machine cannot see: what it would report are its own troubles."""
+
+    exit_status = 4
+
+
 class ReportError(ProbeError):
     """A report could not be written."""
 

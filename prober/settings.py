@@ -1,7 +1,7 @@
 """Settings: names, ports, deadlines, limits. Each bound stands here once, with its reason."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final, Self
 
@@ -20,6 +20,23 @@ _AT_LEAST_ONE: Final = (
     "per_operator",
     "dns_concurrency",
     "busy_tries",
+)
+_PACE_ONLY: Final = frozenset(
+    {
+        "concurrency",
+        "in_hand",
+        "sessions",
+        "slow_sessions",
+        "per_address",
+        "per_operator",
+        "address_interval_s",
+        "operator_interval_s",
+        "slowest_interval_s",
+        "operator_slowest_s",
+        "dns_concurrency",
+        "dns_per_s",
+        "stop_grace_s",
+    }
 )
 
 
@@ -97,6 +114,11 @@ class Settings:
             raise SettingsError(
                 f"no name to greet with: {self.ehlo_name!r}; write a host name, or [ADDRESS]"
             )
+
+    def answer_bearing(self) -> dict[str, str]:
+        """The settings on which an answer may depend, as text; the others change only the pace."""
+        names = (field.name for field in fields(self) if field.name not in _PACE_ONLY)
+        return {name: str(getattr(self, name)) for name in names}
 
     @property
     def slow_lane(self) -> bool:

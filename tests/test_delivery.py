@@ -1,13 +1,12 @@
 """Reports handed on as they come, or in order, however many have to wait."""
 
-import itertools
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from prober import delivery
 from prober.delivery import Delivery
+from prober.errors import ReportError
 from prober.progress import Positions, Progress
 from prober.records import DomainReport
 from prober.rules.verdict import judge_domain
@@ -64,14 +63,16 @@ def test_what_an_earlier_run_reported_is_not_waited_for() -> None:
     assert shown == names([2, 3, 5, 6, 8, 9])
 
 
-def test_progress_is_ahead_of_the_report_that_it_counts() -> None:
+def test_a_report_that_could_not_be_written_does_not_count_as_reported() -> None:
+    def fail_at_the_third(report: DomainReport) -> None:
+        if report == REPORTS[2]:
+            raise ReportError("full")
+
     progress = Progress()
-    counts = itertools.count(1)
-    with Delivery(
-        lambda _: checks.append(progress.done == next(counts)), progress, ordered=True
-    ) as d:
-        checks: list[bool] = []
-        for position in (1, 0, 2):
-            d.take(position, REPORTS[position])
-    assert checks == [True] * 3
-    assert progress.reported.ranges() == [(0, 2)]
+    with Delivery(fail_at_the_third, progress, ordered=True) as taken:
+        taken.take(1, REPORTS[1])
+        taken.take(0, REPORTS[0])
+        with pytest.raises(ReportError, match="full"):
+            taken.take(2, REPORTS[2])
+    assert progress.reported.ranges() == [(0, 1)]
+    assert progress.done == 2

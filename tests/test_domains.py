@@ -131,7 +131,7 @@ def test_an_entry_says_where_and_why_it_is_no_domain() -> None:
 
 
 def entries(raw: bytes) -> list[Entry]:
-    return list(read_entries(io.BytesIO(raw)))
+    return list(read_entries(io.BytesIO(raw), "list"))
 
 
 @pytest.mark.parametrize(

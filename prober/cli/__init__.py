@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from prober.cli import check, demo, doctor, headers, policy, recipient, scan
-from prober.cli.running import hold_standard_descriptors
+from prober.cli.running import ARGUMENTS, hold_standard_descriptors
 from prober.rules.exit_status import NOT_WRITTEN, PIPE_CLOSED
 from prober.version import __version__
 
@@ -19,6 +19,7 @@ class _ProbeByDefault(TyperGroup):
         self, ctx: typer.Context, args: list[str]
     ) -> list[str]:
         """Put ``check`` in front of anything that is neither a command nor an option of ours."""
+        ctx.meta[ARGUMENTS] = list(args)
         own = {name for parameter in self.get_params(ctx) for name in parameter.opts}
         if args and args[0] not in self.commands and args[0] not in own:
             args = ["check", *args]

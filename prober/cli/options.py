@@ -37,6 +37,7 @@ def domain_name(text: str) -> str:
 
 _LOOK = "How to look"
 _FROM = "From where"
+_PACE = "How fast"
 _REPORT = "Report"
 _MOST_S = 3600.0  # an hour; more, or infinity, is a slip
 
@@ -141,7 +142,7 @@ class LookOptions:
         bool,
         option(
             "--patient",
-            help="Wait 300 s for a greeting, as RFC 5321 asks of senders, instead of 60 s.",
+            help="Wait 300 s for a greeting at once; if not given, after 60 s in vain.",
             env="PATIENT",
             panel=_LOOK,
         ),
@@ -174,12 +175,73 @@ class LookOptions:
             "--concurrency",
             min=1,
             max=10_000,
-            help="Domains probed at once.",
+            help="Domains looked up at once; those that wait for a server do not count.",
             env="CONCURRENCY",
-            panel=_LOOK,
+            panel=_PACE,
             show_default=True,
         ),
     ] = _DEFAULTS.concurrency
+    pace: Annotated[
+        float,
+        option(
+            "--pace",
+            min=0.0,
+            max=_MOST_S,
+            metavar="SECONDS",
+            help="Least time between two sessions on one address; grows where a server says 421.",
+            env="PACE",
+            panel=_PACE,
+            show_default=True,
+        ),
+    ] = _DEFAULTS.address_interval_s
+    dns_rate: Annotated[
+        float,
+        option(
+            "--dns-rate",
+            min=1.0,
+            max=1e6,
+            metavar="N",
+            help="Most DNS questions a second.",
+            env="DNS_RATE",
+            panel=_PACE,
+            show_default=True,
+        ),
+    ] = _DEFAULTS.dns_per_s
+    busy_tries: Annotated[
+        int,
+        option(
+            "--busy-tries",
+            min=1,
+            max=20,
+            metavar="N",
+            help="Sessions with a server that says 421, each after twice the wait.",
+            env="BUSY_TRIES",
+            panel=_PACE,
+            show_default=True,
+        ),
+    ] = _DEFAULTS.busy_tries
+    no_share: Annotated[
+        bool,
+        option(
+            "--no-share",
+            help="Ask each MX name for itself, also where names at one address are known to agree.",
+            env="NO_SHARE",
+            panel=_PACE,
+        ),
+    ] = False
+    stop_grace: Annotated[
+        float,
+        option(
+            "--stop-grace",
+            min=0.0,
+            max=_MOST_S,
+            metavar="SECONDS",
+            help="On SIGTERM, how long what is in flight may take to finish.",
+            env="STOP_GRACE",
+            panel=_PACE,
+            show_default=True,
+        ),
+    ] = _DEFAULTS.stop_grace_s
 
     def settings(self) -> Settings:
         """These options as settings. Raises SettingsError where two of them contradict."""
@@ -197,12 +259,20 @@ class LookOptions:
             allow_private=self.allow_private,
             confirm_delay_s=self.confirm_delay,
             concurrency=self.concurrency,
+            address_interval_s=self.pace,
+            dns_per_s=self.dns_rate,
+            busy_tries=self.busy_tries,
+            share=not self.no_share,
+            stop_grace_s=self.stop_grace,
             sts_without_txt=self.sts_without_txt,
         )
         if self.patient:
             settings = settings.patient()
-        if self.timeout is not None:
-            settings = dataclasses.replace(settings, session_s=self.timeout)
+        if self.timeout is not None:  # then also for those that are slow to greet
+            slow_greeting_s = min(settings.greeting_s, self.timeout)
+            settings = dataclasses.replace(
+                settings, session_s=self.timeout, slow_greeting_s=slow_greeting_s
+            )
         return settings
 
 
@@ -294,7 +364,7 @@ class ReportOptions:
         option(
             "--quiet",
             "-q",
-            help="Nothing on stderr but errors.",
+            help="Nothing on stderr but errors; after a scan, a summary where not all is well.",
             env="QUIET",
             panel=_REPORT,
         ),

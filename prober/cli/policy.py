@@ -10,7 +10,7 @@ import typer
 
 from prober.cli.options import option
 from prober.cli.running import configure_logging, exit_statuses, tell
-from prober.domains import STDIN, list_name, open_list
+from prober.domains import STDIN, list_name, open_list, reading
 from prober.errors import InputError, ReportError, SettingsError
 from prober.policy import Draft
 from prober.report.json_ import read_reports
@@ -115,7 +115,13 @@ def policy(
     ] = STDOUT,
     quiet: Annotated[
         bool,
-        option("--quiet", "-q", help="Nothing on stderr but errors.", env="QUIET", panel=_MAP),
+        option(
+            "--quiet",
+            "-q",
+            help="Nothing on stderr but errors; after a scan, a summary where not all is well.",
+            env="QUIET",
+            panel=_MAP,
+        ),
     ] = False,
 ) -> None:
     """Write a policy map: for each domain the strictest policy that loses no mail.
@@ -159,7 +165,7 @@ def _read_live(file: Path | None, format_: MapFormat) -> LiveMap:
 
 
 def _add_results(draft: Draft, file: str) -> None:
-    with open_list(file) as stream:
+    with open_list(file) as stream, reading(file):
         try:
             for report in read_reports(stream):
                 draft.add(report)

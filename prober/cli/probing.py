@@ -3,6 +3,8 @@
 import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from rich.console import Console
@@ -11,47 +13,93 @@ from rich.progress import Progress as ProgressBar
 
 from prober.cli.options import ReportOptions
 from prober.cli.running import tell
-from prober.errors import SettingsError
+from prober.errors import BlindError, SettingsError
 from prober.operators import operator_of
-from prober.progress import Progress
+from prober.progress import Positions, Progress
 from prober.records import DomainReport
 from prober.report.output import STDOUT, ReportStyle, ReportWriter, open_report
-from prober.rules.exit_status import Tally, Totals, exit_status
+from prober.report.sinks import NOTHING, Mark, is_stream, partial_of
+from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path, load_checkpoint
+from prober.rules.exit_status import Tally, exit_status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumable:
+    """A run that can go on where it was stopped.
+
+    *command* is what to type for that; with *resume*, this run goes on where another stopped.
+    """
+
+    identity: dict[str, str]
+    command: str
+    resume: bool = False
 
 
 class Reporting:
     """Takes the reports of a run: to every output, to the tally, to the progress bar."""
 
     def __init__(
-        self, writers: Sequence[ReportWriter], tally: Tally, advance: Callable[[], None]
+        self,
+        writers: Sequence[ReportWriter],
+        tally: Tally,
+        progress: Progress,
+        advance: Callable[[], None],
     ) -> None:
-        self.progress = Progress()
+        self.progress = progress
         self._writers = writers
         self._tally = tally
         self._advance = advance
+        self._marks = self._marks_now()
+        self._keeper: CheckpointKeeper | None = None
+        self._identity: dict[str, str] = {}
 
     @classmethod
     @contextlib.contextmanager
     def open(
-        cls, options: ReportOptions, style: ReportStyle, total: int | None = None
+        cls,
+        options: ReportOptions,
+        style: ReportStyle,
+        *,
+        total: int | None = None,
+        resumable: Resumable | None = None,
     ) -> Iterator[Self]:
         """With all outputs of *options* open; finished at the end, or left as partial files.
 
         *total* is how many reports will come, for the progress bar; None where nobody knows.
         """
-        tally = Tally(require=options.required, operator_of=operator_of)
+        targets = options.output or [STDOUT]
+        if len(set(targets)) < len(targets):
+            raise SettingsError("--output names the same file twice")
+        path = _checkpoint_path(targets)
+        start = _starting_point(path, resumable)
+        tally = Tally(require=options.required, operator_of=operator_of, totals=start.totals)
+        progress = Progress(reported=Positions(start.reported))
         with (
-            _open_reports(options, style, tally.totals) as writers,
+            _told_how_to_go_on(progress, resumable if path else None),
+            _open_reports(targets, options, style, start) as writers,
             _progress_bar(writers, total, quiet=options.quiet) as advance,
         ):
-            yield cls(writers, tally, advance)
+            reporting = cls(writers, tally, progress, advance)
+            if resumable is None or path is None:
+                yield reporting
+            else:
+                with reporting._keeping(path, resumable):
+                    yield reporting
 
     def add(self, report: DomainReport) -> None:
-        """Count and write one report."""
-        self._tally.add(report)
+        """Count and write one report. Raises BlindError where this machine turns out blind."""
+        if self._keeper is not None:
+            self._keeper.tick(self._checkpoint)
         for writer in self._writers:
             writer.write(report)
+        self._tally.add(report)
+        self._marks = self._marks_now()
         self._advance()
+        if self._tally.totals.is_hopeless:
+            raise BlindError(
+                "this machine cannot see, so the run ends here: "
+                f"{self._tally.totals.why_blind}; `probe doctor` tells more"
+            )
 
     @property
     def status(self) -> int:
@@ -67,22 +115,89 @@ class Reporting:
         note = f"; {_counted(repeated, 'repeated line')} left out" if repeated else ""
         return f"{_counted(totals.domains, 'domain')}: {counts or 'none'}{note}"
 
+    @contextlib.contextmanager
+    def _keeping(self, path: Path, resumable: Resumable) -> Iterator[None]:
+        """Keep a checkpoint at *path*; none is left where all is done."""
+        self._identity = resumable.identity
+        self._keeper = keeper = CheckpointKeeper(path, self._sync)
+        try:
+            yield
+        except BaseException as error:
+            if not self.progress.reported:
+                keeper.close()
+                keeper.discard()
+            elif isinstance(error, BlindError):  # nothing was seen: all is to be asked again
+                keeper.close(Checkpoint(identity=self._identity))
+            else:
+                keeper.close(self._checkpoint())
+            raise
+        keeper.close(self._checkpoint())
+        for writer in self._writers:
+            writer.finish()
+        keeper.discard()
+
+    def _checkpoint(self) -> Checkpoint:
+        """What is reported for certain: all but what is being written right now."""
+        return Checkpoint(
+            identity=self._identity,
+            reported=tuple(self.progress.reported.ranges()),
+            marks=self._marks,
+            totals=self._tally.totals,
+        )
+
+    def _marks_now(self) -> dict[str, Mark]:
+        return {writer.target: writer.mark for writer in self._writers if writer.mark is not None}
+
+    def _sync(self) -> None:
+        for writer in self._writers:
+            writer.sync()
+
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def _checkpoint_path(targets: Sequence[str]) -> Path | None:
+    """Beside the first report that is a file, or None where there is none."""
+    files = (Path(target) for target in targets if target != STDOUT)
+    first = next((path for path in files if not is_stream(path)), None)
+    return None if first is None else checkpoint_path(partial_of(first))
+
+
+def _starting_point(path: Path | None, resumable: Resumable | None) -> Checkpoint:
+    """Where an earlier run stopped, if this is to go on there; else the very beginning."""
+    beginning = Checkpoint(identity={})
+    if resumable is None or not resumable.resume:
+        return beginning
+    if path is None:
+        raise SettingsError("--resume goes on with a report in a file: name it with --output")
+    found = load_checkpoint(path, resumable.identity)
+    if found is None:
+        tell(f"nothing to go on from ({path} is not there): beginning anew")
+    return found or beginning
+
+
+@contextlib.contextmanager
+def _told_how_to_go_on(progress: Progress, resumable: Resumable | None) -> Iterator[None]:
+    """Where the run is stopped, tell what to type to go on with it."""
+    try:
+        yield
+    except BaseException:
+        if resumable is not None and progress.reported:
+            tell(f"go on with: {resumable.command}")
+        raise
+
+
 @contextlib.contextmanager
 def _open_reports(
-    options: ReportOptions, style: ReportStyle, totals: Totals
+    targets: Sequence[str], options: ReportOptions, style: ReportStyle, start: Checkpoint
 ) -> Iterator[Sequence[ReportWriter]]:
     with contextlib.ExitStack() as stack:
         writers: list[ReportWriter] = []
-        targets = options.output or [STDOUT]
-        if len(set(targets)) < len(targets):
-            raise SettingsError("--output names the same file twice")
         for target in targets:
-            writer = stack.enter_context(open_report(target, options.format_, style, totals))
+            resume_at = start.marks.get(target, NOTHING) if start.identity else None
+            writer = open_report(target, options.format_, style, start.totals, resume_at)
+            stack.enter_context(writer)
             if writer.kept is not None:
                 tell(f"{target}: rows of an earlier run that did not finish are in {writer.kept}")
             writers.append(writer)

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import resource
+import shlex
 import signal
 import sys
 import traceback
@@ -19,6 +20,7 @@ from prober.rules.exit_status import FAULT_OF_OURS, INTERRUPTED, PIPE_CLOSED, TE
 
 T = TypeVar("T")
 _STDERR: Final = 2
+ARGUMENTS: Final = "prober.arguments"  # where the context keeps the command line
 
 
 class Terminated(BaseException):
@@ -49,18 +51,24 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run *main*; SIGINT raises KeyboardInterrupt, SIGTERM Terminated, after *main* cleaned up."""
+def run(main: Coroutine[Any, Any, T], *, wind_down: Callable[[], None] | None = None) -> T:
+    """Run *main*; SIGINT raises KeyboardInterrupt, SIGTERM Terminated, after *main* cleaned up.
+
+    With *wind_down*, SIGTERM calls that, for *main* to end by itself soon; a second signal does
+    not wait for it.
+    """
     _raise_file_limit()
-    stop = _Stop()
+    stop = _Stop(wind_down)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(stop.ends(main))
+            result = runner.run(stop.ends(main))
+        if not stop.is_winding_down:
+            return result
     except asyncio.CancelledError:
         if stop.reason is None:
             raise
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left to do takes no time
-    raise stop.reason
+    raise stop.reason or Terminated
 
 
 class _Stop:
@@ -69,8 +77,10 @@ class _Stop:
     It is noted from the start, since a loop hears none before it runs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wind_down: Callable[[], None] | None) -> None:
         self.reason: BaseException | None = None
+        self.is_winding_down = False
+        self._wind_down = wind_down
         for number in _REASONS:
             signal.signal(number, lambda number, _frame: self._note(number))
 
@@ -80,17 +90,23 @@ class _Stop:
     async def ends(self, main: Coroutine[Any, Any, T]) -> T:
         """Await *main*; the signal cancels it, once, so that nothing disturbs its cleaning up."""
         task = asyncio.ensure_future(main)
-
-        def cancel(number: int) -> None:
-            if self.reason is None:
-                self._note(number)
-                task.cancel()
-
         for number in _REASONS:
-            asyncio.get_running_loop().add_signal_handler(number, cancel, number)
+            asyncio.get_running_loop().add_signal_handler(number, self._hear, number, task)
         if self.reason is not None:
             task.cancel()
         return await task
+
+    def _hear(self, number: int, task: asyncio.Task[Any]) -> None:
+        if self.reason is None:
+            self._note(number)
+            if number == signal.SIGTERM and self._wind_down is not None:
+                self.is_winding_down = True
+                self._wind_down()
+            else:
+                task.cancel()
+        elif self.is_winding_down:
+            self.is_winding_down = False
+            task.cancel()
 
 
 def _raise_file_limit() -> None:
@@ -106,6 +122,13 @@ def show(line: str) -> None:
         raise ReportError("stdout: cannot write: it is closed")
     text = f"{line}\n".encode(sys.stdout.encoding, "backslashreplace")
     StreamSink(sys.stdout.buffer, "stdout").write(text)
+
+
+def command_line(context: typer.Context, *, add: str) -> str:
+    """The command that runs in *context*, as one would type it, with the option *add*."""
+    program = shlex.split(context.find_root().info_name or "probe")  # or: python -m prober
+    words = [*program, *context.meta[ARGUMENTS]]
+    return shlex.join(words if add in words else [*words, add])
 
 
 def tell(text: str) -> None:

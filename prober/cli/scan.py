@@ -1,6 +1,7 @@
 """``probe scan FILE``: a list of domains, from a file or stdin, into a report."""
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -8,16 +9,19 @@ from typing import Annotated
 import typer
 
 from prober.cli.options import LookOptions, ReportOptions, option, with_options
-from prober.cli.probing import Reporting
-from prober.cli.running import configure_logging, exit_statuses, run, tell
-from prober.domains import STDIN, Entry, list_name, open_list, read_entries
+from prober.cli.probing import Reporting, Resumable
+from prober.cli.running import command_line, configure_logging, exit_statuses, run, tell
+from prober.domains import STDIN, Entry, list_digest, list_name, open_list, read_entries
 from prober.errors import InputError, SettingsError
-from prober.report.output import ReportStyle
+from prober.report.output import ReportStyle, choose_format
+from prober.resume import identity_of
+from prober.scan import Ending
 from prober.scan import scan as scan_entries
 
 
 @with_options
 def scan(
+    context: typer.Context,
     file: Annotated[
         str,
         typer.Argument(
@@ -37,30 +41,60 @@ def scan(
             panel="Report",
         ),
     ] = False,
+    resume: Annotated[
+        bool,
+        option(
+            "--resume",
+            help="Go on where a run with the same list and options was stopped, if one was.",
+            env="RESUME",
+            panel="Report",
+        ),
+    ] = False,
 ) -> None:
     """Probe every domain in a list and write one report.
 
     Every line of the list appears in the report, also one that is no domain; a domain that
     comes again is probed and reported once. What comes through a pipe is read to its end first.
-    Exit status as for `probe check`.
+    A run that was stopped, however, goes on with `--resume`. Exit status as for `probe check`.
     """
     configure_logging(verbose=report.verbose)
     style = ReportStyle(per_endpoint=report.per_endpoint, scan=True)
-    with exit_statuses():
+    with exit_statuses(), open_list(file) as list_:
+        settings = look.settings()
         _keep_apart(file, report.output)
-        entries = _at_least_one(_entries(file), file)
-        with Reporting.open(report, style) as reporting:
+        options = _options_of(report, ordered=ordered)
+        resumable = Resumable(
+            identity=identity_of(list_digest(list_, file), settings, options),
+            command=command_line(context, add="--resume"),
+            resume=resume,
+        )
+        entries = _at_least_one(read_entries(list_, file), file)
+        with Reporting.open(report, style, resumable=resumable) as reporting:
+            ending = Ending()
             probing = scan_entries(
                 entries,
-                look.settings(),
+                settings,
                 reporting.add,
                 progress=reporting.progress,
                 ordered=ordered,
+                ending=ending,
             )
-            run(probing)
-        if not report.quiet:
+            run(probing, wind_down=ending.request)
+        if not report.quiet or reporting.status:
             tell(reporting.summary())
         raise typer.Exit(reporting.status)
+
+
+def _options_of(report: ReportOptions, *, ordered: bool) -> dict[str, object]:
+    """What of the options decides what the report files hold, and how they are judged."""
+    outputs = (f"{target}:{report.format_ or choose_format(target)}" for target in report.output)
+    return {
+        "outputs": " ".join(outputs),
+        "require": report.require,
+        "profile": report.profile,
+        "per_endpoint": report.per_endpoint,
+        "ordered": ordered,
+    }
 
 
 def _keep_apart(file: str, outputs: Sequence[str]) -> None:
@@ -71,19 +105,9 @@ def _keep_apart(file: str, outputs: Sequence[str]) -> None:
                 raise SettingsError(f"{output} is the list itself: write the report elsewhere")
 
 
-def _entries(file: str) -> Iterator[Entry]:
-    with open_list(file) as stream:
-        yield from read_entries(stream)
-
-
 def _at_least_one(entries: Iterator[Entry], file: str) -> Iterator[Entry]:
     """*entries*, the first of them read now, so that a bad list fails before a report is begun."""
     first = next(entries, None)
     if first is None:
         raise InputError(f"{list_name(file)} names no domain: write one a line")
-    return _chain(first, entries)
-
-
-def _chain(first: Entry, rest: Iterator[Entry]) -> Iterator[Entry]:
-    yield first
-    yield from rest
+    return itertools.chain([first], entries)

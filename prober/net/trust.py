@@ -26,19 +26,34 @@ PEM_BLOCK: Final = re.compile(
 )
 
 
+def trust_store_digest(ca_file: Path | None) -> str | None:
+    """The SHA-256 of the trust store, as a TrustStore has it; None where there is no store."""
+    path = _find(ca_file)
+    return None if path is None else hashlib.sha256(_read(path)).hexdigest()
+
+
 def load_anchors(ca_file: Path | None) -> tuple[list[crypto.X509], TrustStore]:
-    path = ca_file or next((Path(p) for p in _SYSTEM_STORES if Path(p).is_file()), None)
+    """The anchors in *ca_file*, or in the system's store where that is None."""
+    path = _find(ca_file)
     if path is None:
         return [], TrustStore(source=None, certificates=0, sha256=None)
-    try:
-        pem = path.read_bytes()
-    except OSError as error:
-        raise SettingsError(f"cannot read the trust store {path}: {error.strerror}") from error
+    pem = _read(path)
     anchors = [cert for block in PEM_BLOCK.findall(pem) if (cert := _load_anchor(block))]
     if ca_file and not anchors:
         raise SettingsError(f"{path} holds no certificate in PEM form")
     digest = hashlib.sha256(pem).hexdigest()
     return anchors, TrustStore(source=str(path), certificates=len(anchors), sha256=digest)
+
+
+def _find(ca_file: Path | None) -> Path | None:
+    return ca_file or next((Path(p) for p in _SYSTEM_STORES if Path(p).is_file()), None)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"cannot read the trust store {path}: {error.strerror}") from error
 
 
 def _load_anchor(block: bytes) -> crypto.X509 | None:

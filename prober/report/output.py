@@ -16,7 +16,7 @@ from prober.report.formatter import Formatter
 from prober.report.json_ import JsonLines, PrettyJson
 from prober.report.page import Paper
 from prober.report.scan_text import ScanText
-from prober.report.sinks import FileSink, Sink, StreamSink, open_sink
+from prober.report.sinks import FileSink, Mark, Sink, StreamSink, open_sink
 from prober.report.text import TextReport
 from prober.rules.exit_status import Totals
 
@@ -60,20 +60,31 @@ class ReportWriter:
     that never finished.
     """
 
-    def __init__(self, formatter: Formatter, sink: Sink, totals: Totals) -> None:
+    def __init__(self, target: str, formatter: Formatter, sink: Sink, totals: Totals) -> None:
+        self.target = target
         self._formatter = formatter
         self._totals = totals
         self._sink = sink
-        self._begun = False
         self._closed = False
         self.partial = sink.partial if isinstance(sink, FileSink) else None
         self.kept = sink.kept if isinstance(sink, FileSink) else None
+        self._begun = self.mark is not None and self.mark.size > 0
 
     def write(self, report: DomainReport) -> None:
         """Raises ``ReportError`` if it cannot, ``BrokenPipeError`` if nobody reads any more."""
         if self._closed:
             raise ValueError("this report is finished or abandoned")
         self._write(self._formatter.body(report))
+
+    @property
+    def mark(self) -> Mark | None:
+        """How far the partial file is written; None for a stream."""
+        return self._sink.mark if isinstance(self._sink, FileSink) else None
+
+    def sync(self) -> None:
+        """What was written is on the disk, where it goes to a file. Raises OSError."""
+        if isinstance(self._sink, FileSink) and not self._closed:
+            self._sink.sync()
 
     @property
     def left(self) -> Path | None:
@@ -124,10 +135,12 @@ def open_report(
     format_: ReportFormat | None = None,
     style: ReportStyle | None = None,
     totals: Totals | None = None,
+    resume_at: Mark | None = None,
 ) -> ReportWriter:
     """A writer for the file *target*, or for stdout where that is ``-``.
 
-    *totals* is what the caller counts the reports in, for formats that end with a summary.
+    *totals* is what the caller counts the reports in, for formats that end with a summary. With
+    *resume_at*, a file that an earlier run left goes on behind that mark.
 
     Without *format_* the file's extension says it, and stdout is text. Raises ``SettingsError``
     where neither does, ``ReportError`` where the file cannot be written; so open it before a scan.
@@ -138,7 +151,8 @@ def open_report(
     totals = totals if totals is not None else Totals()
     if name == STDOUT:
         return _open_stdout(format_, style, totals)
-    return ReportWriter(make_formatter(format_, style, Paper()), open_sink(Path(name)), totals)
+    sink = open_sink(Path(name), resume_at)
+    return ReportWriter(name, make_formatter(format_, style, Paper()), sink, totals)
 
 
 def _open_stdout(format_: ReportFormat, style: ReportStyle, totals: Totals) -> ReportWriter:
@@ -147,7 +161,8 @@ def _open_stdout(format_: ReportFormat, style: ReportStyle, totals: Totals) -> R
     sys.stdout.flush()
     stream: BinaryIO = sys.stdout.buffer
     paper = Paper(terminal=stream.isatty(), encoding=sys.stdout.encoding)
-    return ReportWriter(make_formatter(format_, style, paper), StreamSink(stream, "stdout"), totals)
+    formatter = make_formatter(format_, style, paper)
+    return ReportWriter(STDOUT, formatter, StreamSink(stream, "stdout"), totals)
 
 
 def choose_format(target: str) -> ReportFormat:

@@ -9,11 +9,13 @@ import errno
 import fcntl
 import os
 import stat
+import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, Final, Protocol
 
-from prober.errors import ReportError
+from prober.errors import ReportError, ResumeError
 from prober.report.escape import printable
 
 _ADVICE: Final = MappingProxyType(
@@ -30,6 +32,7 @@ _ADVICE: Final = MappingProxyType(
         errno.ENAMETOOLONG: "the name is too long: give a shorter one",
     }
 )
+_FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 _STANDARD: Final = frozenset({"/dev/stdout", "/dev/stderr"})
 
 
@@ -43,17 +46,29 @@ class Sink(Protocol):
     def abandon(self) -> None: ...
 
 
-def open_sink(path: Path) -> Sink:
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a file was written: its bytes up to there, and their CRC-32."""
+
+    size: int
+    crc32: int
+
+
+NOTHING: Final = Mark(0, 0)
+
+
+def open_sink(path: Path, resume_at: Mark | None = None) -> Sink:
     """A file, or what else stands at *path*: a device, a FIFO or ``/dev/stdout`` as it is.
 
-    Everything that can be wrong with the path shows here, before there is anything to write.
+    Everything that can be wrong with the path shows here, before there is anything to write. With
+    *resume_at*, a file goes on behind that mark; ResumeError where it is not what was written.
     """
-    if _is_stream(path):
+    if is_stream(path):
         try:
             return StreamSink(open(path, "ab"), str(path), ours=True)
         except OSError as exc:
             raise unwritable(str(path), exc) from exc
-    return FileSink(path)
+    return FileSink(path, resume_at)
 
 
 class StreamSink:
@@ -94,18 +109,19 @@ class StreamSink:
 class FileSink:
     """FILE by way of ``FILE.partial``.
 
-    ``kept`` is where the rows of an earlier run that never finished were put aside.
+    ``kept`` is where the rows of an earlier run that never finished were put aside; with
+    *resume_at* they are gone on with instead. ``mark`` is how far it is written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, resume_at: Mark | None = None) -> None:
         self._name = str(path)
         self._path = Path(os.path.realpath(path))  # a link stays one; its target is replaced
-        self.partial = self._path.with_name(f"{self._path.name}.partial")
+        self.partial = partial_of(path)
         self.kept: Path | None = None
-        self._size = 0
+        self.mark = resume_at or NOTHING
         try:
             _check_replaceable(self._path)
-            self._fd = self._claim()
+            self._fd = self._claim() if resume_at is None else self._reclaim(resume_at)
         except OSError as exc:
             raise unwritable(self._name, exc) from exc
 
@@ -117,7 +133,11 @@ class FileSink:
         except OSError as exc:
             self._drop_torn_row()
             raise unwritable(self._name, exc) from exc
-        self._size += len(text)
+        self.mark = Mark(self.mark.size + len(text), zlib.crc32(text, self.mark.crc32))
+
+    def sync(self) -> None:
+        """What was written is on the disk. Raises OSError."""
+        os.fsync(self._fd)
 
     def finish(self) -> None:
         """FILE is there, whole and on the disk; until then the old one is."""
@@ -134,7 +154,7 @@ class FileSink:
         """FILE is as it was; the partial file stays if it holds anything."""
         self._drop_torn_row()
         with contextlib.suppress(OSError):
-            if self._size == 0:
+            if self.mark.size == 0:
                 self.partial.unlink()
             else:
                 os.fsync(self._fd)
@@ -143,13 +163,12 @@ class FileSink:
     def _drop_torn_row(self) -> None:
         """Half a row may be left by a full disk, or by a signal in the middle of a write."""
         with contextlib.suppress(OSError):
-            os.ftruncate(self._fd, self._size)
+            os.ftruncate(self._fd, self.mark.size)
 
     def _claim(self) -> int:
         """The partial file, empty and locked; one with rows in it is put aside first."""
         while True:
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-            fd = os.open(self.partial, flags, 0o666)
+            fd = os.open(self.partial, _FLAGS | os.O_CREAT, 0o666)
             try:
                 self._lock(fd)
                 if _is_at(fd, self.partial):
@@ -161,6 +180,36 @@ class FileSink:
                 os.close(fd)
                 raise
             os.close(fd)
+
+    def _reclaim(self, resume_at: Mark) -> int:
+        """The partial file as it was at *resume_at*, locked.
+
+        Where a run was stopped while it finished, the partial file is the report by now: it
+        becomes partial again.
+        """
+        if not self.partial.exists() and self._path.exists() and resume_at.size:
+            fd = os.open(self._path, _FLAGS)
+            try:
+                self._require(fd, resume_at, self._path)
+            finally:
+                os.close(fd)
+            os.replace(self._path, self.partial)
+        fd = os.open(self.partial, _FLAGS | (0 if resume_at.size else os.O_CREAT), 0o666)
+        try:
+            self._lock(fd)
+            self._require(fd, resume_at, self.partial)
+            os.ftruncate(fd, resume_at.size)
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+    def _require(self, fd: int, mark: Mark, path: Path) -> None:
+        if _mark_of(fd, mark.size) != mark:
+            raise ResumeError(
+                f"{printable(str(path))} is not as the run left it: "
+                "leave --resume out to begin anew; what is there is put aside then"
+            )
 
     def _lock(self, fd: int) -> None:
         try:
@@ -176,13 +225,19 @@ class FileSink:
             # a file system without locks: two runs at once are then the caller's to avoid
 
 
+def partial_of(path: Path) -> Path:
+    """What the report *path* is called until it is finished."""
+    real = Path(os.path.realpath(path))
+    return real.with_name(f"{real.name}.partial")
+
+
 def unwritable(name: str, exc: OSError) -> ReportError:
     """The fault *exc* of the report *name*, with what to do about it."""
     advice = _ADVICE.get(exc.errno or 0, exc.strerror or str(exc))
     return ReportError(f"{printable(name)}: cannot write the report: {advice}")
 
 
-def _is_stream(path: Path) -> bool:
+def is_stream(path: Path) -> bool:
     """Whether to write straight to *path*: nothing there can be renamed over, or should be.
 
     That a redirected /dev/stdout is a regular file does not make it ours to replace.
@@ -201,6 +256,14 @@ def _check_replaceable(path: Path) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if path.exists() and not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _mark_of(fd: int, size: int) -> Mark:
+    """The mark of the first *size* bytes, or of all where there are fewer."""
+    found = NOTHING
+    while part := os.pread(fd, min(1 << 20, size - found.size), found.size):
+        found = Mark(found.size + len(part), zlib.crc32(part, found.crc32))
+    return found
 
 
 def _is_at(fd: int, path: Path) -> bool:

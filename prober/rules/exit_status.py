@@ -61,11 +61,22 @@ class Totals:
         self.dns_silent |= other.dns_silent
 
     @property
-    def is_blind(self) -> bool:
-        """Whether this machine cannot see: no nameserver answers, or no host at all connects."""
-        no_dns = self.dns_silent and not self.dns_answered
+    def why_blind(self) -> str | None:
+        """Why this machine cannot see: no nameserver answers, or no host at all connects."""
+        if self.dns_silent and not self.dns_answered:
+            return "no nameserver answers"
         many = len(self.tried) >= BLIND_ENDPOINTS and len(self.operators) >= BLIND_OPERATORS
-        return no_dns or (many and not self.has_connected)
+        if many and not self.has_connected:
+            return (
+                f"of {BLIND_ENDPOINTS} endpoints of {BLIND_OPERATORS} operators none could be "
+                "connected to"
+            )
+        return None
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether to go on would only give more reports of this machine's own trouble."""
+        return self.why_blind is not None and self.domains >= BLIND_ENDPOINTS
 
 
 @dataclass(slots=True)
@@ -113,7 +124,7 @@ class Tally:
 
 def exit_status(totals: Totals) -> int:
     """The first that applies of: cannot see, falls short, invalid, undecided, all meet."""
-    if totals.is_blind:
+    if totals.why_blind is not None:
         return CANNOT_SEE
     if Standing.FALLS_SHORT in totals.standings:
         return SOME_FALL_SHORT

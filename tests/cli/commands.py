@@ -2,11 +2,12 @@
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -27,6 +28,7 @@ class Ended:
     status: int
     out: str
     err: str
+    command: str = field(default="probe", compare=False)  # as one would type it
 
 
 def invoke(*args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Ended:
@@ -46,8 +48,9 @@ def scan_offline(*args: str, stdin: bytes = b"") -> Ended:
 class Running:
     """``probe ARGS`` in a process of its own, with what came out of it once it has ended."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, args: Sequence[str]) -> None:
         self.process = process
+        self._command = shlex.join(["python", "-m", "prober", *args])
 
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
@@ -55,7 +58,8 @@ class Running:
     async def ended(self, stdin: bytes | None = None) -> Ended:
         out, err = await self.process.communicate(stdin)
         assert self.process.returncode is not None
-        return Ended(self.process.returncode, (out or b"").decode(), (err or b"").decode())
+        status = self.process.returncode
+        return Ended(status, (out or b"").decode(), (err or b"").decode(), self._command)
 
 
 Stream = int | IO[bytes]
@@ -78,6 +82,7 @@ class Probe:
         return (
             *("--resolver", lab.resolver, "--port", str(lab.port), "--ca-file", str(lab.ca_file)),
             *("--allow-private", "--ehlo-name", EHLO_NAME, "--confirm-delay", "0.1"),
+            *("--pace", "0", "--stop-grace", "0.2"),
         )
 
     async def check(self, *args: str) -> Ended:
@@ -119,7 +124,7 @@ class Probe:
         )
         try:
             async with asyncio.timeout(PATIENCE_S):
-                yield Running(process)
+                yield Running(process, args)
                 await process.wait()
         finally:
             if process.returncode is None:

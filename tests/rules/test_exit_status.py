@@ -77,7 +77,8 @@ def test_a_run_that_never_connects_is_blind(
 ) -> None:
     counted = tally(*_unconnected(endpoints, operators, reason)).totals
 
-    assert counted.is_blind is blind
+    assert (counted.why_blind is not None) is blind
+    assert counted.is_hopeless is blind
     assert exit_status(counted) == (CANNOT_SEE if blind else SOME_UNDECIDED)
 
 
@@ -86,12 +87,12 @@ def test_a_run_that_never_connects_is_blind(
 )
 def test_one_connection_shows_that_this_machine_sees(one_that_connects: DomainFacts) -> None:
     counted = tally(*_unconnected(30, 6, Reason.TIMED_OUT), one_that_connects)
-    assert not counted.totals.is_blind
+    assert counted.totals.why_blind is None
 
 
 def test_one_dead_endpoint_of_many_domains_is_one_endpoint() -> None:
     counted = tally(*_unconnected(5, 5, Reason.TIMED_OUT) * 10)
-    assert not counted.totals.is_blind
+    assert counted.totals.why_blind is None
 
 
 def test_a_profile_can_be_required() -> None:
@@ -107,3 +108,8 @@ def test_totals_of_shards_add_up_to_those_of_the_whole() -> None:
     parts = tally(*reports[:3]).totals
     parts.merge(tally(*reports[3:]).totals)
     assert parts == whole
+
+
+def test_a_few_domains_without_a_nameserver_are_no_reason_to_stop() -> None:
+    assert not tally(*[NO_DNS] * 19).totals.is_hopeless
+    assert tally(*[NO_DNS] * 20).totals.is_hopeless
