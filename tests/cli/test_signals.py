@@ -6,14 +6,14 @@ import os
 import signal
 import sys
 import termios
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
-from tests.cli.commands import OFFLINE, Ended, Probe, Running
+from tests.cli.commands import OFFLINE, Ended, Probe, Running, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -33,14 +33,6 @@ async def ended_by(number: signal.Signals, running: Running) -> Ended:
     ended = await running.ended()
     assert monotonic() - sent < AT_ONCE_S
     return ended
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.02)
-    pytest.fail("it never came to that")
 
 
 @asynccontextmanager

@@ -1,0 +1,198 @@
+"""A scan that is stopped, however, and goes on: nothing lost, nothing twice."""
+
+import asyncio
+import csv
+import json
+import os
+import random
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.commands import Probe, scan_offline, until
+
+in_one_loop = pytest.mark.asyncio(loop_scope="module")
+
+KILLS = 10
+OF_THE_MOMENT = {"checked_at", "days_to_expiry", "observed_at", "elapsed_ms", "ms", "observed_as"}
+GOOD = [f"good{number}.test" for number in range(150)]
+DOMAINS = [*GOOD, "*.test", "self-signed.test", "clear.test", "null.test", "*.test", "nowhere.test"]
+
+
+@pytest.fixture
+def list_(tmp_path: Path, probe: Probe) -> Path:
+    """Domains on an MX host of many, and of each other kind one; some come twice."""
+    for name in GOOD:
+        probe.lab.dns.add(name, "MX", "10 mx1.good.test.")
+    path = tmp_path / "list.txt"
+    path.write_text("\n".join([*DOMAINS, "GOOD1.test.", ""]))
+    return path
+
+
+def timeless(value: Any) -> Any:
+    """*value* without what two runs cannot have in common."""
+    match value:
+        case dict():
+            return {k: timeless(v) for k, v in value.items() if k not in OF_THE_MOMENT}
+        case list():
+            return [timeless(item) for item in value]
+        case _:
+            return value
+
+
+def rows(path: Path) -> list[Any]:
+    """The rows of a report, in an order of their own."""
+    text = path.read_text()
+    if path.suffix == ".csv":
+        found: list[Any] = [timeless(row) for row in csv.DictReader(text.splitlines())]
+    else:
+        found = [timeless(json.loads(line)) for line in text.splitlines()]
+    return sorted(found, key=lambda row: json.dumps(row, sort_keys=True))
+
+
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    return whole, killed
+
+
+def outputs(folder: Path) -> tuple[str, ...]:
+    files = ("r.csv", "r.jsonl", "r.txt")
+    return tuple(part for name in files for part in ("-o", str(folder / name)))
+
+
+@pytest.mark.parametrize("options", [(), ("--ordered",)], ids=["as-they-come", "ordered"])
+@pytest.mark.timeout(180)
+@in_one_loop
+async def test_killed_at_ten_random_moments_it_ends_up_the_same(
+    probe: Probe, tmp_path: Path, list_: Path, options: tuple[str, ...]
+) -> None:
+    whole, killed = folders(tmp_path)
+    expected = await probe.scan(str(list_), *outputs(whole), *options)
+    args = ("scan", *probe.look, str(list_), *outputs(killed), "--resume", *options)
+    slow_down(probe, 0.4)  # so that there is something to kill at any moment
+    moments = random.Random(20)  # noqa: S311 - the same ones each time
+    for _ in range(KILLS):
+        async with probe.running(*args, "--concurrency", "4") as running:
+            await asyncio.sleep(moments.uniform(0.5, 1.3))
+            running.process.kill()
+            assert (await running.ended()).status == -signal.SIGKILL
+    slow_down(probe, None)
+
+    last = await probe.run(*args)
+    assert (last.status, last.out) == (expected.status, "")
+    for name in ("r.csv", "r.jsonl"):
+        assert rows(killed / name) == rows(whole / name)
+    assert summary(killed / "r.txt") == summary(whole / "r.txt")
+    assert not options or names(killed / "r.csv") == DOMAINS
+    assert set(os.listdir(killed)) == {"r.csv", "r.jsonl", "r.txt"}
+
+
+def slow_down(probe: Probe, seconds: float | None) -> None:
+    for name in GOOD:
+        probe.lab.dns.delay(name, seconds, "MX")
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text().splitlines()
+
+
+def write(path: Path, listed: list[str]) -> None:
+    path.write_text("\n".join(listed))
+
+
+def summary(path: Path) -> str:
+    return path.read_text().split("\n\n")[1]
+
+
+def names(path: Path) -> list[str]:
+    """The first cell of each row of a CSV report."""
+    return [row.split(",")[0] for row in path.read_text().splitlines()[1:]]
+
+
+@in_one_loop
+async def test_after_ctrl_c_the_command_that_it_tells_goes_on(probe: Probe, tmp_path: Path) -> None:
+    report, partial = tmp_path / "r.csv", tmp_path / "r.csv.partial"
+    short = tmp_path / "short.txt"
+    write(short, ["good.test", "self-signed.test", "silent.test"])
+    args = ("scan", *probe.look, "-o", str(report), str(short))
+    async with probe.running(*args) as running:
+        await until(lambda: partial.exists() and len(names(partial)) == 2)
+        running.send(signal.SIGINT)
+        ended = await running.ended()
+    assert ended.status == 130
+    assert f"probe: go on with: {ended.command} --resume" in ended.err.splitlines()
+    before = partial.read_text()
+
+    last = await probe.run(*args, "--resume", "--timeout", "0.5")
+    assert last.status == 2
+    assert "session_s was 150.0 and is 0.5" in last.err
+    assert partial.read_text() == before
+
+    async with probe.running(*args, "--resume") as running:
+        await asyncio.sleep(1.0)
+        running.send(signal.SIGTERM)
+        again = await running.ended()
+    assert again.status == 143
+    assert partial.read_text() == before
+
+
+def test_another_list_is_refused(tmp_path: Path) -> None:
+    list_, report = tmp_path / "list.txt", tmp_path / "r.csv"
+    list_.write_text("".join(f"a{number}.test\n" for number in range(30)))
+    assert scan_offline(str(list_), "-o", str(report)).status == 4  # it stops early
+
+    list_.write_text("a.test\n")
+    refused = scan_offline(str(list_), "-o", str(report), "--resume")
+    assert refused.status == 2
+    assert "list was sha256" in refused.err
+    assert (tmp_path / "r.csv.partial").exists()
+
+
+@in_one_loop
+async def test_a_full_disk_costs_the_row_that_did_not_fit(tmp_path: Path, probe: Probe) -> None:
+    """The first report got the row, the second did not: after --resume both have it once."""
+    list_ = tmp_path / "list.txt"
+    listed = ["null.test", "nowhere.test", "good.test", "self-signed.test"]
+    write(list_, listed)
+    files = [str(tmp_path / name) for name in ("r.csv", "r.jsonl")]
+    args = ("scan", *probe.look, str(list_), "--ordered", "-o", files[0], "-o", files[1])
+    stopped = await probe.run(*args, in_bash='ulimit -f 8; exec "$@"')
+    assert stopped.status == 5
+    assert "the file would be larger than is allowed here" in stopped.err
+
+    ended = await probe.run(*args, "--resume")
+    assert ended.status == 3
+    assert names(Path(files[0])) == listed
+    assert [json.loads(row)["domain"] for row in lines(Path(files[1]))] == listed
+
+
+def test_a_report_on_stdout_cannot_be_gone_on_with(tmp_path: Path) -> None:
+    list_ = tmp_path / "list.txt"
+    list_.write_text("a.test\n")
+    ended = scan_offline(str(list_), "--resume")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err == "probe: --resume goes on with a report in a file: name it with --output\n"
+
+
+def test_where_there_is_nothing_to_go_on_from_it_begins_anew(tmp_path: Path) -> None:
+    list_, report = tmp_path / "list.txt", tmp_path / "r.csv"
+    list_.write_text("a.test\n")
+    ended = scan_offline(str(list_), "-o", str(report), "--resume")
+    assert ended.err.startswith("probe: nothing to go on from (")
+    assert len(report.read_text().splitlines()) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["list.txt", "r.csv"]
+
+
+def test_a_machine_that_cannot_see_ends_early_and_asks_all_again_later(tmp_path: Path) -> None:
+    list_, report = tmp_path / "list.txt", tmp_path / "r.csv"
+    list_.write_text("".join(f"a{number}.test\n" for number in range(500)))
+    blind = scan_offline(str(list_), "-o", str(report), "--concurrency", "2")
+    assert blind.status == 4
+    assert "this machine cannot see, so the run ends here: no nameserver answers" in blind.err
+    assert 20 <= len((tmp_path / "r.csv.partial").read_text().splitlines()) < 100
+    assert not report.exists()
+    assert json.loads((tmp_path / "r.csv.resume").read_text())["reported"] == []

@@ -1,0 +1,105 @@
+"""A report that goes on behind a mark: cut there, checked, and the same as one written at once."""
+
+import fcntl
+from pathlib import Path
+
+import pytest
+
+from prober.errors import ReportError, ResumeError
+from prober.report.csv_ import DomainCsv
+from prober.report.output import ReportWriter, open_report
+from prober.report.sinks import NOTHING, Mark
+from tests.report import samples
+
+ROW = DomainCsv().body(samples.passes())
+HEAD = DomainCsv().head()
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "report.csv"
+
+
+def stopped_after_a_row(target: Path) -> Mark:
+    writer = open_report(target)
+    writer.write(samples.passes())
+    mark = marked(writer)
+    writer.abandon()
+    return mark
+
+
+def marked(writer: ReportWriter) -> Mark:
+    assert writer.mark is not None
+    return writer.mark
+
+
+def partial_of(target: Path) -> Path:
+    return target.with_name("report.csv.partial")
+
+
+@pytest.mark.parametrize("torn", [b"", b"half a ro", ROW, b"\0" * 5000])
+def test_it_goes_on_behind_the_mark(target: Path, torn: bytes) -> None:
+    mark = stopped_after_a_row(target)
+    with partial_of(target).open("ab") as file:
+        file.write(torn)
+
+    with open_report(target, resume_at=mark) as writer:
+        assert marked(writer) == mark
+        writer.write(samples.passes())
+
+    assert target.read_bytes() == HEAD + ROW + ROW
+    assert [path.name for path in target.parent.iterdir()] == ["report.csv"]
+
+
+def test_where_nothing_was_written_yet_it_begins_with_its_head(target: Path) -> None:
+    for leftover in (None, b"rows that no checkpoint knows"):
+        if leftover is not None:
+            partial_of(target).write_bytes(leftover)
+        with open_report(target, resume_at=NOTHING) as writer:
+            writer.write(samples.passes())
+        assert target.read_bytes() == HEAD + ROW
+
+
+@pytest.mark.parametrize(
+    "left", [pytest.param(HEAD, id="shorter"), pytest.param(HEAD + ROW.upper(), id="other-rows")]
+)
+def test_what_is_not_as_the_run_left_it_is_refused(target: Path, left: bytes) -> None:
+    mark = stopped_after_a_row(target)
+    partial_of(target).write_bytes(left)
+    with pytest.raises(ResumeError, match=r"report\.csv\.partial is not as the run left it"):
+        open_report(target, resume_at=mark)
+    assert partial_of(target).read_bytes() == left
+
+
+def test_a_partial_file_that_is_gone_is_told(target: Path) -> None:
+    mark = stopped_after_a_row(target)
+    partial_of(target).unlink()
+    with pytest.raises(ReportError, match=r"report\.csv"):
+        open_report(target, resume_at=mark)
+
+
+def test_a_run_that_was_stopped_while_it_finished_goes_on_too(target: Path) -> None:
+    """Of several reports one may have its name already, and the others not."""
+    mark = stopped_after_a_row(target)
+    partial_of(target).rename(target)
+
+    with open_report(target, resume_at=mark) as writer:
+        writer.write(samples.passes())
+    assert target.read_bytes() == HEAD + ROW + ROW
+
+
+def test_an_older_report_is_not_taken_for_the_partial_one(target: Path) -> None:
+    mark = stopped_after_a_row(target)
+    partial_of(target).unlink()
+    target.write_bytes(HEAD + ROW.upper())
+    with pytest.raises(ResumeError, match=r"report\.csv is not as the run left it"):
+        open_report(target, resume_at=mark)
+    assert target.read_bytes() == HEAD + ROW.upper()
+
+
+def test_two_runs_do_not_go_on_with_the_same_report(target: Path) -> None:
+    mark = stopped_after_a_row(target)
+    with partial_of(target).open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(ReportError, match="another run is writing it"):
+            open_report(target, resume_at=mark)
