@@ -10,15 +10,14 @@ from prober.net.smtp import Target
 from prober.records import EndpointFacts
 from prober.rules.sharing import (
     Shown,
+    answers_wanted,
     as_seen_by,
     is_of_the_address,
-    is_open,
     note,
     reusable,
 )
 
 _KEPT_ADDRESSES: Final = 10_000  # about 20 kB each where a look is kept, else next to nothing
-_WHILE_LEARNING: Final = 2  # names asked at once: more sessions than that no address sees anyway
 
 
 @dataclass(slots=True)
@@ -44,9 +43,10 @@ class _Address:
     @property
     def may_ask(self) -> bool:
         """Whether one more name may be asked now, or an answer on its way may do for it."""
-        if not self.is_known:
+        if not self.is_known:  # the first may show that names do not matter at all
             return self.asking == 0
-        return not is_open(self.seen) or self.asking < _WHILE_LEARNING
+        wanted = answers_wanted(self.seen)
+        return wanted == 0 or self.asking < wanted
 
     def learn(self, facts: EndpointFacts) -> None:
         """Keep what *facts* say of the address."""

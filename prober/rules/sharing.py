@@ -55,13 +55,12 @@ def reusable(seen: Sequence[Shown], mx_host: str) -> EndpointFacts | None:
     return None
 
 
-def is_open(seen: Sequence[Shown]) -> bool:
-    """Whether another name's answer may still bring names to agree."""
-    undecided = any(
-        len(shown.names) < NAMES_THAT_AGREE and not shown.contradicted for shown in seen
-    )
-    agreed = any(len(shown.names) >= NAMES_THAT_AGREE and not shown.contradicted for shown in seen)
-    return not seen or (undecided and not agreed and len(seen) < LEAVES_AT_ONE_ADDRESS)
+def answers_wanted(seen: Sequence[Shown]) -> int:
+    """How many more names have to be asked before others may do without; 0: no asking helps."""
+    if len(seen) >= LEAVES_AT_ONE_ADDRESS or (seen and all(each.contradicted for each in seen)):
+        return 0
+    agreeing = (len(shown.names) for shown in seen if not shown.contradicted)
+    return max(0, NAMES_THAT_AGREE - max(agreeing, default=0))
 
 
 def as_seen_by(mx_host: str, facts: EndpointFacts) -> EndpointFacts:

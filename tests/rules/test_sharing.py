@@ -19,9 +19,9 @@ from prober.rules.baseline import LEAVES_AT_ONE_ADDRESS
 from prober.rules.endpoint import merge_sessions
 from prober.rules.sharing import (
     Shown,
+    answers_wanted,
     as_seen_by,
     is_of_the_address,
-    is_open,
     note,
     reusable,
 )
@@ -125,13 +125,17 @@ def test_tls_at_the_second_try_is_not_shared() -> None:
     assert seen(merge_sessions(not_offered(), shown_to(NAMES[0]))) == ()
 
 
-def test_how_long_it_is_worth_to_wait_for_others() -> None:
-    assert is_open(())
-    assert is_open(seen(shown_to(NAMES[0])))
-    assert not is_open(AGREED)
+def test_how_many_more_names_have_to_be_asked() -> None:
+    assert answers_wanted(()) == 3
+    assert answers_wanted(seen(shown_to(NAMES[0]))) == 2
+    assert answers_wanted(seen(shown_to(NAMES[0]), shown_to(NAMES[1]))) == 1
+    assert answers_wanted(AGREED) == 0
     own = [shown_to(f"mail.c{n}.example", leaf_for(f"mail.c{n}.example")) for n in range(9)]
-    assert not is_open(seen(*own))
+    assert answers_wanted(seen(*own[:2])) == 2
+    assert answers_wanted(seen(*own)) == 0
     assert len(seen(*own)) == LEAVES_AT_ONE_ADDRESS
+    contradicted = seen(shown_to(NAMES[0]), shown_to(NAMES[1], OTHER))
+    assert answers_wanted(contradicted) == 0
 
 
 OFFERED_AND_454 = endpoint(
