@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Callable, Iterable, Iterator
 
 from prober.delivery import Delivery
@@ -11,6 +12,8 @@ from prober.progress import Progress
 from prober.records import DomainReport
 from prober.settings import Settings
 from prober.vantage import Vantage
+
+log = logging.getLogger(__name__)
 
 
 async def scan(
@@ -76,7 +79,9 @@ class _Running:
                 await probing.look_up()
             finally:
                 self._looking_up.release()
-            self._delivery.take(position, await probing.report())
+            report = await probing.report()
+            _log_verdict(report)
+            self._delivery.take(position, report)
         finally:
             self._in_hand.release()
 
@@ -119,6 +124,18 @@ class Ending:
     def _cancel_the_rest(self) -> None:
         for task in list(self._tasks):
             task.cancel()
+
+
+def _log_verdict(report: DomainReport) -> None:
+    verdict = report.verdict
+    log.info(
+        "%r: %s, %d of %d endpoints tested, %d ms",
+        report.domain or report.input,
+        verdict.level,
+        verdict.endpoints_tested,
+        verdict.endpoints,
+        report.elapsed_ms,
+    )
 
 
 def _first(errors: ExceptionGroup[Exception]) -> Exception:

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
+from prober.cli.logs import LogOptions, configure_logging
 from prober.cli.options import LookOptions, ReportOptions, with_options
 from prober.cli.probing import Reporting
-from prober.cli.running import configure_logging, exit_statuses, run
+from prober.cli.running import exit_statuses, run
 from prober.domains import parse_entry
 from prober.report.output import ReportStyle
 from prober.scan import scan
@@ -24,6 +25,7 @@ def check(
     ],
     look: LookOptions,
     report: ReportOptions,
+    log: LogOptions,
 ) -> None:
     """Probe domains and show what was found, with the evidence.
 
@@ -31,9 +33,9 @@ def check(
     undecided; 4 this machine cannot see; 5 the report could not be written; 70 a fault of the
     program; 130 interrupted; 141 nobody reads stdout any more; 143 terminated.
     """
-    configure_logging(verbose=report.verbose)
     style = ReportStyle(per_endpoint=report.per_endpoint, transcripts=report.verbose)
     with exit_statuses():
+        configure_logging(verbose=report.verbose, log=log, explain_waits=not report.quiet)
         entries = [parse_entry(text) for text in domains]
         with Reporting.open(report, style, total=len(entries)) as reporting:
             probing = scan(

@@ -4,9 +4,10 @@ import importlib.util
 
 import typer
 
+from prober.cli.logs import configure_logging
 from prober.cli.options import ReportOptions, with_options
 from prober.cli.probing import Reporting
-from prober.cli.running import configure_logging, exit_statuses, run
+from prober.cli.running import exit_statuses, run
 from prober.domains import parse_entry
 from prober.errors import SettingsError
 from prober.report.output import ReportStyle

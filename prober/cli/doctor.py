@@ -6,8 +6,9 @@ from typing import Annotated, Final
 
 import typer
 
+from prober.cli.logs import configure_logging
 from prober.cli.options import LookOptions, domain_name, option, with_options
-from prober.cli.running import configure_logging, exit_statuses, run, show
+from prober.cli.running import exit_statuses, run, show
 from prober.doctor import CONTROL_DOMAINS, Check, examine
 from prober.records import Answer
 from prober.report.escape import printable

@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
+from prober.cli.logs import configure_logging
 from prober.cli.options import LookOptions, option, with_options
-from prober.cli.running import configure_logging, exit_statuses, run, tell
+from prober.cli.running import exit_statuses, run, tell
 from prober.domains import parse_domain
 from prober.errors import InputError, SettingsError
 from prober.headers import read_messages

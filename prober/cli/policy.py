@@ -8,8 +8,9 @@ from typing import Annotated, Final
 
 import typer
 
+from prober.cli.logs import configure_logging
 from prober.cli.options import option
-from prober.cli.running import configure_logging, exit_statuses, tell
+from prober.cli.running import exit_statuses, tell
 from prober.domains import STDIN, list_name, open_list, reading
 from prober.errors import InputError, ReportError, SettingsError
 from prober.policy import Draft

@@ -6,8 +6,9 @@ from typing import Annotated
 import msgspec
 import typer
 
+from prober.cli.logs import configure_logging
 from prober.cli.options import LookOptions, option, with_options
-from prober.cli.running import configure_logging, exit_statuses, run, show
+from prober.cli.running import exit_statuses, run, show
 from prober.recipient import parse_recipient, probe_recipient
 from prober.records.recipient import RecipientReport, Way
 from prober.report.escape import printable

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import os
 import resource
 import shlex
@@ -162,14 +161,3 @@ def exit_statuses() -> Iterator[None]:
         traceback.print_exc()
         tell("this is a fault of the program: please report it, with the lines above")
         raise typer.Exit(FAULT_OF_OURS) from error
-
-
-def configure_logging(*, verbose: bool) -> None:
-    """Log to stderr: warnings, or with *verbose* each step of each session."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.DEBUG if verbose else logging.ERROR,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    for noisy in ("asyncio", "aiosmtplib"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)

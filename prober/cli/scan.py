@@ -2,21 +2,26 @@
 
 import contextlib
 import itertools
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from prober.cli.logs import LogOptions, configure_logging
 from prober.cli.options import LookOptions, ReportOptions, option, with_options
 from prober.cli.probing import Reporting, Resumable
-from prober.cli.running import command_line, configure_logging, exit_statuses, run, tell
+from prober.cli.running import command_line, exit_statuses, run, tell
 from prober.domains import STDIN, Entry, list_digest, list_name, open_list, read_entries
 from prober.errors import InputError, SettingsError
 from prober.report.output import ReportStyle, choose_format
 from prober.resume import identity_of
 from prober.scan import Ending
 from prober.scan import scan as scan_entries
+from prober.version import __version__
+
+logger = logging.getLogger(__name__)
 
 
 @with_options
@@ -32,6 +37,7 @@ def scan(
     ],
     look: LookOptions,
     report: ReportOptions,
+    log: LogOptions,
     ordered: Annotated[
         bool,
         option(
@@ -57,9 +63,9 @@ def scan(
     comes again is probed and reported once. What comes through a pipe is read to its end first.
     A run that was stopped, however, goes on with `--resume`. Exit status as for `probe check`.
     """
-    configure_logging(verbose=report.verbose)
     style = ReportStyle(per_endpoint=report.per_endpoint, scan=True)
     with exit_statuses(), open_list(file) as list_:
+        configure_logging(verbose=report.verbose, log=log)
         settings = look.settings()
         _keep_apart(file, report.output)
         options = _options_of(report, ordered=ordered)
@@ -68,6 +74,7 @@ def scan(
             command=command_line(context, add="--resume"),
             resume=resume,
         )
+        logger.info("probe %s begins to scan %s", __version__, list_name(file))
         entries = _at_least_one(read_entries(list_, file), file)
         with Reporting.open(report, style, resumable=resumable) as reporting:
             ending = Ending()
@@ -80,6 +87,7 @@ def scan(
                 ending=ending,
             )
             run(probing, wind_down=ending.request)
+        logger.info("finished with exit status %d; %s", reporting.status, reporting.summary())
         if not report.quiet or reporting.status:
             tell(reporting.summary())
         raise typer.Exit(reporting.status)

@@ -1,0 +1,141 @@
+"""Where the log goes: errors to stderr; to a file, if one is named, each domain and each wait."""
+
+import contextlib
+import dataclasses
+import enum
+import json
+import logging
+import logging.handlers
+import os
+import sys
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+from prober.cli.options import option
+from prober.report.sinks import unwritable
+
+_NOISY: Final = ("asyncio", "aiosmtplib")
+_WAITS: Final = "prober.vantage"  # whose remarks explain why an answer takes long
+_LOG: Final = "Log"
+
+
+class LogFormat(enum.StrEnum):
+    """How a line of the log file looks."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LogOptions:
+    """Whether to keep a log."""
+
+    log_file: Annotated[
+        str | None,
+        option(
+            "--log-file",
+            metavar="FILE",
+            help="Append a log to FILE: each domain, each wait, each trouble; more with --verbose.",
+            env="LOG_FILE",
+            panel=_LOG,
+        ),
+    ] = None
+    log_format: Annotated[
+        LogFormat,
+        option(
+            "--log-format",
+            help="A line as text, or as a JSON object.",
+            env="LOG_FORMAT",
+            panel=_LOG,
+            show_default=True,
+        ),
+    ] = LogFormat.TEXT
+
+
+def configure_logging(
+    *, verbose: bool, log: LogOptions | None = None, explain_waits: bool = False
+) -> None:
+    """Log to stderr: errors, or with *verbose* each step of each session; and as *log* says.
+
+    With *explain_waits*, a terminal is told why nothing comes for a while. Raises ReportError where
+    the log file cannot be written.
+    """
+    logging.raiseExceptions = False  # nor is a stderr that nobody hears a reason to complain
+    handlers: list[logging.Handler] = [_to_stderr(verbose=verbose)]
+    if log is not None and log.log_file is not None:
+        handlers.append(_to_file(log.log_file, log.log_format, verbose=verbose))
+    if explain_waits and not verbose and sys.stderr is not None and sys.stderr.isatty():
+        handlers.append(_explaining())
+    logging.basicConfig(level=min(handler.level for handler in handlers), handlers=handlers)
+    for noisy in _NOISY:
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+def _to_stderr(*, verbose: bool) -> logging.Handler:
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.DEBUG if verbose else logging.ERROR)
+    handler.setFormatter(_TextLines())
+    return handler
+
+
+def _explaining() -> logging.Handler:
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.INFO)
+    handler.addFilter(logging.Filter(_WAITS))
+    handler.setFormatter(logging.Formatter("probe: %(message)s"))
+    return handler
+
+
+def _to_file(name: str, format_: LogFormat, *, verbose: bool) -> logging.Handler:
+    try:
+        handler = _LogFile(name, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise unwritable(name, error) from error
+    handler.setLevel(logging.DEBUG if verbose else logging.INFO)
+    handler.setFormatter(_JsonLines() if format_ is LogFormat.JSON else _TextLines())
+    return handler
+
+
+class _LogFile(logging.handlers.WatchedFileHandler):
+    """A log that may be rotated under our feet: it is opened anew then.
+
+    Where it cannot be written, as on a full disk, the log ends and the run goes on.
+    """
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Let what could not be written go nowhere; else it is tried again, and told, at exit."""
+        if self.stream is None:  # after a rotation it could not be opened again
+            return
+        with contextlib.suppress(OSError, ValueError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self.stream.fileno())
+            os.close(null)
+
+
+class _TextLines(logging.Formatter):
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """UTC, RFC 3339, like every time of ours."""
+        return _time(record)
+
+
+class _JsonLines(logging.Formatter):
+    """One object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def _time(record: logging.LogRecord) -> str:
+    moment = datetime.fromtimestamp(record.created, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
