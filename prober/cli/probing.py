@@ -71,7 +71,7 @@ class Reporting:
         if len(set(targets)) < len(targets):
             raise SettingsError("--output names the same file twice")
         path = _checkpoint_path(targets)
-        start = _starting_point(path, resumable)
+        start = _starting_point(path, resumable, quiet=options.quiet)
         tally = Tally(require=options.required, operator_of=operator_of, totals=start.totals)
         progress = Progress(reported=Positions(start.reported))
         with (
@@ -164,7 +164,7 @@ def _checkpoint_path(targets: Sequence[str]) -> Path | None:
     return None if first is None else checkpoint_path(partial_of(first))
 
 
-def _starting_point(path: Path | None, resumable: Resumable | None) -> Checkpoint:
+def _starting_point(path: Path | None, resumable: Resumable | None, *, quiet: bool) -> Checkpoint:
     """Where an earlier run stopped, if this is to go on there; else the very beginning."""
     beginning = Checkpoint(identity={})
     if resumable is None or not resumable.resume:
@@ -172,7 +172,7 @@ def _starting_point(path: Path | None, resumable: Resumable | None) -> Checkpoin
     if path is None:
         raise SettingsError("--resume goes on with a report in a file: name it with --output")
     found = load_checkpoint(path, resumable.identity)
-    if found is None:
+    if found is None and not quiet:
         tell(f"nothing to go on from ({path} is not there): beginning anew")
     return found or beginning
 

@@ -185,6 +185,8 @@ def test_where_there_is_nothing_to_go_on_from_it_begins_anew(tmp_path: Path) -> 
     assert ended.err.startswith("probe: nothing to go on from (")
     assert len(report.read_text().splitlines()) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["list.txt", "r.csv"]
+    quiet = scan_offline(str(list_), "-o", str(report), "--resume", "--quiet")
+    assert quiet.err == "probe: 1 domain: 1 unknown\n"
 
 
 def test_a_machine_that_cannot_see_ends_early_and_asks_all_again_later(tmp_path: Path) -> None:
