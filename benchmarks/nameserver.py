@@ -18,6 +18,7 @@ _A, _SOA, _MX = 1, 6, 15  # RFC 1035 §3.2.2
 _NOERROR, _SERVFAIL, _NXDOMAIN = 0, 2, 3
 _ANSWER, _AD, _CD = 0x8180, 0x0020, 0x0010  # QR, RD and RA; RFC 4035 §3.2
 _OPT: Final = bytes.fromhex("00002904d0000000000000")  # payload 1232, no DO
+_DO: Final = b"\x80"  # where it stands in a query's OPT without options
 _TO_QUESTION: Final = b"\xc0\x0c"  # a pointer: RFC 1035 §4.1.4
 
 _DOMAIN: Final = re.compile(rb"[\x02-\x0a]d(\d+)\x04test")
@@ -42,6 +43,7 @@ _DENIAL: Final = _record(
     + _name("admin", "lab")
     + b"".join(number.to_bytes(4, "big") for number in (1, 3600, 600, 86400, 60)),
 )
+_PROBE_ADDRESS: Final = 0xC0000201  # 192.0.2.1
 _PROBE_NAME: Final = _name(*PROBE_NAME.split("."))[:-1]
 
 Found = tuple[int, bytes]  # the response code, and the answer record or nothing
@@ -62,17 +64,14 @@ class Names:
         self.questions += 1
         owner, rdtype = query[12:end].lower(), query[end + 1] << 8 | query[end + 2]
         unchecked = query[3] & _CD
-        if owner == _PROBE_NAME:  # bogus by intent: only who does not check has it
-            found = (_NOERROR, self._address(0xC0000201)) if unchecked else (_SERVFAIL, b"")
-        else:
-            found = self._find(owner, rdtype)
-        rcode, record = found
-        flags = _ANSWER | rcode | unchecked | (_AD if not owner and not unchecked else 0)
+        rcode, record = self._find(owner, rdtype, unchecked=bool(unchecked))
+        wants_ad = query[3] & _AD or query[-4:-3] == _DO
+        ad = _AD if wants_ad and not owner and not unchecked else 0  # the root is signed
         denied = not record and rcode != _SERVFAIL
         return b"".join(
             (
                 query[:2],
-                flags.to_bytes(2, "big"),
+                (_ANSWER | rcode | unchecked | ad).to_bytes(2, "big"),
                 b"\0\1\0\1" if record else b"\0\1\0\0",
                 b"\0\1" if denied else b"\0\0",
                 b"\0\1" if query[11] else b"\0\0",
@@ -82,7 +81,7 @@ class Names:
             )
         )
 
-    def _find(self, owner: bytes, rdtype: int) -> Found:
+    def _find(self, owner: bytes, rdtype: int, *, unchecked: bool) -> Found:
         if (match := _DOMAIN.fullmatch(owner)) and int(match[1]) < self._plan.domains:
             return _NOERROR, self._mx(int(match[1])) if rdtype == _MX else b""
         if match := _MX_HOST.fullmatch(owner):
@@ -91,6 +90,9 @@ class Names:
         if match := _CUSTOMER.fullmatch(owner):
             address = customer_address(int(match[1]))
             return _NOERROR, self._address(address) if rdtype == _A else b""
+        if owner == _PROBE_NAME:  # bogus by intent: only who does not check has it
+            record = self._address(_PROBE_ADDRESS) if rdtype == _A and unchecked else b""
+            return _NOERROR if unchecked else _SERVFAIL, record
         exists = not owner or _PARENT.fullmatch(owner)
         return (_NOERROR if exists else _NXDOMAIN), b""
 
