@@ -1,131 +1,157 @@
-"""A simulated Internet in a process of its own: MX hosts with a realistic share of domains.
-
-How concentrated mail is: Liu et al., "Who's Got Your Mail?" (IMC 2021, §5), found the ten largest
-providers to receive for about half of the domains, and a long tail of hosts with one domain each.
-Here a host's share falls with its rank as in Zipf's law, which gives such a head and tail.
-"""
+"""The simulated Internet in two processes of its own: its DNS, and its MX hosts."""
 
 import asyncio
 import contextlib
-import itertools
 import multiprocessing
+import resource
+import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from time import process_time
+from typing import Any, Final, TypeVar
 
 import uvloop
 
-from prober.lab.demo import mail_domain
-from prober.lab.internet import Lab, LabDomain, LabHost
-from prober.lab.personalities.greeting import Silent, Slow
-from prober.lab.personalities.scripted import Personality
-from prober.lab.personalities.sessions import Throttle
-from prober.lab.personalities.sound import Tls12Only, WellConfigured
+from benchmarks.mail import MailHosts
+from benchmarks.nameserver import Names, NameserverProtocol
+from benchmarks.plan import Plan
+from prober.lab.dns import RECEIVE_BYTES
+from prober.lab.internet import EHLO_NAME
+from prober.lab.listener import bind
 from prober.settings import Settings
+
+T = TypeVar("T")
+Serve = Callable[[Plan, Connection], Coroutine[Any, Any, None]]
+END_S: Final = 10.0  # that a process may take to end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How many domains there are, over how many hosts, and how those behave."""
+class Load:
+    """What one of the processes has done since it started."""
 
-    domains: int
-    hosts: int
-    concentrated: bool = True  # else each host has as many domains as the next
-    latency_s: float = 0.0  # before each greeting
-    slow: float = 0.0  # shares of the hosts
-    throttling: float = 0.0
-    silent: float = 0.0
-
-    def names(self) -> Iterator[str]:
-        """The domains."""
-        return (f"d{number}.test" for number in range(self.domains))
-
-
-def plan_domains(plan: Plan) -> list[LabDomain]:
-    """The domains of *plan*, each with one MX host; the first hosts have the most domains."""
-    hosts = [
-        LabHost(name=f"mx.h{number}.test", personality=_personality(plan, number))
-        for number in range(plan.hosts)
-    ]
-    return [
-        LabDomain(name=name, mx=((10, hosts[rank]),))
-        for name, rank in zip(plan.names(), _ranks(plan), strict=True)
-    ]
-
-
-def _ranks(plan: Plan) -> list[int]:
-    """The host of each domain: every host has one, the rest go by Zipf's law."""
-    ranks = list(range(min(plan.hosts, plan.domains)))
-    rest = plan.domains - len(ranks)
-    if not plan.concentrated:
-        return ranks + [number % plan.hosts for number in range(rest)]
-    weights = [1 / (rank + 1) for rank in range(plan.hosts)]
-    total = sum(weights)
-    shares = [round(rest * weight / total) for weight in weights]
-    spread = itertools.chain.from_iterable([rank] * share for rank, share in enumerate(shares))
-    return ranks + list(itertools.islice(itertools.chain(spread, itertools.repeat(0)), rest))
-
-
-def _personality(plan: Plan, number: int) -> Personality:
-    """Troubled hosts stand in the tail: who receives for many answers well."""
-    position = 1 - number / plan.hosts
-    if position < plan.silent:
-        return Silent()
-    if position < plan.silent + plan.throttling:
-        return Throttle(most=20, window=60.0)
-    if position < plan.silent + plan.throttling + plan.slow:
-        return Slow(delay=2.0)
-    if plan.latency_s:
-        return Slow(delay=plan.latency_s)
-    return Tls12Only() if number % 4 == 0 else WellConfigured()
+    served: int  # questions, or sessions begun
+    open: int = 0  # sessions
+    cpu_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """Where the simulated Internet is to be found."""
+class Place:
+    """Where one of the processes is to be found."""
 
-    settings: Settings
-    ca_pem: bytes
+    port: int
+    ca_pem: bytes = b""
+
+
+class Internet:
+    """The running Internet of a plan, as those who probe it see it."""
+
+    def __init__(self, plan: Plan, names: Connection, mail: Connection, ca_file: Path) -> None:
+        self._names, self._mail = names, mail
+        nameserver: Place = names.recv()
+        mail_hosts: Place = mail.recv()
+        ca_file.write_bytes(mail_hosts.ca_pem)
+        self.plan = plan
+        self.settings = Settings(
+            resolvers=(f"127.0.0.1:{nameserver.port}",),
+            port=mail_hosts.port,
+            ca_file=ca_file,
+            allow_private=True,
+            ehlo_name=EHLO_NAME,
+        )
+
+    def dns_load(self) -> Load:
+        """What the DNS has done so far."""
+        return _ask_load(self._names)
+
+    def mail_load(self) -> Load:
+        """What the MX hosts have done so far."""
+        return _ask_load(self._mail)
 
 
 @contextlib.contextmanager
-def running(plan: Plan) -> Iterator[Settings]:
-    """The Internet of *plan*, in its own process; yields settings that see it."""
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(
-        target=_serve, args=(plan, theirs), daemon=True
-    )
+def running(plan: Plan) -> Iterator[Internet]:
+    """The Internet of *plan*; its processes end with the context."""
+    with (
+        _process(_serve_names, plan) as names,
+        _process(_serve_mail, plan) as mail,
+        tempfile.TemporaryDirectory(prefix="probe-benchmark-") as folder,
+    ):
+        yield Internet(plan, names, mail, Path(folder) / "ca.pem")
+
+
+def raise_file_limit() -> None:
+    """As many open files as this process may have: each session is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run *main* as the command line runs a scan: under uvloop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
+@contextlib.contextmanager
+def _process(serve: Serve, plan: Plan) -> Iterator[Connection]:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_run_server, args=(serve, plan, theirs), daemon=True)
     process.start()
+    theirs.close()  # else its end would not be heard
     try:
-        address: Address = ours.recv()
-        with tempfile.NamedTemporaryFile(suffix=".pem") as ca_file:
-            Path(ca_file.name).write_bytes(address.ca_pem)
-            settings = address.settings
-            yield Settings(
-                resolvers=settings.resolvers,
-                port=settings.port,
-                ca_file=Path(ca_file.name),
-                allow_private=True,
-                ehlo_name=settings.ehlo_name,
-            )
+        yield ours
     finally:
         ours.close()
-        process.join(10)
+        process.join(END_S)
         process.kill()
 
 
-def _serve(plan: Plan, pipe: Connection) -> None:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve_until_closed(plan, pipe))
+def _run_server(serve: Serve, plan: Plan, pipe: Connection) -> None:
+    raise_file_limit()
+    run(serve(plan, pipe))
 
 
-async def _serve_until_closed(plan: Plan, pipe: Connection) -> None:
-    async with Lab(plan_domains(plan)) as lab:
-        pipe.send(Address(lab.settings(), lab.ca_file.read_bytes()))
-        with contextlib.suppress(EOFError):
-            await asyncio.to_thread(pipe.recv)
+async def _serve_names(plan: Plan, pipe: Connection) -> None:
+    names = Names(plan)
+    sock = bind("127.0.0.1", 0, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+    pipe.send(Place(sock.getsockname()[1]))
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: NameserverProtocol(names.answer, plan.round_trip_s), sock=sock
+    )
+    await _tell(pipe, lambda: Load(served=names.questions, cpu_s=process_time()))
+    transport.abort()
 
 
-__all__ = ["Plan", "mail_domain", "plan_domains", "running"]
+async def _serve_mail(plan: Plan, pipe: Connection) -> None:
+    hosts = MailHosts(plan)
+    await hosts.start()
+    pipe.send(Place(hosts.port, hosts.ca_pem))
+    await _tell(pipe, lambda: Load(served=hosts.sessions, open=hosts.open, cpu_s=process_time()))
+    await hosts.aclose()
+
+
+async def _tell(pipe: Connection, load: Callable[[], Load]) -> None:
+    """Say *load* whenever the other end asks, until it closes."""
+    loop = asyncio.get_running_loop()
+    closed = loop.create_future()
+
+    def asked() -> None:
+        try:
+            pipe.recv()
+            pipe.send(load())
+        except (EOFError, OSError):
+            loop.remove_reader(pipe.fileno())
+            closed.set_result(None)
+
+    loop.add_reader(pipe.fileno(), asked)
+    await closed
+
+
+def _ask_load(pipe: Connection) -> Load:
+    pipe.send(None)
+    load: Load = pipe.recv()
+    return load

@@ -1,6 +1,8 @@
 """A DNS resolver on loopback, over UDP and TCP, that answers from its own data or misbehaves.
 
-It validates nothing: names in ``signed`` zones get AD, as from a resolver that did.
+It validates nothing: names in ``signed`` zones get AD, as from a resolver that did. A reply is
+worked out once and kept until the data, a fault or a delay changes: the same query then costs a
+few microseconds instead of a third of a millisecond.
 """
 
 import asyncio
@@ -9,6 +11,7 @@ import errno
 import socket
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Self
 
@@ -28,6 +31,8 @@ from prober.lab.zone import Found, LabZone, Records, parse_record, with_parents
 ATTEMPTS = 20  # to find a port that is free for both UDP and TCP
 MESSAGE_BYTES = 65535
 PAYLOAD = 1232  # DNS flag day 2020
+REPLIES = 50_000  # kept ready, of 100 to 200 bytes each
+QUERY_BYTES = 512  # of one whose reply is kept; a question with EDNS has at most 282
 RECEIVE_BYTES = 4 << 20  # a burst of thousands of questions
 
 _RCODES = {
@@ -36,6 +41,15 @@ _RCODES = {
     Fault.NOTIMP: dns.rcode.NOTIMP,
     Fault.BOGUS: dns.rcode.SERVFAIL,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """What comes back for a query, whatever its id."""
+
+    wire: bytes | None  # None: never
+    delay: float = 0.0  # seconds
+    question: tuple[str, str] | None = None  # as it is counted
 
 
 class LabDns:
@@ -56,6 +70,7 @@ class LabDns:
         self._signed = {dns.name.from_text(name) for name in signed}
         self._faults = ByName[Fault]()
         self._delays = ByName[float]()
+        self._replies: dict[tuple[bytes, bool], _Reply] = {}  # by query without its id, and tcp
         self._listener = Listener(self._serve_tcp)
         self._udp: asyncio.DatagramTransport | None = None
 
@@ -67,18 +82,22 @@ class LabDns:
     def add(self, name: str, rdtype: str, *texts: str) -> None:
         """Add records, also while running."""
         self._zone.add(parse_record(name, rdtype, *texts))
+        self._replies.clear()
 
     def sign(self, zone: str) -> None:
         """Set AD on answers from *zone* and below, to those who ask with AD or DO."""
         self._signed.add(dns.name.from_text(zone))
+        self._replies.clear()
 
     def fail(self, name: str, fault: Fault | None, rdtype: str | None = None) -> None:
         """Answer *name* (of *rdtype*, or any) with *fault* from now on; None heals it."""
         self._faults.put(name, rdtype, fault)
+        self._replies.clear()
 
     def delay(self, name: str, seconds: float | None, rdtype: str | None = None) -> None:
         """Answer *name* (of *rdtype*, or any) so much later from now on; None: at once."""
         self._delays.put(name, rdtype, seconds)
+        self._replies.clear()
 
     async def start(self) -> None:
         """Listen at a port that is free for UDP and TCP."""
@@ -106,29 +125,44 @@ class LabDns:
 
     def answer(self, wire: bytes, *, tcp: bool) -> tuple[bytes | None, float]:
         """The response to a query and the seconds to wait with it; None: never."""
+        key = (wire[2:], tcp)
+        reply = self._replies.get(key)
+        if reply is None:
+            reply = self._work_out(wire, tcp=tcp)
+            self._keep(key, reply)
+        if reply.question is not None:
+            self.queries[reply.question] += 1
+            self.queries_tcp += tcp
+        return reply.wire and wire[:2] + reply.wire[2:], reply.delay
+
+    def _keep(self, key: tuple[bytes, bool], reply: _Reply) -> None:
+        if len(self._replies) >= REPLIES:
+            self._replies.clear()
+        if len(key[0]) <= QUERY_BYTES:
+            self._replies[key] = reply
+
+    def _work_out(self, wire: bytes, *, tcp: bool) -> _Reply:
         try:
             query = dns.message.from_wire(wire)
         except dns.exception.DNSException:
-            return None, 0.0
+            return _Reply(None)
         response = dns.message.make_response(query, recursion_available=True, our_payload=PAYLOAD)
         if query.opcode() != dns.opcode.QUERY or len(query.question) != 1:
             response.set_rcode(dns.rcode.NOTIMP)
-            return response.to_wire(), 0.0
-        rdtype = query.question[0].rdtype
-        found = self._look_up(query.question[0], tcp=tcp)
-        fault = self._faults.first(found.names, rdtype)
+            return _Reply(response.to_wire())
+        asked = query.question[0]
+        question = (
+            asked.name.to_text(omit_final_dot=True).lower(),
+            dns.rdatatype.to_text(asked.rdtype),
+        )
+        found = self._zone.find(asked.name, asked.rdtype)
+        fault = self._faults.first(found.names, asked.rdtype)
         if fault is Fault.TIMEOUT:
-            return None, 0.0
+            return _Reply(None, question=question)
         self._fill(response, query, found, None if tcp and fault is Fault.TRUNCATE else fault)
         most = MESSAGE_BYTES if tcp else max(query.payload, 512)
-        wire = response.to_wire(max_size=most, prefer_truncation=True)
-        return wire, self._delays.first(found.names, rdtype) or 0.0
-
-    def _look_up(self, question: dns.rrset.RRset, *, tcp: bool) -> Found:
-        name = question.name.to_text(omit_final_dot=True).lower()
-        self.queries[name, dns.rdatatype.to_text(question.rdtype)] += 1
-        self.queries_tcp += tcp
-        return self._zone.find(question.name, question.rdtype)
+        answer = response.to_wire(max_size=most, prefer_truncation=True)
+        return _Reply(answer, self._delays.first(found.names, asked.rdtype) or 0.0, question)
 
     def _fill(
         self,

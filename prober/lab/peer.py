@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from OpenSSL import SSL
@@ -14,6 +15,8 @@ from prober.lab.tls import Keyring, TlsProfile
 LINE_BYTES = 8192  # a prober's commands have far less
 COMMANDS = 1000  # in one session; a prober sends five
 READ_BYTES = 65536
+RECORD_BYTES = 16_384  # of clear text at most: RFC 8446 §5.1
+OUTGOING_BYTES = 4096  # a server's flight has 2 kB
 LINGER_S = 1.0  # a close with bytes unread becomes a reset, which can overtake what was sent
 _RST_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, 0 s
 
@@ -46,11 +49,13 @@ class Peer:
         name: str,
         keyring: Keyring,
         sessions: list[Session],
+        latency_s: float = 0.0,
     ) -> None:
         self.name = name  # of the host it talks to
         self.sessions = sessions  # of the server so far; the last is this one
         self.session = sessions[-1]
         self._keyring = keyring
+        self._latency_s = latency_s
         self._reader = reader
         self._writer = writer
         self._buffer = bytearray()  # received, not yet taken; in clear once TLS runs
@@ -61,6 +66,11 @@ class Peer:
     def secure(self) -> bool:
         """Whether TLS has been negotiated."""
         return self._tls is not None
+
+    async def connected(self) -> None:
+        """Wait for the round trip of the connection, which loopback does not have."""
+        if self._latency_s:
+            await asyncio.sleep(self._latency_s)
 
     async def line(self) -> str:
         """The next command, without its line end."""
@@ -138,8 +148,7 @@ class Peer:
             with contextlib.suppress(SSL.Error):
                 self._tls.shutdown()
             self._write(_outgoing(self._tls))
-        if not self._writer.is_closing():
-            self._writer.write_eof()
+        self._later(self._deliver_eof)
 
     def reset(self) -> None:
         """Tear the connection down with RST."""
@@ -158,8 +167,23 @@ class Peer:
                     pass
 
     def _write(self, data: bytes) -> None:
+        if data:
+            self._later(self._deliver, data)
+
+    def _later(self, act: Callable[..., None], *args: bytes) -> None:
+        """*act* once the latency is over; what was sent first also arrives first."""
+        if self._latency_s:
+            asyncio.get_running_loop().call_later(self._latency_s, act, *args)
+        else:
+            act(*args)
+
+    def _deliver(self, data: bytes) -> None:
         if not self._writer.is_closing():  # uvloop raises where asyncio drops it
             self._writer.write(data)
+
+    def _deliver_eof(self) -> None:
+        if not self._writer.is_closing():
+            self._writer.write_eof()
 
     def _end(self) -> None:
         self._closed = True
@@ -202,16 +226,18 @@ class Peer:
 
 
 def _outgoing(tls: SSL.Connection) -> bytes:
-    """All that OpenSSL wants to send."""
+    """All that OpenSSL wants to send. Its buffer is made anew each time, so it is a small one."""
+    pieces = bytearray()
     with contextlib.suppress(SSL.WantReadError):
-        return tls.bio_read(1 << 20)
-    return b""
+        while True:
+            pieces += tls.bio_read(OUTGOING_BYTES)
+    return bytes(pieces)
 
 
 def _decrypted(tls: SSL.Connection) -> bytes:
     """One record's worth of clear text, or nothing yet."""
     try:
-        return tls.recv(READ_BYTES)
+        return tls.recv(RECORD_BYTES)
     except SSL.WantReadError:
         return b""
     except SSL.ZeroReturnError as exc:

@@ -20,8 +20,9 @@ SESSION_S = 600.0  # no client of ours stays longer; RFC 5321 §4.5.3.2.7 lets a
 class LabSmtpServer:
     """One MX host: a personality at one or more addresses, all at one port.
 
-    ``sessions`` are all there were, ``open`` how many there are, ``most_open`` the most there
-    were at once.
+    ``count`` is how many sessions there were and ``sessions`` what they did: all of them, or with
+    *kept* at least the last so many. ``open`` is how many there are, ``most_open`` the most there
+    were at once. Everything it sends arrives *latency_s* late, a round trip, as over a network.
     """
 
     def __init__(
@@ -31,16 +32,21 @@ class LabSmtpServer:
         port: int = 0,
         name: str = "mx.lab.test",
         ca: LabCa | None = None,
+        latency_s: float = 0.0,
+        kept: int | None = None,
     ) -> None:
         self.personality = personality
         self.addresses = addresses or ("127.0.0.1",)
         self.port = port  # the one taken, once started
         self.name = name
         self.sessions: list[Session] = []
+        self.count = 0
         self.open = 0
         self.most_open = 0
+        self._latency_s = latency_s
+        self._kept = kept
         self._keyring = Keyring(name, ca or LabCa())
-        self._listener = Listener(self._serve)
+        self._listener = Listener(self.serve)
 
     @property
     def address(self) -> str:
@@ -84,19 +90,31 @@ class LabSmtpServer:
 
     def _opened(self) -> Session:
         now = asyncio.get_running_loop().time()
-        session = Session(number=len(self.sessions) + 1, started=now)
+        self.count += 1
+        session = Session(number=self.count, started=now)
         self.sessions.append(session)
+        if self._kept is not None and len(self.sessions) > 2 * self._kept:
+            del self.sessions[: -self._kept]
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         return session
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Hold the session of one connection, which the caller closes."""
         session = self._opened()
-        peer = Peer(reader, writer, name=self.name, keyring=self._keyring, sessions=self.sessions)
+        peer = Peer(
+            reader,
+            writer,
+            name=self.name,
+            keyring=self._keyring,
+            sessions=self.sessions,
+            latency_s=self._latency_s,
+        )
         try:
             # a client that leaves, or a handshake that fails, ends the session and nothing else
             with contextlib.suppress(EOFError, OSError, SSL.Error):
                 async with asyncio.timeout(SESSION_S):
+                    await peer.connected()
                     await self.personality.converse(peer)
             await peer.linger()
         finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 import dns.asyncquery
 import dns.exception
@@ -214,6 +215,45 @@ async def test_queries_are_counted() -> None:
         await ask(server, "nowhere.test", "A")
     assert server.queries == {("example.test", "MX"): 2, ("nowhere.test", "A"): 1}
     assert server.queries_tcp == 1
+
+
+@over_both
+@pytest.mark.parametrize("fault", [None, *Fault], ids=str)
+@pytest.mark.parametrize("flags", [dns.flags.RD, dns.flags.RD | dns.flags.AD | dns.flags.CD])
+def test_a_question_that_comes_again_has_the_same_answer(
+    fault: Fault | None, flags: int, *, tcp: bool
+) -> None:
+    """A reply is kept; here each is compared with that of a server that was never asked."""
+    kept = LabDns(RECORDS)
+    kept.fail("mx.example.test", fault)
+    kept.delay("mx.example.test", 0.5)
+    for name in ("mx.example.test", "www.example.test", "nowhere.test"):
+        for number in (1, 2, 3):
+            fresh = LabDns(RECORDS)
+            fresh.fail("mx.example.test", fault)
+            fresh.delay("mx.example.test", 0.5)
+            query = dns.message.make_query(name, "A", flags=flags, id=number).to_wire()
+            assert kept.answer(query, tcp=tcp) == fresh.answer(query, tcp=tcp)
+        assert kept.queries[name, "A"] == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda server: server.add("mx.example.test", "A", "127.77.0.9"),
+        lambda server: server.sign("example.test"),
+        lambda server: server.fail("mx.example.test", Fault.SERVFAIL),
+        lambda server: server.delay("mx.example.test", 1.0),
+    ],
+    ids=["add", "sign", "fail", "delay"],
+)
+def test_a_change_is_seen_in_the_next_answer(change: Callable[[LabDns], None]) -> None:
+    server = LabDns(RECORDS)
+    query = dns.message.make_query("mx.example.test", "A", want_dnssec=True).to_wire()
+    before = server.answer(query, tcp=False)
+    assert server.answer(query, tcp=False) == before
+    change(server)
+    assert server.answer(query, tcp=False) != before
 
 
 async def test_records_can_be_added_while_it_runs() -> None:

@@ -47,6 +47,31 @@ async def test_sessions_are_counted() -> None:
     assert [session.number for session in server.sessions] == [1, 2, 3, 4]
 
 
+async def test_only_so_many_sessions_are_kept() -> None:
+    async with LabSmtpServer(WellConfigured(), kept=2) as server:
+        for _ in range(9):
+            await look(server.address, server.port, client_context())
+        await until_empty(server)
+    assert server.count == 9
+    assert len(server.sessions) <= 4
+    assert server.sessions[-1].number == 9
+
+
+async def test_all_that_is_sent_comes_a_round_trip_late() -> None:
+    loop = asyncio.get_running_loop()
+    async with LabSmtpServer(NoStarttls(), latency_s=0.1) as server:
+        before = loop.time()
+        async with await RawClient.connect(server.address, server.port) as client:
+            assert (await client.reply())[:4] == b"220 "
+            assert loop.time() - before > 0.19  # to connect is one, the greeting another
+            client.send(b"EHLO probe.lab.test\r\nQUIT\r\n")
+            before = loop.time()
+            assert (await client.reply())[:4] == b"250-"
+            assert await client.reply() == b"221 2.0.0 Bye\r\n"
+            assert await client.reader.read() == b""
+            assert loop.time() - before > 0.09
+
+
 async def test_pipelining_is_noted() -> None:
     async with LabSmtpServer(NoStarttls()) as server:
         async with await RawClient.connect(server.address, server.port) as client:

@@ -1,0 +1,66 @@
+"""1. CPU per endpoint, as a multiple of the bare handshake.
+
+Measured: the CPU time of this process while it observes endpoints through a vantage (pacing, TCP,
+SMTP, TLS, EHLO over TLS, QUIT, transcript) and judges each certificate; no DNS. Every endpoint is
+another host with another certificate, on the other side of loopback in another process. Rounds of
+bare handshakes stand between the rounds of endpoints; the figure is the median of the ratios.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from statistics import median
+from time import process_time
+from typing import Final
+
+from benchmarks.bare import BareHandshake
+from benchmarks.figures import Figure, Scale
+from benchmarks.internet import Internet, run, running
+from benchmarks.plan import Plan, Spread
+from benchmarks.targets import target_of
+from prober.rules.certificate import judge_certificate
+from prober.vantage import Vantage
+
+IN_A_ROUND: Final = 400
+AT_ONCE: Final = 40
+TARGET: Final = 2.0  # bare handshakes
+
+
+def measure(scale: Scale) -> Iterator[Figure]:
+    """The bare handshake, the endpoint, and their ratio."""
+    rounds = scale.of(9, 2)
+    with running(Plan(domains=(rounds + 1) * IN_A_ROUND, spread=Spread.UNIQUE)) as internet:
+        before = internet.mail_load()
+        pairs = run(_rounds(internet, rounds))
+        after = internet.mail_load()
+    bare, endpoint = (median(column) * 1000 for column in zip(*pairs, strict=True))
+    ratio = median(endpoint_s / bare_s for bare_s, endpoint_s in pairs)
+    server = (after.cpu_s - before.cpu_s) / (after.served - before.served) * 1000
+    yield Figure(what="bare handshake, the client's half", value=bare, unit="ms CPU")
+    yield Figure(what="endpoint: SMTP, TLS, certificate facts", value=endpoint, unit="ms CPU")
+    yield Figure(what="endpoint : bare handshake", value=ratio, unit="bare handshakes", most=TARGET)
+    yield Figure(what="the simulated MX host's side of it", value=server, unit="ms CPU a session")
+
+
+async def _rounds(internet: Internet, rounds: int) -> list[tuple[float, float]]:
+    """CPU seconds of one bare handshake and of one endpoint, by round; the first warms up."""
+    bare = BareHandshake()
+    async with Vantage(internet.settings) as vantage:
+        pairs = []
+        for number in range(rounds + 1):
+            domains = iter(range(number * IN_A_ROUND, (number + 1) * IN_A_ROUND))
+            bare_s = bare.cpu_s()
+            started = process_time()
+            async with asyncio.TaskGroup() as group:
+                for _ in range(AT_ONCE):
+                    group.create_task(_observe(domains, internet, vantage))
+            pairs.append((bare_s, (process_time() - started) / IN_A_ROUND))
+    return pairs[1:]
+
+
+async def _observe(domains: Iterator[int], internet: Internet, vantage: Vantage) -> None:
+    trust = vantage.run.trust_store
+    for domain in domains:
+        facts = await vantage.endpoint(target_of(domain, internet))
+        if facts.tls_version is None:
+            raise RuntimeError(f"the simulated Internet failed: {facts.failure}")
+        judge_certificate(facts, now=facts.observed_at, trust=trust)
