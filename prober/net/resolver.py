@@ -1,7 +1,8 @@
 """DNS: one question, one answer with three values, and what DNSSEC says of it.
 
-dnspython asks the resolver that the system, or the user, names. RFC 1035, RFC 6891, RFC 4035
-§4.6 (AD counts only from a resolver that is trusted, and that was seen to validate).
+Asked is the resolver that the system, or the user, names; dnspython finds the system's and parses
+records. RFC 1035, RFC 4035 §4.6 (AD counts only from a resolver that is trusted, and that was seen
+to validate).
 """
 
 import asyncio
@@ -14,27 +15,22 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
-import dns.asyncresolver
 import dns.exception
-import dns.flags
-import dns.message
 import dns.name
-import dns.nameserver
 import dns.rcode
 import dns.rdata
-import dns.rdatatype
 import dns.resolver
+from dns.rcode import Rcode
 
 from prober.errors import SettingsError
-from prober.net.datagram import Backend
+from prober.net.dns_message import Query, Response
+from prober.net.nameserver import Nameserver, NoneLeftError, ask_in_turn
 from prober.once import Once
 from prober.records import Answer, Dnssec, Reason
 from prober.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_BACKEND: Final = Backend()
-_PAYLOAD: Final = 1232  # bytes of UDP that pass everywhere unfragmented; DNS flag day 2020
 _UDP_SHARE: Final = 2 / 3  # of a question's time; TCP has the rest, for networks that drop UDP
 _RETRY_DELAY_S: Final = 1.0
 _CACHED_ANSWERS: Final = 100_000  # about 1 kB each
@@ -86,8 +82,6 @@ class Resolver:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._nameservers = _nameservers(settings)
-        self._plain = self._make(self._nameservers)
-        self._unchecked = self._make(self._nameservers, checking_disabled=True)
         self._in_flight = asyncio.Semaphore(settings.dns_concurrency)
         self._needs_tcp_until = 0.0
         self._answers: Once[Question, DnsAnswer] = Once(
@@ -98,21 +92,10 @@ class Resolver:
         )
         self._validates: Once[None, Answer] = Once(self._test_validation, size=1)
 
-    def _make(
-        self, nameservers: Sequence[dns.nameserver.Nameserver], *, checking_disabled: bool = False
-    ) -> dns.asyncresolver.Resolver:
-        resolver = dns.asyncresolver.Resolver(configure=False)
-        resolver.nameservers = list(nameservers)
-        resolver.timeout = self._settings.dns_try_s
-        resolver.use_edns(0, dns.flags.DO, _PAYLOAD)
-        flags = dns.flags.RD | dns.flags.AD
-        resolver.flags = flags | dns.flags.CD if checking_disabled else flags
-        return resolver
-
     @property
     def addresses(self) -> tuple[str, ...]:
         """The nameservers, as ADDR or ADDR:PORT."""
-        return tuple(_shown(server) for server in self._nameservers)
+        return tuple(map(str, self._nameservers))
 
     @property
     def is_trusted(self) -> bool:
@@ -163,7 +146,7 @@ class Resolver:
         return self._settings.dns_failure_ttl_s if answer.status is DnsStatus.FAILED else None
 
     async def _ask(self, question: Question) -> DnsAnswer:
-        answer, authenticated = await self._exchange(self._plain, question)
+        answer, authenticated = await self._exchange(question)
         if answer.reason is Reason.TIMED_OUT and not await self.is_alive():
             detail = f"none of {', '.join(self.addresses)} answers"
             return DnsAnswer(status=DnsStatus.FAILED, reason=Reason.NO_NAMESERVER, detail=detail)
@@ -179,7 +162,7 @@ class Resolver:
 
     async def _explain_servfail(self, question: Question, answer: DnsAnswer) -> DnsAnswer:
         """RFC 4035 §4.7, RFC 6840 §5.9: SERVFAIL that answers with CD set is bogus data."""
-        unchecked, _ = await self._exchange(self._unchecked, question)
+        unchecked, _ = await self._exchange(question, checking_disabled=True)
         if unchecked.status is DnsStatus.FAILED:
             return answer
         return DnsAnswer(
@@ -191,109 +174,95 @@ class Resolver:
 
     async def _test_alive(self, _key: None) -> Alive:
         """Ask every nameserver by itself, over UDP and TCP side by side."""
-        root = (".", "NS")
+        root = Query.of(".", "NS")
         time_s = 2 * self._settings.dns_try_s
-        singles = [self._make((server,)) for server in self._nameservers]
         udp, tcp = (
-            [_resolve(single, root, time_s, tcp=over_tcp) for single in singles]
+            [self._resolve((server,), root, time_s, tcp=over_tcp) for server in self._nameservers]
             for over_tcp in (False, True)
         )
         answers = await asyncio.gather(*udp, *tcp)
         answered = [answer.reason not in _NO_ANSWER for answer, _ in answers]
-        return Alive(over_udp=any(answered[: len(singles)]), over_tcp=any(answered[len(singles) :]))
+        count = len(self._nameservers)
+        return Alive(over_udp=any(answered[:count]), over_tcp=any(answered[count:]))
 
     async def _test_validation(self, _key: None) -> Answer:
         question = (self._settings.dnssec_probe, "A")
-        checked, _ = await self._exchange(self._plain, question)
+        checked, _ = await self._exchange(question)
         if checked.status is DnsStatus.FOUND:
             return Answer.NO
         if checked.reason is not Reason.SERVFAIL:
             return Answer.NOT_TESTED
-        unchecked, _ = await self._exchange(self._unchecked, question)
+        unchecked, _ = await self._exchange(question, checking_disabled=True)
         if unchecked.status is not DnsStatus.FOUND:
             return Answer.NOT_TESTED
-        _, root_is_secure = await self._exchange(self._plain, (".", "NS"))
+        _, root_is_secure = await self._exchange((".", "NS"))
         return Answer.YES if root_is_secure else Answer.NO
 
     async def _exchange(
-        self, resolver: dns.asyncresolver.Resolver, question: Question
+        self, question: Question, *, checking_disabled: bool = False
     ) -> tuple[DnsAnswer, bool]:
         """Ask over UDP and, where nothing comes back, over TCP: the answer, and its AD bit."""
+        try:
+            query = Query.of(*question, checking_disabled=checking_disabled)
+        except dns.exception.DNSException as error:
+            return _failed(Reason.DNS_REFUSED, f"{type(error).__name__}: {error}"), False
         time_s = self._settings.dns_s
+        servers = self._nameservers
         async with self._in_flight:
             if monotonic() < self._needs_tcp_until:
-                return await _resolve(resolver, question, time_s, tcp=True)
-            answer = await _resolve(resolver, question, time_s * _UDP_SHARE, tcp=False)
+                return await self._resolve(servers, query, time_s, tcp=True)
+            answer = await self._resolve(servers, query, time_s * _UDP_SHARE, tcp=False)
             if answer[0].reason is not Reason.TIMED_OUT:
                 return answer
-            answer = await _resolve(resolver, question, time_s * (1 - _UDP_SHARE), tcp=True)
+            answer = await self._resolve(servers, query, time_s * (1 - _UDP_SHARE), tcp=True)
         if answer[0].reason not in _NO_ANSWER and not (await self._alive.get(None)).over_udp:
             # the network drops UDP: no need to wait for it with every question
             self._needs_tcp_until = monotonic() + self._settings.dns_failure_ttl_s
         return answer
 
+    async def _resolve(
+        self, servers: Sequence[Nameserver], query: Query, lifetime_s: float, *, tcp: bool
+    ) -> tuple[DnsAnswer, bool]:
+        try_s = self._settings.dns_try_s
+        try:
+            response = await ask_in_turn(
+                servers, query, tcp=tcp, try_s=try_s, lifetime_s=lifetime_s
+            )
+        except TimeoutError:
+            return _failed(Reason.TIMED_OUT, None), False
+        except NoneLeftError as error:
+            return _explain(error), False
+        return _to_answer(response), response.authenticated
 
-async def _resolve(
-    resolver: dns.asyncresolver.Resolver, question: Question, lifetime_s: float, *, tcp: bool
-) -> tuple[DnsAnswer, bool]:
-    name, rdtype = question
-    try:
-        answer = await resolver.resolve(
-            dns.name.from_text(name),
-            rdtype,
-            tcp=tcp,
-            raise_on_no_answer=False,
-            lifetime=lifetime_s,
-            search=False,
-            backend=_BACKEND,
+
+def _to_answer(response: Response) -> DnsAnswer:
+    if response.rcode == Rcode.NXDOMAIN:
+        return DnsAnswer(status=DnsStatus.NXDOMAIN)
+    if response.records:
+        return DnsAnswer(
+            status=DnsStatus.FOUND,
+            records=response.records,
+            canonical_name=host_text(response.canonical_name),
         )
-    except dns.resolver.NXDOMAIN as error:
-        responses = error.kwargs["responses"].values()
-        authenticated = all(_is_authenticated(response) for response in responses)
-        return DnsAnswer(status=DnsStatus.NXDOMAIN), authenticated and bool(responses)
-    except dns.resolver.LifetimeTimeout:
-        return _failed(Reason.TIMED_OUT, None), False
-    except dns.resolver.NoNameservers as error:
-        return _explain_no_nameservers(error), False
-    except (dns.exception.DNSException, OSError) as error:
-        return _failed(Reason.DNS_REFUSED, f"{type(error).__name__}: {error}"), False
-    if answer.rrset is None:
-        if _is_referral(answer.response):
-            return _failed(Reason.DNS_REFUSED, "a referral: not a recursive resolver"), False
-        return DnsAnswer(status=DnsStatus.NODATA), _is_authenticated(answer.response)
-    found = DnsAnswer(
-        status=DnsStatus.FOUND,
-        records=tuple(answer.rrset),
-        canonical_name=host_text(answer.canonical_name),
-    )
-    return found, _is_authenticated(answer.response)
-
-
-def _is_authenticated(response: dns.message.Message) -> bool:
-    return bool(response.flags & dns.flags.AD)
-
-
-def _is_referral(response: dns.message.Message) -> bool:
-    """RFC 2308 §2.2: an empty answer that names other servers, and no SOA, denies nothing."""
-    types = {rrset.rdtype for rrset in response.authority}
-    return dns.rdatatype.NS in types and dns.rdatatype.SOA not in types
+    if response.is_referral:
+        return _failed(Reason.DNS_REFUSED, "a referral: not a recursive resolver")
+    return DnsAnswer(status=DnsStatus.NODATA)
 
 
 def _failed(reason: Reason, detail: str | None) -> DnsAnswer:
     return DnsAnswer(status=DnsStatus.FAILED, reason=reason, detail=detail and detail[:200])
 
 
-def _explain_no_nameservers(error: dns.resolver.NoNameservers) -> DnsAnswer:
+def _explain(error: NoneLeftError) -> DnsAnswer:
     """The error codes that came back; where none did, nothing answered, or we could not ask."""
-    for _, _, _, fault, _ in error.kwargs["errors"]:
+    for fault in error.faults:
         if isinstance(fault, OSError) and fault.errno in _OURS:
             return _failed(Reason.LOCAL, fault.strerror)
-    rcodes = {item[4].rcode() for item in error.kwargs["errors"] if item[4] is not None}
+    rcodes = {fault for fault in error.faults if isinstance(fault, Rcode)}
     if not rcodes:
         return _failed(Reason.TIMED_OUT, None)
     texts = " ".join(sorted(dns.rcode.to_text(rcode) for rcode in rcodes))
-    is_servfail = dns.rcode.SERVFAIL in rcodes
-    return _failed(Reason.SERVFAIL if is_servfail else Reason.DNS_REFUSED, texts)
+    return _failed(Reason.SERVFAIL if Rcode.SERVFAIL in rcodes else Reason.DNS_REFUSED, texts)
 
 
 def _with_dnssec(answer: DnsAnswer, dnssec: Dnssec) -> DnsAnswer:
@@ -310,7 +279,7 @@ def host_text(name: dns.name.Name) -> str:
     return name.to_text(omit_final_dot=True).lower()
 
 
-def _nameservers(settings: Settings) -> tuple[dns.nameserver.Do53Nameserver, ...]:
+def _nameservers(settings: Settings) -> tuple[Nameserver, ...]:
     if settings.resolvers:
         return tuple(_parse_nameserver(text) for text in settings.resolvers)
     try:
@@ -319,10 +288,10 @@ def _nameservers(settings: Settings) -> tuple[dns.nameserver.Do53Nameserver, ...
         raise SettingsError(
             "this machine names no resolver (/etc/resolv.conf): give one with --resolver ADDR"
         ) from error
-    return tuple(dns.nameserver.Do53Nameserver(str(server)) for server in system)
+    return tuple(Nameserver(str(server)) for server in system)
 
 
-def _parse_nameserver(text: str) -> dns.nameserver.Do53Nameserver:
+def _parse_nameserver(text: str) -> Nameserver:
     """ADDR, ADDR:PORT, or [ADDR]:PORT for IPv6."""
     address, port = text, "53"
     if text.startswith("["):
@@ -337,11 +306,4 @@ def _parse_nameserver(text: str) -> dns.nameserver.Do53Nameserver:
         number = 0
     if not 0 < number < 65536:
         raise SettingsError(f"not a nameserver: {text!r}; write ADDR, ADDR:PORT or [ADDR]:PORT")
-    return dns.nameserver.Do53Nameserver(address, number)
-
-
-def _shown(server: dns.nameserver.Do53Nameserver) -> str:
-    if server.port == 53:
-        return server.address
-    address = f"[{server.address}]" if ":" in server.address else server.address
-    return f"{address}:{server.port}"
+    return Nameserver(address, number)

@@ -6,6 +6,7 @@ raises costs that field only, and says so in ``unreadable``; warnings go to ``re
 the public key's bytes come from our own reader, which needs nothing else to be right.
 """
 
+import functools
 import hashlib
 import warnings
 from collections.abc import Callable
@@ -26,6 +27,8 @@ from prober.rules.identity import SanNames, san_of
 T = TypeVar("T")
 
 _LONGEST_REMARK: Final = 200
+_REMEMBERED: Final = 1024  # certificates, at about 3 kB each: to judge a domain takes each 10 times
+_LARGEST_REMEMBERED: Final = 8192  # bytes: a hundred names fit; a stranger's may have thousands
 
 # RFC 3279 §2.2, RFC 4055 §5, RFC 5758 §3, RFC 8410 §3, FIPS 204: the names OpenSSL prints, and the
 # digest where the identifier itself says it.
@@ -141,11 +144,18 @@ class _Guard:
 
 def read_certificate(der: bytes) -> ReadCertificate:
     """Every field of a DER certificate that can be read; never raises. RFC 5280 §4.1."""
+    return _read_once(der) if len(der) <= _LARGEST_REMEMBERED else _read_anew(der)
+
+
+def _read_anew(der: bytes) -> ReadCertificate:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         read = _read_certificate(der, _Guard())
     remarks = dict.fromkeys(_cap(str(each.message)) for each in caught)
     return replace(read, remarks=tuple(remarks)) if remarks else read
+
+
+_read_once: Final = functools.lru_cache(maxsize=_REMEMBERED)(_read_anew)
 
 
 def _read_certificate(der: bytes, guard: _Guard) -> ReadCertificate:

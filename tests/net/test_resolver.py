@@ -207,7 +207,7 @@ async def test_out_of_files_is_a_fault_of_this_machine(
     def no_more(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr("prober.net.datagram._ConnectedSocket.__init__", no_more)
+    monkeypatch.setattr("prober.net.nameserver.Nameserver.socket", no_more)
     answer = await resolver.query("example.test", "MX")
     assert (answer.status, answer.reason) == (DnsStatus.FAILED, Reason.LOCAL)
 

@@ -746,6 +746,23 @@ def test_a_self_signature_that_cannot_be_checked_is_not_refuted() -> None:
     assert not read_certificate(issue(by=ROOT, issuer=HOST).der).self_signed
 
 
+def test_a_certificate_is_read_once() -> None:
+    assert read_certificate(bytes(bytearray(LEAF.der))) is read_certificate(LEAF.der)
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    """In number and in size: both are a stranger's to choose."""
+    large = issue(san=tuple(f"{n}.{HOST}" for n in range(400))).der
+    assert read_certificate(large) == read_certificate(large)
+    assert read_certificate(large) is not read_certificate(large)
+
+    first = read_certificate(LEAF.der)
+    for number in range(2000):
+        read_certificate(number.to_bytes(2))
+    assert read_certificate(LEAF.der) is not first
+    assert read_certificate(LEAF.der) == first
+
+
 @given(st.data())
 def test_no_bytes_make_the_judgement_raise(data: st.DataObject) -> None:
     good = data.draw(st.sampled_from([LEAF.der, SELF_SIGNED.der, GOOD]))

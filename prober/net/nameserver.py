@@ -1,0 +1,147 @@
+"""One question to one nameserver, over UDP or TCP. RFC 1035 §4.2, RFC 7766.
+
+Each question has a socket of its own, and so a port and an id that nobody can guess (RFC 5452 §9).
+A UDP socket that is connected hears at once where nobody listens, and takes answers only from whom
+it asked. Plain sockets are closed wherever they are cancelled; uvloop's datagram endpoints are not.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final, TypeAlias
+
+from dns.rcode import Rcode
+
+from prober.net.dns_message import MalformedError, Query, Response, read_response
+
+_LARGEST: Final = 65_535  # octets of a message
+_BACKOFF_S: Final = 0.1  # between two rounds of all nameservers, twice as long each time
+_LONGEST_BACKOFF_S: Final = 2.0
+
+
+Fault: TypeAlias = OSError | MalformedError | Rcode
+"""What rules a nameserver out: an error on the way, or the code that it answered."""
+
+
+class NoneLeftError(Exception):
+    """No nameserver is left to ask; ``faults`` are what ruled them out."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__(", ".join(map(str, faults)))
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Nameserver:
+    """Where a nameserver is. As text it is ADDR, or ADDR:PORT where the port is not 53."""
+
+    address: str
+    port: int = 53
+
+    def __str__(self) -> str:
+        if self.port == 53:
+            return self.address
+        address = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{address}:{self.port}"
+
+    def socket(self, kind: socket.SocketKind) -> socket.socket:
+        """A new socket of the nameserver's address family."""
+        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
+        return socket.socket(family, kind | socket.SOCK_NONBLOCK)
+
+    async def ask(self, query: Query, *, tcp: bool, timeout_s: float) -> Response:
+        """The response to *query*.
+
+        Raises OSError, TimeoutError included, where none comes, and MalformedError where what comes
+        over TCP is none. Over UDP that is overlooked: anybody may have sent it.
+        """
+        message_id = secrets.randbits(16)
+        wire = query.to_wire(message_id)
+        async with asyncio.timeout(timeout_s):
+            if tcp:
+                return read_response(await self._over_tcp(wire), query, message_id)
+            return await self._over_udp(wire, query, message_id)
+
+    async def _over_udp(self, wire: bytes, query: Query, message_id: int) -> Response:
+        loop = asyncio.get_running_loop()
+        with self.socket(socket.SOCK_DGRAM) as udp:
+            udp.connect((self.address, self.port))
+            with contextlib.suppress(BlockingIOError):  # a lost packet, and asked again as one
+                udp.send(wire)
+            while True:
+                with contextlib.suppress(MalformedError):
+                    return read_response(await loop.sock_recv(udp, _LARGEST), query, message_id)
+
+    async def _over_tcp(self, wire: bytes) -> bytes:
+        loop = asyncio.get_running_loop()
+        with self.socket(socket.SOCK_STREAM) as tcp:
+            await loop.sock_connect(tcp, (self.address, self.port))
+            await loop.sock_sendall(tcp, len(wire).to_bytes(2) + wire)
+            length = int.from_bytes(await _read_exactly(tcp, 2))
+            return await _read_exactly(tcp, length)
+
+
+async def _read_exactly(tcp: socket.socket, count: int) -> bytes:
+    loop = asyncio.get_running_loop()
+    read = b""
+    while len(read) < count:
+        part = await loop.sock_recv(tcp, count - len(read))
+        if not part:
+            raise ConnectionResetError("closed within the response")
+        read += part
+    return read
+
+
+async def ask_in_turn(
+    nameservers: Sequence[Nameserver], query: Query, *, tcp: bool, try_s: float, lifetime_s: float
+) -> Response:
+    """The first response that answers *query*: with records, or that there are none.
+
+    A nameserver that is silent for *try_s* is asked again after the others; one that errs is not.
+    Raises NoneLeftError where all did, and TimeoutError after *lifetime_s*.
+    """
+    deadline = monotonic() + lifetime_s
+    left = list(nameservers)
+    faults: list[Fault] = []
+    backoff_s = _BACKOFF_S
+    while left:
+        for nameserver in tuple(left):
+            time_s = deadline - monotonic()
+            if time_s <= 0:
+                raise TimeoutError
+            result = await _try(nameserver, query, tcp=tcp, timeout_s=min(try_s, time_s))
+            if isinstance(result, Response):
+                return result
+            if result is not None:
+                left.remove(nameserver)
+                faults.append(result)
+        if left:
+            await asyncio.sleep(backoff_s)
+            backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
+    raise NoneLeftError(faults)
+
+
+async def _try(
+    nameserver: Nameserver, query: Query, *, tcp: bool, timeout_s: float
+) -> Response | Fault | None:
+    """What *nameserver* answers, or what rules it out; None where it is silent."""
+    try:
+        response = await nameserver.ask(query, tcp=tcp, timeout_s=timeout_s)
+        if response.truncated and not tcp:  # RFC 7766 §5
+            response = await nameserver.ask(query, tcp=True, timeout_s=timeout_s)
+    except TimeoutError:
+        return None
+    except (OSError, MalformedError) as error:
+        return error
+    return response if _is_answer(response) else response.rcode
+
+
+def _is_answer(response: Response) -> bool:
+    """A denial that brings the records along contradicts itself."""
+    if response.rcode == Rcode.NXDOMAIN:
+        return not response.records
+    return response.rcode == Rcode.NOERROR

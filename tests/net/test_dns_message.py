@@ -1,0 +1,295 @@
+"""DNS messages: what is no response, what a response says, and that dnspython reads the same."""
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.opcode
+import dns.rcode
+import dns.rrset
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prober.net.dns_message import MalformedError, Query, Response, read_response
+
+ID = 0x1234
+QUERY = Query.of("mx.example.test", "A")
+ALIAS = "mx.example.test. 60 IN CNAME {}."
+ADDRESS = "{} 60 IN A 192.0.2.1"
+SOA = "example.test. 60 IN SOA ns.example.test. host.example.test. 1 2 3 4 5"
+NS = "example.test. 60 IN NS ns.example.test."
+
+
+def message(
+    *answer: str, authority: tuple[str, ...] = (), query: Query = QUERY
+) -> dns.message.QueryMessage:
+    """A response of dnspython's to *query*, with these records, one a line of a zone file."""
+    asked = dns.message.from_wire(query.to_wire(ID))
+    response = dns.message.make_response(asked, recursion_available=True)
+    assert isinstance(response, dns.message.QueryMessage)
+    response.answer = [rrset(line) for line in answer]
+    response.authority = [rrset(line) for line in authority]
+    return response
+
+
+def rrset(line: str) -> dns.rrset.RRset:
+    owner, ttl, rdclass, rdtype, text = line.split(maxsplit=4)
+    return dns.rrset.from_text(owner, int(ttl), rdclass, rdtype, text)
+
+
+def read(response: dns.message.Message, query: Query = QUERY) -> Response:
+    return read_response(response.to_wire(), query, ID)
+
+
+def texts(response: Response) -> list[str]:
+    return [record.to_text() for record in response.records]
+
+
+class TestQuery:
+    def test_it_is_what_dnspython_would_ask(self) -> None:
+        """RFC 6891 §6.1: EDNS 0 with 1232 octets and DO; RFC 6840 §5.7: AD."""
+        asked = dns.message.from_wire(QUERY.to_wire(ID))
+        ours = dns.message.make_query("mx.example.test", "A", use_edns=0, payload=1232)
+        ours.want_dnssec()
+        ours.id = ID
+        ours.flags = dns.flags.RD | dns.flags.AD
+        assert asked.to_wire() == ours.to_wire()
+
+    def test_with_checking_disabled(self) -> None:
+        query = Query.of("mx.example.test", "A", checking_disabled=True)
+        asked = dns.message.from_wire(query.to_wire(ID))
+        assert asked.flags == dns.flags.RD | dns.flags.AD | dns.flags.CD
+
+    @pytest.mark.parametrize("name", ["a..test", f"{'a' * 64}.test", "a." * 128])
+    def test_what_is_no_name(self, name: str) -> None:
+        with pytest.raises(dns.exception.DNSException):
+            Query.of(name, "A")
+
+    def test_odd_octets_are_escaped(self) -> None:
+        assert Query.of(r"a\.b\000.test", "A").question.startswith(b"\4a.b\0\4test\0")
+
+
+class TestWhatIsNoResponse:
+    """RFC 5452 §9.1: what does not match what was asked is not looked at."""
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            pytest.param({"id": ID ^ 1}, id="another-id"),
+            pytest.param({"flags": dns.flags.RD}, id="a-query"),
+            pytest.param({"flags": dns.flags.QR | 0x2000}, id="another-opcode"),
+        ],
+    )
+    def test_by_its_header(self, change: dict[str, int]) -> None:
+        wire = bytearray(message(ADDRESS.format("mx.example.test.")).to_wire())
+        for field, value in change.items():
+            at = {"id": 0, "flags": 2}[field]
+            wire[at : at + 2] = value.to_bytes(2)
+        with pytest.raises(MalformedError):
+            read_response(bytes(wire), QUERY, ID)
+
+    @pytest.mark.parametrize(
+        ("name", "rdtype"), [("mx.example.test", "AAAA"), ("my.example.test", "A"), (".", "A")]
+    )
+    def test_by_its_question(self, name: str, rdtype: str) -> None:
+        with pytest.raises(MalformedError, match="another question"):
+            read(message(query=Query.of(name, rdtype)))
+
+    def test_another_class(self) -> None:
+        wire = bytearray(message().to_wire())
+        wire[12 + len(QUERY.question) - 1] = 3  # CHAOS
+        with pytest.raises(MalformedError, match="another question"):
+            read_response(bytes(wire), QUERY, ID)
+
+    @pytest.mark.parametrize("questions", [0, 2])
+    def test_other_than_one_question(self, questions: int) -> None:
+        response = message()
+        response.question *= questions
+        with pytest.raises(MalformedError):
+            read(response)
+
+    def test_an_error_code_may_come_without_question(self) -> None:
+        response = message()
+        response.question.clear()
+        response.set_rcode(dns.rcode.REFUSED)
+        assert read(response).rcode == dns.rcode.REFUSED
+
+    @pytest.mark.parametrize("rest", [b"\0", b"\0" * 11])
+    def test_octets_behind_it(self, rest: bytes) -> None:
+        with pytest.raises(MalformedError):
+            read_response(message().to_wire() + rest, QUERY, ID)
+
+    def test_any_cut(self) -> None:
+        wire = message(ALIAS.format("a.test"), ADDRESS.format("a.test.")).to_wire()
+        for length in range(len(wire)):
+            with pytest.raises(MalformedError):
+                read_response(wire[:length], QUERY, ID)
+
+    def test_a_record_that_cannot_be_read(self) -> None:
+        wire = message(ADDRESS.format("mx.example.test.")).to_wire()
+        with pytest.raises(MalformedError):
+            read_response(wire.replace(b"\0\4\xc0\0\2\1", b"\0\3\xc0\0\2"), QUERY, ID)
+
+    @given(st.binary(max_size=80))
+    def test_no_octets_raise_anything_else(self, junk: bytes) -> None:
+        header = message().to_wire()[:4] + b"\0\1\0\2\0\1\0\1"
+        for wire in (junk, header + junk, header + QUERY.question + junk):
+            try:
+                read_response(wire, QUERY, ID)
+            except MalformedError:
+                pass
+
+
+HEADER = b"\x12\x34\x81\x80\0\1\0\1\0\0\0\0" + QUERY.question
+DATA = b"\0\1\0\1\0\0\0\0\0\4\xc0\0\2\1"
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        pytest.param(bytes([0xC0, len(HEADER)]), id="a-pointer-to-itself"),
+        pytest.param(bytes([0xC0, len(HEADER) + 2]), id="a-pointer-ahead"),
+        pytest.param(b"\1a" + bytes([0xC0, len(HEADER)]), id="a-circle"),
+        pytest.param(b"\xc0\xff", id="a-pointer-out-of-the-message"),
+        pytest.param(b"\x40", id="a-label-type-of-nobody"),
+        pytest.param(b"\x3faa\0", id="a-label-out-of-the-message"),
+        pytest.param(b"\x3f" + b"a" * 63 + (b"\x3f" + b"a" * 63) * 3 + b"\0", id="too-long"),
+        pytest.param(b"\1a" * 200 + b"\0", id="too-many-labels"),
+    ],
+)
+def test_owner_names_that_are_none(owner: bytes) -> None:
+    """RFC 1035 §2.3.4, §4.1.4."""
+    with pytest.raises(MalformedError):
+        read_response(HEADER + owner + DATA, QUERY, ID)
+
+
+@pytest.mark.parametrize(("count", "is_read"), [(100, True), (300, False)])
+def test_pointers_to_pointers_are_bounded(count: int, is_read: bool) -> None:
+    """Each leads to the one before it: without a bound, a message of such costs the square."""
+    start = len(HEADER) + 11
+    targets = [12, *range(start, start + 2 * count, 2)]
+    pointers = b"".join((0xC000 | target).to_bytes(2) for target in targets[:count])
+    unknown = b"\0\0\x0a\0\1\0\0\0\0" + len(pointers).to_bytes(2) + pointers
+    owner = (0xC000 | targets[count]).to_bytes(2)
+    wire = HEADER[:6] + b"\0\2" + HEADER[8:] + unknown + owner + DATA
+    if is_read:
+        assert texts(read_response(wire, QUERY, ID)) == ["192.0.2.1"]
+    else:
+        with pytest.raises(MalformedError, match="no name"):
+            read_response(wire, QUERY, ID)
+
+
+class TestWhatItSays:
+    def test_records(self) -> None:
+        response = message(ADDRESS.format("mx.example.test."))
+        response.flags |= dns.flags.AD
+        found = read(response)
+        assert texts(found) == ["192.0.2.1"]
+        assert found.authenticated
+        assert found.canonical_name == QUERY.name
+
+    def test_letter_case_makes_no_difference(self) -> None:
+        """RFC 4343 §3; a response may spell the question in another way."""
+        wire = message(ADDRESS.format("mx.example.test.")).to_wire()
+        found = read_response(wire.replace(b"example", b"eXaMpLe"), QUERY, ID)
+        assert texts(found) == ["192.0.2.1"]
+
+    def test_each_record_once(self) -> None:
+        wire = bytearray(message(ADDRESS.format("mx.example.test.")).to_wire())
+        start, end = 12 + len(QUERY.question), len(wire) - 11
+        wire[end:end] = wire[start:end]
+        wire[6:8] = b"\0\2"
+        assert texts(read_response(bytes(wire), QUERY, ID)) == ["192.0.2.1"]
+
+    def test_records_of_others_are_none(self) -> None:
+        response = message(ADDRESS.format("other.test."), "mx.example.test. 60 IN TXT x")
+        assert read(response).records == ()
+
+    def test_records_of_another_class_are_none(self) -> None:
+        wire = message(ADDRESS.format("mx.example.test.")).to_wire()
+        chaos = wire.replace(b"\xc0\x0c\0\1\0\1", b"\xc0\x0c\0\1\0\3")
+        assert chaos != wire
+        assert read_response(chaos, QUERY, ID).records == ()
+
+    @pytest.mark.parametrize("reverse", [False, True])
+    def test_aliases_in_whatever_order(self, reverse: bool) -> None:
+        lines = [
+            ALIAS.format("b.test"),
+            "b.test. 60 IN CNAME c.test.",
+            ADDRESS.format("c.test."),
+        ]
+        found = read(message(*(reversed(lines) if reverse else lines)))
+        assert (texts(found), found.canonical_name.to_text()) == (["192.0.2.1"], "c.test.")
+
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            (ALIAS.format("mx.example.test"),),
+            (ALIAS.format("b.test"), "b.test. 60 IN CNAME mx.example.test."),
+            (
+                ALIAS.format("a0.test"),
+                *(f"a{n}.test. 60 IN CNAME a{n + 1}.test." for n in range(16)),
+            ),
+        ],
+        ids=["itself", "in-a-circle", "17"],
+    )
+    def test_aliases_that_lead_nowhere(self, lines: tuple[str, ...]) -> None:
+        with pytest.raises(MalformedError, match="too many aliases"):
+            read(message(*lines))
+
+    def test_an_alias_itself_when_asked_for_it(self) -> None:
+        query = Query.of("mx.example.test", "CNAME")
+        found = read(message(ALIAS.format("b.test"), query=query), query)
+        assert (texts(found), found.canonical_name) == (["b.test."], query.name)
+
+    def test_an_alias_to_nothing(self) -> None:
+        found = read(message(ALIAS.format("gone.test")))
+        assert (found.records, found.canonical_name.to_text()) == ((), "gone.test.")
+
+    @pytest.mark.parametrize(
+        ("authority", "is_referral"),
+        [((), False), ((SOA,), False), ((NS,), True), ((NS, SOA), False)],
+    )
+    def test_referrals(self, authority: tuple[str, ...], is_referral: bool) -> None:
+        """RFC 2308 §2.2."""
+        assert read(message(authority=authority)).is_referral is is_referral
+
+    @pytest.mark.parametrize("rcode", [*range(11), 16, 23, 0xF00])
+    def test_error_codes_extended_ones_too(self, rcode: int) -> None:
+        """RFC 6891 §6.1.3: BADVERS has 0 in the header, and is no empty answer."""
+        response = message()
+        response.set_rcode(dns.rcode.Rcode.make(rcode))
+        assert read(response).rcode == rcode
+
+    def test_of_what_is_truncated_nothing_is_read(self) -> None:
+        response = message()
+        response.flags |= dns.flags.TC
+        found = read_response(response.to_wire()[: 12 + len(QUERY.question)], QUERY, ID)
+        assert found.truncated
+
+
+NAMES = st.sampled_from(["mx.example.test.", "b.test.", "C.b.Test.", "example.test."])
+LINES = st.one_of(
+    st.builds("{} 60 IN CNAME {}".format, NAMES, NAMES),
+    st.builds("{} 60 IN A 192.0.2.{}".format, NAMES, st.integers(0, 3)),
+    st.builds("{} 60 IN MX {} {}".format, NAMES, st.integers(0, 2), NAMES),
+    st.builds("{} 60 IN TXT {}".format, NAMES, st.sampled_from("xyz")),
+)
+
+
+@given(st.lists(LINES, max_size=6), st.sampled_from(["A", "MX", "TXT", "CNAME"]))
+def test_dnspython_reads_the_same(lines: list[str], rdtype: str) -> None:
+    query = Query.of("mx.example.test", rdtype)
+    response = message(*lines, query=query)
+    parsed = dns.message.from_wire(response.to_wire())
+    assert isinstance(parsed, dns.message.QueryMessage)
+    try:
+        theirs = parsed.resolve_chaining()
+    except dns.message.ChainTooLong:
+        with pytest.raises(MalformedError):
+            read(response, query)
+        return
+    ours = read(response, query)
+    assert ours.canonical_name == theirs.canonical_name
+    assert set(ours.records) == set(theirs.answer or ())
