@@ -108,6 +108,17 @@ class _Gates:
             del self._gates[key]
 
 
+class Spacing:
+    """At most so many a second, evenly; who comes waits its turn, and nobody makes up for a rest."""
+
+    def __init__(self, per_s: float) -> None:
+        self._rate = Rate(1 / per_s, slowest_s=1 / per_s)
+
+    async def wait(self) -> None:
+        """Until it is one's turn."""
+        await _sleep(self._rate.reserve(monotonic()))
+
+
 class Turn:
     """One session that may begin now; say how it went."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from prober.pace import Pacer, Rate
+from prober.pace import Pacer, Rate, Spacing
 from prober.settings import Settings
 
 
@@ -183,3 +183,10 @@ async def test_gates_that_rest_are_forgotten(monkeypatch: pytest.MonkeyPatch) ->
     kept = pacer._addresses._gates
     assert "192.0.2.1" in kept
     assert len(kept) <= 5
+
+
+async def test_questions_are_spaced_evenly_whoever_asks() -> None:
+    spacing = Spacing(200.0)
+    began = monotonic()
+    await asyncio.gather(*(spacing.wait() for _ in range(41)))
+    assert monotonic() - began >= 0.2

@@ -20,7 +20,7 @@ from prober.net.reply import (
     parse_reply,
     printable_ascii,
 )
-from prober.net.tls import TlsLink, Wire
+from prober.net.tls import TlsLink, Wire, is_wire
 from prober.records import Anomaly, AnomalyKind, Line
 from prober.settings import Settings
 
@@ -69,8 +69,7 @@ class Dialogue(SMTPProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        # by shape, not by class: uvloop's transports are none of asyncio's
-        self.wire = transport if isinstance(transport, Wire) else None
+        self.wire = transport if is_wire(transport) else None
 
     def data_received(self, data: bytes) -> None:
         self._buffer.extend(data)
@@ -95,19 +94,25 @@ class Dialogue(SMTPProtocol):
         self.wire = None  # and with it the link above: they refer to each other
 
     async def read_response(self, timeout: float | None = None) -> aiosmtplib.SMTPResponse:
-        """aiosmtplib's, whose ``wait_for`` can lose a cancellation before Python 3.12."""
+        """aiosmtplib's, whose ``wait_for`` can lose a cancellation before Python 3.12.
+
+        The time-out ends the wait like any other error: no task has to be cancelled for it.
+        """
         waiter = self._response_waiter
         if waiter is None:
             raise aiosmtplib.SMTPServerDisconnected("Connection lost")
         self._response_pending = True
+        timer = None if timeout is None else self._loop.call_later(timeout, self._time_out)
         try:
-            async with asyncio.timeout(timeout):
-                return await waiter
-        except TimeoutError as error:
-            raise aiosmtplib.SMTPReadTimeoutError("no reply in time") from error
+            return await waiter
         finally:
+            if timer is not None:
+                timer.cancel()
             self._response_pending = False
             self._response_waiter = self._loop.create_future() if self.transport else None
+
+    def _time_out(self) -> None:
+        self.fail(aiosmtplib.SMTPReadTimeoutError("no reply in time"))
 
     def _take(self, waiter: asyncio.Future[aiosmtplib.SMTPResponse], reply: Reply) -> None:
         self._reply = reply

@@ -26,6 +26,7 @@ from prober.errors import SettingsError
 from prober.net.dns_message import Query, Response
 from prober.net.nameserver import Nameserver, NoneLeftError, ask_in_turn
 from prober.once import Once
+from prober.pace import Spacing
 from prober.records import Answer, Dnssec, Reason
 from prober.settings import Settings
 
@@ -83,6 +84,7 @@ class Resolver:
         self._settings = settings
         self._nameservers = _nameservers(settings)
         self._in_flight = asyncio.Semaphore(settings.dns_concurrency)
+        self._spacing = Spacing(settings.dns_per_s)
         self._needs_tcp_until = 0.0
         self._answers: Once[Question, DnsAnswer] = Once(
             self._ask, size=_CACHED_ANSWERS, lifetime_s=self._lifetime_s
@@ -208,6 +210,7 @@ class Resolver:
             return _failed(Reason.DNS_REFUSED, f"{type(error).__name__}: {error}"), False
         time_s = self._settings.dns_s
         servers = self._nameservers
+        await self._spacing.wait()
         async with self._in_flight:
             if monotonic() < self._needs_tcp_until:
                 return await self._resolve(servers, query, time_s, tcp=True)

@@ -5,7 +5,7 @@ Never sends MAIL FROM. Left out: HELP, AUTH, and every port but the one given.
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
@@ -58,6 +58,17 @@ class Target:
     left_out: str | None = None  # why it is not to be contacted
 
 
+@dataclass(slots=True)
+class _Seen:
+    """What a session saw so far, but for TLS."""
+
+    greeting: str | None = None
+    ehlo_keywords: tuple[str, ...] = ()
+    ehlo_keywords_tls: tuple[str, ...] | None = None
+    starttls: StartTls = StartTls.NOT_TESTED
+    failure: Failure | None = None
+
+
 def _accepted(reply: Reply) -> Reply:
     """*reply* where it is positive: any 2yz, as senders read it (RFC 5321 §4.2.1)."""
     if not 200 <= reply.code < 300:
@@ -85,20 +96,16 @@ class _Session:
         self._dialogue: Dialogue | None = None
         self._may_quit = False
         self.step, self._step_began = Step.CONNECT, monotonic()
+        self._seen = _Seen()
         self._tls_facts = TlsFacts()
-        self._facts = EndpointFacts(
-            mx_host=target.mx_host,
-            address=target.address,
-            port=target.port,
-            observed_at=clock.now(),
-        )
+        self._observed_at = clock.now()
 
     async def run(self) -> None:
         """All steps in order; raises one of PEER_ERRORS where the peer stops it."""
         dialogue = await self._connect()
         greeting = await self._greeting(dialogue)
         ehlo = await self._ehlo(dialogue)
-        if not offers(self._facts.ehlo_keywords, "STARTTLS"):
+        if not offers(self._seen.ehlo_keywords, "STARTTLS"):
             self._conclude_without_offer(dialogue, greeting, ehlo)
             return
         await self._starttls(dialogue)
@@ -110,19 +117,22 @@ class _Session:
 
     async def _connect(self) -> Dialogue:
         target = self._target
-        require_route(target.address, target.port)
         loop = asyncio.get_running_loop()
         self._dialogue = dialogue = Dialogue(self._transcript)
         self._transcript.note("probe", f"connect to {target.address} port {target.port}")
-        async with asyncio.timeout(self._settings.connect_s):
-            await loop.create_connection(lambda: dialogue, host=target.address, port=target.port)
+        try:
+            async with asyncio.timeout(self._settings.connect_s):
+                await loop.create_connection(lambda: dialogue, target.address, target.port)
+        except OSError:
+            require_route(target.address, target.port)
+            raise
         return dialogue
 
     async def _greeting(self, dialogue: Dialogue) -> Reply:
         self._enter(Step.GREETING)
         greeting = await dialogue.greeting(self._settings.greeting_s)
         self._may_quit = True  # before the greeting it would be a synchronisation error
-        self._facts = replace(self._facts, greeting=greeting.text)
+        self._seen.greeting = greeting.text
         return _accepted(greeting)
 
     async def _ehlo(self, dialogue: Dialogue) -> Reply | None:
@@ -135,7 +145,7 @@ class _Session:
             dialogue.remark(AnomalyKind.HELO_ONLY, reply.text)
             _accepted(await dialogue.command("HELO", name, timeout_s=timeout_s))
             return None
-        self._facts = replace(self._facts, ehlo_keywords=ehlo_keywords(_accepted(reply)))
+        self._seen.ehlo_keywords = ehlo_keywords(_accepted(reply))
         return reply
 
     def _conclude_without_offer(
@@ -144,16 +154,16 @@ class _Session:
         """Not offered; unless a middlebox overwrote what we should have read."""
         masked = masked_by(greeting, ehlo)
         if masked is None:
-            self._facts = replace(self._facts, starttls=StartTls.NOT_OFFERED)
+            self._seen.starttls = StartTls.NOT_OFFERED
         else:
             dialogue.remark(AnomalyKind.MASKED, masked)
             failure = Failure(step=Step.EHLO, reason=Reason.MASKED, detail=masked[:200])
-            self._facts = replace(self._facts, failure=failure)
+            self._seen.failure = failure
 
     async def _starttls(self, dialogue: Dialogue) -> None:
         self._enter(Step.STARTTLS)
         _accepted(await dialogue.command("STARTTLS", timeout_s=self._settings.command_s))
-        self._facts = replace(self._facts, starttls=StartTls.OFFERED)
+        self._seen.starttls = StartTls.OFFERED
         injected = dialogue.take_surplus()  # nothing may stand there: CVE-2011-0411
         if injected:
             require_open(injected)
@@ -170,8 +180,7 @@ class _Session:
         link = TlsLink(dialogue.wire, dialogue, connection)
         completed = False
         try:
-            async with asyncio.timeout(self._settings.handshake_s):
-                await link.handshake()
+            await link.handshake(self._settings.handshake_s)
             completed = True
         finally:
             self._tls_facts = self._tls.facts(connection, completed=completed)
@@ -184,8 +193,7 @@ class _Session:
         self._enter(Step.POST_TLS)
         name = self._settings.ehlo_name or _address_literal(dialogue)
         reply = await dialogue.command("EHLO", name, timeout_s=self._settings.command_s)
-        keywords = ehlo_keywords(_accepted(reply))
-        self._facts = replace(self._facts, ehlo_keywords_tls=keywords)
+        self._seen.ehlo_keywords_tls = ehlo_keywords(_accepted(reply))
 
     async def quit(self) -> None:
         """RFC 5321 §4.1.1.10, without insisting on an answer: the facts are in hand."""
@@ -217,16 +225,23 @@ class _Session:
             self._tls_facts = self._tls_facts.refused(alert=str(error))
         else:
             failure = of_the_vantage(classify(self.step, error), self._target.address)
-        starttls = _starttls_after(self._facts.starttls, failure, undecided=out_of_time)
-        self._facts = replace(self._facts, failure=failure, starttls=starttls)
+        starttls = _starttls_after(self._seen.starttls, failure, undecided=out_of_time)
+        self._seen.failure, self._seen.starttls = failure, starttls
         self._transcript.note("probe", _in_words(failure))
 
     def facts(self) -> EndpointFacts:
         """All that was seen, and the attempt in short."""
-        tls = self._tls_facts
-        anomalies = (*(self._dialogue.anomalies if self._dialogue else ()), *tls.anomalies)
-        facts = replace(
-            self._facts,
+        target, seen, tls = self._target, self._seen, self._tls_facts
+        anomalies = self._dialogue.anomalies if self._dialogue else ()
+        return EndpointFacts(
+            mx_host=target.mx_host,
+            address=target.address,
+            port=target.port,
+            observed_at=self._observed_at,
+            greeting=seen.greeting,
+            ehlo_keywords=seen.ehlo_keywords,
+            ehlo_keywords_tls=seen.ehlo_keywords_tls,
+            starttls=seen.starttls,
             tls_version=tls.version,
             cipher=tls.cipher,
             cipher_bits=tls.cipher_bits,
@@ -236,10 +251,21 @@ class _Session:
             chain=tls.chain,
             path=tls.path,
             verify_errors=tls.verify_errors,
-            anomalies=anomalies,
+            anomalies=(*anomalies, *tls.anomalies),
+            failure=seen.failure,
+            attempts=(self._attempt(),),
             transcript=self._transcript.lines(),
         )
-        return replace(facts, attempts=(_attempt(facts, self._hello),))
+
+    def _attempt(self) -> Attempt:
+        return Attempt(
+            observed_at=self._observed_at,
+            hello=self._hello,
+            starttls=self._seen.starttls,
+            tls_version=self._tls_facts.version,
+            cipher=self._tls_facts.cipher,
+            failure=self._seen.failure,
+        )
 
 
 def _starttls_after(seen: StartTls, failure: Failure, *, undecided: bool) -> StartTls:
@@ -259,17 +285,6 @@ def _starttls_after(seen: StartTls, failure: Failure, *, undecided: bool) -> Sta
 
 def _in_words(failure: Failure) -> str:
     return f"{failure.step}: {failure.reason} {failure.detail or ''}".rstrip()
-
-
-def _attempt(facts: EndpointFacts, hello: Hello) -> Attempt:
-    return Attempt(
-        observed_at=facts.observed_at,
-        hello=hello,
-        starttls=facts.starttls,
-        tls_version=facts.tls_version,
-        cipher=facts.cipher,
-        failure=facts.failure,
-    )
 
 
 def _address_literal(dialogue: Dialogue) -> str:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Protocol, Self, runtime_checkable
+from typing import Any, Final, Protocol, Self, TypeGuard
 
 from aiosmtplib import SMTPServerDisconnected
 from OpenSSL import SSL, crypto
@@ -224,7 +224,6 @@ def _path_positions(
     return tuple(chain.index(der) for der in ders if der in chain)
 
 
-@runtime_checkable
 class Wire(Protocol):
     """What a TCP transport can do, be it asyncio's or uvloop's, and what TLS over it can."""
 
@@ -239,6 +238,11 @@ class Wire(Protocol):
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None: ...
 
     def get_extra_info(self, name: str, default: Any = None) -> Any: ...
+
+
+def is_wire(transport: asyncio.BaseTransport) -> TypeGuard[Wire]:
+    """Whether *transport* is one: by shape, since uvloop's are none of asyncio's classes."""
+    return hasattr(transport, "write")
 
 
 class Upper(Protocol):
@@ -269,11 +273,15 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
         self._clear = b""  # what came in the handshake's place: an SMTP reply
         self._broken: Exception | None = None  # why nothing can be said over TLS any more
 
-    async def handshake(self) -> None:
-        """Shake hands; raises one of PEER_ERRORS where that fails."""
-        self._transport.set_protocol(self)
-        self._advance()
-        await self._handshake
+    async def handshake(self, timeout_s: float) -> None:
+        """Shake hands; raises one of PEER_ERRORS where that fails, or takes too long."""
+        timer = asyncio.get_running_loop().call_later(timeout_s, self._finish, TimeoutError())
+        try:
+            self._transport.set_protocol(self)
+            self._advance()
+            await self._handshake
+        finally:
+            timer.cancel()
         self._read()
         if isinstance(self._broken, AlertError):  # came with the server's last flight
             raise self._broken
@@ -346,8 +354,11 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
     def _flush(self) -> None:
         try:
             while True:
-                self._transport.write(self._connection.bio_read(_FLUSH_SIZE))
-        except SSL.Error:  # WantReadError: nothing left to send
+                piece = self._connection.bio_read(_FLUSH_SIZE)
+                self._transport.write(piece)
+                if len(piece) < _FLUSH_SIZE:  # that was all
+                    return
+        except SSL.Error:  # WantReadError: nothing to send
             return
 
     def eof_received(self) -> bool:
