@@ -109,7 +109,7 @@ class _Gates:
 
 
 class Spacing:
-    """At most so many a second, evenly; who comes waits its turn, and nobody makes up for a rest."""
+    """At most so many a second, evenly: who comes waits its turn, and no rest is made up for."""
 
     def __init__(self, per_s: float) -> None:
         self._rate = Rate(1 / per_s, slowest_s=1 / per_s)

@@ -313,3 +313,14 @@ async def test_no_resolver_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dns.resolver.Resolver", unconfigured)
     with pytest.raises(SettingsError, match="--resolver"):
         Resolver(Settings())
+
+
+async def test_no_more_questions_a_second_than_allowed(
+    settings: Settings, dns_server: LabDns
+) -> None:
+    slow = replace(settings, dns_per_s=50.0, dns_s=5.0, dns_try_s=5.0)
+    async with aclosing(Resolver(slow)) as resolver:
+        began = asyncio.get_running_loop().time()
+        await asyncio.gather(*(resolver.query(f"gone{n}.test", "MX") for n in range(11)))
+        assert asyncio.get_running_loop().time() - began >= 0.2
+    assert sum(dns_server.queries[f"gone{n}.test", "MX"] for n in range(11)) == 11
