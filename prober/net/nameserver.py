@@ -141,7 +141,6 @@ async def _try(
 
 
 def _is_answer(response: Response) -> bool:
-    """A denial that brings the records along contradicts itself."""
-    if response.rcode == Rcode.NXDOMAIN:
-        return not response.records
-    return response.rcode == Rcode.NOERROR
+    if response.contradicts_itself:
+        return False
+    return response.rcode in (Rcode.NOERROR, Rcode.NXDOMAIN)

@@ -1,4 +1,4 @@
-"""DNS messages: what is no response, what a response says, and that dnspython reads the same."""
+"""DNS messages: what is no response, and what a response says."""
 
 import dns.exception
 import dns.flags
@@ -15,6 +15,7 @@ from prober.net.dns_message import MalformedError, Query, Response, read_respons
 
 ID = 0x1234
 QUERY = Query.of("mx.example.test", "A")
+QUESTION = QUERY.to_wire(ID)[12:-11]  # between the header and the OPT record
 ALIAS = "mx.example.test. 60 IN CNAME {}."
 ADDRESS = "{} 60 IN A 192.0.2.1"
 SOA = "example.test. 60 IN SOA ns.example.test. host.example.test. 1 2 3 4 5"
@@ -67,7 +68,7 @@ class TestQuery:
             Query.of(name, "A")
 
     def test_odd_octets_are_escaped(self) -> None:
-        assert Query.of(r"a\.b\000.test", "A").question.startswith(b"\4a.b\0\4test\0")
+        assert b"\4a.b\0\4test\0" in Query.of(r"a\.b\000.test", "A").to_wire(ID)
 
 
 class TestWhatIsNoResponse:
@@ -98,7 +99,7 @@ class TestWhatIsNoResponse:
 
     def test_another_class(self) -> None:
         wire = bytearray(message().to_wire())
-        wire[12 + len(QUERY.question) - 1] = 3  # CHAOS
+        wire[12 + len(QUESTION) - 1] = 3  # CHAOS
         with pytest.raises(MalformedError, match="another question"):
             read_response(bytes(wire), QUERY, ID)
 
@@ -134,14 +135,14 @@ class TestWhatIsNoResponse:
     @given(st.binary(max_size=80))
     def test_no_octets_raise_anything_else(self, junk: bytes) -> None:
         header = message().to_wire()[:4] + b"\0\1\0\2\0\1\0\1"
-        for wire in (junk, header + junk, header + QUERY.question + junk):
+        for wire in (junk, header + junk, header + QUESTION + junk):
             try:
                 read_response(wire, QUERY, ID)
             except MalformedError:
                 pass
 
 
-HEADER = b"\x12\x34\x81\x80\0\1\0\1\0\0\0\0" + QUERY.question
+HEADER = b"\x12\x34\x81\x80\0\1\0\1\0\0\0\0" + QUESTION
 DATA = b"\0\1\0\1\0\0\0\0\0\4\xc0\0\2\1"
 
 
@@ -164,22 +165,6 @@ def test_owner_names_that_are_none(owner: bytes) -> None:
         read_response(HEADER + owner + DATA, QUERY, ID)
 
 
-@pytest.mark.parametrize(("count", "is_read"), [(100, True), (300, False)])
-def test_pointers_to_pointers_are_bounded(count: int, is_read: bool) -> None:
-    """Each leads to the one before it: without a bound, a message of such costs the square."""
-    start = len(HEADER) + 11
-    targets = [12, *range(start, start + 2 * count, 2)]
-    pointers = b"".join((0xC000 | target).to_bytes(2) for target in targets[:count])
-    unknown = b"\0\0\x0a\0\1\0\0\0\0" + len(pointers).to_bytes(2) + pointers
-    owner = (0xC000 | targets[count]).to_bytes(2)
-    wire = HEADER[:6] + b"\0\2" + HEADER[8:] + unknown + owner + DATA
-    if is_read:
-        assert texts(read_response(wire, QUERY, ID)) == ["192.0.2.1"]
-    else:
-        with pytest.raises(MalformedError, match="no name"):
-            read_response(wire, QUERY, ID)
-
-
 class TestWhatItSays:
     def test_records(self) -> None:
         response = message(ADDRESS.format("mx.example.test."))
@@ -197,7 +182,7 @@ class TestWhatItSays:
 
     def test_each_record_once(self) -> None:
         wire = bytearray(message(ADDRESS.format("mx.example.test.")).to_wire())
-        start, end = 12 + len(QUERY.question), len(wire) - 11
+        start, end = 12 + len(QUESTION), len(wire) - 11
         wire[end:end] = wire[start:end]
         wire[6:8] = b"\0\2"
         assert texts(read_response(bytes(wire), QUERY, ID)) == ["192.0.2.1"]
@@ -205,12 +190,6 @@ class TestWhatItSays:
     def test_records_of_others_are_none(self) -> None:
         response = message(ADDRESS.format("other.test."), "mx.example.test. 60 IN TXT x")
         assert read(response).records == ()
-
-    def test_records_of_another_class_are_none(self) -> None:
-        wire = message(ADDRESS.format("mx.example.test.")).to_wire()
-        chaos = wire.replace(b"\xc0\x0c\0\1\0\1", b"\xc0\x0c\0\1\0\3")
-        assert chaos != wire
-        assert read_response(chaos, QUERY, ID).records == ()
 
     @pytest.mark.parametrize("reverse", [False, True])
     def test_aliases_in_whatever_order(self, reverse: bool) -> None:
@@ -265,31 +244,5 @@ class TestWhatItSays:
     def test_of_what_is_truncated_nothing_is_read(self) -> None:
         response = message()
         response.flags |= dns.flags.TC
-        found = read_response(response.to_wire()[: 12 + len(QUERY.question)], QUERY, ID)
+        found = read_response(response.to_wire()[: 12 + len(QUESTION)], QUERY, ID)
         assert found.truncated
-
-
-NAMES = st.sampled_from(["mx.example.test.", "b.test.", "C.b.Test.", "example.test."])
-LINES = st.one_of(
-    st.builds("{} 60 IN CNAME {}".format, NAMES, NAMES),
-    st.builds("{} 60 IN A 192.0.2.{}".format, NAMES, st.integers(0, 3)),
-    st.builds("{} 60 IN MX {} {}".format, NAMES, st.integers(0, 2), NAMES),
-    st.builds("{} 60 IN TXT {}".format, NAMES, st.sampled_from("xyz")),
-)
-
-
-@given(st.lists(LINES, max_size=6), st.sampled_from(["A", "MX", "TXT", "CNAME"]))
-def test_dnspython_reads_the_same(lines: list[str], rdtype: str) -> None:
-    query = Query.of("mx.example.test", rdtype)
-    response = message(*lines, query=query)
-    parsed = dns.message.from_wire(response.to_wire())
-    assert isinstance(parsed, dns.message.QueryMessage)
-    try:
-        theirs = parsed.resolve_chaining()
-    except dns.message.ChainTooLong:
-        with pytest.raises(MalformedError):
-            read(response, query)
-        return
-    ours = read(response, query)
-    assert ours.canonical_name == theirs.canonical_name
-    assert set(ours.records) == set(theirs.answer or ())
