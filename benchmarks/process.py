@@ -1,6 +1,8 @@
 """What this process has cost so far, read from /proc, and a fresh process to measure in."""
 
 import multiprocessing
+import os
+import resource
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Final
 from benchmarks.figures import Figure, Scale
 
 _STATUS: Final = Path("/proc/self/status")
+_STAT: Final = Path("/proc/stat")
 KB: Final = 1024  # bytes; /proc says kB and means KiB
 
 Measure = Callable[[Scale], Iterable[Figure]]
@@ -30,6 +33,19 @@ def _status(field: str) -> int:
         if name == field:
             return int(value.split()[0])
     raise RuntimeError(f"{_STATUS} has no {field}")
+
+
+def children_cpu_s() -> float:
+    """CPU seconds of the processes that this one started and waited for, and of theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def machine_cpu_s() -> float:
+    """CPU seconds that all processes together have used since the machine started."""
+    fields = _STAT.read_text().split("\n", 1)[0].split()[1:]
+    user, nice, system, _idle, _iowait, irq, softirq, *_ = map(int, fields)
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
 def in_own_process(measure: Measure, scale: Scale) -> list[Figure]:
