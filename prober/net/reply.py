@@ -101,10 +101,10 @@ def parse_reply(raw: bytes) -> tuple[Reply, int] | None:
 
 
 def _parse_line(line: bytes) -> tuple[bytes, bool, bytes]:
-    if _TAB_AFTER_CODE.match(line):  # seen in the wild; every MTA takes it for a space
-        return line[:3], True, line[4:]
     match = _REPLY_LINE.fullmatch(line)
     if match is None:
+        if _TAB_AFTER_CODE.match(line):  # seen in the wild; every MTA takes it for a space
+            return line[:3], True, line[4:]
         raise BadReplyError(f"not an SMTP reply: {_shown(line)}")
     code, separator, text = match.groups(default=b"")
     return code, separator != b"-", text

@@ -1,5 +1,7 @@
 """DNS messages: what is no response, what a response says, and that dnspython reads the same."""
 
+import contextlib
+
 import dns.exception
 import dns.flags
 import dns.message
@@ -65,6 +67,24 @@ class TestQuery:
     def test_what_is_no_name(self, name: str) -> None:
         with pytest.raises(dns.exception.DNSException):
             Query.of(name, "A")
+
+    @given(st.from_regex(r"([A-Za-z0-9_-]{1,70}\.?){1,6}", fullmatch=True))
+    def test_names_are_encoded_as_dnspython_does(self, name: str) -> None:
+        try:
+            theirs = dns.name.from_text(name).to_digestable()
+        except dns.exception.DNSException:
+            with pytest.raises(dns.exception.DNSException):
+                Query.of(name, "A")
+        else:
+            assert Query.of(name, "A").question[:-4] == theirs
+
+    @pytest.mark.parametrize("length", range(250, 256))
+    def test_the_longest_names(self, length: int) -> None:
+        """RFC 1035 §2.3.4: 253 characters."""
+        name = ("a." * 128)[:length].rstrip(".") + "a" * (length % 2 == 0)
+        is_name = len(name) <= 253
+        with contextlib.nullcontext() if is_name else pytest.raises(dns.exception.DNSException):
+            assert len(Query.of(name, "A").question) == len(name) + 6
 
     def test_odd_octets_are_escaped(self) -> None:
         assert Query.of(r"a\.b\000.test", "A").question.startswith(b"\4a.b\0\4test\0")
@@ -187,7 +207,7 @@ class TestWhatItSays:
         found = read(response)
         assert texts(found) == ["192.0.2.1"]
         assert found.authenticated
-        assert found.canonical_name == QUERY.name
+        assert found.canonical_name is None
 
     def test_letter_case_makes_no_difference(self) -> None:
         """RFC 4343 §3; a response may spell the question in another way."""
@@ -220,7 +240,7 @@ class TestWhatItSays:
             ADDRESS.format("c.test."),
         ]
         found = read(message(*(reversed(lines) if reverse else lines)))
-        assert (texts(found), found.canonical_name.to_text()) == (["192.0.2.1"], "c.test.")
+        assert (texts(found), str(found.canonical_name)) == (["192.0.2.1"], "c.test.")
 
     @pytest.mark.parametrize(
         "lines",
@@ -241,11 +261,11 @@ class TestWhatItSays:
     def test_an_alias_itself_when_asked_for_it(self) -> None:
         query = Query.of("mx.example.test", "CNAME")
         found = read(message(ALIAS.format("b.test"), query=query), query)
-        assert (texts(found), found.canonical_name) == (["b.test."], query.name)
+        assert (texts(found), found.canonical_name) == (["b.test."], None)
 
     def test_an_alias_to_nothing(self) -> None:
         found = read(message(ALIAS.format("gone.test")))
-        assert (found.records, found.canonical_name.to_text()) == ((), "gone.test.")
+        assert (found.records, str(found.canonical_name)) == ((), "gone.test.")
 
     @pytest.mark.parametrize(
         ("authority", "is_referral"),
@@ -278,7 +298,7 @@ LINES = st.one_of(
 )
 
 
-@given(st.lists(LINES, max_size=6), st.sampled_from(["A", "MX", "TXT", "CNAME"]))
+@given(st.lists(LINES, max_size=6), st.sampled_from(["A", "MX", "TXT"]))
 def test_dnspython_reads_the_same(lines: list[str], rdtype: str) -> None:
     query = Query.of("mx.example.test", rdtype)
     response = message(*lines, query=query)
@@ -291,5 +311,6 @@ def test_dnspython_reads_the_same(lines: list[str], rdtype: str) -> None:
             read(response, query)
         return
     ours = read(response, query)
-    assert ours.canonical_name == theirs.canonical_name
+    name = dns.name.from_text("mx.example.test")
+    assert (ours.canonical_name or name) == theirs.canonical_name
     assert set(ours.records) == set(theirs.answer or ())
