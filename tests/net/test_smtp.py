@@ -448,6 +448,13 @@ async def test_ipv6() -> None:
     assert server.sessions[0].commands[0] == "EHLO [IPv6:::1]"
 
 
+async def test_what_many_hosts_send_alike_is_kept_once() -> None:
+    """A run keeps the facts of thousands of endpoints."""
+    one, other = [await probe(WellConfigured()) for _ in range(2)]
+    assert one.chain[1] is other.chain[1]
+    assert all(a is b for a, b in zip(one.ehlo_keywords, other.ehlo_keywords, strict=True))
+
+
 class FakeUdp:
     """A UDP socket on a machine with no route, or with this source address."""
 
