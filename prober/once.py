@@ -35,14 +35,14 @@ class Once(Generic[K, V]):
 
     async def get(self, key: K) -> V:
         """The answer for *key*, asked now where it is not known."""
-        if self._expiry.get(key, inf) < monotonic():
+        if self._expiry and self._expiry.get(key, inf) < monotonic():
             self.forget(key)
         task = self._tasks.get(key)
         if task is None:
             task = self._tasks[key] = asyncio.create_task(self._answer(key))
             self._evict()
         self._tasks.move_to_end(key)
-        return await asyncio.shield(task)
+        return task.result() if task.done() else await asyncio.shield(task)
 
     async def _answer(self, key: K) -> V:
         try:

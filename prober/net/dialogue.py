@@ -160,8 +160,12 @@ class Dialogue(SMTPProtocol):
         if surplus:
             require_open(surplus)
             self.remark(AnomalyKind.UNSOLICITED, printable_ascii(surplus))
-        self._transcript.note("client", " ".join(words))
-        await self.execute_command(*(word.encode("ascii") for word in words), timeout=timeout_s)
+        line = " ".join(words)
+        self._transcript.note("client", line)
+        # not execute_command: its lock and checks are for many tasks and for words of others
+        self._response_pending = True
+        self.write(f"{line}\r\n".encode("ascii"))
+        await self.read_response(timeout=timeout_s)
         return self._last_reply()
 
     def _last_reply(self) -> Reply:

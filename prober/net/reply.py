@@ -1,6 +1,7 @@
 """SMTP replies and EHLO keywords, pure: bytes in, records out. RFC 5321 §4.2, §4.1.1.1."""
 
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -101,10 +102,10 @@ def parse_reply(raw: bytes) -> tuple[Reply, int] | None:
 
 
 def _parse_line(line: bytes) -> tuple[bytes, bool, bytes]:
-    if _TAB_AFTER_CODE.match(line):  # seen in the wild; every MTA takes it for a space
-        return line[:3], True, line[4:]
     match = _REPLY_LINE.fullmatch(line)
     if match is None:
+        if _TAB_AFTER_CODE.match(line):  # seen in the wild; every MTA takes it for a space
+            return line[:3], True, line[4:]
         raise BadReplyError(f"not an SMTP reply: {_shown(line)}")
     code, separator, text = match.groups(default=b"")
     return code, separator != b"-", text
@@ -127,7 +128,8 @@ def _keywords(lines: Iterable[str]) -> Iterable[str]:
     for line in lines:
         keyword, *parameters = line.split() or [""]
         if _KEYWORD.fullmatch(keyword):
-            yield " ".join([keyword.upper(), *parameters])
+            # most servers have the same few lines: one object stands for each
+            yield sys.intern(" ".join([keyword.upper(), *parameters]))
 
 
 def offers(keywords: Iterable[str], keyword: str) -> bool:

@@ -8,6 +8,7 @@ to validate).
 import asyncio
 import enum
 import errno
+import functools
 import ipaddress
 import logging
 from collections.abc import Sequence
@@ -51,7 +52,7 @@ class DnsStatus(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DnsAnswer:
-    """The answer to one question. ``canonical_name`` differs from the question behind a CNAME."""
+    """The answer to one question. ``canonical_name`` is that behind a CNAME; empty without one."""
 
     status: DnsStatus
     records: tuple[dns.rdata.Rdata, ...] = ()
@@ -99,7 +100,7 @@ class Resolver:
         """The nameservers, as ADDR or ADDR:PORT."""
         return tuple(map(str, self._nameservers))
 
-    @property
+    @functools.cached_property
     def is_trusted(self) -> bool:
         """Whether the path to every nameserver is ours, so that its AD bit cannot be forged."""
         return self._settings.trust_ad or all(
@@ -245,7 +246,7 @@ def _to_answer(response: Response) -> DnsAnswer:
         return DnsAnswer(
             status=DnsStatus.FOUND,
             records=response.records,
-            canonical_name=host_text(response.canonical_name),
+            canonical_name=host_text(response.canonical_name) if response.canonical_name else "",
         )
     if response.is_referral:
         return _failed(Reason.DNS_REFUSED, "a referral: not a recursive resolver")

@@ -5,6 +5,7 @@ depend on the policy of the distribution. Left out: SSLv3, RC4 and 3DES, which a
 """
 
 import asyncio
+import functools
 import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ _CLOSURE_ALERTS: Final = (0, 90)  # close_notify, user_canceled: RFC 8446 §6.1
 _FATAL: Final = 2
 _REPLY_STARTS: Final = b"2345"  # of an SMTP reply in clear; a TLS record starts with 20 to 24
 _FLUSH_SIZE: Final = 4096  # a ClientHello has 1.7 kB; OpenSSL's buffer is made anew each time
+_SHARED_CERTIFICATES: Final = 512  # at about 1.5 kB each; a few hundred issuers sign nearly all
 _READ_SIZE: Final = 16_384  # one TLS record; RFC 8446 §5.1
 
 
@@ -146,6 +148,8 @@ class TlsClient:
         self._anchors, self.trust_store = load_anchors(ca_file)
         self._chain_certificates = chain_certificates
         self._contexts: dict[Hello, SSL.Context] = {}
+        # many hosts send the same issuer's certificate: one object stands for it in all facts kept
+        self._shared = functools.lru_cache(maxsize=_SHARED_CERTIFICATES)(bytes)
 
     def connection(self, server_name: str, hello: Hello) -> SSL.Connection:
         """A connection on memory BIOs that will greet with *hello* and send *server_name*."""
@@ -177,7 +181,8 @@ class TlsClient:
         observed: _Observed = connection.get_app_data()
         sent = connection.get_peer_cert_chain() or []
         kept = sent[: self._chain_certificates]
-        chain = tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, cert) for cert in kept)
+        ders = (crypto.dump_certificate(crypto.FILETYPE_ASN1, cert) for cert in kept)
+        chain = tuple(self._shared(der) for der in ders)
         errors = tuple(observed.verify_errors)
         return TlsFacts(
             version=connection.get_protocol_version_name() if completed else None,

@@ -45,21 +45,26 @@ def judge_delivery(report: DomainReport) -> Delivery:
     ``mx_hosts`` and ``mta_sts``; where that last is None it was not looked up, and what an MTA-STS
     sender does is unknown. A domain without mail is not applicable to all of them.
     """
+    hosts = tuple(_hosts(report))
+
+    def outcomes(sender: SenderKind) -> SenderOutcomes:
+        return _judge(report, hosts, PEACE[sender], WAR[sender])
+
     return Delivery(
-        opportunistic=_judge_sender(report, SenderKind.OPPORTUNISTIC),
-        mandatory=_judge_sender(report, SenderKind.MANDATORY),
-        trusted_ca=_judge_sender(report, SenderKind.TRUSTED_CA),
-        verified=_judge_sender(report, SenderKind.VERIFIED),
-        domain_verified=_judge_sender(report, SenderKind.DOMAIN_VERIFIED),
-        dane=_judge_sender(report, SenderKind.DANE),
-        mta_sts=_judge_sender(report, SenderKind.MTA_STS),
+        opportunistic=outcomes(SenderKind.OPPORTUNISTIC),
+        mandatory=outcomes(SenderKind.MANDATORY),
+        trusted_ca=outcomes(SenderKind.TRUSTED_CA),
+        verified=outcomes(SenderKind.VERIFIED),
+        domain_verified=outcomes(SenderKind.DOMAIN_VERIFIED),
+        dane=outcomes(SenderKind.DANE),
+        mta_sts=outcomes(SenderKind.MTA_STS),
     )
 
 
 def judge_secure(report: DomainReport, match: Sequence[str]) -> SenderOutcomes:
     """The same for Postfix ``secure`` with the attribute ``match=``; as words and names."""
-    attacked = WAR[SenderKind.DOMAIN_VERIFIED]
-    return _judge(report, lambda endpoint, to: meet_secure(endpoint, to, match), attacked)
+    hosts, attacked = tuple(_hosts(report)), WAR[SenderKind.DOMAIN_VERIFIED]
+    return _judge(report, hosts, lambda endpoint, to: meet_secure(endpoint, to, match), attacked)
 
 
 def forced_tls(report: DomainReport) -> ForcedTls:
@@ -67,7 +72,8 @@ def forced_tls(report: DomainReport) -> ForcedTls:
 
     A domain without mail is not known.
     """
-    match _judge_sender(report, SenderKind.MANDATORY).fallback:
+    hosts, sender = tuple(_hosts(report)), SenderKind.MANDATORY
+    match _judge(report, hosts, PEACE[sender], WAR[sender]).fallback:
         case DeliveryOutcome.ENCRYPTED:
             return ForcedTls.YES
         case DeliveryOutcome.DEFERRED:
@@ -76,12 +82,9 @@ def forced_tls(report: DomainReport) -> ForcedTls:
             return ForcedTls.UNKNOWN
 
 
-def _judge_sender(report: DomainReport, sender: SenderKind) -> SenderOutcomes:
-    return _judge(report, PEACE[sender], WAR[sender])
-
-
 def _judge(
     report: DomainReport,
+    hosts: Sequence[_Host],
     meet: Meet,
     suffer: Callable[[DomainReport, Destination], DeliveryOutcome],
 ) -> SenderOutcomes:
@@ -91,7 +94,6 @@ def _judge(
     if route.status is RouteStatus.DNS_ERROR:
         return _always(DeliveryOutcome.UNKNOWN)
     to = _destination(report, route, report.domain)
-    hosts = tuple(_hosts(report))
     first = tuple(host for host in hosts if host.preference == hosts[0].preference)
     return SenderOutcomes(
         now=_over(first, meet, to) if _any_answers(first) else DeliveryOutcome.UNKNOWN,

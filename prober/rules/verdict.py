@@ -87,24 +87,27 @@ def facts_of(report: DomainReport) -> DomainFacts:
     return DomainFacts(**{name: getattr(report, name) for name in names})
 
 
-def judge_endpoint(facts: EndpointFacts, trust: TrustStore) -> Endpoint:
+_ENDPOINT_FACTS: Final = tuple(field.name for field in fields(EndpointFacts))
+
+
+def judge_endpoint(
+    facts: EndpointFacts, trust: TrustStore, *, dane: Dane = Dane.NOT_TESTED
+) -> Endpoint:
     """*facts* with their certificate judged by PKIX, at the time they were observed."""
-    names = (field.name for field in fields(EndpointFacts))
     certificate = judge_certificate(facts, now=facts.observed_at, trust=trust)
-    return Endpoint(**{name: getattr(facts, name) for name in names}, certificate=certificate)
+    observed = {name: getattr(facts, name) for name in _ENDPOINT_FACTS}
+    return Endpoint(**observed, certificate=certificate, dane=dane)
 
 
 def _judge_endpoints(facts: DomainFacts) -> Iterator[Endpoint]:
     """The endpoints of *facts*, each certificate judged by PKIX and by TLSA."""
     hosts = {host.name: host for host in facts.mx_hosts}
     for observed in facts.endpoints:
-        endpoint = judge_endpoint(observed, facts.run.trust_store)
         host = hosts.get(observed.mx_host)
+        dane = Dane.NOT_TESTED
         if host is not None and facts.domain is not None:
-            now = observed.observed_at
-            dane = judge_dane(observed, host, domain=facts.domain, now=now)
-            endpoint = replace(endpoint, dane=dane)
-        yield endpoint
+            dane = judge_dane(observed, host, domain=facts.domain, now=observed.observed_at)
+        yield judge_endpoint(observed, facts.run.trust_store, dane=dane)
 
 
 def judge_level(facts: DomainFacts, endpoints: Sequence[Endpoint], mta_sts: MtaSts | None) -> Level:

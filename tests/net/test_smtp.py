@@ -6,6 +6,7 @@ The matrix walks every step and every way to fail. Up to EHLO none may read as a
 import asyncio
 import contextlib
 import errno
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -447,6 +448,13 @@ async def test_ipv6() -> None:
     assert server.sessions[0].commands[0] == "EHLO [IPv6:::1]"
 
 
+async def test_what_many_hosts_send_alike_is_kept_once() -> None:
+    """A run keeps the facts of thousands of endpoints."""
+    one, other = [await probe(WellConfigured()) for _ in range(2)]
+    assert one.chain[1] is other.chain[1]
+    assert all(a is b for a, b in zip(one.ehlo_keywords, other.ehlo_keywords, strict=True))
+
+
 class FakeUdp:
     """A UDP socket on a machine with no route, or with this source address."""
 
@@ -506,6 +514,22 @@ async def test_a_local_ipv6_address_that_reaches_nothing_is_no_route(
     assert facts.failure is not None
     assert (facts.failure.step, facts.failure.reason) == (Step.CONNECT, reason)
     assert facts.starttls is StartTls.NOT_TESTED
+
+
+async def test_who_cannot_be_connected_to_without_a_route_is_not_to_blame(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The routing table is asked where connecting fails, whatever that says; and only there."""
+
+    def no_route(*_: object) -> str:
+        raise NoRouteError(socket.AF_INET, "no IPv4 route here")
+
+    monkeypatch.setattr("prober.net.route._source_towards", no_route)
+    target = Target(mx_host=NAME, address="127.0.0.1", port=9)
+    facts = await probe_endpoint(target, SETTINGS, TLS)
+    assert facts.failure is not None
+    assert (facts.failure.step, facts.failure.reason) == (Step.CONNECT, Reason.NO_IPV4_HERE)
+    assert (await probe(WellConfigured())).tls_version is not None
 
 
 def test_loopback_is_a_route_of_its_own() -> None:
