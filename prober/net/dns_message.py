@@ -79,12 +79,15 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """What a nameserver answered. ``records`` are those of the type asked for, each once."""
+    """What a nameserver answered. ``records`` are those of the type asked for, each once.
+
+    ``canonical_name`` is the name at the end of the aliases; None where there are none.
+    """
 
     rcode: dns.rcode.Rcode
     truncated: bool = False  # then nothing else was read
     authenticated: bool = False  # the AD bit
-    canonical_name: dns.name.Name
+    canonical_name: dns.name.Name | None = None
     records: tuple[dns.rdata.Rdata, ...] = ()
     is_referral: bool = False
     contradicts_itself: bool = False  # a denial that brings the records along
@@ -101,7 +104,7 @@ def read_response(wire: bytes, query: Query, message_id: int) -> Response:
     except dns.message.Truncated as error:
         message = error.message()  # type: ignore[no-untyped-call] # dnspython types it nowhere
         _require_response(message, query, message_id)
-        return _truncated(message, query)
+        return Response(rcode=message.rcode(), truncated=True)
     except (dns.exception.DNSException, ValueError) as error:
         raise MalformedError(f"{type(error).__name__}: {error}") from error
     _require_response(message, query, message_id)
@@ -117,24 +120,20 @@ def _require_response(message: dns.message.Message, query: Query, message_id: in
         raise MalformedError("another question")
 
 
-def _truncated(message: dns.message.Message, query: Query) -> Response:
-    return Response(rcode=message.rcode(), truncated=True, canonical_name=query.name)
-
-
 def _read(message: dns.message.Message, query: Query) -> Response:
     if not isinstance(message, dns.message.QueryMessage) or not message.question:
-        return Response(rcode=message.rcode(), canonical_name=query.name)
+        return Response(rcode=message.rcode())
     try:
         chain = message.resolve_chaining()
     except dns.message.AnswerForNXDOMAIN:
-        return Response(rcode=message.rcode(), canonical_name=query.name, contradicts_itself=True)
+        return Response(rcode=message.rcode(), contradicts_itself=True)
     except dns.message.ChainTooLong as error:
         raise MalformedError("too many aliases") from error
     types = {each.rdtype for each in message.authority}
     return Response(
         rcode=message.rcode(),
         authenticated=bool(message.flags & dns.flags.AD),
-        canonical_name=chain.canonical_name,
+        canonical_name=chain.canonical_name if chain.cnames else None,
         records=tuple(chain.answer or ()),
         # RFC 2308 §2.2: an empty answer that names other servers, and no SOA, denies nothing
         is_referral=dns.rdatatype.NS in types and dns.rdatatype.SOA not in types,

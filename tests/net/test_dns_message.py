@@ -172,7 +172,7 @@ class TestWhatItSays:
         found = read(response)
         assert texts(found) == ["192.0.2.1"]
         assert found.authenticated
-        assert found.canonical_name == QUERY.name
+        assert found.canonical_name is None
 
     def test_letter_case_makes_no_difference(self) -> None:
         """RFC 4343 §3; a response may spell the question in another way."""
@@ -199,7 +199,7 @@ class TestWhatItSays:
             ADDRESS.format("c.test."),
         ]
         found = read(message(*(reversed(lines) if reverse else lines)))
-        assert (texts(found), found.canonical_name.to_text()) == (["192.0.2.1"], "c.test.")
+        assert (texts(found), str(found.canonical_name)) == (["192.0.2.1"], "c.test.")
 
     @pytest.mark.parametrize(
         "lines",
@@ -220,11 +220,11 @@ class TestWhatItSays:
     def test_an_alias_itself_when_asked_for_it(self) -> None:
         query = Query.of("mx.example.test", "CNAME")
         found = read(message(ALIAS.format("b.test"), query=query), query)
-        assert (texts(found), found.canonical_name) == (["b.test."], query.name)
+        assert (texts(found), found.canonical_name) == (["b.test."], None)
 
     def test_an_alias_to_nothing(self) -> None:
         found = read(message(ALIAS.format("gone.test")))
-        assert (found.records, found.canonical_name.to_text()) == ((), "gone.test.")
+        assert (found.records, str(found.canonical_name)) == ((), "gone.test.")
 
     @pytest.mark.parametrize(
         ("authority", "is_referral"),

@@ -235,8 +235,9 @@ class TestInTurn:
     async def test_one_that_is_silent_is_asked_again_after_the_others(self) -> None:
         first, second = Scripted(silent), Scripted(silent)
         with pytest.raises(TimeoutError):
-            await ask(first, second, lifetime_s=0.6)
-        assert (len(first.asked), len(second.asked)) == (2, 1)
+            await ask(first, second, lifetime_s=1.0)
+        assert len(first.asked) >= 2
+        assert len(first.asked) - len(second.asked) in (0, 1)
 
     async def test_a_denial_is_an_answer(self) -> None:
         found = await ask(Scripted(saying(Rcode.NXDOMAIN)), Scripted())
