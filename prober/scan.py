@@ -37,7 +37,7 @@ async def scan(
     What *report* raises ends the scan and leaves as it is; so does cancellation, cleanly.
     """
     progress = progress or Progress()
-    pending = enumerate(_unique(entries, progress))
+    pending = enumerate(unique(entries, progress))
     async with Vantage(settings) as vantage:
         delivery = _Delivery(report, progress, ordered=ordered)
 
@@ -96,7 +96,7 @@ def _first(errors: ExceptionGroup[Exception]) -> Exception:
     return _first(error) if isinstance(error, ExceptionGroup) else error
 
 
-def _unique(entries: Iterable[Entry], progress: Progress) -> Iterator[Entry]:
+def unique(entries: Iterable[Entry], progress: Progress) -> Iterator[Entry]:
     """Each domain once; what is no domain every time, since each such line wants its row."""
     seen: set[bytes] = set()
     for entry in entries:

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 from prober import clock
@@ -32,8 +33,11 @@ class Vantage:
     Raises SettingsError where the settings name a resolver or a trust store that cannot be used.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, *, operator_shards: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
         self.settings = settings
+        self.operator_shards = operator_shards  # how many vantages share an operator's budget
         self.resolver = Resolver(settings)
         self.tls = TlsClient(settings.ca_file, chain_certificates=settings.chain_certificates)
         self.policies = PolicyClient(settings, self.resolver, self.tls.trust_store)

@@ -1,12 +1,10 @@
 """Counts and writes the reports of a run: the one way that every command goes."""
 
 import contextlib
-import functools
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Self
 
-from publicsuffixlist import PublicSuffixList
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as ProgressBar
@@ -14,6 +12,7 @@ from rich.progress import Progress as ProgressBar
 from prober.cli.options import ReportOptions
 from prober.cli.running import tell
 from prober.errors import SettingsError
+from prober.operators import operator_of
 from prober.records import DomainReport
 from prober.report.output import STDOUT, ReportStyle, ReportWriter, open_report
 from prober.rules.exit_status import Tally, Totals, exit_status
@@ -23,13 +22,12 @@ from prober.scan import Progress
 class Reporting:
     """Takes the reports of a run: to every output, to the tally, to the progress bar."""
 
-    def __init__(
-        self, writers: Sequence[ReportWriter], tally: Tally, advance: Callable[[], None]
-    ) -> None:
+    def __init__(self, writers: Sequence[ReportWriter], tally: Tally, bar: "_Bar") -> None:
         self.progress = Progress()
+        self.show = bar.show
         self._writers = writers
         self._tally = tally
-        self._advance = advance
+        self._bar = bar
 
     @classmethod
     @contextlib.contextmanager
@@ -40,19 +38,29 @@ class Reporting:
 
         *total* is how many reports will come, for the progress bar; None where nobody knows.
         """
-        tally = Tally(require=options.required, operator_of=_operator_of)
+        tally = Tally(require=options.required, operator_of=operator_of)
         with (
             _open_reports(options, style, tally.totals) as writers,
-            _progress_bar(writers, total, quiet=options.quiet) as advance,
+            _progress_bar(writers, total, quiet=options.quiet) as bar,
         ):
-            yield cls(writers, tally, advance)
+            yield cls(writers, tally, bar)
 
     def add(self, report: DomainReport) -> None:
         """Count and write one report."""
         self._tally.add(report)
         for writer in self._writers:
             writer.write(report)
-        self._advance()
+        self._bar.advance()
+
+    def add_rows(self, rows: Sequence[Iterable[bytes]]) -> None:
+        """Write what workers have formatted: for each output its rows, in pieces."""
+        for writer, pieces in zip(self._writers, rows, strict=True):
+            for piece in pieces:
+                writer.write_rows(piece)
+
+    def add_totals(self, totals: Totals) -> None:
+        """Count what workers have counted."""
+        self._tally.totals.merge(totals)
 
     @property
     def status(self) -> int:
@@ -71,16 +79,6 @@ class Reporting:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-@functools.cache
-def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList()  # 10,000 rules: read only where a host is asked about
-
-
-def _operator_of(host: str) -> str:
-    """The operator of an MX host: its registered domain by the public suffix list."""
-    return _suffixes().privatesuffix(host) or host
 
 
 @contextlib.contextmanager
@@ -105,16 +103,38 @@ def _open_reports(
             raise
 
 
+class _Bar:
+    """A progress bar, or none."""
+
+    def __init__(self, bar: ProgressBar | None = None, total: int | None = None) -> None:
+        self._bar = bar
+        self._task = bar.add_task("probing", total=total) if bar is not None else TaskID(0)
+
+    def advance(self) -> None:
+        """One more is done."""
+        if self._bar is not None:
+            self._bar.advance(self._task)
+
+    def show(self, stage: str, done: int, total: int | None) -> None:
+        """So many of *total* are done in *stage*; None: nobody knows yet of how many."""
+        if self._bar is not None:
+            self._bar.update(self._task, description=stage, completed=done, total=total)
+
+
 @contextlib.contextmanager
 def _progress_bar(
     writers: Sequence[ReportWriter], total: int | None, *, quiet: bool
-) -> Iterator[Callable[[], None]]:
+) -> Iterator[_Bar]:
     """A bar on stderr where that is a terminal and the reports go to files."""
     to_files = all(writer.partial is not None for writer in writers)
     if quiet or sys.stderr is None or not sys.stderr.isatty() or not to_files:
-        yield lambda: None
+        yield _Bar()
         return
-    columns = (TextColumn("probing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with ProgressBar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task: TaskID = bar.add_task("probing", total=total)
-        yield lambda: bar.advance(task)
+        yield _Bar(bar, total)

@@ -8,12 +8,13 @@ import resource
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from typing import Any, Final, TypeVar
 
 import typer
 
 from prober.errors import ProbeError, ReportError
+from prober.loop import loop_factory
 from prober.report.sinks import StreamSink
 from prober.rules.exit_status import FAULT_OF_OURS, INTERRUPTED, PIPE_CLOSED, TERMINATED
 
@@ -41,20 +42,12 @@ def hold_standard_descriptors() -> None:
     os.close(descriptor)
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
-
-
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run *main*; SIGINT raises KeyboardInterrupt, SIGTERM Terminated, after *main* cleaned up."""
     _raise_file_limit()
     stop = _Stop()
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(stop.ends(main))
     except asyncio.CancelledError:
         if stop.reason is None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from prober.cli.cluster import ClusterOptions
 from prober.cli.options import LookOptions, ReportOptions, option, with_options
 from prober.cli.probing import Reporting
 from prober.cli.running import configure_logging, exit_statuses, run, tell
@@ -28,6 +29,7 @@ def scan(
     ],
     look: LookOptions,
     report: ReportOptions,
+    cluster: ClusterOptions,
     ordered: Annotated[
         bool,
         option(
@@ -49,15 +51,19 @@ def scan(
     with exit_statuses():
         _keep_apart(file, report.output)
         entries = _at_least_one(_entries(file), file)
+        job = cluster.job(file, look.settings(), report, style) if cluster.is_wanted else None
         with Reporting.open(report, style) as reporting:
-            probing = scan_entries(
-                entries,
-                look.settings(),
-                reporting.add,
-                progress=reporting.progress,
-                ordered=ordered,
-            )
-            run(probing)
+            if job is not None:
+                cluster.scan(entries, job, reporting)
+            else:
+                probing = scan_entries(
+                    entries,
+                    look.settings(),
+                    reporting.add,
+                    progress=reporting.progress,
+                    ordered=ordered,
+                )
+                run(probing)
         if not report.quiet:
             tell(reporting.summary())
         raise typer.Exit(reporting.status)
