@@ -4,15 +4,17 @@ The only importer of dask. What a task does, stages.py says; this hands them out
 other, so many at once as there are workers, and puts the rows together in the order of the list.
 """
 
+import asyncio
 import contextlib
 import logging
 import signal
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import distributed
 from distributed.comm.addressing import get_address_host
@@ -61,7 +63,14 @@ async def local_workers(number: int) -> AsyncIterator[distributed.Client]:
     They speak TLS with keys made for the run: a scheduler runs whatever connects to it, and on
     loopback every user of the machine could.
     """
-    async with distributed.LocalCluster(
+    async with contextlib.AsyncExitStack() as stack:
+        with _deaf_to_interrupts():
+            client = await _whole(_start_workers(number, stack))
+        yield client
+
+
+async def _start_workers(number: int, stack: contextlib.AsyncExitStack) -> distributed.Client:
+    cluster = distributed.LocalCluster(
         n_workers=number,
         threads_per_worker=1,
         processes=True,
@@ -70,18 +79,35 @@ async def local_workers(number: int) -> AsyncIterator[distributed.Client]:
         memory_limit=0,  # each stage bounds what it holds; a paused worker would help nobody
         silence_logs=logging.CRITICAL,
         asynchronous=True,
-    ) as cluster:
-        async with distributed.Client(cluster, asynchronous=True) as client:
-            await client.register_plugin(_DeafToInterrupts())
-            yield client
+    )
+    await stack.enter_async_context(cluster)
+    client: distributed.Client = await distributed.Client(cluster, asynchronous=True)
+    stack.push_async_callback(client.close)
+    return client
 
 
-class _DeafToInterrupts(distributed.WorkerPlugin):
-    """Ctrl-C reaches all processes of a terminal; it is for the coordinator to end the others."""
+async def _whole(starting: Coroutine[Any, Any, T]) -> T:
+    """What *starting* gives. Cancellation waits for it: dask loses processes in mid-start."""
+    task = asyncio.create_task(starting)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
-    def setup(self, worker: distributed.Worker) -> None:
-        """Called in the worker's main thread."""
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes that are started meanwhile do not hear Ctrl-C, which reaches all of a terminal.
+
+    The coordinator hears it once they are there, and ends them.
+    """
+    resource_tracker.ensure_running()  # it would let them hear again when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.asynccontextmanager

@@ -103,7 +103,7 @@ class ClusterOptions:
         from prober.engine import local_workers, running_scheduler, scan_in_shards
 
         if self.scheduler is not None:
-            _check_scheduler(self.scheduler)
+            check_scheduler(self.scheduler)
             cluster = running_scheduler(self.scheduler)
         else:
             cluster = local_workers(self.workers or 1)
@@ -118,6 +118,8 @@ class ClusterOptions:
                     show=reporting.show,
                 )
             )
+        except InputError:  # the folder is of another run, or the list cannot be read
+            raise
         except BaseException:
             if job.folder.exists():
                 tell(f"not finished; what was done is in {job.folder}")
@@ -134,10 +136,10 @@ def _require_dask(*, verbose: bool) -> None:
             "--workers and --scheduler need dask.distributed: "
             "pip install 'smtp-tls-prober[cluster]'"
         ) from error
-    logging.getLogger("distributed").setLevel(logging.INFO if verbose else logging.ERROR)
+    logging.getLogger("distributed").setLevel(logging.INFO if verbose else logging.CRITICAL)
 
 
-def _check_scheduler(url: str) -> None:
+def check_scheduler(url: str) -> None:
     """Raise SettingsError for what is no address of one; warn of one that anybody may use."""
     try:
         parts = urlsplit(url)
