@@ -5,6 +5,8 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import pytest
+
 from prober.domains import Entry, parse_entry
 from prober.lab.demo import DEMO, DEMO_DEADLINES
 from prober.lab.internet import Lab, LabDomain, LabHost
@@ -14,7 +16,6 @@ from prober.records import DomainReport, Level
 from prober.report.json_ import read_reports
 from prober.report.output import Layout, ReportFormat, ReportStyle
 from prober.report.page import Paper
-from prober.rules.exit_status import Totals
 from prober.scan import Progress, scan
 from prober.settings import Settings
 from prober.stages import Judging, ShardedScan
@@ -62,9 +63,12 @@ async def scanned_by_one(lab: Lab, given: Sequence[Entry]) -> list[DomainReport]
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for *condition*; that it never comes is for the test's own time limit."""
-    while not condition():  # noqa: ASYNC110 # it is about files and other processes
+    """Wait for *condition*, which is about files or other processes."""
+    for _ in range(3000):
+        if condition():
+            return
         await asyncio.sleep(0.01)
+    pytest.fail("it never came to that")
 
 
 class Rows:
