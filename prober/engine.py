@@ -111,13 +111,15 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def running_scheduler(address: str) -> AsyncIterator[distributed.Client]:
+async def running_scheduler(
+    address: str, *, connect_s: float = _CONNECT_S
+) -> AsyncIterator[distributed.Client]:
     """The cluster whose scheduler is at *address*; certificates for ``tls://`` by dask's settings.
 
     Raises SettingsError where none answers there, or no worker joins it.
     """
     try:
-        client = await distributed.Client(address, asynchronous=True, timeout=_CONNECT_S)
+        client = await distributed.Client(address, asynchronous=True, timeout=connect_s)
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise SettingsError(f"no scheduler answers at {address}: {error}") from error
     async with client:
