@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import distributed
@@ -26,6 +27,7 @@ from tests.support.sharded import (
     CSV,
     DOMAINS,
     JSONL,
+    MANY,
     NAMES,
     Rows,
     a_scan,
@@ -40,7 +42,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lab() -> AsyncIterator[Lab]:
-    async with Lab(DOMAINS) as lab:
+    async with Lab((*DOMAINS, *MANY)) as lab:
         yield lab
 
 
@@ -54,6 +56,13 @@ async def expected(lab: Lab) -> list[object]:
 async def client() -> AsyncIterator[distributed.Client]:
     async with local_workers(2) as client:
         yield client
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """Of a dask scheduler with two dask workers."""
+    async with cluster(tmp_path_factory.mktemp("dask"), 2) as address:
+        yield address
 
 
 async def run(
@@ -213,19 +222,24 @@ async def test_a_folder_that_workers_cannot_write_is_told(
 
 
 async def test_a_cluster_that_runs_reports_what_one_process_does(
-    lab: Lab, expected: list[object], tmp_path: Path
+    lab: Lab, address: str, tmp_path: Path
 ) -> None:
-    """A dask scheduler and two dask workers; then a third, which is killed while it probes."""
-    async with cluster(tmp_path, 2) as address:
-        rows = Rows()
-        job = a_scan(tmp_path / "work", lab)
-        here = running_scheduler(address)
-        await scan_in_shards(entries(), job, here, rows.take, progress=rows.progress)
-        assert timeless(rows.reports) == expected
+    """Hundreds of domains, by processes that are as separate as can be."""
+    names = (*NAMES, *(domain.name for domain in MANY))
+    rows = Rows()
+    job = replace(a_scan(tmp_path / "work", lab), shard_size=20)
+    there = running_scheduler(address)
+    await scan_in_shards(entries(names), job, there, rows.take, progress=rows.progress)
+    assert timeless(rows.reports) == timeless(await scanned_by_one(lab, entries(names)))
 
-        async with worker(address, tmp_path) as victim:
-            await _kill_while_it_probes(address, victim.pid, lab, tmp_path / "again", expected)
-            assert await victim.wait() == -signal.SIGKILL
+
+async def test_a_worker_of_a_cluster_that_is_killed_costs_its_shard_and_nothing_else(
+    lab: Lab, address: str, expected: list[object], tmp_path: Path
+) -> None:
+    """Nobody starts it again: the others do its work."""
+    async with worker(address, tmp_path) as victim:
+        await _kill_while_it_probes(address, victim.pid, lab, tmp_path / "work", expected)
+        assert await victim.wait() == -signal.SIGKILL
 
 
 async def _kill_while_it_probes(

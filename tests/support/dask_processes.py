@@ -3,8 +3,8 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from tests.cli.commands import environment
@@ -47,12 +47,11 @@ async def cluster(folder: Path, workers: int, *tls: str) -> AsyncIterator[str]:
         yield address
 
 
-def worker_options(address: str, folder: Path, tls: Sequence[str] = ()) -> tuple[str, ...]:
-    return (
+def worker(
+    address: str, folder: Path, *tls: str
+) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
+    """A worker of one thread, which nobody starts again."""
+    return dask(
         *("worker", address, *tls, "--nthreads", "1", "--no-nanny", "--memory-limit", "0"),
         *("--host", "127.0.0.1", "--no-dashboard", "--local-directory", str(folder)),
     )
-
-
-def worker(address: str, folder: Path, *tls: str):  # type: ignore[no-untyped-def]
-    return dask(*worker_options(address, folder, tls))

@@ -20,6 +20,7 @@ from prober.stages import Judging, ShardedScan
 PATIENCE_S = 30.0  # what takes this long hangs
 SHARED = LabHost(name="mx.shared.test", personality=WellConfigured(), addresses=2)
 CUSTOMERS = tuple(LabDomain(name=f"customer{n}.test", mx=((10, SHARED),)) for n in range(20))
+MANY = tuple(LabDomain(name=f"one-of-many{n}.test", mx=((10, SHARED),)) for n in range(200))
 DOMAINS = (*DEMO, *CUSTOMERS)
 _LEFT_OUT = (
     "moody.test",  # changes its mind: the second scan sees another server
