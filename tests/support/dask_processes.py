@@ -11,6 +11,7 @@ from tests.cli.commands import environment
 from tests.support.sharded import until
 
 _DASK = Path(sys.executable).with_name("dask")
+_GRACE_S = 10.0
 
 
 @asynccontextmanager
@@ -26,8 +27,19 @@ async def dask(*args: str) -> AsyncIterator[asyncio.subprocess.Process]:
     try:
         yield process
     finally:
-        if process.returncode is None:
-            process.terminate()
+        await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """By force where it does not end by itself: dask may wait for a connection that is gone."""
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(_GRACE_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
         await process.wait()
 
 
