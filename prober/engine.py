@@ -266,7 +266,7 @@ class _Coordinator:
                 "they may have too little memory: take a smaller --shard-size"
             ) from error
         except (distributed.CancelledError, CommClosedError) as error:
-            raise ClusterError(f"the scheduler went away: {error}") from error
+            raise ClusterError("the scheduler went away") from error
         finally:
             future.release()
         return result

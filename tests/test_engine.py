@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import distributed
 import pytest
 import pytest_asyncio
 
-from prober.engine import local_workers, running_scheduler, scan_in_shards
+from prober.engine import ClusterError, local_workers, running_scheduler, scan_in_shards
 from prober.errors import InputError, ReportError, SettingsError
 from prober.lab.internet import Lab
 from prober.records import Run, TrustStore
@@ -264,9 +265,40 @@ async def _until_it_probes(client: distributed.Client, name: str) -> None:
     await until_async(probes)
 
 
-async def test_a_scheduler_that_does_not_answer_is_told(tmp_path: Path) -> None:
-    async with cluster(tmp_path, 0) as address:
-        pass
+async def test_a_shard_that_kills_each_worker_ends_the_run(
+    lab: Lab, client: distributed.Client, tmp_path: Path
+) -> None:
+    silent = lab.servers["mx1.silent.test"]
+    assert client.cluster is not None
+    scheduler = client.cluster.scheduler
+    allowed, scheduler.allowed_failures = scheduler.allowed_failures, 0
+    try:
+        job = a_scan(tmp_path / "work", lab)
+        running = asyncio.create_task(run(job, client, Rows(), ["silent.test"]))
+        await until(lambda: silent.open > 0)
+        for child in multiprocessing.active_children():
+            child.kill()
+        with pytest.raises(ClusterError, match=r"probe_partition \d: 1 workers died of it"):
+            await running
+    finally:
+        scheduler.allowed_failures = allowed
+    assert job.folder.exists()
+    await workers_of(client, 2)
+
+
+async def test_a_scheduler_that_goes_away_ends_the_run_and_then_does_not_answer(
+    lab: Lab, tmp_path: Path
+) -> None:
+    silent = lab.servers["mx1.silent.test"]
+    async with AsyncExitStack() as stack:
+        async with cluster(tmp_path, 1) as address:
+            client = await stack.enter_async_context(running_scheduler(address))
+            job = a_scan(tmp_path / "work", lab)
+            running = asyncio.create_task(run(job, client, Rows(), ["silent.test"]))
+            await until(lambda: silent.open > 0)
+        with pytest.raises(ClusterError, match="the scheduler went away"):
+            await running
+
     with pytest.raises(SettingsError, match=f"no scheduler answers at {address}"):
         async with running_scheduler(address, connect_s=0.5):
             pass

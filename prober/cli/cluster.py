@@ -136,7 +136,8 @@ def _require_dask(*, verbose: bool) -> None:
             "--workers and --scheduler need dask.distributed: "
             "pip install 'smtp-tls-prober[cluster]'"
         ) from error
-    logging.getLogger("distributed").setLevel(logging.INFO if verbose else logging.CRITICAL)
+    for name in ("distributed", "distributed.client"):  # what matters in them becomes a fault
+        logging.getLogger(name).setLevel(logging.INFO if verbose else logging.CRITICAL)
 
 
 def check_scheduler(url: str) -> None:
