@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 import signal
-import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,19 +20,19 @@ from distributed.comm.addressing import get_address_host
 from distributed.comm.core import CommClosedError
 
 from prober.domains import Entry
-from prober.errors import ProbeError, ReportError, SettingsError
+from prober.errors import ProbeError, SettingsError
 from prober.owner import Owner, each
 from prober.records import Run
-from prober.report.sinks import unwritable
 from prober.rules.exit_status import Totals
 from prober.scan import Progress, unique
-from prober.shards import read_record
+from prober.shards import read_pieces, read_record
 from prober.stages import (
     ShardedScan,
     Work,
     count_operators,
     judge_shard,
     probe_partition,
+    require_same,
     resolve_shard,
     share,
 )
@@ -43,7 +42,6 @@ T = TypeVar("T")
 _CONNECT_S: Final = 10.0
 _FIRST_WORKER_S: Final = 60.0
 _PARTITIONS_A_WORKER: Final = 4  # what a lost worker costs is a quarter of its share
-_PIECE: Final = 1_048_576  # bytes of rows that are copied at once
 
 
 class ClusterError(ProbeError):
@@ -153,9 +151,9 @@ async def scan_in_shards(
         begun = folder.claim(begun, resume=job.resume)
         coordinator = _Coordinator(client, Owner(folder, folder.take_over()), begun, job, show)
         try:
-            with _faults_named(folder):
+            with folder.faults_named():
                 await coordinator.run_stages(entries, progress)
-                _hand_over(folder, len(job.judging.layouts), take)
+                await _hand_over(folder, len(job.judging.layouts), take)
         finally:
             folder.stop()
     folder.remove()
@@ -276,41 +274,10 @@ class _Coordinator:
             self.totals.merge(result)
         if isinstance(result, Run):
             self._run = self._run or result
-            _require_same(self._run, result)
+            require_same(self._run, result)
 
 
-def _require_same(one: Run, other: Run) -> None:
-    """Raise SettingsError where two workers would judge the same domain differently."""
-    if one.version != other.version:
-        raise SettingsError(
-            f"workers run different versions, {one.version} and {other.version}: install one"
-        )
-    stores = [run.trust_store for run in (one, other)]
-    if stores[0].sha256 != stores[1].sha256:
-        shown = " and ".join(f"{store.source} (SHA-256 {store.sha256})" for store in stores)
-        raise SettingsError(
-            f"workers have different trust stores, {shown}: give all of them the same --ca-file"
-        )
-
-
-def _hand_over(folder: WorkFolder, reports: int, take: Take) -> None:
+async def _hand_over(folder: WorkFolder, reports: int, take: Take) -> None:
     for shard in range(folder.plan.shards):
-        take([_pieces(folder.rows(shard, report)) for report in range(reports)])
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    """The rows in *path*, whole ones, some at a time."""
-    with open(path, "rb") as rows:
-        while lines := rows.readlines(_PIECE):
-            yield b"".join(lines)
-
-
-@contextlib.contextmanager
-def _faults_named(folder: WorkFolder) -> Iterator[None]:
-    """What a full disk or a path that is not shared does, here or on a worker, as our own fault."""
-    try:
-        yield
-    except OSError as error:
-        raise unwritable(error.filename or str(folder.path), error) from error
-    except sqlite3.Error as error:
-        raise ReportError(f"{folder.path}: cannot keep what was seen there: {error}") from error
+        take([read_pieces(folder.rows(shard, report)) for report in range(reports)])
+        await asyncio.sleep(0)  # a signal is heard between two shards

@@ -28,6 +28,7 @@ T = TypeVar("T")
 _OPEN_STORES: Final = 64  # each a descriptor, of the usual 1,024
 _KEPT_FACTS: Final = 1_000  # about 20 kB each
 _COMMIT_ROWS: Final = 1_000
+_PIECE: Final = 1_048_576  # bytes of rows that are copied at once
 
 _encode = msgspec.json.Encoder().encode
 _decode_facts = msgspec.json.Decoder(EndpointFacts).decode
@@ -89,6 +90,13 @@ def read_lines(path: Path, type_: type[T]) -> Iterator[T]:
     with open(path, "rb") as stream:
         for line in stream:
             yield decode(line)
+
+
+def read_pieces(path: Path) -> Iterator[bytes]:
+    """The rows in *path*, whole ones, some at a time."""
+    with open(path, "rb") as rows:
+        while lines := rows.readlines(_PIECE):
+            yield b"".join(lines)
 
 
 def write_sections(path: Path, sections: Sequence[Iterable[bytes]]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from time import monotonic
 
 from prober.domains import Entry
+from prober.errors import SettingsError
 from prober.net.smtp import Target
 from prober.operators import operator_of
 from prober.owner import Owner, each
@@ -100,6 +101,20 @@ def _is_remote(resolver: str) -> bool:
         with contextlib.suppress(ValueError):
             return not ipaddress.ip_address(text).is_loopback
     return True
+
+
+def require_same(one: Run, other: Run) -> None:
+    """Raise SettingsError where two workers would judge the same domain differently."""
+    if one.version != other.version:
+        raise SettingsError(
+            f"workers run different versions, {one.version} and {other.version}: install one"
+        )
+    stores = [run.trust_store for run in (one, other)]
+    if stores[0].sha256 != stores[1].sha256:
+        shown = " and ".join(f"{store.source} (SHA-256 {store.sha256})" for store in stores)
+        raise SettingsError(
+            f"workers have different trust stores, {shown}: give all of them the same --ca-file"
+        )
 
 
 def resolve_shard(work: Work, shard: int) -> Run:

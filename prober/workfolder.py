@@ -4,9 +4,11 @@
 stage is done exactly if its last file exists, so a run goes on where another was killed.
 """
 
+import contextlib
 import shutil
+import sqlite3
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -173,6 +175,19 @@ class WorkFolder:
         if piece and not self.entries(shard).exists():
             write_lines(self.entries(shard), piece)
         return bool(piece)
+
+    @contextlib.contextmanager
+    def faults_named(self) -> Iterator[None]:
+        """Turn what a full disk does, or a path that is not shared, here or on a worker.
+
+        Raises ReportError, naming the file.
+        """
+        try:
+            yield
+        except OSError as error:
+            raise unwritable(error.filename or str(self.path), error) from error
+        except sqlite3.Error as error:
+            raise ReportError(f"{self.path}: cannot keep what was seen there: {error}") from error
 
     def remove(self) -> None:
         """The run finished. What is not ours in the folder stays, and then the folder does.

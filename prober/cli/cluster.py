@@ -87,6 +87,8 @@ class ClusterOptions:
         """
         if self.workers is not None and self.scheduler is not None:
             raise SettingsError("--workers and --scheduler exclude each other")
+        if self.scheduler is not None:
+            check_scheduler(self.scheduler)
         _require_dask(verbose=report.verbose)
         outputs = report.output or [STDOUT]
         layouts = tuple(_on_paper(layout_of(name, report.format_, style)) for name in outputs)
@@ -103,7 +105,6 @@ class ClusterOptions:
         from prober.engine import local_workers, running_scheduler, scan_in_shards
 
         if self.scheduler is not None:
-            check_scheduler(self.scheduler)
             cluster = running_scheduler(self.scheduler)
         else:
             cluster = local_workers(self.workers or 1)
@@ -181,8 +182,13 @@ def _on_paper(layout: Layout) -> Layout:
 
 def _identity(file: str, layouts: Sequence[Layout], report: ReportOptions) -> dict[str, str]:
     """What decides the answers."""
-    formats = ", ".join(str(layout.format_) for layout in layouts)
-    return {"list": _digest(file), "formats": formats, "--require": str(report.require)}
+    return {
+        "list": _digest(file),
+        "formats": " ".join(layout.format_ for layout in layouts),
+        "--per-endpoint": str(report.per_endpoint),
+        "--require": report.require,
+        "--profile": report.profile,
+    }
 
 
 def _digest(file: str) -> str:
