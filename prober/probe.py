@@ -186,8 +186,11 @@ async def resolve_addresses(host: MxHost, vantage: Vantage) -> MxHost:
 
 
 def _by_turns(answers: Sequence[DnsAnswer]) -> tuple[str, ...]:
-    """So that a bound on addresses leaves some of both families."""
-    texts = ([record.to_text() for record in answer.records] for answer in answers)
+    """So that a bound on addresses leaves some of both families.
+
+    In an order of their own, since resolvers rotate them: whoever asks is to see the same host.
+    """
+    texts = (sorted(record.to_text() for record in answer.records) for answer in answers)
     by_turns = (text for pair in zip_longest(*texts) for text in pair if text is not None)
     return tuple(dict.fromkeys(by_turns))
 

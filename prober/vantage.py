@@ -42,6 +42,7 @@ class Vantage:
         self, settings: Settings, *, operator_shards: Mapping[str, int] = MappingProxyType({})
     ) -> None:
         self.settings = settings
+        self.operator_shards = operator_shards  # how many vantages share an operator's budget
         self.resolver = Resolver(settings)
         self.tls = TlsClient(settings.ca_file, chain_certificates=settings.chain_certificates)
         self.policies = PolicyClient(settings, self.resolver, self.tls.trust_store)

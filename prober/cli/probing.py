@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -20,7 +20,7 @@ from prober.records import DomainReport
 from prober.report.output import STDOUT, ReportStyle, ReportWriter, open_report
 from prober.report.sinks import NOTHING, Mark, is_stream, partial_of
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path, load_checkpoint
-from prober.rules.exit_status import Tally, exit_status
+from prober.rules.exit_status import Tally, Totals, exit_status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +43,13 @@ class Reporting:
         writers: Sequence[ReportWriter],
         tally: Tally,
         progress: Progress,
-        advance: Callable[[], None],
+        bar: "_Bar",
     ) -> None:
         self.progress = progress
+        self.show = bar.show
         self._writers = writers
         self._tally = tally
-        self._advance = advance
+        self._bar = bar
         self._marks = self._marks_now()
         self._keeper: CheckpointKeeper | None = None
         self._identity: dict[str, str] = {}
@@ -62,24 +63,29 @@ class Reporting:
         *,
         total: int | None = None,
         resumable: Resumable | None = None,
+        in_shards: bool = False,
     ) -> Iterator[Self]:
         """With all outputs of *options* open; finished at the end, or left as partial files.
 
-        *total* is how many reports will come, for the progress bar; None where nobody knows.
+        *total* is how many reports will come, for the progress bar; None where nobody knows. A
+        scan *in_shards* keeps its own account of what is done, and writes the reports at its end.
         """
         targets = options.output or [STDOUT]
         if len(set(targets)) < len(targets):
             raise SettingsError("--output names the same file twice")
-        path = _checkpoint_path(targets)
-        start = _starting_point(path, resumable, quiet=options.quiet)
+        path = None if in_shards else _checkpoint_path(targets)
+        if in_shards:
+            start = Checkpoint(identity=resumable.identity if resumable else {})
+        else:
+            start = _starting_point(path, resumable, quiet=options.quiet)
         tally = Tally(require=options.required, operator_of=operator_of, totals=start.totals)
         progress = Progress(reported=Positions(start.reported))
         with (
             _told_how_to_go_on(progress, resumable if path else None),
             _open_reports(targets, options, style, start) as writers,
-            _progress_bar(writers, total, quiet=options.quiet) as advance,
+            _progress_bar(writers, total, quiet=options.quiet) as bar,
         ):
-            reporting = cls(writers, tally, progress, advance)
+            reporting = cls(writers, tally, progress, bar)
             if resumable is None or path is None:
                 yield reporting
             else:
@@ -94,12 +100,22 @@ class Reporting:
             writer.write(report)
         self._tally.add(report)
         self._marks = self._marks_now()
-        self._advance()
+        self._bar.advance()
         if self._tally.totals.is_hopeless:
             raise BlindError(
                 "this machine cannot see, so the run ends here: "
                 f"{self._tally.totals.why_blind}; `probe doctor` tells more"
             )
+
+    def add_rows(self, rows: Sequence[Iterable[bytes]]) -> None:
+        """Write what workers have formatted: for each output its rows, in pieces."""
+        for writer, pieces in zip(self._writers, rows, strict=True):
+            for piece in pieces:
+                writer.write_rows(piece)
+
+    def add_totals(self, totals: Totals) -> None:
+        """Count what workers have counted."""
+        self._tally.totals.merge(totals)
 
     @property
     def status(self) -> int:
@@ -209,16 +225,38 @@ def _open_reports(
             raise
 
 
+class _Bar:
+    """A progress bar, or none."""
+
+    def __init__(self, bar: ProgressBar | None = None, total: int | None = None) -> None:
+        self._bar = bar
+        self._task = bar.add_task("probing", total=total) if bar is not None else TaskID(0)
+
+    def advance(self) -> None:
+        """One more is done."""
+        if self._bar is not None:
+            self._bar.advance(self._task)
+
+    def show(self, stage: str, done: int, total: int | None) -> None:
+        """So many of *total* are done in *stage*; None: nobody knows yet of how many."""
+        if self._bar is not None:
+            self._bar.update(self._task, description=stage, completed=done, total=total)
+
+
 @contextlib.contextmanager
 def _progress_bar(
     writers: Sequence[ReportWriter], total: int | None, *, quiet: bool
-) -> Iterator[Callable[[], None]]:
+) -> Iterator[_Bar]:
     """A bar on stderr where that is a terminal and the reports go to files."""
     to_files = all(writer.partial is not None for writer in writers)
     if quiet or sys.stderr is None or not sys.stderr.isatty() or not to_files:
-        yield lambda: None
+        yield _Bar()
         return
-    columns = (TextColumn("probing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with ProgressBar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task: TaskID = bar.add_task("probing", total=total)
-        yield lambda: bar.advance(task)
+        yield _Bar(bar, total)

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import typer
 
 from prober.errors import ProbeError, ReportError
+from prober.loop import loop_factory
 from prober.report.sinks import StreamSink
 from prober.rules.exit_status import FAULT_OF_OURS, INTERRUPTED, PIPE_CLOSED, TERMINATED
 
@@ -42,14 +43,6 @@ def hold_standard_descriptors() -> None:
     os.close(descriptor)
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
-
-
 def run(main: Coroutine[Any, Any, T], *, wind_down: Callable[[], None] | None = None) -> T:
     """Run *main*; SIGINT raises KeyboardInterrupt, SIGTERM Terminated, after *main* cleaned up.
 
@@ -59,7 +52,7 @@ def run(main: Coroutine[Any, Any, T], *, wind_down: Callable[[], None] | None = 
     _raise_file_limit()
     stop = _Stop(wind_down)
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             result = runner.run(stop.ends(main))
         if not stop.is_winding_down:
             return result

@@ -3,12 +3,13 @@
 import contextlib
 import itertools
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from prober.cli.cluster import ClusterOptions
 from prober.cli.logs import LogOptions, configure_logging
 from prober.cli.options import LookOptions, ReportOptions, option, with_options
 from prober.cli.probing import Reporting, Resumable
@@ -19,6 +20,7 @@ from prober.report.output import ReportStyle, choose_format
 from prober.resume import identity_of
 from prober.scan import Ending
 from prober.scan import scan as scan_entries
+from prober.settings import Settings
 from prober.version import __version__
 
 logger = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ def scan(
     look: LookOptions,
     report: ReportOptions,
     log: LogOptions,
+    cluster: ClusterOptions,
     ordered: Annotated[
         bool,
         option(
@@ -76,21 +79,33 @@ def scan(
         )
         logger.info("probe %s begins to scan %s", __version__, list_name(file))
         entries = _at_least_one(read_entries(list_, file), file)
-        with Reporting.open(report, style, resumable=resumable) as reporting:
-            ending = Ending()
-            probing = scan_entries(
-                entries,
-                settings,
-                reporting.add,
-                progress=reporting.progress,
-                ordered=ordered,
-                ending=ending,
-            )
-            run(probing, wind_down=ending.request)
+        job = cluster.job(settings, report, style, resumable) if cluster.is_wanted else None
+        opened = Reporting.open(report, style, resumable=resumable, in_shards=job is not None)
+        with opened as reporting:
+            if job is not None:
+                cluster.scan(entries, job, reporting, resumable.command)
+            else:
+                _scan_here(entries, settings, reporting, ordered=ordered)
         logger.info("finished with exit status %d; %s", reporting.status, reporting.summary())
         if not report.quiet or reporting.status:
             tell(reporting.summary())
         raise typer.Exit(reporting.status)
+
+
+def _scan_here(
+    entries: Iterable[Entry], settings: Settings, reporting: Reporting, *, ordered: bool
+) -> None:
+    """In this process."""
+    ending = Ending()
+    probing = scan_entries(
+        entries,
+        settings,
+        reporting.add,
+        progress=reporting.progress,
+        ordered=ordered,
+        ending=ending,
+    )
+    run(probing, wind_down=ending.request)
 
 
 def _options_of(report: ReportOptions, *, ordered: bool) -> dict[str, object]:

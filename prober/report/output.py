@@ -52,6 +52,19 @@ class ReportStyle:
     scan: bool = False  # text: one line a domain and a summary, in place of whole answers
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """All that decides how a report's rows look: plain values, for a worker to format them by."""
+
+    format_: ReportFormat
+    style: ReportStyle
+    paper: Paper
+
+    def formatter(self) -> Formatter:
+        """A formatter of this layout."""
+        return make_formatter(self.format_, self.style, self.paper)
+
+
 class ReportWriter:
     """Writes reports as they come, each out at once.
 
@@ -72,9 +85,13 @@ class ReportWriter:
 
     def write(self, report: DomainReport) -> None:
         """Raises ``ReportError`` if it cannot, ``BrokenPipeError`` if nobody reads any more."""
+        self.write_rows(self._formatter.body(report))
+
+    def write_rows(self, rows: bytes) -> None:
+        """Write what a formatter of the same layout has made of some reports. Raises likewise."""
         if self._closed:
             raise ValueError("this report is finished or abandoned")
-        self._write(self._formatter.body(report))
+        self._write(rows)
 
     @property
     def mark(self) -> Mark | None:
@@ -146,23 +163,29 @@ def open_report(
     where neither does, ``ReportError`` where the file cannot be written; so open it before a scan.
     """
     name = os.fspath(target)
-    format_ = format_ or choose_format(name)
-    style = style or ReportStyle()
+    layout = layout_of(name, format_, style)
     totals = totals if totals is not None else Totals()
-    if name == STDOUT:
-        return _open_stdout(format_, style, totals)
-    sink = open_sink(Path(name), resume_at)
-    return ReportWriter(name, make_formatter(format_, style, Paper()), sink, totals)
+    sink = StreamSink(_stdout(), "stdout") if name == STDOUT else open_sink(Path(name), resume_at)
+    return ReportWriter(name, layout.formatter(), sink, totals)
 
 
-def _open_stdout(format_: ReportFormat, style: ReportStyle, totals: Totals) -> ReportWriter:
+def layout_of(
+    target: str, format_: ReportFormat | None = None, style: ReportStyle | None = None
+) -> Layout:
+    """How the report *target* is to look: as ``open_report`` decides, and raising likewise."""
+    paper = Paper()
+    if target == STDOUT:
+        paper = Paper(terminal=_stdout().isatty(), encoding=sys.stdout.encoding)
+    return Layout(
+        format_=format_ or choose_format(target), style=style or ReportStyle(), paper=paper
+    )
+
+
+def _stdout() -> BinaryIO:
     if sys.stdout is None:  # started with it closed: >&-
         raise ReportError("stdout: cannot write the report: it is closed")
     sys.stdout.flush()
-    stream: BinaryIO = sys.stdout.buffer
-    paper = Paper(terminal=stream.isatty(), encoding=sys.stdout.encoding)
-    formatter = make_formatter(format_, style, paper)
-    return ReportWriter(STDOUT, formatter, StreamSink(stream, "stdout"), totals)
+    return sys.stdout.buffer
 
 
 def choose_format(target: str) -> ReportFormat:

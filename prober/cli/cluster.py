@@ -1,0 +1,183 @@
+"""``probe scan`` with several processes, or on a cluster."""
+
+import ipaddress
+import logging
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from prober.cli.options import ReportOptions, option
+from prober.cli.probing import Reporting, Resumable
+from prober.cli.running import run, tell
+from prober.domains import Entry
+from prober.errors import InputError, ResumeError, SettingsError
+from prober.report.output import STDOUT, Layout, ReportStyle, layout_of
+from prober.settings import Settings
+from prober.stages import Judging, ShardedScan
+
+_PANEL: Final = "Workers"
+_SCHEMES: Final = ("tcp", "tls")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterOptions:
+    """Who does the work."""
+
+    workers: Annotated[
+        int | None,
+        option(
+            "--workers",
+            min=1,
+            max=1024,
+            metavar="N",
+            help="Probe with N processes on this machine.",
+            env="WORKERS",
+            panel=_PANEL,
+        ),
+    ] = None
+    scheduler: Annotated[
+        str | None,
+        option(
+            "--scheduler",
+            metavar="URL",
+            help="Probe with the workers of a dask.distributed cluster: tls://HOST:PORT, or tcp.",
+            env="SCHEDULER",
+            panel=_PANEL,
+        ),
+    ] = None
+    work_folder: Annotated[
+        Path | None,
+        option(
+            "--work-folder",
+            metavar="DIR",
+            help="What workers hand on to each other; FILE.work beside the report, if not given.",
+            env="WORK_FOLDER",
+            panel=_PANEL,
+        ),
+    ] = None
+    shard_size: Annotated[
+        int,
+        option(
+            "--shard-size",
+            min=1,
+            max=100_000,
+            metavar="N",
+            help="Domains that a worker takes at once.",
+            env="SHARD_SIZE",
+            panel=_PANEL,
+            show_default=True,
+        ),
+    ] = 1_000
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anybody but this process is to do the work."""
+        return self.workers is not None or self.scheduler is not None
+
+    def job(
+        self, settings: Settings, report: ReportOptions, style: ReportStyle, resumable: Resumable
+    ) -> ShardedScan:
+        """The scan as a job for workers.
+
+        Raises SettingsError where the options contradict, or dask is not installed.
+        """
+        if self.workers is not None and self.scheduler is not None:
+            raise SettingsError("--workers and --scheduler exclude each other")
+        if self.scheduler is not None:
+            check_scheduler(self.scheduler)
+        _require_dask(verbose=report.verbose)
+        outputs = report.output or [STDOUT]
+        layouts = tuple(_on_paper(layout_of(name, report.format_, style)) for name in outputs)
+        return ShardedScan(
+            folder=self.work_folder or _beside(outputs),
+            settings=settings,
+            judging=Judging(layouts=layouts, require=report.required),
+            identity=resumable.identity,
+            resume=resumable.resume,
+            shard_size=self.shard_size,
+        )
+
+    def scan(
+        self, entries: Iterable[Entry], job: ShardedScan, reporting: Reporting, command: str
+    ) -> None:
+        """Have *job* done and reported. *command* is what to type to go on where that stops."""
+        from prober.engine import local_workers, running_scheduler, scan_in_shards
+
+        if self.scheduler is not None:
+            cluster = running_scheduler(self.scheduler)
+        else:
+            cluster = local_workers(self.workers or 1)
+        try:
+            totals = run(
+                scan_in_shards(
+                    entries,
+                    job,
+                    cluster,
+                    reporting.add_rows,
+                    progress=reporting.progress,
+                    show=reporting.show,
+                )
+            )
+        except (InputError, ResumeError):  # of the list, or of another run: nothing was done
+            raise
+        except BaseException:
+            if job.folder.exists():
+                tell(f"not finished; what was done is in {job.folder}")
+                tell(f"go on with: {command}")
+            raise
+        reporting.add_totals(totals)
+
+
+def _require_dask(*, verbose: bool) -> None:
+    """Raise SettingsError where it is not installed. To import it takes a third of a second."""
+    try:
+        import prober.engine  # noqa: F401 # what imports it is imported where it is wanted only
+    except ImportError as error:
+        raise SettingsError(
+            "--workers and --scheduler need dask.distributed: "
+            "pip install 'smtp-tls-prober[cluster]'"
+        ) from error
+    for name in ("distributed", "distributed.client"):  # what matters in them becomes a fault
+        logging.getLogger(name).setLevel(logging.INFO if verbose else logging.CRITICAL)
+
+
+def check_scheduler(url: str) -> None:
+    """Raise SettingsError for what is no address of one; warn of one that anybody may use."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise SettingsError(f"--scheduler {url}: {error}") from error
+    if parts.scheme not in _SCHEMES or not host or port is None:
+        raise SettingsError(f"--scheduler {url}: write tls://HOST:PORT or tcp://HOST:PORT")
+    if parts.scheme == "tcp" and not _is_loopback(host):
+        tell(
+            f"{url}: a Dask scheduler and its workers run whatever anybody sends them who can "
+            "connect: use tls:// with certificates (docs/scale.md)"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _beside(outputs: Sequence[str]) -> Path:
+    """``FILE.work`` beside the first report that is a file."""
+    files = [Path(name) for name in outputs if name != STDOUT]
+    if not files:
+        raise SettingsError("without a report in a file, say where to work: --work-folder DIR")
+    return files[0].with_name(f"{files[0].name}.work")
+
+
+def _on_paper(layout: Layout) -> Layout:
+    """*layout* with the width of the terminal, which a worker cannot ask."""
+    if not layout.paper.terminal:
+        return layout
+    width = shutil.get_terminal_size().columns
+    return replace(layout, paper=replace(layout.paper, width=width))

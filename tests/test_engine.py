@@ -1,0 +1,304 @@
+"""The engine: on processes of its own and on a cluster, with workers and coordinators that die."""
+
+import asyncio
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import distributed
+import pytest
+import pytest_asyncio
+
+from prober.engine import ClusterError, local_workers, running_scheduler, scan_in_shards
+from prober.errors import ReportError, ResumeError, SettingsError
+from prober.lab.internet import Lab
+from prober.records import Run, TrustStore
+from prober.shards import write_record
+from prober.stages import ShardedScan
+from prober.version import __version__
+from prober.workfolder import WorkFolder
+from tests.support.comparing import timeless
+from tests.support.dask_processes import cluster, worker
+from tests.support.sharded import (
+    CSV,
+    DOMAINS,
+    JSONL,
+    MANY,
+    NAMES,
+    Rows,
+    a_scan,
+    entries,
+    scanned_by_one,
+    until,
+    until_async,
+)
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lab() -> AsyncIterator[Lab]:
+    async with Lab((*DOMAINS, *MANY)) as lab:
+        yield lab
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def expected(lab: Lab) -> list[object]:
+    """What a scan in one process says, without its times."""
+    return timeless(await scanned_by_one(lab, entries()))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def client() -> AsyncIterator[distributed.Client]:
+    async with local_workers(2) as client:
+        yield client
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """Of a dask scheduler with two dask workers."""
+    async with cluster(tmp_path_factory.mktemp("dask"), 2) as address:
+        yield address
+
+
+async def run(
+    job: ShardedScan, client: distributed.Client, rows: Rows, names: Sequence[str] = NAMES
+) -> None:
+    await scan_in_shards(
+        entries(names), job, contextlib.nullcontext(client), rows.take, progress=rows.progress
+    )
+
+
+async def workers_of(client: distributed.Client, number: int) -> dict[str, int]:
+    """The process ids of the workers, by their addresses, once there are so many."""
+    pids: dict[str, int] = {}
+
+    async def are_there() -> bool:
+        pids.clear()
+        pids.update(await client.run(os.getpid))
+        return len(pids) >= number
+
+    await until_async(are_there)
+    return pids
+
+
+async def test_two_processes_report_what_one_does(
+    lab: Lab, client: distributed.Client, expected: list[object], tmp_path: Path
+) -> None:
+    rows = Rows(2)
+    shown: list[tuple[str, int, int | None]] = []
+    totals = await scan_in_shards(
+        entries(),
+        a_scan(tmp_path / "work", lab, JSONL, CSV),
+        contextlib.nullcontext(client),
+        rows.take,
+        progress=rows.progress,
+        show=lambda *step: shown.append(step),
+    )
+
+    assert timeless(rows.reports) == expected
+    assert rows.texts[1].count(b"\n") == totals.domains == len(expected)
+    assert rows.progress.duplicates == len(entries()) - len(expected)
+    assert list(dict.fromkeys(stage for stage, _, _ in shown)) == [
+        "resolving",
+        "counting",
+        "probing",
+        "judging",
+    ]
+    shards = -(-len(expected) // 7)
+    assert shown[-1] == ("judging", shards, shards)
+    assert not (tmp_path / "work").exists()
+
+
+async def test_a_worker_that_is_killed_costs_its_shard_and_nothing_else(
+    lab: Lab, client: distributed.Client, expected: list[object], tmp_path: Path
+) -> None:
+    rows = Rows()
+    victims: list[int] = []
+    work = WorkFolder(tmp_path / "work")
+
+    async def kill_one() -> None:
+        await until(lambda: any((work.path / "endpoints").glob("*.tmp")))
+        (victim, *_) = (child.pid for child in multiprocessing.active_children() if child.pid)
+        os.kill(victim, signal.SIGKILL)
+        victims.append(victim)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(kill_one())
+        group.create_task(run(a_scan(work.path, lab), client, rows))
+    assert victims
+    assert timeless(rows.reports) == expected
+    assert victims[0] not in (await workers_of(client, 2)).values()
+
+
+async def test_a_run_that_is_stopped_ends_its_tasks_and_can_be_gone_on_with(
+    lab: Lab, client: distributed.Client, expected: list[object], tmp_path: Path
+) -> None:
+    silent = lab.servers["mx1.silent.test"]
+    names = (*NAMES, "silent.test")
+    work = WorkFolder(tmp_path / "work")
+    stopped = asyncio.create_task(run(a_scan(work.path, lab), client, Rows(), names))
+    await until(lambda: silent.open > 0)
+    stopped.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopped
+    await until(lambda: silent.open == 0)
+    resolved = work.facts(0).stat().st_mtime_ns
+
+    with pytest.raises(ResumeError, match="go on with it by --resume, or remove it"):
+        await run(a_scan(work.path, lab), client, Rows())
+    rows = Rows()
+
+    def show(stage: str, _done: int, _total: int | None) -> None:
+        if stage == "judging":
+            assert work.facts(0).stat().st_mtime_ns == resolved
+
+    await scan_in_shards(
+        iter(()),  # the list was read to its end before
+        a_scan(work.path, lab, resume=True),
+        contextlib.nullcontext(client),
+        rows.take,
+        progress=rows.progress,
+        show=show,
+    )
+    assert timeless(rows.reports[:-1]) == expected
+    assert rows.reports[-1].domain == "silent.test"
+    assert rows.progress.duplicates == len(NAMES) - len(expected)
+    assert not work.path.exists()
+
+
+async def test_workers_with_different_trust_stores_are_refused(
+    lab: Lab, client: distributed.Client, tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    (work / "resolved").mkdir(parents=True)
+    store = TrustStore(source="/elsewhere.pem", certificates=1, sha256="5ec0")
+    other = Run(version=__version__, ehlo_name="a.test", resolver=(), trust_store=store)
+    write_record(WorkFolder(work).resolved(0), other)
+
+    with pytest.raises(SettingsError) as caught:
+        await run(a_scan(work, lab), client, Rows())
+    assert f"{lab.ca_file} (SHA-256 " in str(caught.value)
+    assert "/elsewhere.pem (SHA-256 5ec0)" in str(caught.value)
+
+
+async def test_workers_of_another_version_are_refused(
+    lab: Lab, client: distributed.Client, tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    (work / "resolved").mkdir(parents=True)
+    store = TrustStore(source=None, certificates=0, sha256=None)
+    other = Run(version="0.0.1", ehlo_name="a.test", resolver=(), trust_store=store)
+    write_record(WorkFolder(work).resolved(0), other)
+
+    with pytest.raises(SettingsError, match=r"different versions, .*0\.0\.1"):
+        await run(a_scan(work, lab), client, Rows())
+
+
+async def test_a_folder_that_workers_cannot_write_is_told(
+    lab: Lab, client: distributed.Client, tmp_path: Path
+) -> None:
+    """A path that is not shared shows as missing files, on one side or the other."""
+    work = WorkFolder(tmp_path / "work")
+
+    def show(stage: str, _done: int, _total: int | None) -> None:
+        if stage == "counting":
+            work.targets(0).unlink(missing_ok=True)
+
+    with pytest.raises(ReportError, match=r"work.*: cannot write the report"):
+        await scan_in_shards(
+            entries(),
+            a_scan(work.path, lab),
+            contextlib.nullcontext(client),
+            Rows().take,
+            progress=Rows().progress,
+            show=show,
+        )
+    assert work.path.exists()
+
+
+async def test_a_cluster_that_runs_reports_what_one_process_does(
+    lab: Lab, address: str, tmp_path: Path
+) -> None:
+    """Hundreds of domains, by processes that are as separate as can be."""
+    names = (*NAMES, *(domain.name for domain in MANY))
+    rows = Rows()
+    job = replace(a_scan(tmp_path / "work", lab), shard_size=20)
+    there = running_scheduler(address)
+    await scan_in_shards(entries(names), job, there, rows.take, progress=rows.progress)
+    assert timeless(rows.reports) == timeless(await scanned_by_one(lab, entries(names)))
+
+
+async def test_a_worker_of_a_cluster_that_is_killed_costs_its_shard_and_nothing_else(
+    lab: Lab, address: str, expected: list[object], tmp_path: Path
+) -> None:
+    """Nobody starts it again: the others do its work."""
+    async with worker(address, tmp_path) as victim:
+        await _kill_while_it_probes(address, victim.pid, lab, tmp_path / "work", expected)
+        assert await victim.wait() == -signal.SIGKILL
+
+
+async def _kill_while_it_probes(
+    address: str, victim: int, lab: Lab, folder: Path, expected: list[object]
+) -> None:
+    async with running_scheduler(address) as client:
+        pids = await workers_of(client, 3)
+        name = next(name for name, pid in pids.items() if pid == victim)
+        rows = Rows()
+        running = asyncio.create_task(run(a_scan(folder, lab), client, rows))
+        await _until_it_probes(client, name)
+        os.kill(victim, signal.SIGKILL)
+        await running
+        assert timeless(rows.reports) == expected
+
+
+async def _until_it_probes(client: distributed.Client, name: str) -> None:
+    async def probes() -> bool:
+        keys = (await client.processing())[name]
+        return any("probe_partition" in str(key) for key in keys)
+
+    await until_async(probes)
+
+
+async def test_a_shard_that_kills_each_worker_ends_the_run(
+    lab: Lab, client: distributed.Client, tmp_path: Path
+) -> None:
+    silent = lab.servers["mx1.silent.test"]
+    assert client.cluster is not None
+    scheduler = client.cluster.scheduler
+    allowed, scheduler.allowed_failures = scheduler.allowed_failures, 0
+    try:
+        job = a_scan(tmp_path / "work", lab)
+        running = asyncio.create_task(run(job, client, Rows(), ["silent.test"]))
+        await until(lambda: silent.open > 0)
+        for child in multiprocessing.active_children():
+            child.kill()
+        with pytest.raises(ClusterError, match=r"probe_partition \d: 1 workers died of it"):
+            await running
+    finally:
+        scheduler.allowed_failures = allowed
+    assert job.folder.exists()
+    await workers_of(client, 2)
+
+
+async def test_a_scheduler_that_goes_away_ends_the_run_and_then_does_not_answer(
+    lab: Lab, tmp_path: Path
+) -> None:
+    silent = lab.servers["mx1.silent.test"]
+    async with AsyncExitStack() as stack:
+        async with cluster(tmp_path, 1) as address:
+            client = await stack.enter_async_context(running_scheduler(address))
+            job = a_scan(tmp_path / "work", lab)
+            running = asyncio.create_task(run(job, client, Rows(), ["silent.test"]))
+            await until(lambda: silent.open > 0)
+        with pytest.raises(ClusterError, match="the scheduler went away"):
+            await running
+
+    with pytest.raises(SettingsError, match=f"no scheduler answers at {address}"):
+        async with running_scheduler(address, connect_s=0.5):
+            pass

@@ -1,0 +1,202 @@
+"""The stages one after the other, as an engine would have them done, against the lab."""
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from prober.errors import SettingsError
+from prober.lab.internet import Lab
+from prober.owner import Owner, StoppedError
+from prober.progress import Progress
+from prober.rules.exit_status import Totals
+from prober.scan import unique
+from prober.settings import Settings
+from prober.shards import read_record, read_section
+from prober.stages import (
+    Work,
+    count_operators,
+    judge_shard,
+    probe_partition,
+    resolve_shard,
+    share,
+)
+from prober.workfolder import Job, Plan, WorkFolder
+from tests.support.comparing import timeless
+from tests.support.sharded import (
+    CSV,
+    DOMAINS,
+    JSONL,
+    NAMES,
+    SHARED,
+    a_scan,
+    entries,
+    scanned_by_one,
+    until,
+)
+
+PARTITIONS = 3
+
+
+@pytest.fixture
+async def lab() -> AsyncIterator[Lab]:
+    async with Lab(DOMAINS) as lab:
+        yield lab
+
+
+def begin(folder: Path, lab: Lab, *, shard_size: int = 25, names: Sequence[str] = NAMES) -> Work:
+    """The list cut into shards, and a worker's task on them."""
+    job = a_scan(folder, lab, CSV, JSONL)
+    work_folder = WorkFolder(folder)
+    work_folder.claim(Job(dict(job.identity), shard_size, PARTITIONS), resume=False)
+    rest, shards = unique(entries(names), Progress()), 0
+    while work_folder.write_shard(shards, rest, shard_size):
+        shards += 1
+    work_folder.write_plan(Plan(shards, 0))
+    return Work(
+        owner=Owner(work_folder, work_folder.take_over()),
+        partitions=PARTITIONS,
+        at_once=2,
+        settings=job.settings,
+        judging=job.judging,
+    )
+
+
+async def do_all(work: Work) -> Totals:
+    totals = Totals()
+    shards = range(work.folder.plan.shards)
+    for number in shards:
+        await asyncio.to_thread(resolve_shard, work, number)
+    for number in range(PARTITIONS):
+        await asyncio.to_thread(count_operators, work, number)
+    for number in range(PARTITIONS):
+        await asyncio.to_thread(probe_partition, work, number)
+    for number in shards:
+        totals.merge(await asyncio.to_thread(judge_shard, work, number))
+    return totals
+
+
+def rows(work: Work, report: int) -> bytes:
+    shards = range(work.folder.plan.shards)
+    return b"".join(work.folder.rows(shard, report).read_bytes() for shard in shards)
+
+
+async def test_stages_report_what_a_scan_reports(lab: Lab, tmp_path: Path) -> None:
+    work = begin(tmp_path / "work", lab)
+    totals = await do_all(work)
+    of_one = await scanned_by_one(lab, entries())
+
+    assert timeless(rows(work, 1).splitlines()) == timeless(of_one)
+    assert totals.domains == len(of_one)
+    assert rows(work, 0).count(b"\n") == len(of_one)
+
+
+async def test_an_address_is_in_one_partition_and_asked_by_it_alone(
+    lab: Lab, tmp_path: Path
+) -> None:
+    """20 domains in several shards, on one host of two addresses."""
+    work = begin(tmp_path / "work", lab, shard_size=4)
+    server = lab.servers[SHARED.name]
+    await do_all(work)
+    assert len(server.sessions) == len(server.addresses)
+
+
+async def test_an_operator_is_counted_where_its_addresses_lie_apart(
+    lab: Lab, tmp_path: Path
+) -> None:
+    lab.dns.add("wide.test", "MX", "10 mx.wide-operator.test.")
+    for number in range(1, 30):
+        lab.dns.add("mx.wide-operator.test", "A", f"127.99.0.{number}")
+    work = begin(
+        tmp_path / "work", lab, shard_size=2, names=["implicit.test", "a.test", "wide.test"]
+    )
+    for number in range(work.folder.plan.shards):
+        await asyncio.to_thread(resolve_shard, work, number)
+
+    shared: dict[str, int] = {}
+    for number in range(PARTITIONS):
+        assert count_operators(work, number) == read_record(work.folder.counted(number), int)
+        shared |= read_record(work.folder.shared(number), dict[str, int])
+    # a registered domain below .test: the one with many addresses, not those with one
+    assert shared["wide-operator.test"] == PARTITIONS
+    assert "implicit.test" not in shared
+
+
+async def test_each_target_is_in_the_section_of_its_address(lab: Lab, tmp_path: Path) -> None:
+    work = begin(tmp_path / "work", lab, shard_size=100)
+    await asyncio.to_thread(resolve_shard, work, 0)
+    path = work.folder.targets(0)
+    addresses = [
+        {json.loads(line)["address"] for line in read_section(path, number)}
+        for number in range(PARTITIONS)
+    ]
+    assert all(addresses)
+    assert sum(map(len, addresses)) == len(set.union(*addresses))
+
+
+async def test_a_stage_ends_with_its_run(lab: Lab, tmp_path: Path) -> None:
+    work = begin(tmp_path / "work", lab, names=["silent.test"])
+    work = dataclasses.replace(
+        work, settings=dataclasses.replace(work.settings, greeting_s=30.0, session_s=30.0)
+    )
+    await asyncio.to_thread(resolve_shard, work, 0)
+    for number in range(PARTITIONS):
+        count_operators(work, number)
+    silent = lab.servers["mx1.silent.test"]
+    tasks = [asyncio.to_thread(probe_partition, work, number) for number in range(PARTITIONS)]
+    running = asyncio.gather(*tasks, return_exceptions=True)
+    await until(lambda: silent.open > 0)
+    work.folder.stop()
+    ended = await running
+
+    faults = [result for result in ended if isinstance(result, BaseException)]
+    assert faults
+    assert all(isinstance(fault, StoppedError) for fault in faults)
+    assert not list((tmp_path / "work" / "endpoints").glob("*.tmp"))
+    await until(lambda: silent.open == 0)
+
+
+async def test_a_stage_of_a_run_that_has_ended_does_not_begin(lab: Lab, tmp_path: Path) -> None:
+    work = begin(tmp_path / "work", lab)
+    work.folder.take_over()
+    for stage in (resolve_shard, count_operators, probe_partition):
+        with pytest.raises(StoppedError):
+            await asyncio.to_thread(stage, work, 0)
+    assert not any(server.sessions for server in lab.servers.values())
+
+
+async def test_a_fault_of_the_settings_leaves_as_it_is(lab: Lab, tmp_path: Path) -> None:
+    work = begin(tmp_path / "work", lab)
+    work = dataclasses.replace(
+        work, settings=dataclasses.replace(work.settings, resolvers=("nonsense",))
+    )
+    with pytest.raises(SettingsError, match="not a nameserver"):
+        await asyncio.to_thread(resolve_shard, work, 0)
+
+
+@pytest.mark.parametrize(
+    ("resolvers", "dns_per_s"),
+    [
+        pytest.param((), 450.0, id="of-each-machine"),
+        pytest.param(("127.0.0.1",), 450.0, id="on-each-machine"),
+        pytest.param(("127.0.0.1:5353",), 450.0, id="on-each-machine-by-port"),
+        pytest.param(("[::1]:5353",), 450.0, id="on-each-machine-ipv6"),
+        pytest.param(("192.0.2.1",), 112.5, id="one-of-all-machines"),
+        pytest.param(("192.0.2.1:53",), 112.5, id="one-of-all-machines-by-port"),
+        pytest.param(("::1", "2001:db8::1"), 112.5, id="any-of-them-elsewhere"),
+    ],
+)
+def test_workers_share_what_a_machine_and_a_resolver_bear(
+    resolvers: tuple[str, ...], dns_per_s: float
+) -> None:
+    whole = Settings(resolvers=resolvers, dns_per_s=900.0, sessions=501, per_address=2)
+    part = share(whole, on_machine=2, at_once=8)
+    assert (part.dns_per_s, part.sessions, part.dns_concurrency) == (dns_per_s, 250, 100)
+    assert (part.per_address, part.per_operator) == (whole.per_address, whole.per_operator)
+
+
+def test_a_share_is_never_nothing() -> None:
+    assert share(Settings(sessions=3), on_machine=8, at_once=8).sessions == 1

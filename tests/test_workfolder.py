@@ -1,0 +1,99 @@
+"""The work folder: begun once, gone on with by the same run only, and never more than is ours."""
+
+from pathlib import Path
+
+import pytest
+
+from prober.domains import Entry
+from prober.errors import ReportError, ResumeError
+from prober.shards import read_lines
+from prober.workfolder import Job, Plan, WorkFolder
+
+JOB = Job({"list": "aa", "--port": "25", "--trust-ad": "no"}, 10, 4)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> WorkFolder:
+    return WorkFolder(tmp_path / "report.csv.work")
+
+
+def test_a_job_is_begun_once(folder: WorkFolder) -> None:
+    assert folder.claim(JOB, resume=False) == JOB
+    with pytest.raises(ResumeError, match=r"report\.csv\.work holds a run that did not finish.*"):
+        folder.claim(JOB, resume=False)
+
+
+def test_to_resume_what_never_began_is_to_begin(folder: WorkFolder) -> None:
+    assert folder.claim(JOB, resume=True) == JOB
+
+
+def test_a_resumed_job_keeps_its_layout(folder: WorkFolder) -> None:
+    folder.claim(JOB, resume=False)
+    assert folder.claim(Job(JOB.identity, 999, 99), resume=True) == JOB
+
+
+def test_another_job_is_refused_by_every_key_that_differs(folder: WorkFolder) -> None:
+    folder.claim(JOB, resume=False)
+    other = Job({"list": "bb", "--port": "25", "--patient": "yes"}, 10, 4)
+    with pytest.raises(ResumeError) as caught:
+        folder.claim(other, resume=True)
+    assert str(caught.value).endswith(
+        ".work is of another run: list was aa and is bb; --trust-ad was no and is not there; "
+        "--patient was not there and is yes"
+    )
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(ReportError, match=r"file/work: cannot write the report: its folder is a"):
+        WorkFolder(file / "work").claim(JOB, resume=False)
+
+
+def test_the_tasks_of_a_run_see_that_another_took_over(folder: WorkFolder) -> None:
+    folder.claim(JOB, resume=False)
+    first = folder.take_over()
+    assert folder.is_owned_by(first)
+    second = folder.take_over()
+    assert not folder.is_owned_by(first)
+    assert folder.is_owned_by(second)
+    folder.stop()
+    assert not folder.is_owned_by(second)
+
+
+def test_a_list_is_cut_into_shards_lazily(folder: WorkFolder) -> None:
+    folder.claim(JOB, resume=False)
+    entries = iter([Entry(text=f"d{n}.test", domain=f"d{n}.test") for n in range(5)])
+
+    assert folder.write_shard(0, entries, 2)
+    assert next(entries).text == "d2.test"
+    assert folder.write_shard(1, entries, 2)
+    assert not folder.write_shard(2, entries, 2)
+    texts = [entry.text for n in (0, 1) for entry in read_lines(folder.entries(n), Entry)]
+    assert texts == ["d0.test", "d1.test", "d3.test", "d4.test"]
+    assert not folder.entries(2).exists()
+
+
+def test_a_plan_is_there_once_the_list_was_read_to_its_end(folder: WorkFolder) -> None:
+    folder.claim(JOB, resume=False)
+    assert not folder.is_planned
+    folder.write_plan(Plan(3, 1))
+    assert folder.is_planned
+    assert folder.plan == Plan(3, 1)
+
+
+def test_what_is_not_ours_stays_when_the_run_has_finished(folder: WorkFolder) -> None:
+    folder.claim(JOB, resume=False)
+    folder.take_over()
+    folder.write_plan(Plan(0, 0))
+    own = folder.path / "diary.txt"
+    own.touch()
+    folder.remove()
+    assert list(folder.path.iterdir()) == [own]
+
+
+def test_nothing_is_left_when_the_run_has_finished(folder: WorkFolder) -> None:
+    folder.claim(JOB, resume=False)
+    folder.write_plan(Plan(0, 0))
+    folder.remove()
+    assert not folder.path.exists()
