@@ -38,14 +38,12 @@ class Transcript:
 
     def note(self, peer: str, line: str) -> None:
         """Add *line* of ``server``, ``client`` or ``probe``, cut to what the settings allow."""
+        if len(self._lines) > self._most_lines:
+            return
         if len(self._lines) == self._most_lines:
             peer, line = "probe", "the transcript ends here; the session went on"
-            self._lines.append(Line(ms=self._ms(), peer=peer, line=line))
-        elif len(self._lines) < self._most_lines:
-            self._lines.append(Line(ms=self._ms(), peer=peer, line=line[: self._most_chars]))
-
-    def _ms(self) -> int:
-        return round((monotonic() - self._start) * 1000)
+        ms = round((monotonic() - self._start) * 1000)
+        self._lines.append(Line(ms=ms, peer=peer, line=line[: self._most_chars]))
 
     def lines(self) -> tuple[Line, ...]:
         """What was noted, one more than the bound where something was cut off."""
@@ -138,6 +136,8 @@ class Dialogue(SMTPProtocol):
 
     def take_surplus(self) -> bytes:
         """What came that is no whole reply, or that stands behind one; a reply begun is dropped."""
+        if not self._buffer and not self._reader.lines:
+            return b""
         surplus = bytes(self._buffer)
         begun, self._reader = self._reader.lines, ReplyReader()
         self._buffer.clear()

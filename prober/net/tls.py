@@ -96,18 +96,17 @@ def _on_verify(
 
 
 def _on_info(connection: SSL.Connection, where: int, value: int) -> None:
-    observed: _Observed = connection.get_app_data()
-    if where == SSL.SSL_CB_READ_ALERT:
+    """Called some 20 times a handshake, nearly always for a state that says nothing."""
+    if where & SSL.SSL_CB_LOOP:
+        if b"read server certificate request" in connection.get_state_string():
+            connection.get_app_data().certificate_requested = True
+    elif where == SSL.SSL_CB_READ_ALERT:
         level, code = divmod(value, 256)
         # TLS 1.2 servers warn, of an unknown name for instance, and go on (RFC 6066 §3); in TLS 1.3
         # the level says nothing and all but two alerts are fatal (RFC 8446 §6)
         is_13 = connection.get_protocol_version() == SSL.TLS1_3_VERSION
         if code not in _CLOSURE_ALERTS and (level == _FATAL or is_13):
-            observed.alert = code
-    elif where & SSL.SSL_CB_LOOP and b"read server certificate request" in (
-        connection.get_state_string()
-    ):
-        observed.certificate_requested = True
+            connection.get_app_data().alert = code
 
 
 def alert_name(code: int) -> str:
@@ -221,12 +220,11 @@ def _path_positions(
 
     A leaf that is itself the anchor stays. Nothing where no path to an anchor was found.
     """
-    if any(error.depth > 0 or error.code not in _LEAF_DATES for error in errors):
+    if not chain or any(error.depth > 0 or error.code not in _LEAF_DATES for error in errors):
         return ()
     verified = connection.get_verified_chain() or []
-    below_anchor = verified[:-1] or verified
-    ders = (crypto.dump_certificate(crypto.FILETYPE_ASN1, cert) for cert in below_anchor)
-    return tuple(chain.index(der) for der in ders if der in chain)
+    issuers = (crypto.dump_certificate(crypto.FILETYPE_ASN1, cert) for cert in verified[1:-1])
+    return (0, *(chain.index(der) for der in issuers if der in chain)) if verified else ()
 
 
 class Wire(Protocol):
