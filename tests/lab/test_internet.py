@@ -134,6 +134,11 @@ async def test_settings_see_the_lab_and_nothing_else() -> None:
             sts_port=lab.port,
             ca_file=lab.ca_file,
             allow_private=True,
+            address_interval_s=0.0,
+            operator_interval_s=0.0,
+            dns_per_s=1e6,
+            busy_tries=2,
+            slow_greeting_s=0.0,
             ehlo_name="probe.lab.test",
             greeting_s=0.5,
         )
