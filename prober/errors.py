@@ -25,6 +25,13 @@ class BlindError(ProbeError):
     exit_status = 4
 
 
+def blind(why: str) -> BlindError:
+    """The error to end a run with that cannot see because of *why*."""
+    return BlindError(
+        f"this machine cannot see, so the run ends here: {why}; `probe doctor` tells more"
+    )
+
+
 class ReportError(ProbeError):
     """A report could not be written."""
 

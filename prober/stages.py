@@ -14,14 +14,14 @@ from pathlib import Path
 from time import monotonic
 
 from prober.domains import Entry
-from prober.errors import SettingsError
+from prober.errors import SettingsError, blind
 from prober.net.smtp import Target
 from prober.operators import operator_of
 from prober.owner import Owner, each
 from prober.probe import begin, observe_published, observe_route, targets_of
 from prober.records import DomainFacts, Level, Run
 from prober.report.output import Layout
-from prober.rules.exit_status import Tally, Totals
+from prober.rules.exit_status import BLIND_ENDPOINTS, Tally, Totals
 from prober.rules.profiles import Profile
 from prober.rules.verdict import judge_domain
 from prober.settings import Settings
@@ -120,7 +120,7 @@ def require_same(one: Run, other: Run) -> None:
 def resolve_shard(work: Work, shard: int) -> Run:
     """Write what DNS and the policy hosts say of the shard's domains, and whom to ask about them.
 
-    Gives with what it was looked at.
+    Gives with what it was looked at. Raises BlindError where no nameserver answers.
     """
     return work.owner.run(_resolve(work, shard))
 
@@ -135,10 +135,25 @@ async def _resolve(work: Work, shard: int) -> Run:
 
         await each(range(len(seen)), observe, at_once=vantage.settings.concurrency)
         run = vantage.run
+    _require_sight(work, seen)
     write_lines(work.folder.facts(shard), seen)
     _write_targets(work, shard, seen)
     write_record(work.folder.resolved(shard), run)
     return run
+
+
+def _require_sight(work: Work, seen: Sequence[DomainFacts]) -> None:
+    """Raise BlindError where not one of many domains could be looked up, for want of DNS."""
+    tally = _tally(work)
+    for facts in seen:
+        tally.note_route(facts.route)
+    why = tally.totals.why_blind
+    if why is not None and len(seen) >= BLIND_ENDPOINTS:
+        raise blind(why)
+
+
+def _tally(work: Work) -> Tally:
+    return Tally(require=work.judging.require, operator_of=operator_of)
 
 
 async def _observe(facts: DomainFacts, vantage: Vantage) -> DomainFacts:
@@ -187,7 +202,7 @@ def count_operators(work: Work, partition: int) -> int:
 def probe_partition(work: Work, partition: int) -> Run:
     """Ask every endpoint of the partition once, and write the facts where they can be looked up.
 
-    Gives with what it was looked at.
+    Gives with what it was looked at. Raises BlindError where this machine connects to nobody.
     """
     return work.owner.run(_probe(work, partition))
 
@@ -196,11 +211,16 @@ async def _probe(work: Work, partition: int) -> Run:
     lines = _section_of_all(work, work.folder.targets, partition)
     # by a hash, so that no operator's names come in a row and hold up the others
     targets = map(decode_target, sorted(lines, key=digest_of))
+    tally = _tally(work)
     async with Vantage(work.settings, operator_shards=_operator_shards(work)) as vantage:
         with StoreWriter.open(work.folder.store(partition)) as store:
 
             async def ask(target: Target) -> None:
-                store.add(target, await vantage.endpoint(target))
+                facts = await vantage.endpoint(target)
+                store.add(target, facts)
+                tally.note_endpoint(facts)
+                if tally.totals.why_blind is not None:
+                    raise blind(tally.totals.why_blind)
 
             await each(targets, ask, at_once=min(len(lines), work.settings.in_hand))
         run = vantage.run
@@ -221,7 +241,7 @@ def _operator_shards(work: Work) -> Mapping[str, int]:
 
 def judge_shard(work: Work, shard: int) -> Totals:
     """Write the shard's rows for each report, and count what they say."""
-    tally = Tally(require=work.judging.require, operator_of=operator_of)
+    tally = _tally(work)
     formatters = [layout.formatter() for layout in work.judging.layouts]
     watch = work.owner.watch()
     with contextlib.ExitStack() as stack:

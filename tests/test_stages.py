@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from prober.errors import SettingsError
+from prober.errors import BlindError, SettingsError
 from prober.lab.internet import Lab
 from prober.owner import Owner, StoppedError
 from prober.progress import Progress
@@ -25,6 +25,7 @@ from prober.stages import (
     share,
 )
 from prober.workfolder import Job, Plan, WorkFolder
+from tests.cli.commands import NO_NAMESERVER
 from tests.support.comparing import timeless
 from tests.support.sharded import (
     CSV,
@@ -166,6 +167,36 @@ async def test_a_stage_of_a_run_that_has_ended_does_not_begin(lab: Lab, tmp_path
         with pytest.raises(StoppedError):
             await asyncio.to_thread(stage, work, 0)
     assert not any(server.sessions for server in lab.servers.values())
+
+
+async def test_without_a_nameserver_a_shard_is_not_resolved(lab: Lab, tmp_path: Path) -> None:
+    work = begin(tmp_path / "work", lab, names=[f"a{number}.test" for number in range(25)])
+    blind = dataclasses.replace(
+        work, settings=dataclasses.replace(work.settings, resolvers=(NO_NAMESERVER,))
+    )
+    with pytest.raises(BlindError, match="no nameserver answers"):
+        await asyncio.to_thread(resolve_shard, blind, 0)
+    assert not work.folder.resolved(0).exists()
+
+
+async def test_where_nobody_can_be_connected_to_a_partition_is_not_probed(
+    lab: Lab, tmp_path: Path
+) -> None:
+    """Nothing listens there: what a firewall of this machine looks like."""
+    names = [f"op{number}.test" for number in range(90)]
+    for number, name in enumerate(names):
+        lab.dns.add(name, "MX", f"10 mx.{name}")
+        lab.dns.add(f"mx.{name}", "A", f"127.77.200.{number + 1}")
+    work = begin(tmp_path / "work", lab, shard_size=90, names=names)
+    work = dataclasses.replace(
+        work, settings=dataclasses.replace(work.settings, confirm_delay_s=0.01)
+    )
+    await asyncio.to_thread(resolve_shard, work, 0)
+    for number in range(PARTITIONS):
+        await asyncio.to_thread(count_operators, work, number)
+    with pytest.raises(BlindError, match="none could be connected to"):
+        await asyncio.to_thread(probe_partition, work, 0)
+    assert not work.folder.store(0).exists()
 
 
 async def test_a_fault_of_the_settings_leaves_as_it_is(lab: Lab, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from rich.progress import Progress as ProgressBar
 
 from prober.cli.options import ReportOptions
 from prober.cli.running import tell
-from prober.errors import BlindError, SettingsError
+from prober.errors import BlindError, SettingsError, blind
 from prober.operators import operator_of
 from prober.progress import Positions, Progress
 from prober.records import DomainReport
@@ -101,11 +101,9 @@ class Reporting:
         self._tally.add(report)
         self._marks = self._marks_now()
         self._bar.advance()
-        if self._tally.totals.is_hopeless:
-            raise BlindError(
-                "this machine cannot see, so the run ends here: "
-                f"{self._tally.totals.why_blind}; `probe doctor` tells more"
-            )
+        totals = self._tally.totals
+        if totals.is_hopeless and totals.why_blind is not None:
+            raise blind(totals.why_blind)
 
     def add_rows(self, rows: Sequence[Iterable[bytes]]) -> None:
         """Write what workers have formatted: for each output its rows, in pieces."""

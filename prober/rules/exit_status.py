@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from prober.records import DomainReport, Endpoint, EndpointFacts, Level, Reason, RouteStatus, Step
+from prober.records import DomainReport, EndpointFacts, Level, Reason, Route, RouteStatus, Step
 from prober.rules.profiles import Profile
 from prober.rules.rating import judge_profile
 from prober.rules.verdict import Standing, judge_standing
@@ -99,21 +99,29 @@ class Tally:
         totals.incomplete += not verdict.complete and verdict.level is not Level.INVALID
         totals.endpoints += verdict.endpoints
         totals.endpoints_tested += verdict.endpoints_tested
-        if report.route is not None:
-            silent = _no_nameserver(report)
-            totals.dns_silent |= silent
-            totals.dns_answered |= not silent
+        self.note_route(report.route)
         for endpoint in report.endpoints:
-            if was_tried(endpoint):
-                totals.has_connected |= _connected(endpoint)
-                self._note_tried(endpoint)
+            self.note_endpoint(endpoint)
+
+    def note_route(self, route: Route | None) -> None:
+        """Note whether a nameserver answered; None: it was not looked up."""
+        if route is not None:
+            silent = _no_nameserver(route)
+            self.totals.dns_silent |= silent
+            self.totals.dns_answered |= not silent
+
+    def note_endpoint(self, facts: EndpointFacts) -> None:
+        """Note whether a connection was tried, and had."""
+        if was_tried(facts):
+            self.totals.has_connected |= _connected(facts)
+            self._note_tried(facts)
 
     def _standing(self, report: DomainReport) -> Standing:
         if isinstance(self.require, Profile):
             return judge_profile(report, self.require)
         return judge_standing(report, self.require)
 
-    def _note_tried(self, endpoint: Endpoint) -> None:
+    def _note_tried(self, endpoint: EndpointFacts) -> None:
         """Keep distinct endpoints and operators, as far as it matters."""
         totals = self.totals
         if len(totals.tried) < BLIND_ENDPOINTS:
@@ -135,13 +143,8 @@ def exit_status(totals: Totals) -> int:
     return MEETS_ALL
 
 
-def _no_nameserver(report: DomainReport) -> bool:
-    route = report.route
-    return (
-        route is not None
-        and route.status is RouteStatus.DNS_ERROR
-        and route.reason is Reason.NO_NAMESERVER
-    )
+def _no_nameserver(route: Route) -> bool:
+    return route.status is RouteStatus.DNS_ERROR and route.reason is Reason.NO_NAMESERVER
 
 
 _NEVER_CONTACTED: Final = (
@@ -157,5 +160,5 @@ def was_tried(endpoint: EndpointFacts) -> bool:
     return endpoint.failure is None or endpoint.failure.reason not in _NEVER_CONTACTED
 
 
-def _connected(endpoint: Endpoint) -> bool:
+def _connected(endpoint: EndpointFacts) -> bool:
     return endpoint.failure is None or endpoint.failure.step is not Step.CONNECT
