@@ -4,11 +4,12 @@ import asyncio
 import csv
 import json
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import OFFLINE, Ended, Probe
+from tests.cli.commands import OFFLINE, Ended, Probe, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -100,3 +101,33 @@ async def test_messages_are_read_without_a_stdin(probe: Probe, tmp_path: Path) -
 
     assert (ended.status, ended.err) == (0, "")
     assert ended.out.startswith("encrypted")
+
+
+async def test_a_long_list_is_read_only_as_far_as_it_is_probed(
+    probe: Probe, tmp_path: Path
+) -> None:
+    """A million lines: rows come while nearly all of them are unread."""
+    path, report = a_million_lines(tmp_path), tmp_path / "r.csv"
+    partial = tmp_path / "r.csv.partial"
+    async with probe.running("scan", *probe.look, "-q", "-o", str(report), str(path)) as running:
+        await until(lambda: partial.exists() and partial.stat().st_size > 1000)
+        position = read_so_far(running.process.pid, path)
+        running.send(signal.SIGINT)
+        await running.ended()
+    assert 0 < position < os.path.getsize(path) / 10
+
+
+def a_million_lines(folder: Path) -> Path:
+    path = folder / "list.txt"
+    with path.open("w") as file:
+        file.writelines(f"gone{number}.test\n" for number in range(1_000_000))
+    return path
+
+
+def read_so_far(pid: int, path: Path) -> int:
+    """How far the process has read *path*, which it has open."""
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        if descriptor.readlink() == path:
+            info = Path(f"/proc/{pid}/fdinfo/{descriptor.name}").read_text()
+            return int(info.split()[1])
+    raise AssertionError(f"{path} is not open")
