@@ -114,7 +114,7 @@ async def test_a_long_list_is_read_only_as_far_as_it_is_probed(
         position = read_so_far(running.process.pid, path)
         running.send(signal.SIGINT)
         await running.ended()
-    assert 0 < position < os.path.getsize(path) / 10
+    assert 0 < position < 1_000_000  # of 19 million bytes
 
 
 def a_million_lines(folder: Path) -> Path:

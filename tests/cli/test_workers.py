@@ -81,7 +81,7 @@ async def test_two_processes_report_what_one_does(probe: Probe, path: Path) -> N
     ("number", "status", "word"),
     [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
 )
-async def test_a_signal_ends_all_processes_and_keeps_what_was_done(
+async def test_a_signal_ends_the_workers_and_keeps_what_was_done(
     probe: Probe, tmp_path: Path, number: signal.Signals, status: int, word: str
 ) -> None:
     """To each process of the group, as a terminal sends Ctrl-C."""
@@ -89,7 +89,7 @@ async def test_a_signal_ends_all_processes_and_keeps_what_was_done(
     path.write_text("good.test\nsilent.test\n")
     sessions = probe.lab.servers["mx1.silent.test"].sessions
     before = len(sessions)
-    args = ("scan", *probe.look, str(path), "-o", str(report), "--workers", "2")
+    args = ("scan", *probe.look, str(path), "-o", str(report), "--workers", "1")
     async with probe.running(*args, in_bash='exec setsid "$@"') as running:
         group = running.process.pid
         await until(lambda: len(sessions) > before)
@@ -126,6 +126,7 @@ async def test_a_killed_run_is_gone_on_with(probe: Probe, path: Path) -> None:
     report = folder / "killed.jsonl"
     args = ("scan", *probe.look, str(path), "-o", str(report), "--shard-size", "3")
 
+<<<<<<< HEAD
     async with cluster(folder, 2) as address:
         args = (*args, "--timeout", "3", "--scheduler", address)
         async with probe.running(*args) as running:
@@ -135,6 +136,16 @@ async def test_a_killed_run_is_gone_on_with(probe: Probe, path: Path) -> None:
         asked = lab.dns.queries["good.test", "MX"]
         refused = await probe.run(*args, "--no-share", "--resume")
         ended = await probe.run(*args, "--resume")
+=======
+    async with cluster(folder, 1) as address:
+        await _kill(probe, path, address, lambda: len(sessions) > before)
+        resolved = work.facts(0).stat().st_mtime_ns
+        rows, kept = Rows(), set[int]()
+        report = ReportOptions(output=[str(folder / "killed.jsonl")])
+        job = ClusterOptions(shard_size=3).job(
+            str(path), _look(probe), report, ReportStyle(scan=True)
+        )
+>>>>>>> de1dbc5 (Tests of workers: no more processes than each needs)
 
     assert refused.status == 2
     assert "share was True and is False" in refused.err

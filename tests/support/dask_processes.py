@@ -52,11 +52,19 @@ async def cluster(folder: Path, workers: int, *tls: str) -> AsyncIterator[str]:
     async with AsyncExitStack() as stack:
         scheduler = ("scheduler", *listen, *protocol, *tls, "--scheduler-file", str(file))
         await stack.enter_async_context(dask(*scheduler))
-        await until(file.exists)
+        await until(lambda: _is_whole(file))
         address: str = json.loads(file.read_bytes())["address"]
         for _ in range(workers):
             await stack.enter_async_context(worker(address, folder, *tls))
         yield address
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether dask has written it to its end: it appears before that."""
+    try:
+        return bool(json.loads(file.read_bytes()))
+    except (FileNotFoundError, ValueError):
+        return False
 
 
 def worker(
