@@ -126,8 +126,7 @@ async def test_a_killed_run_is_gone_on_with(probe: Probe, path: Path) -> None:
     report = folder / "killed.jsonl"
     args = ("scan", *probe.look, str(path), "-o", str(report), "--shard-size", "3")
 
-<<<<<<< HEAD
-    async with cluster(folder, 2) as address:
+    async with cluster(folder, 1) as address:
         args = (*args, "--timeout", "3", "--scheduler", address)
         async with probe.running(*args) as running:
             await until(lambda: len(sessions) > before)
@@ -136,16 +135,6 @@ async def test_a_killed_run_is_gone_on_with(probe: Probe, path: Path) -> None:
         asked = lab.dns.queries["good.test", "MX"]
         refused = await probe.run(*args, "--no-share", "--resume")
         ended = await probe.run(*args, "--resume")
-=======
-    async with cluster(folder, 1) as address:
-        await _kill(probe, path, address, lambda: len(sessions) > before)
-        resolved = work.facts(0).stat().st_mtime_ns
-        rows, kept = Rows(), set[int]()
-        report = ReportOptions(output=[str(folder / "killed.jsonl")])
-        job = ClusterOptions(shard_size=3).job(
-            str(path), _look(probe), report, ReportStyle(scan=True)
-        )
->>>>>>> de1dbc5 (Tests of workers: no more processes than each needs)
 
     assert refused.status == 2
     assert "share was True and is False" in refused.err
