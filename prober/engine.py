@@ -13,7 +13,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterat
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar
+from time import monotonic
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar
 
 import distributed
 from distributed.comm.addressing import get_address_host
@@ -21,7 +22,7 @@ from distributed.comm.core import CommClosedError
 
 from prober.domains import Entry
 from prober.errors import ProbeError, SettingsError
-from prober.owner import Owner, each
+from prober.owner import Owner, each, unless
 from prober.progress import Progress
 from prober.records import Run
 from prober.rules.exit_status import Totals
@@ -42,6 +43,8 @@ from prober.workfolder import Job, Plan, WorkFolder
 T = TypeVar("T")
 _CONNECT_S: Final = 10.0
 _FIRST_WORKER_S: Final = 60.0
+_DESERTED_S: Final = 60.0  # a worker that was killed is back within a few
+_LOOK_S: Final = 2.0
 _PARTITIONS_A_WORKER: Final = 4  # what a lost worker costs is a quarter of its share
 
 
@@ -153,12 +156,28 @@ async def scan_in_shards(
         coordinator = _Coordinator(client, Owner(folder, folder.take_over()), begun, job, show)
         try:
             with folder.faults_named():
-                await coordinator.run_stages(entries, progress)
+                await unless(_deserted(client), coordinator.run_stages(entries, progress))
                 await _hand_over(folder, len(job.judging.layouts), take)
         finally:
             folder.stop()
     folder.remove()
     return coordinator.totals
+
+
+async def _deserted(client: distributed.Client) -> NoReturn:
+    """Wait until there has been no worker for a while. Raises ClusterError then.
+
+    Dask waits for ever: workers of this machine that cannot start would have nobody look for them.
+    """
+    seen = monotonic()
+    while monotonic() - seen < _DESERTED_S:
+        await asyncio.sleep(_LOOK_S)
+        with contextlib.suppress(OSError):  # a scheduler that is gone, its tasks tell of
+            if await client.nthreads():
+                seen = monotonic()
+    raise ClusterError(
+        f"no worker for {_DESERTED_S:g} s: they end, or cannot begin; see their logs"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,15 +36,7 @@ class Owner:
             return runner.run(self._while_going_on(stage))
 
     async def _while_going_on(self, stage: Coroutine[Any, Any, T]) -> T:
-        watching = asyncio.create_task(self.watch().until_ended())
-        staging = asyncio.create_task(stage)
-        try:
-            await asyncio.wait({staging, watching}, return_when=asyncio.FIRST_COMPLETED)
-            return staging.result() if staging.done() else watching.result()
-        finally:
-            for task in (staging, watching):
-                task.cancel()
-            await asyncio.gather(staging, watching, return_exceptions=True)
+        return await unless(self.watch().until_ended(), stage)
 
 
 class Watch:
@@ -67,6 +59,18 @@ class Watch:
         while True:
             self.require_owned()
             await asyncio.sleep(_LOOK_S)
+
+
+async def unless(watch: Coroutine[Any, Any, NoReturn], work: Coroutine[Any, Any, T]) -> T:
+    """What *work* gives, unless *watch* raises before it is done; then that."""
+    watching, working = asyncio.create_task(watch), asyncio.create_task(work)
+    try:
+        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else watching.result()
+    finally:
+        for task in (working, watching):
+            task.cancel()
+        await asyncio.gather(working, watching, return_exceptions=True)
 
 
 async def each(items: Iterable[T], do: Callable[[T], Awaitable[None]], *, at_once: int) -> None:

@@ -286,6 +286,24 @@ async def test_a_shard_that_kills_each_worker_ends_the_run(
     await workers_of(client, 2)
 
 
+async def test_a_run_that_has_no_worker_any_more_ends(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dask would wait for another for ever."""
+    monkeypatch.setattr("prober.engine._DESERTED_S", 1.0)
+    monkeypatch.setattr("prober.engine._LOOK_S", 0.1)
+    silent = lab.servers["mx1.silent.test"]
+    async with cluster(tmp_path, 0) as address, worker(address, tmp_path) as only:
+        async with running_scheduler(address) as client:
+            running = asyncio.create_task(
+                run(a_scan(tmp_path / "work", lab), client, Rows(), ["silent.test"])
+            )
+            await until(lambda: silent.open > 0)
+            only.kill()
+            with pytest.raises(ClusterError, match="no worker for 1 s"):
+                await running
+
+
 async def test_a_scheduler_that_goes_away_ends_the_run_and_then_does_not_answer(
     lab: Lab, tmp_path: Path
 ) -> None:

@@ -277,7 +277,11 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
         self._broken: Exception | None = None  # why nothing can be said over TLS any more
 
     async def handshake(self, timeout_s: float) -> None:
-        """Shake hands; raises one of PEER_ERRORS where that fails, or takes too long."""
+        """Shake hands; raises one of PEER_ERRORS where that fails, or takes too long.
+
+        In TLS 1.3 the client speaks last, and its last flight leaves with what is written next: one
+        packet less, for the peer too.
+        """
         timer = asyncio.get_running_loop().call_later(timeout_s, self._finish, TimeoutError())
         try:
             self._transport.set_protocol(self)
@@ -298,6 +302,7 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
         self._connection.bio_write(data)
         if self._handshake.done():
             self._read()
+            self._flush()  # a key update may want an answer
         else:
             self._advance()
 
@@ -321,7 +326,6 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
             self._flush()  # our own alert, so that the peer's log tells why
             self._finish(self._explain(error))
         else:
-            self._flush()
             self._finish(None)
 
     def _finish(self, error: Exception | None) -> None:
@@ -347,7 +351,7 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
             while True:
                 self._upper.data_received(self._connection.recv(_READ_SIZE))
         except SSL.WantReadError:
-            self._flush()  # a key update may want an answer
+            return
         except SSL.ZeroReturnError:
             self._upper.eof_received()
         except SSL.Error as error:
