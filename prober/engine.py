@@ -1,6 +1,6 @@
 """A scan in shards on dask.distributed: on this machine's cores, or on a cluster that runs.
 
-The only importer of dask. What a task does, stages.py says; this hands them out, a stage after the
+The only importer of dask. What a task does, sharded/stages.py says; this hands them out, a stage after the
 other, so many at once as there are workers, and puts the rows together in the order of the list.
 """
 
@@ -22,13 +22,14 @@ from distributed.comm.core import CommClosedError
 
 from prober.domains import Entry
 from prober.errors import ProbeError, SettingsError
-from prober.owner import Owner, each, unless
 from prober.progress import Progress
 from prober.records import Run
 from prober.rules.exit_status import Totals
 from prober.scan import unique
-from prober.shards import read_pieces, read_record
-from prober.stages import (
+from prober.sharded.files import read_pieces, read_record
+from prober.sharded.folder import Job, Plan, WorkFolder
+from prober.sharded.owner import Owner, each, unless
+from prober.sharded.stages import (
     ShardedScan,
     Work,
     count_operators,
@@ -38,7 +39,6 @@ from prober.stages import (
     resolve_shard,
     share,
 )
-from prober.workfolder import Job, Plan, WorkFolder
 
 T = TypeVar("T")
 _CONNECT_S: Final = 10.0

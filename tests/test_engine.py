@@ -18,10 +18,10 @@ from prober.engine import ClusterError, local_workers, running_scheduler, scan_i
 from prober.errors import ReportError, ResumeError, SettingsError
 from prober.lab.internet import Lab
 from prober.records import Run, TrustStore
-from prober.shards import write_record
-from prober.stages import ShardedScan
+from prober.sharded.files import write_record
+from prober.sharded.folder import WorkFolder
+from prober.sharded.stages import ShardedScan
 from prober.version import __version__
-from prober.workfolder import WorkFolder
 from tests.support.comparing import timeless
 from tests.support.dask_processes import cluster, worker
 from tests.support.sharded import (

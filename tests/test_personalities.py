@@ -31,11 +31,11 @@ in_one_loop = pytest.mark.asyncio(loop_scope="module")
 DEADLINES = MappingProxyType(
     {
         "connect_s": 2.0,
-        "greeting_s": 1.0,
-        "command_s": 1.0,
-        "handshake_s": 1.5,
+        "greeting_s": 2.0,
+        "command_s": 2.0,
+        "handshake_s": 2.0,
         "quit_s": 0.3,
-        "session_s": 10.0,
+        "session_s": 15.0,
         "confirm_delay_s": 0.1,
     }
 )

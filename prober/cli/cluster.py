@@ -16,7 +16,7 @@ from prober.domains import Entry
 from prober.errors import InputError, ResumeError, SettingsError
 from prober.report.output import STDOUT, Layout, ReportStyle, layout_of
 from prober.settings import Settings
-from prober.stages import Judging, ShardedScan
+from prober.sharded.stages import Judging, ShardedScan
 
 _PANEL: Final = "Workers"
 _SCHEMES: Final = ("tcp", "tls")

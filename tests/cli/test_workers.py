@@ -12,7 +12,7 @@ import trustme
 
 from prober.cli.cluster import check_scheduler
 from prober.errors import SettingsError
-from prober.workfolder import Job, WorkFolder
+from prober.sharded.folder import Job, WorkFolder
 from tests.cli.commands import Ended, Probe, environment, scan_offline
 from tests.support.comparing import timeless
 from tests.support.dask_processes import cluster

@@ -16,7 +16,7 @@ from prober.report.output import Layout, ReportFormat, ReportStyle
 from prober.report.page import Paper
 from prober.scan import scan
 from prober.settings import Settings
-from prober.stages import Judging, ShardedScan
+from prober.sharded.stages import Judging, ShardedScan
 
 PATIENCE_S = 30.0  # what takes this long hangs
 SHARED = LabHost(name="mx.shared.test", personality=WellConfigured(), addresses=2)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from prober.net.smtp import Target
 from prober.records import Failure, Reason, Step
-from prober.shards import (
+from prober.sharded.files import (
     Stores,
     StoreWriter,
     new_file,

@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from prober.errors import ProbeError
 from prober.loop import loop_factory
-from prober.workfolder import WorkFolder
+from prober.sharded.folder import WorkFolder
 
 T = TypeVar("T")
 _LOOK_S: Final = 1.0  # between two looks whether the run still goes on

@@ -17,7 +17,6 @@ from prober.domains import Entry
 from prober.errors import SettingsError, blind
 from prober.net.smtp import Target
 from prober.operators import operator_of
-from prober.owner import Owner, each
 from prober.probe import begin, observe_published, observe_route, targets_of
 from prober.records import DomainFacts, Level, Run
 from prober.report.output import Layout
@@ -25,7 +24,7 @@ from prober.rules.exit_status import BLIND_ENDPOINTS, Tally, Totals
 from prober.rules.profiles import Profile
 from prober.rules.verdict import judge_domain
 from prober.settings import Settings
-from prober.shards import (
+from prober.sharded.files import (
     Stores,
     StoreWriter,
     decode_target,
@@ -40,8 +39,9 @@ from prober.shards import (
     write_sections,
     writing,
 )
+from prober.sharded.folder import WorkFolder
+from prober.sharded.owner import Owner, each
 from prober.vantage import Vantage
-from prober.workfolder import WorkFolder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from prober.domains import Entry
 from prober.errors import ReportError, ResumeError
 from prober.report.sinks import unwritable
 from prober.resume import differences
-from prober.shards import read_record, write_lines, write_record
+from prober.sharded.files import read_record, write_lines, write_record
 
 _FOLDERS: Final = ("entries", "resolved", "operators", "endpoints", "judged")
 

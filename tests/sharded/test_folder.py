@@ -6,8 +6,8 @@ import pytest
 
 from prober.domains import Entry
 from prober.errors import ReportError, ResumeError
-from prober.shards import read_lines
-from prober.workfolder import Job, Plan, WorkFolder
+from prober.sharded.files import read_lines
+from prober.sharded.folder import Job, Plan, WorkFolder
 
 JOB = Job({"list": "aa", "--port": "25", "--trust-ad": "no"}, 10, 4)
 

@@ -10,13 +10,14 @@ import pytest
 
 from prober.errors import BlindError, SettingsError
 from prober.lab.internet import Lab
-from prober.owner import Owner, StoppedError
 from prober.progress import Progress
 from prober.rules.exit_status import Totals
 from prober.scan import unique
 from prober.settings import Settings
-from prober.shards import read_record, read_section
-from prober.stages import (
+from prober.sharded.files import read_record, read_section
+from prober.sharded.folder import Job, Plan, WorkFolder
+from prober.sharded.owner import Owner, StoppedError
+from prober.sharded.stages import (
     Work,
     count_operators,
     judge_shard,
@@ -24,7 +25,6 @@ from prober.stages import (
     resolve_shard,
     share,
 )
-from prober.workfolder import Job, Plan, WorkFolder
 from tests.cli.commands import NO_NAMESERVER
 from tests.support.comparing import timeless
 from tests.support.sharded import (
