@@ -1,7 +1,8 @@
 """A scan in shards on dask.distributed: on this machine's cores, or on a cluster that runs.
 
-The only importer of dask. What a task does, sharded/stages.py says; this hands them out, a stage after the
-other, so many at once as there are workers, and puts the rows together in the order of the list.
+The only importer of dask. What a task does, sharded/stages.py says; this hands them out, a stage
+after the other, so many at once as there are workers, and puts the rows together in the order of
+the list.
 """
 
 import asyncio
