@@ -19,6 +19,7 @@ from prober.lab.personalities.sound import WellConfigured, Wildcard
 from prober.records import DomainReport, Endpoint, Level, Reason
 from prober.scan import Ending, probe_domain, scan
 from tests.support.builders import NOW
+from tests.support.waiting import until
 
 INTERVAL_S = 0.5
 JITTER_S = 0.15  # between our beginning and the server's noticing it, on a busy machine
@@ -185,10 +186,7 @@ async def test_an_ending_lets_what_is_in_flight_finish_and_begins_nothing() -> N
             )
         )
         server = lab.servers["mx1.slow1.test"]
-        for _ in range(500):
-            if server.sessions:
-                break
-            await asyncio.sleep(0.01)
+        await until(lambda: bool(server.sessions))
         ending.request()
         await running
 
@@ -205,10 +203,7 @@ async def test_what_does_not_finish_in_time_is_as_if_it_had_not_been_begun() -> 
             scan(entries(iter(["silent.test"])), settings, reports.append, ending=ending)
         )
         server = lab.servers["mx1.silent.test"]
-        for _ in range(500):
-            if server.sessions:
-                break
-            await asyncio.sleep(0.01)
+        await until(lambda: bool(server.sessions))
         ending.request()
         await running
     assert reports == []

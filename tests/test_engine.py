@@ -34,9 +34,8 @@ from tests.support.sharded import (
     a_scan,
     entries,
     scanned_by_one,
-    until,
-    until_async,
 )
+from tests.support.waiting import until, until_async
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -19,6 +19,7 @@ from prober.progress import Progress
 from prober.records import Level
 from prober.scan import scan
 from prober.settings import Settings
+from tests.support.waiting import until
 
 SHARED = LabHost(name="mx.shared.test", personality=Slow(delay=0.05))
 DOMAINS = (
@@ -120,20 +121,13 @@ async def test_cancellation_leaves_nothing_behind(lab: Lab) -> None:
         scan(entries("silent.test", "slow.test"), settings(lab), lambda _: None)
     )
     silent = lab.servers["mx1.silent.test"]
-    for _ in range(500):
-        if silent.open:
-            break
-        await asyncio.sleep(0.01)
+    await until(lambda: silent.open > 0)
 
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
     assert running.cancelled()
-    for _ in range(500):
-        if not silent.open:
-            break
-        await asyncio.sleep(0.01)
-    assert silent.open == 0
+    await until(lambda: silent.open == 0)
     for _ in range(3):
         await asyncio.sleep(0)
     assert not [task for task in asyncio.all_tasks() - before if "prober/lab" not in repr(task)]

@@ -5,13 +5,12 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-import pytest
 from typer.testing import CliRunner
 
 from prober.cli import app
@@ -138,12 +137,3 @@ def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     ours = {"PYTHONWARNINGS": "error", "PYTHONPATH": str(Path(__file__).parents[2])}
     return {**kept, **ours, "LC_ALL": "C.UTF-8", "COLUMNS": "80", **(changes or {})}
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until *condition* holds."""
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.02)
-    pytest.fail("it never came to that")

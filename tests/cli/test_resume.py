@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.commands import Probe, scan_offline, until
+from tests.cli.commands import Probe, scan_offline
+from tests.support.waiting import until
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
 

@@ -13,7 +13,8 @@ from time import monotonic
 
 import pytest
 
-from tests.cli.commands import OFFLINE, Ended, Probe, Running, until
+from tests.cli.commands import OFFLINE, Ended, Probe, Running
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

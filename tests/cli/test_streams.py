@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import OFFLINE, Ended, Probe, until
+from tests.cli.commands import OFFLINE, Ended, Probe
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -16,7 +16,7 @@ from prober.sharded.folder import Job, WorkFolder
 from tests.cli.commands import Ended, Probe, environment, scan_offline
 from tests.support.comparing import timeless
 from tests.support.dask_processes import cluster
-from tests.support.sharded import until
+from tests.support.waiting import until
 
 LINES = ("good.test", "also-good.test", "self-signed.test", "clear.test", "no domain", "good.test")
 LIST = "".join(f"{line}\n" for line in (*LINES, "null.test", "busy.test", "refuses.test"))

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from pathlib import Path
 
 from tests.cli.commands import environment
-from tests.support.sharded import until
+from tests.support.waiting import until
 
 _DASK = Path(sys.executable).with_name("dask")
 _GRACE_S = 10.0

@@ -1,8 +1,7 @@
 """Scans in shards to be tested, and the lab that they look at."""
 
-import asyncio
 import io
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from prober.domains import Entry, parse_entry
@@ -18,7 +17,6 @@ from prober.scan import scan
 from prober.settings import Settings
 from prober.sharded.stages import Judging, ShardedScan
 
-PATIENCE_S = 30.0  # what takes this long hangs
 SHARED = LabHost(name="mx.shared.test", personality=WellConfigured(), addresses=2)
 CUSTOMERS = tuple(LabDomain(name=f"customer{n}.test", mx=((10, SHARED),)) for n in range(20))
 MANY = tuple(LabDomain(name=f"one-of-many{n}.test", mx=((10, SHARED),)) for n in range(200))
@@ -60,22 +58,6 @@ async def scanned_by_one(lab: Lab, given: Sequence[Entry]) -> list[DomainReport]
     reports: list[DomainReport] = []
     await scan(given, settings(lab), reports.append, ordered=True)
     return reports
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for *condition*, which is about files or other processes."""
-
-    async def check() -> bool:
-        return condition()
-
-    await until_async(check)
-
-
-async def until_async(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for *condition*, which has to be asked of others."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not await condition():  # noqa: ASYNC110 # no event of ours tells
-            await asyncio.sleep(0.01)
 
 
 class Rows:
