@@ -36,8 +36,8 @@ from tests.support.sharded import (
     a_scan,
     entries,
     scanned_by_one,
-    until,
 )
+from tests.support.waiting import until
 
 PARTITIONS = 3
 
