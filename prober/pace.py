@@ -154,6 +154,8 @@ class Pacer:
         self._operator_shards = operator_shards
         self._addresses = _Gates(self._address_gate)
         self._operators = _Gates(self._operator_gate)
+        self._sessions = asyncio.Semaphore(settings.sessions)
+        self._slow_sessions = asyncio.Semaphore(settings.slow_sessions)
 
     def _address_gate(self, _address: str) -> _Gate:
         settings = self._settings
@@ -167,10 +169,8 @@ class Pacer:
         return _Gate(max(1, settings.per_operator // shards), rate)
 
     @contextlib.asynccontextmanager
-    async def turn(
-        self, address: str, mx_host: str, sessions: asyncio.Semaphore
-    ) -> AsyncIterator[Turn]:
-        """Wait for a turn at *address*, with the operator of *mx_host*, and for one of *sessions*.
+    async def turn(self, address: str, mx_host: str) -> AsyncIterator[Turn]:
+        """Wait for a turn at *address*, with the operator of *mx_host*, and among all sessions.
 
         In this order, so that who waits for a slow address holds no place that others could use.
         """
@@ -178,10 +178,25 @@ class Pacer:
             await _sleep(of_address.reserve(monotonic()))
             async with self._operators.place(self._operator_of(mx_host)) as of_operator:
                 await _sleep(of_operator.reserve(monotonic()))
-                async with sessions:
-                    while wait_s := of_address.begin(monotonic()):  # noqa: ASYNC110 - a timer
-                        await asyncio.sleep(wait_s)
+                async with self._sessions:
+                    await _begin(of_address)
                     yield Turn((of_address, of_operator))
+
+    @contextlib.asynccontextmanager
+    async def slow_turn(self, address: str, mx_host: str) -> AsyncIterator[Turn]:
+        """The same for a session that will mostly wait: it takes no place but at its address."""
+        async with self._addresses.place(address) as of_address:
+            await _sleep(of_address.reserve(monotonic()))
+            async with self._operators.place(self._operator_of(mx_host)) as of_operator:
+                await _sleep(of_operator.reserve(monotonic()))
+            async with self._slow_sessions:
+                await _begin(of_address)
+                yield Turn((of_address, of_operator))
+
+
+async def _begin(rate: Rate) -> None:
+    while wait_s := rate.begin(monotonic()):  # noqa: ASYNC110 - a timer
+        await asyncio.sleep(wait_s)
 
 
 async def _sleep(seconds: float) -> None:

@@ -42,7 +42,6 @@ class Vantage:
         self, settings: Settings, *, operator_shards: Mapping[str, int] = MappingProxyType({})
     ) -> None:
         self.settings = settings
-        self.operator_shards = operator_shards  # how many vantages share an operator's budget
         self.resolver = Resolver(settings)
         self.tls = TlsClient(settings.ca_file, chain_certificates=settings.chain_certificates)
         self.policies = PolicyClient(settings, self.resolver, self.tls.trust_store)
@@ -50,8 +49,6 @@ class Vantage:
         self._heartbeat = Heartbeat()
         self._beating: asyncio.Task[None] | None = None
         self._pacer = Pacer(settings, operator_of, operator_shards)
-        self._sessions = asyncio.Semaphore(settings.sessions)
-        self._slow_sessions = asyncio.Semaphore(settings.slow_sessions)
         shared = SharedAddresses(self._observe).observe if settings.share else self._observe
         self._endpoints: Once[Target, EndpointFacts] = Once(shared, size=_SHARED_ENDPOINTS)
 
@@ -135,10 +132,10 @@ class Vantage:
 
     async def _session(self, target: Target, again: Again) -> EndpointFacts:
         """One session, when it is this one's turn."""
-        settings, sessions = self.settings, self._sessions
+        settings, turn_of = self.settings, self._pacer.turn
         if again.lane is Lane.SLOW:
-            settings, sessions = settings.patient(), self._slow_sessions
-        async with self._pacer.turn(target.address, target.mx_host, sessions) as turn:
+            settings, turn_of = settings.patient(), self._pacer.slow_turn
+        async with turn_of(target.address, target.mx_host) as turn:
             facts = await probe_endpoint(target, settings, self.tls, again.hello, self._heartbeat)
             turn.went(pressed=feels_pressed(facts))
         return facts

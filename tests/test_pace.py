@@ -90,15 +90,14 @@ def settings(**changes: Any) -> Settings:
 class Counting:
     """Takes turns and counts who has one at the same time."""
 
-    def __init__(self, pacer: Pacer, sessions: int = 100) -> None:
+    def __init__(self, pacer: Pacer) -> None:
         self._pacer = pacer
-        self._sessions = asyncio.Semaphore(sessions)
         self.now: Counter[str] = Counter()
         self.most: Counter[str] = Counter()
         self.began: list[float] = []
 
     async def turn(self, address: str, mx_host: str = "mx.a.test", **went: bool) -> None:
-        async with self._pacer.turn(address, mx_host, self._sessions) as turn:
+        async with self._pacer.turn(address, mx_host) as turn:
             self.began.append(monotonic())
             operator = mx_host.split(".", 1)[1]
             for key in (address, operator, "all"):
@@ -115,8 +114,8 @@ def operator_of(mx_host: str) -> str:
 
 
 async def test_so_many_at_once_on_an_address_with_an_operator_and_in_all() -> None:
-    pacer = Pacer(settings(per_address=2, per_operator=3), operator_of, {})
-    counting = Counting(pacer, sessions=5)
+    pacer = Pacer(settings(per_address=2, per_operator=3, sessions=5), operator_of, {})
+    counting = Counting(pacer)
     turns = [
         counting.turn(f"192.0.2.{number % 8}", f"mx{number}.{'ab'[number % 2]}.test")
         for number in range(64)
@@ -139,8 +138,8 @@ async def test_the_budget_of_an_operator_is_divided_among_shards() -> None:
 
 
 async def test_no_two_sessions_on_an_address_begin_within_the_interval() -> None:
-    pacer = Pacer(settings(address_interval_s=0.05), operator_of, {})
-    counting = Counting(pacer, sessions=1)
+    pacer = Pacer(settings(address_interval_s=0.05, sessions=1), operator_of, {})
+    counting = Counting(pacer)
     others = [counting.turn(f"192.0.2.{number}") for number in range(10, 30)]
     await asyncio.gather(*others)
     counting.began.clear()
@@ -150,8 +149,8 @@ async def test_no_two_sessions_on_an_address_begin_within_the_interval() -> None
 
 
 async def test_who_waits_for_a_slow_address_holds_up_nobody_else() -> None:
-    pacer = Pacer(settings(address_interval_s=3600.0, per_operator=1), operator_of, {})
-    counting = Counting(pacer, sessions=1)
+    slow = settings(address_interval_s=3600.0, per_operator=1, sessions=1)
+    counting = Counting(Pacer(slow, operator_of, {}))
     await counting.turn("192.0.2.1")
     waiting = [asyncio.create_task(counting.turn("192.0.2.1")) for _ in range(5)]
     await asyncio.sleep(0)
@@ -161,6 +160,17 @@ async def test_who_waits_for_a_slow_address_holds_up_nobody_else() -> None:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
     assert len(counting.began) == 11
+
+
+async def test_a_session_that_mostly_waits_takes_no_place_but_at_its_address() -> None:
+    pacer = Pacer(settings(per_operator=1, sessions=1, per_address=1), operator_of, {})
+    counting = Counting(pacer)
+    async with pacer.slow_turn("192.0.2.1", "mx.a.test"):
+        await asyncio.gather(*(counting.turn(f"192.0.2.{number}") for number in range(2, 6)))
+        behind_it = asyncio.create_task(counting.turn("192.0.2.1"))
+        await asyncio.sleep(0.01)
+        assert len(counting.began) == 4
+    await behind_it
 
 
 async def test_an_address_that_feels_pressed_is_remembered_though_nobody_waits() -> None:
