@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.figures import Figure, Scale
+from prober.loop import collect_garbage_rarely
 
 _STATUS: Final = Path("/proc/self/status")
 _STAT: Final = Path("/proc/stat")
@@ -49,11 +50,12 @@ def machine_cpu_s() -> float:
 
 
 def in_own_process(measure: Measure, scale: Scale) -> list[Figure]:
-    """What *measure* finds in a process that has done nothing before."""
+    """What *measure* finds in a process that has done nothing before, set up as the command's."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
         return pool.submit(_listed, measure, scale).result()
 
 
 def _listed(measure: Measure, scale: Scale) -> list[Figure]:
+    collect_garbage_rarely()
     return list(measure(scale))

@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from prober.cli import check, demo, doctor, headers, policy, recipient, scan
 from prober.cli.running import ARGUMENTS, hold_standard_descriptors
+from prober.loop import collect_garbage_rarely
 from prober.rules.exit_status import NOT_WRITTEN, PIPE_CLOSED
 from prober.version import __version__
 
@@ -67,6 +68,7 @@ app.command()(recipient.recipient)
 def main() -> None:
     """The command ``probe``."""
     hold_standard_descriptors()
+    collect_garbage_rarely()
     try:
         app()
     except BrokenPipeError:  # of the help itself; a command has its own way
