@@ -41,6 +41,8 @@ from prober.sharded.stages import (
     share,
 )
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 _CONNECT_S: Final = 10.0
 _FIRST_WORKER_S: Final = 60.0
@@ -260,6 +262,7 @@ class _Coordinator:
             self._show(name, done, len(numbers) if isinstance(numbers, range) else None)
 
         await each(numbers, finish, at_once=work.at_once)
+        log.info("%s: %d shards or partitions done", name, done)
 
     async def _work(self) -> Work:
         fleet = await _fleet(self._client)

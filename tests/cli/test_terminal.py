@@ -88,6 +88,19 @@ async def test_there_is_no_bar(probe: Probe, tmp_path: Path, options: list[str])
     assert (ended.status, screen.shown) == (0, "")
 
 
+@pytest.mark.parametrize(("options", "told"), [([], True), (["-q"], False)])
+async def test_why_an_answer_takes_long_is_told(
+    probe: Probe, options: list[str], told: bool
+) -> None:
+    args = ("check", *probe.look, *options, "busy.test")
+    async with terminal() as screen, probe.running(*args, env=XTERM, stderr=screen.slave) as run:
+        ended = await run.ended()
+
+    assert ended.status == 3
+    assert screen.shown.count("asking again in") == (4 if told else 0)
+    assert screen.shown.startswith("probe: mx1.busy.test 127.77.") is told
+
+
 async def test_text_is_coloured_and_folded_on_a_terminal_only(probe: Probe) -> None:
     args = ("check", *probe.look, "good.test", "clear.test")
     async with terminal() as screen, probe.running(*args, env=XTERM, stdout=screen.slave) as run:
