@@ -1,48 +1,55 @@
 """How far a scan is: what was reported already, so that it can go on where it stopped."""
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
 class Positions:
-    """A set of positions in a list, nearly all of them in one run from the beginning.
+    """A set of positions in a list, kept as ranges.
 
-    So it takes as much memory as there are entries in hand, not as there are in the list.
+    So it takes as much memory as there are gaps: at most one for each entry in hand, however many
+    entries there are in the list.
     """
 
     def __init__(self, ranges: Iterable[tuple[int, int]] = ()) -> None:
-        self._low = 0  # all below are in the set
-        self._beyond: set[int] = set()
+        self._firsts: list[int] = []
+        self._lasts: list[int] = []
         for first, last in ranges:
-            if first == self._low:
-                self._low = last + 1
-            else:
-                self._beyond.update(range(first, last + 1))
+            self._firsts.append(first)
+            self._lasts.append(last)
 
     def add(self, position: int) -> None:
         """Add *position*, which counts from 0."""
-        if position < self._low:
+        at = bisect_right(self._firsts, position)
+        if at and position <= self._lasts[at - 1]:
             return
-        self._beyond.add(position)
-        while self._low in self._beyond:
-            self._beyond.discard(self._low)
-            self._low += 1
+        continues = at > 0 and self._lasts[at - 1] == position - 1
+        leads_to_next = at < len(self._firsts) and self._firsts[at] == position + 1
+        if continues and leads_to_next:
+            del self._firsts[at]
+            del self._lasts[at - 1]
+        elif continues:
+            self._lasts[at - 1] = position
+        elif leads_to_next:
+            self._firsts[at] = position
+        else:
+            self._firsts.insert(at, position)
+            self._lasts.insert(at, position)
 
     def __contains__(self, position: int) -> bool:
-        return position < self._low or position in self._beyond
+        at = bisect_right(self._firsts, position)
+        return at > 0 and position <= self._lasts[at - 1]
+
+    def __bool__(self) -> bool:
+        return bool(self._firsts)
 
     def __len__(self) -> int:
-        return self._low + len(self._beyond)
+        return sum(last - first + 1 for first, last in self.ranges())
 
     def ranges(self) -> list[tuple[int, int]]:
         """The same as pairs of first and last, in order."""
-        ranges = [(0, self._low - 1)] if self._low else []
-        for position in sorted(self._beyond):
-            if ranges and position == ranges[-1][1] + 1:
-                ranges[-1] = (ranges[-1][0], position)
-            else:
-                ranges.append((position, position))
-        return ranges
+        return list(zip(self._firsts, self._lasts, strict=True))
 
 
 @dataclass(slots=True)

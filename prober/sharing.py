@@ -4,6 +4,8 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from math import inf
+from time import monotonic
 from typing import Final
 
 from prober.net.smtp import Target
@@ -13,10 +15,13 @@ from prober.rules.sharing import (
     answers_wanted,
     as_seen_by,
     is_of_the_address,
+    is_settled,
     note,
     reusable,
+    shows_tls,
 )
 
+_TROUBLE_KEPT_S: Final = 60.0  # as long as a failure of DNS: it is no fact of the server's
 _KEPT_ADDRESSES: Final = 10_000  # about 20 kB each where a look is kept, else next to nothing
 
 
@@ -25,7 +30,9 @@ class _Address:
     """What is known of one address and port, and who waits to learn it."""
 
     seen: tuple[Shown, ...] = ()
+    shows_tls: bool = False
     of_the_address: EndpointFacts | None = None
+    known_until: float = inf  # of the address; seconds of the monotonic clock
     is_known: bool = False  # some name was asked to the end
     asking: int = 0
     waiting: int = 0
@@ -37,6 +44,8 @@ class _Address:
 
     def answer_for(self, target: Target) -> EndpointFacts | None:
         """The facts that need no session of the target's own, if there are such."""
+        if monotonic() > self.known_until:
+            self.of_the_address = None
         facts = self.of_the_address or reusable(self.seen, target.mx_host)
         return None if facts is None else as_seen_by(target.mx_host, facts)
 
@@ -51,9 +60,12 @@ class _Address:
     def learn(self, facts: EndpointFacts) -> None:
         """Keep what *facts* say of the address."""
         self.seen = note(self.seen, facts)
-        if is_of_the_address(facts):
-            self.of_the_address = facts
         self.is_known = True
+        if shows_tls(facts):
+            self.shows_tls, self.of_the_address = True, None
+        elif not self.shows_tls and is_of_the_address(facts):
+            self.of_the_address = facts
+            self.known_until = inf if is_settled(facts) else monotonic() + _TROUBLE_KEPT_S
 
     def tell(self) -> None:
         """Let those who wait look again."""
@@ -70,6 +82,11 @@ class SharedAddresses:
     def __init__(self, ask: Callable[[Target], Awaitable[EndpointFacts]]) -> None:
         self._ask = ask
         self._addresses: OrderedDict[tuple[str, int], _Address] = OrderedDict()
+
+    @property
+    def kept(self) -> int:
+        """How many addresses something is known of."""
+        return len(self._addresses)
 
     async def observe(self, target: Target) -> EndpointFacts:
         """The facts of *target*, in a session of its own only where that may tell more."""
@@ -92,7 +109,8 @@ class SharedAddresses:
         self._addresses.move_to_end(key)
         while len(self._addresses) > _KEPT_ADDRESSES:
             oldest, idle = next(iter(self._addresses.items()))
-            if not idle.is_idle:  # then there are more in use than are to be kept: all of them stay
+            if not idle.is_idle:
+                self._addresses.move_to_end(oldest)
                 break
             del self._addresses[oldest]
         return address

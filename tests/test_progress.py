@@ -33,3 +33,14 @@ def test_a_run_from_the_beginning_takes_one_range_whatever_its_order() -> None:
     for position in (3, 1, 0, 2, 9, 7, 8, 5):
         kept.add(position)
     assert kept.ranges() == [(0, 3), (5, 5), (7, 9)]
+
+
+def test_one_that_is_late_costs_one_gap() -> None:
+    kept = Positions()
+    for position in range(1, 10_000):
+        kept.add(position)
+    assert kept.ranges() == [(1, 9_999)]
+    kept.add(0)
+    assert kept.ranges() == [(0, 9_999)]
+    assert kept
+    assert not Positions()

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from prober.net.smtp import Target
-from prober.records import EndpointFacts, VerifyError
+from prober.records import EndpointFacts, Reason, Step, VerifyError
 from prober.sharing import SharedAddresses
 from tests.rules.certificates import issue
-from tests.support.builders import completed, confirmed, not_offered
+from tests.support.builders import completed, confirmed, not_offered, untested
 
 UNTRUSTED = VerifyError(depth=0, code=20, text="unable to get local issuer certificate")
 HOSTER = issue(san=("*.mx.example",)).der
@@ -28,7 +28,7 @@ class Servers:
         self.now = self.most_at_once = 0
         self.leaves: dict[str, bytes] = {}
         self.clear: set[str] = set()  # addresses without STARTTLS
-        self.untrusted = False
+        self.untrusted = self.refusing = self.silent = False
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
@@ -41,7 +41,11 @@ class Servers:
             await self.may_answer.wait()
         finally:
             self.now -= 1
-        if target.address in self.clear:
+        if self.refusing:
+            facts = confirmed(untested(reason=Reason.REFUSED))
+        elif self.silent:
+            facts = confirmed(untested(Step.GREETING, Reason.TIMED_OUT))
+        elif target.address in self.clear:
             facts = confirmed(not_offered())
         else:
             errors = (UNTRUSTED,) if self.untrusted else ()
@@ -100,6 +104,43 @@ async def test_what_comes_before_a_name_is_asked_once_also_while_in_flight() -> 
     assert [each.observed_as for each in facts] == [None, *[NAMES[0]] * 19]
 
 
+async def test_one_bad_session_does_not_speak_for_an_address_that_showed_tls() -> None:
+    """An MTA restarts: two refusals, after names there completed TLS."""
+    servers = Servers()
+    shared = SharedAddresses(servers.ask)
+    for name in NAMES[:3]:
+        await shared.observe(target(name))
+    servers.refusing = True
+    refused = await shared.observe(target("mail.customer.example"))
+    assert refused.failure is not None
+    servers.refusing = False
+    assert (await shared.observe(target(NAMES[5]))).observed_as == NAMES[0]
+    other = await shared.observe(target("mail.other.example"))
+    assert (other.observed_as, other.tls_version) == (None, "TLSv1.3")
+
+
+async def test_tls_at_an_address_takes_back_what_was_said_of_all_names_there() -> None:
+    servers = Servers()
+    servers.clear.add("192.0.2.1")
+    shared = SharedAddresses(servers.ask)
+    await shared.observe(target(NAMES[0]))
+    servers.clear.clear()
+    await shared.observe(target(NAMES[1], tlsa=True))
+    facts = await shared.observe(target(NAMES[2]))
+    assert (facts.observed_as, facts.tls_version) == (None, "TLSv1.3")
+
+
+async def test_what_may_pass_is_kept_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prober.sharing._TROUBLE_KEPT_S", 0.0)
+    servers = Servers()
+    servers.silent = True
+    shared = SharedAddresses(servers.ask)
+    await shared.observe(target(NAMES[0]))
+    await asyncio.sleep(0.01)
+    servers.silent = False
+    assert (await shared.observe(target(NAMES[1]))).tls_version == "TLSv1.3"
+
+
 async def test_addresses_and_ports_have_nothing_in_common() -> None:
     servers = Servers()
     servers.clear.update({"192.0.2.1", "192.0.2.2"})
@@ -152,3 +193,21 @@ async def test_the_addresses_that_are_kept_are_bounded(monkeypatch: pytest.Monke
     for number in (0, 1, 2, 3, 3, 0):
         await shared.observe(target(NAMES[number], f"192.0.2.{number}"))
     assert servers.asked == {NAMES[0]: 2, NAMES[1]: 1, NAMES[2]: 1, NAMES[3]: 1}
+
+
+async def test_one_slow_address_does_not_keep_all_that_come_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("prober.sharing._KEPT_ADDRESSES", 5)
+    servers = Servers()
+    shared = SharedAddresses(servers.ask)
+    servers.may_answer.clear()
+    slow = asyncio.create_task(shared.observe(target(NAMES[0], "192.0.2.255")))
+    await asyncio.sleep(0)
+    servers.may_answer.set()
+    servers.may_answer = asyncio.Event()
+    servers.may_answer.set()
+    for number in range(100):
+        await shared.observe(target(NAMES[1], f"192.0.2.{number}"))
+    assert shared.kept <= 7
+    await slow

@@ -137,6 +137,8 @@ async def _try(
         return None
     except (OSError, MalformedError) as error:
         return error
+    if response.truncated:  # there is no third way to ask: what was cut off is not known
+        return MalformedError("truncated over TCP")
     return response if _is_answer(response) else response.rcode
 
 

@@ -111,15 +111,16 @@ class Resolver:
     async def query(self, name: str, rdtype: str) -> DnsAnswer:
         """Ask for *name* as it is: absolute, no search list.
 
-        A failure is asked again before it is believed: an error code after a moment, and silence
-        where it is somebody else's question that met it; one's own was repeated, over TCP too.
+        A failure is asked again before it is believed: an error code or a refusal after a moment,
+        in which a resolver may have restarted, and silence where it is somebody else's question
+        that met it; one's own was repeated, over TCP too.
         """
         question = (name, rdtype)
         began = monotonic()
         answer = await self._answers.get(question)
         if answer.status is not DnsStatus.FAILED:
             return answer
-        if answer.reason not in _NO_ANSWER:
+        if answer.reason not in _NO_ANSWER or monotonic() - began < _RETRY_DELAY_S:
             await asyncio.sleep(_RETRY_DELAY_S)
         elif answer.answered_at >= began:
             return answer
@@ -211,8 +212,8 @@ class Resolver:
             return _failed(Reason.DNS_REFUSED, f"{type(error).__name__}: {error}"), False
         time_s = self._settings.dns_s
         servers = self._nameservers
-        await self._spacing.wait()
         async with self._in_flight:
+            await self._spacing.wait()
             if monotonic() < self._needs_tcp_until:
                 return await self._resolve(servers, query, time_s, tcp=True)
             answer = await self._resolve(servers, query, time_s * _UDP_SHARE, tcp=False)

@@ -54,9 +54,11 @@ class Totals:
         self.incomplete += other.incomplete
         self.endpoints += other.endpoints
         self.endpoints_tested += other.endpoints_tested
-        self.tried |= other.tried
-        self.operators |= other.operators
         self.has_connected |= other.has_connected
+        if len(self.tried) < BLIND_ENDPOINTS:  # more of them say no more
+            self.tried |= other.tried
+        if len(self.operators) < BLIND_OPERATORS:
+            self.operators |= other.operators
         self.dns_answered |= other.dns_answered
         self.dns_silent |= other.dns_silent
 

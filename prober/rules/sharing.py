@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from prober.records import EndpointFacts, Reason, StartTls, Step
 from prober.rules.baseline import LEAVES_AT_ONE_ADDRESS, NAMES_THAT_AGREE
+from prober.rules.endpoint import Outcome, proven, was_refused_twice
 from prober.rules.identity import matches, read_san
 
 Look: TypeAlias = tuple[bytes, str | None, str | None]  # leaf, TLS version, cipher suite
@@ -88,6 +89,19 @@ def is_of_the_address(facts: EndpointFacts) -> bool:
         )
         for attempt in facts.attempts
     )
+
+
+def shows_tls(facts: EndpointFacts) -> bool:
+    """Whether a session completed TLS: what another ended in before is then not the address's."""
+    return any(attempt.tls_version is not None for attempt in facts.attempts)
+
+
+def is_settled(facts: EndpointFacts) -> bool:
+    """Whether *facts* of an address hold for a run: two sessions agree on an answer.
+
+    Silence, a 421 and the like may pass: they are known of a moment.
+    """
+    return proven(facts) is Outcome.NEGATIVE or was_refused_twice(facts)
 
 
 def _is_sound(facts: EndpointFacts) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from prober.lab.demo import mail_domain
@@ -28,6 +29,12 @@ DOMAINS = (
         ),
     ),
 )
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offline, in this process, a resolver that refuses will refuse a second later, too."""
+    monkeypatch.setattr("prober.net.resolver._RETRY_DELAY_S", 0.01)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -212,6 +212,12 @@ class TestOverTcp:
             MalformedError
         ]
 
+    @pytest.mark.parametrize("tcp", [False, True], ids=["after-udp", "at-once"])
+    async def test_truncated_there_too_is_no_answer(self, *, tcp: bool) -> None:
+        """What was cut off may be the records: "none" would be a guess."""
+        (fault,) = await faults(Scripted(truncated, truncated), tcp=tcp)
+        assert isinstance(fault, MalformedError)
+
     async def test_closed_before_the_response(self) -> None:
         assert isinstance((await faults(Scripted(tcp=silent), tcp=True))[0], ConnectionResetError)
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import socket
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -313,6 +314,36 @@ async def test_no_resolver_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dns.resolver.Resolver", unconfigured)
     with pytest.raises(SettingsError, match="--resolver"):
         Resolver(Settings())
+
+
+class Answering(asyncio.DatagramProtocol):
+    """A nameserver over UDP, wherever it is bound."""
+
+    # typeshed has BaseTransport here; a datagram endpoint is given a DatagramTransport
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        wire, _ = LabDns(RECORDS).answer(data, tcp=False)
+        self.transport.sendto(wire or b"", addr)
+
+
+async def test_a_resolver_that_restarts_costs_no_answer(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    """Nobody listens at first: refused at once, which is not the silence that was waited for."""
+    monkeypatch.setattr(resolver_module, "_RETRY_DELAY_S", 0.3)
+    with socket.socket(type=socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    async with aclosing(Resolver(replace(settings, resolvers=(f"127.0.0.1:{port}",)))) as resolver:
+        asking = asyncio.create_task(resolver.query("example.test", "MX"))
+        await asyncio.sleep(0.05)
+        loop = asyncio.get_running_loop()
+        udp, _ = await loop.create_datagram_endpoint(Answering, ("127.0.0.1", port))
+        answer = await asking
+        udp.abort()
+    assert answer.status is DnsStatus.FOUND
 
 
 async def test_no_more_questions_a_second_than_allowed(
