@@ -8,6 +8,7 @@ from typing import IO, Final, Self
 
 from prober.progress import Progress
 from prober.records import DomainReport
+from prober.report.sinks import unwritable
 
 _IN_MEMORY: Final = 1000  # reports held for a slow one before them; further ones wait on the disk
 
@@ -66,7 +67,10 @@ class Delivery:
             self._held[position] = report
             return
         self._spool = self._spool or _Spool()
-        self._held[position] = self._spool.put(report)
+        try:
+            self._held[position] = self._spool.put(report)
+        except OSError as error:
+            raise unwritable(f"what waits for its turn ({tempfile.gettempdir()})", error) from error
 
     def _hand_on(self, position: int, report: DomainReport) -> None:
         self._report(report)

@@ -146,24 +146,24 @@ async def scan_in_shards(
 ) -> Totals:
     """Scan *entries* on *cluster*, hand the rows to *take* in the order of the list, count them.
 
-    The work folder goes once all is taken; else it stays, and a run with ``resume`` goes on with
-    it. Raises ResumeError where it is of another run, SettingsError for a cluster that does not
-    fit, ClusterError where its workers die of the work. Cancellation ends the tasks within about
-    a second, and leaves as it is.
+    The work folder stays: remove it once the reports are finished; until then a run with
+    ``resume`` goes on with it. Raises ResumeError where it is of another run, SettingsError for a
+    cluster that does not fit, ClusterError where its workers die of the work. Cancellation ends
+    the tasks within about a second, and leaves as it is.
     """
     folder = WorkFolder(job.folder.absolute())
     async with cluster as client:
         partitions = _PARTITIONS_A_WORKER * (await _fleet(client)).at_once
         begun = Job(dict(job.identity), job.shard_size, partitions)
         begun = folder.claim(begun, resume=job.resume)
-        coordinator = _Coordinator(client, Owner(folder, folder.take_over()), begun, job, show)
+        owner = Owner(folder, folder.take_over())
+        coordinator = _Coordinator(client, owner, begun, job, show)
         try:
             with folder.faults_named():
                 await unless(_deserted(client), coordinator.run_stages(entries, progress))
                 await _hand_over(folder, len(job.judging.layouts), take)
         finally:
-            folder.stop()
-    folder.remove()
+            folder.stop(owner.token)
     return coordinator.totals
 
 

@@ -1,4 +1,4 @@
-"""What the command runs on: its event loop, and how often garbage is looked for."""
+"""What runs on an event loop runs on: which loop, what ends a group of tasks, when garbage goes."""
 
 import asyncio
 import gc
@@ -21,3 +21,9 @@ def collect_garbage_rarely() -> None:
     """
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
+
+
+def first_error(errors: ExceptionGroup[Exception]) -> Exception:
+    """What ended a group of tasks; the others were cancelled for it."""
+    error = errors.exceptions[0]
+    return first_error(error) if isinstance(error, ExceptionGroup) else error

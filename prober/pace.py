@@ -36,12 +36,16 @@ class Rate:
         self._next = begins + self.interval_s
         return begins - now
 
-    def begin(self, now: float) -> float:
-        """How long it still has to wait: 0, and then it counts as begun. Ask until it is 0.
+    def gap(self, now: float) -> float:
+        """How long it still has to wait, whatever its place in the row.
 
         Other queues may have held up those with earlier places, or the interval has grown.
         """
-        wait_s = max(0.0, self._began + self.interval_s - now)
+        return max(0.0, self._began + self.interval_s - now)
+
+    def begin(self, now: float) -> float:
+        """The same; where that is 0, it counts as begun. Ask until it is 0."""
+        wait_s = self.gap(now)
         if not wait_s:
             self._began = now
         return wait_s
@@ -174,8 +178,7 @@ class Pacer:
 
         In this order, so that who waits for a slow address holds no place that others could use.
         """
-        async with self._addresses.place(address) as of_address:
-            await _sleep(of_address.reserve(monotonic()))
+        async with self._address(address) as of_address:
             async with self._operators.place(self._operator_of(mx_host)) as of_operator:
                 await _sleep(of_operator.reserve(monotonic()))
                 async with self._sessions:
@@ -185,13 +188,20 @@ class Pacer:
     @contextlib.asynccontextmanager
     async def slow_turn(self, address: str, mx_host: str) -> AsyncIterator[Turn]:
         """The same for a session that will mostly wait: it takes no place but at its address."""
-        async with self._addresses.place(address) as of_address:
-            await _sleep(of_address.reserve(monotonic()))
+        async with self._address(address) as of_address:
             async with self._operators.place(self._operator_of(mx_host)) as of_operator:
                 await _sleep(of_operator.reserve(monotonic()))
             async with self._slow_sessions:
                 await _begin(of_address)
                 yield Turn((of_address, of_operator))
+
+    @contextlib.asynccontextmanager
+    async def _address(self, address: str) -> AsyncIterator[Rate]:
+        """A place at *address*, once it has been left alone long enough."""
+        async with self._addresses.place(address) as rate:
+            await _sleep(rate.reserve(monotonic()))
+            await _sleep(rate.gap(monotonic()))
+            yield rate
 
 
 async def _begin(rate: Rate) -> None:

@@ -2,14 +2,13 @@
 
 A checkpoint says which entries of which list are reported, how far each report file is written, and
 what was counted; and with what list and settings, since with others the answers would be others'.
-It is replaced as a whole about once a second, after the rows that it speaks of are on the disk. So
+It is replaced as a whole about twice a second, after the rows that it speaks of are on the disk. So
 what is not in the last one was not reported: its rows are cut off, and it is probed again.
 """
 
 import contextlib
 import logging
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Final
 
 import msgspec
 
+from prober.atomic import writing
 from prober.errors import ResumeError
 from prober.net.trust import trust_store_digest
 from prober.report.escape import printable
@@ -29,7 +29,7 @@ from prober.version import __version__
 log = logging.getLogger(__name__)
 
 _SCHEMA: Final = 1
-_EVERY_S: Final = 1.0  # what is probed again after a power cut, at most
+_EVERY_S: Final = 0.5  # what is probed again after a power cut, at most
 _SHOWN: Final = 60  # characters of a value that differs
 
 
@@ -100,6 +100,14 @@ def load_checkpoint(path: Path, identity: Mapping[str, str]) -> Checkpoint | Non
     return checkpoint
 
 
+def is_current(path: Path, checkpoint: Checkpoint) -> bool:
+    """Whether *checkpoint* is still what lies at *path*: else another run went on from there."""
+    try:
+        return load_checkpoint(path, checkpoint.identity) == checkpoint
+    except ResumeError:
+        return False
+
+
 class CheckpointKeeper:
     """Saves checkpoints to *path*, each once what *sync* says is on the disk.
 
@@ -135,21 +143,7 @@ class CheckpointKeeper:
         """Where it cannot be saved the one before stands: it is still true."""
         try:
             self._sync()
-            replace_file(self.path, [checkpoint])
+            with writing(self.path) as file:
+                file.write(checkpoint)
         except OSError as error:
             log.warning("cannot save the checkpoint %s: %s", self.path, error)
-
-
-def replace_file(path: Path, parts: Sequence[bytes]) -> None:
-    """Write *path* so that it is there as a whole or as it was. Raises OSError."""
-    new = path.with_name(f"{path.name}.new")
-    try:
-        with new.open("wb") as file:
-            file.writelines(parts)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            new.unlink(missing_ok=True)
-        raise

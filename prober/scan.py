@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from prober.delivery import Delivery
 from prober.domains import Entry, parse_domain
+from prober.loop import first_error
 from prober.probe import Probing, probe_entry
 from prober.progress import Progress
 from prober.records import DomainReport
@@ -45,7 +46,7 @@ async def scan(
                     feeding = group.create_task(running.feed(pending, group))
                     ending.attach(feeding, running.tasks, settings.stop_grace_s)
             except ExceptionGroup as errors:
-                raise _first(errors) from None
+                raise first_error(errors) from None
             finally:
                 ending.detach()
 
@@ -136,11 +137,6 @@ def _log_verdict(report: DomainReport) -> None:
         verdict.endpoints,
         report.elapsed_ms,
     )
-
-
-def _first(errors: ExceptionGroup[Exception]) -> Exception:
-    error = errors.exceptions[0]
-    return _first(error) if isinstance(error, ExceptionGroup) else error
 
 
 def unique(entries: Iterable[Entry], progress: Progress) -> Iterator[Entry]:

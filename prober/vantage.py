@@ -9,9 +9,11 @@ from typing import Final, Self
 
 from prober import clock
 from prober.clock import Heartbeat
+from prober.net.failures import NoRouteError
 from prober.net.mta_sts import PolicyClient
 from prober.net.own_name import own_fqdn
 from prober.net.resolver import Resolver
+from prober.net.route import require_route
 from prober.net.smtp import Target, probe_endpoint
 from prober.net.tls import TlsClient
 from prober.once import Once
@@ -128,6 +130,11 @@ class Vantage:
             return Reason.NO_IPV6_HERE, "--ipv4-only"
         if not is_ipv6 and not self.settings.use_ipv4:
             return Reason.NO_IPV4_HERE, "--ipv6-only"
+        if is_ipv6:  # many machines have none: their turns are for others
+            try:
+                require_route(address, target.port)
+            except NoRouteError as error:
+                return error.reason, str(error.strerror)
         return None
 
     async def _session(self, target: Target, again: Again) -> EndpointFacts:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from prober.resume import (
     CheckpointKeeper,
     differences,
     identity_of,
+    is_current,
     load_checkpoint,
-    replace_file,
 )
 from prober.rules.exit_status import Totals
 from prober.rules.verdict import Standing
@@ -54,6 +55,17 @@ def test_a_checkpoint_comes_back_as_it_was_saved(path: Path) -> None:
     save(path, CHECKPOINT)
     assert load_checkpoint(path, IDENTITY) == CHECKPOINT
     assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_one_that_another_run_replaced_or_removed_is_not_current(path: Path) -> None:
+    save(path, CHECKPOINT)
+    assert is_current(path, CHECKPOINT)
+    save(path, replace(CHECKPOINT, reported=((0, 9),)))
+    assert not is_current(path, CHECKPOINT)
+    path.unlink()
+    assert not is_current(path, CHECKPOINT)
+    path.write_bytes(b"{")
+    assert not is_current(path, CHECKPOINT)
 
 
 def test_where_there_is_none_there_is_none(path: Path) -> None:
@@ -121,9 +133,9 @@ def test_a_checkpoint_is_taken_once_in_a_while_and_never_waited_for(path: Path) 
 
 
 def test_one_that_cannot_be_saved_leaves_the_one_before(path: Path) -> None:
+    keeper = CheckpointKeeper(path.with_name("none") / path.name, lambda: None)
     save(path, CHECKPOINT)
-    path.with_name("r.csv.resume.new").mkdir()
-    save(path, Checkpoint(identity={}))
+    keeper.close(Checkpoint(identity={}))
     assert load_checkpoint(path, IDENTITY) == CHECKPOINT
 
 
@@ -134,15 +146,6 @@ def test_rows_that_cannot_be_brought_to_the_disk_leave_the_one_before(path: Path
     save(path, CHECKPOINT)
     CheckpointKeeper(path, full).close(Checkpoint(identity={}))
     assert load_checkpoint(path, IDENTITY) == CHECKPOINT
-
-
-def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    replace_file(path, [b"a", b"b"])
-    assert path.read_bytes() == b"ab"
-    with pytest.raises(OSError, match="directory"):
-        replace_file(tmp_path / "none" / "file", [b"c"])
-    assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
 CHANGES: list[dict[str, Any]] = [

@@ -13,9 +13,10 @@ from prober.cli.options import ReportOptions, option
 from prober.cli.probing import Reporting, Resumable
 from prober.cli.running import run, tell
 from prober.domains import Entry
-from prober.errors import InputError, ResumeError, SettingsError
+from prober.errors import InputError, ReportError, ResumeError, SettingsError
 from prober.report.output import STDOUT, Layout, ReportStyle, layout_of
 from prober.settings import Settings
+from prober.sharded.folder import WorkFolder
 from prober.sharded.stages import Judging, ShardedScan
 
 _PANEL: Final = "Workers"
@@ -129,6 +130,13 @@ class ClusterOptions:
                 tell(f"go on with: {command}")
             raise
         reporting.add_totals(totals)
+
+    def clear(self, job: ShardedScan) -> None:
+        """Remove the work folder of *job*, whose reports are finished; tell where it stays."""
+        try:
+            WorkFolder(job.folder.absolute()).remove()
+        except ReportError as error:
+            tell(str(error))
 
 
 def _require_dask(*, verbose: bool) -> None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -18,8 +18,14 @@ from prober.operators import operator_of
 from prober.progress import Positions, Progress
 from prober.records import DomainReport
 from prober.report.output import STDOUT, ReportStyle, ReportWriter, open_report
-from prober.report.sinks import NOTHING, Mark, is_stream, partial_of
-from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path, load_checkpoint
+from prober.report.sinks import NOTHING, GoOn, Mark, is_stream, partial_of
+from prober.resume import (
+    Checkpoint,
+    CheckpointKeeper,
+    checkpoint_path,
+    is_current,
+    load_checkpoint,
+)
 from prober.rules.exit_status import Tally, Totals, exit_status
 
 
@@ -63,26 +69,25 @@ class Reporting:
         *,
         total: int | None = None,
         resumable: Resumable | None = None,
-        in_shards: bool = False,
+        rewriting: bool = False,
     ) -> Iterator[Self]:
         """With all outputs of *options* open; finished at the end, or left as partial files.
 
-        *total* is how many reports will come, for the progress bar; None where nobody knows. A
-        scan *in_shards* keeps its own account of what is done, and writes the reports at its end.
+        *total* is how many reports will come, for the progress bar; None where nobody knows. With
+        *resumable*, a checkpoint is kept. With *rewriting*, what an earlier run left of the reports
+        is written anew: another account says what is done.
         """
         targets = options.output or [STDOUT]
         if len(set(targets)) < len(targets):
             raise SettingsError("--output names the same file twice")
-        path = None if in_shards else _checkpoint_path(targets)
-        if in_shards:
-            start = Checkpoint(identity=resumable.identity if resumable else {})
-        else:
-            start = _starting_point(path, resumable, quiet=options.quiet)
+        path = _checkpoint_path(targets) if resumable is not None else None
+        start = _starting_point(path, resumable, quiet=options.quiet)
         tally = Tally(require=options.required, operator_of=operator_of, totals=start.totals)
         progress = Progress(reported=Positions(start.reported))
+        go_on = _ways_on(targets, path, start, rewriting=rewriting)
         with (
             _told_how_to_go_on(progress, resumable if path else None),
-            _open_reports(targets, options, style, start) as writers,
+            _open_reports(options, style, tally.totals, go_on) as writers,
             _progress_bar(writers, total, quiet=options.quiet) as bar,
         ):
             reporting = cls(writers, tally, progress, bar)
@@ -94,7 +99,7 @@ class Reporting:
 
     def add(self, report: DomainReport) -> None:
         """Count and write one report. Raises BlindError where this machine turns out blind."""
-        if self._keeper is not None:
+        if self._keeper is not None and self.progress.reported:
             self._keeper.tick(self._checkpoint)
         for writer in self._writers:
             writer.write(report)
@@ -140,8 +145,9 @@ class Reporting:
             if not self.progress.reported:
                 keeper.close()
                 keeper.discard()
-            elif isinstance(error, BlindError):  # nothing was seen: all is to be asked again
-                keeper.close(Checkpoint(identity=self._identity))
+            elif isinstance(error, BlindError):  # nothing was seen: there is nothing to go on from
+                keeper.close()
+                keeper.discard()
             else:
                 keeper.close(self._checkpoint())
             raise
@@ -202,17 +208,31 @@ def _told_how_to_go_on(progress: Progress, resumable: Resumable | None) -> Itera
         raise
 
 
+def _ways_on(
+    targets: Sequence[str], path: Path | None, start: Checkpoint, *, rewriting: bool
+) -> dict[str, GoOn | None]:
+    """How each report is gone on with; None where it is begun, and what lies there put aside."""
+    if rewriting:
+        return dict.fromkeys(targets, GoOn(NOTHING))
+    if path is None or not start.identity:
+        return dict.fromkeys(targets)
+
+    def unchanged() -> bool:
+        return is_current(path, start)
+
+    return {target: GoOn(start.marks.get(target, NOTHING), unchanged) for target in targets}
+
+
 @contextlib.contextmanager
 def _open_reports(
-    targets: Sequence[str], options: ReportOptions, style: ReportStyle, start: Checkpoint
+    options: ReportOptions, style: ReportStyle, totals: Totals, go_on: Mapping[str, GoOn | None]
 ) -> Iterator[Sequence[ReportWriter]]:
     with contextlib.ExitStack() as stack:
         writers: list[ReportWriter] = []
-        for target in targets:
-            resume_at = start.marks.get(target, NOTHING) if start.identity else None
-            writer = open_report(target, options.format_, style, start.totals, resume_at)
+        for target, way in go_on.items():
+            writer = open_report(target, options.format_, style, totals, way)
             stack.enter_context(writer)
-            if writer.kept is not None:
+            if writer.kept is not None and not options.quiet:
                 tell(f"{target}: rows of an earlier run that did not finish are in {writer.kept}")
             writers.append(writer)
         try:

@@ -80,12 +80,13 @@ def scan(
         logger.info("probe %s begins to scan %s", __version__, list_name(file))
         entries = _at_least_one(read_entries(list_, file), file)
         job = cluster.job(settings, report, style, resumable) if cluster.is_wanted else None
-        opened = Reporting.open(report, style, resumable=resumable, in_shards=job is not None)
-        with opened as reporting:
-            if job is not None:
-                cluster.scan(entries, job, reporting, resumable.command)
-            else:
+        if job is None:
+            with Reporting.open(report, style, resumable=resumable) as reporting:
                 _scan_here(entries, settings, reporting, ordered=ordered)
+        else:
+            with Reporting.open(report, style, rewriting=job.goes_on) as reporting:
+                cluster.scan(entries, job, reporting, resumable.command)
+            cluster.clear(job)
         logger.info("finished with exit status %d; %s", reporting.status, reporting.summary())
         if not report.quiet or reporting.status:
             tell(reporting.summary())

@@ -5,7 +5,6 @@ RFC 5321 §4.2, over aiosmtplib's command loop, in clear and over TLS alike.
 
 import asyncio
 from time import monotonic
-from typing import Final
 
 import aiosmtplib
 from aiosmtplib.protocol import SMTPProtocol
@@ -22,9 +21,8 @@ from prober.net.reply import (
 )
 from prober.net.tls import TlsLink, Wire, is_wire
 from prober.records import Anomaly, AnomalyKind, Line
+from prober.rules.again import SERVICE_CLOSING
 from prober.settings import Settings
-
-SERVICE_CLOSING: Final = 421  # RFC 5321 §3.8: at any time, and no answer to what was asked
 
 
 class Transcript:

@@ -13,7 +13,7 @@ import aiosmtplib
 
 from prober import clock
 from prober.clock import Heartbeat
-from prober.net.dialogue import SERVICE_CLOSING, Dialogue, Transcript, require_open
+from prober.net.dialogue import Dialogue, Transcript, require_open
 from prober.net.failures import (
     PEER_ERRORS,
     AlertError,
@@ -39,6 +39,7 @@ from prober.records import (
     StartTls,
     Step,
 )
+from prober.rules.again import SERVICE_CLOSING
 from prober.settings import Settings
 
 log = logging.getLogger(__name__)

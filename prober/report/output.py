@@ -16,7 +16,7 @@ from prober.report.formatter import Formatter
 from prober.report.json_ import JsonLines, PrettyJson
 from prober.report.page import Paper
 from prober.report.scan_text import ScanText
-from prober.report.sinks import FileSink, Mark, Sink, StreamSink, open_sink
+from prober.report.sinks import FileSink, GoOn, Mark, Sink, StreamSink, open_sink
 from prober.report.text import TextReport
 from prober.rules.exit_status import Totals
 
@@ -152,12 +152,12 @@ def open_report(
     format_: ReportFormat | None = None,
     style: ReportStyle | None = None,
     totals: Totals | None = None,
-    resume_at: Mark | None = None,
+    go_on: GoOn | None = None,
 ) -> ReportWriter:
     """A writer for the file *target*, or for stdout where that is ``-``.
 
     *totals* is what the caller counts the reports in, for formats that end with a summary. With
-    *resume_at*, a file that an earlier run left goes on behind that mark.
+    *go_on*, a file that an earlier run left goes on where that stopped.
 
     Without *format_* the file's extension says it, and stdout is text. Raises ``SettingsError``
     where neither does, ``ReportError`` where the file cannot be written; so open it before a scan.
@@ -165,7 +165,7 @@ def open_report(
     name = os.fspath(target)
     layout = layout_of(name, format_, style)
     totals = totals if totals is not None else Totals()
-    sink = StreamSink(_stdout(), "stdout") if name == STDOUT else open_sink(Path(name), resume_at)
+    sink = StreamSink(_stdout(), "stdout") if name == STDOUT else open_sink(Path(name), go_on)
     return ReportWriter(name, layout.formatter(), sink, totals)
 
 

@@ -10,6 +10,7 @@ import fcntl
 import os
 import stat
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -57,18 +58,26 @@ class Mark:
 NOTHING: Final = Mark(0, 0)
 
 
-def open_sink(path: Path, resume_at: Mark | None = None) -> Sink:
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """To go on behind *mark*, as long as *is_current* says that nobody else has done so since."""
+
+    mark: Mark
+    is_current: Callable[[], bool] = lambda: True
+
+
+def open_sink(path: Path, go_on: GoOn | None = None) -> Sink:
     """A file, or what else stands at *path*: a device, a FIFO or ``/dev/stdout`` as it is.
 
     Everything that can be wrong with the path shows here, before there is anything to write. With
-    *resume_at*, a file goes on behind that mark; ResumeError where it is not what was written.
+    *go_on*, a file goes on behind that mark; ResumeError where it is not what was written.
     """
     if is_stream(path):
         try:
             return StreamSink(open(path, "ab"), str(path), ours=True)
         except OSError as exc:
             raise unwritable(str(path), exc) from exc
-    return FileSink(path, resume_at)
+    return FileSink(path, go_on)
 
 
 class StreamSink:
@@ -110,18 +119,18 @@ class FileSink:
     """FILE by way of ``FILE.partial``.
 
     ``kept`` is where the rows of an earlier run that never finished were put aside; with
-    *resume_at* they are gone on with instead. ``mark`` is how far it is written.
+    *go_on* they are gone on with instead. ``mark`` is how far it is written.
     """
 
-    def __init__(self, path: Path, resume_at: Mark | None = None) -> None:
+    def __init__(self, path: Path, go_on: GoOn | None = None) -> None:
         self._name = str(path)
         self._path = Path(os.path.realpath(path))  # a link stays one; its target is replaced
         self.partial = partial_of(path)
         self.kept: Path | None = None
-        self.mark = resume_at or NOTHING
+        self.mark = go_on.mark if go_on is not None else NOTHING
         try:
             _check_replaceable(self._path)
-            self._fd = self._claim() if resume_at is None else self._reclaim(resume_at)
+            self._fd = self._claim() if go_on is None else self._reclaim(go_on)
         except OSError as exc:
             raise unwritable(self._name, exc) from exc
 
@@ -181,24 +190,25 @@ class FileSink:
                 raise
             os.close(fd)
 
-    def _reclaim(self, resume_at: Mark) -> int:
-        """The partial file as it was at *resume_at*, locked.
+    def _reclaim(self, go_on: GoOn) -> int:
+        """The partial file as it was at the mark, locked.
 
         Where a run was stopped while it finished, the partial file is the report by now: it
         becomes partial again.
         """
-        if not self.partial.exists() and self._path.exists() and resume_at.size:
-            fd = os.open(self._path, _FLAGS)
-            try:
-                self._require(fd, resume_at, self._path)
-            finally:
-                os.close(fd)
-            os.replace(self._path, self.partial)
-        fd = os.open(self.partial, _FLAGS | (0 if resume_at.size else os.O_CREAT), 0o666)
+        mark = go_on.mark
+        finished = not self.partial.exists() and self._path.exists() and mark.size > 0
+        path = self._path if finished else self.partial
+        fd = os.open(path, _FLAGS | (0 if mark.size else os.O_CREAT), 0o666)
         try:
             self._lock(fd)
-            self._require(fd, resume_at, self.partial)
-            os.ftruncate(fd, resume_at.size)
+            if not (_is_at(fd, path) and go_on.is_current()):
+                name = printable(self._name)
+                raise ResumeError(f"{name}: another run has gone on with it meanwhile: try again")
+            self._require(fd, mark, path)
+            if finished:
+                os.replace(self._path, self.partial)
+            os.ftruncate(fd, mark.size)
         except BaseException:
             os.close(fd)
             raise

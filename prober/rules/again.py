@@ -11,7 +11,7 @@ from typing import Final
 from prober.records import Attempt, EndpointFacts, Failure, Hello, Reason, Step
 from prober.rules.endpoint import Outcome, outcome
 
-SERVICE_CLOSING: Final = 421  # RFC 5321 §3.8
+SERVICE_CLOSING: Final = 421  # RFC 5321 §3.8: at any time, and no answer to what was asked
 
 
 class Lane(enum.StrEnum):

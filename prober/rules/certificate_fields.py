@@ -8,6 +8,7 @@ the public key's bytes come from our own reader, which needs nothing else to be 
 
 import functools
 import hashlib
+import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -147,8 +148,11 @@ def read_certificate(der: bytes) -> ReadCertificate:
     return _read_once(der) if len(der) <= _LARGEST_REMEMBERED else _read_anew(der)
 
 
+_reading: Final = threading.Lock()  # what is warned of, and caught, is the process's
+
+
 def _read_anew(der: bytes) -> ReadCertificate:
-    with warnings.catch_warnings(record=True) as caught:
+    with _reading, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         read = _read_certificate(der, _Guard())
     remarks = dict.fromkeys(_cap(str(each.message)) for each in caught)

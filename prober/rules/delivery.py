@@ -8,17 +8,15 @@ host, finds mercy at the next; the worst host counts, since a sender may be hand
 import enum
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from prober.records import DomainReport, Endpoint, MxHost, Reason, Route, RouteStatus
 from prober.records.delivery import Delivery, DeliveryOutcome, SenderKind, SenderOutcomes
-from prober.rules.coverage import is_excused
+from prober.rules.coverage import NO_MAIL, is_excused
 from prober.rules.endpoint import Outcome, proven
 from prober.rules.senders import PEACE, WAR, Destination, meet_secure, worst
 
 Meet: TypeAlias = Callable[[Endpoint, Destination], DeliveryOutcome]
-
-_NO_MAIL: Final = (RouteStatus.NULL_MX, RouteStatus.NXDOMAIN, RouteStatus.NO_MAIL_HOST)
 
 
 class ForcedTls(enum.StrEnum):
@@ -89,7 +87,7 @@ def _judge(
     suffer: Callable[[DomainReport, Destination], DeliveryOutcome],
 ) -> SenderOutcomes:
     route = report.route
-    if route is None or report.domain is None or route.status in _NO_MAIL:
+    if route is None or report.domain is None or route.status in NO_MAIL:
         return _always(DeliveryOutcome.NOT_APPLICABLE)
     if route.status is RouteStatus.DNS_ERROR:
         return _always(DeliveryOutcome.UNKNOWN)

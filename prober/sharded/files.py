@@ -1,26 +1,24 @@
 """Files that workers hand on to each other: whole or not there, on a path that all of them see.
 
-A file appears by a rename, so that whoever dies while writing leaves none, and two workers with
-the same task harm nobody: the last one's file stands. No file holds anything but JSON and SQLite
-rows, so reading a work folder runs no code of whoever could write it.
+A file appears by a rename, so that whoever dies while writing leaves none. No file holds anything
+but JSON and SQLite rows, so reading a work folder runs no code of whoever could write it.
 """
 
 import contextlib
 import functools
 import hashlib
 import itertools
-import os
 import sqlite3
 import struct
-import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, Self, TypeVar
+from typing import Final, Self, TypeVar
 
 import msgspec
 
+from prober.atomic import new_file, writing
 from prober.net.smtp import Target
 from prober.records import EndpointFacts
 
@@ -43,28 +41,6 @@ def partition_of(key: str, partitions: int) -> int:
 def digest_of(text: bytes) -> bytes:
     """8 bytes that are the same on every machine, in every run."""
     return hashlib.blake2b(text, digest_size=8).digest()
-
-
-@contextlib.contextmanager
-def new_file(path: Path) -> Iterator[Path]:
-    """A name to write *path* under; the file is at *path* once the context ends well."""
-    draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        yield draft
-        with open(draft, "rb") as written:
-            os.fsync(written.fileno())
-        os.replace(draft, path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-
-
-@contextlib.contextmanager
-def writing(path: Path) -> Iterator[BinaryIO]:
-    """A stream into *path*, which appears once the context ends well."""
-    with new_file(path) as draft, open(draft, "xb") as stream:
-        yield stream
-        stream.flush()
 
 
 def write_record(path: Path, record: object) -> None:

@@ -98,6 +98,10 @@ class WorkFolder:
         return self.path / "job.json"
 
     @property
+    def _finished(self) -> Path:
+        return self.path / "finished.json"
+
+    @property
     def _plan(self) -> Path:
         return self.path / "planned.json"
 
@@ -112,8 +116,10 @@ class WorkFolder:
         ReportError where the folder cannot be written.
         """
         try:
-            if self._job.exists():
+            if self.is_begun:
                 return self._continue(job, resume=resume)
+            if self._finished.exists():
+                self._clear()
             for name in _FOLDERS:
                 (self.path / name).mkdir(parents=True, exist_ok=True)
             write_record(self._job, job)
@@ -142,19 +148,27 @@ class WorkFolder:
         write_record(self._owner, token)
         return token
 
-    def stop(self) -> None:
-        """Let all tasks end. Never raises: the folder may be gone."""
-        try:
-            self._owner.unlink(missing_ok=True)
-        except OSError:
-            return
+    def stop(self, token: str) -> None:
+        """Let the tasks with this token end. Never raises: the folder may be gone."""
+        with contextlib.suppress(OSError):
+            if self.is_owned_by(token):
+                self._owner.unlink(missing_ok=True)
 
     def is_owned_by(self, token: str) -> bool:
-        """Whether the run that gave its tasks this token still goes on."""
+        """Whether the run that gave its tasks this token still goes on.
+
+        Raises OSError where there is no such folder here: then its path is not shared.
+        """
         try:
             return read_record(self._owner, str) == token
         except FileNotFoundError:
+            self.path.stat()
             return False
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a run began here, and has not finished."""
+        return self._job.exists()
 
     @property
     def is_planned(self) -> bool:
@@ -193,14 +207,20 @@ class WorkFolder:
     def remove(self) -> None:
         """The run finished. What is not ours in the folder stays, and then the folder does.
 
-        Raises ReportError where a file cannot be removed.
+        From the first step on there is nothing to go on with. Raises ReportError where a file
+        cannot be removed.
         """
         try:
-            for name in _FOLDERS:
-                shutil.rmtree(self.path / name)
-            for file in (self._owner, self._plan, self._job):
-                file.unlink(missing_ok=True)
+            self._job.rename(self._finished)
+            self._clear()
             if not any(self.path.iterdir()):
                 self.path.rmdir()
         except OSError as error:
             raise ReportError(f"{self.path}: cannot remove it: {error.strerror}") from error
+
+    def _clear(self) -> None:
+        for name in _FOLDERS:
+            if (self.path / name).exists():
+                shutil.rmtree(self.path / name)
+        for file in (self._owner, self._plan, self._finished):
+            file.unlink(missing_ok=True)

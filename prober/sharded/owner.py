@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Any, Final, NoReturn, TypeVar
 
 from prober.errors import ProbeError
-from prober.loop import loop_factory
+from prober.loop import first_error, loop_factory
 from prober.sharded.folder import WorkFolder
 
 T = TypeVar("T")
@@ -86,4 +86,4 @@ async def each(items: Iterable[T], do: Callable[[T], Awaitable[None]], *, at_onc
             for _ in range(at_once):
                 group.create_task(work())
     except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+        raise first_error(errors) from None

@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
+from typing import Final
 
+from prober.atomic import writing
 from prober.domains import Entry
 from prober.errors import SettingsError, blind
 from prober.net.smtp import Target
 from prober.operators import operator_of
 from prober.probe import begin, observe_published, observe_route, targets_of
-from prober.records import DomainFacts, Level, Run
+from prober.records import DomainFacts, EndpointFacts, Level, Reason, Run
 from prober.report.output import Layout
 from prober.rules.exit_status import BLIND_ENDPOINTS, Tally, Totals
 from prober.rules.profiles import Profile
@@ -37,11 +39,12 @@ from prober.sharded.files import (
     write_lines,
     write_record,
     write_sections,
-    writing,
 )
 from prober.sharded.folder import WorkFolder
 from prober.sharded.owner import Owner, each
-from prober.vantage import Vantage
+from prober.vantage import Vantage, not_contacted
+
+_BLIND_ROWS: Final = 3 * BLIND_ENDPOINTS  # a partition is not the whole run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,11 @@ class ShardedScan:
     identity: Mapping[str, str]  # what decides the answers: a resumed run must have the same
     resume: bool = False
     shard_size: int = 1_000
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is a run that this one goes on with."""
+        return self.resume and WorkFolder(self.folder.absolute()).is_begun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +135,9 @@ def resolve_shard(work: Work, shard: int) -> Run:
 
 async def _resolve(work: Work, shard: int) -> Run:
     entries = read_lines(work.folder.entries(shard), Entry)
+    done = work.folder.resolved(shard)
+    if done.exists():  # by another worker, to whom the task was given as well
+        return read_record(done, Run)
     async with Vantage(work.settings) as vantage:
         seen = [begin(entry, vantage) for entry in entries]
 
@@ -136,6 +147,8 @@ async def _resolve(work: Work, shard: int) -> Run:
         await each(range(len(seen)), observe, at_once=vantage.settings.concurrency)
         run = vantage.run
     _require_sight(work, seen)
+    if done.exists():
+        return read_record(done, Run)
     write_lines(work.folder.facts(shard), seen)
     _write_targets(work, shard, seen)
     write_record(work.folder.resolved(shard), run)
@@ -208,6 +221,9 @@ def probe_partition(work: Work, partition: int) -> Run:
 
 
 async def _probe(work: Work, partition: int) -> Run:
+    done = work.folder.probed(partition)
+    if done.exists():
+        return read_record(done, Run)
     lines = _section_of_all(work, work.folder.targets, partition)
     # by a hash, so that no operator's names come in a row and hold up the others
     targets = map(decode_target, sorted(lines, key=digest_of))
@@ -219,8 +235,9 @@ async def _probe(work: Work, partition: int) -> Run:
                 facts = await vantage.endpoint(target)
                 store.add(target, facts)
                 tally.note_endpoint(facts)
-                if tally.totals.why_blind is not None:
-                    raise blind(tally.totals.why_blind)
+                why = tally.totals.why_blind
+                if why is not None and store.rows >= _BLIND_ROWS:
+                    raise blind(why)
 
             await each(targets, ask, at_once=min(len(lines), work.settings.in_hand))
         run = vantage.run
@@ -262,9 +279,16 @@ def judge_shard(work: Work, shard: int) -> Totals:
 
 def _join(facts: DomainFacts, stores: Stores, settings: Settings) -> DomainFacts:
     """*facts* with its endpoints; it took as long as its look-ups and the longest session."""
-    endpoints = tuple(map(stores.facts, _targets_of(facts, settings)))
+    endpoints = tuple(_facts_of(target, stores) for target in _targets_of(facts, settings))
     longest_ms = max((line.ms for seen in endpoints for line in seen.transcript), default=0)
     return replace(facts, endpoints=endpoints, elapsed_ms=facts.elapsed_ms + longest_ms)
+
+
+def _facts_of(target: Target, stores: Stores) -> EndpointFacts:
+    try:
+        return stores.facts(target)
+    except LookupError:  # two workers had the same shard, and DNS told them different addresses
+        return not_contacted(target, Reason.LOCAL, "workers saw different addresses in DNS")
 
 
 def _section_of_all(work: Work, path_of: Callable[[int], Path], partition: int) -> set[bytes]:

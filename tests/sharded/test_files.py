@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prober.atomic import new_file, writing
 from prober.net.smtp import Target
 from prober.records import Failure, Reason, Step
 from prober.sharded.files import (
     Stores,
     StoreWriter,
-    new_file,
     partition_of,
     read_lines,
     read_record,
@@ -21,7 +21,6 @@ from prober.sharded.files import (
     write_lines,
     write_record,
     write_sections,
-    writing,
 )
 from tests.support.builders import endpoint
 

@@ -57,7 +57,9 @@ def test_the_tasks_of_a_run_see_that_another_took_over(folder: WorkFolder) -> No
     second = folder.take_over()
     assert not folder.is_owned_by(first)
     assert folder.is_owned_by(second)
-    folder.stop()
+    folder.stop(first)
+    assert folder.is_owned_by(second)
+    folder.stop(second)
     assert not folder.is_owned_by(second)
 
 

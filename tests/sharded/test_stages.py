@@ -150,7 +150,7 @@ async def test_a_stage_ends_with_its_run(lab: Lab, tmp_path: Path) -> None:
     tasks = [asyncio.to_thread(probe_partition, work, number) for number in range(PARTITIONS)]
     running = asyncio.gather(*tasks, return_exceptions=True)
     await until(lambda: silent.open > 0)
-    work.folder.stop()
+    work.folder.stop(work.owner.token)
     ended = await running
 
     faults = [result for result in ended if isinstance(result, BaseException)]
@@ -183,11 +183,11 @@ async def test_where_nobody_can_be_connected_to_a_partition_is_not_probed(
     lab: Lab, tmp_path: Path
 ) -> None:
     """Nothing listens there: what a firewall of this machine looks like."""
-    names = [f"op{number}.test" for number in range(90)]
+    names = [f"op{number}.test" for number in range(240)]
     for number, name in enumerate(names):
         lab.dns.add(name, "MX", f"10 mx.{name}")
         lab.dns.add(f"mx.{name}", "A", f"127.77.200.{number + 1}")
-    work = begin(tmp_path / "work", lab, shard_size=90, names=names)
+    work = begin(tmp_path / "work", lab, shard_size=240, names=names)
     work = dataclasses.replace(
         work, settings=dataclasses.replace(work.settings, confirm_delay_s=0.01)
     )
