@@ -111,7 +111,10 @@ async def test_two_processes_report_what_one_does(
     ]
     shards = -(-len(expected) // 7)
     assert shown[-1] == ("judging", shards, shards)
-    assert not (tmp_path / "work").exists()
+    folder = WorkFolder(tmp_path / "work")
+    assert folder.is_begun  # until the reports are finished there is something to go on with
+    folder.remove()
+    assert not folder.path.exists()
 
 
 async def test_a_worker_that_is_killed_costs_its_shard_and_nothing_else(
@@ -168,6 +171,7 @@ async def test_a_run_that_is_stopped_ends_its_tasks_and_can_be_gone_on_with(
     assert timeless(rows.reports[:-1]) == expected
     assert rows.reports[-1].domain == "silent.test"
     assert rows.progress.duplicates == len(NAMES) - len(expected)
+    work.remove()
     assert not work.path.exists()
 
 

@@ -99,3 +99,22 @@ def test_nothing_is_left_when_the_run_has_finished(folder: WorkFolder) -> None:
     folder.write_plan(Plan(0, 0))
     folder.remove()
     assert not folder.path.exists()
+
+
+def test_a_removal_that_was_cut_short_leaves_nothing_to_go_on_with(folder: WorkFolder) -> None:
+    """Its first step says that the run has finished; the next run here clears the rest away."""
+    folder.claim(JOB, resume=False)
+    folder.entries(0).write_text("{}")
+    (folder.path / "job.json").rename(folder.path / "finished.json")
+
+    assert not folder.is_begun
+    folder.claim(JOB, resume=True)
+    assert folder.is_begun
+    assert not folder.entries(0).exists()
+    folder.remove()
+    assert not folder.path.exists()
+
+
+def test_a_folder_that_is_not_there_is_not_taken_for_a_run_that_has_ended(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        WorkFolder(tmp_path / "not-shared").is_owned_by("token")
