@@ -22,7 +22,7 @@ from distributed.comm.addressing import get_address_host
 from distributed.comm.core import CommClosedError
 
 from prober.domains import Entry
-from prober.errors import ProbeError, SettingsError
+from prober.errors import ProbeError, SettingsError, blind
 from prober.progress import Progress
 from prober.records import Run
 from prober.rules.exit_status import Totals
@@ -161,10 +161,18 @@ async def scan_in_shards(
         try:
             with folder.faults_named():
                 await unless(_deserted(client), coordinator.run_stages(entries, progress))
+                _require_sight(coordinator.totals, folder)
                 await _hand_over(folder, len(job.judging.layouts), take)
         finally:
             folder.stop(owner.token)
     return coordinator.totals
+
+
+def _require_sight(totals: Totals, folder: WorkFolder) -> None:
+    """Raise BlindError where all of it is of the workers' own trouble: nobody wants such rows."""
+    if totals.is_hopeless and totals.why_blind is not None:
+        folder.remove()  # there is nothing to go on from: all is to be asked again
+        raise blind(totals.why_blind)
 
 
 async def _deserted(client: distributed.Client) -> NoReturn:

@@ -95,7 +95,7 @@ def load_checkpoint(path: Path, identity: Mapping[str, str]) -> Checkpoint | Non
     if differing:
         raise ResumeError(
             f"{path} is of another run: {'; '.join(differing)}. "
-            "Go on with the same, or leave --resume out to begin anew"
+            "Go on with the same, or leave --resume out to begin anew (what is there is put aside)"
         )
     return checkpoint
 

@@ -1,5 +1,6 @@
 """The command line. One module a command: parse, call, write, exit status; no logic."""
 
+import logging
 import os
 from typing import Annotated
 
@@ -69,6 +70,7 @@ def main() -> None:
     """The command ``probe``."""
     hold_standard_descriptors()
     collect_garbage_rarely()
+    logging.getLogger("prober").addHandler(logging.NullHandler())  # until it is configured
     try:
         app()
     except BrokenPipeError:  # of the help itself; a command has its own way

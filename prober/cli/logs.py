@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from prober.cli.options import option
+from prober.cli.running import tell
 from prober.report.sinks import unwritable
 
 _NOISY: Final = ("asyncio", "aiosmtplib")
@@ -90,7 +91,7 @@ def _to_file(name: str, format_: LogFormat, *, verbose: bool) -> logging.Handler
     try:
         handler = _LogFile(name, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
-        raise unwritable(name, error) from error
+        raise unwritable(name, error, "the log") from error
     handler.setLevel(logging.DEBUG if verbose else logging.INFO)
     handler.setFormatter(_JsonLines() if format_ is LogFormat.JSON else _TextLines())
     return handler
@@ -102,8 +103,13 @@ class _LogFile(logging.handlers.WatchedFileHandler):
     Where it cannot be written, as on a full disk, the log ends and the run goes on.
     """
 
+    _is_told = False
+
     def handleError(self, record: logging.LogRecord) -> None:
         """Let what could not be written go nowhere; else it is tried again, and told, at exit."""
+        if not self._is_told:
+            self._is_told = True
+            tell(f"{self.baseFilename}: the log cannot be written any more; the scan goes on")
         if self.stream is None:  # after a rotation it could not be opened again
             return
         with contextlib.suppress(OSError, ValueError):

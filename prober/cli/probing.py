@@ -1,6 +1,7 @@
 """Counts and writes the reports of a run: the one way that every command goes."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,30 +70,30 @@ class Reporting:
         *,
         total: int | None = None,
         resumable: Resumable | None = None,
-        rewriting: bool = False,
     ) -> Iterator[Self]:
         """With all outputs of *options* open; finished at the end, or left as partial files.
 
         *total* is how many reports will come, for the progress bar; None where nobody knows. With
-        *resumable*, a checkpoint is kept. With *rewriting*, what an earlier run left of the reports
-        is written anew: another account says what is done.
+        *resumable*, a checkpoint is kept.
         """
         targets = options.output or [STDOUT]
-        if len(set(targets)) < len(targets):
+        if len(set(map(os.path.realpath, targets))) < len(targets):
             raise SettingsError("--output names the same file twice")
         path = _checkpoint_path(targets) if resumable is not None else None
         start = _starting_point(path, resumable, quiet=options.quiet)
         tally = Tally(require=options.required, operator_of=operator_of, totals=start.totals)
         progress = Progress(reported=Positions(start.reported))
-        go_on = _ways_on(targets, path, start, rewriting=rewriting)
+        go_on = _ways_on(targets, path, start)
         with (
-            _told_how_to_go_on(progress, resumable if path else None),
+            _told_how_to_go_on(progress, resumable if path else None) as hint,
             _open_reports(options, style, tally.totals, go_on) as writers,
             _progress_bar(writers, total, quiet=options.quiet) as bar,
         ):
+            hint.arm()
             reporting = cls(writers, tally, progress, bar)
             if resumable is None or path is None:
                 yield reporting
+                reporting._keep_what_is_better(targets)
             else:
                 with reporting._keeping(path, resumable):
                     yield reporting
@@ -152,9 +153,16 @@ class Reporting:
                 keeper.close(self._checkpoint())
             raise
         keeper.close(self._checkpoint())
+        self._keep_what_is_better([writer.target for writer in self._writers])
         for writer in self._writers:
             writer.finish()
         keeper.discard()
+
+    def _keep_what_is_better(self, targets: Sequence[str]) -> None:
+        """Raise BlindError where reports of a machine that cannot see would replace older ones."""
+        why = self._tally.totals.why_blind
+        if why is not None and any(os.path.isfile(target) for target in targets):
+            raise blind(why)
 
     def _checkpoint(self) -> Checkpoint:
         """What is reported for certain: all but what is being written right now."""
@@ -194,26 +202,39 @@ def _starting_point(path: Path | None, resumable: Resumable | None, *, quiet: bo
     found = load_checkpoint(path, resumable.identity)
     if found is None and not quiet:
         tell(f"nothing to go on from ({path} is not there): beginning anew")
+        work = path.with_suffix(".work")
+        if work.exists():
+            tell(f"{work} holds a run of several workers: to go on with that, add --workers")
     return found or beginning
 
 
+class _Hint:
+    """What to type to go on with a run that is stopped: of use once its reports are open."""
+
+    def __init__(self) -> None:
+        self.is_armed = False
+
+    def arm(self) -> None:
+        """From now on there is something to go on with."""
+        self.is_armed = True
+
+
 @contextlib.contextmanager
-def _told_how_to_go_on(progress: Progress, resumable: Resumable | None) -> Iterator[None]:
+def _told_how_to_go_on(progress: Progress, resumable: Resumable | None) -> Iterator[_Hint]:
     """Where the run is stopped, tell what to type to go on with it."""
+    hint = _Hint()
     try:
-        yield
+        yield hint
     except BaseException:
-        if resumable is not None and progress.reported:
+        if hint.is_armed and resumable is not None and progress.reported:
             tell(f"go on with: {resumable.command}")
         raise
 
 
 def _ways_on(
-    targets: Sequence[str], path: Path | None, start: Checkpoint, *, rewriting: bool
+    targets: Sequence[str], path: Path | None, start: Checkpoint
 ) -> dict[str, GoOn | None]:
     """How each report is gone on with; None where it is begun, and what lies there put aside."""
-    if rewriting:
-        return dict.fromkeys(targets, GoOn(NOTHING))
     if path is None or not start.identity:
         return dict.fromkeys(targets)
 
@@ -232,6 +253,8 @@ def _open_reports(
         for target, way in go_on.items():
             writer = open_report(target, options.format_, style, totals, way)
             stack.enter_context(writer)
+            if writer.kept is not None and writer.partial is not None:
+                checkpoint_path(writer.partial).unlink(missing_ok=True)  # it was of those rows
             if writer.kept is not None and not options.quiet:
                 tell(f"{target}: rows of an earlier run that did not finish are in {writer.kept}")
             writers.append(writer)

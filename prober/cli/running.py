@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import resource
 import shlex
@@ -17,6 +18,8 @@ from prober.errors import ProbeError, ReportError
 from prober.loop import loop_factory
 from prober.report.sinks import StreamSink
 from prober.rules.exit_status import FAULT_OF_OURS, INTERRUPTED, PIPE_CLOSED, TERMINATED
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _STDERR: Final = 2
@@ -138,6 +141,7 @@ def exit_statuses() -> Iterator[None]:
     try:
         yield
     except ProbeError as error:
+        log.warning("ended with exit status %d: %s", error.exit_status, error)
         tell(str(error))
         raise typer.Exit(error.exit_status) from error
     except (typer.Exit, typer.BadParameter):
@@ -145,9 +149,11 @@ def exit_statuses() -> Iterator[None]:
     except BrokenPipeError as error:
         raise typer.Exit(PIPE_CLOSED) from error
     except KeyboardInterrupt as error:
+        log.warning("interrupted")
         tell("interrupted")
         raise typer.Exit(INTERRUPTED) from error
     except Terminated as error:
+        log.warning("terminated")
         tell("terminated")
         raise typer.Exit(TERMINATED) from error
     except Exception as error:

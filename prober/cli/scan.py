@@ -1,8 +1,8 @@
 """``probe scan FILE``: a list of domains, from a file or stdin, into a report."""
 
-import contextlib
 import itertools
 import logging
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +17,7 @@ from prober.cli.running import command_line, exit_statuses, run, tell
 from prober.domains import STDIN, Entry, list_digest, list_name, open_list, read_entries
 from prober.errors import InputError, SettingsError
 from prober.report.output import ReportStyle, choose_format
+from prober.report.sinks import is_stream
 from prober.resume import identity_of
 from prober.scan import Ending
 from prober.scan import scan as scan_entries
@@ -68,9 +69,9 @@ def scan(
     """
     style = ReportStyle(per_endpoint=report.per_endpoint, scan=True)
     with exit_statuses(), open_list(file) as list_:
+        _keep_apart(file, report.output, log.log_file)
         configure_logging(verbose=report.verbose, log=log)
         settings = look.settings()
-        _keep_apart(file, report.output)
         options = _options_of(report, ordered=ordered)
         resumable = Resumable(
             identity=identity_of(list_digest(list_, file), settings, options),
@@ -84,7 +85,7 @@ def scan(
             with Reporting.open(report, style, resumable=resumable) as reporting:
                 _scan_here(entries, settings, reporting, ordered=ordered)
         else:
-            with Reporting.open(report, style, rewriting=job.goes_on) as reporting:
+            with Reporting.open(report, style) as reporting:
                 cluster.scan(entries, job, reporting, resumable.command)
             cluster.clear(job)
         logger.info("finished with exit status %d; %s", reporting.status, reporting.summary())
@@ -121,12 +122,22 @@ def _options_of(report: ReportOptions, *, ordered: bool) -> dict[str, object]:
     }
 
 
-def _keep_apart(file: str, outputs: Sequence[str]) -> None:
-    """Raise SettingsError where a report would replace the list."""
+def _keep_apart(file: str, outputs: Sequence[str], log_file: str | None) -> None:
+    """Raise SettingsError where a report or the log would be written over the list, or each other.
+
+    A device or a pipe may stand for several.
+    """
     for output in outputs:
-        with contextlib.suppress(OSError):
-            if file != STDIN and Path(output).samefile(file):
-                raise SettingsError(f"{output} is the list itself: write the report elsewhere")
+        if file != STDIN and _is_same_file(output, file):
+            raise SettingsError(f"{output} is the list itself: write the report elsewhere")
+    for other in (file, *outputs):
+        if log_file is not None and _is_same_file(log_file, other):
+            raise SettingsError(f"--log-file {log_file} is the list or a report: log elsewhere")
+
+
+def _is_same_file(one: str, other: str) -> bool:
+    paths = [os.path.realpath(path) for path in (one, other)]
+    return paths[0] == paths[1] and not is_stream(Path(one))
 
 
 def _at_least_one(entries: Iterator[Entry], file: str) -> Iterator[Entry]:

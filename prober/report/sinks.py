@@ -199,6 +199,8 @@ class FileSink:
         mark = go_on.mark
         finished = not self.partial.exists() and self._path.exists() and mark.size > 0
         path = self._path if finished else self.partial
+        if mark.size and not path.exists():
+            raise ResumeError(f"{printable(str(path))} is gone: leave --resume out to begin anew")
         fd = os.open(path, _FLAGS | (0 if mark.size else os.O_CREAT), 0o666)
         try:
             self._lock(fd)
@@ -241,10 +243,10 @@ def partial_of(path: Path) -> Path:
     return real.with_name(f"{real.name}.partial")
 
 
-def unwritable(name: str, exc: OSError) -> ReportError:
-    """The fault *exc* of the report *name*, with what to do about it."""
+def unwritable(name: str, exc: OSError, what: str = "the report") -> ReportError:
+    """The fault *exc* of writing *what* to the file *name*, with what to do about it."""
     advice = _ADVICE.get(exc.errno or 0, exc.strerror or str(exc))
-    return ReportError(f"{printable(name)}: cannot write the report: {advice}")
+    return ReportError(f"{printable(name)}: cannot write {what}: {advice}")
 
 
 def is_stream(path: Path) -> bool:

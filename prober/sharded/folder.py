@@ -120,11 +120,15 @@ class WorkFolder:
                 return self._continue(job, resume=resume)
             if self._finished.exists():
                 self._clear()
+            elif self.path.exists() and any(self.path.iterdir()):
+                raise ResumeError(
+                    f"{self.path} is not empty: name a folder of its own for the work"
+                )
             for name in _FOLDERS:
                 (self.path / name).mkdir(parents=True, exist_ok=True)
             write_record(self._job, job)
         except OSError as error:
-            raise unwritable(str(self.path), error) from error
+            raise unwritable(str(self.path), error, "the work folder") from error
         return job
 
     def _continue(self, job: Job, *, resume: bool) -> Job:

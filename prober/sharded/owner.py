@@ -81,9 +81,12 @@ async def each(items: Iterable[T], do: Callable[[T], Awaitable[None]], *, at_onc
         for item in pending:
             await do(item)
 
+    fault: Exception | None = None
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(at_once):
                 group.create_task(work())
     except ExceptionGroup as errors:
-        raise first_error(errors) from None
+        fault = first_error(errors)
+    if fault is not None:  # raised out here, it does not refer to the group that refers to it:
+        raise fault  # a cycle, which no engine can send to another process

@@ -60,17 +60,37 @@ def test_a_log_that_cannot_be_written_is_told_before_anything_is_probed(
 ) -> None:
     ended = scan(list_, "--log-file", str(tmp_path / "none" / "probe.log"))
     assert (ended.status, ended.out) == (5, "")
-    assert "probe.log: cannot write" in ended.err
+    assert "probe.log: cannot write the log" in ended.err
     assert "its folder does not exist" in ended.err
 
 
 def test_a_log_on_a_full_disk_does_not_stop_the_scan(tmp_path: Path, list_: str) -> None:
     report = tmp_path / "r.csv"
     ended = scan(list_, "-o", str(report), "-q", "--log-file", "/dev/full")
-    assert ended.err == "probe: 2 domains: 1 invalid, 1 unknown\n"
+    assert ended.err == (
+        "probe: /dev/full: the log cannot be written any more; the scan goes on\n"
+        "probe: 2 domains: 1 invalid, 1 unknown\n"
+    )
     assert len(report.read_text().splitlines()) == 3
 
 
 def test_without_a_name_there_is_no_log(tmp_path: Path, list_: str) -> None:
     scan(list_, "-o", str(tmp_path / "r.csv"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["list.txt", "r.csv"]
+
+
+@pytest.mark.parametrize("name", ["list.txt", "r.csv", "./r.csv"])
+def test_the_log_is_kept_apart_from_the_list_and_the_reports(
+    tmp_path: Path, list_: str, name: str
+) -> None:
+    before = (tmp_path / "list.txt").read_text()
+    ended = scan(list_, "-o", str(tmp_path / "r.csv"), "--log-file", f"{tmp_path}/{name}")
+    assert ended.status == 2
+    assert "is the list or a report: log elsewhere" in ended.err
+    assert (tmp_path / "list.txt").read_text() == before
+
+
+def test_the_log_tells_how_the_run_ended(tmp_path: Path, list_: str) -> None:
+    log = tmp_path / "probe.log"
+    scan(list_, "-o", "/dev/full", "-f", "csv", "--log-file", str(log))
+    assert "WARNING prober.cli.running: ended with exit status 5: /dev/full" in log.read_text()

@@ -136,3 +136,20 @@ def test_settings_that_cannot_work_leave_no_file(tmp_path: Path, list_: str) -> 
     assert ended.status == 2
     assert output.read_text() == OLD
     assert not (tmp_path / "r.csv.partial").exists()
+
+
+def test_a_machine_that_cannot_see_replaces_no_older_report(tmp_path: Path, list_: str) -> None:
+    """A list of partners is short, and one bad Monday must not cost last week's evidence."""
+    output = tmp_path / "r.csv"
+    output.write_text(OLD)
+    ended = scan_offline(list_, "-o", str(output))
+    assert ended.status == 4
+    assert "this machine cannot see" in ended.err
+    assert output.read_text() == OLD
+    assert (tmp_path / "r.csv.partial").read_text().count("\n") == 4
+
+
+def test_one_file_by_two_names_is_the_same_output(tmp_path: Path, list_: str) -> None:
+    output = str(tmp_path / "r.csv")
+    ended = scan_offline(list_, "-o", output, "-o", f"{tmp_path}/./r.csv")
+    assert (ended.status, ended.err) == (2, "probe: --output names the same file twice\n")

@@ -74,7 +74,7 @@ def test_what_is_not_as_the_run_left_it_is_refused(target: Path, left: bytes) ->
 def test_a_partial_file_that_is_gone_is_told(target: Path) -> None:
     mark = stopped_after_a_row(target)
     partial_of(target).unlink()
-    with pytest.raises(ReportError, match=r"report\.csv"):
+    with pytest.raises(ResumeError, match=r"report\.csv\.partial is gone"):
         open_report(target, go_on=GoOn(mark))
 
 

@@ -46,7 +46,9 @@ def test_another_job_is_refused_by_every_key_that_differs(folder: WorkFolder) ->
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
-    with pytest.raises(ReportError, match=r"file/work: cannot write the report: its folder is a"):
+    with pytest.raises(
+        ReportError, match=r"file/work: cannot write the work folder: its folder is a"
+    ):
         WorkFolder(file / "work").claim(JOB, resume=False)
 
 
