@@ -22,6 +22,7 @@ import dns.rrset
 
 _HEADER: Final = 12  # octets; RFC 1035 §4.1.1
 _FLAGS: Final = int(dns.flags.RD | dns.flags.AD)
+_LONGEST_CHAIN: Final = 16  # aliases; resolvers stop at 8 to 16
 _PAYLOAD: Final = 1232  # bytes of UDP that pass everywhere unfragmented; DNS flag day 2020
 # What may come without a question: the server did not get as far as to read it.
 _UNREAD: Final = (dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED)
@@ -123,18 +124,36 @@ def _require_response(message: dns.message.Message, query: Query, message_id: in
 def _read(message: dns.message.Message, query: Query) -> Response:
     if not isinstance(message, dns.message.QueryMessage) or not message.question:
         return Response(rcode=message.rcode())
-    try:
-        chain = message.resolve_chaining()
-    except dns.message.AnswerForNXDOMAIN:
-        return Response(rcode=message.rcode(), contradicts_itself=True)
-    except dns.message.ChainTooLong as error:
-        raise MalformedError("too many aliases") from error
+    owner, records = _follow(message.answer, query)
     types = {each.rdtype for each in message.authority}
     return Response(
         rcode=message.rcode(),
         authenticated=bool(message.flags & dns.flags.AD),
-        canonical_name=chain.canonical_name if chain.cnames else None,
-        records=tuple(chain.answer or ()),
+        canonical_name=None if owner == query.name else owner,
+        records=records,
+        contradicts_itself=bool(records) and message.rcode() == dns.rcode.NXDOMAIN,
         # RFC 2308 §2.2: an empty answer that names other servers, and no SOA, denies nothing
         is_referral=dns.rdatatype.NS in types and dns.rdatatype.SOA not in types,
     )
+
+
+def _follow(
+    answer: Sequence[dns.rrset.RRset], query: Query
+) -> tuple[dns.name.Name, tuple[dns.rdata.Rdata, ...]]:
+    """The records at the end of the aliases, and whose they are. RFC 1034 §3.6.2.
+
+    Not dnspython's own, which looks for the SOA of what there is not, for a TTL of no use here.
+    """
+    owner = query.name
+    for _ in range(_LONGEST_CHAIN):
+        found = {
+            rrset.rdtype: rrset
+            for rrset in answer
+            if rrset.name == owner and rrset.rdclass == dns.rdataclass.IN
+        }
+        if query.rdtype in found:
+            return owner, tuple(found[query.rdtype])
+        if dns.rdatatype.CNAME not in found:
+            return owner, ()
+        owner = found[dns.rdatatype.CNAME][0].target
+    raise MalformedError("too many aliases")
