@@ -1,7 +1,7 @@
 """How soon a scan can be done, whatever the CPU: what latency and manners allow.
 
-Each part is a lower bound by itself; the scan can be no faster than the largest. What else the parts
-add to each other is left out, so the bound is a low one.
+Each part is a lower bound by itself; the scan can be no faster than the largest. What else the
+parts add to each other is left out, so the bound is a low one.
 """
 
 from collections import Counter

@@ -166,7 +166,7 @@ def test_an_endpoint_is_where_dns_has_it() -> None:
         (Plan(domains=500, round_trip_s=1.0), {"sessions": 1}, "sessions at once"),
         (Plan(domains=500), {"address_interval_s": 60.0}, "the busiest address"),
         (Plan(domains=500), {"operator_interval_s": 60.0}, "the busiest operator"),
-        (Plan(domains=500, trouble=Trouble(dead=0.5)), {}, "a host: dead"),
+        (Plan(domains=500, trouble=Trouble(dead=0.5)), {}, "the last host: dead"),
     ],
 )
 def test_the_bound_names_what_takes_longest(
