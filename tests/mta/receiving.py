@@ -37,7 +37,8 @@ class Sink:
                 return
             connection.settimeout(SINK_TIMEOUT_S)
             with connection, connection.makefile("rwb", buffering=0) as stream:
-                self._session(stream)
+                with contextlib.suppress(ConnectionError):  # a server that is stopped hangs up
+                    self._session(stream)
 
     def _session(self, stream: socket.SocketIO) -> None:
         stream.write(b"220 sink.test ESMTP\r\n")
