@@ -1,5 +1,6 @@
 """Hands the reports of a scan on: as they come, or in the order of the list."""
 
+import contextlib
 import pickle
 import tempfile
 from collections.abc import Callable
@@ -66,11 +67,11 @@ class Delivery:
         if len(self._held) < _IN_MEMORY:
             self._held[position] = report
             return
-        self._spool = self._spool or _Spool()
         try:
+            self._spool = self._spool or _Spool()
             self._held[position] = self._spool.put(report)
         except OSError as error:
-            raise unwritable(f"what waits for its turn ({tempfile.gettempdir()})", error) from error
+            raise unwritable("the temporary folder", error, "what waits for its turn") from error
 
     def _hand_on(self, position: int, report: DomainReport) -> None:
         self._report(report)
@@ -100,6 +101,7 @@ class _Spool:
     def put(self, report: DomainReport) -> _Spooled:
         offset = self._file.seek(0, 2)
         pickle.dump(report, self._file, protocol=pickle.HIGHEST_PROTOCOL)
+        self._file.flush()  # a full disk is to show here
         return _Spooled(self, offset)
 
     def get(self, offset: int) -> DomainReport:
@@ -108,4 +110,5 @@ class _Spool:
         return report
 
     def close(self) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # what a full disk did not take is wanted no more
+            self._file.close()

@@ -1,5 +1,8 @@
 """Reports handed on as they come, or in order, however many have to wait."""
 
+import tempfile
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,3 +79,19 @@ def test_a_report_that_could_not_be_written_does_not_count_as_reported() -> None
             taken.take(2, REPORTS[2])
     assert progress.reported.ranges() == [(0, 1)]
     assert progress.done == 2
+
+
+def test_a_full_disk_under_what_waits_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "_IN_MEMORY", 0)
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: open("/dev/full", "w+b"))
+    taken = Delivery(lambda _report: None, Progress(), ordered=True)
+    with pytest.raises(ReportError, match="cannot write what waits for its turn"), taken:
+        taken.take(1, REPORTS[1])
+
+
+def test_no_folder_for_what_waits_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(delivery, "_IN_MEMORY", 0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "not-there"))
+    taken = Delivery(lambda _report: None, Progress(), ordered=True)
+    with pytest.raises(ReportError, match="cannot write what waits for its turn"), taken:
+        taken.take(1, REPORTS[1])

@@ -116,13 +116,7 @@ def policy(
     ] = STDOUT,
     quiet: Annotated[
         bool,
-        option(
-            "--quiet",
-            "-q",
-            help="Nothing on stderr but errors; after a scan, a summary where not all is well.",
-            env="QUIET",
-            panel=_MAP,
-        ),
+        option("--quiet", "-q", help="Nothing on stderr but errors.", env="QUIET", panel=_MAP),
     ] = False,
 ) -> None:
     """Write a policy map: for each domain the strictest policy that loses no mail.

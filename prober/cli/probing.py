@@ -143,10 +143,8 @@ class Reporting:
         try:
             yield
         except BaseException as error:
-            if not self.progress.reported:
-                keeper.close()
-                keeper.discard()
-            elif isinstance(error, BlindError):  # nothing was seen: there is nothing to go on from
+            # of a machine that cannot see, all is to be asked again
+            if not self.progress.reported or isinstance(error, BlindError):
                 keeper.close()
                 keeper.discard()
             else:
@@ -225,8 +223,9 @@ def _told_how_to_go_on(progress: Progress, resumable: Resumable | None) -> Itera
     hint = _Hint()
     try:
         yield hint
-    except BaseException:
-        if hint.is_armed and resumable is not None and progress.reported:
+    except BaseException as error:
+        is_possible = hint.is_armed and not isinstance(error, BlindError)
+        if is_possible and resumable is not None and progress.reported:
             tell(f"go on with: {resumable.command}")
         raise
 

@@ -228,3 +228,4 @@ def test_a_machine_that_cannot_see_ends_early_and_asks_all_again_later(tmp_path:
     assert 20 <= len((tmp_path / "r.csv.partial").read_text().splitlines()) < 100
     assert not report.exists()
     assert not (tmp_path / "r.csv.resume").exists()  # nothing was seen: nothing to go on from
+    assert "--resume" not in blind.err
