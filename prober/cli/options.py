@@ -27,6 +27,12 @@ def option(*flags: str, help: str, env: str, panel: str, **extra: Any) -> Any:
     return typer.Option(*flags, help=help, envvar=f"PROBE_{env}", rich_help_panel=panel, **extra)
 
 
+def quiet_option(panel: str) -> Any:
+    """``--quiet``, for a cron job: one meaning in every command, since one variable sets it."""
+    help = "Nothing on stderr but errors; a scan still sums up where not all is well."
+    return option("--quiet", "-q", help=help, env="QUIET", panel=panel)
+
+
 def domain_name(text: str) -> str:
     """The value of an option that takes a domain, in any spelling."""
     try:
@@ -359,16 +365,7 @@ class ReportOptions:
             panel=_REPORT,
         ),
     ] = False
-    quiet: Annotated[
-        bool,
-        option(
-            "--quiet",
-            "-q",
-            help="Nothing on stderr but errors; after a scan, a summary where not all is well.",
-            env="QUIET",
-            panel=_REPORT,
-        ),
-    ] = False
+    quiet: Annotated[bool, quiet_option(_REPORT)] = False
 
     @property
     def required(self) -> Level | Profile:

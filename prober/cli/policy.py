@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from prober.cli.logs import configure_logging
-from prober.cli.options import option
+from prober.cli.options import option, quiet_option
 from prober.cli.running import exit_statuses, tell
 from prober.domains import STDIN, list_name, open_list, reading
 from prober.errors import InputError, ReportError, SettingsError
@@ -114,10 +114,7 @@ def policy(
             panel=_MAP,
         ),
     ] = STDOUT,
-    quiet: Annotated[
-        bool,
-        option("--quiet", "-q", help="Nothing on stderr but errors.", env="QUIET", panel=_MAP),
-    ] = False,
+    quiet: Annotated[bool, quiet_option(_MAP)] = False,
 ) -> None:
     """Write a policy map: for each domain the strictest policy that loses no mail.
 
