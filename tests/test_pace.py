@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from prober.pace import Pacer, Rate, Spacing
+from prober.pace import _TOGETHER_S, Pacer, QuestionPacer, Rate
 from prober.settings import Settings
 
 
@@ -195,8 +195,80 @@ async def test_gates_that_rest_are_forgotten(monkeypatch: pytest.MonkeyPatch) ->
     assert len(kept) <= 5
 
 
-async def test_questions_are_spaced_evenly_whoever_asks() -> None:
-    spacing = Spacing(200.0)
-    began = monotonic()
-    await asyncio.gather(*(spacing.wait() for _ in range(41)))
-    assert monotonic() - began >= 0.2
+async def test_no_more_questions_a_second_than_allowed_whoever_asks() -> None:
+    pacer, began = QuestionPacer(1_000, per_s=200.0), []
+
+    async def ask(*, can_wait: bool) -> None:
+        async with pacer.turn(can_wait=can_wait):
+            began.append(monotonic())
+
+    await asyncio.gather(*(ask(can_wait=number % 2 == 0) for number in range(41)))
+    most_together = 1 + 200 * _TOGETHER_S
+    assert all(
+        later - earlier >= 0.999 * (apart - most_together) / 200
+        for apart in (20, 30, 40)
+        for earlier, later in zip(began, began[apart:], strict=False)
+    )
+
+
+async def test_a_rest_is_not_made_up_for() -> None:
+    pacer, began = QuestionPacer(1_000, per_s=100.0), []
+
+    async def ask() -> None:
+        async with pacer.turn():
+            began.append(monotonic())
+
+    await ask()
+    await asyncio.sleep(0.2)
+    await asyncio.gather(*(ask() for _ in range(12)))
+    assert began[-1] - began[1] >= 0.09
+
+
+async def test_questions_that_can_wait_have_one_turn_in_four_while_others_do() -> None:
+    pacer, order = QuestionPacer(1, per_s=1e6), []
+
+    async def ask(name: str) -> None:
+        async with pacer.turn(can_wait=name == "patient"):
+            order.append(name)
+            await asyncio.sleep(0.001)
+
+    await asyncio.gather(*map(ask, 4 * ["patient"] + 7 * ["urgent"]))
+    first_come = ["patient"]
+    three_to_one = [*2 * ["urgent"], "patient", *3 * ["urgent"], "patient", *2 * ["urgent"]]
+    assert order == [*first_come, *three_to_one, "patient"]
+
+
+async def test_so_many_questions_at_once() -> None:
+    pacer, asking, most = QuestionPacer(5, per_s=1e6), 0, 0
+
+    async def ask() -> None:
+        nonlocal asking, most
+        async with pacer.turn():
+            asking += 1
+            most = max(most, asking)
+            await asyncio.sleep(0.001)
+            asking -= 1
+
+    await asyncio.gather(*(ask() for _ in range(50)))
+    assert most == 5
+
+
+@pytest.mark.parametrize("has_its_turn", [False, True])
+async def test_a_question_that_is_cancelled_gives_its_place_back(has_its_turn: bool) -> None:
+    pacer = QuestionPacer(1, per_s=1e6)
+
+    async def ask() -> None:
+        async with pacer.turn():
+            await asyncio.sleep(0)
+
+    async with pacer.turn():
+        waiting = asyncio.create_task(ask())
+        await asyncio.sleep(0)
+        if not has_its_turn:
+            waiting.cancel()
+            await asyncio.sleep(0)
+    waiting.cancel()  # with a turn: given, but not yet heard of
+    await asyncio.wait([waiting])
+    assert waiting.cancelled()
+    async with asyncio.timeout(1):
+        await ask()

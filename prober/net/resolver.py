@@ -27,7 +27,7 @@ from prober.errors import SettingsError
 from prober.net.dns_message import Query, Response
 from prober.net.nameserver import Nameserver, NoneLeftError, ask_in_turn
 from prober.once import Once
-from prober.pace import Spacing
+from prober.pace import QuestionPacer
 from prober.records import Answer, Dnssec, Reason
 from prober.settings import Settings
 
@@ -37,6 +37,7 @@ _UDP_SHARE: Final = 2 / 3  # of a question's time; TCP has the rest, for network
 _RETRY_DELAY_S: Final = 1.0
 _CACHED_ANSWERS: Final = 100_000  # about 1 kB each
 _DOCKER_FORWARDER: Final = "127.0.0.11"  # loopback, but it forwards to a resolver elsewhere
+_CAN_WAIT: Final = frozenset({"TXT"})  # the others lead to servers, which may take minutes
 _OURS: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
 _NO_ANSWER: Final = frozenset({Reason.TIMED_OUT, Reason.NO_NAMESERVER})
 
@@ -84,8 +85,7 @@ class Resolver:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._nameservers = _nameservers(settings)
-        self._in_flight = asyncio.Semaphore(settings.dns_concurrency)
-        self._spacing = Spacing(settings.dns_per_s)
+        self._pacer = QuestionPacer(settings.dns_concurrency, settings.dns_per_s)
         self._needs_tcp_until = 0.0
         self._answers: Once[Question, DnsAnswer] = Once(
             self._ask, size=_CACHED_ANSWERS, lifetime_s=self._lifetime_s
@@ -212,8 +212,7 @@ class Resolver:
             return _failed(Reason.DNS_REFUSED, f"{type(error).__name__}: {error}"), False
         time_s = self._settings.dns_s
         servers = self._nameservers
-        async with self._in_flight:
-            await self._spacing.wait()
+        async with self._pacer.turn(can_wait=question[1] in _CAN_WAIT):
             if monotonic() < self._needs_tcp_until:
                 return await self._resolve(servers, query, time_s, tcp=True)
             answer = await self._resolve(servers, query, time_s * _UDP_SHARE, tcp=False)

@@ -92,12 +92,22 @@ def _judge(
     if route.status is RouteStatus.DNS_ERROR:
         return _always(DeliveryOutcome.UNKNOWN)
     to = _destination(report, route, report.domain)
-    first = tuple(host for host in hosts if host.preference == hosts[0].preference)
+    fallback = _over(hosts, meet, to)
     return SenderOutcomes(
-        now=_over(first, meet, to) if _any_answers(first) else DeliveryOutcome.UNKNOWN,
-        fallback=_over(hosts, meet, to),
+        now=_now(hosts, meet, to, fallback),
+        fallback=fallback,
         attacked=suffer(report, to),
     )
+
+
+def _now(
+    hosts: Sequence[_Host], meet: Meet, to: Destination, fallback: DeliveryOutcome
+) -> DeliveryOutcome:
+    """What the hosts that are asked first make of it; *fallback* is what all of them do."""
+    first = tuple(host for host in hosts if host.preference == hosts[0].preference)
+    if not _any_answers(first):
+        return DeliveryOutcome.UNKNOWN
+    return fallback if len(first) == len(hosts) else _over(first, meet, to)
 
 
 def _always(outcome: DeliveryOutcome) -> SenderOutcomes:
