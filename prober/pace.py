@@ -75,12 +75,32 @@ class Rate:
 
 
 class _Gate:
-    """One address or one operator: so many at once, and no faster than its rate."""
+    """One address or one operator: so many at once, and no faster than its rate.
+
+    Entered, it holds a place until it is left.
+    """
 
     def __init__(self, at_once: int, rate: Rate) -> None:
-        self.places = asyncio.Semaphore(at_once)
-        self.rate = rate
-        self.users = 0
+        self._places = asyncio.Semaphore(at_once)
+        self._rate = rate
+        self._users = 0  # with a place, or waiting for one
+
+    async def __aenter__(self) -> Rate:
+        self._users += 1
+        try:
+            await self._places.acquire()
+        except BaseException:
+            self._users -= 1
+            raise
+        return self._rate
+
+    async def __aexit__(self, *_exc_info: object) -> None:
+        self._places.release()
+        self._users -= 1
+
+    def is_forgettable(self, now: float) -> bool:
+        """Whether a new one in its place would do the same."""
+        return not self._users and self._rate.is_at_rest(now)
 
 
 class _Gates:
@@ -90,26 +110,20 @@ class _Gates:
         self._make = make
         self._gates: OrderedDict[str, _Gate] = OrderedDict()
 
-    @contextlib.asynccontextmanager
-    async def place(self, key: str) -> AsyncIterator[Rate]:
-        """Wait for a place at the gate of *key* and hold it."""
+    def at(self, key: str) -> _Gate:
+        """The gate of *key*, to be entered before anything else is waited for."""
         gate = self._gates.get(key)
         if gate is None:
             gate = self._gates[key] = self._make(key)
             self._forget_the_idle()
         self._gates.move_to_end(key)
-        gate.users += 1
-        try:
-            async with gate.places:
-                yield gate.rate
-        finally:
-            gate.users -= 1
+        return gate
 
     def _forget_the_idle(self) -> None:
         """The gates that were passed least lately go, as long as they have nothing to remember."""
         while len(self._gates) > _KEPT_GATES:
             key, gate = next(iter(self._gates.items()))
-            if gate.users or not gate.rate.is_at_rest(monotonic()):
+            if not gate.is_forgettable(monotonic()):
                 self._gates.move_to_end(key)
                 return
             del self._gates[key]
@@ -234,8 +248,9 @@ class Pacer:
 
         In this order, so that who waits for a slow address holds no place that others could use.
         """
-        async with self._address(address) as of_address:
-            async with self._operators.place(self._operator_of(mx_host)) as of_operator:
+        async with self._addresses.at(address) as of_address:
+            await _until_left_alone(of_address)
+            async with self._operators.at(self._operator_of(mx_host)) as of_operator:
                 await _sleep(of_operator.reserve(monotonic()))
                 async with self._sessions:
                     await _begin(of_address)
@@ -244,20 +259,19 @@ class Pacer:
     @contextlib.asynccontextmanager
     async def slow_turn(self, address: str, mx_host: str) -> AsyncIterator[Turn]:
         """The same for a session that will mostly wait: it takes no place but at its address."""
-        async with self._address(address) as of_address:
-            async with self._operators.place(self._operator_of(mx_host)) as of_operator:
+        async with self._addresses.at(address) as of_address:
+            await _until_left_alone(of_address)
+            async with self._operators.at(self._operator_of(mx_host)) as of_operator:
                 await _sleep(of_operator.reserve(monotonic()))
             async with self._slow_sessions:
                 await _begin(of_address)
                 yield Turn((of_address, of_operator))
 
-    @contextlib.asynccontextmanager
-    async def _address(self, address: str) -> AsyncIterator[Rate]:
-        """A place at *address*, once it has been left alone long enough."""
-        async with self._addresses.place(address) as rate:
-            await _sleep(rate.reserve(monotonic()))
-            await _sleep(rate.gap(monotonic()))
-            yield rate
+
+async def _until_left_alone(rate: Rate) -> None:
+    """Until it is one's turn, and the last session began long enough ago."""
+    await _sleep(rate.reserve(monotonic()))
+    await _sleep(rate.gap(monotonic()))
 
 
 async def _begin(rate: Rate) -> None:

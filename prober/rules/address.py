@@ -46,7 +46,6 @@ _EMBEDDING_AT_END: Final = tuple(
 )
 _LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215
 _6TO4: Final = ipaddress.IPv6Network("2002::/16")  # RFC 3056 §2
-_NEVER: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - no socket is bound here
 
 
 def may_contact(text: str, *, allow_private: bool = False) -> bool:
@@ -60,7 +59,7 @@ def may_contact(text: str, *, allow_private: bool = False) -> bool:
     except ValueError:
         return False
     embedded = _embedded_ipv4(address) if isinstance(address, ipaddress.IPv6Address) else None
-    if str(address) in _NEVER or str(embedded) in _NEVER:
+    if not int(address) or (embedded is not None and not int(embedded)):
         return False
     return allow_private or _is_global(address)
 

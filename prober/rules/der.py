@@ -71,20 +71,20 @@ def read_outline(certificate: bytes) -> Outline | None:
 
 
 def _element_at(encoded: bytes, offset: int) -> Element | None:
-    header = encoded[offset : offset + 2 + _LONGEST_LENGTH]
-    if len(header) < 2 or header[0] & 0x1F == 0x1F:
+    start = offset + 2
+    if start > len(encoded) or (tag := encoded[offset]) & 0x1F == 0x1F:
         return None
-    length, octets = header[1], 0
+    length = encoded[offset + 1]
     if length & 0x80:
         octets = length & 0x7F
-        if not 0 < octets <= len(header) - 2:
+        if not 0 < octets <= min(_LONGEST_LENGTH, len(encoded) - start):
             return None
-        length = int.from_bytes(header[2 : 2 + octets])
-    start = offset + 2 + octets
-    if start + length > len(encoded):
-        return None
+        length = int.from_bytes(encoded[start : start + octets])
+        start += octets
     end = start + length
-    return Element(header[0], encoded[start:end], encoded[offset:end])
+    if end > len(encoded):
+        return None
+    return Element(tag, encoded[start:end], encoded[offset:end])
 
 
 def _inside(encoded: bytes) -> bytes:
@@ -96,6 +96,6 @@ def _inside(encoded: bytes) -> bytes:
 def _extension(element: Element) -> Extension | None:
     """RFC 5280 §4.1: the identifier first, the value last, and perhaps a flag between them."""
     parts, rest = split(element.content)
-    if rest or [part.tag for part in (*parts[:1], *parts[1:][-1:])] != [0x06, 0x04]:
+    if rest or len(parts) < 2 or (parts[0].tag, parts[-1].tag) != (0x06, 0x04):
         return None
     return Extension(parts[0].content, parts[-1].content)

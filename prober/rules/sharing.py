@@ -11,8 +11,9 @@ from typing import TypeAlias
 
 from prober.records import EndpointFacts, Reason, StartTls, Step
 from prober.rules.baseline import LEAVES_AT_ONE_ADDRESS, NAMES_THAT_AGREE
+from prober.rules.certificate_fields import read_certificate
 from prober.rules.endpoint import Outcome, proven, was_refused_twice
-from prober.rules.identity import matches, read_san
+from prober.rules.identity import matches
 
 Look: TypeAlias = tuple[bytes, str | None, str | None]  # leaf, TLS version, cipher suite
 
@@ -121,7 +122,7 @@ def _look(facts: EndpointFacts) -> Look:
 
 
 def _first(facts: EndpointFacts, *, others: Sequence[Shown]) -> Shown:
-    san = read_san(facts.chain[0])
+    san = read_certificate(facts.chain[0]).san
     covers = san.names if san is not None else ()
     shown_to_others = (name for other in others for name in other.names)
     contradicted = any(_covers(covers, name) for name in shown_to_others)
