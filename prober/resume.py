@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -45,14 +46,23 @@ class Checkpoint:
 
 
 def identity_of(
-    list_sha256: str, settings: Settings, options: Mapping[str, object]
+    list_sha256: str,
+    settings: Settings,
+    options: Mapping[str, object],
+    set_by: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
-    """All on which the answers of a run depend: program, list, trust store, settings, *options*."""
+    """All on which the answers of a run depend: program, list, trust store, settings, *options*.
+
+    *set_by* has the options behind the settings, to name them where two runs differ.
+    """
     return {
         "version": __version__,
         "list": f"sha256 {list_sha256}",
         "trust store": f"sha256 {trust_store_digest(settings.ca_file)}",
-        **settings.answer_bearing(),
+        **{
+            f"{name} ({set_by[name]})" if name in set_by else name: value
+            for name, value in settings.answer_bearing().items()
+        },
         **{name: str(value) for name, value in options.items()},
     }
 

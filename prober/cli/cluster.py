@@ -10,7 +10,8 @@ from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from prober.cli.options import ReportOptions, option
-from prober.cli.probing import Reporting, Resumable
+from prober.cli.probing import Reporting
+from prober.cli.resuming import Resumable
 from prober.cli.running import run, tell
 from prober.domains import Entry
 from prober.errors import InputError, ReportError, ResumeError, SettingsError

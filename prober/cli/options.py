@@ -5,6 +5,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, ParamSpec, TypeVar, get_type_hints
 
 import typer
@@ -280,6 +281,29 @@ class LookOptions:
                 settings, session_s=self.timeout, slow_greeting_s=slow_greeting_s
             )
         return settings
+
+
+SET_BY: Final = MappingProxyType(
+    {
+        "port": "--port",
+        "ehlo_name": "--ehlo-name",
+        "resolvers": "--resolver",
+        "trust_ad": "--trust-ad",
+        "dnssec_probe": "--dnssec-probe",
+        "ca_file": "--ca-file",
+        "use_ipv4": "--ipv6-only",
+        "use_ipv6": "--ipv4-only",
+        "allow_private": "--allow-private",
+        "greeting_s": "--patient",
+        "session_s": "--timeout, --patient",
+        "slow_greeting_s": "--timeout",
+        "confirm_delay_s": "--confirm-delay",
+        "busy_tries": "--busy-tries",
+        "share": "--no-share",
+        "sts_without_txt": "--sts-without-txt",
+    }
+)
+"""The options behind the settings on which answers depend."""
 
 
 _PROFILE: Final = "profile"

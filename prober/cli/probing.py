@@ -2,44 +2,28 @@
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as ProgressBar
-
 from prober.cli.options import ReportOptions
+from prober.cli.progress_bar import Bar, progress_bar
+from prober.cli.resuming import (
+    Resumable,
+    checkpoint_beside,
+    starting_point,
+    told_how_to_go_on,
+    ways_on,
+)
 from prober.cli.running import tell
 from prober.errors import BlindError, SettingsError, blind
 from prober.operators import operator_of
 from prober.progress import Positions, Progress
 from prober.records import DomainReport
 from prober.report.output import STDOUT, ReportStyle, ReportWriter, open_report
-from prober.report.sinks import NOTHING, GoOn, Mark, is_stream, partial_of
-from prober.resume import (
-    Checkpoint,
-    CheckpointKeeper,
-    checkpoint_path,
-    is_current,
-    load_checkpoint,
-)
+from prober.report.sinks import GoOn, Mark
+from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
 from prober.rules.exit_status import Tally, Totals, exit_status
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resumable:
-    """A run that can go on where it was stopped.
-
-    *command* is what to type for that; with *resume*, this run goes on where another stopped.
-    """
-
-    identity: dict[str, str]
-    command: str
-    resume: bool = False
 
 
 class Reporting:
@@ -50,7 +34,7 @@ class Reporting:
         writers: Sequence[ReportWriter],
         tally: Tally,
         progress: Progress,
-        bar: "_Bar",
+        bar: Bar,
     ) -> None:
         self.progress = progress
         self.show = bar.show
@@ -79,15 +63,15 @@ class Reporting:
         targets = options.output or [STDOUT]
         if len(set(map(os.path.realpath, targets))) < len(targets):
             raise SettingsError("--output names the same file twice")
-        path = _checkpoint_path(targets) if resumable is not None else None
-        start = _starting_point(path, resumable, quiet=options.quiet)
+        path = checkpoint_beside(targets) if resumable is not None else None
+        start = starting_point(path, resumable, quiet=options.quiet)
         tally = Tally(require=options.required, operator_of=operator_of, totals=start.totals)
         progress = Progress(reported=Positions(start.reported))
-        go_on = _ways_on(targets, path, start)
+        go_on = ways_on(targets, path, start)
         with (
-            _told_how_to_go_on(progress, resumable if path else None) as hint,
+            told_how_to_go_on(progress, resumable if path else None) as hint,
             _open_reports(options, style, tally.totals, go_on) as writers,
-            _progress_bar(writers, total, quiet=options.quiet) as bar,
+            progress_bar(total, is_wanted=not options.quiet and _all_to_files(writers)) as bar,
         ):
             hint.arm()
             reporting = cls(writers, tally, progress, bar)
@@ -183,66 +167,6 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _checkpoint_path(targets: Sequence[str]) -> Path | None:
-    """Beside the first report that is a file, or None where there is none."""
-    files = (Path(target) for target in targets if target != STDOUT)
-    first = next((path for path in files if not is_stream(path)), None)
-    return None if first is None else checkpoint_path(partial_of(first))
-
-
-def _starting_point(path: Path | None, resumable: Resumable | None, *, quiet: bool) -> Checkpoint:
-    """Where an earlier run stopped, if this is to go on there; else the very beginning."""
-    beginning = Checkpoint(identity={})
-    if resumable is None or not resumable.resume:
-        return beginning
-    if path is None:
-        raise SettingsError("--resume goes on with a report in a file: name it with --output")
-    found = load_checkpoint(path, resumable.identity)
-    if found is None and not quiet:
-        tell(f"nothing to go on from ({path} is not there): beginning anew")
-        work = path.with_suffix(".work")
-        if work.exists():
-            tell(f"{work} holds a run of several workers: to go on with that, add --workers")
-    return found or beginning
-
-
-class _Hint:
-    """What to type to go on with a run that is stopped: of use once its reports are open."""
-
-    def __init__(self) -> None:
-        self.is_armed = False
-
-    def arm(self) -> None:
-        """From now on there is something to go on with."""
-        self.is_armed = True
-
-
-@contextlib.contextmanager
-def _told_how_to_go_on(progress: Progress, resumable: Resumable | None) -> Iterator[_Hint]:
-    """Where the run is stopped, tell what to type to go on with it."""
-    hint = _Hint()
-    try:
-        yield hint
-    except BaseException as error:
-        is_possible = hint.is_armed and not isinstance(error, BlindError)
-        if is_possible and resumable is not None and progress.reported:
-            tell(f"go on with: {resumable.command}")
-        raise
-
-
-def _ways_on(
-    targets: Sequence[str], path: Path | None, start: Checkpoint
-) -> dict[str, GoOn | None]:
-    """How each report is gone on with; None where it is begun, and what lies there put aside."""
-    if path is None or not start.identity:
-        return dict.fromkeys(targets)
-
-    def unchanged() -> bool:
-        return is_current(path, start)
-
-    return {target: GoOn(start.marks.get(target, NOTHING), unchanged) for target in targets}
-
-
 @contextlib.contextmanager
 def _open_reports(
     options: ReportOptions, style: ReportStyle, totals: Totals, go_on: Mapping[str, GoOn | None]
@@ -265,38 +189,5 @@ def _open_reports(
             raise
 
 
-class _Bar:
-    """A progress bar, or none."""
-
-    def __init__(self, bar: ProgressBar | None = None, total: int | None = None) -> None:
-        self._bar = bar
-        self._task = bar.add_task("probing", total=total) if bar is not None else TaskID(0)
-
-    def advance(self) -> None:
-        """One more is done."""
-        if self._bar is not None:
-            self._bar.advance(self._task)
-
-    def show(self, stage: str, done: int, total: int | None) -> None:
-        """So many of *total* are done in *stage*; None: nobody knows yet of how many."""
-        if self._bar is not None:
-            self._bar.update(self._task, description=stage, completed=done, total=total)
-
-
-@contextlib.contextmanager
-def _progress_bar(
-    writers: Sequence[ReportWriter], total: int | None, *, quiet: bool
-) -> Iterator[_Bar]:
-    """A bar on stderr where that is a terminal and the reports go to files."""
-    to_files = all(writer.partial is not None for writer in writers)
-    if quiet or sys.stderr is None or not sys.stderr.isatty() or not to_files:
-        yield _Bar()
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with ProgressBar(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield _Bar(bar, total)
+def _all_to_files(writers: Sequence[ReportWriter]) -> bool:
+    return all(writer.partial is not None for writer in writers)

@@ -11,8 +11,9 @@ import typer
 
 from prober.cli.cluster import ClusterOptions
 from prober.cli.logs import LogOptions, configure_logging
-from prober.cli.options import LookOptions, ReportOptions, option, with_options
-from prober.cli.probing import Reporting, Resumable
+from prober.cli.options import SET_BY, LookOptions, ReportOptions, option, with_options
+from prober.cli.probing import Reporting
+from prober.cli.resuming import Resumable
 from prober.cli.running import command_line, exit_statuses, run, tell
 from prober.domains import STDIN, Entry, list_digest, list_name, open_list, read_entries
 from prober.errors import InputError, SettingsError
@@ -74,7 +75,7 @@ def scan(
         settings = look.settings()
         options = _options_of(report, ordered=ordered)
         resumable = Resumable(
-            identity=identity_of(list_digest(list_, file), settings, options),
+            identity=identity_of(list_digest(list_, file), settings, options, SET_BY),
             command=command_line(context, add="--resume"),
             resume=resume,
         )
@@ -114,11 +115,11 @@ def _options_of(report: ReportOptions, *, ordered: bool) -> dict[str, object]:
     """What of the options decides what the report files hold, and how they are judged."""
     outputs = (f"{target}:{report.format_ or choose_format(target)}" for target in report.output)
     return {
-        "outputs": " ".join(outputs),
-        "require": report.require,
-        "profile": report.profile,
-        "per_endpoint": report.per_endpoint,
-        "ordered": ordered,
+        "--output": " ".join(outputs),
+        "--require": report.require,
+        "--profile": report.profile,
+        "--per-endpoint": report.per_endpoint,
+        "--ordered": ordered,
     }
 
 

@@ -1,10 +1,13 @@
 """Options and their environment variables, offline: what is told of them."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from prober.cli.options import SET_BY, LookOptions
 from prober.lab.internet import EHLO_NAME
 from tests.cli.commands import NO_NAMESERVER, OFFLINE, invoke
 
@@ -101,3 +104,31 @@ def test_a_wrong_variable_is_told_by_name(name: str, value: str) -> None:
 
     assert (ended.status, ended.out) == (2, "")
     assert f"(env var: '{name}')" in unboxed(ended.err)
+
+
+OTHER: dict[str, Any] = {  # for each option, a value that is not its default
+    "resolver": ["192.0.2.53"],
+    "dnssec_probe": "bogus.test",
+    "ca_file": Path("ca.pem"),
+    "ehlo_name": "probe.test",
+    "port": 2525,
+    "timeout": 5.0,
+    "confirm_delay": 1.0,
+    "concurrency": 7,
+    "pace": 1.0,
+    "dns_rate": 7.0,
+    "busy_tries": 2,
+    "stop_grace": 1.0,
+}
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(LookOptions)])
+def test_where_runs_differ_the_option_is_named(field: str) -> None:
+    """So that who is told by --resume knows what to type."""
+    before = LookOptions().settings().answer_bearing()
+    after = LookOptions(**{field: OTHER.get(field, True)}).settings().answer_bearing()
+    changed = {name for name in before if before[name] != after[name]}
+    flag = f"--{field.replace('_', '-')}"
+    named = {name for name, flags in SET_BY.items() if flag in flags.split(", ")}
+    assert changed == named
+    assert named <= before.keys()

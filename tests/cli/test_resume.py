@@ -159,7 +159,7 @@ async def test_after_ctrl_c_the_command_that_it_tells_goes_on(probe: Probe, tmp_
 
     last = await probe.run(*args, "--resume", "--timeout", "0.5")
     assert last.status == 2
-    assert "session_s was 150.0 and is 0.5" in last.err
+    assert "session_s (--timeout, --patient) was 150.0 and is 0.5" in last.err
     assert partial.read_text() == before
 
     async with probe.running(*args, "--resume") as running:

@@ -1,0 +1,83 @@
+"""Going on with a scan that was stopped: where it stood, and what to type for it."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from prober.cli.running import tell
+from prober.errors import BlindError, SettingsError
+from prober.progress import Progress
+from prober.report.output import STDOUT
+from prober.report.sinks import NOTHING, GoOn, is_stream, partial_of
+from prober.resume import Checkpoint, checkpoint_path, is_current, load_checkpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumable:
+    """A run that can go on where it was stopped.
+
+    *command* is what to type for that; with *resume*, this run goes on where another stopped.
+    """
+
+    identity: dict[str, str]
+    command: str
+    resume: bool = False
+
+
+def checkpoint_beside(targets: Sequence[str]) -> Path | None:
+    """The path of the checkpoint: beside the first report that is a file; None where none is."""
+    files = (Path(target) for target in targets if target != STDOUT)
+    first = next((path for path in files if not is_stream(path)), None)
+    return None if first is None else checkpoint_path(partial_of(first))
+
+
+def starting_point(path: Path | None, resumable: Resumable | None, *, quiet: bool) -> Checkpoint:
+    """Where an earlier run stopped, if this is to go on there; else the very beginning."""
+    beginning = Checkpoint(identity={})
+    if resumable is None or not resumable.resume:
+        return beginning
+    if path is None:
+        raise SettingsError("--resume goes on with a report in a file: name it with --output")
+    found = load_checkpoint(path, resumable.identity)
+    if found is None and not quiet:
+        tell(f"nothing to go on from ({path} is not there): beginning anew")
+        work = path.with_suffix(".work")
+        if work.exists():
+            tell(f"{work} holds a run of several workers: to go on with that, add --workers")
+    return found or beginning
+
+
+class Hint:
+    """What to type to go on with a run that is stopped: of use once its reports are open."""
+
+    def __init__(self) -> None:
+        self.is_armed = False
+
+    def arm(self) -> None:
+        """From now on there is something to go on with."""
+        self.is_armed = True
+
+
+@contextlib.contextmanager
+def told_how_to_go_on(progress: Progress, resumable: Resumable | None) -> Iterator[Hint]:
+    """Where the run is stopped, tell what to type to go on with it."""
+    hint = Hint()
+    try:
+        yield hint
+    except BaseException as error:
+        is_possible = hint.is_armed and not isinstance(error, BlindError)
+        if is_possible and resumable is not None and progress.reported:
+            tell(f"go on with: {resumable.command}")
+        raise
+
+
+def ways_on(targets: Sequence[str], path: Path | None, start: Checkpoint) -> dict[str, GoOn | None]:
+    """How each report is gone on with; None where it is begun, and what lies there put aside."""
+    if path is None or not start.identity:
+        return dict.fromkeys(targets)
+
+    def unchanged() -> bool:
+        return is_current(path, start)
+
+    return {target: GoOn(start.marks.get(target, NOTHING), unchanged) for target in targets}
