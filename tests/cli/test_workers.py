@@ -137,7 +137,7 @@ async def test_a_killed_run_is_gone_on_with(probe: Probe, path: Path) -> None:
         ended = await probe.run(*args, "--resume")
 
     assert refused.status == 2
-    assert "share was True and is False" in refused.err
+    assert "share (--no-share) was True and is False" in refused.err
     assert (one.status, ended.status) == (1, 1)
     assert lab.dns.queries["good.test", "MX"] == asked
     assert json_rows(report)[:-1] == json_rows(folder / "one.jsonl")
