@@ -126,6 +126,7 @@ class Reporting:
         self._keeper = keeper = CheckpointKeeper(path, self._sync)
         try:
             yield
+            self._keep_what_is_better([writer.target for writer in self._writers])
         except BaseException as error:
             # of a machine that cannot see, all is to be asked again
             if not self.progress.reported or isinstance(error, BlindError):
@@ -135,7 +136,6 @@ class Reporting:
                 keeper.close(self._checkpoint())
             raise
         keeper.close(self._checkpoint())
-        self._keep_what_is_better([writer.target for writer in self._writers])
         for writer in self._writers:
             writer.finish()
         keeper.discard()

@@ -229,3 +229,15 @@ def test_a_machine_that_cannot_see_ends_early_and_asks_all_again_later(tmp_path:
     assert not report.exists()
     assert not (tmp_path / "r.csv.resume").exists()  # nothing was seen: nothing to go on from
     assert "--resume" not in blind.err
+
+
+def test_what_a_blind_machine_saw_of_a_short_list_is_asked_again_later(tmp_path: Path) -> None:
+    """It is known to be blind only at the end: the report of last week stays, and no checkpoint."""
+    list_, report = tmp_path / "list.txt", tmp_path / "r.csv"
+    list_.write_text("a.test\n")
+    report.write_text("last week's\n")
+    blind = scan_offline(str(list_), "-o", str(report))
+    assert blind.status == 4
+    assert report.read_text() == "last week's\n"
+    assert (tmp_path / "r.csv.partial").exists()
+    assert not (tmp_path / "r.csv.resume").exists()
