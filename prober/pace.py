@@ -1,7 +1,8 @@
 """Manners: how many sessions an address and an operator see at once, and how soon after another.
 
 Both are adaptive, as TCP is: where a server shows that it feels pressed the rate is halved, and
-each session that goes well raises it by a constant again (AIMD).
+each session that goes well raises it by a constant again (AIMD). Questions to the DNS have a pace
+of their own, which is fixed.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from prober.settings import Settings
 
 _KEPT_GATES: Final = 20_000  # under 1 kB each
 _TOGETHER_S: Final = 0.05  # turns of DNS questions that are given out at once
+_MADE_UP_S: Final = 2 * _TOGETHER_S  # how late they may be, lest a busy process ask too few
 _PATIENT_ONE_IN: Final = 4  # turns, where urgent questions wait as well
 _LEAST_UNIT_S: Final = 0.01  # what an interval of nothing is doubled from
 
@@ -133,7 +135,8 @@ class QuestionPacer:
     """Lets questions begin: so many at once, so many a second, and most turns to the urgent.
 
     Turns that fall due within a twentieth of a second are given out together: a process that is
-    woken for each by itself takes a tenth more CPU. No rest beyond that is made up for.
+    woken for each by itself takes a tenth more CPU. No more than a tenth of a second is made up
+    for, be it of rest or of being late.
     """
 
     def __init__(self, at_once: int, per_s: float) -> None:
@@ -165,7 +168,7 @@ class QuestionPacer:
         if self._timer is not None:
             return
         now = monotonic()
-        self._due = max(self._due, now - _TOGETHER_S)
+        self._due = max(self._due, now - _MADE_UP_S)
         while self._free and self._due <= now:
             first = self._first()
             if first is None:

@@ -136,7 +136,9 @@ class ClusterOptions:
         reporting.add_totals(totals)
 
     def clear(self, job: ShardedScan) -> None:
-        """Remove the work folder of *job*, whose reports are finished; tell where it stays."""
+        """Remove the work folder of *job*, which nobody is to go on with; tell where it stays."""
+        if not job.folder.exists():
+            return
         try:
             WorkFolder(job.folder.absolute()).remove()
         except ReportError as error:

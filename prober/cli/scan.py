@@ -16,7 +16,7 @@ from prober.cli.probing import Reporting
 from prober.cli.resuming import Resumable
 from prober.cli.running import command_line, exit_statuses, run, tell
 from prober.domains import STDIN, Entry, list_digest, list_name, open_list, read_entries
-from prober.errors import InputError, SettingsError
+from prober.errors import BlindError, InputError, SettingsError
 from prober.report.output import ReportStyle, choose_format
 from prober.report.sinks import is_stream
 from prober.resume import identity_of
@@ -86,8 +86,12 @@ def scan(
             with Reporting.open(report, style, resumable=resumable) as reporting:
                 _scan_here(entries, settings, reporting, ordered=ordered)
         else:
-            with Reporting.open(report, style) as reporting:
-                cluster.scan(entries, job, reporting, resumable.command)
+            try:
+                with Reporting.open(report, style) as reporting:
+                    cluster.scan(entries, job, reporting, resumable.command)
+            except BlindError:  # all is to be asked again
+                cluster.clear(job)
+                raise
             cluster.clear(job)
         logger.info("finished with exit status %d; %s", reporting.status, reporting.summary())
         if not report.quiet or reporting.status:

@@ -11,7 +11,7 @@ import hashlib
 import threading
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final, TypeVar
@@ -187,8 +187,7 @@ def _read_certificate(der: bytes, guard: _Guard) -> ReadCertificate:
         spki_sha256=spki_sha256,
         san=san,
         subject=guard.read("subject", lambda: _read_name(parsed.subject, subject)) or subject,
-        issuer=guard.read("issuer", lambda: _read_issuer(_Issued(issuer.encoded, parsed)))
-        or issuer,
+        issuer=guard.read("issuer", lambda: _read_name(parsed.issuer, issuer)) or issuer,
         serial=guard.read("serial number", lambda: f"{parsed.serial_number:x}"),
         not_before=guard.read("not before", lambda: parsed.not_valid_before_utc),
         not_after=guard.read("not after", lambda: parsed.not_valid_after_utc),
@@ -203,19 +202,6 @@ def _read_name(name: x509.Name, raw: Name) -> Name:
     values = [each.value for each in name.get_attributes_for_oid(NameOID.COMMON_NAME)]
     common_names = tuple(value for value in values if isinstance(value, str))
     return Name(raw.encoded, name.rfc4514_string(), common_names)
-
-
-@dataclass(frozen=True, slots=True)
-class _Issued:
-    """A certificate, as one of those that its issuer has signed."""
-
-    issuer: bytes
-    parsed: x509.Certificate = field(compare=False)
-
-
-@functools.lru_cache(maxsize=512)
-def _read_issuer(issued: _Issued) -> Name:
-    return _read_name(issued.parsed.issuer, Name(issued.issuer))
 
 
 def _read_key(parsed: x509.Certificate) -> Key:

@@ -13,7 +13,7 @@ import trustme
 from prober.cli.cluster import check_scheduler
 from prober.errors import SettingsError
 from prober.sharded.folder import Job, WorkFolder
-from tests.cli.commands import Ended, Probe, environment, scan_offline
+from tests.cli.commands import OFFLINE, Ended, Probe, environment, scan_offline
 from tests.support.comparing import timeless
 from tests.support.dask_processes import cluster
 from tests.support.waiting import until
@@ -104,6 +104,20 @@ async def test_a_signal_ends_the_workers_and_keeps_what_was_done(
     ]
     assert files_in(tmp_path) == {"list.txt", "r.csv.work"}
     await until(lambda: not is_there(group))
+
+
+@in_module_loop
+async def test_what_blind_workers_saw_of_a_short_list_is_asked_again_later(
+    probe: Probe, tmp_path: Path
+) -> None:
+    path, report = tmp_path / "list.txt", tmp_path / "r.csv"
+    path.write_text("a.test\n")
+    report.write_text("last week's\n")
+    blind = await probe.run("scan", *OFFLINE, str(path), "-o", str(report), "--workers", "1")
+    assert blind.status == 4
+    assert report.read_text() == "last week's\n"
+    assert files_in(tmp_path) == {"list.txt", "r.csv", "r.csv.partial"}
+    assert "--resume" not in blind.err
 
 
 def is_there(group: int) -> bool:
