@@ -34,7 +34,7 @@ class UnavailableError(Exception):
 
 def measure(scale: Scale) -> Iterator[Figure]:
     """Both wall times and their ratio."""
-    plan = Plan(domains=scale.of(20_000, 1_000), spread=Spread.EVEN, hosts=HOSTS)
+    plan = Plan(domains=scale.of(40_000, 1_000), spread=Spread.EVEN, hosts=HOSTS)
     try:
         with running(plan) as internet:
             one = _measure_scan(internet, workers=1)

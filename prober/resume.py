@@ -30,7 +30,7 @@ from prober.version import __version__
 log = logging.getLogger(__name__)
 
 _SCHEMA: Final = 1
-_EVERY_S: Final = 0.5  # what is probed again after a power cut, at most
+_EVERY_S: Final = 0.5  # what was reported since is probed again, as is what was in hand
 _SHOWN: Final = 60  # characters of a value that differs
 
 
