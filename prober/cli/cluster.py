@@ -14,7 +14,7 @@ from prober.cli.probing import Reporting
 from prober.cli.resuming import Resumable
 from prober.cli.running import run, tell
 from prober.domains import Entry
-from prober.errors import InputError, ReportError, ResumeError, SettingsError
+from prober.errors import BlindError, InputError, ReportError, ResumeError, SettingsError
 from prober.report.output import STDOUT, Layout, ReportStyle, layout_of
 from prober.settings import Settings
 from prober.sharded.folder import WorkFolder
@@ -127,6 +127,8 @@ class ClusterOptions:
                 )
             )
         except (InputError, ResumeError):  # of the list, or of another run: nothing was done
+            raise
+        except BlindError:  # all is to be asked again
             raise
         except BaseException:
             if job.folder.exists():

@@ -199,10 +199,12 @@ class WorkFolder:
     def faults_named(self) -> Iterator[None]:
         """Turn what a full disk does, or a path that is not shared, here or on a worker.
 
-        Raises ReportError, naming the file.
+        Raises ReportError, naming the file; a reader that has left is no such fault.
         """
         try:
             yield
+        except BrokenPipeError:  # of who reads the report: nobody does any more
+            raise
         except OSError as error:
             raise unwritable(error.filename or str(self.path), error) from error
         except sqlite3.Error as error:

@@ -107,17 +107,41 @@ async def test_a_signal_ends_the_workers_and_keeps_what_was_done(
 
 
 @in_module_loop
-async def test_what_blind_workers_saw_of_a_short_list_is_asked_again_later(
-    probe: Probe, tmp_path: Path
+@pytest.mark.parametrize(
+    ("count", "left"), [(1, {"r.csv.partial"}), (50, set())], ids=["told at the end", "at once"]
+)
+async def test_what_blind_workers_saw_is_asked_again_later(
+    probe: Probe, tmp_path: Path, count: int, left: set[str]
 ) -> None:
     path, report = tmp_path / "list.txt", tmp_path / "r.csv"
-    path.write_text("a.test\n")
+    path.write_text("".join(f"a{number}.test\n" for number in range(count)))
     report.write_text("last week's\n")
     blind = await probe.run("scan", *OFFLINE, str(path), "-o", str(report), "--workers", "1")
     assert blind.status == 4
     assert report.read_text() == "last week's\n"
-    assert files_in(tmp_path) == {"list.txt", "r.csv", "r.csv.partial"}
+    assert files_in(tmp_path) == {"list.txt", "r.csv"} | left
     assert "--resume" not in blind.err
+
+
+@in_module_loop
+async def test_a_reader_that_leaves_is_no_fault_of_the_work_folder(
+    probe: Probe, tmp_path: Path
+) -> None:
+    path, work = tmp_path / "list.txt", tmp_path / "work"
+    path.write_text("good.test\n")
+    args = ("scan", *probe.look, str(path), "--workers", "1", "--work-folder", str(work))
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        async with probe.running(*args, stdout=writing) as running:
+            ended = await running.ended()
+    finally:
+        os.close(writing)
+    assert ended.status == 141
+    assert ended.err.splitlines() == [
+        f"probe: not finished; what was done is in {work}",
+        f"probe: go on with: {ended.command} --resume",
+    ]
 
 
 def is_there(group: int) -> bool:
