@@ -73,7 +73,7 @@ class Settings:
 
     # the MTA-STS policy file; both bounds are those that RFC 8461 §3.3 suggests to senders
     sts_without_txt: bool = False  # look for a policy that no TXT record announces
-    sts_s: float = 60.0  # all of a fetch, look-ups included, so that a slow drip ends as well
+    sts_s: float = 60.0  # all of a fetch but the look-up, so that a slow drip ends as well
     sts_policy_bytes: int = 65_536  # a policy of 20 MX hosts has about 1 kB
 
     # bounds on what a peer can make us keep

@@ -126,9 +126,7 @@ class ClusterOptions:
                     show=reporting.show,
                 )
             )
-        except (InputError, ResumeError):  # of the list, or of another run: nothing was done
-            raise
-        except BlindError:  # all is to be asked again
+        except (BlindError, InputError, ResumeError):  # what was done is of no use, or nothing was
             raise
         except BaseException:
             if job.folder.exists():

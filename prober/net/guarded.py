@@ -35,17 +35,25 @@ def not_resolved(reason: Reason, answer: DnsAnswer) -> Failure:
 
 
 class GuardedResolver(AbstractResolver):
-    """Names the addresses of a host that may be contacted; aiohttp connects to no others."""
+    """Names the addresses of a host that may be contacted; aiohttp connects to no others.
+
+    What was learnt before is not looked up again.
+    """
 
     def __init__(self, resolver: Resolver, settings: Settings) -> None:
         self._resolver = resolver
         self._settings = settings
+        self._found: dict[str, list[str]] = {}
+
+    async def learn(self, host: str) -> None:
+        """Look *host* up now. Raises ``StopError`` where it has no address."""
+        self._found[host] = await self._look_up(host)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """The addresses to try. Raises ``StopError`` where there is none."""
-        found = await self._look_up(host)
+        found = self._found.get(host) or await self._look_up(host)
         allowed = [each for each in found if self._may_contact(each)][: self._settings.addresses]
         if not allowed:
             detail = f"{host} is at {', '.join(found[:3])}; --allow-private contacts it"

@@ -118,32 +118,37 @@ class PolicyClient:
         port = self._settings.sts_port
         where = host if port == 443 else f"{host}:{port}"
         attempt = _Attempt(host=host, url=f"https://{where}{path}")
+        guard = GuardedResolver(self._resolver, self._settings)
         try:
+            self._require_askable(host)
+            await guard.learn(host)  # how long that waits for its turn is no matter of the host's
             async with asyncio.timeout(self._settings.sts_s):
-                await self._get(attempt)
+                await self._get(attempt, guard)
         except (aiohttp.ClientError, OSError) as error:
             failure = _explain(attempt, error)
             log.debug("no policy from %s: %r", host, failure)
             return attempt.facts(failure)
         return attempt.facts()
 
-    async def _get(self, attempt: _Attempt) -> None:
-        fault = name_fault(attempt.host)
+    def _require_askable(self, host: str) -> None:
+        fault = name_fault(host)
         if fault is not None:  # a literal too: aiohttp would connect to it without a question
-            raise stop(Step.RESOLVE, Reason.INVALID_NAME, f"{attempt.host[:_SHOWN]!a} {fault}")
+            raise stop(Step.RESOLVE, Reason.INVALID_NAME, f"{host[:_SHOWN]!a} {fault}")
         if self._context is None:
             raise stop(Step.HANDSHAKE, Reason.LOCAL, "no trust store to verify the host with")
-        async with self._session(attempt) as session:
+
+    async def _get(self, attempt: _Attempt, guard: GuardedResolver) -> None:
+        async with self._session(attempt, guard) as session:
             response = await session.get(attempt.url, headers=_HEADERS, allow_redirects=False)
             try:
                 await self._take(attempt, response)
             finally:
                 response.close()
 
-    def _session(self, attempt: _Attempt) -> aiohttp.ClientSession:
+    def _session(self, attempt: _Attempt, guard: GuardedResolver) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
             ssl=self._context or True,
-            resolver=GuardedResolver(self._resolver, self._settings),
+            resolver=guard,
             use_dns_cache=False,
             force_close=True,
         )
