@@ -746,6 +746,16 @@ def test_a_self_signature_that_cannot_be_checked_is_not_refuted() -> None:
     assert not read_certificate(issue(by=ROOT, issuer=HOST).der).self_signed
 
 
+def test_what_is_odd_in_the_name_of_an_issuer_is_remarked_of_each_that_it_signed() -> None:
+    """Whichever of them was read before, by whichever worker."""
+    odd = rdn(b"A" * 80)
+    first, second = (
+        read_certificate(forge(GOOD_SAN, issuer=odd, serial=serial)) for serial in (b"\1", b"\2")
+    )
+    assert first.remarks
+    assert first.remarks == second.remarks
+
+
 def test_a_certificate_is_read_once() -> None:
     assert read_certificate(bytes(bytearray(LEAF.der))) is read_certificate(LEAF.der)
 
