@@ -173,11 +173,13 @@ async def resolve_addresses(host: MxHost, vantage: Vantage) -> MxHost:
     addresses = _by_turns(answers)
     settings = vantage.settings
     listed = addresses[: 2 * settings.addresses]
+    # senders use the addresses that they get, and DANE goes by these: RFC 7672 §2.2.2
+    counted = [answer for answer in answers if answer.reason is None] if listed else answers
     host = replace(
         host,
         addresses=listed,
         alias_of=_alias(host.name, answers),
-        dnssec=_weakest(answers),
+        dnssec=_weakest(counted),
         failure=_failure(answers) or _left_out(len(addresses) - len(listed)),
     )
     return await resolve_tlsa(

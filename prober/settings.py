@@ -61,6 +61,7 @@ class Settings:
     greeting_s: float = 60.0
     command_s: float = 30.0
     handshake_s: float = 20.0
+    stray_s: float = 5.0  # for a reply behind a line that is none; a wrong protocol sends no more
     quit_s: float = 2.0  # politeness, not evidence: the answer is in hand by then
     session_s: float = 150.0  # all of them together: a tarpit answers just within each
     confirm_delay_s: float = 5.0  # rate limiters look at seconds; two looks in one prove little
@@ -95,6 +96,7 @@ class Settings:
     slowest_interval_s: float = 60.0  # some receivers take two sessions a minute, none takes fewer
     operator_slowest_s: float = 2.0  # a dead host of an operator's must not stop all its others
     dns_per_s: float = 900.0  # new questions; some clouds drop what is over 1,024 packets a second
+    sni_only: bool = False  # make no session without SNI: then senders without SNI are unknown
     share: bool = True  # what names at one address have in common is asked once
 
     # asking again

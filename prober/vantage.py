@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
@@ -21,8 +21,21 @@ from prober.operators import operator_of
 from prober.pace import Pacer
 from prober.records import EndpointFacts, Failure, Reason, Run, Step
 from prober.rules.address import may_contact
-from prober.rules.again import FIRST, Again, Lane, feels_pressed, next_session
-from prober.rules.endpoint import describe_failure, merge_sessions
+from prober.rules.again import (
+    FIRST,
+    FIRST_WITHOUT_SNI,
+    Again,
+    Lane,
+    feels_pressed,
+    next_session,
+)
+from prober.rules.endpoint import (
+    add_without_sni,
+    depends_on_hello,
+    describe_failure,
+    merge_sessions,
+    uses_sni,
+)
 from prober.settings import Settings
 from prober.sharing import SharedAddresses
 from prober.version import __version__
@@ -30,6 +43,19 @@ from prober.version import __version__
 log = logging.getLogger(__name__)
 
 _SHARED_ENDPOINTS: Final = 10_000  # about 20 kB each, the transcript included
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """An address and port, whichever MX host led there; *target* is the first that did."""
+
+    address: str
+    port: int
+    target: Target = field(compare=False)
+
+    @classmethod
+    def of(cls, target: Target) -> Self:
+        return cls(target.address, target.port, target)
 
 
 class Vantage:
@@ -51,8 +77,13 @@ class Vantage:
         self._heartbeat = Heartbeat()
         self._beating: asyncio.Task[None] | None = None
         self._pacer = Pacer(settings, operator_of, operator_shards)
-        shared = SharedAddresses(self._observe).observe if settings.share else self._observe
-        self._endpoints: Once[Target, EndpointFacts] = Once(shared, size=_SHARED_ENDPOINTS)
+        self._named = SharedAddresses(self._observe).observe if settings.share else self._observe
+        self._endpoints: Once[Target, EndpointFacts] = Once(
+            self._observe_both, size=_SHARED_ENDPOINTS
+        )
+        self._unnamed: Once[_Address, EndpointFacts] = Once(
+            self._observe_without_sni, size=_SHARED_ENDPOINTS
+        )
 
     async def __aenter__(self) -> Self:
         name = self.settings.ehlo_name or await asyncio.to_thread(own_fqdn)
@@ -67,6 +98,7 @@ class Vantage:
         traceback: TracebackType | None,
     ) -> None:
         await self._endpoints.aclose()
+        await self._unnamed.aclose()
         await self.resolver.aclose()
         if self._beating is not None:
             self._beating.cancel()
@@ -86,38 +118,63 @@ class Vantage:
         """The facts of *target*, asked once a run however many domains use it."""
         return await self._endpoints.get(target)
 
+    async def _observe_both(self, target: Target) -> EndpointFacts:
+        """The facts of *target*, and what its address shows to senders without SNI."""
+        facts = await self._named(target)
+        if self.settings.sni_only or not depends_on_hello(facts):
+            return facts
+        return add_without_sni(facts, await self._unnamed.get(_Address.of(target)))
+
     async def _observe(self, target: Target) -> EndpointFacts:
         """The facts of *target*. A fault of our own costs this endpoint, and no other."""
+        why_not = self._why_not(target)
+        if why_not is not None:
+            return not_contacted(target, *why_not)
+        return await self._guarded(target, FIRST)
+
+    async def _observe_without_sni(self, address: _Address) -> EndpointFacts:
+        """What *address* answers to a ClientHello without SNI, whichever MX host led there."""
+        return await self._guarded(address.target, FIRST_WITHOUT_SNI)
+
+    async def _guarded(self, target: Target, first: Again) -> EndpointFacts:
         try:
-            return await self._ask(target)
+            return await self._ask(target, first)
         except Exception as error:
             log.exception("%s: a fault of this program", target)
             detail = f"a fault of this program: {error!r}"[:200]
             return not_contacted(target, Reason.LOCAL, detail)
 
-    async def _ask(self, target: Target) -> EndpointFacts:
+    async def _ask(self, target: Target, first: Again) -> EndpointFacts:
         """A session, and further ones as long as rules/again.py wants to know more."""
-        why_not = self._why_not(target)
-        if why_not is not None:
-            return not_contacted(target, *why_not)
         settings = self.settings
-        facts = await self._session(target, FIRST)
+        facts = await self._session(target, first)
         while again := next_session(
-            facts, busy_tries=settings.busy_tries, slow_lane=settings.slow_lane
+            facts,
+            busy_tries=settings.busy_tries,
+            slow_lane=settings.slow_lane,
+            sni_only=settings.sni_only,
         ):
             wait_s = settings.confirm_delay_s * 2**again.doublings
             why = describe_failure(facts.failure) or f"STARTTLS {facts.starttls}"
             log.info(
-                "%s %s: %r; asking again in %.1f s (%s)",
+                "%s %s: %r; asking again in %.1f s (%s, %s)",
                 target.mx_host,
                 target.address,
                 why,
                 wait_s,
                 again.lane,
+                again.hello,
             )
             await asyncio.sleep(wait_s)
-            facts = merge_sessions(facts, await self._session(target, again))
+            facts = merge_sessions(facts, await self._further(target, first, again))
         return facts
+
+    async def _further(self, target: Target, first: Again, again: Again) -> EndpointFacts:
+        """One more session. Without SNI the answer is the address's, and is asked for once."""
+        if uses_sni(first.hello) and not uses_sni(again.hello):
+            facts = await self._unnamed.get(_Address.of(target))
+            return replace(facts, mx_host=target.mx_host)
+        return await self._session(target, again)
 
     def _why_not(self, target: Target) -> tuple[Reason, str] | None:
         address = target.address

@@ -167,6 +167,15 @@ class LookOptions:
             show_default=True,
         ),
     ] = _DEFAULTS.confirm_delay_s
+    sni_only: Annotated[
+        bool,
+        option(
+            "--sni-only",
+            help="Make no session without SNI; what senders without SNI meet is then unknown.",
+            env="SNI_ONLY",
+            panel=_LOOK,
+        ),
+    ] = False
     sts_without_txt: Annotated[
         bool,
         option(
@@ -271,6 +280,7 @@ class LookOptions:
             busy_tries=self.busy_tries,
             share=not self.no_share,
             stop_grace_s=self.stop_grace,
+            sni_only=self.sni_only,
             sts_without_txt=self.sts_without_txt,
         )
         if self.patient:
@@ -300,6 +310,7 @@ SET_BY: Final = MappingProxyType(
         "confirm_delay_s": "--confirm-delay",
         "busy_tries": "--busy-tries",
         "share": "--no-share",
+        "sni_only": "--sni-only",
         "sts_without_txt": "--sts-without-txt",
     }
 )

@@ -16,8 +16,10 @@ from prober.net.reply import (
     BadReplyError,
     Reply,
     ReplyReader,
+    not_a_reply,
     parse_reply,
     printable_ascii,
+    why_senders_differ,
 )
 from prober.net.tls import TlsLink, Wire, is_wire
 from prober.records import Anomaly, AnomalyKind, Line
@@ -55,9 +57,11 @@ class Dialogue(SMTPProtocol):
     unasked; here every byte that comes is read, or kept as an anomaly.
     """
 
-    def __init__(self, transcript: Transcript) -> None:
+    def __init__(self, transcript: Transcript, *, stray_s: float) -> None:
         super().__init__(loop=asyncio.get_running_loop())
         self._transcript = transcript
+        self._stray_s = stray_s  # how long to wait for a reply behind a line that is none
+        self._stray_timer: asyncio.TimerHandle | None = None
         self._reader = ReplyReader()
         self._reply: Reply | None = None
         self.wire: Wire | None = None
@@ -84,8 +88,22 @@ class Dialogue(SMTPProtocol):
         else:
             if reply is not None:
                 self._take(waiter, reply)
+            elif self._reader.strays and self._stray_timer is None:
+                self._stray_timer = self._loop.call_later(self._stray_s, self._give_up_on_strays)
+
+    def _give_up_on_strays(self) -> None:
+        """End the wait for a reply where all that came were lines without a code."""
+        if self._reader.strays:
+            error = not_a_reply(self._reader.strays[0])
+            self.take_surplus()
+            self.fail(error)
+
+    def eof_received(self) -> bool:
+        self._give_up_on_strays()
+        return super().eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._give_up_on_strays()
         super().connection_lost(exc)
         self.wire = None  # and with it the link above: they refer to each other
 
@@ -102,23 +120,31 @@ class Dialogue(SMTPProtocol):
         try:
             return await waiter
         finally:
-            if timer is not None:
-                timer.cancel()
+            for each in (timer, self._stray_timer):
+                if each is not None:
+                    each.cancel()
+            self._stray_timer = None
             self._response_pending = False
             self._response_waiter = self._loop.create_future() if self.transport else None
 
     def _time_out(self) -> None:
+        self._give_up_on_strays()
         self.fail(aiosmtplib.SMTPReadTimeoutError("no reply in time"))
 
     def _take(self, waiter: asyncio.Future[aiosmtplib.SMTPResponse], reply: Reply) -> None:
         self._reply = reply
         self._reader = ReplyReader()
-        *head, last = reply.lines
-        for line in head:
-            self._transcript.note("server", f"{reply.code}-{line}")
-        self._transcript.note("server", f"{reply.code} {last}".rstrip())
+        for line in reply.strays:
+            self._transcript.note("server", line)
+        *head, (code, last) = reply.coded()
+        for head_code, line in head:
+            self._transcript.note("server", f"{head_code}-{line}")
+        self._transcript.note("server", f"{code} {last}".rstrip())
         if reply.bare_lf:
             self.remark(AnomalyKind.BARE_LF, reply.text)
+        differs = why_senders_differ(reply)
+        if differs is not None:
+            self.remark(AnomalyKind.REPLY_MALFORMED, differs)
         waiter.set_result(aiosmtplib.SMTPResponse(reply.code, "\n".join(reply.lines)))
 
     def fail(self, error: Exception) -> None:
@@ -134,10 +160,11 @@ class Dialogue(SMTPProtocol):
 
     def take_surplus(self) -> bytes:
         """What came that is no whole reply, or that stands behind one; a reply begun is dropped."""
-        if not self._buffer and not self._reader.lines:
+        begun = [*self._reader.strays, *self._reader.lines]
+        if not self._buffer and not begun:
             return b""
         surplus = bytes(self._buffer)
-        begun, self._reader = self._reader.lines, ReplyReader()
+        self._reader = ReplyReader()
         self._buffer.clear()
         for line in [*begun, *([printable_ascii(surplus)] if surplus else [])]:
             self._transcript.note("server", line)

@@ -8,10 +8,14 @@ from typing import Final
 
 MAX_LINE: Final = 8192  # RFC 5321 §4.5.3.1.5 allows 512; some servers send 4 kB of legal text
 MAX_REPLY: Final = 4 * MAX_LINE  # the longest EHLO replies seen are 2 kB
+_POSTFIX_LINE: Final = 2048  # postconf(5), line_length_limit
+_EXIM_REPLY: Final = 4096  # the buffer of Exim's SMTP client
+_EHLO_OK: Final = 250
 
-# RFC 5321 §4.2: a first digit of 2 to 5; a space or a hyphen, or nothing at all, behind the code.
-_REPLY_LINE: Final = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
-_TAB_AFTER_CODE: Final = re.compile(rb"[2-5][0-9][0-9]\t")
+# RFC 5321 §4.2: three digits, then a space, a hyphen or the end of the line. Postfix and Exim read
+# any three digits as a code, and neither takes a tab for the space.
+_REPLY_LINE: Final = re.compile(rb"([0-9]{3})(?:([ -])(.*))?", re.DOTALL)
+_NUL: Final = r"\x00"  # as printable_ascii() spells it
 
 # What Cisco's SMTP inspection leaves: asterisks for the banner, X for each letter of a keyword.
 # The look-ahead keeps both linear: a hostile banner of 8 kB must not hold the loop.
@@ -26,16 +30,30 @@ class BadReplyError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One whole reply: its code and the text of its lines."""
+    """One whole reply: its code and the text of its lines.
+
+    RFC 5321 §4.2.1 wants one code on all lines. Where they differ, the last one counts here, as in
+    Postfix; Exim goes by the first. ``strays`` are lines before the end that have no code: Postfix
+    skips them, Exim gives up.
+    """
 
     code: int
     lines: tuple[str, ...]
-    bare_lf: bool = False  # RFC 5321 §2.3.8: lines end with CRLF; tolerated, and told
+    codes: tuple[int, ...] = ()  # one per line; empty: the same on all
+    strays: tuple[str, ...] = ()
+    bare_lf: bool = False  # RFC 5321 §2.3.8: lines end with CRLF
+    size: int = 0  # bytes, line ends included
+    longest: int = 0  # bytes of its longest line
 
     @property
     def text(self) -> str:
         """As on the wire, on one line."""
         return f"{self.code} {' / '.join(self.lines)}"
+
+    def coded(self) -> list[tuple[int, str]]:
+        """Each line with its code."""
+        codes = self.codes or (self.code,) * len(self.lines)
+        return list(zip(codes, self.lines, strict=True))
 
 
 def printable_ascii(raw: bytes) -> str:
@@ -51,28 +69,40 @@ class ReplyReader:
     """
 
     def __init__(self) -> None:
-        self._code: bytes | None = None
+        self._codes: list[int] = []
         self._bare_lf = False
         self._size = 0
+        self._longest = 0
         self.lines: list[str] = []  # the text of those taken so far
+        self.strays: list[str] = []  # lines without a code
 
     def feed(self, buffer: bytearray) -> Reply | None:
         """Take whole lines off the front of *buffer*; the reply, once its last line is there.
 
-        What stands behind the reply stays. Raises BadReplyError for what can never become one: no
-        code of three digits, a line whose code differs from the first, a line or a reply beyond
-        our bounds.
+        What stands behind the reply stays. Lines that have no code are skipped and kept as strays.
+        Raises BadReplyError for a line or a reply beyond our bounds.
         """
         while (end := buffer.find(b"\n")) >= 0:
             line = bytes(buffer[:end])
             self._require_bounds(len(line))
             is_last = self._take(line)
             del buffer[: end + 1]
-            if is_last and self._code is not None:
-                lines = tuple(self.lines)
-                return Reply(code=int(self._code), lines=lines, bare_lf=self._bare_lf)
+            if is_last:
+                return self._whole()
         self._require_bounds(len(buffer))
         return None
+
+    def _whole(self) -> Reply:
+        codes = tuple(self._codes)
+        return Reply(
+            code=codes[-1],
+            lines=tuple(self.lines),
+            codes=codes if len(set(codes)) > 1 else (),
+            strays=tuple(self.strays),
+            bare_lf=self._bare_lf,
+            size=self._size,
+            longest=self._longest,
+        )
 
     def _require_bounds(self, length: int) -> None:
         if length > MAX_LINE:
@@ -81,60 +111,94 @@ class ReplyReader:
             raise BadReplyError(f"the reply is longer than {MAX_REPLY} bytes")
 
     def _take(self, line: bytes) -> bool:
-        code, is_last, text = _parse_line(line.removesuffix(b"\r"))
-        if self._code is not None and code != self._code:
-            raise BadReplyError(f"the code changes within a reply: {_shown(line)}")
-        self._code = code
-        self._bare_lf |= not line.endswith(b"\r")
+        """Keep one line; whether it is the last of the reply."""
         self._size += len(line) + 1
+        match = _REPLY_LINE.fullmatch(line.removesuffix(b"\r"))
+        if match is None:
+            self.strays.append(printable_ascii(line.removesuffix(b"\r")))
+            return False
+        code, separator, text = match.groups(default=b"")
+        self._codes.append(int(code))
+        self._bare_lf |= not line.endswith(b"\r")
+        self._longest = max(self._longest, len(line))
         self.lines.append(printable_ascii(text))
-        return is_last
+        return bool(separator != b"-")
 
 
 def parse_reply(raw: bytes) -> tuple[Reply, int] | None:
     """The reply at the start of *raw* and its length in bytes; None while it is not whole.
 
-    Raises BadReplyError as ``ReplyReader.feed`` does.
+    Raises BadReplyError for a line without a code, and as ``ReplyReader.feed`` does.
     """
-    buffer = bytearray(raw)
-    reply = ReplyReader().feed(buffer)
+    reader, buffer = ReplyReader(), bytearray(raw)
+    reply = reader.feed(buffer)
+    if reader.strays:
+        raise not_a_reply(reader.strays[0])
     return None if reply is None else (reply, len(raw) - len(buffer))
 
 
-def _parse_line(line: bytes) -> tuple[bytes, bool, bytes]:
-    match = _REPLY_LINE.fullmatch(line)
-    if match is None:
-        if _TAB_AFTER_CODE.match(line):  # seen in the wild; every MTA takes it for a space
-            return line[:3], True, line[4:]
-        raise BadReplyError(f"not an SMTP reply: {_shown(line)}")
-    code, separator, text = match.groups(default=b"")
-    return code, separator != b"-", text
-
-
-def _shown(line: bytes) -> str:
-    return repr(printable_ascii(line[:80]))
+def not_a_reply(line: str) -> BadReplyError:
+    """The error for *line*, which has no reply code."""
+    return BadReplyError(f"not an SMTP reply: {line[:80]!r}")
 
 
 def ehlo_keywords(reply: Reply) -> tuple[str, ...]:
     """The keywords of an EHLO reply, upper case, with their parameters as sent.
 
-    RFC 5321 §4.1.1.1: one a line, behind the first line, which only names the server; keywords
-    are the same in any case. Lines that are no keyword are left out.
+    RFC 5321 §4.1.1.1: one on each line after the first, which names the server; their case does
+    not matter. Lines that hold no keyword are left out.
     """
     return tuple(_keywords(reply.lines[1:]))
 
 
 def _keywords(lines: Iterable[str]) -> Iterable[str]:
     for line in lines:
-        keyword, *parameters = line.split() or [""]
-        if _KEYWORD.fullmatch(keyword):
+        keyword, *parameters = line.split(_NUL, 1)[0].split() or [""]
+        if _KEYWORD.fullmatch(keyword.split("=", 1)[0]):
             # most servers have the same few lines: one object stands for each
             yield sys.intern(" ".join([keyword.upper(), *parameters]))
 
 
 def offers(keywords: Iterable[str], keyword: str) -> bool:
     """Whether *keyword* itself is among *keywords*: never a part of another word."""
-    return any(line.split(" ", 1)[0] == keyword for line in keywords)
+    return any(re.split("[ =]", line, maxsplit=1)[0] == keyword for line in keywords)
+
+
+def odd_offer(greeting: Reply, ehlo: Reply) -> str | None:
+    """Why some senders do not see the STARTTLS that *ehlo* offers, or None where all do.
+
+    Measured: Exim 4.96 wants ``250`` and upper case, and stops at a NUL; Postfix 3.7 skips no tab
+    behind the keyword, and takes the first word of the reply for the server's name.
+    """
+    plain = any(
+        code == _EHLO_OK and (line == "STARTTLS" or line.startswith("STARTTLS "))
+        for code, line in ehlo.coded()[1:]
+    )
+    if not plain:
+        offer = (line for line in ehlo.lines[1:] if "STARTTLS" in line.upper())
+        return f"STARTTLS is written in a way that not all senders read: {next(offer, '')!r}"
+    if any(_NUL in line for line in ehlo.lines):
+        return "the EHLO reply has a NUL in it"
+    if not ehlo.lines[0].strip() or not any(line.strip() for line in greeting.lines):
+        return "the greeting or the first line of the EHLO reply is empty"
+    return None
+
+
+def why_senders_differ(reply: Reply) -> str | None:
+    """Why some senders cannot read *reply*, or read another code in it; None where all agree.
+
+    Measured: Postfix 3.7 skips lines without a code and cuts a line at 2,048 bytes; Exim 4.96 gives
+    up on such a line and beyond 4,096 bytes. With several codes Postfix goes by the last one, Exim
+    by the first digit of the first.
+    """
+    if reply.strays:
+        return f"a line without a reply code: {reply.strays[0][:80]!r}"
+    if len({code // 100 for code in reply.codes}) > 1:
+        return f"several reply codes: {reply.text[:80]!r}"
+    loses_a_line = reply.longest > _POSTFIX_LINE and len(reply.lines) > 1
+    if loses_a_line or reply.size > _EXIM_REPLY:
+        return f"{reply.size} bytes in a reply, {reply.longest} in one line"
+    return None
 
 
 def masked_by(greeting: Reply, ehlo: Reply | None) -> str | None:

@@ -24,6 +24,7 @@ from prober.net.reply import (
     Reply,
     ehlo_keywords,
     masked_by,
+    odd_offer,
     offers,
     printable_ascii,
 )
@@ -106,9 +107,12 @@ class _Session:
         dialogue = await self._connect()
         greeting = await self._greeting(dialogue)
         ehlo = await self._ehlo(dialogue)
-        if not offers(self._seen.ehlo_keywords, "STARTTLS"):
+        if ehlo is None or not offers(self._seen.ehlo_keywords, "STARTTLS"):
             self._conclude_without_offer(dialogue, greeting, ehlo)
             return
+        odd = odd_offer(greeting, ehlo)
+        if odd is not None:
+            dialogue.remark(AnomalyKind.STARTTLS_OFFER_MALFORMED, odd)
         await self._starttls(dialogue)
         await self._handshake(dialogue)
         await self._ehlo_over_tls(dialogue)
@@ -119,7 +123,7 @@ class _Session:
     async def _connect(self) -> Dialogue:
         target = self._target
         loop = asyncio.get_running_loop()
-        self._dialogue = dialogue = Dialogue(self._transcript)
+        self._dialogue = dialogue = Dialogue(self._transcript, stray_s=self._settings.stray_s)
         self._transcript.note("probe", f"connect to {target.address} port {target.port}")
         try:
             async with asyncio.timeout(self._settings.connect_s):
@@ -163,13 +167,29 @@ class _Session:
 
     async def _starttls(self, dialogue: Dialogue) -> None:
         self._enter(Step.STARTTLS)
-        _accepted(await dialogue.command("STARTTLS", timeout_s=self._settings.command_s))
+        reply = await dialogue.command("STARTTLS", timeout_s=self._settings.command_s)
+        if reply.code // 100 != 2 and reply.code != SERVICE_CLOSING:
+            await self._see_who_goes_on(dialogue)
+        _accepted(reply)
         self._seen.starttls = StartTls.OFFERED
         injected = dialogue.take_surplus()  # nothing may stand there: CVE-2011-0411
         if injected:
             require_open(injected)
             shown = printable_ascii(injected)
             dialogue.remark(AnomalyKind.STARTTLS_RESPONSE_INJECTION, shown)
+
+    async def _see_who_goes_on(self, dialogue: Dialogue) -> None:
+        """Whether the server still answers after it refused STARTTLS.
+
+        A sender that does not insist sends MAIL now. Where no answer comes, it holds the mail back.
+        """
+        try:
+            reply = await dialogue.command("NOOP", timeout_s=self._settings.command_s)
+        except PEER_ERRORS as error:
+            dialogue.remark(AnomalyKind.NO_REPLY_AFTER_REFUSAL, str(error) or None)
+        else:
+            if reply.code == SERVICE_CLOSING:
+                dialogue.remark(AnomalyKind.NO_REPLY_AFTER_REFUSAL, reply.text)
 
     async def _handshake(self, dialogue: Dialogue) -> None:
         self._enter(Step.HANDSHAKE)
@@ -178,6 +198,8 @@ class _Session:
             raise aiosmtplib.SMTPServerDisconnected("closed")
         name = self._target.server_name or self._target.mx_host
         connection = self._tls.connection(name, self._hello)
+        if self._hello is not Hello.DEFAULT:
+            self._transcript.note("probe", f"ClientHello: {self._hello}")
         link = TlsLink(dialogue.wire, dialogue, connection)
         completed = False
         try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, Self, TypeGuard
 
 from aiosmtplib import SMTPServerDisconnected
+from cryptography.hazmat.bindings.openssl.binding import Binding
 from OpenSSL import SSL, crypto
 
 from prober.net.failures import AlertError, UnwantedReplyError
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 # Security level 0 and legacy connect: to see a weak server is the point; rules/ judges it.
 _SUITES: Final = b"ALL:!aNULL:!eNULL:@SECLEVEL=0"
 _SUITES_ANONYMOUS: Final = b"ALL:!eNULL:+aNULL:@SECLEVEL=0"  # those without certificate last
+_WITHOUT_SNI: Final = (Hello.NO_SNI, Hello.NO_SNI_LARGE)
+_LARGE: Final = (Hello.DEFAULT, Hello.NO_SNI_LARGE)
+_CLASSICAL_GROUPS: Final = b"X25519:P-256:X448:P-384:P-521"  # OpenSSL's default before 3.5
 _LEAF_DATES: Final = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _CLOSURE_ALERTS: Final = (0, 90)  # close_notify, user_canceled: RFC 8446 §6.1
 _FATAL: Final = 2
@@ -151,21 +155,24 @@ class TlsClient:
         self._shared = functools.lru_cache(maxsize=_SHARED_CERTIFICATES)(bytes)
 
     def connection(self, server_name: str, hello: Hello) -> SSL.Connection:
-        """A connection on memory BIOs that will greet with *hello* and send *server_name*."""
+        """A connection on memory BIOs that will send *hello*, with *server_name* where it has SNI."""
         if hello not in self._contexts:
             self._contexts[hello] = self._make_context(hello)
         connection = SSL.Connection(self._contexts[hello], None)
         connection.set_app_data(_Observed())
         connection.set_connect_state()
-        connection.set_tlsext_host_name(server_name.encode("ascii"))
+        if hello not in _WITHOUT_SNI:
+            connection.set_tlsext_host_name(server_name.encode("ascii"))
         return connection
 
     def _make_context(self, hello: Hello) -> SSL.Context:
         context = SSL.Context(SSL.TLS_CLIENT_METHOD)
         context.set_cipher_list(_SUITES_ANONYMOUS if hello is Hello.ANONYMOUS else _SUITES)
         context.set_min_proto_version(SSL.TLS1_VERSION)
-        if hello is Hello.TLS12:
+        if hello in (Hello.TLS12, Hello.ANONYMOUS):  # no suite of TLS 1.3 is anonymous
             context.set_max_proto_version(SSL.TLS1_2_VERSION)
+        if hello not in _LARGE:
+            _offer_classical_groups(context)
         context.set_options(SSL.OP_LEGACY_SERVER_CONNECT | SSL.OP_NO_RENEGOTIATION)
         context.set_verify(SSL.VERIFY_PEER, _on_verify)
         context.set_info_callback(_on_info)
@@ -195,6 +202,15 @@ class TlsClient:
             verify_errors=errors,
             anomalies=_truncation(len(sent), len(kept)),
         )
+
+
+def _offer_classical_groups(context: SSL.Context) -> None:
+    """Leave out the post-quantum groups, so that the ClientHello fits one packet.
+
+    pyOpenSSL has no call for a list of groups; OpenSSL's is in the bindings that it is built on.
+    """
+    if not Binding.lib.SSL_CTX_set1_curves_list(context._context, _CLASSICAL_GROUPS):
+        raise RuntimeError("OpenSSL does not know the groups of a small ClientHello")
 
 
 def _key_exchange(connection: SSL.Connection) -> str | None:

@@ -21,6 +21,7 @@ from prober.records.facts import (
     TrustStore,
     TxtFacts,
     VerifyError,
+    WithoutSni,
 )
 from prober.records.headers import (
     HEADERS_SCHEMA,
@@ -131,4 +132,5 @@ __all__ = [
     "TxtFacts",
     "Verdict",
     "VerifyError",
+    "WithoutSni",
 ]

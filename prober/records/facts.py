@@ -64,6 +64,29 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WithoutSni:
+    """What a ClientHello without SNI was answered at an address: what such senders meet.
+
+    One session per address and run, for all MX hosts there. ``tls_version`` is set exactly when
+    TLS completed. ``chain`` is None where it is the endpoint's own chain; ``path`` and
+    ``verify_errors`` are then the endpoint's, too.
+    """
+
+    observed_at: datetime
+    starttls: StartTls = StartTls.NOT_TESTED
+    confirmed: Confirmed = Confirmed.NOT_NEEDED
+    tls_version: str | None = None
+    cipher: str | None = None
+    cipher_bits: int | None = None
+    key_exchange: str | None = None
+    alert: str | None = None
+    chain: tuple[bytes, ...] | None = None
+    path: tuple[int, ...] = ()
+    verify_errors: tuple[VerifyError, ...] = ()
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointFacts:
     """What one MX host showed at one address and port: facts, no judgement.
 
@@ -93,6 +116,7 @@ class EndpointFacts:
     verify_errors: tuple[VerifyError, ...] = ()
     anomalies: tuple[Anomaly, ...] = ()
     failure: Failure | None = None  # what ended the session early
+    without_sni: WithoutSni | None = None  # None: not asked
     attempts: tuple[Attempt, ...] = ()
     transcript: tuple[Line, ...] = ()
 

@@ -45,6 +45,7 @@ class Endpoint(EndpointFacts):
     """The facts of an endpoint, and what the rules make of its certificate."""
 
     certificate: Certificate | None = None
+    certificate_without_sni: Certificate | None = None  # where another chain is sent without SNI
     dane: Dane = Dane.NOT_TESTED
 
 

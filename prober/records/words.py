@@ -112,11 +112,17 @@ class Confirmed(enum.StrEnum):
 
 
 class Hello(enum.StrEnum):
-    """The ClientHello of a session. A second session changes it to learn why the first failed."""
+    """The ClientHello of a session: what a sender offers decides what it is shown.
 
-    DEFAULT = "default"
-    TLS12 = "tls1.2"  # at most TLS 1.2: small enough for what cannot take a large one
-    ANONYMOUS = "anonymous"  # suites without a certificate allowed
+    A large one has a post-quantum key share and takes more than one packet.
+    """
+
+    DEFAULT = "default"  # SNI, large: OpenSSL 3.5 or newer and most large operators
+    SMALL = "small"  # SNI, without post-quantum groups: one packet
+    NO_SNI = "no-sni"  # the same without SNI: Postfix and Exim, unless DANE or configuration asks
+    NO_SNI_LARGE = "no-sni-large"  # large, without SNI: Postfix on OpenSSL 3.5 or newer
+    TLS12 = "tls1.2"  # SNI, at most TLS 1.2
+    ANONYMOUS = "anonymous"  # the same, and suites without a certificate
 
 
 class AnomalyKind(enum.StrEnum):
@@ -127,6 +133,9 @@ class AnomalyKind(enum.StrEnum):
     UNSOLICITED = "unsolicited"
     STARTTLS_RESPONSE_INJECTION = "starttls-response-injection"
     MASKED = "masked"
+    REPLY_MALFORMED = "reply-malformed"  # senders read it differently, or not at all
+    STARTTLS_OFFER_MALFORMED = "starttls-offer-malformed"  # not all senders see the offer
+    NO_REPLY_AFTER_REFUSAL = "no-reply-after-refusal"  # STARTTLS refused, then no more answers
     CHAIN_TRUNCATED = "chain-truncated"
     MX_DUPLICATE = "mx-duplicate"
     MX_LEFT_OUT = "mx-left-out"
@@ -213,7 +222,12 @@ class Code(enum.StrEnum):
     STARTTLS_RESPONSE_INJECTION = "starttls-response-injection"
     STARTTLS_AFTER_TLS = "starttls-after-tls"
     TLS_FAILED = "tls-failed"
+    REPLY_MALFORMED = "reply-malformed"
+    STARTTLS_OFFER_MALFORMED = "starttls-offer-malformed"
     LARGE_HELLO_INTOLERANT = "large-hello-intolerant"
+    SNI_REFUSED = "sni-refused"
+    SNI_REQUIRED = "sni-required"
+    TLS13_INTOLERANT = "tls13-intolerant"
     ANONYMOUS_ONLY = "anonymous-only"
     SESSION_FAILED_AFTER_TLS = "session-failed-after-tls"
     MASKED_BY_MIDDLEBOX = "masked-by-middlebox"

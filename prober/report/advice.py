@@ -139,9 +139,33 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
             "Read the detail; check certificate, TLS versions, ciphers, and any demand for a "
             "client certificate."
         ),
+        Code.REPLY_MALFORMED: (
+            "A reply of the server breaks the format of SMTP, and senders read it "
+            "differently: some hold mail back or send it in clear. Update the mail server "
+            "or what stands before it."
+        ),
+        Code.STARTTLS_OFFER_MALFORMED: (
+            "The server offers STARTTLS in a form that some senders do not see, and they "
+            "send mail in clear. Write the keyword alone, in upper case, on a line of its "
+            "own."
+        ),
         Code.LARGE_HELLO_INTOLERANT: (
             "TLS works with a small ClientHello only: today's, with a post-quantum key share, is "
             "too large for something on the path. Update the server or the firewall before it."
+        ),
+        Code.SNI_REFUSED: (
+            "TLS works without SNI only: senders that name the server in the ClientHello "
+            "get none. Let the server ignore names that it does not know, or give it this "
+            "one."
+        ),
+        Code.SNI_REQUIRED: (
+            "TLS, or a certificate that proves the MX host, is there with SNI only; Postfix "
+            "and Exim send none by default. Give the server a default certificate that "
+            "names the MX host."
+        ),
+        Code.TLS13_INTOLERANT: (
+            "TLS works only where the sender offers no TLS 1.3, and today's senders all do. "
+            "Update the mail server or the firewall before it."
         ),
         Code.ANONYMOUS_ONLY: (
             "The server does TLS only without a certificate, so nobody can prove who it is. "

@@ -5,11 +5,12 @@ here of one session also tells whoever sets the pace that a server feels pressed
 """
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from prober.records import Attempt, EndpointFacts, Failure, Hello, Reason, Step
-from prober.rules.endpoint import Outcome, outcome
+from prober.rules.endpoint import Outcome, failed_in_handshake, outcome, uses_sni
 
 SERVICE_CLOSING: Final = 421  # RFC 5321 §3.8: at any time, and no answer to what was asked
 
@@ -32,45 +33,58 @@ class Again:
 
 
 FIRST: Final = Again(hello=Hello.DEFAULT, lane=Lane.SECOND_LOOK)
+FIRST_WITHOUT_SNI: Final = Again(hello=Hello.NO_SNI, lane=Lane.SECOND_LOOK)
 
 
-def next_session(facts: EndpointFacts, *, busy_tries: int, slow_lane: bool) -> Again | None:
+def next_session(
+    facts: EndpointFacts, *, busy_tries: int, slow_lane: bool, sni_only: bool = False
+) -> Again | None:
     """The session to make after those in *facts*, or None where they tell all there is to learn.
 
-    A negative is looked at twice; what could not be asked for a passing reason is asked once more;
-    a 421 is obeyed, *busy_tries* sessions in all. With *slow_lane*, who did not greet in time is
-    asked with more patience.
+    A negative is looked at twice; a failed handshake by each hello that common senders use, and
+    without SNI unless *sni_only*. What could not be asked for a passing reason is asked once more;
+    a 421 is obeyed, *busy_tries* sessions in all. With *slow_lane*, a server that did not greet in
+    time is asked with more patience.
     """
     if outcome(facts) is Outcome.COMPLETED or not facts.attempts:
         return None
-    last = facts.attempts[-1]
+    first, last = facts.attempts[0], facts.attempts[-1]
+    seen = outcome(last)
+    if seen is not Outcome.NEGATIVE and uses_sni(first.hello) and not uses_sni(last.hello):
+        return None  # the address was asked without SNI as often as it takes
     busy = sum(map(is_busy, facts.attempts))
     if is_busy(last):
         again = Again(hello=last.hello, lane=Lane.BUSY, doublings=busy - 1)
         return again if busy < busy_tries else None
-    looks = sum(outcome(attempt) is Outcome.NEGATIVE for attempt in facts.attempts)
-    troubles = len(facts.attempts) - busy - looks
-    if looks >= 2 or troubles >= 2:
+    looks = [attempt for attempt in facts.attempts if outcome(attempt) is Outcome.NEGATIVE]
+    troubles = len(facts.attempts) - busy - len(looks)
+    if troubles >= 2:
         return None
-    if outcome(last) is Outcome.NEGATIVE:
-        return Again(hello=_hello_after(last.failure), lane=Lane.SECOND_LOOK)
+    if seen is Outcome.NEGATIVE:
+        hello = _next_hello(looks, sni_only=sni_only)
+        return None if hello is None else Again(hello=hello, lane=Lane.SECOND_LOOK)
     return None if looks else _after_trouble(last, slow_lane=slow_lane)
 
 
-_TOO_LARGE_LOOKS_LIKE: Final = frozenset({Reason.RESET, Reason.CLOSED, Reason.TIMED_OUT})
+def _next_hello(looks: Sequence[Attempt], *, sni_only: bool) -> Hello | None:
+    """The ClientHello that shows more after *looks*, all of them negative; None: none does.
 
-
-def _hello_after(failure: Failure | None) -> Hello:
-    """A ClientHello that tells why a negative is one.
-
-    A ClientHello with ML-KEM is more than one packet, and some middleboxes drop or reset it: ask
-    again with a small one. An alert may mean that the server has only suites without certificate.
+    A server, or a middlebox before it, may refuse a large hello, an SNI that it does not know, or
+    TLS 1.3. An alert may also mean that it has only suites without a certificate.
     """
-    if failure is None or failure.step is not Step.HANDSHAKE:
-        return Hello.DEFAULT
-    if failure.reason in _TOO_LARGE_LOOKS_LIKE:
-        return Hello.TLS12
-    return Hello.ANONYMOUS if failure.reason is Reason.ALERT else Hello.DEFAULT
+    last = looks[-1]
+    if not failed_in_handshake(last):
+        return last.hello if len(looks) < 2 else None
+    if not uses_sni(looks[0].hello):
+        hellos: tuple[Hello, ...] = (Hello.NO_SNI_LARGE,)
+    else:
+        alerted = any(look.failure and look.failure.reason is Reason.ALERT for look in looks)
+        capped = Hello.ANONYMOUS if alerted else Hello.TLS12
+        hellos = (Hello.SMALL, capped) if sni_only else (Hello.SMALL, Hello.NO_SNI, capped)
+    tried = {look.hello for look in looks}
+    if tried & {Hello.ANONYMOUS, Hello.TLS12}:
+        return None
+    return next((hello for hello in hellos if hello not in tried), None)
 
 
 _PASSING: Final = frozenset(

@@ -33,6 +33,8 @@ _SEVERITIES: Final = {
         Code.STARTTLS_REFUSED,
         Code.STARTTLS_RESPONSE_INJECTION,
         Code.TLS_FAILED,
+        Code.STARTTLS_OFFER_MALFORMED,
+        Code.SNI_REQUIRED,
         Code.ANONYMOUS_ONLY,
         Code.CERTIFICATE_EXPIRED,
         Code.CERTIFICATE_NOT_YET_VALID,
@@ -50,6 +52,9 @@ _SEVERITIES: Final = {
     Severity.MEDIUM: (
         Code.STARTTLS_INTERMITTENT,
         Code.LARGE_HELLO_INTOLERANT,
+        Code.SNI_REFUSED,
+        Code.TLS13_INTOLERANT,
+        Code.REPLY_MALFORMED,
         Code.MASKED_BY_MIDDLEBOX,
         Code.EHLO_NOT_SUPPORTED,
         Code.SESSION_FAILED_AFTER_TLS,

@@ -18,22 +18,43 @@ _NO_WAY_FROM_HERE: Final = (Reason.NO_IPV6_HERE, Reason.NO_IPV4_HERE)
 
 
 def covers_every_endpoint(facts: DomainFacts | DomainReport, endpoints: Sequence[Endpoint]) -> bool:
-    """Whether DNS named every endpoint, and each was tested or is excused.
+    """Whether every endpoint that a sender would use was named by DNS, and tested or excused.
 
-    Excused: no route here to that address family while another address of the host was tested;
-    TCP refused twice while another MX host answers, which some do on purpose (nolisting).
+    Excused: no route here to that address family, or TCP refused twice, while another endpoint was
+    tested; a host of which one look-up failed and another gave an address that was tested. Senders
+    use what answers.
     """
     if facts.route is None or facts.route.status is RouteStatus.DNS_ERROR:
         return False
     if not endpoints and facts.route.status not in NO_MAIL:
         return False
-    return not any(_hides_addresses(host) for host in facts.mx_hosts) and all(
+    return not any(hides_addresses(host, endpoints) for host in facts.mx_hosts) and all(
         is_tested(endpoint) or is_excused(endpoint, endpoints) for endpoint in endpoints
     )
 
 
-def _hides_addresses(host: MxHost) -> bool:
-    """Whether the host may have addresses that we do not know."""
+def saw_every_endpoint(facts: DomainFacts | DomainReport, endpoints: Sequence[Endpoint]) -> bool:
+    """The same, and no look-up of addresses failed: nothing was left unseen."""
+    return covers_every_endpoint(facts, endpoints) and not any(
+        _lookup_failed(host) for host in facts.mx_hosts
+    )
+
+
+def hides_addresses(host: MxHost, endpoints: Sequence[Endpoint]) -> bool:
+    """Whether senders may use addresses of *host* that we do not know, and no other instead.
+
+    Where the A record is there and the look-up of AAAA fails (or the other way round), Postfix and
+    Exim deliver to the address that they have.
+    """
+    if not _lookup_failed(host):
+        return False
+    cut_short = host.failure is not None and host.failure.reason is Reason.LIMIT
+    return cut_short or not any(
+        endpoint.mx_host == host.name and is_tested(endpoint) for endpoint in endpoints
+    )
+
+
+def _lookup_failed(host: MxHost) -> bool:
     return host.failure is not None and host.failure.reason is not Reason.INVALID_NAME
 
 
@@ -44,7 +65,7 @@ def is_tested(endpoint: Endpoint) -> bool:
 
 def is_excused(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> bool:
     """Whether another tested endpoint makes up for this one, which was not."""
-    tested_hosts = {other.mx_host for other in endpoints if is_tested(other)}
+    tested = [other for other in endpoints if is_tested(other)]
     if endpoint.failure is not None and endpoint.failure.reason in _NO_WAY_FROM_HERE:
-        return endpoint.mx_host in tested_hosts
-    return was_refused_twice(endpoint) and bool(tested_hosts - {endpoint.mx_host})
+        return any(other.mx_host == endpoint.mx_host for other in tested)
+    return was_refused_twice(endpoint) and bool(tested)

@@ -23,6 +23,7 @@ from prober.records import (
 from prober.rules.certificate_fields import read_certificate
 from prober.rules.dane_path import PathFinder
 from prober.rules.endpoint import Outcome, proven
+from prober.rules.hellos import with_sni
 from prober.rules.identity import matches
 from prober.rules.tlsa import DANE_TA, deciding, selects, usable
 
@@ -48,7 +49,7 @@ def judge_dane(facts: EndpointFacts, host: MxHost, *, domain: str, now: datetime
         case Answer.NO:
             return Dane.NONE
         case Answer.YES:
-            return _judge_endpoint(facts, host, domain, now)
+            return _judge_endpoint(with_sni(facts), host, domain, now)  # RFC 7672 §8.1
         case never:
             assert_never(never)
 

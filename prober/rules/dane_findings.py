@@ -17,6 +17,7 @@ from prober.records import (
 from prober.rules.baseline import found
 from prober.rules.dane import RecordMatch, has_secure_tlsa, match_records, weigh
 from prober.rules.endpoint import Outcome, describe_failure, proven
+from prober.rules.hellos import with_sni
 from prober.rules.tlsa import show, why_unusable
 
 _MOST_SHOWN: Final = 5  # records in one sentence
@@ -28,7 +29,7 @@ def dane_findings(facts: DomainFacts) -> tuple[Finding, ...]:
         return ()
     findings = [*_on_resolver(facts)]
     for host in facts.mx_hosts:
-        endpoints = [each for each in facts.endpoints if each.mx_host == host.name]
+        endpoints = [with_sni(each) for each in facts.endpoints if each.mx_host == host.name]
         findings += _on_host(host, facts.route.dnssec)
         if has_secure_tlsa(host) is Answer.YES:
             findings += _on_endpoints(host, endpoints, facts.domain)

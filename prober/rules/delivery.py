@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from prober.records import DomainReport, Endpoint, MxHost, Reason, Route, RouteStatus
+from prober.records import DomainReport, Endpoint, MxHost, Route, RouteStatus
 from prober.records.delivery import Delivery, DeliveryOutcome, SenderKind, SenderOutcomes
-from prober.rules.coverage import NO_MAIL, is_excused
+from prober.rules.coverage import NO_MAIL, hides_addresses, is_excused
 from prober.rules.endpoint import Outcome, proven
 from prober.rules.senders import PEACE, WAR, Destination, meet_secure, worst
 
@@ -134,7 +134,7 @@ def _hosts(report: DomainReport) -> Iterator[_Host]:
             for endpoint in report.endpoints
             if endpoint.mx_host == host.name and not is_excused(endpoint, report.endpoints)
         )
-        unseen = host.failure is not None and host.failure.reason is not Reason.INVALID_NAME
+        unseen = hides_addresses(host, report.endpoints)
         if endpoints or unseen:
             yield _Host(preference=host.preference, endpoints=endpoints, unseen=unseen)
 

@@ -21,6 +21,7 @@ from prober.records import (
     Reason,
     StartTls,
     Step,
+    WithoutSni,
 )
 from prober.rules.baseline import ACCEPTABLE_TLS_VERSIONS, SMALLEST_CIPHER_BITS, found
 
@@ -33,7 +34,7 @@ class Outcome(enum.StrEnum):
     NOT_TESTED = "not-tested"
 
 
-def outcome(facts: EndpointFacts | Attempt) -> Outcome:
+def outcome(facts: EndpointFacts | Attempt | WithoutSni) -> Outcome:
     """What was seen, confirmed or not."""
     if facts.tls_version is not None:
         return Outcome.COMPLETED
@@ -44,6 +45,24 @@ def outcome(facts: EndpointFacts | Attempt) -> Outcome:
             return Outcome.NEGATIVE  # offered without TLS: the handshake failed
         case _:
             assert_never(facts.starttls)
+
+
+def failed_in_handshake(seen: EndpointFacts | Attempt | WithoutSni) -> bool:
+    """Whether STARTTLS was granted and the handshake failed: then the ClientHello matters."""
+    return seen.starttls is StartTls.OFFERED and seen.tls_version is None
+
+
+def uses_sni(hello: Hello) -> bool:
+    """Whether *hello* names the server (RFC 6066 §3)."""
+    return hello not in (Hello.NO_SNI, Hello.NO_SNI_LARGE)
+
+
+def depends_on_hello(facts: EndpointFacts) -> bool:
+    """Whether a session came as far as a ClientHello, so that other hellos may fare differently."""
+    return any(
+        attempt.tls_version is not None or failed_in_handshake(attempt)
+        for attempt in facts.attempts
+    )
 
 
 def proven(facts: EndpointFacts) -> Outcome:
@@ -87,11 +106,49 @@ def _confirmation(first: EndpointFacts, second: EndpointFacts) -> Confirmed:
         case _, Outcome.COMPLETED:
             return Confirmed.NOT_NEEDED
         case Outcome.NEGATIVE, Outcome.NEGATIVE:
-            return Confirmed.YES
+            return _confirmed_negative(first, second)
         case Outcome.NOT_TESTED, Outcome.NOT_TESTED:
             return Confirmed.YES if _same_trouble(first, second) else Confirmed.NO
         case _:
             return Confirmed.NO
+
+
+def _confirmed_negative(first: EndpointFacts, second: EndpointFacts) -> Confirmed:
+    """Two sessions agree; a failed handshake counts once it also failed without SNI."""
+    attempts = first.attempts + second.attempts
+    handshakes = [attempt for attempt in attempts if failed_in_handshake(attempt)]
+    if handshakes and all(uses_sni(attempt.hello) for attempt in handshakes):
+        return Confirmed.NO
+    return Confirmed.YES
+
+
+def add_without_sni(facts: EndpointFacts, plain: EndpointFacts) -> EndpointFacts:
+    """*facts* of an MX host with *plain*, what its address answers to a hello without SNI."""
+    known = any(not uses_sni(attempt.hello) for attempt in facts.attempts)
+    same_chain = plain.chain == facts.chain
+    without_sni = WithoutSni(
+        observed_at=plain.observed_at,
+        starttls=plain.starttls,
+        confirmed=plain.confirmed,
+        tls_version=plain.tls_version,
+        cipher=plain.cipher,
+        cipher_bits=plain.cipher_bits,
+        key_exchange=plain.key_exchange,
+        alert=plain.alert,
+        chain=None if same_chain else plain.chain,
+        path=() if same_chain else plain.path,
+        verify_errors=() if same_chain else plain.verify_errors,
+        failure=plain.failure,
+    )
+    if known:
+        return replace(facts, without_sni=without_sni)
+    return replace(
+        facts,
+        without_sni=without_sni,
+        attempts=facts.attempts + plain.attempts,
+        transcript=facts.transcript + plain.transcript,
+        anomalies=tuple(dict.fromkeys(facts.anomalies + plain.anomalies)),
+    )
 
 
 def _same_trouble(first: EndpointFacts, second: EndpointFacts) -> bool:
@@ -108,6 +165,8 @@ _ANOMALY_FINDINGS: Final = {
     AnomalyKind.UNSOLICITED: Code.UNSOLICITED_DATA,
     AnomalyKind.STARTTLS_RESPONSE_INJECTION: Code.STARTTLS_RESPONSE_INJECTION,
     AnomalyKind.MASKED: Code.MASKED_BY_MIDDLEBOX,
+    AnomalyKind.REPLY_MALFORMED: Code.REPLY_MALFORMED,
+    AnomalyKind.STARTTLS_OFFER_MALFORMED: Code.STARTTLS_OFFER_MALFORMED,
     AnomalyKind.CHAIN_TRUNCATED: Code.CHAIN_TRUNCATED,
 }
 
@@ -116,9 +175,12 @@ def session_findings(facts: EndpointFacts) -> tuple[Finding, ...]:
     """Findings on the SMTP and TLS sessions; those on certificates are another module's."""
     pairs = (
         *_on_outcome(facts),
-        *_on_attempts(facts),
         *_on_tls(facts),
-        *((_ANOMALY_FINDINGS[anomaly.kind], anomaly.detail) for anomaly in facts.anomalies),
+        *(
+            (_ANOMALY_FINDINGS[anomaly.kind], anomaly.detail)
+            for anomaly in facts.anomalies
+            if anomaly.kind in _ANOMALY_FINDINGS
+        ),
     )
     return tuple(
         found(code, mx_host=facts.mx_host, address=facts.address, detail=detail)
@@ -138,11 +200,18 @@ def _on_outcome(facts: EndpointFacts) -> _Found:
             if facts.failure is not None:
                 yield Code.SESSION_FAILED_AFTER_TLS, why
         case Outcome.NEGATIVE:
-            yield _negative_code(facts), why
+            yield _negative_code(facts), _refusal(facts)
             if facts.confirmed is not Confirmed.YES:
-                yield Code.UNCONFIRMED, "a second session could not look"
+                yield Code.UNCONFIRMED, "no further session could confirm it"
         case never:
             assert_never(never)
+
+
+def _refusal(facts: EndpointFacts) -> str | None:
+    """How STARTTLS was refused, and what came of it."""
+    why = describe_failure(facts.failure)
+    gone = any(each.kind is AnomalyKind.NO_REPLY_AFTER_REFUSAL for each in facts.anomalies)
+    return f"{why}; the server then answers nothing more" if gone else why
 
 
 def _negative_code(facts: EndpointFacts) -> Code:
@@ -153,22 +222,6 @@ def _negative_code(facts: EndpointFacts) -> Code:
             return Code.STARTTLS_REFUSED
         case _:
             return Code.TLS_FAILED
-
-
-def _on_attempts(facts: EndpointFacts) -> _Found:
-    """What it means that one session saw no TLS, and the last did."""
-    negatives = [each for each in facts.attempts if outcome(each) is Outcome.NEGATIVE]
-    if not negatives or outcome(facts) is not Outcome.COMPLETED:
-        return
-    first, last = negatives[0], facts.attempts[-1]
-    first_saw = describe_failure(first.failure) or f"STARTTLS {first.starttls}"
-    match last.hello:
-        case Hello.TLS12:
-            yield Code.LARGE_HELLO_INTOLERANT, first_saw
-        case Hello.ANONYMOUS if not facts.chain:
-            yield Code.ANONYMOUS_ONLY, facts.cipher
-        case _:
-            yield Code.STARTTLS_INTERMITTENT, f"an earlier session saw: {first_saw}"
 
 
 def _on_tls(facts: EndpointFacts) -> _Found:

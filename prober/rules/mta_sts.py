@@ -22,6 +22,7 @@ from prober.records import (
 )
 from prober.rules.baseline import ACCEPTABLE_TLS_VERSIONS, SHORTEST_MAX_AGE_S, found
 from prober.rules.endpoint import Outcome, describe_failure, proven
+from prober.rules.hellos import with_sni
 from prober.rules.sts_policy import (
     StsPolicy,
     StsRecord,
@@ -223,7 +224,7 @@ def _on_policy(mta_sts: MtaSts, endpoints: Iterable[Endpoint]) -> Iterator[Findi
         detail = f"the policy lists {listed(mta_sts.mx)}"
         yield found(Code.STS_MX_NOT_LISTED, mx_host=mx_host, detail=detail)
     for endpoint in endpoints:
-        refusals = sts_refusals(endpoint)
+        refusals = sts_refusals(with_sni(endpoint))  # §4.1
         if refusals and is_covered(endpoint.mx_host, mta_sts.mx):
             yield found(
                 Code.STS_MX_FAILS,

@@ -15,7 +15,7 @@ from prober.rules.coverage import covers_every_endpoint
 from prober.rules.endpoint import Outcome, proven
 from prober.rules.profiles import Profile, Rating
 from prober.rules.received.ciphers import iana_name
-from prober.rules.verdict import Standing, authenticated
+from prober.rules.verdict import Standing, authenticated, depends_on_sender
 
 _WORST_FIRST: Final = (
     Rating.INSUFFICIENT,
@@ -67,6 +67,9 @@ def judge_profile(report: DomainReport, profile: Profile) -> Standing:
     answers = [_meets(endpoint, profile) for endpoint in report.endpoints]
     if Answer.NO in answers:
         return Standing.FALLS_SHORT
+    proof = profile.authenticated
+    if any(depends_on_sender(each, asks_for_proof=proof) for each in report.endpoints):
+        return Standing.UNDECIDED
     seen = [endpoint for endpoint in report.endpoints if proven(endpoint) is Outcome.COMPLETED]
     known = all(_meets(endpoint, profile) is Answer.YES for endpoint in seen)
     if seen and known and covers_every_endpoint(report, report.endpoints):

@@ -14,15 +14,18 @@ from types import MappingProxyType
 from typing import Final, assert_never
 
 from prober.records import (
+    AnomalyKind,
     Answer,
     Certificate,
     Dane,
     Dnssec,
     DomainReport,
     Endpoint,
+    Failure,
     MtaSts,
     MxHost,
     Reason,
+    StartTls,
     StsStatus,
 )
 from prober.records.delivery import DeliveryOutcome, SenderKind
@@ -31,6 +34,7 @@ from prober.rules.certificate import judge_authenticity
 from prober.rules.certificate_fields import read_certificate
 from prober.rules.dane import authenticates, has_secure_tlsa
 from prober.rules.endpoint import Outcome, outcome, proven
+from prober.rules.hellos import READ_DIFFERENTLY, with_sni, without_sni
 from prober.rules.identity import matches, name_fault
 
 _AUTHENTICATED: Final = DeliveryOutcome.AUTHENTICATED
@@ -68,45 +72,24 @@ def worst(outcomes: Sequence[DeliveryOutcome]) -> DeliveryOutcome:
 
 
 def meet_opportunistic(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
-    """[may] RFC 7435 §3: without TLS, or after a failed handshake, mail goes in clear."""
-    match proven(endpoint):
-        case Outcome.NOT_TESTED:
-            return _UNKNOWN
-        case Outcome.NEGATIVE:
-            return _CLEAR
-        case Outcome.COMPLETED:
-            return _UNKNOWN if _senders_differ(endpoint) else _ENCRYPTED
-        case never:
-            assert_never(never)
+    """[may] RFC 7435 §3: TLS where it is there. What comes without it depends on the step."""
+    return _agreed(endpoint, _opportunistic)
 
 
 def meet_mandatory(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
-    """[encrypt], with ``smtp_tls_mandatory_protocols = >=TLSv1.2``. RFC 9325 §3.1.1.
-
-    The server chose the highest version that it has, so one below TLS 1.2 is proof. It also chose
-    the suite: whether it has a stronger one for a sender that refuses a weak one was not seen.
-    """
-    outcome = meet_opportunistic(endpoint, to)
-    if outcome is _CLEAR:
-        return _DEFERRED
-    if endpoint.tls_version is not None and endpoint.tls_version not in ACCEPTABLE_TLS_VERSIONS:
-        return _DEFERRED
-    weak = endpoint.cipher_bits is not None and endpoint.cipher_bits < SMALLEST_CIPHER_BITS
-    return _UNKNOWN if weak else outcome
+    """[encrypt], with ``smtp_tls_mandatory_protocols = >=TLSv1.2``. RFC 9325 §3.1.1."""
+    return _agreed(endpoint, _mandatory)
 
 
 def meet_trusted_ca(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
     """A valid chain for whatever name: "issued by a trusted CA". Nobody's identity is proved."""
-    met = _meet_pkix(endpoint, to, Answer.YES)
+    met = _agreed(endpoint, lambda view: _pkix(view, Answer.YES))
     return _ENCRYPTED if met is _AUTHENTICATED else met
 
 
 def meet_verified(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
     """[verify] A valid chain, and the name of the MX host in the certificate. RFC 9525 §6."""
-    named = endpoint.certificate.name_matches if endpoint.certificate else Answer.NO
-    if named is Answer.NO and _names_by_subject_only(endpoint, endpoint.mx_host):
-        named = Answer.NOT_TESTED
-    return _meet_pkix(endpoint, to, named)
+    return _agreed(endpoint, _verified)
 
 
 def meet_domain_verified(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
@@ -119,25 +102,17 @@ def meet_secure(endpoint: Endpoint, to: Destination, match: Sequence[str]) -> De
 
     ``.example.com`` is any name below example.com, however deep, and a wildcard there.
     """
-    if not endpoint.chain:
-        return _meet_pkix(endpoint, to, Answer.NO)
-    wanted = [_spelt_out(each, endpoint, to) for each in match]
-    san = read_certificate(endpoint.chain[0]).san
-    if san is None:
-        return _meet_pkix(endpoint, to, Answer.NOT_TESTED)
-    named = any(_covers(name, each) for name in san.names for each in wanted)
-    if not named and any(_names_by_subject_only(endpoint, each) for each in wanted):
-        return _meet_pkix(endpoint, to, Answer.NOT_TESTED)
-    return _meet_pkix(endpoint, to, Answer.YES if named else Answer.NO)
+    return _agreed(endpoint, lambda view: _secure(view, to, match))
 
 
 def meet_dane(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
     """[dane] RFC 7672 §2.2: records decide; without any, it is an opportunistic sender.
 
-    TLSA records behind an unsigned MX RRset (§2.2.1): Postfix obeys them by its default
-    smtp_tls_dane_insecure_mx_policy, Exim does not look. So only what both do is known there.
+    Where they do it sends SNI (§8.1). TLSA records behind an unsigned MX RRset (§2.2.1): Postfix
+    obeys them by its default smtp_tls_dane_insecure_mx_policy, Exim does not look. So only what
+    both do is known there.
     """
-    mandatory = meet_mandatory(endpoint, to)
+    mandatory = _mandatory(with_sni(endpoint))
     binds = to.mx_dnssec is Dnssec.SECURE
     match endpoint.dane:
         case Dane.NOT_TESTED:
@@ -161,13 +136,14 @@ def meet_dane(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
 def meet_mta_sts(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
     """RFC 8461 §4, §5: under ``enforce`` a listed MX host, and a certificate that names it.
 
-    Without a policy in force it is an opportunistic sender. Not looked up (``mta_sts`` is None),
-    not to be looked up, or not fetched is unknown: the sender may hold a policy from before.
+    The sender then sends SNI (§4.1). Without a policy in force it is an opportunistic sender. Not
+    looked up (``mta_sts`` is None), not to be looked up, or not fetched is unknown: the sender may
+    hold a policy from before.
     """
     match _sts_status(to):
         case StsStatus.ENFORCE:
             unlisted = to.mta_sts is not None and endpoint.mx_host in to.mta_sts.uncovered
-            return _DEFERRED if unlisted else meet_verified(endpoint, to)
+            return _DEFERRED if unlisted else _verified(with_sni(endpoint))
         case None | StsStatus.TEMPFAIL | StsStatus.FETCH_FAILED:
             return _UNKNOWN
         case _:
@@ -252,22 +228,109 @@ WAR: Final[Mapping[SenderKind, Callable[[DomainReport, Destination], DeliveryOut
 )
 
 
-def _senders_differ(endpoint: Endpoint) -> bool:
+def _agreed(endpoint: Endpoint, meet: Callable[[Endpoint], DeliveryOutcome]) -> DeliveryOutcome:
+    """What senders with and without SNI both meet; unknown where they fare differently.
+
+    Each kind of sender stands for both: hellos.py names them.
+    """
+    plain = without_sni(endpoint)
+    if plain is None:
+        return _UNKNOWN
+    met, met_plain = meet(with_sni(endpoint)), meet(plain)
+    return met if met is met_plain else _UNKNOWN
+
+
+def _opportunistic(view: Endpoint) -> DeliveryOutcome:
+    match proven(view):
+        case Outcome.NOT_TESTED:
+            return _UNKNOWN
+        case Outcome.NEGATIVE:
+            return _without_tls(view)
+        case Outcome.COMPLETED:
+            return _UNKNOWN if _senders_differ(view) else _ENCRYPTED
+        case never:
+            assert_never(never)
+
+
+def _without_tls(view: Endpoint) -> DeliveryOutcome:
+    """What becomes of mail where no session completes TLS; unknown where the sessions differ."""
+    sessions = [each for each in view.attempts if outcome(each) is Outcome.NEGATIVE]
+    steps = {_without_tls_at(each.starttls, each.failure) for each in sessions}
+    if len(steps) != 1 or _TROUBLE & {each.kind for each in view.anomalies}:
+        return _UNKNOWN
+    gone = any(each.kind is AnomalyKind.NO_REPLY_AFTER_REFUSAL for each in view.anomalies)
+    return _DEFERRED if gone else steps.pop()
+
+
+def _without_tls_at(starttls: StartTls, failure: Failure | None) -> DeliveryOutcome:
+    """In clear or held back, by the step at which TLS ended; measured after all retries.
+
+    Postfix 3.7 and Exim 4.96, three attempts or more: no offer, a readable refusal (any code but
+    2yz) and a handshake that fails are followed by mail in clear, in Postfix once the message is
+    older than minimal_backoff_time. A STARTTLS that is answered by silence, a close, a reset or a
+    line without a code makes both defer.
+    """
+    refused = starttls is StartTls.REFUSED
+    unreadable = failure is not None and failure.reply_code is None
+    return _DEFERRED if refused and unreadable else _CLEAR
+
+
+def _mandatory(view: Endpoint) -> DeliveryOutcome:
+    """The server chose the highest version that it has, so one below TLS 1.2 is proof.
+
+    It also chose the suite: whether it has a stronger one for a sender that refuses a weak one was
+    not seen.
+    """
+    if proven(view) is Outcome.NEGATIVE:
+        return _DEFERRED
+    if view.tls_version is not None and view.tls_version not in ACCEPTABLE_TLS_VERSIONS:
+        return _DEFERRED
+    weak = view.cipher_bits is not None and view.cipher_bits < SMALLEST_CIPHER_BITS
+    return _UNKNOWN if weak else _opportunistic(view)
+
+
+def _verified(view: Endpoint) -> DeliveryOutcome:
+    named = view.certificate.name_matches if view.certificate else Answer.NO
+    if named is Answer.NO and _names_by_subject_only(view, view.mx_host):
+        named = Answer.NOT_TESTED
+    return _pkix(view, named)
+
+
+def _secure(view: Endpoint, to: Destination, match: Sequence[str]) -> DeliveryOutcome:
+    if not view.chain:
+        return _pkix(view, Answer.NO)
+    wanted = [_spelt_out(each, view, to) for each in match]
+    san = read_certificate(view.chain[0]).san
+    if san is None:
+        return _pkix(view, Answer.NOT_TESTED)
+    named = any(_covers(name, each) for name in san.names for each in wanted)
+    if not named and any(_names_by_subject_only(view, each) for each in wanted):
+        return _pkix(view, Answer.NOT_TESTED)
+    return _pkix(view, Answer.YES if named else Answer.NO)
+
+
+# Unasked replies take senders out of step: mail bounces or waits.
+_TROUBLE: Final = READ_DIFFERENTLY | {AnomalyKind.UNSOLICITED}
+
+
+def _senders_differ(view: Endpoint) -> bool:
     """Whether TLS depends on who asks, on luck, or is not all that it takes.
 
-    A first session saw no TLS: because of its large hello, of suites without a certificate that
-    few senders offer, or of the server's mood. Or the session broke once TLS was up.
+    An earlier session saw no TLS: because of its large hello, of suites without a certificate that
+    few senders offer, or of the server's mood. Or the server's replies are not read alike by all.
+    Or the session broke once TLS was up.
     """
-    earlier = any(outcome(attempt) is Outcome.NEGATIVE for attempt in endpoint.attempts)
-    return earlier or endpoint.failure is not None
+    earlier = any(outcome(attempt) is Outcome.NEGATIVE for attempt in view.attempts)
+    trouble = _TROUBLE & {each.kind for each in view.anomalies}
+    return earlier or bool(trouble) or view.failure is not None
 
 
-def _meet_pkix(endpoint: Endpoint, to: Destination, named: Answer) -> DeliveryOutcome:
+def _pkix(view: Endpoint, named: Answer) -> DeliveryOutcome:
     """A certificate by RFC 5280 §6, where *named* says whether its names will do."""
-    mandatory = meet_mandatory(endpoint, to)
+    mandatory = _mandatory(view)
     if mandatory is not _ENCRYPTED:
         return mandatory
-    match _judge_pkix(endpoint, named):
+    match _judge_pkix(view, named):
         case Answer.YES:
             return _AUTHENTICATED
         case Answer.NO:

@@ -7,6 +7,7 @@ from typing import Final, assert_never
 
 from prober.records import (
     Answer,
+    Certificate,
     Code,
     Dane,
     DomainFacts,
@@ -26,7 +27,13 @@ from prober.records import (
 )
 from prober.rules.baseline import ACCEPTABLE_TLS_VERSIONS, found
 from prober.rules.certificate import certificate_findings, judge_authenticity, judge_certificate
-from prober.rules.coverage import NO_MAIL, covers_every_endpoint, is_excused, is_tested
+from prober.rules.coverage import (
+    NO_MAIL,
+    covers_every_endpoint,
+    is_excused,
+    is_tested,
+    saw_every_endpoint,
+)
 from prober.rules.dane import is_dane_usable, judge_dane
 from prober.rules.dane_findings import dane_findings
 from prober.rules.delivery import judge_delivery
@@ -36,6 +43,7 @@ from prober.rules.endpoint import (
     session_findings,
     was_refused_twice,
 )
+from prober.rules.hellos import hello_findings, tls_depends_on_sender, without_sni
 from prober.rules.mta_sts import judge_sts, sts_enforces, sts_findings
 from prober.rules.mx import route_findings
 from prober.rules.tls_rpt import judge_tls_rpt, tls_rpt_findings
@@ -96,7 +104,27 @@ def judge_endpoint(
     """*facts* with their certificate judged by PKIX, at the time they were observed."""
     certificate = judge_certificate(facts, now=facts.observed_at, trust=trust)
     observed = {name: getattr(facts, name) for name in _ENDPOINT_FACTS}
-    return Endpoint(**observed, certificate=certificate, dane=dane)
+    return Endpoint(
+        **observed,
+        certificate=certificate,
+        certificate_without_sni=_certificate_without_sni(facts, trust),
+        dane=dane,
+    )
+
+
+def _certificate_without_sni(facts: EndpointFacts, trust: TrustStore) -> Certificate | None:
+    """The certificate that senders without SNI are shown, where it comes with another chain."""
+    seen = facts.without_sni
+    if seen is None or not seen.chain:
+        return None
+    shown = replace(
+        facts,
+        tls_version=seen.tls_version,
+        chain=seen.chain,
+        path=seen.path,
+        verify_errors=seen.verify_errors,
+    )
+    return judge_certificate(shown, now=seen.observed_at, trust=trust)
 
 
 def _judge_endpoints(facts: DomainFacts) -> Iterator[Endpoint]:
@@ -180,13 +208,13 @@ def encrypted_in_a_word(level: Level) -> Encrypted:
 
 def is_complete(facts: DomainFacts, endpoints: Sequence[Endpoint]) -> bool:
     """Whether nothing that could change the level was left unseen."""
-    return covers_every_endpoint(facts, endpoints) and not any(
-        endpoint.tls_version is not None and _is_proof_open(endpoint) for endpoint in endpoints
-    )
+    return saw_every_endpoint(facts, endpoints) and not any(map(_is_proof_open, endpoints))
 
 
 def _is_proof_open(endpoint: Endpoint) -> bool:
     """Whether trust or TLSA, not tested, could make another answer of the one that stands."""
+    if endpoint.tls_version is None:
+        return False
     return endpoint.dane is Dane.NOT_TESTED or authenticated(endpoint) is Answer.NOT_TESTED
 
 
@@ -203,9 +231,10 @@ class Standing(enum.StrEnum):
 def judge_standing(report: DomainReport, require: Level) -> Standing:
     """How *report* stands to the level *require*, one of REQUIRABLE.
 
-    It falls short when one confirmed fact alone keeps it below; it meets when the level suffices
-    and is complete, or where no more than opportunistic is required, when every endpoint was
-    tested: trust and TLSA decide nothing then. A domain that does not exist is undecided.
+    It falls short when one confirmed fact alone keeps it below; it meets when the level suffices,
+    every endpoint that senders use was tested and, where more than opportunistic is required, trust
+    and TLSA were, too. It is undecided where that depends on the sender. A domain that does not
+    exist is undecided.
     """
     if report.route is None:
         return Standing.INVALID
@@ -217,13 +246,28 @@ def judge_standing(report: DomainReport, require: Level) -> Standing:
         insists = judge_insistence(report.route, report.mx_hosts, report.mta_sts)
         if insists is Answer.NO:
             return Standing.FALLS_SHORT
-    complete = report.verdict.complete or (
-        require is Level.OPPORTUNISTIC and covers_every_endpoint(report, report.endpoints)
-    )
+    asks_for_proof = _RANK[require] >= _RANK[Level.AUTHENTICATED]
+    if any(depends_on_sender(each, asks_for_proof=asks_for_proof) for each in report.endpoints):
+        return Standing.UNDECIDED
+    is_open = asks_for_proof and any(map(_is_proof_open, report.endpoints))
+    complete = covers_every_endpoint(report, report.endpoints) and not is_open
     level = report.verdict.level
     if level in _RANK and _RANK[level] >= _RANK[require] and complete:
         return Standing.MEETS
     return Standing.UNDECIDED
+
+
+def depends_on_sender(endpoint: Endpoint, *, asks_for_proof: bool) -> bool:
+    """Whether common senders differ in what they meet: TLS, or with *asks_for_proof* its proof."""
+    return tls_depends_on_sender(endpoint) or (asks_for_proof and _proof_depends_on_sni(endpoint))
+
+
+def _proof_depends_on_sni(endpoint: Endpoint) -> bool:
+    """Whether only senders with SNI are shown a certificate that proves the MX host."""
+    plain = without_sni(endpoint)
+    if plain is None or plain.tls_version is None or endpoint.dane is Dane.MATCH:
+        return False
+    return (authenticated(endpoint), authenticated(plain)) == (Answer.YES, Answer.NO)
 
 
 def _keeps_below(endpoint: Endpoint, require: Level) -> bool:
@@ -273,6 +317,18 @@ def _certificate_findings(endpoint: Endpoint) -> Iterator[Finding]:
 def _excused_or_not(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> tuple[Finding, ...]:
     if was_refused_twice(endpoint) and is_excused(endpoint, endpoints):
         where = (endpoint.mx_host, endpoint.address)
-        detail = "TCP refused twice, another MX host answers"
+        detail = "TCP refused twice, another endpoint answers"
         return (found(Code.MX_NOT_LISTENING, mx_host=where[0], address=where[1], detail=detail),)
-    return session_findings(endpoint)
+    return (*session_findings(endpoint), *_on_hellos(endpoint))
+
+
+def _on_hellos(endpoint: Endpoint) -> Iterator[Finding]:
+    """Where TLS, or the proof of a name, depends on the sender's ClientHello."""
+    details = [(each.code, each.detail) for each in hello_findings(endpoint)]
+    if _proof_depends_on_sni(endpoint):
+        shown = without_sni(endpoint)
+        errors = shown.certificate.errors if shown and shown.certificate else ()
+        why = "; ".join(errors) or "it does not prove the MX host"
+        details.append((Code.SNI_REQUIRED, f"without SNI another certificate is sent: {why}"))
+    for code, detail in details:
+        yield found(code, mx_host=endpoint.mx_host, address=endpoint.address, detail=detail)

@@ -1,6 +1,6 @@
 """Whole records with defaults: a test names only what it is about."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from prober.records import (
     StartTls,
     Step,
     TrustStore,
+    WithoutSni,
 )
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -48,6 +49,12 @@ def with_attempt(facts: EndpointFacts, hello: Hello = Hello.DEFAULT) -> Endpoint
     return replace(facts, attempts=(attempt,))
 
 
+def alike_without_sni(facts: EndpointFacts) -> EndpointFacts:
+    """*facts*, and a session without SNI that saw the same."""
+    names = (field.name for field in fields(WithoutSni) if field.name != "chain")
+    return replace(facts, without_sni=WithoutSni(**{name: getattr(facts, name) for name in names}))
+
+
 def endpoint(hello: Hello = Hello.DEFAULT, **fields: Any) -> EndpointFacts:
     """One session's facts; nothing was tested unless *fields* says so."""
     defaults: dict[str, Any] = {
@@ -59,8 +66,8 @@ def endpoint(hello: Hello = Hello.DEFAULT, **fields: Any) -> EndpointFacts:
     return with_attempt(EndpointFacts(**(defaults | fields)), hello)
 
 
-def completed(hello: Hello = Hello.DEFAULT, **fields: Any) -> EndpointFacts:
-    """TLS 1.3 completed."""
+def completed(hello: Hello = Hello.DEFAULT, **given: Any) -> EndpointFacts:
+    """TLS 1.3 completed, and without SNI too unless *given* says otherwise."""
     defaults: dict[str, Any] = {
         "greeting": "220 mx",
         "ehlo_keywords": ("STARTTLS",),
@@ -72,7 +79,8 @@ def completed(hello: Hello = Hello.DEFAULT, **fields: Any) -> EndpointFacts:
         "key_exchange": "X25519MLKEM768",
         "client_certificate_requested": False,
     }
-    return endpoint(hello, **(defaults | fields))
+    facts = endpoint(hello, **(defaults | given))
+    return facts if "without_sni" in given else alike_without_sni(facts)
 
 
 def not_offered(**fields: Any) -> EndpointFacts:
@@ -96,8 +104,9 @@ def untested(
 
 
 def confirmed(facts: EndpointFacts) -> EndpointFacts:
-    """*facts*, and a second session that agreed."""
-    return replace(facts, confirmed=Confirmed.YES, attempts=facts.attempts * 2)
+    """*facts*, and further sessions that agreed, without SNI too."""
+    facts = replace(facts, confirmed=Confirmed.YES, attempts=facts.attempts * 2)
+    return alike_without_sni(facts)
 
 
 def domain(*endpoints: EndpointFacts, **fields: Any) -> DomainFacts:

@@ -1,0 +1,203 @@
+"""What the ClientHellos of common senders meet at an endpoint, and where these senders differ.
+
+A server, or a middlebox before it, sees no more of a sender than its ClientHello, and may answer
+one and refuse another. Measured, and read in their sources:
+
+| sender | SNI (RFC 6066 §3) | size |
+|---|---|---|
+| Postfix, with OpenSSL before 3.5; Exim | no, unless DANE or configuration asks | one packet |
+| Postfix, with OpenSSL 3.5 or newer | no, unless DANE or configuration asks | large: ML-KEM |
+| senders that check DANE or MTA-STS (RFC 7672 §8.1, RFC 8461 §4.1) | yes | either |
+| Exchange Online, Gmail | yes | either |
+
+Left out: senders with fewer TLS versions or suites than OpenSSL and GnuTLS have by default.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final, TypeVar
+
+from prober.records import (
+    AnomalyKind,
+    Answer,
+    Attempt,
+    Code,
+    Confirmed,
+    Endpoint,
+    EndpointFacts,
+    Hello,
+    StartTls,
+)
+from prober.rules.endpoint import (
+    Outcome,
+    depends_on_hello,
+    describe_failure,
+    failed_in_handshake,
+    outcome,
+    uses_sni,
+)
+
+F = TypeVar("F", bound=EndpointFacts)
+
+# What else makes TLS depend on the sender: some do not read the replies that this prober reads.
+READ_DIFFERENTLY: Final = frozenset(
+    {
+        AnomalyKind.REPLY_MALFORMED,
+        AnomalyKind.STARTTLS_OFFER_MALFORMED,
+        AnomalyKind.STARTTLS_RESPONSE_INJECTION,  # Postfix goes on with TLS, Exim in clear
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelloFinding:
+    """Why TLS depends on the sender's ClientHello."""
+
+    code: Code
+    detail: str
+
+
+def with_sni(facts: F) -> F:
+    """*facts* as a sender with SNI meets them: without TLS where it completed only without SNI."""
+    sessions = tuple(attempt for attempt in facts.attempts if uses_sni(attempt.hello))
+    if len(sessions) == len(facts.attempts):
+        return facts
+    if any(attempt.tls_version is not None for attempt in sessions):
+        return replace(facts, attempts=sessions)
+    failed = [attempt for attempt in sessions if failed_in_handshake(attempt)]
+    if facts.tls_version is None or not failed:
+        return replace(facts, attempts=sessions)
+    return replace(
+        facts,
+        starttls=StartTls.OFFERED,
+        confirmed=Confirmed.YES if len(failed) > 1 else Confirmed.NO,
+        tls_version=None,
+        cipher=None,
+        cipher_bits=None,
+        key_exchange=None,
+        chain=(),
+        path=(),
+        verify_errors=(),
+        failure=failed[0].failure,
+        attempts=sessions,
+    )
+
+
+def without_sni(endpoint: Endpoint) -> Endpoint | None:
+    """*endpoint* as a sender without SNI meets it; None where that was not looked at."""
+    if not depends_on_hello(endpoint):
+        return endpoint
+    seen = endpoint.without_sni
+    if seen is None:
+        return None
+    same = seen.chain is None
+    return replace(
+        endpoint,
+        starttls=seen.starttls,
+        confirmed=seen.confirmed,
+        tls_version=seen.tls_version,
+        cipher=seen.cipher,
+        cipher_bits=seen.cipher_bits,
+        key_exchange=seen.key_exchange,
+        chain=endpoint.chain if seen.chain is None else seen.chain,
+        path=endpoint.path if same else seen.path,
+        verify_errors=endpoint.verify_errors if same else seen.verify_errors,
+        certificate=endpoint.certificate if same else endpoint.certificate_without_sni,
+        failure=seen.failure,
+        attempts=tuple(each for each in endpoint.attempts if not uses_sni(each.hello)),
+    )
+
+
+def completes(facts: EndpointFacts) -> Mapping[Hello, Answer]:
+    """Whether TLS completes for each hello that common senders use.
+
+    What was not tried is taken from what was: a server that completes TLS both with a large hello
+    with SNI and with a small one without SNI does so with the other two.
+    """
+    large, small = _tried(facts, Hello.DEFAULT), _tried(facts, Hello.SMALL)
+    plain, plain_large = _tried(facts, Hello.NO_SNI), _tried(facts, Hello.NO_SNI_LARGE)
+    if small is Answer.NOT_TESTED and large is Answer.YES:
+        small = Answer.YES
+    if plain_large is Answer.NOT_TESTED and plain is Answer.YES and small is Answer.YES:
+        plain_large = large
+    return MappingProxyType(
+        {
+            Hello.DEFAULT: large,
+            Hello.SMALL: small,
+            Hello.NO_SNI: plain,
+            Hello.NO_SNI_LARGE: plain_large,
+        }
+    )
+
+
+def _tried(facts: EndpointFacts, hello: Hello) -> Answer:
+    sessions = [attempt for attempt in facts.attempts if attempt.hello is hello]
+    if any(outcome(attempt) is Outcome.COMPLETED for attempt in sessions):
+        return Answer.YES
+    return Answer.NO if any(map(failed_in_handshake, sessions)) else Answer.NOT_TESTED
+
+
+def hello_findings(facts: EndpointFacts) -> Iterator[HelloFinding]:
+    """Why TLS completes in some sessions with *facts* and not in others."""
+    met = completes(facts)
+    with_name = (met[Hello.DEFAULT], met[Hello.SMALL])
+    plain = met[Hello.NO_SNI]
+    if outcome(facts) is not Outcome.COMPLETED:
+        return
+    if met[Hello.DEFAULT] is Answer.NO and met[Hello.SMALL] is Answer.YES:
+        yield HelloFinding(code=Code.LARGE_HELLO_INTOLERANT, detail=_failed(facts, Hello.DEFAULT))
+    if Answer.YES in with_name and plain is Answer.NO:
+        if met[Hello.NO_SNI_LARGE] is Answer.YES:
+            yield _intermittent(_failed(facts, Hello.NO_SNI))
+        else:
+            yield HelloFinding(code=Code.SNI_REQUIRED, detail=_failed(facts, Hello.NO_SNI))
+    if Answer.YES not in with_name:
+        yield from _without_the_usual(facts, plain)
+    elif any(_saw_no_tls(attempt) for attempt in facts.attempts):
+        first = next(attempt for attempt in facts.attempts if _saw_no_tls(attempt))
+        yield _intermittent(_saw(first))
+
+
+def _without_the_usual(facts: EndpointFacts, plain: Answer) -> Iterator[HelloFinding]:
+    """TLS completed, with no hello that names the server and offers TLS 1.3."""
+    tried = {attempt.hello for attempt in facts.attempts}
+    if plain is Answer.YES:
+        yield HelloFinding(code=Code.SNI_REFUSED, detail=_failed(facts, Hello.DEFAULT))
+    elif tried & {Hello.TLS12, Hello.ANONYMOUS}:
+        if not facts.chain:
+            yield HelloFinding(code=Code.ANONYMOUS_ONLY, detail=facts.cipher or "")
+        elif Hello.SMALL in tried:
+            yield HelloFinding(code=Code.TLS13_INTOLERANT, detail=_failed(facts, Hello.SMALL))
+        else:  # results of before the small hello: the size or the version
+            detail = _failed(facts, Hello.DEFAULT)
+            yield HelloFinding(code=Code.LARGE_HELLO_INTOLERANT, detail=detail)
+
+
+def _intermittent(saw: str) -> HelloFinding:
+    detail = f"another session saw: {saw}"
+    return HelloFinding(code=Code.STARTTLS_INTERMITTENT, detail=detail)
+
+
+def _saw_no_tls(attempt: Attempt) -> bool:
+    """Whether a session saw no TLS, for a reason that no other hello explains."""
+    return outcome(attempt) is Outcome.NEGATIVE and not failed_in_handshake(attempt)
+
+
+def _failed(facts: EndpointFacts, hello: Hello) -> str:
+    failed = (a for a in facts.attempts if a.hello is hello and failed_in_handshake(a))
+    first = next(failed, None)
+    return _saw(first) if first is not None else ""
+
+
+def _saw(attempt: Attempt) -> str:
+    return describe_failure(attempt.failure) or f"STARTTLS {attempt.starttls}"
+
+
+def tls_depends_on_sender(facts: EndpointFacts) -> bool:
+    """Whether TLS completes for some common senders and not for others.
+
+    A server that is only moody is not one: it treats all senders alike.
+    """
+    codes = {finding.code for finding in hello_findings(facts)} - {Code.STARTTLS_INTERMITTENT}
+    return bool(codes) or any(anomaly.kind in READ_DIFFERENTLY for anomaly in facts.anomalies)
