@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 MAX_LINE: Final = 8192  # RFC 5321 §4.5.3.1.5 allows 512; some servers send 4 kB of legal text
@@ -15,7 +15,7 @@ _EHLO_OK: Final = 250
 # RFC 5321 §4.2: three digits, then a space, a hyphen or the end of the line. Postfix and Exim read
 # any three digits as a code, and neither takes a tab for the space.
 _REPLY_LINE: Final = re.compile(rb"([0-9]{3})(?:([ -])(.*))?", re.DOTALL)
-_NUL: Final = r"\x00"  # as printable_ascii() spells it
+_NUL: Final = "\0"
 
 # What Cisco's SMTP inspection leaves: asterisks for the banner, X for each letter of a keyword.
 # The look-ahead keeps both linear: a hostile banner of 8 kB must not hold the loop.
@@ -42,8 +42,8 @@ class Reply:
     codes: tuple[int, ...] = ()  # one per line; empty: the same on all
     strays: tuple[str, ...] = ()
     bare_lf: bool = False  # RFC 5321 §2.3.8: lines end with CRLF
-    size: int = 0  # bytes, line ends included
-    longest: int = 0  # bytes of its longest line
+    size: int = field(default=0, compare=False)  # bytes, line ends included
+    longest: int = field(default=0, compare=False)  # bytes of its longest line
 
     @property
     def text(self) -> str:

@@ -155,7 +155,7 @@ class TlsClient:
         self._shared = functools.lru_cache(maxsize=_SHARED_CERTIFICATES)(bytes)
 
     def connection(self, server_name: str, hello: Hello) -> SSL.Connection:
-        """A connection on memory BIOs that will send *hello*, with *server_name* where it has SNI."""
+        """A connection on memory BIOs that sends *hello*, with *server_name* where it has SNI."""
         if hello not in self._contexts:
             self._contexts[hello] = self._make_context(hello)
         connection = SSL.Connection(self._contexts[hello], None)

@@ -119,6 +119,8 @@ def completes(facts: EndpointFacts) -> Mapping[Hello, Answer]:
     plain, plain_large = _tried(facts, Hello.NO_SNI), _tried(facts, Hello.NO_SNI_LARGE)
     if small is Answer.NOT_TESTED and large is Answer.YES:
         small = Answer.YES
+    if plain is Answer.NO and plain_large is Answer.NOT_TESTED:
+        plain = Answer.NOT_TESTED  # one session is no proof
     if plain_large is Answer.NOT_TESTED and plain is Answer.YES and small is Answer.YES:
         plain_large = large
     return MappingProxyType(

@@ -16,6 +16,7 @@ from typing import Final, assert_never
 from prober.records import (
     AnomalyKind,
     Answer,
+    Attempt,
     Certificate,
     Dane,
     Dnssec,
@@ -254,9 +255,11 @@ def _opportunistic(view: Endpoint) -> DeliveryOutcome:
 
 def _without_tls(view: Endpoint) -> DeliveryOutcome:
     """What becomes of mail where no session completes TLS; unknown where the sessions differ."""
-    sessions = [each for each in view.attempts if outcome(each) is Outcome.NEGATIVE]
-    steps = {_without_tls_at(each.starttls, each.failure) for each in sessions}
-    if len(steps) != 1 or _TROUBLE & {each.kind for each in view.anomalies}:
+    sessions: list[Attempt | Endpoint] = [
+        each for each in view.attempts if outcome(each) is Outcome.NEGATIVE
+    ]
+    steps = {_without_tls_at(each.starttls, each.failure) for each in sessions or [view]}
+    if len(steps) > 1 or _TROUBLE & {each.kind for each in view.anomalies}:
         return _UNKNOWN
     gone = any(each.kind is AnomalyKind.NO_REPLY_AFTER_REFUSAL for each in view.anomalies)
     return _DEFERRED if gone else steps.pop()

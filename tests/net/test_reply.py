@@ -15,9 +15,11 @@ from prober.net.reply import (
     ReplyReader,
     ehlo_keywords,
     masked_by,
+    odd_offer,
     offers,
     parse_reply,
     printable_ascii,
+    why_senders_differ,
 )
 
 
@@ -26,9 +28,7 @@ from prober.net.reply import (
     [
         pytest.param(b"2200 too many digits\r\n", id="four-digits"),
         pytest.param(b"22 too few\r\n", id="two-digits"),
-        pytest.param(b"120 first digit of 1\r\n", id="first-digit-1-rfc5321-4.2"),
-        pytest.param(b"620 first digit of 6\r\n", id="first-digit-6-rfc5321-4.2"),
-        pytest.param(b"220-a\r\n250 b\r\n", id="code-changes-rfc5321-4.2.1"),
+        pytest.param(b"250\ttab\r\n", id="tab-which-no-sender-reads"),
         pytest.param(b"220-a\r\nb\r\n", id="line-without-code"),
         pytest.param(b"SSH-2.0-OpenSSH_9.2\r\n", id="ssh"),
         pytest.param(b"\r\n", id="empty-line"),
@@ -56,7 +56,13 @@ def test_a_reply_that_is_not_whole_is_none(raw: bytes) -> None:
         pytest.param(b"250\r\n", Reply(code=250, lines=("",)), id="code-alone-rfc5321-4.2"),
         pytest.param(b"250-\r\n250 \r\n", Reply(code=250, lines=("", "")), id="no-text"),
         pytest.param(b"220-a\r\n220 b\r\n", Reply(code=220, lines=("a", "b")), id="greeting-of-2"),
-        pytest.param(b"250\ttab\r\n", Reply(code=250, lines=("tab",)), id="tab"),
+        pytest.param(b"120 a\r\n", Reply(code=120, lines=("a",)), id="first-digit-1"),
+        pytest.param(b"654 a\r\n", Reply(code=654, lines=("a",)), id="first-digit-6"),
+        pytest.param(
+            b"220-a\r\n521 b\r\n",
+            Reply(code=521, lines=("a", "b"), codes=(220, 521)),
+            id="the-last-code-counts",
+        ),
         pytest.param(b"220 a\n", Reply(code=220, lines=("a",), bare_lf=True), id="bare-lf"),
         pytest.param(b"220 a\xff\r\n", Reply(code=220, lines=("a\\xff",)), id="no-ascii"),
         pytest.param(b"220 a\rb\r\n", Reply(code=220, lines=("a\rb",)), id="bare-cr-is-text"),
@@ -64,6 +70,91 @@ def test_a_reply_that_is_not_whole_is_none(raw: bytes) -> None:
 )
 def test_a_reply(raw: bytes, reply: Reply) -> None:
     assert parse_reply(raw) == (reply, len(raw))
+
+
+@pytest.mark.parametrize(
+    ("raw", "reply"),
+    [
+        pytest.param(
+            b"\r\n220 a\r\n", Reply(code=220, lines=("a",), strays=("",)), id="empty-line-first"
+        ),
+        pytest.param(
+            b"250-a\r\nb\r\n250 c\r\n",
+            Reply(code=250, lines=("a", "c"), strays=("b",)),
+            id="line-without-code-within",
+        ),
+        pytest.param(
+            b"220\ta\r\n220 b\r\n",
+            Reply(code=220, lines=("b",), strays=("220\ta",)),
+            id="tab",
+        ),
+    ],
+)
+def test_a_reader_skips_lines_without_a_code_and_keeps_them(raw: bytes, reply: Reply) -> None:
+    assert ReplyReader().feed(bytearray(raw)) == reply
+
+
+@pytest.mark.parametrize(
+    "line", [b"x" * MAX_LINE + b"y\n", b"x\r\n" * (MAX_REPLY // 3 + 1)], ids=["line", "lines"]
+)
+def test_lines_without_a_code_are_bounded_too(line: bytes) -> None:
+    with pytest.raises(BadReplyError):
+        ReplyReader().feed(bytearray(line))
+
+
+def _read(raw: bytes) -> Reply:
+    reply = ReplyReader().feed(bytearray(raw))
+    assert reply is not None
+    return reply
+
+
+# What real Postfix and Exim make of each is in tests/mta/test_faulty_servers.py.
+@pytest.mark.parametrize(
+    ("raw", "differ"),
+    [
+        pytest.param(b"250 mx\r\n", False, id="plain"),
+        pytest.param(b"220-a\r\n250 b\r\n", False, id="codes-of-one-class"),
+        pytest.param(b"220-a\r\n454 b\r\n", True, id="codes-of-two-classes"),
+        pytest.param(b"\r\n220 a\r\n", True, id="empty-line"),
+        pytest.param(b"220 " + b"a" * 3000 + b"\r\n", False, id="long-single-line"),
+        pytest.param(b"250-mx\r\n250-" + b"a" * 3000 + b"\r\n250 b\r\n", True, id="long-line"),
+        pytest.param(b"250-mx\r\n" + b"250-XLINE\r\n" * 120 + b"250 b\r\n", False, id="121-lines"),
+        pytest.param(b"250-mx\r\n" + b"250-XLINE\r\n" * 500 + b"250 b\r\n", True, id="long-reply"),
+    ],
+)
+def test_replies_that_senders_read_differently(raw: bytes, differ: bool) -> None:
+    assert (why_senders_differ(_read(raw)) is not None) is differ
+
+
+_GREETING = _read(b"220 mx ESMTP\r\n")
+
+
+@pytest.mark.parametrize(
+    ("ehlo", "odd"),
+    [
+        pytest.param(b"250-mx\r\n250 STARTTLS\r\n", False, id="plain"),
+        pytest.param(b"250-mx\r\n250-STARTTLS foo\r\n250 HELP\r\n", False, id="parameter"),
+        pytest.param(b"250-mx\r\n250-STARTTLS \r\n250 HELP\r\n", False, id="trailing-space"),
+        pytest.param(b"250-mx\r\n250-starttls\r\n250 STARTTLS\r\n", False, id="twice"),
+        pytest.param(b"250-mx\r\n250 starttls\r\n", True, id="lower-case"),
+        pytest.param(b"250-mx\r\n250 StartTLS\r\n", True, id="mixed-case"),
+        pytest.param(b"250-mx\r\n250- STARTTLS\r\n250 HELP\r\n", True, id="leading-space"),
+        pytest.param(b"250-mx\r\n250-STARTTLS=1\r\n250 HELP\r\n", True, id="equals"),
+        pytest.param(b"250-mx\r\n250-STARTTLS\tfoo\r\n250 HELP\r\n", True, id="tab"),
+        pytest.param(b"250-mx\r\n251-STARTTLS\r\n250 HELP\r\n", True, id="another-code"),
+        pytest.param(b"251-mx\r\n251 STARTTLS\r\n", True, id="another-code-throughout"),
+        pytest.param(b"250-mx\0\r\n250 STARTTLS\r\n", True, id="nul"),
+        pytest.param(b"250-\r\n250 STARTTLS\r\n", True, id="no-server-name"),
+    ],
+)
+def test_offers_that_some_senders_do_not_see(ehlo: bytes, odd: bool) -> None:
+    reply = _read(ehlo)
+    assert offers(ehlo_keywords(reply), "STARTTLS")
+    assert (odd_offer(_GREETING, reply) is not None) is odd
+
+
+def test_behind_an_empty_greeting_some_senders_do_not_see_the_offer() -> None:
+    assert odd_offer(_read(b"220\r\n"), _read(b"250-mx\r\n250 STARTTLS\r\n")) is not None
 
 
 _text = st.binary(max_size=60).map(lambda raw: raw.replace(b"\n", b"").replace(b"\r", b""))
@@ -126,6 +217,11 @@ def _ehlo(*lines: str) -> Reply:
         pytest.param(("STARTTLS",), True, id="plain"),
         pytest.param(("starttls",), True, id="lower-case-rfc5321-4.1.1.1"),
         pytest.param(("StartTLS ",), True, id="trailing-space"),
+        pytest.param((" STARTTLS",), True, id="leading-space-postfix-reads-it"),
+        pytest.param(("STARTTLS=1",), True, id="equals-postfix-reads-it"),
+        pytest.param(("STARTTLS\0",), True, id="nul-ends-the-line"),
+        pytest.param(("STARTTLS,",), False, id="comma"),
+        pytest.param(("AUTH=STARTTLS",), False, id="value"),
         pytest.param(("STARTTLS REQUIRED",), True, id="with-parameter"),
         pytest.param(("SIZE 1000", "STARTTLS", "8BITMIME"), True, id="among-others"),
     ],

@@ -24,6 +24,10 @@ def replied(code: int, step: Step = Step.GREETING, hello: Hello = Hello.DEFAULT)
 
 
 BUSY = replied(421)
+FAILED = handshake_failed(Reason.RESET)
+FAILED_SMALL = handshake_failed(Reason.RESET, Hello.SMALL)
+FAILED_NO_SNI = handshake_failed(Reason.RESET, Hello.NO_SNI)
+FAILED_CAPPED = handshake_failed(Reason.RESET, Hello.TLS12)
 
 
 def after(*sessions: EndpointFacts, slow_lane: bool = True) -> Again | None:
@@ -51,6 +55,16 @@ def look(hello: Hello = Hello.DEFAULT) -> Again:
         pytest.param([NO_ANSWER, not_offered(), NO_ANSWER], id="seen-once-in-three"),
         pytest.param([BUSY, BUSY, BUSY], id="busy-as-often-as-we-try"),
         pytest.param([not_offered(), BUSY, BUSY, BUSY], id="busy-when-to-confirm"),
+        pytest.param([FAILED, FAILED_SMALL, FAILED_NO_SNI, FAILED_CAPPED], id="by-every-hello"),
+        pytest.param([FAILED, completed(Hello.SMALL)], id="completed-with-a-small-hello"),
+        pytest.param([FAILED, not_offered()], id="then-not-offered"),
+        pytest.param(
+            [FAILED, FAILED_SMALL, replied(421, hello=Hello.NO_SNI)], id="address-busy-without-sni"
+        ),
+        pytest.param([replied(521)], id="521-takes-no-mail-rfc7504"),
+        pytest.param(
+            [FAILED_NO_SNI, handshake_failed(hello=Hello.NO_SNI_LARGE)], id="without-sni-twice"
+        ),
     ],
 )
 def test_no_further_session(sessions: list[EndpointFacts]) -> None:
@@ -67,11 +81,19 @@ def test_who_was_not_contacted_is_not_asked_again() -> None:
     [
         pytest.param([not_offered()], look(), id="not-offered"),
         pytest.param([REFUSED], look(), id="starttls-refused"),
-        pytest.param([handshake_failed(Reason.TLS_ERROR)], look(), id="garbage"),
-        pytest.param([handshake_failed(Reason.RESET)], look(Hello.TLS12), id="reset"),
-        pytest.param([handshake_failed(Reason.CLOSED)], look(Hello.TLS12), id="eof"),
-        pytest.param([handshake_failed(Reason.TIMED_OUT)], look(Hello.TLS12), id="timeout"),
-        pytest.param([handshake_failed(Reason.ALERT)], look(Hello.ANONYMOUS), id="alert"),
+        pytest.param([handshake_failed(Reason.TLS_ERROR)], look(Hello.SMALL), id="garbage"),
+        pytest.param([handshake_failed(Reason.RESET)], look(Hello.SMALL), id="reset"),
+        pytest.param([handshake_failed(Reason.ALERT)], look(Hello.SMALL), id="alert"),
+        pytest.param([FAILED, FAILED_SMALL], look(Hello.NO_SNI), id="then-without-sni"),
+        pytest.param(
+            [FAILED, FAILED_SMALL, FAILED_NO_SNI], look(Hello.TLS12), id="then-tls-1.2-at-most"
+        ),
+        pytest.param(
+            [handshake_failed(Reason.ALERT), FAILED_SMALL, FAILED_NO_SNI],
+            look(Hello.ANONYMOUS),
+            id="then-without-a-certificate",
+        ),
+        pytest.param([FAILED_NO_SNI], look(Hello.NO_SNI_LARGE), id="without-sni-then-a-large-one"),
         pytest.param([NO_ANSWER, not_offered()], look(), id="seen-at-last-to-be-confirmed"),
         pytest.param([BUSY, not_offered()], look(), id="seen-after-421-to-be-confirmed"),
     ],
@@ -115,6 +137,12 @@ def test_a_421_in_the_second_look_keeps_its_hello() -> None:
     busy = replied(421, hello=Hello.TLS12)
     again = after(handshake_failed(Reason.RESET), busy)
     assert again == Again(hello=Hello.TLS12, lane=Lane.BUSY, doublings=0)
+
+
+def test_without_sni_only_where_that_is_allowed() -> None:
+    facts = functools.reduce(merge_sessions, [FAILED, FAILED_SMALL])
+    again = next_session(facts, busy_tries=3, slow_lane=True, sni_only=True)
+    assert again == look(Hello.TLS12)
 
 
 def test_a_421_to_starttls_is_busy_and_no_negative() -> None:

@@ -12,7 +12,6 @@ from prober.records import (
     Confirmed,
     EndpointFacts,
     Failure,
-    Hello,
     Reason,
     StartTls,
     Step,
@@ -188,31 +187,7 @@ def test_only_a_connection_refused_twice_is_not_listening() -> None:
             id="rfc3207-4.2",
         ),
         pytest.param(
-            merge_sessions(not_offered(), completed()),
-            [Code.STARTTLS_INTERMITTENT],
-            id="intermittent",
-        ),
-        pytest.param(
             merge_sessions(untested(reason=Reason.REFUSED), completed()), [], id="refused-once"
-        ),
-        pytest.param(
-            merge_sessions(handshake_failed(Reason.RESET), completed(Hello.TLS12)),
-            [Code.LARGE_HELLO_INTOLERANT],
-            id="large-hello",
-        ),
-        pytest.param(
-            merge_sessions(
-                handshake_failed(Reason.ALERT), completed(Hello.ANONYMOUS, cipher="ADH-AES128-SHA")
-            ),
-            [Code.ANONYMOUS_ONLY],
-            id="anonymous",
-        ),
-        pytest.param(
-            merge_sessions(
-                handshake_failed(Reason.ALERT), completed(Hello.ANONYMOUS, chain=(b"x",))
-            ),
-            [Code.STARTTLS_INTERMITTENT],
-            id="alert-once",
         ),
     ],
 )

@@ -123,7 +123,7 @@ def routed(status: RouteStatus, **fields: Any) -> DomainFacts:
         ),
         pytest.param(
             domain(good(), refused(address="192.0.2.2")),
-            (Level.AUTHENTICATED, False),
+            (Level.AUTHENTICATED, True),
             id="refused-by-the-same-host",
         ),
         pytest.param(

@@ -1,0 +1,266 @@
+"""What each ClientHello meets, and what follows for findings, delivery and standing."""
+
+import functools
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from prober.records import (
+    Anomaly,
+    AnomalyKind,
+    Answer,
+    Code,
+    Confirmed,
+    Dane,
+    Dnssec,
+    EndpointFacts,
+    Hello,
+    Level,
+    MtaSts,
+    Reason,
+    StsStatus,
+    VerifyError,
+)
+from prober.records.delivery import DeliveryOutcome, SenderKind
+from prober.rules.endpoint import Outcome, add_without_sni, merge_sessions, outcome, proven
+from prober.rules.hellos import completes, hello_findings, with_sni, without_sni
+from prober.rules.senders import PEACE, Destination
+from prober.rules.verdict import Standing, judge_domain, judge_endpoint, judge_standing
+from tests.rules.certificates import issue
+from tests.support.builders import (
+    MX,
+    TRUST,
+    completed,
+    confirmed,
+    domain,
+    handshake_failed,
+    not_offered,
+    untested,
+)
+
+CA = issue("ca.example")
+GOOD = issue(MX, san=(MX,), by=CA).der
+OTHER = issue("default.example", san=("default.example",), by=CA).der
+SELF_SIGNED = VerifyError(depth=0, code=18, text="self signed")
+
+YES, NO, NOT_TESTED = Answer.YES, Answer.NO, Answer.NOT_TESTED
+AUTHENTICATED = DeliveryOutcome.AUTHENTICATED
+CLEAR, DEFERRED = DeliveryOutcome.CLEAR, DeliveryOutcome.DEFERRED
+ENCRYPTED, UNKNOWN = DeliveryOutcome.ENCRYPTED, DeliveryOutcome.UNKNOWN
+
+
+def works(hello: Hello = Hello.DEFAULT, **fields: Any) -> EndpointFacts:
+    return completed(hello, **({"chain": (GOOD,), "path": (0,), "without_sni": None} | fields))
+
+
+def fails(hello: Hello = Hello.DEFAULT, reason: Reason = Reason.ALERT) -> EndpointFacts:
+    return handshake_failed(reason, hello)
+
+
+def seen(*sessions: EndpointFacts, plain: tuple[EndpointFacts, ...] = ()) -> EndpointFacts:
+    """The facts after *sessions*, and after those without SNI where there were some."""
+    facts = functools.reduce(merge_sessions, sessions)
+    return add_without_sni(facts, functools.reduce(merge_sessions, plain)) if plain else facts
+
+
+PLAIN, PLAIN_LARGE = works(Hello.NO_SNI), works(Hello.NO_SNI_LARGE)
+NO_PLAIN = (fails(Hello.NO_SNI), fails(Hello.NO_SNI_LARGE))
+
+ALL_ALIKE = seen(works(), plain=(PLAIN,))
+SNI_ONLY_ASKED = seen(works())
+LARGE_INTOLERANT = seen(fails(), works(Hello.SMALL), plain=(PLAIN,))
+SNI_REFUSED = seen(fails(), fails(Hello.SMALL), PLAIN, plain=(PLAIN,))
+SNI_REQUIRED = seen(works(), plain=NO_PLAIN)
+NO_TLS = seen(fails(), fails(Hello.SMALL), seen(*NO_PLAIN), fails(Hello.ANONYMOUS), plain=NO_PLAIN)
+ANONYMOUS = seen(
+    fails(),
+    fails(Hello.SMALL),
+    seen(*NO_PLAIN),
+    works(Hello.ANONYMOUS, chain=(), path=(), cipher="ADH-AES128-SHA"),
+    plain=NO_PLAIN,
+)
+CAPPED = seen(fails(), fails(Hello.SMALL), seen(*NO_PLAIN), works(Hello.TLS12), plain=NO_PLAIN)
+PLAIN_NOT_SEEN = seen(works(), plain=(untested(),))
+PLAIN_ONCE = seen(works(), plain=(fails(Hello.NO_SNI), untested()))
+PLAIN_BY_LARGE = seen(works(), plain=(fails(Hello.NO_SNI), PLAIN_LARGE))
+MOODY = seen(not_offered(), works(), plain=(PLAIN,))
+OLD_RESULTS = seen(fails(reason=Reason.RESET), works(Hello.TLS12))
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param(NO_TLS, (NO, NO, NO, NO), id="none"),
+        pytest.param(ALL_ALIKE, (YES, YES, YES, YES), id="all"),
+        pytest.param(SNI_ONLY_ASKED, (YES, YES, NOT_TESTED, NOT_TESTED), id="sni-only"),
+        pytest.param(PLAIN_NOT_SEEN, (YES, YES, NOT_TESTED, NOT_TESTED), id="not-seen-without"),
+        pytest.param(LARGE_INTOLERANT, (NO, YES, YES, NO), id="large-hello-intolerant"),
+        pytest.param(SNI_REFUSED, (NO, NO, YES, NOT_TESTED), id="sni-refused"),
+        pytest.param(SNI_REQUIRED, (YES, YES, NO, NO), id="sni-required"),
+        pytest.param(PLAIN_BY_LARGE, (YES, YES, NO, YES), id="without-sni-at-times"),
+        pytest.param(CAPPED, (NO, NO, NO, NO), id="tls-1.2-only-where-1.3-is-not-offered"),
+        pytest.param(not_offered(), (NOT_TESTED,) * 4, id="no-hello-at-all"),
+    ],
+)
+def test_which_hellos_complete(facts: EndpointFacts, expected: tuple[Answer, ...]) -> None:
+    assert tuple(completes(facts).values()) == expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "codes"),
+    [
+        pytest.param(ALL_ALIKE, [], id="all"),
+        pytest.param(SNI_ONLY_ASKED, [], id="sni-only"),
+        pytest.param(PLAIN_NOT_SEEN, [], id="not-seen-without"),
+        pytest.param(PLAIN_ONCE, [], id="without-sni-seen-once"),
+        pytest.param(NO_TLS, [], id="none"),
+        pytest.param(confirmed(not_offered()), [], id="not-offered"),
+        pytest.param(LARGE_INTOLERANT, [Code.LARGE_HELLO_INTOLERANT], id="large-hello-intolerant"),
+        pytest.param(SNI_REFUSED, [Code.SNI_REFUSED], id="sni-refused"),
+        pytest.param(SNI_REQUIRED, [Code.SNI_REQUIRED], id="sni-required"),
+        pytest.param(ANONYMOUS, [Code.ANONYMOUS_ONLY], id="anonymous-only"),
+        pytest.param(CAPPED, [Code.TLS13_INTOLERANT], id="tls13-intolerant"),
+        pytest.param(PLAIN_BY_LARGE, [Code.STARTTLS_INTERMITTENT], id="without-sni-at-times"),
+        pytest.param(MOODY, [Code.STARTTLS_INTERMITTENT], id="moody"),
+        pytest.param(OLD_RESULTS, [Code.LARGE_HELLO_INTOLERANT], id="old-results"),
+        pytest.param(seen(untested(reason=Reason.REFUSED), works()), [], id="refused-once"),
+    ],
+)
+def test_hello_findings(facts: EndpointFacts, codes: list[Code]) -> None:
+    assert [finding.code for finding in hello_findings(facts)] == codes
+
+
+def test_a_handshake_that_failed_counts_once_it_failed_without_sni_too() -> None:
+    with_name = seen(fails(), fails(Hello.SMALL), fails(Hello.ANONYMOUS))
+    assert (with_name.confirmed, proven(with_name)) == (Confirmed.NO, Outcome.NOT_TESTED)
+    assert (NO_TLS.confirmed, proven(NO_TLS)) == (Confirmed.YES, Outcome.NEGATIVE)
+
+
+def test_the_facts_are_those_of_the_session_that_completed() -> None:
+    assert (SNI_REFUSED.tls_version, SNI_REFUSED.chain) == ("TLSv1.3", (GOOD,))
+    assert [attempt.hello for attempt in SNI_REFUSED.attempts] == [
+        Hello.DEFAULT,
+        Hello.SMALL,
+        Hello.NO_SNI,
+    ]
+    assert outcome(with_sni(SNI_REFUSED)) is Outcome.NEGATIVE
+    assert with_sni(SNI_REFUSED).chain == ()
+
+
+def test_the_session_without_sni_is_among_the_attempts_once() -> None:
+    hellos = [attempt.hello for attempt in ALL_ALIKE.attempts]
+    assert hellos == [Hello.DEFAULT, Hello.NO_SNI]
+    assert ALL_ALIKE.without_sni is not None
+    assert ALL_ALIKE.without_sni.chain is None  # the same
+
+
+def outcomes(facts: EndpointFacts, **fields: Any) -> list[DeliveryOutcome]:
+    """Of each kind of sender in turn, at a domain that publishes what *fields* say."""
+    endpoint = replace(judge_endpoint(facts, TRUST), dane=fields.get("dane", Dane.NONE))
+    sts = MtaSts(status=fields.get("sts", StsStatus.ABSENT), mx=(MX,))
+    to = Destination(domain=MX, mx_dnssec=fields.get("dnssec", Dnssec.INSECURE), mta_sts=sts)
+    return [PEACE[sender](endpoint, to) for sender in SenderKind]
+
+
+PROVES = [AUTHENTICATED, AUTHENTICATED]  # verified, domain-verified
+ANOTHER_PLAIN = works(Hello.NO_SNI, chain=(OTHER,), verify_errors=(SELF_SIGNED,), path=())
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param(
+            ALL_ALIKE,
+            [ENCRYPTED, ENCRYPTED, ENCRYPTED, *PROVES, ENCRYPTED, ENCRYPTED],
+            id="all",
+        ),
+        pytest.param(
+            NO_TLS, [CLEAR, DEFERRED, DEFERRED, DEFERRED, DEFERRED, CLEAR, CLEAR], id="none"
+        ),
+        pytest.param(SNI_ONLY_ASKED, [UNKNOWN] * 7, id="sni-only"),
+        pytest.param(PLAIN_NOT_SEEN, [UNKNOWN] * 7, id="not-seen-without"),
+        pytest.param(SNI_REFUSED, [UNKNOWN] * 7, id="sni-refused"),
+        pytest.param(SNI_REQUIRED, [UNKNOWN] * 7, id="sni-required"),
+        pytest.param(LARGE_INTOLERANT, [UNKNOWN] * 7, id="large-hello-intolerant"),
+        pytest.param(
+            seen(works(), plain=(ANOTHER_PLAIN,)),
+            [ENCRYPTED, ENCRYPTED, UNKNOWN, UNKNOWN, UNKNOWN, ENCRYPTED, ENCRYPTED],
+            id="another-certificate-without-sni",
+        ),
+    ],
+)
+def test_delivery(facts: EndpointFacts, expected: list[DeliveryOutcome]) -> None:
+    assert outcomes(facts) == expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "dane", "sts"),
+    [
+        pytest.param(SNI_ONLY_ASKED, AUTHENTICATED, AUTHENTICATED, id="sni-only"),
+        pytest.param(SNI_REQUIRED, AUTHENTICATED, AUTHENTICATED, id="sni-required"),
+        pytest.param(SNI_REFUSED, DEFERRED, DEFERRED, id="sni-refused"),
+    ],
+)
+def test_senders_that_check_dane_or_mta_sts_send_sni(
+    facts: EndpointFacts, dane: DeliveryOutcome, sts: DeliveryOutcome
+) -> None:
+    """RFC 7672 §8.1, RFC 8461 §4.1."""
+    by_dane = outcomes(facts, dane=Dane.MATCH, dnssec=Dnssec.SECURE)[
+        list(SenderKind).index(SenderKind.DANE)
+    ]
+    by_sts = outcomes(facts, sts=StsStatus.ENFORCE)[list(SenderKind).index(SenderKind.MTA_STS)]
+    assert (by_dane, by_sts) == (dane, sts)
+
+
+def noted(kind: AnomalyKind) -> EndpointFacts:
+    return replace(ALL_ALIKE, anomalies=(Anomaly(kind=kind, detail="seen"),))
+
+
+@pytest.mark.parametrize(
+    ("facts", "level", "standing"),
+    [
+        pytest.param(ALL_ALIKE, Level.AUTHENTICATED, Standing.MEETS, id="all"),
+        pytest.param(SNI_ONLY_ASKED, Level.AUTHENTICATED, Standing.MEETS, id="sni-only"),
+        pytest.param(NO_TLS, Level.NONE, Standing.FALLS_SHORT, id="none"),
+        pytest.param(SNI_REFUSED, Level.AUTHENTICATED, Standing.UNDECIDED, id="sni-refused"),
+        pytest.param(SNI_REQUIRED, Level.AUTHENTICATED, Standing.UNDECIDED, id="sni-required"),
+        pytest.param(LARGE_INTOLERANT, Level.AUTHENTICATED, Standing.UNDECIDED, id="large-hello"),
+        pytest.param(CAPPED, Level.AUTHENTICATED, Standing.UNDECIDED, id="tls-1.3"),
+        pytest.param(ANONYMOUS, Level.OPPORTUNISTIC, Standing.UNDECIDED, id="anonymous"),
+        pytest.param(MOODY, Level.AUTHENTICATED, Standing.MEETS, id="moody"),
+        pytest.param(
+            noted(AnomalyKind.STARTTLS_OFFER_MALFORMED),
+            Level.AUTHENTICATED,
+            Standing.UNDECIDED,
+            id="odd-offer",
+        ),
+        pytest.param(
+            noted(AnomalyKind.REPLY_MALFORMED),
+            Level.AUTHENTICATED,
+            Standing.UNDECIDED,
+            id="odd-reply",
+        ),
+    ],
+)
+def test_the_level_counts_tls_of_some_and_the_standing_tls_of_all(
+    facts: EndpointFacts, level: Level, standing: Standing
+) -> None:
+    report = judge_domain(domain(facts))
+    assert report.verdict.level is level
+    assert judge_standing(report, Level.OPPORTUNISTIC) is standing
+
+
+def test_a_certificate_that_only_sni_brings_is_undecided_where_proof_is_asked_for() -> None:
+    report = judge_domain(domain(seen(works(), plain=(ANOTHER_PLAIN,))))
+    assert Code.SNI_REQUIRED in [finding.code for finding in report.findings]
+    assert report.endpoints[0].certificate_without_sni is not None
+    assert judge_standing(report, Level.OPPORTUNISTIC) is Standing.MEETS
+    assert judge_standing(report, Level.AUTHENTICATED) is Standing.UNDECIDED
+
+
+def test_a_view_without_sni_has_its_own_certificate() -> None:
+    endpoint = judge_endpoint(seen(works(), plain=(ANOTHER_PLAIN,)), TRUST)
+    view = without_sni(endpoint)
+    assert view is not None
+    assert (view.chain, view.certificate) == ((OTHER,), endpoint.certificate_without_sni)
