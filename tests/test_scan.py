@@ -69,7 +69,7 @@ async def test_a_domain_is_probed_and_reported_once_in_whatever_spelling(lab: La
 
     assert sorted(report.domain or "" for report in seen) == ["clear.test", "quick.test"]
     assert (progress.done, progress.duplicates) == (2, 2)
-    assert len(lab.servers["mx1.quick.test"].sessions) == 1
+    assert len(lab.servers["mx1.quick.test"].sessions) == 2  # with SNI, and without
 
 
 async def test_every_line_that_is_no_domain_is_reported(lab: Lab) -> None:
@@ -88,7 +88,7 @@ async def test_an_endpoint_of_many_domains_is_asked_once(lab: Lab) -> None:
     await scan(entries(*(f"customer{n}.test" for n in range(8))), settings(lab), seen.append)
 
     assert {report.verdict.level for report in seen} == {Level.AUTHENTICATED}
-    assert len(lab.servers["mx.shared.test"].sessions) == 1
+    assert len(lab.servers["mx.shared.test"].sessions) == 2  # with SNI, and without
     assert lab.dns.queries["mx.shared.test", "A"] == 1
 
 
@@ -100,8 +100,17 @@ async def test_one_address_sees_two_sessions_at_once_at_the_most(lab: Lab) -> No
         lab.dns.add(f"mx{number}.alias.test", "A", server.address)
     await scan(entries(*(f"alias{n}.test" for n in range(8))), settings(lab), lambda _: None)
 
-    assert len(server.sessions) == 8
+    assert [session.sni for session in server.sessions].count(None) == 1
+    assert len(server.sessions) == 8 + 1
     assert server.most_open == 2
+
+
+async def test_no_session_without_sni_where_that_is_left_out(lab: Lab) -> None:
+    seen: list[DomainReport] = []
+    await scan(entries("quick.test"), settings(lab, sni_only=True), seen.append)
+
+    assert [session.sni for session in lab.servers["mx1.quick.test"].sessions] == ["mx1.quick.test"]
+    assert seen[0].endpoints[0].without_sni is None
 
 
 async def test_what_the_report_raises_ends_the_scan(lab: Lab) -> None:

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from prober.lab.certificates import CertificateKind
 from prober.lab.peer import Peer
 from prober.lab.personalities.scripted import Scripted
 from prober.lab.tls import ANONYMOUS, NEEDS_CLIENT
 
 HANDSHAKE_FAILURE = bytes.fromhex("15 0303 0002 02 28")  # a fatal alert. RFC 8446 §6
+INTERNAL_ERROR = bytes.fromhex("15 0303 0002 02 50")
 
 
 class StarttlsDeferred(Scripted):
@@ -109,6 +111,65 @@ class AnonymousOnly(Scripted):
     """TLS without any certificate: AECDH. RFC 4492 §2.5."""
 
     tls = ANONYMOUS
+
+
+class StarttlsRefusedAndCloses(Scripted):
+    """454 to STARTTLS, and then the end of the session: no sender can go on in clear."""
+
+    async def on_starttls(self, peer: Peer) -> None:
+        await self.say_and_close(peer, 454, "4.7.0 TLS not available")
+
+
+class StarttlsUnreadable(Scripted):
+    """A line without a reply code for an answer to STARTTLS."""
+
+    async def on_starttls(self, peer: Peer) -> None:
+        peer.send(b"ready to start TLS\r\n")
+        await peer.silence()
+
+
+class EmptyLineBeforeReply(Scripted):
+    """An empty line before the 220 to STARTTLS. Postfix skips it, Exim does not."""
+
+    async def on_starttls(self, peer: Peer) -> None:
+        peer.send(b"\r\n")
+        await super().on_starttls(peer)
+
+
+class SniRefused(Scripted):
+    """An alert to a ClientHello that names this host; TLS as it should be without SNI."""
+
+    async def handshake(self, peer: Peer) -> None:
+        if _names_host(await peer.hello(), peer):
+            peer.send(INTERNAL_ERROR)
+            peer.close()
+        else:
+            await super().handshake(peer)
+
+
+class SniRequired(Scripted):
+    """An alert to a ClientHello without SNI."""
+
+    async def handshake(self, peer: Peer) -> None:
+        if _names_host(await peer.hello(), peer):
+            await super().handshake(peer)
+        else:
+            peer.send(INTERNAL_ERROR)
+            peer.close()
+
+
+class OtherCertificateWithoutSni(Scripted):
+    """The right certificate to a ClientHello with SNI, a self-signed one to all others."""
+
+    async def handshake(self, peer: Peer) -> None:
+        named = _names_host(await peer.hello(), peer)
+        kind = self.certificate if named else CertificateKind.SELF_SIGNED
+        await peer.start_tls(peer.context(kind, self.tls))
+
+
+def _names_host(hello: bytes, peer: Peer) -> bool:
+    """Whether *hello* has the host's name in it: only the SNI can. RFC 6066 §3."""
+    return peer.name.encode() in hello
 
 
 @dataclass(frozen=True)
