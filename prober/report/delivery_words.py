@@ -87,6 +87,8 @@ def _on_clear_text(delivery: Delivery) -> Iterator[str]:
     opportunistic = delivery.opportunistic
     if opportunistic.now is _CLEAR:
         yield "A sender that does not insist delivers in clear text today."
+    elif opportunistic.now is _DEFERRED:
+        yield "A sender that does not insist holds mail back, too: a server breaks off at STARTTLS."
     elif opportunistic.fallback is _CLEAR:
         yield "A sender that does not insist delivers in clear text when it is given a backup host."
 

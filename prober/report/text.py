@@ -23,6 +23,7 @@ from prober.records import (
     Severity,
     StartTls,
 )
+from prober.records.delivery import DeliveryOutcome
 from prober.report.advice import ADVICE
 from prober.report.delivery_words import explain_delivery
 from prober.report.escape import printable, utc
@@ -38,16 +39,25 @@ from prober.report.words import (
     tls_words,
     trouble,
 )
+from prober.rules.hellos import tls_depends_on_sender
 
 _LEVELS: Final[Mapping[Level, str]] = MappingProxyType(
     {
-        Level.NONE: "mail would go in clear, no server completes TLS",
-        Level.PARTIAL: "mail may go in clear, only some of the servers complete TLS",
+        Level.PARTIAL: (
+            "mail may go in clear or be held back, only some of the servers complete TLS"
+        ),
         Level.OPPORTUNISTIC: "mail can be encrypted, but not every server can be proved",
         Level.AUTHENTICATED: "mail can be encrypted and the servers proved",
         Level.ENFORCED: (
             "mail can be encrypted and the servers proved, and senders are told to insist"
         ),
+    }
+)
+_ENCRYPTED: Final = (Level.OPPORTUNISTIC, Level.AUTHENTICATED, Level.ENFORCED)
+_NO_TLS: Final[Mapping[DeliveryOutcome, str]] = MappingProxyType(
+    {
+        DeliveryOutcome.CLEAR: "mail would go in clear, no server completes TLS",
+        DeliveryOutcome.DEFERRED: "mail is held back, no server completes TLS",
     }
 )
 _NO_MAIL: Final[Mapping[RouteStatus | None, str]] = MappingProxyType(
@@ -131,7 +141,18 @@ def headline(report: DomainReport) -> str:
     if level is Level.NO_MAIL:
         status = report.route.status if report.route else None
         return f"{name}: {seen}{_NO_MAIL.get(status, 'receives no mail')} ({level})"
-    return f"{name}: {seen}{_LEVELS[level]} ({level}), {counts(report)}"
+    return f"{name}: {seen}{_answer(report)} ({level}), {counts(report)}"
+
+
+def _answer(report: DomainReport) -> str:
+    """What the level means for mail. Where TLS depends on the sender, that comes first."""
+    level = report.verdict.level
+    if level is Level.NONE:
+        met = report.delivery.opportunistic.now if report.delivery else DeliveryOutcome.UNKNOWN
+        return _NO_TLS.get(met, "mail goes in clear or is held back, no server completes TLS")
+    if level in _ENCRYPTED and any(map(tls_depends_on_sender, report.endpoints)):
+        return "some senders encrypt mail and others do not, as the problems below tell"
+    return _LEVELS[level]
 
 
 def counts(report: DomainReport) -> str:

@@ -44,12 +44,12 @@ def shown(report: DomainReport, paper: Paper | None = None, *, transcripts: bool
         ),
         (
             samples.partly(),
-            "partly.example: as far as could be seen: mail may go in clear, only some of the"
+            "partly.example: as far as could be seen: mail may go in clear or be held back, only some of the"
             " servers complete TLS (partial), 2 of 3 endpoints tested",
         ),
         (
             samples.fails(),
-            "fails.example: mail would go in clear, no server completes TLS (none),"
+            "fails.example: mail goes in clear or is held back, no server completes TLS (none),"
             " 2 of 2 endpoints tested",
         ),
         (
