@@ -44,8 +44,8 @@ def shown(report: DomainReport, paper: Paper | None = None, *, transcripts: bool
         ),
         (
             samples.partly(),
-            "partly.example: as far as could be seen: mail may go in clear or be held back, only some of the"
-            " servers complete TLS (partial), 2 of 3 endpoints tested",
+            "partly.example: as far as could be seen: mail may go in clear or be held back,"
+            " only some of the servers complete TLS (partial), 2 of 3 endpoints tested",
         ),
         (
             samples.fails(),
