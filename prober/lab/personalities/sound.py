@@ -1,6 +1,8 @@
 """Servers that speak SMTP and TLS as the RFCs ask, and differ in TLS version or certificate."""
 
 from prober.lab.certificates import CertificateKind
+from prober.lab.dhe import PRIME_1024, DheConnection
+from prober.lab.peer import Peer
 from prober.lab.personalities.scripted import Scripted
 from prober.lab.tls import (
     ASKS_CLIENT,
@@ -45,6 +47,15 @@ class RsaKeyExchange(Scripted):
 
     certificate = CertificateKind.RSA
     tls = RSA_KEY_EXCHANGE
+
+
+class WeakDh(Scripted):
+    """TLS 1.2 with a Diffie-Hellman group of 1024 bits. RFC 9325 §4.5."""
+
+    certificate = CertificateKind.RSA
+
+    async def handshake(self, peer: Peer) -> None:
+        await peer.run_tls(DheConnection(peer.certificate(self.certificate), PRIME_1024))
 
 
 class AsksClientCertificate(Scripted):
