@@ -224,6 +224,7 @@ class Code(enum.StrEnum):
     # TLS and certificates
     TLS_VERSION_OBSOLETE = "tls-version-obsolete"
     CIPHER_WEAK = "cipher-weak"
+    DH_WEAK = "dh-weak"
     CERTIFICATE_NOT_YET_VALID = "certificate-not-yet-valid"
     CERTIFICATE_EXPIRES_SOON = "certificate-expires-soon"
     CERTIFICATE_SELF_SIGNED = "certificate-self-signed"

@@ -180,6 +180,11 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
             "The negotiated cipher is too weak to keep mail confidential. "
             "Switch on AES-GCM or ChaCha20 suites, and the weak ones off."
         ),
+        Code.DH_WEAK: (
+            "The Diffie-Hellman group is smaller than 2048 bits, so recorded mail may be read "
+            "later, and some senders refuse the handshake. "
+            "Prefer ECDHE, or use the group ffdhe3072."
+        ),
         Code.CERTIFICATE_NOT_YET_VALID: (
             "The certificate's first day is still to come, so senders that insist refuse it. "
             "Install a current one, and check the clock of the machine that made it."

@@ -39,6 +39,7 @@ SEEN = {
     "tls11-only": "220 250+ 220 TLSv1.1 250 221",
     "tls10-only": "220 250+ 220 TLSv1 250 221",
     "rsa-key-exchange": "220 250+ 220 TLSv1.2 250 221",
+    "weak-dh": "220 250+ 220 TLSv1.2 250 221",
     "asks-client-certificate": WELL,
     "self-signed": WELL,
     "expired": WELL,
