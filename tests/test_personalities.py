@@ -223,6 +223,16 @@ COMPLETE_TLS = [
         Level.OPPORTUNISTIC,
     ),
     (
+        "partial-wildcard",
+        "TLSv1.3",
+        [
+            Code.CERTIFICATE_HOST_MISMATCH,
+            Code.CERTIFICATE_NAME_DISPUTED,
+            Code.CERTIFICATE_SAN_MALFORMED,
+        ],
+        Level.OPPORTUNISTIC,
+    ),
+    (
         "missing-intermediate",
         "TLSv1.3",
         [Code.CERTIFICATE_NOT_TRUSTED, Code.CHAIN_INCOMPLETE],

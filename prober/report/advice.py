@@ -197,6 +197,10 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
             "The certificate is signed by itself, so it proves nothing to a sender. "
             "Use one of a public CA, or publish this one by DANE in a signed zone."
         ),
+        Code.CERTIFICATE_NAME_DISPUTED: (
+            "Some senders take the certificate for the host's, and others hold the mail back, "
+            "because their TLS libraries differ. Get a certificate with the full name of the host."
+        ),
         Code.CERTIFICATE_COMMON_NAME_ONLY: (
             "The host stands only in the common name, which is no longer looked at (RFC 9525). "
             "Get a certificate with the name as a subjectAltName."

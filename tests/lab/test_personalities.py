@@ -47,6 +47,7 @@ SEEN = {
     "wrong-name": WELL,
     "cn-only": WELL,
     "wildcard": WELL,
+    "partial-wildcard": WELL,
     "missing-intermediate": WELL,
     "misordered-chain": WELL,
     "weak-signature": WELL,

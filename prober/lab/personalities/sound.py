@@ -100,6 +100,12 @@ class Wildcard(Scripted):
     certificate = CertificateKind.WILDCARD
 
 
+class PartialWildcard(Scripted):
+    """A wildcard that is part of a label: RFC 9525 §6.3 forbids it, and some senders take it."""
+
+    certificate = CertificateKind.PARTIAL_WILDCARD
+
+
 class MissingIntermediate(Scripted):
     """The leaf alone: browsers would fetch the rest, mail servers do not."""
 
