@@ -458,6 +458,35 @@ async def test_mail_goes_through_the_map_that_is_written(mta_ca: MtaCa, tmp_path
         assert stripped[name] is (DEFERRED if level else CLEAR), name
 
 
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        pytest.param((), "sent", id="every-version"),
+        pytest.param(("--postfix-version", "3.7.11"), "sent", id="its-own-version"),
+        pytest.param(("--postfix-version", "3.10.5"), "deferred", id="a-later-version"),
+    ],
+)
+async def test_an_older_postfix_needs_the_old_form_of_a_line_by_mta_sts(
+    options: tuple[str, ...], status: str, mta_ca: MtaCa, tmp_path: Path
+) -> None:
+    """Debian 12's Postfix 3.7 knows none of the attributes that 3.10.5 enforces."""
+    (sts,) = (each for each in WRITTEN if each.name == "sts.test")
+    async with world(sts.domain) as at:
+        reports = await look(at.lab)
+        text = write_map(reports.values(), tmp_path, *options)
+        fates = await deliver(
+            at.lab,
+            text,
+            [to(sts.name)],
+            ca=mta_ca,
+            folder=tmp_path / "postfix",
+            settings=SETTINGS,
+        )
+    fate = fates[to(sts.name)]
+    assert fate.status == status, fate
+    assert ("client TLS configuration problem" in fate.why) == (status == "deferred")
+
+
 async def test_a_live_line_for_names_that_are_gone_is_moved(mta_ca: MtaCa, tmp_path: Path) -> None:
     """A pinned host that was renamed: the new line is as strict, and delivers."""
     live = tmp_path / "live"
