@@ -26,8 +26,9 @@ EXPIRES_SOON_DAYS: Final = 14  # ours: renewers start at 30 days, so 14 left say
 # a refresh once a day, so that a policy with a shorter life is gone before it.
 SHORTEST_MAX_AGE_S: Final = 86_400
 
-# Ours: how many names at an address must have shown the same leaf, TLS version and suite before
-# further ones are taken to show it; and how many looks an address may have before we give that up.
+# Ours: how many names at an address must have shown the same leaf, TLS version, suite and DH size
+# before further ones are taken to show it; and how many looks an address may have before we give
+# that up.
 NAMES_THAT_AGREE: Final = 3
 LEAVES_AT_ONE_ADDRESS: Final = 8
 

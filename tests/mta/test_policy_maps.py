@@ -19,7 +19,7 @@ import pytest
 
 from prober.lab.internet import Lab
 from prober.lab.personalities.ehlo import NoStarttls
-from prober.lab.personalities.sound import Expired, SelfSigned, WellConfigured, Wildcard
+from prober.lab.personalities.sound import Expired, SelfSigned, WeakDh, WellConfigured, Wildcard
 from tests.mta import sandbox
 from tests.mta.base import RunningMta, Site, running
 from tests.mta.certificates import MtaCa
@@ -61,13 +61,14 @@ begin retry
 * * F,1h,10m
 """
 _FATE: Final = re.compile(r" (=>|==|\*\*) (\S+@\S+) (.*)$")
-_TIMEOUT_S: Final = 20.0
+_TIMEOUT_S: Final = 60.0
 
 SERVED: Final = (
     Written(name="clear.test", personality=NoStarttls(), line=""),
     Written(name="self-signed.test", personality=SelfSigned(), line="encrypt"),
     Written(name="expired.test", personality=Expired(), line="encrypt"),
     Written(name="own.test", personality=WellConfigured(), line="verify"),
+    Written(name="weak-dh.test", personality=WeakDh(), line="verify"),
     Written(name="dane.test", personality=SelfSigned(), tlsa=tlsa_of, line="dane-only"),
 )
 
