@@ -142,9 +142,13 @@ def certificate_words(endpoint: Endpoint) -> str:
     faults = list(_faults(certificate, now))
     if faults:
         return f"certificate {', '.join(faults)}"
-    if Answer.NOT_TESTED in _answers(certificate):
-        return "certificate not checked"
-    return f"certificate valid{_days_left(certificate, now)}"
+    match _answers(certificate):
+        case Answer.YES, Answer.NOT_TESTED, Answer.YES:
+            return f"certificate trusted{_days_left(certificate, now)}, its name uncertain"
+        case answers if Answer.NOT_TESTED in answers:
+            return "certificate not checked"
+        case _:
+            return f"certificate valid{_days_left(certificate, now)}"
 
 
 def certificate_valid(endpoint: Endpoint) -> Answer:
