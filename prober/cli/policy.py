@@ -94,6 +94,17 @@ def policy(
             panel=_MAP,
         ),
     ] = None,
+    postfix_version: Annotated[
+        str | None,
+        option(
+            "--postfix-version",
+            metavar="X.Y.Z",
+            help="The Postfix that is to read the map; without it, every version can. "
+            "From 3.10.5 on, lines by MTA-STS also name the MX hosts to go to.",
+            env="POSTFIX_VERSION",
+            panel=_MAP,
+        ),
+    ] = None,
     no_dane: Annotated[
         bool,
         option(
@@ -126,7 +137,7 @@ def policy(
     with exit_statuses():
         if results.count(STDIN) > 1:
             raise SettingsError("'-' twice: stdin can be read but once")
-        format_ = _FORMATS[mta]
+        format_ = _format_for(mta, postfix_version)
         live = _read_live(current, format_)
         left_out = {PolicyLevel.DANE_ONLY} if no_dane else set()
         levels = [level for level in format_.levels if level not in left_out]
@@ -140,6 +151,14 @@ def policy(
             for line in show_changes(decisions):
                 tell(line)
         raise typer.Exit(SOME_FALL_SHORT if any(d.loses for d in decisions) else MEETS_ALL)
+
+
+def _format_for(mta: Mta, postfix_version: str | None) -> MapFormat:
+    if postfix_version is None:
+        return _FORMATS[mta]
+    if mta is not Mta.POSTFIX:
+        raise SettingsError("--postfix-version is for --for postfix only")
+    return PostfixMap(postfix_version)
 
 
 def _read_live(file: Path | None, format_: MapFormat) -> LiveMap:

@@ -16,6 +16,7 @@ from cryptography.hazmat.bindings.openssl.binding import Binding
 from OpenSSL import SSL, crypto
 
 from prober.net.failures import AlertError, UnwantedReplyError
+from prober.net.key_exchange import DhGroup, ServerKeyExchange
 from prober.net.reply import BadReplyError, parse_reply
 from prober.net.trust import load_anchors
 from prober.records import Anomaly, AnomalyKind, Hello, VerifyError
@@ -84,6 +85,7 @@ class _Observed:
     verify_errors: list[VerifyError] = field(default_factory=list)
     certificate_requested: bool = False
     alert: int | None = None
+    server_key_exchange: ServerKeyExchange = field(default_factory=ServerKeyExchange)
 
 
 def _on_verify(
@@ -126,6 +128,7 @@ class TlsFacts:
     cipher: str | None = None
     cipher_bits: int | None = None
     key_exchange: str | None = None
+    key_exchange_bits: int | None = None
     client_certificate_requested: bool | None = None
     alert: str | None = None
     chain: tuple[bytes, ...] = ()
@@ -190,11 +193,13 @@ class TlsClient:
         ders = (crypto.dump_certificate(crypto.FILETYPE_ASN1, cert) for cert in kept)
         chain = tuple(self._shared(der) for der in ders)
         errors = tuple(observed.verify_errors)
+        dh_group = _dh_group(connection)
         return TlsFacts(
             version=connection.get_protocol_version_name() if completed else None,
             cipher=connection.get_cipher_name() if completed else None,
             cipher_bits=connection.get_cipher_bits() if completed else None,
-            key_exchange=_key_exchange(connection) if completed else None,
+            key_exchange=_key_exchange(connection, dh_group) if completed else None,
+            key_exchange_bits=dh_group.bits if dh_group is not None else None,
             client_certificate_requested=observed.certificate_requested if chain else None,
             alert=None if observed.alert is None else alert_name(observed.alert),
             chain=chain,
@@ -213,13 +218,23 @@ def _offer_classical_groups(context: SSL.Context) -> None:
         raise RuntimeError("OpenSSL does not know the groups of a small ClientHello")
 
 
-def _key_exchange(connection: SSL.Connection) -> str | None:
-    """The group; ``DH`` or ``ECDH`` where OpenSSL has no name for it; None for plain RSA."""
-    group = connection.get_group_name()
+def _key_exchange(connection: SSL.Connection, dh_group: DhGroup | None) -> str | None:
+    """The group; ``DH`` or ``ECDH`` where it has no name; None for plain RSA."""
+    group = connection.get_group_name() or (dh_group.name if dh_group is not None else None)
     if group is not None:
         return group
-    prefix = (connection.get_cipher_name() or "").split("-", 1)[0]
+    prefix = (connection.get_cipher_name() or "").partition("-")[0]
     return {"DHE": "DH", "ADH": "DH", "ECDHE": "ECDH", "AECDH": "ECDH"}.get(prefix)
+
+
+def _dh_group(connection: SSL.Connection) -> DhGroup | None:
+    """The finite-field group, also of a handshake that failed once the server had named it."""
+    name = connection.get_group_name()
+    if name is not None:  # TLS 1.3 has no finite-field groups but those of RFC 7919
+        bits = name.lower().removeprefix("ffdhe")
+        return DhGroup(name=name, bits=int(bits)) if bits.isdigit() else None
+    observed: _Observed = connection.get_app_data()
+    return observed.server_key_exchange.dh_group()
 
 
 def _truncation(sent: int, kept: int) -> tuple[Anomaly, ...]:
@@ -315,6 +330,7 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
             self._read_reply(data)
             return
         self._is_first = False
+        self._connection.get_app_data().server_key_exchange.feed(data)
         self._connection.bio_write(data)
         if self._handshake.done():
             self._read()

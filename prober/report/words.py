@@ -109,8 +109,11 @@ def starttls_words(endpoint: Endpoint) -> str:
 
 
 def tls_words(endpoint: Endpoint) -> str:
-    """TLS version, cipher and key-exchange group, as far as there are any."""
-    parts = (endpoint.tls_version, endpoint.cipher, endpoint.key_exchange)
+    """TLS version, cipher and key-exchange group with its size, as far as there are any."""
+    exchange, bits = endpoint.key_exchange, endpoint.key_exchange_bits
+    if exchange == "DH" and bits is not None:  # a group with a name has its size in it
+        exchange = f"DH {bits}"
+    parts = (endpoint.tls_version, endpoint.cipher, exchange)
     return printable(", ".join(part for part in parts if part is not None))
 
 
@@ -139,9 +142,13 @@ def certificate_words(endpoint: Endpoint) -> str:
     faults = list(_faults(certificate, now))
     if faults:
         return f"certificate {', '.join(faults)}"
-    if Answer.NOT_TESTED in _answers(certificate):
-        return "certificate not checked"
-    return f"certificate valid{_days_left(certificate, now)}"
+    match _answers(certificate):
+        case Answer.YES, Answer.NOT_TESTED, Answer.YES:
+            return f"certificate trusted{_days_left(certificate, now)}, its name uncertain"
+        case answers if Answer.NOT_TESTED in answers:
+            return "certificate not checked"
+        case _:
+            return f"certificate valid{_days_left(certificate, now)}"
 
 
 def certificate_valid(endpoint: Endpoint) -> Answer:

@@ -23,7 +23,12 @@ from prober.records import (
     Step,
     WithoutSni,
 )
-from prober.rules.baseline import ACCEPTABLE_TLS_VERSIONS, SMALLEST_CIPHER_BITS, found
+from prober.rules.baseline import (
+    ACCEPTABLE_TLS_VERSIONS,
+    SMALLEST_CIPHER_BITS,
+    SMALLEST_DH_BITS,
+    found,
+)
 
 
 class Outcome(enum.StrEnum):
@@ -134,6 +139,7 @@ def add_without_sni(facts: EndpointFacts, plain: EndpointFacts) -> EndpointFacts
         cipher=plain.cipher,
         cipher_bits=plain.cipher_bits,
         key_exchange=plain.key_exchange,
+        key_exchange_bits=plain.key_exchange_bits,
         alert=plain.alert,
         chain=None if same_chain else plain.chain,
         path=() if same_chain else plain.path,
@@ -225,6 +231,9 @@ def _negative_code(facts: EndpointFacts) -> Code:
 
 
 def _on_tls(facts: EndpointFacts) -> _Found:
+    bits = facts.key_exchange_bits
+    if bits is not None and bits < SMALLEST_DH_BITS:  # may be why the handshake failed
+        yield Code.DH_WEAK, f"DH {bits}"
     if facts.tls_version is None:
         return
     if facts.tls_version not in ACCEPTABLE_TLS_VERSIONS:

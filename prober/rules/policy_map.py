@@ -6,8 +6,8 @@ nothing, and what is not complete tightens nothing.
 """
 
 import enum
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, assert_never
 
@@ -17,6 +17,7 @@ from prober.rules.coverage import covers_every_endpoint
 from prober.rules.delivery import judge_delivery, judge_secure
 from prober.rules.identity import name_fault
 from prober.rules.senders import SECURE_MATCH
+from prober.rules.sts_policy import is_covered
 
 
 class PolicyLevel(enum.StrEnum):
@@ -33,10 +34,15 @@ _RANK: Final = {level: rank for rank, level in enumerate(reversed(PolicyLevel), 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What to insist on. ``match``: the names that ``secure`` takes, in Postfix's spelling."""
+    """What to insist on. ``match``: the names that ``secure`` takes, in Postfix's spelling.
+
+    ``sts``: those names are the ones that the domain's MTA-STS policy lists. It makes no other
+    policy of it: which versions of Postfix can be told is a matter of the map's format.
+    """
 
     level: PolicyLevel
     match: tuple[str, ...] = ()
+    sts: bool = field(default=False, compare=False)
 
 
 class Effect(enum.StrEnum):
@@ -154,7 +160,7 @@ def _decide_live(
     return Decision(
         domain=domain,
         before=live,
-        after=live,
+        after=proven if proven == live else live,  # which knows whether the names are by MTA-STS
         change=Change.KEPT,
         reason=_why_kept(runs, lost, patience),
         loses=lost > 0,
@@ -172,16 +178,19 @@ def _offers(report: DomainReport, delivery: Delivery) -> Iterator[Policy]:
         return
     if _delivers(dane, DeliveryOutcome.AUTHENTICATED) and dane.attacked is DeliveryOutcome.DEFERRED:
         yield Policy(level=PolicyLevel.DANE_ONLY)
-    for match in _names_to_ask_for(report.mta_sts):
-        if _delivers(judge_secure(report, match), DeliveryOutcome.AUTHENTICATED):
-            yield Policy(level=PolicyLevel.SECURE, match=match)
+    for policy in _secure_policies(report.mta_sts):
+        # by MTA-STS the names are those of MX hosts, and each has to prove its own: RFC 8461 §4.1
+        obeyed = not policy.sts or _delivers(delivery.mta_sts, DeliveryOutcome.AUTHENTICATED)
+        named = judge_secure(report, policy.match)
+        if obeyed and _delivers(named, DeliveryOutcome.AUTHENTICATED):
+            yield policy
     if _delivers(delivery.verified, DeliveryOutcome.AUTHENTICATED):
         yield Policy(level=PolicyLevel.VERIFY)
     if _delivers(delivery.mandatory, DeliveryOutcome.ENCRYPTED):
         yield Policy(level=PolicyLevel.ENCRYPT)
 
 
-def _names_to_ask_for(sts: MtaSts | None) -> Iterator[tuple[str, ...]]:
+def _secure_policies(sts: MtaSts | None) -> Iterator[Policy]:
     """Names that do not come from DNS: what the MTA-STS policy promises, and the domain itself.
 
     The names of today's MX hosts would do as well today, but nobody promises that they stay.
@@ -190,14 +199,17 @@ def _names_to_ask_for(sts: MtaSts | None) -> Iterator[tuple[str, ...]]:
         names = tuple(sorted(dict.fromkeys(pattern.lower() for pattern in sts.mx)))
         # the policy is a stranger's text: nothing but names may get from it into a map
         if all(name_fault(name) is None for name in names):
-            yield tuple(name.removeprefix("*") for name in names)
-    yield SECURE_MATCH
+            match = tuple(name.removeprefix("*") for name in names)
+            yield Policy(level=PolicyLevel.SECURE, match=match, sts=True)
+    yield Policy(level=PolicyLevel.SECURE, match=SECURE_MATCH)
 
 
 def _judge_live(report: DomainReport, delivery: Delivery, live: Policy) -> Effect:
     match live.level:
         case PolicyLevel.DANE_ONLY:
             return _judge_dane_only(delivery.dane)
+        case PolicyLevel.SECURE if live.sts:
+            return _judge_sts_line(report, delivery, live)
         case PolicyLevel.SECURE:
             outcomes = judge_secure(report, live.match or SECURE_MATCH)
             return _effect(outcomes, DeliveryOutcome.AUTHENTICATED)
@@ -207,6 +219,21 @@ def _judge_live(report: DomainReport, delivery: Delivery, live: Policy) -> Effec
             return _effect(delivery.mandatory, DeliveryOutcome.ENCRYPTED)
         case _:
             assert_never(live.level)
+
+
+def mx_patterns(match: Iterable[str]) -> tuple[str, ...]:
+    """The names of a policy in the spelling of MTA-STS, where ``.example.com`` is a wildcard."""
+    return tuple(f"*{name}" if name.startswith(".") else name for name in match)
+
+
+def _judge_sts_line(report: DomainReport, delivery: Delivery, live: Policy) -> Effect:
+    """Postfix goes only to the MX hosts that the line lists, and each has to prove its own name."""
+    patterns = mx_patterns(live.match)
+    listed = [is_covered(host.name, patterns) for host in report.mx_hosts]
+    verified = _effect(delivery.verified, DeliveryOutcome.AUTHENTICATED)
+    if verified is Effect.LOSES or (listed and not any(listed)):
+        return Effect.LOSES
+    return verified if listed and all(listed) else Effect.UNKNOWN
 
 
 def _judge_dane_only(dane: SenderOutcomes) -> Effect:

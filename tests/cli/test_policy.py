@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from prober.records import DomainReport, EndpointFacts, VerifyError
+from prober.records import DomainReport, EndpointFacts, MtaSts, StsStatus, VerifyError
 from prober.report.json_ import encode_report
 from prober.rules.verdict import judge_domain
 from tests.cli.commands import invoke
@@ -192,8 +192,40 @@ def test_the_levels_of_the_map_can_do_without_dane(no_dane: bool, results: Path)
 
 
 @pytest.mark.parametrize(
+    ("version", "line"),
+    [
+        (None, "example.com secure match=.example.com"),
+        ("3.10.4", "example.com secure match=.example.com"),
+        (
+            "3.10.5",
+            "example.com secure match=.example.com policy_type=sts policy_domain=example.com"
+            " mx_host_pattern=*.example.com",
+        ),
+    ],
+)
+def test_the_map_is_for_the_version_of_postfix(
+    version: str | None, line: str, tmp_path: Path
+) -> None:
+    sts = MtaSts(status=StsStatus.ENFORCE, mx=("*.example.com",))
+    results = saved(tmp_path / "run.jsonl", replace(report(good()), mta_sts=sts))
+    options = ("--postfix-version", version) if version is not None else ()
+    ended = invoke("policy", str(results), "--for", "postfix", *options)
+    assert (ended.status, lines_of(ended.out)) == (0, [line])
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        pytest.param(
+            ("{results}", "--for", "exim", "--postfix-version", "3.10.5"),
+            "--postfix-version is for --for postfix only",
+            id="version-of-another",
+        ),
+        pytest.param(
+            ("{results}", "--for", "postfix", "--postfix-version", "new"),
+            "'new' is no version of Postfix",
+            id="no-version",
+        ),
         pytest.param(("missing.jsonl", "--for", "postfix"), "cannot read missing.jsonl", id="none"),
         pytest.param(("-", "-", "--for", "postfix"), "'-' twice", id="stdin-twice"),
         pytest.param(("{junk}", "--for", "postfix"), "junk: line 1: no report", id="no-results"),

@@ -25,7 +25,7 @@ from tests.mta.base import MtaServer, RunningMta, Site, running
 from tests.mta.certificates import MtaCa
 from tests.mta.postfix import POSTFIX, write_main_cf
 
-DELIVERY_TIMEOUT_S: Final = 20.0  # for all messages of a test, which take one or two
+DELIVERY_TIMEOUT_S: Final = 60.0  # for all messages of a test, which take one or two at no load
 _DNS_PORT: Final = 53  # resolv.conf knows no other
 
 _MAIN_CF: Final = """\

@@ -25,9 +25,11 @@ from prober.lab.personalities.sound import (
     CnOnly,
     Expired,
     MissingIntermediate,
+    PartialWildcard,
     SelfSigned,
     Tls10Only,
     Tls12Only,
+    WeakDh,
     WeakKey,
     WellConfigured,
     Wildcard,
@@ -150,6 +152,7 @@ def seen(fate: Fate, arrival: Arrival | None) -> DeliveryOutcome:
 class Case:
     name: str
     personality: Scripted
+    host: str = "mx"  # the first label of the MX host
     signed: bool = False
     tlsa: Callable[[bytes], TlsaRecord] | None = None  # of the server's certificate
 
@@ -175,6 +178,7 @@ CASES: Final = (
     Case(name="broken-chain", personality=MissingIntermediate()),
     Case(name="cn-only", personality=CnOnly()),
     Case(name="weak-key", personality=WeakKey()),
+    Case(name="weak-dh", personality=WeakDh()),
     Case(name="dane-clear", personality=NoStarttls(), signed=True, tlsa=tlsa_of),
     Case(name="dane-stale", personality=WellConfigured(), signed=True, tlsa=STALE),
     Case(name="dane-unusable", personality=SelfSigned(), signed=True, tlsa=UNUSABLE),
@@ -182,6 +186,8 @@ CASES: Final = (
     Case(name="dane", personality=SelfSigned(), signed=True, tlsa=tlsa_of),
     Case(name="signed", personality=WellConfigured(), signed=True),
     Case(name="wildcard", personality=Wildcard()),
+    Case(name="underscore", personality=Wildcard(), host="mx_1"),
+    Case(name="partial-wildcard", personality=PartialWildcard()),
     Case(name="tls12", personality=Tls12Only()),
     Case(name="good", personality=WellConfigured()),
 )
@@ -196,8 +202,9 @@ def destinations(cases: Iterable[Case]) -> Domains:
         (case, sender): domain(
             name := f"{sender}-{case.name}.test",
             case.personality,
+            mx=(mx := f"{case.host}.{name}"),
             signed=case.signed,
-            sts=f"mx.{name}" if sender is SenderKind.MTA_STS else None,
+            sts=mx if sender is SenderKind.MTA_STS else None,
         )
         for case, sender in itertools.product(cases, LEVELS)
     }
@@ -205,8 +212,8 @@ def destinations(cases: Iterable[Case]) -> Domains:
 
 def policies(domains: Domains) -> str:
     lines = (
-        f"{each.name} {LEVELS[sender].format(mx=f'mx.{each.name}')}\n"
-        for (_, sender), each in domains.items()
+        f"{each.name} {LEVELS[sender].format(mx=f'{case.host}.{each.name}')}\n"
+        for (case, sender), each in domains.items()
     )
     return "".join(lines)
 
@@ -225,6 +232,8 @@ async def predict(
 ) -> dict[str, DeliveryOutcome]:
     """What the prober says becomes of each domain's mail, by the sender that it is there for."""
     for (case, _), each in domains.items():
+        # now: to make an RSA key takes so long that the policy hosts would seem not to answer
+        at.lab.ca.issue(case.personality.certificate, f"{case.host}.{each.name}")
         publish_tlsa(at.lab, each.name, case)
     reports = await look(at.lab)
     predicted = {}
@@ -262,8 +271,8 @@ async def test_mail_fares_as_predicted(mta_ca: MtaCa, tmp_path: Path) -> None:
     assert unknown == {
         f"{sender}-{case}"
         for sender in ("verified", "domain-verified", "mta-sts")
-        for case in ("cn-only", "weak-key")
-    }
+        for case in ("cn-only", "weak-key", "partial-wildcard")
+    } | {"verified-underscore", "mta-sts-underscore"}
 
 
 ATTACKER: Final = "mx.attacker.test"
@@ -387,6 +396,19 @@ WRITTEN: Final = (
     Written(name="expired.test", personality=Expired(), line="encrypt"),
     Written(name=BUECHER, personality=SelfSigned(), line="encrypt"),
     Written(name="hosted.test", personality=WellConfigured(), mx=HOSTER, line="verify"),
+    Written(
+        name="underscore.test",
+        personality=Wildcard(),
+        mx="mx_1.underscore.example",
+        line="encrypt",
+    ),
+    Written(
+        name="underscore-sts.test",
+        personality=Wildcard(),
+        mx="mx_1.sts-hoster.example",
+        sts="mx_1.sts-hoster.example",
+        line="encrypt",
+    ),
     Written(name="own.test", personality=WellConfigured(), line="secure match=nexthop:dot-nexthop"),
     Written(
         name="sts.test",
@@ -438,6 +460,35 @@ async def test_mail_goes_through_the_map_that_is_written(mta_ca: MtaCa, tmp_path
         assert (today[name] is AUTHENTICATED) == (level in PROVES), name
         assert (expired[name] is DEFERRED) == (level in PROVES), name
         assert stripped[name] is (DEFERRED if level else CLEAR), name
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        pytest.param((), "sent", id="every-version"),
+        pytest.param(("--postfix-version", "3.7.11"), "sent", id="its-own-version"),
+        pytest.param(("--postfix-version", "3.10.5"), "deferred", id="a-later-version"),
+    ],
+)
+async def test_an_older_postfix_needs_the_old_form_of_a_line_by_mta_sts(
+    options: tuple[str, ...], status: str, mta_ca: MtaCa, tmp_path: Path
+) -> None:
+    """Debian 12's Postfix 3.7 knows none of the attributes that 3.10.5 enforces."""
+    (sts,) = (each for each in WRITTEN if each.name == "sts.test")
+    async with world(sts.domain) as at:
+        reports = await look(at.lab)
+        text = write_map(reports.values(), tmp_path, *options)
+        fates = await deliver(
+            at.lab,
+            text,
+            [to(sts.name)],
+            ca=mta_ca,
+            folder=tmp_path / "postfix",
+            settings=SETTINGS,
+        )
+    fate = fates[to(sts.name)]
+    assert fate.status == status, fate
+    assert ("client TLS configuration problem" in fate.why) == (status == "deferred")
 
 
 async def test_a_live_line_for_names_that_are_gone_is_moved(mta_ca: MtaCa, tmp_path: Path) -> None:

@@ -82,6 +82,79 @@ def test_postfix() -> None:
     )
 
 
+BY_STS = Policy(level=PolicyLevel.SECURE, match=("mx.a.test", ".b.test"), sts=True)
+OLD_LINE: Final = "sts.test secure match=mx.a.test:.b.test"
+# TLSRPT_README: one mx_host_pattern for each mx of the policy
+NEW_LINE: Final = (
+    f"{OLD_LINE} policy_type=sts policy_domain=sts.test"
+    " mx_host_pattern=mx.a.test mx_host_pattern=*.b.test"
+)
+
+
+@pytest.mark.parametrize(
+    ("version", "line"),
+    [
+        (None, OLD_LINE),
+        ("3.7", OLD_LINE),
+        ("3.7.11", OLD_LINE),
+        ("3.9.99", OLD_LINE),
+        ("3.10", OLD_LINE),
+        ("3.10.4", OLD_LINE),
+        ("3.10.5", NEW_LINE),
+        ("3.10.10", NEW_LINE),
+        ("3.11", NEW_LINE),
+        ("3.11.0", NEW_LINE),
+        ("4.0", NEW_LINE),
+    ],
+)
+def test_the_form_of_a_line_by_mta_sts_is_one_that_the_version_has(
+    version: str | None, line: str
+) -> None:
+    by_name = decided("own.test", SECURE)
+    text = PostfixMap(version).render((by_name, decided("sts.test", BY_STS)), LiveMap(), NOWHERE)
+
+    assert lines_of(text) == ["own.test secure match=nexthop:dot-nexthop", line]
+    assert ("smtp_tls_enforce_sts_mx_patterns = yes" in text) == (line is NEW_LINE)
+
+
+def test_a_domain_in_unicode_is_an_a_label_in_policy_domain() -> None:
+    text = PostfixMap("3.10.5").render((decided("xn--bcher-kva.test", BY_STS),), LiveMap(), NOWHERE)
+    assert [line.split()[0] for line in lines_of(text)] == ["xn--bcher-kva.test", "bücher.test"]
+    assert all(" policy_domain=xn--bcher-kva.test " in line for line in lines_of(text))
+
+
+@pytest.mark.parametrize(
+    "version", ["", "3", "3.", "3.10.5.1", "3.11-20250906", " 3.10", "3.10\n", "x", "3.99999"]
+)
+def test_what_is_no_version_of_postfix_is_refused(version: str) -> None:
+    with pytest.raises(SettingsError, match="no version of Postfix"):
+        PostfixMap(version)
+
+
+@pytest.mark.parametrize(
+    ("line", "sts"),
+    [
+        pytest.param(OLD_LINE, False, id="old-form"),
+        pytest.param(NEW_LINE, True, id="new-form"),
+        pytest.param(NEW_LINE.replace("policy_type=sts", "Policy_Type=STS"), True, id="case"),
+        pytest.param(NEW_LINE.replace("policy_domain=sts", "policy_domain=x"), None, id="domain"),
+        pytest.param(NEW_LINE.replace("=*.b", "=*.c"), None, id="other-pattern"),
+        pytest.param(NEW_LINE.replace(" mx_host_pattern=*.b.test", ""), None, id="fewer-patterns"),
+        pytest.param(NEW_LINE + " mx_host_pattern=c.test", None, id="more-patterns"),
+        pytest.param(NEW_LINE + " policy_ttl=60", None, id="another-attribute"),
+        pytest.param(NEW_LINE.replace("=sts p", "=no-policy-found p"), None, id="another-type"),
+        pytest.param("sts.test verify policy_type=sts", None, id="another-level"),
+    ],
+)
+def test_lines_by_mta_sts_are_ours_where_we_would_write_them(line: str, sts: bool | None) -> None:
+    live = PostfixMap().parse(f"{line}\n")
+    if sts is None:
+        assert live == LiveMap(foreign=(line,))
+    else:
+        assert live == LiveMap(policies={"sts.test": BY_STS})
+        assert live.policies["sts.test"].sts is sts
+
+
 def test_exim_has_no_name_of_ones_own_choice() -> None:
     assert PolicyLevel.SECURE not in EximMap.levels
     decisions = [each for each in DECISIONS if each.after != SECURE]
@@ -135,6 +208,7 @@ def test_csv_has_a_row_for_every_domain() -> None:
 LABEL = st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True)
 DOMAIN = st.tuples(LABEL, LABEL).map(lambda labels: f"{labels[0]}.{labels[1]}.test")
 BY_FORMAT: Final[dict[MapFormat, list[Policy]]] = {
+    PostfixMap("3.11"): [DANE_ONLY, SECURE, BY_STS, VERIFY, ENCRYPT],
     PostfixMap(): [DANE_ONLY, SECURE, VERIFY, ENCRYPT],
     EximMap(): [DANE_ONLY, VERIFY, ENCRYPT],
     OpenSmtpdMap(): [VERIFY, ENCRYPT],
@@ -244,9 +318,9 @@ def test_csv_reads_a_short_table() -> None:
 
 
 def test_policies_of_a_right_hand_side() -> None:
-    assert parse_policy("") is None
-    assert parse_policy("nonsense") is None
-    assert parse_policy("encrypt") == ENCRYPT
+    assert parse_policy("", "a.test") is None
+    assert parse_policy("nonsense", "a.test") is None
+    assert parse_policy("encrypt", "a.test") == ENCRYPT
 
 
 @given(st.text())

@@ -57,6 +57,8 @@ HOSTED = "mx.hoster.example"
 OF_HOSTER = issue(HOSTED, san=(HOSTED,), by=CA).der
 SELF_SIGNED = VerifyError(depth=0, code=18, text="self signed")
 TLSA = TlsaRecord(usage=3, selector=1, matching_type=1, data=bytes(32))
+DEEP = issue("w", san=("a.mx.hoster.example",), by=CA).der
+OF_HOSTERS = MtaSts(status=StsStatus.ENFORCE, mx=("*.hoster.example",))
 ENFORCE = MtaSts(status=StsStatus.ENFORCE, mx=("*.example.com",))
 
 
@@ -88,6 +90,9 @@ def signed(dane: Dane, tlsa: tuple[TlsaRecord, ...] = (TLSA,), **fields: Any) ->
 
 
 NO_TLS = confirmed(not_offered())
+HAS_HOST = signed(Dane.NONE, ())
+UNLISTED = MxHost(name="mx.elsewhere.example", preference=20)
+IN_STS_FORM = replace(BY_STS, sts=True)
 OFFERS = {
     "no-tls": (report(NO_TLS), ()),
     "not-tested": (report(untested()), ()),
@@ -103,6 +108,22 @@ OFFERS = {
         (SECURE, VERIFY, ENCRYPT),
     ),
     "sts-enforce": (report(good(), mta_sts=ENFORCE), (BY_STS, SECURE, VERIFY, ENCRYPT)),
+    # RFC 8461 §4.1: each host has to be listed, and to prove its own name
+    "sts-proves-another-host": (
+        report(good(OF_HOSTER, mx_host="mx2.hoster.example"), mta_sts=OF_HOSTERS),
+        (ENCRYPT,),
+    ),
+    "sts-unlisted": (
+        report(
+            good(DEEP, mx_host="a.mx.hoster.example"),
+            mta_sts=replace(OF_HOSTERS, uncovered=("a.mx.hoster.example",)),
+        ),
+        (VERIFY, ENCRYPT),
+    ),
+    "sts-of-hoster": (
+        report(good(OF_HOSTER, mx_host=HOSTED), mta_sts=OF_HOSTERS),
+        (Policy(level=PolicyLevel.SECURE, match=(".hoster.example",)), VERIFY, ENCRYPT),
+    ),
     # whoever writes the policy file writes nothing else into our map
     "sts-hostile": (
         report(good(), mta_sts=replace(ENFORCE, mx=(MX, "mx.example.com ciphers=export"))),
@@ -121,6 +142,11 @@ def test_what_a_run_offers(seen: DomainReport, offers: tuple[Policy, ...]) -> No
     assert assess(seen).offers == offers
 
 
+def test_a_policy_knows_that_its_names_are_those_of_mta_sts() -> None:
+    offers = assess(OFFERS["sts-enforce"][0]).offers
+    assert [policy for policy in offers if policy.sts] == [BY_STS]
+
+
 @pytest.mark.parametrize(
     ("seen", "live", "effect"),
     [
@@ -136,6 +162,22 @@ def test_what_a_run_offers(seen: DomainReport, offers: tuple[Policy, ...]) -> No
         pytest.param(
             report(good()), replace(SECURE, match=()), Effect.DELIVERS, id="secure-by-default"
         ),
+        # Postfix 3.10.5: the MX host has to be listed, and to prove its own name
+        pytest.param(HAS_HOST, IN_STS_FORM, Effect.DELIVERS, id="sts"),
+        pytest.param(HAS_HOST, replace(PINNED, sts=True), Effect.LOSES, id="sts-lists-no-mx-host"),
+        pytest.param(
+            replace(HAS_HOST, mx_hosts=(*HAS_HOST.mx_hosts, UNLISTED)),
+            IN_STS_FORM,
+            Effect.UNKNOWN,
+            id="sts-lists-one-of-two",
+        ),
+        pytest.param(
+            signed(Dane.NONE, (), verify_errors=(SELF_SIGNED,)),
+            IN_STS_FORM,
+            Effect.LOSES,
+            id="sts-loses",
+        ),
+        pytest.param(report(mta_sts=ENFORCE), IN_STS_FORM, Effect.UNKNOWN, id="sts-nothing-seen"),
         # a domain that gave DANE up: a dane-only sender finds no TLSA
         pytest.param(signed(Dane.NONE, ()), DANE_ONLY, Effect.LOSES, id="dane-gone"),
         pytest.param(signed(Dane.UNUSABLE), DANE_ONLY, Effect.LOSES, id="dane-unusable"),
@@ -360,6 +402,26 @@ def test_decide(
     decision = decide("example.com", evidence, live, levels=LEVELS, patience=patience)
     assert (decision.after, decision.change) == (after, change)
     assert decision.before == live
+
+
+@pytest.mark.parametrize(
+    ("evidence", "live", "sts"),
+    [
+        pytest.param(runs(2, offers=(IN_STS_FORM,)), BY_STS, True, id="learnt"),
+        pytest.param(runs(1, offers=(IN_STS_FORM,)), BY_STS, False, id="too-early"),
+        pytest.param(runs(2, offers=(VERIFY,)), BY_STS, False, id="not-by-mta-sts"),
+        pytest.param(runs(2, offers=(VERIFY,)), IN_STS_FORM, True, id="kept"),
+        pytest.param((), IN_STS_FORM, True, id="kept-without-results"),
+    ],
+)
+def test_a_kept_line_learns_that_its_names_are_those_of_mta_sts(
+    evidence: tuple[Evidence, ...], live: Policy, sts: bool
+) -> None:
+    patience = Patience(require_runs=2)
+    decision = decide("example.com", evidence, live, levels=LEVELS, patience=patience)
+    assert (decision.after, decision.change) == (live, Change.KEPT)
+    assert decision.after is not None
+    assert decision.after.sts is sts
 
 
 def test_only_levels_that_the_mta_has_are_written() -> None:
