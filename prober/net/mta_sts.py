@@ -24,7 +24,7 @@ from prober.net.resolver import Resolver
 from prober.net.trust import PEM_BLOCK
 from prober.records import Failure, PolicyFetch, Reason, Step, StsFacts, TrustStore, TxtFacts
 from prober.rules.identity import name_fault
-from prober.rules.sts_policy import StsRecord, parse_sts_txt
+from prober.rules.sts_readers import may_announce
 from prober.settings import Settings
 from prober.version import __version__
 
@@ -46,12 +46,13 @@ _HEADERS: Final = {
 async def observe_sts(
     domain: str, resolver: Resolver, client: "PolicyClient", *, without_txt: bool = False
 ) -> StsFacts:
-    """The TXT record of *domain* and, where that is valid, its policy. RFC 8461 §3.1, §3.3.
+    """The TXT record of *domain* and, where some sender takes it for one, its policy.
 
-    *without_txt* fetches the policy whatever the record says, to find one that nobody looks for.
+    RFC 8461 §3.1, §3.3. *without_txt* fetches the policy whatever the record says, to find one
+    that nobody looks for.
     """
     txt = await observe_txt(STS_LABEL, domain, resolver)
-    announced = txt.failure is None and isinstance(parse_sts_txt(txt.records), StsRecord)
+    announced = txt.failure is None and may_announce(txt.records)
     fetched = await client.fetch(domain) if announced or without_txt else None
     return StsFacts(txt=txt, fetch=fetched)
 

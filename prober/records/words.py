@@ -251,4 +251,5 @@ class Code(enum.StrEnum):
     STS_MAX_AGE_SHORT = "sts-max-age-short"
     STS_NOT_ENFORCED = "sts-not-enforced"
     STS_WITHOUT_TXT = "sts-without-txt"
+    STS_SENDERS_DIFFER = "sts-senders-differ"
     TLS_RPT_INVALID = "tls-rpt-invalid"

@@ -263,8 +263,8 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
             "Try again; if it stays, check the domain's nameservers."
         ),
         Code.STS_MX_NOT_LISTED: (
-            "The MTA-STS policy does not list this MX host, so senders that enforce it never "
-            "deliver there. Add the host to the policy, and change the id of the record."
+            "The MTA-STS policy does not list this MX host, so senders that enforce it hold "
+            "the mail back there. Add the host to the policy, and change the id of the record."
         ),
         Code.STS_MX_FAILS: (
             "The MTA-STS policy lists this MX host, and senders that enforce it cannot deliver "
@@ -281,6 +281,10 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
         Code.STS_WITHOUT_TXT: (
             "There is an MTA-STS policy that no record announces, so no sender looks for it. "
             "Publish the record at _mta-sts, or take the file away."
+        ),
+        Code.STS_SENDERS_DIFFER: (
+            "Some senders enforce the MTA-STS policy and others do not, because the record or the "
+            "policy breaks RFC 8461. Correct it; then all senders do the same."
         ),
         Code.TLS_RPT_INVALID: (
             "The record at _smtp._tls is not valid, so nobody sends reports on TLS. "

@@ -37,4 +37,6 @@ def _on_mta_sts(mta_sts: MtaSts) -> str:
         parts.append(f"without {missing}" if missing else "covering every MX host")
     if mta_sts.detail:
         parts.append(f"({mta_sts.detail})")
+    if mta_sts.senders_differ:
+        parts.append(f"(senders differ: {mta_sts.senders_differ})")
     return " ".join(parts)

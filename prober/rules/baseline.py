@@ -74,6 +74,7 @@ _SEVERITIES: Final = {
         Code.STS_TXT_INVALID,
         Code.STS_MX_NOT_LISTED,
         Code.STS_WITHOUT_TXT,
+        Code.STS_SENDERS_DIFFER,
     ),
     Severity.LOW: (
         Code.NOT_TESTED,
