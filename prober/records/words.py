@@ -239,7 +239,8 @@ class Code(enum.StrEnum):
     # DANE
     TLSA_NOT_TESTED = "tlsa-not-tested"
     TLSA_UNUSABLE = "tlsa-unusable"
-    TLSA_STALE = "tlsa-stale"
+    TLSA_STALE = "tlsa-stale"  # retired; earlier results have it
+    TLSA_SPARE = "tlsa-spare"
     TLSA_INSECURE = "tlsa-insecure"
     TLSA_MX_INSECURE = "tlsa-mx-insecure"
     DANE_NO_TLS = "dane-no-tls"

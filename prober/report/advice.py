@@ -234,12 +234,17 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
             "not. Use a validating resolver on this machine, or see why the look-up fails."
         ),
         Code.TLSA_UNUSABLE: (
-            "None of the TLSA records is of a kind that mail uses (RFC 7672), so senders encrypt "
-            "without checking whom they talk to. Publish usage 3 or 2, such as 3 1 1."
+            "Some or all of the TLSA records are of a kind that mail does not use (RFC 7672); the "
+            "detail says what is left for senders. Publish usage 3 or 2, such as 3 1 1."
         ),
         Code.TLSA_STALE: (
-            "One TLSA record matches and others match nothing, as in the middle of a change of "
-            "key. Remove the old records once no server uses their keys."
+            "Not reported any more: earlier versions took a spare record for an old one. "
+            "Keep the record unless you know that its key is no longer in use."
+        ),
+        Code.TLSA_SPARE: (
+            "A TLSA record matches, and another one matches no certificate that was seen: it may "
+            "be for the next key, for a key of another type, or for a spare CA. "
+            "Nothing needs doing."
         ),
         Code.TLSA_INSECURE: (
             "TLSA records stand in a zone that DNSSEC does not protect, so no sender uses them. "
