@@ -108,6 +108,12 @@ def why_no_host(name: str) -> str | None:
     return None
 
 
+def may_receive(host: MxHost) -> bool:
+    """Whether *host* has an address, or may have one that could not be looked up."""
+    unknown = host.failure is not None and host.failure.reason is not Reason.INVALID_NAME
+    return bool(host.addresses) or unknown
+
+
 def is_ip_literal(name: str) -> bool:
     """Whether an MX record holds an address where a name belongs."""
     try:
