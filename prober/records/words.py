@@ -201,6 +201,7 @@ class Code(enum.StrEnum):
     MX_IP_LITERAL = "mx-ip-literal"
     MX_LOCALHOST = "mx-localhost"
     MX_INVALID_NAME = "mx-invalid-name"
+    NAME_WITH_UNDERSCORE = "name-with-underscore"
     MX_NO_ADDRESS = "mx-no-address"
     MX_DUPLICATE = "mx-duplicate"
     MX_NOT_LISTENING = "mx-not-listening"

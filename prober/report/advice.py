@@ -93,6 +93,11 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
             "No host can have the name that the MX record gives, so senders skip it. "
             "Correct the record."
         ),
+        Code.NAME_WITH_UNDERSCORE: (
+            "No host name may have an underscore (RFC 1123). It was probed, since many senders "
+            "deliver, but some refuse, and public CAs issue no certificate for it. "
+            "Use a name without one."
+        ),
         Code.MX_NO_ADDRESS: (
             "The MX host has no address, so senders skip it. "
             "Publish its A or AAAA record, or remove the MX record."

@@ -80,6 +80,7 @@ _SEVERITIES: Final = {
         Code.NOT_TESTED,
         Code.LIMIT_REACHED,
         Code.MX_IS_CNAME,
+        Code.NAME_WITH_UNDERSCORE,
         Code.MX_NOT_LISTENING,
         Code.NULL_MX_PREFERENCE,
         Code.STARTTLS_AFTER_TLS,
