@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 
 STS_LABEL: Final = "_mta-sts"  # RFC 8461 §3.1
 TLS_RPT_LABEL: Final = "_smtp._tls"  # RFC 8460 §3
-_LONGEST_NAME: Final = 253  # characters; RFC 1035 §2.3.4
 _PATH: Final = "/.well-known/mta-sts.txt"  # RFC 8461 §3.3
 _READ_BYTES: Final = 16_384  # at most twice that is read ahead of us
 _SHOWN: Final = 200  # characters of a header
@@ -58,14 +57,8 @@ async def observe_sts(
 
 
 async def observe_txt(label: str, domain: str, resolver: Resolver) -> TxtFacts:
-    """The TXT records at *label* below *domain*, the strings of each one joined.
-
-    A domain so long that DNS has no such name below it has no such record.
-    """
-    name = f"{label}.{domain}"
-    if len(name) > _LONGEST_NAME:
-        return TxtFacts()
-    answer = await resolver.query(name, "TXT")
+    """The TXT records at *label* below *domain*, the strings of each one joined."""
+    answer = await resolver.query(f"{label}.{domain}", "TXT")
     if answer.reason is not None:
         return TxtFacts(failure=not_resolved(answer.reason, answer))
     texts = (b"".join(record.strings) for record in answer.records if isinstance(record, TXT))
