@@ -99,6 +99,22 @@ def _is_address(name: str) -> bool:
     return True
 
 
+def literal_address(text: str) -> str | None:
+    """The address in the address literal *text*, or None. RFC 5321 §4.1.3.
+
+    ``[192.0.2.1]``, or ``[IPv6:2001:db8::1]`` with its tag; a zone has no place in one.
+    """
+    if not (text.startswith("[") and text.endswith("]")) or "%" in text:
+        return None
+    tag, _, after_tag = text[1:-1].partition(":")
+    try:
+        if tag.lower() == "ipv6":
+            return str(ipaddress.IPv6Address(after_tag))
+        return str(ipaddress.IPv4Address(text[1:-1]))
+    except ValueError:
+        return None
+
+
 def _to_ascii(name: str) -> str:
     if name.isascii():
         return name
