@@ -202,3 +202,31 @@ async def test_policies_on_which_senders_differ_are_unknown(mta_ca: MtaCa, tmp_p
         codes = {finding.code for finding in reports[name].findings}
         assert Code.STS_SENDERS_DIFFER in codes, name
         assert reports[name].verdict.level is Level.AUTHENTICATED, name
+
+
+async def test_a_host_that_the_policy_does_not_list_is_unknown_where_its_certificate_would_do(
+    mta_ca: MtaCa, tmp_path: Path
+) -> None:
+    """RFC 8461 §4.1 does not deliver there; Postfix compares the certificate with the list."""
+    deep, other = "deep.test", "other.test"
+    hosts = {deep: f"a.mx.{deep}", other: f"mx.{other}"}
+    listed = {deep: f"*.{deep}", other: f"mx2.{other}"}
+    served = [
+        domain(name, WellConfigured(), mx=host, sts=listed[name]) for name, host in hosts.items()
+    ]
+    async with world(*served) as at:
+        reports = await look(at.lab)
+        lines = "".join(
+            f"{name} secure match={pattern.removeprefix('*')}\n" for name, pattern in listed.items()
+        )
+        became = await by_postfix(at, lines, list(hosts), mta_ca, tmp_path / "postfix")
+
+    assert became == {deep: AUTHENTICATED, other: DEFERRED}
+    predicted = {}
+    for name, host in hosts.items():
+        delivery, sts = reports[name].delivery, reports[name].mta_sts
+        assert delivery is not None
+        assert sts is not None
+        assert sts.uncovered == (host,)
+        predicted[name] = delivery.mta_sts.now
+    assert predicted == {deep: UNKNOWN, other: DEFERRED}
