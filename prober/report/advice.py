@@ -41,7 +41,7 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
             "it, or with an old one. See that the policy host answers with the file, status 200."
         ),
         Code.STS_POLICY_INVALID: (
-            "The MTA-STS policy breaks the format of RFC 8461, so senders ignore it. "
+            "The MTA-STS policy breaks the format of RFC 8461, so senders may ignore it. "
             "Correct the file; the detail says where."
         ),
         Code.STS_WEBPKI_INVALID: (
@@ -265,7 +265,7 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
         ),
         # MTA-STS and TLS-RPT
         Code.STS_TXT_INVALID: (
-            "The MTA-STS record at _mta-sts is not valid, so senders look for no policy. "
+            "The MTA-STS record at _mta-sts is not valid, so senders may look for no policy. "
             "Publish exactly one, such as v=STSv1; id=20260101."
         ),
         Code.STS_NOT_TESTED: (

@@ -273,6 +273,11 @@ def test_what_a_domain_publishes(facts: DomainFacts, expected: tuple[Level, bool
             id="lookup-failed",
         ),
         pytest.param(with_sts(domain(good())), Standing.MEETS, id="mta-sts"),
+        pytest.param(
+            with_sts(domain(good()), mx="192.0.2.1"),
+            Standing.UNDECIDED,
+            id="senders-differ-on-an-ip-address-among-the-mx-lines",
+        ),
         pytest.param(with_tlsa(domain(good()), KEY), Standing.MEETS, id="dane"),
     ],
 )
