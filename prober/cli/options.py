@@ -379,7 +379,6 @@ class ReportOptions:
             help="A norm to meet; implies `--require profile`. docs/policy.md explains.",
             env="PROFILE",
             panel=_REPORT,
-            show_default=ProfileName.DEFAULT.value,
         ),
     ] = None
     per_endpoint: Annotated[

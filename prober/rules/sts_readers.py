@@ -21,8 +21,14 @@ Enforced = frozenset[str] | None
 _BEGIN: Final = f"v={VERSION}"
 _ENFORCE: Final = StsStatus.ENFORCE.value
 _CHARSET: Final = re.compile(r';\s*charset\s*=\s*"?([^";\s]*)', re.IGNORECASE)
-_ASCII: Final = ("", "ascii", "us-ascii")  # the daemon takes no charset for ASCII
-_WIDER: Final = ("utf-8", "utf8", "iso-8859-1", "latin1", "latin-1", "windows-1252")
+# The daemon decodes by the charset, ASCII without one; a charset that Python does not know is an
+# error. These have ASCII within them, the first ones whatever else the body holds.
+_ANY_BODY: Final = ("utf-8", "utf8", "iso-8859-1", "latin1", "latin-1")
+_ASCII_BODY: Final = frozenset(
+    ["", "ascii", "us-ascii", "koi8-r", "gbk", "gb2312", "big5", "euc-jp", "euc-kr", "shift_jis"]
+    + [f"iso-8859-{part}" for part in range(2, 16) if part != 12]
+    + [f"windows-{page}" for page in range(1250, 1259)]
+)
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _LONGEST_NAME: Final = 253
 _DIGITS: Final = re.compile(r"[0-9]{1,20}")
@@ -106,7 +112,7 @@ def _mta_sts_resolver(body: str, content_type: str | None) -> Enforced:
 def _decodes(body: str, content_type: str | None) -> bool:
     match = _CHARSET.search(content_type or "")
     charset = match[1].lower() if match else ""
-    return charset in _WIDER or (charset in _ASCII and body.isascii())
+    return charset in _ANY_BODY or (charset in _ASCII_BODY and body.isascii())
 
 
 def _tlspol(body: str) -> Enforced:

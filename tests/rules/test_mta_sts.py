@@ -320,6 +320,11 @@ def announced_by(*records: str) -> StsFacts:
             facts(fetched(content_type='TEXT/Plain ; Charset="UTF-8"')), ALL, id="§3.2-parameters"
         ),
         pytest.param(
+            facts(fetched(content_type="text/plain; x=1; charset=windows-1252")),
+            ALL,
+            id="§3.2-charset-with-ascii-within",
+        ),
+        pytest.param(
             rewritten("mode", "x: é\nmode", content_type="text/plain; charset=utf-8"),
             ALL,
             id="§3.2-utf8-extension",
