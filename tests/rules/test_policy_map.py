@@ -103,6 +103,10 @@ OFFERS = {
         (SECURE, VERIFY, ENCRYPT),
     ),
     "sts-enforce": (report(good(), mta_sts=ENFORCE), (BY_STS, SECURE, VERIFY, ENCRYPT)),
+    "sts-senders-differ": (
+        report(good(), mta_sts=replace(ENFORCE, senders_differ="x")),
+        (SECURE, VERIFY, ENCRYPT),
+    ),
     # whoever writes the policy file writes nothing else into our map
     "sts-hostile": (
         report(good(), mta_sts=replace(ENFORCE, mx=(MX, "mx.example.com ciphers=export"))),
