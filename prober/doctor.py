@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from prober.domains import parse_domain
+from prober.domains import literal_address, parse_domain
 from prober.net.resolver import DnsStatus
 from prober.net.route import require_route
 from prober.net.smtp import Target
@@ -158,6 +158,13 @@ def check_trust_store(vantage: Vantage) -> Check:
 async def check_ehlo_name(vantage: Vantage, *, has_dns: bool) -> Check:
     """Whether the name we greet with resolves, and its addresses lead back to it."""
     name = vantage.settings.ehlo_name
+    if name is not None and literal_address(name) is not None:
+        return Check(
+            topic="ehlo name",
+            answer=Answer.NO,
+            what=f"it greets with its address, {name}",
+            advice="some servers refuse that: give a name whose DNS leads here with --ehlo-name",
+        )
     if name is None:
         return Check(
             topic="ehlo name",

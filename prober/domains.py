@@ -29,7 +29,10 @@ STDIN: Final = "-"
 _SHOWN: Final = 80
 _LOOKED_AT: Final = 8192  # bytes of a list, to tell whether it is text
 
-_LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")  # RFC 5321 §4.1.2, sub-domain
+# RFC 5321 §4.1.2, sub-domain, and the underscore: some domains with one receive mail, and senders
+# deliver there
+_LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
+_DOTS: Final = re.compile(r"[.\u3002\uff0e\uff61]")  # UTS 46 §2.3, separators of labels
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _BINARY_STARTS: Final = {
     b"\x1f\x8b": "gzip data",
@@ -96,11 +99,34 @@ def _is_address(name: str) -> bool:
     return True
 
 
+def literal_address(text: str) -> str | None:
+    """The address in the address literal *text*, or None. RFC 5321 §4.1.3.
+
+    ``[192.0.2.1]``, or ``[IPv6:2001:db8::1]`` with its tag; a zone has no place in one.
+    """
+    if not (text.startswith("[") and text.endswith("]")) or "%" in text:
+        return None
+    tag, _, after_tag = text[1:-1].partition(":")
+    try:
+        if tag.lower() == "ipv6":
+            return str(ipaddress.IPv6Address(after_tag))
+        return str(ipaddress.IPv4Address(text[1:-1]))
+    except ValueError:
+        return None
+
+
 def _to_ascii(name: str) -> str:
     if name.isascii():
         return name
+    # IDNA knows no underscore, so it is not asked about the labels that are ASCII already
+    labels = _DOTS.split(name) if "_" in name else [name]
     try:
-        return idna.encode(name, uts46=True, std3_rules=True).decode("ascii")
+        return ".".join(
+            label
+            if label.isascii()
+            else idna.encode(label, uts46=True, std3_rules=True).decode("ascii")
+            for label in labels
+        )
     except (idna.IDNAError, UnicodeError) as error:
         raise InputError(f"no internationalised domain name: {error}") from error
 

@@ -27,7 +27,7 @@ from prober.records import (
     Step,
 )
 from prober.rules.dane import server_name
-from prober.rules.mx import Exchange, select_exchanges
+from prober.rules.mx import Exchange, may_receive, select_exchanges
 from prober.rules.verdict import judge_domain
 from prober.vantage import Vantage
 
@@ -151,16 +151,10 @@ async def _route_by_mx(answer: DnsAnswer, vantage: Vantage) -> tuple[Route, tupl
     selection = select_exchanges(exchanges, most=vantage.settings.mx_hosts)
     hosts = await asyncio.gather(*(resolve_addresses(host, vantage) for host in selection.hosts))
     status = selection.status
-    if status is RouteStatus.MX and not any(_may_receive(host) for host in hosts):
+    if status is RouteStatus.MX and not any(may_receive(host) for host in hosts):
         status = RouteStatus.NO_MAIL_HOST
     route = Route(status=status, dnssec=answer.dnssec, anomalies=selection.anomalies)
     return route, tuple(hosts)
-
-
-def _may_receive(host: MxHost) -> bool:
-    """Whether the host has an address, or may have one that we could not look up."""
-    unknown = host.failure is not None and host.failure.reason is not Reason.INVALID_NAME
-    return bool(host.addresses) or unknown
 
 
 async def resolve_addresses(host: MxHost, vantage: Vantage) -> MxHost:

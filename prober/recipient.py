@@ -20,10 +20,13 @@ def parse_recipient(text: str) -> tuple[str, str]:
     """The local part and the domain of ``user@domain``. Raises InputError for anything else."""
     local_part, at, domain = text.strip().rpartition("@")
     if not at or not local_part or len(local_part.encode()) > _LONGEST_LOCAL_PART:
-        raise InputError(f"no mail address: {text[:80]!r}; write user@domain")
+        raise InputError(f"not an address: {text[:80]!r}; write user@domain")
     if not local_part.isprintable():
-        raise InputError(f"no mail address: {text[:80]!r} has characters that do not print")
-    return local_part, parse_domain(domain)
+        raise InputError(f"not an address: {text[:80]!r} has characters that do not print")
+    try:
+        return local_part, parse_domain(domain)
+    except InputError as error:
+        raise InputError(f"not an address: {text[:80]!r}: {error}") from error
 
 
 async def probe_recipient(text: str, vantage: Vantage) -> RecipientReport:

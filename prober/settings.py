@@ -5,10 +5,11 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final, Self
 
+from prober.domains import literal_address
 from prober.errors import SettingsError
 
-# RFC 5321 §4.1.2: a domain, with the underscore that some hosts have, or an address literal
-_EHLO_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,255}|\[[A-Za-z0-9:.-]{1,60}\]")
+# RFC 5321 §4.1.2: a domain, with the underscore that some hosts have
+_EHLO_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 _AT_LEAST_ONE: Final = (
     "mx_hosts",
     "addresses",
@@ -112,9 +113,11 @@ class Settings:
                 raise SettingsError(f"{name} must be at least 1")
         if self.dns_per_s <= 0:
             raise SettingsError("dns_per_s must be more than 0")
-        if self.ehlo_name is not None and not _EHLO_NAME.fullmatch(self.ehlo_name):
+        greet = self.ehlo_name
+        if greet is not None and not (_EHLO_NAME.fullmatch(greet) or literal_address(greet)):
             raise SettingsError(
-                f"no name to greet with: {self.ehlo_name!r}; write a host name, or [ADDRESS]"
+                f"no name to greet with: {greet!r}; write a host name, [192.0.2.1] or "
+                "[IPv6:2001:db8::1]"
             )
 
     def answer_bearing(self) -> dict[str, str]:

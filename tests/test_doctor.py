@@ -104,6 +104,8 @@ async def test_ipv6(lab: Lab, monkeypatch: pytest.MonkeyPatch, has_route: bool) 
 async def test_no_name_to_greet_with(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prober.vantage.own_fqdn", lambda: None)
     assert (await examined(lab, ehlo_name=None))["ehlo name"].answer is NO
+    by_literal = (await examined(lab, ehlo_name="[192.0.2.1]"))["ehlo name"]
+    assert (by_literal.answer, by_literal.what) == (NO, "it greets with its address, [192.0.2.1]")
 
 
 async def test_a_name_without_an_address(lab: Lab) -> None:

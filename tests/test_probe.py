@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 
-from prober.domains import Entry
+from prober.domains import Entry, parse_entry
 from prober.errors import SettingsError
+from prober.lab.demo import DEMO_DEADLINES
 from prober.lab.dns import LabDns
 from prober.lab.faults import Fault
+from prober.lab.internet import Lab, LabDomain, LabHost, LabSts
+from prober.lab.personalities.sound import WellConfigured
+from prober.lab.policy_host import PolicyHost
 from prober.net import resolver as resolver_module
 from prober.probe import probe_entry
 from prober.records import (
@@ -19,7 +23,9 @@ from prober.records import (
     Reason,
     RouteStatus,
     Step,
+    StsStatus,
 )
+from prober.scan import scan
 from prober.settings import Settings
 from prober.vantage import Vantage
 
@@ -294,3 +300,19 @@ async def test_a_fault_of_ours_costs_one_endpoint_and_no_other(
 def test_settings_that_cannot_work_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(SettingsError):
         Settings(**changes)
+
+
+async def test_a_domain_with_underscores_is_probed_with_a_finding() -> None:
+    mx = "mx_1.my_firm.test"
+    policy = f"version: STSv1\nmode: testing\nmx: {mx}\nmax_age: 604800\n"
+    host = LabHost(name=mx, personality=WellConfigured())
+    served = LabDomain(name="my_firm.test", mx=((10, host),), sts=LabSts(host=PolicyHost(policy)))
+    reports: list[DomainReport] = []
+    async with Lab([served]) as lab:
+        await scan([parse_entry("My_Firm.test")], lab.settings(**DEMO_DEADLINES), reports.append)
+    (report,) = reports
+    assert report.verdict.level is Level.AUTHENTICATED
+    assert report.mta_sts is not None
+    assert report.mta_sts.status is StsStatus.TESTING
+    named = [each.mx_host for each in report.findings if each.code is Code.NAME_WITH_UNDERSCORE]
+    assert sorted(name or "" for name in named) == ["", mx]

@@ -56,6 +56,31 @@ async def test_nothing_is_published(lab: Lab) -> None:
     assert report.way is Way.PORTAL
 
 
+@pytest.mark.parametrize(
+    ("domain", "why"), [("null.test", "by a null MX"), ("gone.test", "does not exist")]
+)
+async def test_an_address_that_cannot_receive_mail(lab: Lab, domain: str, why: str) -> None:
+    lab.dns.add("null.test", "MX", "0 .")
+    report = await look(lab, f"me@{domain}")
+    assert report.way is Way.NONE
+    assert "cannot receive mail" in report.reason
+    assert why in report.reason
+    shown = render(report)
+    assert shown.startswith(f"me@{domain}: this address cannot receive mail")
+    assert "portal" not in shown
+
+
+async def test_a_key_that_cannot_exist_is_absent_by_length(lab: Lab) -> None:
+    """RFC 1035 §2.3.4: the name to ask would exceed 255 octets."""
+    long = ".".join(["a" * 60, "b" * 60, "c" * 60, "d" * 15, "test"])
+    assert len(long) == 203
+    lab.dns.add(long, "MX", "10 mx1.clear.test")
+    report = await look(lab, f"me@{long}")
+    in_dns = [key for key in report.keys if key.source is not KeySource.WKD]
+    assert {key.found for key in in_dns} == {Answer.NO}
+    assert all("absent by length" in (key.detail or "") for key in in_dns)
+
+
 async def test_a_key_in_signed_dns(lab: Lab) -> None:
     lab.dns.add(PGP_NAME, "OPENPGPKEY", "AQID")
     lab.dns.sign("clear.test")
@@ -98,10 +123,21 @@ async def test_a_directory_that_refuses_is_no_absence(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "example.com", "@example.com", "a\x00b@example.com", "x" * 65 + "@example.com"]
+    "text",
+    [
+        "",
+        "example.com",
+        "@example.com",
+        "user@",
+        "user@192.0.2.1",
+        "user@a..test",
+        "user@a b.test",
+        "a\x00b@example.com",
+        "x" * 65 + "@example.com",
+    ],
 )
 def test_what_is_no_mail_address(text: str) -> None:
-    with pytest.raises(InputError, match="no mail address"):
+    with pytest.raises(InputError, match="not an address"):
         parse_recipient(text)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, ParamSpec, TypeVar, get_type_
 
 import typer
 
-from prober.domains import parse_domain
+from prober.domains import literal_address, parse_domain
 from prober.errors import InputError, SettingsError
 from prober.records import Level
 from prober.report.output import ReportFormat
@@ -40,6 +40,17 @@ def domain_name(text: str) -> str:
         return parse_domain(text)
     except InputError as error:
         raise typer.BadParameter(f"{text!r}: {error}") from error
+
+
+def _ehlo_name(text: str) -> str:
+    """A domain, or an address literal. RFC 5321 §4.1.4."""
+    name = text.strip()
+    if not name.startswith("["):
+        return domain_name(name)
+    if literal_address(name) is None:
+        why = "no address literal; write [192.0.2.1] or [IPv6:2001:db8::1]"
+        raise typer.BadParameter(f"{text!r}: {why}")
+    return name
 
 
 _LOOK = "How to look"
@@ -97,9 +108,10 @@ class LookOptions:
         str | None,
         option(
             "--ehlo-name",
-            parser=domain_name,
+            parser=_ehlo_name,
             metavar="NAME",
-            help="Name to greet with; this machine's FQDN, or else its address, if not given.",
+            help="Name or [ADDRESS] to greet with; this machine's FQDN, or else its address, "
+            "if not given.",
             env="EHLO_NAME",
             panel=_FROM,
         ),
@@ -360,7 +372,7 @@ class ReportOptions:
         ),
     ] = dataclasses.field(default_factory=list)
     require: Annotated[
-        str,  # Level, or "profile": typer takes no union
+        str | None,  # Level, or "profile": typer takes no union
         option(
             "--require",
             parser=_requirement,
@@ -368,19 +380,18 @@ class ReportOptions:
             help=f"What is good enough, for the exit status: {_CHOICES}.",
             env="REQUIRE",
             panel=_REPORT,
-            show_default=True,
+            show_default=Level.OPPORTUNISTIC.value,
         ),
-    ] = Level.OPPORTUNISTIC
+    ] = None
     profile: Annotated[
-        ProfileName,
+        ProfileName | None,
         option(
             "--profile",
-            help="The norm that `--require profile` stands for; docs/policy.md explains.",
+            help="A norm to meet; implies `--require profile`. docs/policy.md explains.",
             env="PROFILE",
             panel=_REPORT,
-            show_default=True,
         ),
-    ] = ProfileName.DEFAULT
+    ] = None
     per_endpoint: Annotated[
         bool,
         option(
@@ -402,10 +413,20 @@ class ReportOptions:
     ] = False
     quiet: Annotated[bool, quiet_option(_REPORT)] = False
 
+    def __post_init__(self) -> None:
+        """Raises BadParameter where two options contradict."""
+        if self.profile is not None and self.require not in (None, _PROFILE):
+            raise typer.BadParameter(
+                f"--profile {self.profile} implies --require {_PROFILE}, "
+                f"and --require is {self.require}: give one of them"
+            )
+
     @property
     def required(self) -> Level | Profile:
         """What a domain is held against."""
-        return PROFILES[self.profile] if self.require == _PROFILE else Level(self.require)
+        if self.profile is not None or self.require == _PROFILE:
+            return PROFILES[self.profile or ProfileName.DEFAULT]
+        return Level(self.require or Level.OPPORTUNISTIC)
 
 
 def with_options(command: Callable[P, T]) -> Callable[..., T]:

@@ -40,14 +40,16 @@ def recipient(
     """Find the best way to write to one recipient in secret: forced TLS, PGP, S/MIME or a portal.
 
     Looks for an OpenPGP key and an S/MIME certificate in DNS and in the Web Key Directory. Exit
-    status: 0 there is a way by mail; 1 only a portal is left; 2 usage, or no mail address.
+    status: 0 there is a way by mail; 1 only a portal is left, or the address cannot receive mail;
+    2 usage, or not an address.
     """
     configure_logging(verbose=False)
     with exit_statuses():
         parse_recipient(address)
         report = run(_probe(address, look.settings()))
         show(_json(report) if format_ is RecipientFormat.JSON else render(report))
-        raise typer.Exit(SOME_FALL_SHORT if report.way is Way.PORTAL else MEETS_ALL)
+        by_mail = report.way not in (Way.PORTAL, Way.NONE)
+        raise typer.Exit(MEETS_ALL if by_mail else SOME_FALL_SHORT)
 
 
 async def _probe(address: str, settings: Settings) -> RecipientReport:
@@ -61,7 +63,8 @@ def _json(report: RecipientReport) -> str:
 
 def render(report: RecipientReport) -> str:
     """The answer, then what it rests on."""
-    lines = [f"{report.recipient}: send by {report.way}: {report.reason}", ""]
+    way = "" if report.way is Way.NONE else f"send by {report.way}: "
+    lines = [f"{report.recipient}: {way}{report.reason}", ""]
     for key in report.keys:
         dnssec = f"DNSSEC {key.dnssec}" if key.dnssec is not None else ""
         lines.append(f"  {key.source:<11} {key.found:<11}{dnssec:<21}{key.where}")

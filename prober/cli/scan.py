@@ -17,9 +17,11 @@ from prober.cli.resuming import Resumable
 from prober.cli.running import command_line, exit_statuses, run, tell
 from prober.domains import STDIN, Entry, list_digest, list_name, open_list, read_entries
 from prober.errors import BlindError, InputError, SettingsError
+from prober.records import Level
 from prober.report.output import ReportStyle, choose_format
 from prober.report.sinks import is_stream
 from prober.resume import identity_of
+from prober.rules.profiles import ProfileName
 from prober.scan import Ending
 from prober.scan import scan as scan_entries
 from prober.settings import Settings
@@ -117,11 +119,13 @@ def _scan_here(
 
 def _options_of(report: ReportOptions, *, ordered: bool) -> dict[str, object]:
     """What of the options decides what the report files hold, and how they are judged."""
+    required = report.required
+    profile = None if isinstance(required, Level) else required.name
     outputs = (f"{target}:{report.format_ or choose_format(target)}" for target in report.output)
     return {
         "--output": " ".join(outputs),
-        "--require": report.require,
-        "--profile": report.profile,
+        "--require": required if profile is None else "profile",
+        "--profile": profile or ProfileName.DEFAULT,
         "--per-endpoint": report.per_endpoint,
         "--ordered": ordered,
     }

@@ -24,7 +24,7 @@ from prober.net.resolver import Resolver
 from prober.net.trust import PEM_BLOCK
 from prober.records import Failure, PolicyFetch, Reason, Step, StsFacts, TrustStore, TxtFacts
 from prober.rules.identity import name_fault
-from prober.rules.sts_policy import StsRecord, parse_sts_txt
+from prober.rules.sts_readers import may_announce
 from prober.settings import Settings
 from prober.version import __version__
 
@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 
 STS_LABEL: Final = "_mta-sts"  # RFC 8461 §3.1
 TLS_RPT_LABEL: Final = "_smtp._tls"  # RFC 8460 §3
-_LONGEST_NAME: Final = 253  # characters; RFC 1035 §2.3.4
 _PATH: Final = "/.well-known/mta-sts.txt"  # RFC 8461 §3.3
 _READ_BYTES: Final = 16_384  # at most twice that is read ahead of us
 _SHOWN: Final = 200  # characters of a header
@@ -46,25 +45,20 @@ _HEADERS: Final = {
 async def observe_sts(
     domain: str, resolver: Resolver, client: "PolicyClient", *, without_txt: bool = False
 ) -> StsFacts:
-    """The TXT record of *domain* and, where that is valid, its policy. RFC 8461 §3.1, §3.3.
+    """The TXT record of *domain* and, where some sender takes it for one, its policy.
 
-    *without_txt* fetches the policy whatever the record says, to find one that nobody looks for.
+    RFC 8461 §3.1, §3.3. *without_txt* fetches the policy whatever the record says, to find one
+    that nobody looks for.
     """
     txt = await observe_txt(STS_LABEL, domain, resolver)
-    announced = txt.failure is None and isinstance(parse_sts_txt(txt.records), StsRecord)
+    announced = txt.failure is None and may_announce(txt.records)
     fetched = await client.fetch(domain) if announced or without_txt else None
     return StsFacts(txt=txt, fetch=fetched)
 
 
 async def observe_txt(label: str, domain: str, resolver: Resolver) -> TxtFacts:
-    """The TXT records at *label* below *domain*, the strings of each one joined.
-
-    A domain so long that DNS has no such name below it has no such record.
-    """
-    name = f"{label}.{domain}"
-    if len(name) > _LONGEST_NAME:
-        return TxtFacts()
-    answer = await resolver.query(name, "TXT")
+    """The TXT records at *label* below *domain*, the strings of each one joined."""
+    answer = await resolver.query(f"{label}.{domain}", "TXT")
     if answer.reason is not None:
         return TxtFacts(failure=not_resolved(answer.reason, answer))
     texts = (b"".join(record.strings) for record in answer.records if isinstance(record, TXT))

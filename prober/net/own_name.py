@@ -12,7 +12,10 @@ _NOT_GLOBAL: Final = ("localdomain", "localhost", "local", "internal", "lan", "h
 
 
 def own_fqdn() -> str | None:
-    """This machine's fully qualified name, or None where it has none that others could know."""
+    """This machine's fully qualified name, or None where it has none that others could know.
+
+    A name with an underscore is none to greet with (RFC 5321 §4.1.2): some servers refuse it.
+    """
     for name in (socket.gethostname(), _canonical_name()):
         if name is not None and _is_global(name):
             return name.lower().removesuffix(".")
@@ -24,7 +27,7 @@ def _is_global(name: str) -> bool:
         labels = parse_domain(name).split(".")
     except InputError:
         return False
-    return len(labels) > 1 and labels[-1] not in _NOT_GLOBAL
+    return len(labels) > 1 and labels[-1] not in _NOT_GLOBAL and "_" not in name
 
 
 def _canonical_name() -> str | None:

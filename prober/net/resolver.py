@@ -64,6 +64,14 @@ class DnsAnswer:
     answered_at: float = field(default_factory=monotonic, compare=False)
 
 
+# Secure, since nobody can forge a name that cannot exist. RFC 1035 §2.3.4.
+ABSENT_BY_LENGTH: Final = DnsAnswer(
+    status=DnsStatus.NXDOMAIN,
+    dnssec=Dnssec.SECURE,
+    detail="absent by length: no name has more than 255 octets, and no label more than 63",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alive:
     """Whether any nameserver answers, by transport."""
@@ -109,7 +117,7 @@ class Resolver:
         )
 
     async def query(self, name: str, rdtype: str) -> DnsAnswer:
-        """Ask for *name* as it is: absolute, no search list.
+        """Ask for *name* as it is: absolute, no search list. One too long for DNS is absent.
 
         A failure is asked again before it is believed: an error code or a refusal after a moment,
         in which a resolver may have restarted, and silence where it is somebody else's question
@@ -151,6 +159,8 @@ class Resolver:
 
     async def _ask(self, question: Question) -> DnsAnswer:
         answer, authenticated = await self._exchange(question)
+        if answer is ABSENT_BY_LENGTH:
+            return answer
         if answer.reason is Reason.TIMED_OUT and not await self.is_alive():
             detail = f"none of {', '.join(self.addresses)} answers"
             return DnsAnswer(status=DnsStatus.FAILED, reason=Reason.NO_NAMESERVER, detail=detail)
@@ -208,6 +218,8 @@ class Resolver:
         """Ask over UDP and, where nothing comes back, over TCP: the answer, and its AD bit."""
         try:
             query = Query.of(*question, checking_disabled=checking_disabled)
+        except (dns.name.NameTooLong, dns.name.LabelTooLong):
+            return ABSENT_BY_LENGTH, False
         except dns.exception.DNSException as error:
             return _failed(Reason.DNS_REFUSED, f"{type(error).__name__}: {error}"), False
         time_s = self._settings.dns_s

@@ -7,9 +7,7 @@ as well is a fact of the route, and judged with it.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
-import dns.name
 from dns.rdtypes.ANY.TLSA import TLSA
 
 from prober.net.resolver import DnsAnswer, DnsStatus, Resolver
@@ -19,8 +17,6 @@ from prober.records import Dnssec, Failure, MxHost, Reason, Step, TlsaRecord
 # then times out. To a sender such a record is unusable, and the others decide (RFC 6698 §4.1). The
 # check has no switch but this attribute, from 2.9 on; before, there was none.
 TLSA._cert_length_by_mtype = {}
-
-_ABSENT_BY_LENGTH: Final = DnsAnswer(status=DnsStatus.NODATA, dnssec=Dnssec.SECURE)
 
 
 async def resolve_tlsa(host: MxHost, resolver: Resolver, *, port: int, most: int) -> MxHost:
@@ -65,7 +61,7 @@ async def _search(
     """
     best: MxHost | None = None
     for base in bases:
-        answer = await _ask(base, resolver, port)
+        answer = await resolver.query(f"_{port}._tcp.{base}", "TLSA")
         if answer.reason is not None:
             failure = _failure(f"TLSA _{port}._tcp.{base}", answer)
             return replace(host, tlsa_base=base, tlsa_failure=failure)
@@ -75,16 +71,6 @@ async def _search(
         if best is None or not best.tlsa:
             best = found
     return best or host
-
-
-async def _ask(base: str, resolver: Resolver, port: int) -> DnsAnswer:
-    """A name that leaves no room for the prefix has no TLSA records, and that is no error."""
-    owner = f"_{port}._tcp.{base}"
-    try:
-        dns.name.from_text(owner)
-    except dns.name.NameTooLong:
-        return _ABSENT_BY_LENGTH
-    return await resolver.query(owner, "TLSA")
 
 
 def _with_answer(host: MxHost, base: str, answer: DnsAnswer, most: int) -> MxHost:

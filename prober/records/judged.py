@@ -62,7 +62,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MtaSts:
-    """What an MTA-STS sender makes of the domain. RFC 8461. ``uncovered``: MX hosts not listed."""
+    """What an MTA-STS sender makes of the domain. RFC 8461. ``uncovered``: MX hosts not listed.
+
+    ``senders_differ``: which senders enforce the policy and which do not; ``None``: they agree.
+    """
 
     status: StsStatus
     id: str | None = None
@@ -70,6 +73,7 @@ class MtaSts:
     mx: tuple[str, ...] = ()
     uncovered: tuple[str, ...] = ()
     detail: str | None = None
+    senders_differ: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ class Way(enum.StrEnum):
     PGP = "pgp"
     SMIME = "s/mime"
     PORTAL = "portal"
+    NONE = "none"  # the recipient's domain cannot receive mail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

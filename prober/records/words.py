@@ -210,6 +210,7 @@ class Code(enum.StrEnum):
     MX_IP_LITERAL = "mx-ip-literal"
     MX_LOCALHOST = "mx-localhost"
     MX_INVALID_NAME = "mx-invalid-name"
+    NAME_WITH_UNDERSCORE = "name-with-underscore"
     MX_NO_ADDRESS = "mx-no-address"
     MX_DUPLICATE = "mx-duplicate"
     MX_NOT_LISTENING = "mx-not-listening"
@@ -255,7 +256,8 @@ class Code(enum.StrEnum):
     # DANE
     TLSA_NOT_TESTED = "tlsa-not-tested"
     TLSA_UNUSABLE = "tlsa-unusable"
-    TLSA_STALE = "tlsa-stale"
+    TLSA_STALE = "tlsa-stale"  # retired; earlier results have it
+    TLSA_SPARE = "tlsa-spare"
     TLSA_INSECURE = "tlsa-insecure"
     TLSA_MX_INSECURE = "tlsa-mx-insecure"
     DANE_NO_TLS = "dane-no-tls"
@@ -267,4 +269,5 @@ class Code(enum.StrEnum):
     STS_MAX_AGE_SHORT = "sts-max-age-short"
     STS_NOT_ENFORCED = "sts-not-enforced"
     STS_WITHOUT_TXT = "sts-without-txt"
+    STS_SENDERS_DIFFER = "sts-senders-differ"
     TLS_RPT_INVALID = "tls-rpt-invalid"

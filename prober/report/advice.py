@@ -41,7 +41,7 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
             "it, or with an old one. See that the policy host answers with the file, status 200."
         ),
         Code.STS_POLICY_INVALID: (
-            "The MTA-STS policy breaks the format of RFC 8461, so senders ignore it. "
+            "The MTA-STS policy breaks the format of RFC 8461, so senders may ignore it. "
             "Correct the file; the detail says where."
         ),
         Code.STS_WEBPKI_INVALID: (
@@ -92,6 +92,11 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
         Code.MX_INVALID_NAME: (
             "No host can have the name that the MX record gives, so senders skip it. "
             "Correct the record."
+        ),
+        Code.NAME_WITH_UNDERSCORE: (
+            "No host name may have an underscore (RFC 1123). It was probed, since many senders "
+            "deliver, but some refuse, and public CAs issue no certificate for it. "
+            "Use a name without one."
         ),
         Code.MX_NO_ADDRESS: (
             "The MX host has no address, so senders skip it. "
@@ -267,12 +272,17 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
             "not. Use a validating resolver on this machine, or see why the look-up fails."
         ),
         Code.TLSA_UNUSABLE: (
-            "None of the TLSA records is of a kind that mail uses (RFC 7672), so senders encrypt "
-            "without checking whom they talk to. Publish usage 3 or 2, such as 3 1 1."
+            "Some or all of the TLSA records are of a kind that mail does not use (RFC 7672); the "
+            "detail says what is left for senders. Publish usage 3 or 2, such as 3 1 1."
         ),
         Code.TLSA_STALE: (
-            "One TLSA record matches and others match nothing, as in the middle of a change of "
-            "key. Remove the old records once no server uses their keys."
+            "Not reported any more: earlier versions took a spare record for an old one. "
+            "Keep the record unless you know that its key is no longer in use."
+        ),
+        Code.TLSA_SPARE: (
+            "A TLSA record matches, and another one matches no certificate that was seen: it may "
+            "be for the next key, for a key of another type, or for a spare CA. "
+            "Nothing needs doing."
         ),
         Code.TLSA_INSECURE: (
             "TLSA records stand in a zone that DNSSEC does not protect, so no sender uses them. "
@@ -288,7 +298,7 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
         ),
         # MTA-STS and TLS-RPT
         Code.STS_TXT_INVALID: (
-            "The MTA-STS record at _mta-sts is not valid, so senders look for no policy. "
+            "The MTA-STS record at _mta-sts is not valid, so senders may look for no policy. "
             "Publish exactly one, such as v=STSv1; id=20260101."
         ),
         Code.STS_NOT_TESTED: (
@@ -296,8 +306,8 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
             "Try again; if it stays, check the domain's nameservers."
         ),
         Code.STS_MX_NOT_LISTED: (
-            "The MTA-STS policy does not list this MX host, so senders that enforce it never "
-            "deliver there. Add the host to the policy, and change the id of the record."
+            "The MTA-STS policy does not list this MX host, so senders that enforce it hold "
+            "the mail back there. Add the host to the policy, and change the id of the record."
         ),
         Code.STS_MX_FAILS: (
             "The MTA-STS policy lists this MX host, and senders that enforce it cannot deliver "
@@ -314,6 +324,10 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
         Code.STS_WITHOUT_TXT: (
             "There is an MTA-STS policy that no record announces, so no sender looks for it. "
             "Publish the record at _mta-sts, or take the file away."
+        ),
+        Code.STS_SENDERS_DIFFER: (
+            "Some senders enforce the MTA-STS policy and others do not, because the record or the "
+            "policy breaks RFC 8461. Correct it; then all senders do the same."
         ),
         Code.TLS_RPT_INVALID: (
             "The record at _smtp._tls is not valid, so nobody sends reports on TLS. "

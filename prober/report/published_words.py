@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
-from prober.records import Dane, DomainReport, MtaSts, StsStatus, TlsRptStatus
+from prober.records import Dane, Dnssec, DomainReport, MtaSts, StsStatus, TlsRptStatus
+from prober.rules.txt_record import listed
 
 _DAY_S = 86_400
+_UNCOMPARED = {Dane.NONE, Dane.NOT_TESTED}
 
 
 def published_lines(report: DomainReport) -> Iterator[str]:
@@ -22,7 +24,16 @@ def published_lines(report: DomainReport) -> Iterator[str]:
 
 
 def _on_dane(report: DomainReport) -> str | None:
-    words = sorted({seen.dane for seen in report.endpoints} - {Dane.NONE, Dane.NOT_TESTED})
+    """What the TLSA records came to at the servers, then where there was no server to compare."""
+    words: list[str] = sorted({seen.dane for seen in report.endpoints} - _UNCOMPARED)
+    compared = {seen.mx_host for seen in report.endpoints if seen.dane not in _UNCOMPARED}
+    left = [host for host in report.mx_hosts if host.name not in compared]
+    published = [host.name for host in left if host.tlsa and host.tlsa_dnssec is Dnssec.SECURE]
+    failed = [host.name for host in left if host.tlsa_failure is not None and not host.tlsa]
+    if published:
+        words.append(f"TLSA records for {listed(published)}, not compared with a certificate")
+    if failed:
+        words.append(f"TLSA records for {listed(failed)} could not be looked up")
     if not words:
         return None
     return f"{', '.join(words)}, DNSSEC of the MX record {report.route and report.route.dnssec}"
@@ -37,4 +48,6 @@ def _on_mta_sts(mta_sts: MtaSts) -> str:
         parts.append(f"without {missing}" if missing else "covering every MX host")
     if mta_sts.detail:
         parts.append(f"({mta_sts.detail})")
+    if mta_sts.senders_differ:
+        parts.append(f"(senders differ: {mta_sts.senders_differ})")
     return " ".join(parts)

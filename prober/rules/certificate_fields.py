@@ -2,8 +2,9 @@
 
 OpenSSL makes a handshake with certificates that `cryptography` refuses, in whole (a BER boolean) or
 in one field (an odd string), or warns of (a serial number below one). What one field's reading
-raises costs that field only, and says so in ``unreadable``; warnings go to ``remarks``. The SAN and
-the public key's bytes come from our own reader, which needs nothing else to be right.
+raises costs that field only, and says so in ``unreadable``; warnings go to ``remarks``. The SAN,
+the public key's bytes and, of a certificate that `cryptography` refuses in whole, the dates come
+from our own reader, which needs nothing else to be right.
 """
 
 import functools
@@ -22,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import NameOID, PublicKeyAlgorithmOID
 
-from prober.rules.der import read_outline
+from prober.rules.der import read_outline, read_validity
 from prober.rules.identity import SanNames, san_of
 
 T = TypeVar("T")
@@ -174,12 +175,15 @@ def _read_certificate(der: bytes, guard: _Guard) -> ReadCertificate:
     spki_sha256 = hashlib.sha256(outline.spki).hexdigest()
     subject, issuer = Name(outline.subject), Name(outline.issuer)
     if parsed is None:
+        not_before, not_after = read_validity(outline) or (None, None)
         return ReadCertificate(
             sha256=sha256,
             spki_sha256=spki_sha256,
             san=san,
             subject=subject,
             issuer=issuer,
+            not_before=not_before,
+            not_after=not_after,
             unreadable=tuple(guard.unreadable),
         )
     return ReadCertificate(

@@ -90,9 +90,12 @@ def is_dane_usable(host: MxHost, route: Route) -> Answer:
     """Whether the domain tells senders to insist on *host* by DANE. RFC 7672 §2.2.1.
 
     Both must be secure, the usable TLSA and the MX RRset (or, for an implicit MX, its denial):
-    else an attacker names a host of his own.
+    else an attacker names a host of his own. Not tested where the host's addresses could not be
+    looked up.
     """
-    answers = (_is_secure(route.dnssec), authenticates(host))
+    looked_up = bool(host.addresses) or host.failure is None
+    usable_tlsa = authenticates(host) if looked_up else Answer.NOT_TESTED
+    answers = (_is_secure(route.dnssec), usable_tlsa)
     if Answer.NO in answers:
         return Answer.NO
     return Answer.NOT_TESTED if Answer.NOT_TESTED in answers else Answer.YES

@@ -91,7 +91,7 @@ def _on_endpoints(
                 pass
             case never:
                 assert_never(never)
-    yield from _on_rollover(host, seen)
+    yield from _on_spare(host, seen)
 
 
 def _on_no_tls(facts: EndpointFacts) -> Finding:
@@ -115,17 +115,19 @@ def _on_match(
     yield found(code, mx_host=facts.mx_host, address=facts.address, detail=detail)
 
 
-def _on_rollover(host: MxHost, seen: Sequence[RecordMatch]) -> Iterator[Finding]:
-    """RFC 7671 §8.1: the old record goes once the new certificate is everywhere.
+def _on_spare(host: MxHost, seen: Sequence[RecordMatch]) -> Iterator[Finding]:
+    """Records that match no certificate that was shown, beside one that does. RFC 7671 §8.1, §8.4.
 
-    Only of the certificates that were shown: a server may have one of another key type beside.
+    No fault: a record may be of the next key, of a key of another type, which the server shows to
+    other senders, of a CA above, or of a spare intermediate. Whether it is of an old key, one
+    handshake does not tell.
     """
     if weigh(host, seen) is not Dane.MATCH:
         return
-    alive = {each.record for each in seen if each.answer is not Answer.NO}
-    stale = dict.fromkeys(_describe(each) for each in seen if each.record not in alive)
-    if stale:
-        yield found(Code.TLSA_STALE, mx_host=host.name, detail=_listed(stale))
+    matched = {each.record for each in seen if each.answer is not Answer.NO}
+    spare = dict.fromkeys(_describe(each) for each in seen if each.record not in matched)
+    if spare:
+        yield found(Code.TLSA_SPARE, mx_host=host.name, detail=_listed(spare))
 
 
 def _describe(match: RecordMatch) -> str:

@@ -5,11 +5,14 @@ from a stranger. Indefinite lengths and tags above 30 do not occur in the outlin
 and end the reading.
 """
 
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 _LONGEST_LENGTH: Final = 4  # octets: 4 GiB, far beyond the 16 MiB of a TLS certificate message
 _OPTIONAL_VERSION: Final = 0xA0
 _EXTENSIONS: Final = 0xA3
+_UTC_TIME: Final = 0x17
+_GENERALIZED_TIME: Final = 0x18
 # serialNumber, signature, issuer, validity, subject, subjectPublicKeyInfo: RFC 5280 §4.1
 _FIELDS: Final = (0x02, 0x30, 0x30, 0x30, 0x30, 0x30)
 
@@ -37,6 +40,7 @@ class Outline(NamedTuple):
     spki: bytes  # as in the certificate: encoding a parsed key again may give other bytes
     extensions: tuple[Extension, ...]
     whole: bool
+    validity: bytes = b""
 
 
 def split(encoded: bytes) -> tuple[tuple[Element, ...], bytes]:
@@ -64,10 +68,37 @@ def read_outline(certificate: bytes) -> Outline | None:
             read = [_extension(element) for element in sequence]
             extensions += [extension for extension in read if extension is not None]
             whole = whole and not rest and None not in read
-    _, _, issuer, _, subject, spki, *_ = fields
+    _, _, issuer, validity, subject, spki, *_ = fields
     return Outline(
-        issuer.encoded, subject.encoded, spki.encoded, extensions=tuple(extensions), whole=whole
+        issuer.encoded,
+        subject.encoded,
+        spki.encoded,
+        extensions=tuple(extensions),
+        whole=whole,
+        validity=validity.content,
     )
+
+
+def read_validity(outline: Outline) -> tuple[datetime, datetime] | None:
+    """Both dates of a certificate, RFC 5280 §4.1.2.5; ``None`` where one cannot be read."""
+    times, rest = split(outline.validity)
+    read = [time for each in times if (time := _time(each)) is not None]
+    return (read[0], read[1]) if (len(times), len(read), rest) == (2, 2, b"") else None
+
+
+def _time(element: Element) -> datetime | None:
+    """RFC 5280 §4.1.2.5.1: of a year of two digits, 50 and above are of the 20th century."""
+    digits = element.content.removesuffix(b"Z")
+    if digits == element.content or not digits.isdigit():
+        return None
+    if (element.tag, len(digits)) == (_UTC_TIME, 12):
+        digits = (b"19" if digits >= b"50" else b"20") + digits
+    elif (element.tag, len(digits)) != (_GENERALIZED_TIME, 14):
+        return None
+    try:
+        return datetime.strptime(digits.decode("ascii"), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _element_at(encoded: bytes, offset: int) -> Element | None:

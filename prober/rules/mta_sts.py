@@ -6,6 +6,7 @@ rule, which MTA-STS never overrides (§2).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final, assert_never
 
 from prober.records import (
@@ -30,6 +31,7 @@ from prober.rules.sts_policy import (
     parse_policy,
     parse_sts_txt,
 )
+from prober.rules.sts_readers import disagreement, media_type
 from prober.rules.txt_record import Invalid, listed, shown
 
 # What kept us from asking, which is no answer of the domain's.
@@ -48,21 +50,25 @@ def judge_sts(facts: StsFacts | None, mx_hosts: Sequence[MxHost]) -> MtaSts | No
     """What an MTA-STS sender without a cached policy makes of the domain; ``None``: not looked up.
 
     A TXT record that is absent or invalid means that there is no policy to go by (§3.1); so does
-    one that could not be looked up, which says nothing of the domain.
+    one that could not be looked up, which says nothing of the domain. The status is by the RFC;
+    where readers that senders run are known to differ from it, ``senders_differ`` says which.
     """
     if facts is None:
         return None
     if facts.txt.failure is not None:
         return MtaSts(status=StsStatus.TEMPFAIL, detail=describe_failure(facts.txt.failure))
-    match parse_sts_txt(facts.txt.records):
+    records = facts.txt.records
+    match parse_sts_txt(records):
         case None:
-            return MtaSts(status=StsStatus.ABSENT)
+            judged = MtaSts(status=StsStatus.ABSENT)
         case Invalid(reason):
-            return MtaSts(status=StsStatus.TXT_INVALID, detail=reason)
+            judged = MtaSts(status=StsStatus.TXT_INVALID, detail=reason)
         case StsRecord(identifier):
-            return _judge_policy(identifier, facts.fetch, mx_hosts)
+            judged = _judge_policy(identifier, facts.fetch, mx_hosts)
         case never:
             assert_never(never)
+    differ = disagreement(records, facts.fetch, valid_txt=judged.id is not None)
+    return replace(judged, senders_differ=differ or None)
 
 
 def _judge_policy(identifier: str, fetch: PolicyFetch | None, mx_hosts: Sequence[MxHost]) -> MtaSts:
@@ -84,14 +90,10 @@ def _judge_policy(identifier: str, fetch: PolicyFetch | None, mx_hosts: Sequence
 
 
 def _policy_in(fetch: PolicyFetch) -> StsPolicy | Invalid:
-    """§3.2: the media type "MUST be text/plain", and senders SHOULD see to it.
-
-    Some do (postfix-mta-sts-resolver) and some do not (mox): what not all of them apply cannot
-    count as a policy. Parameters of the type are ignored.
-    """
-    media_type = (fetch.content_type or "").partition(";")[0].strip().lower()
-    if media_type != "text/plain":
-        served = shown(media_type) if media_type else "no media type"
+    """§3.2: the media type "MUST be text/plain", and senders SHOULD see to it."""
+    served_as = media_type(fetch.content_type)
+    if served_as != "text/plain":
+        served = shown(served_as) if served_as else "no media type"
         return Invalid(f"it is served as {served}; RFC 8461 §3.2 asks for text/plain")
     return parse_policy(fetch.body or "")
 
@@ -115,9 +117,10 @@ def sts_enforces(mta_sts: MtaSts | None, mx_hosts: Sequence[MxHost]) -> Answer:
     """Whether the domain tells MTA-STS senders to insist, at every MX host.
 
     Not tested where the record or the policy could not be had: a policy may be in force that
-    senders fetched earlier (§3.3, §5.1). The endpoints are not looked at.
+    senders fetched earlier (§3.3, §5.1); nor where some senders obey it and others do not. The
+    endpoints are not looked at.
     """
-    if mta_sts is None:
+    if mta_sts is None or mta_sts.senders_differ is not None:
         return Answer.NOT_TESTED
     match mta_sts.status:
         case StsStatus.TEMPFAIL | StsStatus.FETCH_FAILED:
@@ -174,6 +177,17 @@ def sts_findings(
     """What is worth knowing of *mta_sts*, which was judged from *facts*."""
     if facts is None or mta_sts is None:
         return ()
+    findings = _findings_by_status(facts, mta_sts, endpoints)
+    if mta_sts.senders_differ is None:
+        return findings
+    # some sender does look for the policy, so that one is not without its record
+    kept = tuple(each for each in findings if each.code is not Code.STS_WITHOUT_TXT)
+    return (*kept, found(Code.STS_SENDERS_DIFFER, detail=mta_sts.senders_differ))
+
+
+def _findings_by_status(
+    facts: StsFacts, mta_sts: MtaSts, endpoints: Iterable[Endpoint]
+) -> tuple[Finding, ...]:
     match mta_sts.status:
         case StsStatus.ABSENT:
             return tuple(_on_missing_txt(facts))

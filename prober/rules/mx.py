@@ -108,6 +108,12 @@ def why_no_host(name: str) -> str | None:
     return None
 
 
+def may_receive(host: MxHost) -> bool:
+    """Whether *host* has an address, or may have one that could not be looked up."""
+    unknown = host.failure is not None and host.failure.reason is not Reason.INVALID_NAME
+    return bool(host.addresses) or unknown
+
+
 def is_ip_literal(name: str) -> bool:
     """Whether an MX record holds an address where a name belongs."""
     try:
@@ -141,9 +147,15 @@ def route_findings(facts: DomainFacts) -> tuple[Finding, ...]:
     if facts.route is None:
         return ()
     return (
+        *_findings_on_domain(facts.domain),
         *_findings_on_route(facts.route),
         *(finding for host in facts.mx_hosts for finding in _findings_on_host(host)),
     )
+
+
+def _findings_on_domain(domain: str | None) -> Iterator[Finding]:
+    if domain is not None and "_" in domain:  # RFC 5321 §4.1.2, sub-domain
+        yield found(Code.NAME_WITH_UNDERSCORE, detail="the domain itself")
 
 
 def _findings_on_route(route: Route) -> Iterator[Finding]:
@@ -160,6 +172,8 @@ def _findings_on_route(route: Route) -> Iterator[Finding]:
 def _findings_on_host(host: MxHost) -> Iterator[Finding]:
     if host.alias_of is not None:  # RFC 2181 §10.3
         yield found(Code.MX_IS_CNAME, mx_host=host.name, detail=f"an alias of {host.alias_of}")
+    if "_" in host.name and why_no_host(host.name) is None:  # RFC 1123 §2.1
+        yield found(Code.NAME_WITH_UNDERSCORE, mx_host=host.name)
     if host.failure is None:
         if not host.addresses:
             yield found(Code.MX_NO_ADDRESS, mx_host=host.name)

@@ -195,7 +195,8 @@ def _secure_policies(sts: MtaSts | None) -> Iterator[Policy]:
 
     The names of today's MX hosts would do as well today, but nobody promises that they stay.
     """
-    if sts is not None and sts.status is StsStatus.ENFORCE and sts.mx:
+    agreed = sts is not None and sts.senders_differ is None
+    if agreed and sts is not None and sts.status is StsStatus.ENFORCE and sts.mx:
         names = tuple(sorted(dict.fromkeys(pattern.lower() for pattern in sts.mx)))
         # the policy is a stranger's text: nothing but names may get from it into a map
         if all(name_fault(name) is None for name in names):

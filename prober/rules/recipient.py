@@ -4,16 +4,24 @@ RFC 7929 §3, RFC 8162 §3, draft-koch-openpgp-webkey-service §3.1. Keys are no
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
-from prober.records import Answer, Dnssec, DomainReport, Level
+from prober.records import Answer, Dnssec, DomainReport, Level, RouteStatus
 from prober.records.recipient import KeySource, RecipientKey, Way
 from prober.rules.delivery import ForcedTls, forced_tls
 
 _DIGEST_OCTETS: Final = 28  # RFC 7929 §3: of SHA-256, so that its hexadecimal fits a label
 _ZBASE32: Final = "ybndrfg8ejkmcpqxot1uwisza345h769"
 _LABELS: Final = {KeySource.OPENPGPKEY: "_openpgpkey", KeySource.SMIMEA: "_smimecert"}
+_NO_MAIL: Final[Mapping[RouteStatus | None, str]] = MappingProxyType(
+    {
+        RouteStatus.NULL_MX: "its domain says so, by a null MX (RFC 7505)",
+        RouteStatus.NXDOMAIN: "its domain does not exist",
+        RouteStatus.NO_MAIL_HOST: "its domain has no mail server with an address",
+    }
+)
 _PROVEN: Final = (Level.AUTHENTICATED, Level.ENFORCED)
 
 
@@ -47,8 +55,11 @@ def _zbase32(octets: bytes) -> str:
 def choose_way(report: DomainReport, keys: Sequence[RecipientKey]) -> tuple[Way, str]:
     """The best way to send in secret, and why: forced TLS where it delivers, else a key, else none.
 
-    A key in DNS counts only where DNSSEC vouches for it: else whoever answers DNS chooses it.
+    A key in DNS counts only where DNSSEC vouches for it: else whoever answers DNS chooses it. A
+    domain that cannot receive mail has no way at all.
     """
+    if report.verdict.level is Level.NO_MAIL:
+        return Way.NONE, f"this address cannot receive mail: {_why_no_mail(report)}"
     tls = forced_tls(report)
     if tls is ForcedTls.YES and report.verdict.level in _PROVEN:
         return Way.FORCED_TLS, "forced TLS delivers, to servers that prove their names"
@@ -60,6 +71,11 @@ def choose_way(report: DomainReport, keys: Sequence[RecipientKey]) -> tuple[Way,
         return Way.FORCED_TLS, f"{reason}; {_why_no_key(keys)}"
     why = "forced TLS would lose mail" if tls is ForcedTls.NO else "it is not known to take TLS"
     return Way.PORTAL, f"{why}, and {_why_no_key(keys)}"
+
+
+def _why_no_mail(report: DomainReport) -> str:
+    status = report.route.status if report.route is not None else None
+    return _NO_MAIL.get(status, "its domain names no mail server")
 
 
 def _by_key(keys: Sequence[RecipientKey]) -> tuple[Way, str] | None:

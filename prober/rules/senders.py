@@ -139,13 +139,14 @@ def meet_mta_sts(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
 
     The sender then sends SNI (§4.1). Without a policy in force it is an opportunistic sender. Not
     looked up (``mta_sts`` is None), not to be looked up, or not fetched is unknown: the sender may
-    hold a policy from before.
+    hold a policy from before. So is a policy that some senders enforce and others do not.
     """
-    match _sts_status(to):
+    if to.mta_sts is None or to.mta_sts.senders_differ is not None:
+        return _UNKNOWN
+    match to.mta_sts.status:
         case StsStatus.ENFORCE:
-            unlisted = to.mta_sts is not None and endpoint.mx_host in to.mta_sts.uncovered
-            return _DEFERRED if unlisted else _verified(with_sni(endpoint))
-        case None | StsStatus.TEMPFAIL | StsStatus.FETCH_FAILED:
+            return _meet_policy(endpoint, to, to.mta_sts)
+        case StsStatus.TEMPFAIL | StsStatus.FETCH_FAILED:
             return _UNKNOWN
         case _:
             return meet_opportunistic(endpoint, to)
@@ -201,10 +202,12 @@ def suffer_mta_sts(report: DomainReport, to: Destination) -> DeliveryOutcome:
 
     At first contact he can suppress it, as he can everything else that is opportunistic.
     """
-    match _sts_status(to):
+    if to.mta_sts is None or to.mta_sts.senders_differ is not None:
+        return _UNKNOWN
+    match to.mta_sts.status:
         case StsStatus.ENFORCE:
             return _DEFERRED
-        case None | StsStatus.TEMPFAIL | StsStatus.FETCH_FAILED:
+        case StsStatus.TEMPFAIL | StsStatus.FETCH_FAILED:
             return _UNKNOWN
         case _:
             return _CLEAR
@@ -395,8 +398,17 @@ def _covers(presented: str, wanted: str) -> Answer:
     return Answer.YES if name_fault(presented) is None else Answer.NOT_TESTED
 
 
-def _sts_status(to: Destination) -> StsStatus | None:
-    return to.mta_sts.status if to.mta_sts is not None else None
+def _meet_policy(endpoint: Endpoint, to: Destination, sts: MtaSts) -> DeliveryOutcome:
+    """RFC 8461 §4.1: a listed MX host, and a certificate that names this host.
+
+    Postfix before 3.10.5 compares the certificate with the list, ``*.`` for any depth, and not the
+    MX host: for it any listed name will do. Where that makes a difference, senders differ.
+    """
+    listed = endpoint.mx_host not in sts.uncovered
+    view = with_sni(endpoint)
+    strict = _verified(view) if listed else _DEFERRED
+    by_list = _secure(view, to, [pattern.removeprefix("*") for pattern in sts.mx])
+    return strict if strict is by_list else _UNKNOWN
 
 
 def _suffer_tlsa(host: MxHost) -> DeliveryOutcome:

@@ -30,20 +30,26 @@ Fields = tuple[tuple[str, str], ...]
 def read_fields(records: Sequence[str], version: str) -> Fields | Invalid | None:
     """The fields behind *version* (such as ``v=STSv1``) in the one record that has it.
 
-    ``None`` where no record is meant to be one. Records that do not begin with the version and
-    ``;`` are discarded, and exactly one must remain: RFC 8461 §3.1, RFC 8460 §3. Where only
-    misspelt ones are left, the domain has none for a sender, and its owner thinks it has.
+    ``None`` where no record is meant to be one. A single record follows the grammar, which allows
+    blanks before ``;``. Of several, those that do not begin with the version and ``;`` are
+    discarded, and exactly one must remain: RFC 8461 §3.1, RFC 8460 §3. Where only misspelt ones
+    are left, the domain has none for a sender, and its owner thinks it has.
     """
     begin = f"{version};"
-    chosen = [record for record in records if record.startswith(begin)]
+    if len(records) == 1:
+        version_is_right = re.match(rf"{re.escape(version)}[{_WSP}]*;", records[0])
+        chosen = [records[0][version_is_right.end() :]] if version_is_right else []
+    else:
+        chosen = [record.removeprefix(begin) for record in records if record.startswith(begin)]
     if len(chosen) > 1:
         return Invalid(f"{len(chosen)} records begin with {begin!r}, and there must be one")
     if chosen:
-        return _split(chosen[0].removeprefix(begin))
+        return _split(chosen[0])
     misspelt = _misspelling(version)
     for record in records:
         if misspelt.match(record):
-            return Invalid(f"{shown(record)} does not begin with {begin!r}")
+            among = ", as it must among several records" if len(records) > 1 else ""
+            return Invalid(f"{shown(record)} does not begin with {begin!r}{among}")
     return None
 
 

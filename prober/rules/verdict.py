@@ -1,11 +1,12 @@
 """From facts to a verdict: level, completeness, standing against a requirement. docs/verdict.md."""
 
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Final, assert_never
 
 from prober.records import (
+    AnomalyKind,
     Answer,
     Certificate,
     Code,
@@ -45,7 +46,7 @@ from prober.rules.endpoint import (
 )
 from prober.rules.hellos import hello_findings, tls_depends_on_sender, without_sni
 from prober.rules.mta_sts import judge_sts, sts_enforces, sts_findings
-from prober.rules.mx import route_findings
+from prober.rules.mx import may_receive, route_findings
 from prober.rules.tls_rpt import judge_tls_rpt, tls_rpt_findings
 
 _RANK: Final = {
@@ -178,15 +179,28 @@ def authenticated(endpoint: Endpoint) -> Answer:
 
 
 def judge_insistence(route: Route, mx_hosts: Sequence[MxHost], mta_sts: MtaSts | None) -> Answer:
-    """Whether the domain tells senders to insist: MTA-STS at every MX host, or DANE at each."""
-    dane = [is_dane_usable(host, route) for host in mx_hosts if host.addresses]
-    if sts_enforces(mta_sts, mx_hosts) is Answer.YES:
+    """Whether the domain tells senders to insist: MTA-STS at every MX host, or DANE at each.
+
+    A host that could not be looked up counts among them, and so do those beyond our bound; one that
+    surely has no address does not.
+    """
+    by_dane = _every(is_dane_usable(host, route) for host in mx_hosts if may_receive(host))
+    by_sts = sts_enforces(mta_sts, mx_hosts)
+    if by_sts is Answer.YES and any(
+        anomaly.kind is AnomalyKind.MX_LEFT_OUT for anomaly in route.anomalies
+    ):
+        by_sts = Answer.NOT_TESTED
+    if Answer.YES in (by_dane, by_sts):
         return Answer.YES
-    if dane and all(answer is Answer.YES for answer in dane):
-        return Answer.YES
-    by_dane = Answer.NO if Answer.NO in dane else Answer.NOT_TESTED
-    no = sts_enforces(mta_sts, mx_hosts) is Answer.NO and by_dane is Answer.NO
-    return Answer.NO if no else Answer.NOT_TESTED
+    return Answer.NOT_TESTED if Answer.NOT_TESTED in (by_dane, by_sts) else Answer.NO
+
+
+def _every(answers: Iterable[Answer]) -> Answer:
+    """Yes where there are some and all are; one that is no outweighs those not tested."""
+    each = set(answers)
+    if Answer.NO in each:
+        return Answer.NO
+    return Answer.YES if each == {Answer.YES} else Answer.NOT_TESTED
 
 
 def encrypted_in_a_word(level: Level) -> Encrypted:

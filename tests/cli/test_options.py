@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from prober.cli.options import SET_BY, LookOptions
+from prober.cli.options import SET_BY, LookOptions, ReportOptions
 from prober.lab.internet import EHLO_NAME
+from prober.records import Level
+from prober.rules.profiles import PROFILES, Profile, ProfileName
 from tests.cli.commands import NO_NAMESERVER, OFFLINE, invoke
 
 VARIABLES = {"PROBE_RESOLVER": NO_NAMESERVER, "PROBE_EHLO_NAME": EHLO_NAME}
@@ -31,7 +33,16 @@ WRONG = [
     (["--ipv4-only", "--ipv6-only"], "--ipv4-only and --ipv6-only leave no address to contact"),
     (["--ehlo-name", "two words"], "is no host name label: letters, digits and hyphens"),
     (["--ehlo-name", "a.test\r\nMAIL FROM:<>"], "is no host name label"),
-    (["--ehlo-name", "[192.0.2.1]"], "an IP address, not a domain"),
+    (["--ehlo-name", "192.0.2.1"], "an IP address, not a domain"),
+    (["--ehlo-name", "[2001:db8::1]"], "no address literal; write [192.0.2.1] or [IPv6:"),
+    (["--ehlo-name", "[IPv6:192.0.2.1]"], "no address literal"),
+    (["--ehlo-name", "[IPv6:fe80::1%eth0]"], "no address literal"),
+    (["--ehlo-name", "[192.0.2.1"], "no address literal"),
+    (["--ehlo-name", "[192.0.2.256]"], "no address literal"),
+    (["--ehlo-name", "[a.test]"], "no address literal"),
+    (["--ehlo-name", "[192.0.2.1]\r\nMAIL FROM:<>"], "no address literal"),
+    (["--profile", "hipaa", "--require", "authenticated"], "implies --require profile"),
+    (["--profile", "default", "--require", "opportunistic"], "--require is opportunistic"),
     (["--dnssec-probe", "a..b"], "an empty label"),
     (["--port", "0"], "Invalid value for '--port' (env var: 'PROBE_PORT')"),
     (["--port", "smtp"], "Invalid value for '--port'"),
@@ -54,6 +65,38 @@ def test_a_wrong_option_is_told_by_name_before_anything_is_probed(
 
     assert (ended.status, ended.out) == (2, "")
     assert complaint in unboxed(ended.err)
+
+
+@pytest.mark.parametrize("name", ["[192.0.2.1]", "[IPv6:2001:db8::1]", "probe.test"])
+def test_a_name_to_greet_with(name: str) -> None:
+    variables = {"PROBE_RESOLVER": NO_NAMESERVER}
+    ended = invoke("check", "-f", "jsonl", "--ehlo-name", name, "a.test", env=variables)
+    assert json.loads(ended.out)["run"]["ehlo_name"] == name
+
+
+@pytest.mark.parametrize(
+    ("options", "required"),
+    [
+        pytest.param({}, Level.OPPORTUNISTIC, id="nothing"),
+        pytest.param({"require": Level.ENFORCED}, Level.ENFORCED, id="level"),
+        pytest.param({"require": "profile"}, PROFILES[ProfileName.DEFAULT], id="require-profile"),
+        pytest.param({"profile": ProfileName.NIST}, PROFILES[ProfileName.NIST], id="profile-alone"),
+        pytest.param(
+            {"profile": ProfileName.NIST, "require": "profile"},
+            PROFILES[ProfileName.NIST],
+            id="both",
+        ),
+    ],
+)
+def test_what_a_domain_is_held_against(options: dict[str, Any], required: Level | Profile) -> None:
+    assert ReportOptions(**options).required == required
+
+
+def test_a_profile_and_another_requirement_by_variables_contradict() -> None:
+    variables = {"PROBE_PROFILE": "hipaa", "PROBE_REQUIRE": "enforced"}
+    ended = invoke("check", *OFFLINE, "a.test", env=variables)
+    assert (ended.status, ended.out) == (2, "")
+    assert "implies --require profile" in unboxed(ended.err)
 
 
 def test_a_variable_stands_in_for_an_option() -> None:

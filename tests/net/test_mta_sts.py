@@ -432,8 +432,11 @@ async def test_cancellation_at_any_turn(turns: int) -> None:
     [
         pytest.param(("v=STSv1; id=1",), True, id="valid"),
         pytest.param(("v=spf1 -all", "v=STSv1; id=1"), True, id="§3.1-others-discarded"),
-        pytest.param(("v=STSv1; id=",), False, id="§3.1-invalid"),
-        pytest.param(("v=STSv1; id=1", "v=STSv1; id=2"), False, id="§3.1-two"),
+        pytest.param(("v=spf1 -all",), False, id="§3.1-of-something-else"),
+        pytest.param(("V=STSv1; id=1",), False, id="§3.1-invalid-for-every-sender"),
+        pytest.param(("v=STSv1 ; id=1",), True, id="§3.1-blank-before-semicolon"),
+        pytest.param(("v=STSv1; id=",), True, id="§3.1-invalid-but-some-senders-take-it"),
+        pytest.param(("v=STSv1; id=1", "v=STSv1; id=2"), True, id="§3.1-two-some-take-the-first"),
         pytest.param(("v=spf1 -all",), False, id="§3.1-none"),
     ],
 )

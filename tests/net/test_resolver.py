@@ -84,6 +84,27 @@ async def test_what_exists(resolver: Resolver, name: str, rdtype: str, status: D
     assert (await resolver.query(name, rdtype)).status is status
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("a." * 126 + "ab", id="rfc1035-2.3.4-256-octets"),
+        pytest.param("a" * 64 + ".test", id="rfc1035-2.3.4-label-of-64"),
+    ],
+)
+async def test_a_name_too_long_is_absent_without_a_question(
+    resolver: Resolver, dns_server: LabDns, name: str
+) -> None:
+    answer = await resolver.query(name, "TXT")
+    assert (answer.status, answer.reason) == (DnsStatus.NXDOMAIN, None)
+    assert "absent by length" in (answer.detail or "")
+    assert not any(asked == name for asked, _ in dns_server.queries)
+
+
+async def test_the_longest_name_is_asked_for(resolver: Resolver) -> None:
+    answer = await resolver.query("a." * 126 + "a", "TXT")
+    assert (answer.status, answer.detail) == (DnsStatus.NXDOMAIN, None)
+
+
 async def test_an_alias_is_followed_and_told(resolver: Resolver) -> None:
     answer = await resolver.query("alias.test", "A")
     assert [record.to_text() for record in answer.records] == ["192.0.2.1"]

@@ -1,10 +1,25 @@
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from prober.records import Code, DomainReport, Level, Line
+from prober.records import (
+    Code,
+    Dnssec,
+    DomainReport,
+    Failure,
+    Level,
+    Line,
+    MtaSts,
+    MxHost,
+    Reason,
+    Step,
+    StsStatus,
+    TlsaRecord,
+)
 from prober.report.formatter import Formatter
 from prober.report.page import Paper
 from prober.report.scan_text import ScanText
@@ -217,3 +232,46 @@ def test_a_scan_gives_a_line_a_domain_and_a_summary() -> None:
 def test_a_scan_of_nothing_says_so() -> None:
     foot = ScanText(Paper()).foot(Totals())
     assert foot == b"\n0 domains; 0 incomplete; 0 of 0 endpoints tested\n"
+
+
+KEY = TlsaRecord(usage=3, selector=1, matching_type=1, data=bytes(32))
+SECURE = {"dnssec": Dnssec.SECURE, "tlsa_dnssec": Dnssec.SECURE}
+NO_ANSWER = Failure(step=Step.RESOLVE, reason=Reason.SERVFAIL)
+
+
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        pytest.param(
+            SECURE | {"tlsa": (KEY,)},
+            "DANE: TLSA records for mx1.example.com, not compared with a certificate, DNSSEC of",
+            id="published",
+        ),
+        pytest.param(
+            {"dnssec": Dnssec.SECURE, "tlsa_failure": NO_ANSWER},
+            "DANE: TLSA records for mx1.example.com could not be looked up, DNSSEC of",
+            id="failed",
+        ),
+        pytest.param(SECURE, None, id="denied"),
+        pytest.param(
+            SECURE | {"tlsa": (KEY,), "tlsa_dnssec": Dnssec.INSECURE}, None, id="rfc7672-insecure"
+        ),
+    ],
+)
+def test_what_is_published_is_shown_also_where_no_server_could_be_asked(
+    fields: dict[str, Any], line: str | None
+) -> None:
+    host = MxHost(name="mx1.example.com", preference=10, addresses=("192.0.2.1",), **fields)
+    sts = MtaSts(status=StsStatus.ENFORCE, max_age=604_800, mx=("mx1.example.com",))
+    report = replace(samples.unknown(), mx_hosts=(host,), mta_sts=sts)
+
+    text = " ".join(shown(report).split())
+
+    assert "MTA-STS: enforce for 7 days covering every MX host" in text
+    assert line in text if line is not None else "DANE:" not in text
+
+
+def test_senders_that_differ_on_a_policy_are_named() -> None:
+    sts = MtaSts(status=StsStatus.POLICY_INVALID, detail="no mx", senders_differ="x and not by y")
+    text = " ".join(shown(replace(samples.unknown(), mta_sts=sts)).split())
+    assert "MTA-STS: policy-invalid (no mx) (senders differ: x and not by y)" in text

@@ -145,6 +145,7 @@ def forge(
     not_before: bytes = b"251201000000Z",
     not_after: bytes = b"260301000000Z",
     version: bytes = bytes.fromhex("a003020102"),
+    validity: bytes | None = None,
 ) -> bytes:
     """A certificate in DER with whatever is asked for, and a signature of nothing."""
     signed = tlv(
@@ -153,7 +154,9 @@ def forge(
         tlv(0x02, serial),
         algorithm,
         issuer if issuer is not None else rdn(b"Test CA"),
-        tlv(0x30, tlv(0x17, not_before), tlv(0x17, not_after)),
+        validity
+        if validity is not None
+        else tlv(0x30, tlv(0x17, not_before), tlv(0x17, not_after)),
         subject if subject is not None else rdn(HOST.encode()),
         public_key if public_key is not None else spki(ec_key()),
         tlv(0xA3, tlv(0x30, *extensions)) if extensions else b"",

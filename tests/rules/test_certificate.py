@@ -224,6 +224,56 @@ def test_signature(algorithm: bytes, signature: str | None) -> None:
 
 
 BER_BOOLEAN = forge(extension(SAN_OID, dns(HOST.encode()), critical=b"\x01\x01\x01"))
+BAD_VERSION = bytes.fromhex("a003020109")
+
+
+def refused(not_before: bytes, not_after: bytes) -> bytes:
+    """A certificate that cryptography refuses in whole, with these elements as its dates."""
+    san = extension(SAN_OID, dns(HOST.encode()), critical=b"\x01\x01\x01")
+    return forge(san, validity=tlv(0x30, not_before, not_after))
+
+
+UTC_DATE = tlv(0x17, b"251201000000Z")
+
+
+@pytest.mark.parametrize(
+    ("der", "dates"),
+    [
+        pytest.param(refused(tlv(0x17, b"xx1201000000Z"), UTC_DATE), None, id="no-digits"),
+        pytest.param(refused(UTC_DATE, tlv(0x17, b"261301000000Z")), None, id="month-13"),
+        pytest.param(refused(UTC_DATE, tlv(0x17, b"260301000060Z")), None, id="second-60"),
+        pytest.param(refused(UTC_DATE, tlv(0x17, b"2603010000Z")), None, id="5280-no-seconds"),
+        pytest.param(refused(UTC_DATE, tlv(0x17, b"260301000000+0100")), None, id="5280-offset"),
+        pytest.param(refused(UTC_DATE, tlv(0x17, b"260301000000")), None, id="5280-no-z"),
+        pytest.param(refused(UTC_DATE, tlv(0x18, b"20260301000000.5Z")), None, id="5280-fraction"),
+        pytest.param(refused(UTC_DATE, tlv(0x04, b"260301000000Z")), None, id="no-time"),
+        pytest.param(refused(UTC_DATE, b""), None, id="one-date"),
+        pytest.param(BER_BOOLEAN, ("2025-12-01", "2026-03-01"), id="utc-times"),
+        pytest.param(
+            refused(tlv(0x17, b"500101000000Z"), tlv(0x18, b"20500101000000Z")),
+            ("1950-01-01", "2050-01-01"),
+            id="5280-4.1.2.5-year-50-and-generalized-time",
+        ),
+    ],
+)
+def test_dates_of_a_certificate_that_cannot_be_read_otherwise(
+    der: bytes, dates: tuple[str, str] | None
+) -> None:
+    certificate = judge(der)
+    assert certificate.subject is None
+    seen = (certificate.not_before, certificate.not_after)
+    assert tuple(each and str(each.date()) for each in seen) == (dates or (None, None))
+    assert (certificate.in_date is NOT_TESTED) is (dates is None)
+
+
+def test_an_unreadable_certificate_that_expired_is_told() -> None:
+    late = datetime(2026, 3, 2, tzinfo=UTC)
+    assert Code.CERTIFICATE_EXPIRED in codes(BER_BOOLEAN, now=late)
+
+
+@given(st.binary() | st.binary(max_size=40).map(lambda text: refused(text, text)))
+def test_reading_dates_never_raises(der: bytes) -> None:
+    read_certificate(der)
 
 
 @pytest.mark.parametrize(
@@ -238,9 +288,15 @@ BER_BOOLEAN = forge(extension(SAN_OID, dns(HOST.encode()), critical=b"\x01\x01\x
         ),
         pytest.param(
             BER_BOOLEAN,
-            {"subject", "issuer", "serial", "not_before", "not_after", "key", "signature"},
+            {"subject", "issuer", "serial", "key", "signature"},
             "Extension::critical",
-            id="ber-boolean-costs-all-but-the-san",
+            id="ber-boolean-costs-all-but-the-san-and-the-dates",
+        ),
+        pytest.param(
+            forge(GOOD_SAN, version=BAD_VERSION),
+            {"subject", "issuer", "serial", "key", "signature"},
+            "certificate: ",
+            id="5280-4.1.2.1-unknown-version-costs-not-the-dates",
         ),
         pytest.param(forge(GOOD_SAN, subject=rdn(b"\xff")), {"subject"}, "subject: ", id="subject"),
         pytest.param(forge(GOOD_SAN, issuer=rdn(b"\xff")), {"issuer"}, "issuer: ", id="issuer"),

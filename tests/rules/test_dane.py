@@ -25,6 +25,7 @@ from prober.records import (
     Step,
     TlsaRecord,
 )
+from prober.report.advice import ADVICE
 from prober.rules import dane_path
 from prober.rules.dane import (
     authenticates,
@@ -457,9 +458,35 @@ class TestFindings:
                 {Code.TLSA_UNUSABLE, Code.TLSA_INVALID},
                 id="rule-5-mixed-mismatch",
             ),
-            pytest.param(host(BAD, GOOD), showing(LEAF), {Code.TLSA_STALE}, id="7671-8.1-rollover"),
             pytest.param(
-                host(tlsa(3, 1, 2, LEAF), BAD), showing(LEAF), {Code.TLSA_STALE}, id="weaker-stale"
+                host(GOOD, tlsa(3, 1, 1, bytes(9))),
+                showing(LEAF),
+                {Code.TLSA_SPARE},
+                id="7671-8.1-next-key",
+            ),
+            pytest.param(
+                host(GOOD, tlsa(3, 1, 1, OTHER)),
+                showing(LEAF),
+                {Code.TLSA_SPARE},
+                id="7671-8-rsa-and-ecdsa",
+            ),
+            pytest.param(
+                host(GOOD, tlsa(2, 1, 1, ROOT)),
+                showing(LEAF, MIDDLE),
+                {Code.TLSA_SPARE},
+                id="7671-8.4-ee-and-its-ca",
+            ),
+            pytest.param(
+                host(GOOD, tlsa(2, 1, 1, MIDDLE)), showing(LEAF, MIDDLE), set(), id="ee-and-issuer"
+            ),
+            pytest.param(
+                host(tlsa(2, 1, 1, MIDDLE), tlsa(2, 1, 1, cases.OTHER_ROOT)),
+                showing(LEAF, MIDDLE),
+                {Code.TLSA_SPARE},
+                id="7671-8.4-spare-intermediate",
+            ),
+            pytest.param(
+                host(tlsa(3, 1, 2, LEAF), BAD), showing(LEAF), {Code.TLSA_SPARE}, id="weaker-spare"
             ),
             pytest.param(
                 host(tlsa(3, 1, 2, OTHER), GOOD),
@@ -519,11 +546,23 @@ class TestFindings:
         found = codes_of(host(tlsa(3, 1, 2, OTHER), GOOD), showing(LEAF))[Code.TLSA_INVALID]
         assert "matches, but a stronger digest stands beside it" in found
 
-    def test_a_record_of_another_endpoint_of_the_host_is_not_stale(self) -> None:
+    def test_what_some_unusable_records_leave_to_senders(self) -> None:
+        alone = codes_of(host(PKIX), showing(LEAF))[Code.TLSA_UNUSABLE]
+        assert alone.endswith("senders encrypt, and cannot authenticate")
+        beside = codes_of(host(PKIX, GOOD), showing(LEAF))[Code.TLSA_UNUSABLE]
+        assert beside.endswith("the other records decide")
+        assert "None of" not in ADVICE[Code.TLSA_UNUSABLE]
+
+    def test_no_record_is_called_old_by_one_handshake(self) -> None:
+        seen = codes_of(host(BAD, GOOD), showing(LEAF))
+        assert set(seen) == {Code.TLSA_SPARE}
+        assert "emove" not in ADVICE[Code.TLSA_SPARE]
+
+    def test_a_record_of_another_endpoint_of_the_host_is_not_spare(self) -> None:
         both = (showing(LEAF), showing(OTHER, address="192.0.2.2"))
         assert not codes_of(host(BAD, GOOD), *both)
 
-    def test_a_record_that_could_not_be_held_against_the_chain_is_not_stale(self) -> None:
+    def test_a_record_that_could_not_be_compared_with_the_chain_is_not_spare(self) -> None:
         records = (tlsa(2, 0, 1, MIDDLE), tlsa(3, 1, 1, UNREADABLE_LEAF))
         assert not codes_of(host(*records), showing(UNREADABLE_LEAF, MIDDLE))
 

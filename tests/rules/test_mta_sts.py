@@ -206,6 +206,175 @@ def test_enforcement(sts: StsFacts, hosts: Sequence[MxHost], answer: Answer) -> 
     assert sts_enforces(judged(sts, hosts), hosts) is answer
 
 
+RESOLVER = "postfix-mta-sts-resolver"
+TLSPOL = "postfix-tlspol"
+STRICT = "strict readers"
+ALL = (STRICT, RESOLVER, TLSPOL)
+
+
+def rewritten(old: str, new: str, **served: Any) -> StsFacts:
+    """A valid policy in which *new* stands for *old*."""
+    body = policy() + "\n"
+    assert old in body
+    return facts(fetched(body.replace(old, new), **served))
+
+
+def announced_by(*records: str) -> StsFacts:
+    return facts(fetched(), txt=TxtFacts(records=records))
+
+
+@pytest.mark.parametrize(
+    ("sts", "enforcing"),
+    [
+        # nobody enforces it
+        pytest.param(announced_by("v=STSv2; id=1"), (), id="§3.1-later-version"),
+        pytest.param(announced_by("V=STSv1; id=1"), (), id="§3.1-upper-case"),
+        pytest.param(announced_by(" v=STSv1; id=1"), (), id="§3.1-leading-blank"),
+        pytest.param(rewritten("mode: enforce", "mode: Enforce"), (), id="§3.2-case-of-mode"),
+        pytest.param(rewritten("mode", "MODE"), (), id="§3.2-case-of-name"),
+        pytest.param(rewritten("mx:", "MX:"), (), id="§3.2-case-of-mx"),
+        pytest.param(rewritten("STSv1", "STSv2"), (), id="§3.2-version"),
+        pytest.param(rewritten("version", "\ufeffversion"), (), id="§3.2-bom"),
+        pytest.param(
+            rewritten("version", "\ufeffversion", content_type="text/plain; charset=utf-8"),
+            (),
+            id="§3.2-bom-and-charset",
+        ),
+        pytest.param(rewritten("604800", "-1"), (), id="§3.2-negative-max-age"),
+        pytest.param(rewritten(MX, "mail.bücher.example"), (), id="§3.2-u-label-no-charset"),
+        pytest.param(rewritten("enforce", "testing\nmx: 192.0.2.1"), (), id="§3.2-testing"),
+        pytest.param(facts(fetched("<html>")), (), id="§3.2-html"),
+        # senders differ
+        pytest.param(announced_by("v=STSv1"), (TLSPOL,), id="§3.1-no-field"),
+        pytest.param(announced_by("v=STSv10; id=1"), (TLSPOL,), id="§3.1-version-as-prefix"),
+        pytest.param(announced_by("v=STSv1; id="), (RESOLVER, TLSPOL), id="§3.1-empty-id"),
+        pytest.param(announced_by("v=STSv1; id=2-1"), (RESOLVER, TLSPOL), id="§3.1-hyphen-in-id"),
+        pytest.param(announced_by("v=STSv1;; id=1"), (RESOLVER, TLSPOL), id="§3.1-empty-field"),
+        pytest.param(announced_by("v=STSv1; ID=1"), (TLSPOL,), id="§3.1-case-of-id"),
+        pytest.param(announced_by("v=STSv1; id=1", "v=STSv1; id=2"), (TLSPOL,), id="§3.1-two"),
+        pytest.param(
+            announced_by("v=STSv1; id=1", "v=STSv1 ; id=2"),
+            (STRICT, TLSPOL),
+            id="§3.1-two-and-one-discarded",
+        ),
+        pytest.param(
+            announced_by("v=spf1 -all", "v=STSv1 ; id=1"),
+            (RESOLVER, TLSPOL),
+            id="§3.1-blank-before-semicolon-among-several",
+        ),
+        pytest.param(rewritten(MX, "192.0.2.1"), (RESOLVER,), id="§3.2-ip-address"),
+        pytest.param(
+            rewritten("mx:", "mx: 192.0.2.1\nmx:"), (RESOLVER,), id="§3.2-ip-address-beside-a-name"
+        ),
+        pytest.param(rewritten("604800", "31557601"), (TLSPOL,), id="§3.2-max-age-over-limit"),
+        pytest.param(rewritten("604800", "00000604800"), (RESOLVER, TLSPOL), id="§3.2-11-digits"),
+        pytest.param(rewritten("604800", "604_800"), (RESOLVER,), id="§3.2-underscore-in-number"),
+        pytest.param(rewritten("mode:", "mode :"), (TLSPOL,), id="§3.2-blank-before-colon"),
+        pytest.param(rewritten("mode:", " mode:"), (TLSPOL,), id="§3.2-leading-blank"),
+        pytest.param(rewritten("version", "\nversion"), (RESOLVER, TLSPOL), id="§3.2-blank-line"),
+        pytest.param(
+            rewritten("604800\n", "604800\n\n"), (RESOLVER, TLSPOL), id="§3.2-blank-line-at-the-end"
+        ),
+        pytest.param(rewritten("\n", "\r"), (RESOLVER,), id="§3.2-cr-alone"),
+        pytest.param(rewritten("\n", "\r\r\n"), (RESOLVER, TLSPOL), id="§3.2-cr-cr-lf"),
+        pytest.param(
+            rewritten("enforce", "enforce\nmode: none"), (STRICT, TLSPOL), id="§3.2-two-modes"
+        ),
+        pytest.param(
+            rewritten("enforce", "none\nmode: enforce"), (RESOLVER,), id="§3.2-two-modes-none-first"
+        ),
+        pytest.param(rewritten(MX, f"{MX}."), (RESOLVER, TLSPOL), id="§3.2-trailing-dot"),
+        pytest.param(rewritten(MX, "mail.*.example"), (RESOLVER,), id="§3.2-wildcard-inside"),
+        pytest.param(rewritten(MX, "*"), (RESOLVER,), id="§3.2-wildcard-alone"),
+        pytest.param(rewritten(MX, "mx_1.example"), (STRICT, RESOLVER), id="rfc5321-underscore"),
+        pytest.param(rewritten(MX, f"{MX} "), ALL, id="§3.2-blank-at-the-end"),
+        pytest.param(
+            rewritten(MX, "mail.bücher.example", content_type="text/plain; charset=utf-8"),
+            (RESOLVER,),
+            id="§3.2-u-label",
+        ),
+        pytest.param(rewritten("mode", "x: é\nmode"), (STRICT, TLSPOL), id="§3.2-utf8-no-charset"),
+        pytest.param(rewritten("mode", "{x}\nmode"), (RESOLVER, TLSPOL), id="§3.2-braces"),
+        pytest.param(facts(fetched(content_type="text/html")), (TLSPOL,), id="§3.2-media-type"),
+        pytest.param(facts(fetched(content_type=None)), (TLSPOL,), id="§3.2-no-media-type"),
+        pytest.param(
+            facts(fetched(content_type="text/plain; charset=x")),
+            (STRICT, TLSPOL),
+            id="§3.2-unknown-charset",
+        ),
+        # all enforce it
+        pytest.param(facts(fetched()), ALL, id="valid"),
+        pytest.param(announced_by("v=STSv1 ; id=1"), ALL, id="§3.1-blank-before-semicolon"),
+        pytest.param(announced_by("v=spf1 -all", "v=STSv1;id=1;"), ALL, id="§3.1-others-discarded"),
+        pytest.param(rewritten("\n", "\r\n"), ALL, id="§3.2-crlf"),
+        pytest.param(rewritten("enforce\n", "enforce\r\n"), ALL, id="§3.2-mixed-line-ends"),
+        pytest.param(rewritten(MX, MX.upper()), ALL, id="§3.2-upper-case-mx"),
+        pytest.param(rewritten(MX, "*.com"), ALL, id="§4.1-wildcard-over-one-label"),
+        pytest.param(rewritten(": ", ":"), ALL, id="§3.2-no-blank"),
+        pytest.param(rewritten(": ", ":\t "), ALL, id="§3.2-blanks"),
+        pytest.param(rewritten("604800", "604800\nmax_age: 1"), ALL, id="§3.2-two-max-ages"),
+        pytest.param(
+            rewritten(MX, f"{MX}\nmx: *.example\nmx: {MX}"), ALL, id="§3.2-several-mx-and-wildcard"
+        ),
+        pytest.param(
+            facts(fetched(content_type='TEXT/Plain ; Charset="UTF-8"')), ALL, id="§3.2-parameters"
+        ),
+        pytest.param(
+            facts(fetched(content_type="text/plain; x=1; charset=windows-1252")),
+            ALL,
+            id="§3.2-charset-with-ascii-within",
+        ),
+        pytest.param(
+            rewritten("mode", "x: é\nmode", content_type="text/plain; charset=utf-8"),
+            ALL,
+            id="§3.2-utf8-extension",
+        ),
+    ],
+)
+def test_where_senders_differ(sts: StsFacts, enforcing: tuple[str, ...]) -> None:
+    result = judged(sts)
+    if enforcing in ((), ALL):
+        assert result.senders_differ is None
+        expected = Answer.YES if enforcing and not result.uncovered else Answer.NO
+        assert sts_enforces(result, HOSTS) is expected
+        return
+    others = [name for name in ALL if name not in enforcing]
+    assert result.senders_differ == (
+        f"enforced by {' and '.join(enforcing)}, and not by {' and '.join(others)}"
+    )
+    assert sts_enforces(result, HOSTS) is Answer.NOT_TESTED
+    findings = {found.code for found in sts_findings(sts, result, ())}
+    assert Code.STS_SENDERS_DIFFER in findings
+    assert Code.STS_WITHOUT_TXT not in findings
+
+
+def test_senders_that_enforce_it_for_different_hosts() -> None:
+    """One reader takes a line separator within a value for the end of a line."""
+    sts = rewritten(
+        "mode", "x: a\u2028mx: b.example\nmode", content_type="text/plain; charset=utf-8"
+    )
+    expected = " and ".join(ALL) + " enforce it for different MX hosts"
+    assert judged(sts).senders_differ == expected
+
+
+@pytest.mark.parametrize(
+    "fetch",
+    [
+        pytest.param(None, id="not-asked-for"),
+        pytest.param(not_fetched(Reason.REFUSED), id="refused"),
+    ],
+)
+def test_senders_do_not_differ_on_a_policy_that_nobody_has(fetch: PolicyFetch | None) -> None:
+    assert judged(facts(fetch, txt=TxtFacts(records=("v=STSv1",)))).senders_differ is None
+
+
+@given(st.text() | st.text(alphabet="version:modemxSTSv1enforce {}.*\n\r\t_-0159é"), st.text())
+def test_comparing_readers_never_raises(text: str, content_type: str) -> None:
+    for body in (text, policy() + "\n" + text, text + "\n" + policy()):
+        judged(facts(fetched(body, content_type=content_type or None)))
+    judged(announced_by(text, f"v=STSv1{text}"))
+
+
 def test_hosts_are_covered_by_what_was_judged() -> None:
     assert covers_every_mx(judged(facts(fetched())), HOSTS)
     assert not covers_every_mx(judged(facts(fetched())), (*HOSTS, OTHER))
@@ -279,8 +448,18 @@ BAD = endpoint(trusted=Answer.NO)
         ),
         pytest.param(
             facts(fetched(), txt=TxtFacts(records=("v=STSv1",))),
-            [Code.STS_TXT_INVALID, Code.STS_WITHOUT_TXT],
+            [Code.STS_TXT_INVALID, Code.STS_SENDERS_DIFFER],
             id="§3.1-invalid-and-a-policy",
+        ),
+        pytest.param(
+            facts(fetched(), txt=TxtFacts(records=("v = STSv1; id=1",))),
+            [Code.STS_TXT_INVALID, Code.STS_WITHOUT_TXT],
+            id="§3.1-invalid-for-every-sender-and-a-policy",
+        ),
+        pytest.param(
+            facts(fetched(policy("enforce", MX, "192.0.2.1"))),
+            [Code.STS_POLICY_INVALID, Code.STS_SENDERS_DIFFER],
+            id="§3.2-ip-address",
         ),
         pytest.param(
             facts(fetched("<html>"), txt=TxtFacts()), [], id="a-web-server-that-answers-anything"

@@ -129,6 +129,17 @@ def failed(reason: Reason) -> Failure:
         pytest.param(routed(RouteStatus.NXDOMAIN), [Code.DOMAIN_NOT_FOUND], id="nxdomain"),
         pytest.param(routed(RouteStatus.NO_MAIL_HOST), [Code.NO_MAIL_HOST], id="no-mail-host"),
         pytest.param(routed(RouteStatus.IMPLICIT_MX), [Code.IMPLICIT_MX], id="implicit-mx"),
+        pytest.param(
+            domain(domain="my_firm.test"), [Code.NAME_WITH_UNDERSCORE], id="rfc5321-4.1.2-domain"
+        ),
+        pytest.param(
+            host(name="mx_1.example.com"), [Code.NAME_WITH_UNDERSCORE], id="rfc1123-2.1-mx-host"
+        ),
+        pytest.param(
+            host(name="mx_ .example.com", addresses=(), failure=failed(Reason.INVALID_NAME)),
+            [Code.MX_INVALID_NAME],
+            id="underscore-in-what-is-no-host-name",
+        ),
         pytest.param(host(addresses=()), [Code.MX_NO_ADDRESS], id="no-address"),
         pytest.param(host(alias_of="a.example"), [Code.MX_IS_CNAME], id="cname-rfc2181-10.3"),
         pytest.param(host(failure=failed(Reason.LIMIT)), [Code.LIMIT_REACHED], id="limit"),

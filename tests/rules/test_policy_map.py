@@ -124,6 +124,10 @@ OFFERS = {
         report(good(OF_HOSTER, mx_host=HOSTED), mta_sts=OF_HOSTERS),
         (Policy(level=PolicyLevel.SECURE, match=(".hoster.example",)), VERIFY, ENCRYPT),
     ),
+    "sts-senders-differ": (
+        report(good(), mta_sts=replace(ENFORCE, senders_differ="x")),
+        (SECURE, VERIFY, ENCRYPT),
+    ),
     # whoever writes the policy file writes nothing else into our map
     "sts-hostile": (
         report(good(), mta_sts=replace(ENFORCE, mx=(MX, "mx.example.com ciphers=export"))),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from prober.records import Answer, Dnssec, DomainFacts
+from prober.records import Answer, Dnssec, DomainFacts, Route, RouteStatus
 from prober.records.recipient import KeySource, RecipientKey, Way
 from prober.rules.recipient import choose_way, owner_name, wkd_path
 from prober.rules.verdict import judge_domain
@@ -14,6 +14,15 @@ PROVEN = domain(completed(chain=CHAIN, path=(0,)))
 ENCRYPTED = domain(completed())
 CLEAR = domain(confirmed(not_offered()))
 UNSEEN = domain(untested())
+NULL_MX, GONE, NO_HOST, FAILED = (
+    domain(route=Route(status=status))
+    for status in (
+        RouteStatus.NULL_MX,
+        RouteStatus.NXDOMAIN,
+        RouteStatus.NO_MAIL_HOST,
+        RouteStatus.DNS_ERROR,
+    )
+)
 HUGH = "c93f1e400f26708f98cb19d936620da35eec8f72e57f9eec01c1afd6"
 
 
@@ -58,6 +67,11 @@ UNKNOWN = key(KeySource.SMIMEA, Answer.NOT_TESTED)
 @pytest.mark.parametrize(
     ("facts", "keys", "way", "because"),
     [
+        pytest.param(NULL_MX, NONE, Way.NONE, "cannot receive mail", id="rfc7505-null-mx"),
+        pytest.param(NULL_MX, (WKD,), Way.NONE, "null MX", id="rfc7505-null-mx-and-a-key"),
+        pytest.param(GONE, NONE, Way.NONE, "does not exist", id="unknown-domain"),
+        pytest.param(NO_HOST, NONE, Way.NONE, "no mail server", id="no-mail-host"),
+        pytest.param(FAILED, NONE, Way.PORTAL, "not known to take TLS", id="dns-failed"),
         pytest.param(CLEAR, NONE, Way.PORTAL, "would lose mail, and no key", id="nothing"),
         pytest.param(UNSEEN, NONE, Way.PORTAL, "not known to take TLS", id="unseen"),
         pytest.param(CLEAR, (UNKNOWN,), Way.PORTAL, "could not be learnt", id="unknown-is-no-key"),

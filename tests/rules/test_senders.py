@@ -56,6 +56,7 @@ UNKNOWN = DeliveryOutcome.UNKNOWN
 CA = issue("ca.example")
 GOOD = issue(MX, by=CA).der
 WITH_DOMAIN = issue(MX, san=(MX, "example.com"), by=CA).der
+TWO_NAMES = issue(MX, san=(MX, "mx2.example.com"), by=CA).der
 OTHER_NAME = issue("elsewhere.example.net", san=("elsewhere.example.net",), by=CA).der
 NAME_IN_SUBJECT = issue(MX, san=None, by=CA).der
 NOBODY_IN_SUBJECT = issue("nobody", san=None, by=CA).der
@@ -356,9 +357,42 @@ ENFORCE = MtaSts(status=StsStatus.ENFORCE, mx=(MX,))
         pytest.param(NO_TLS, MtaSts(status=StsStatus.NONE), CLEAR, id="rfc8461-5-none"),
         pytest.param(
             with_chain(),
-            replace(ENFORCE, uncovered=(MX,)),
+            replace(ENFORCE, mx=("mx.example.net",), uncovered=(MX,)),
             DEFERRED,
             id="rfc8461-4.1-not-listed",
+        ),
+        pytest.param(
+            with_chain(TWO_NAMES),
+            replace(ENFORCE, mx=("mx2.example.com",), uncovered=(MX,)),
+            UNKNOWN,
+            id="postfix-3.7-not-listed-but-the-certificate-names-a-listed-host",
+        ),
+        pytest.param(
+            with_chain(),
+            replace(ENFORCE, mx=("*.com",), uncovered=(MX,)),
+            UNKNOWN,
+            id="postfix-3.7-a-wildcard-of-any-depth",
+        ),
+        pytest.param(
+            with_chain(OTHER_NAME),
+            replace(ENFORCE, mx=(MX, "elsewhere.example.net")),
+            UNKNOWN,
+            id="postfix-3.7-the-certificate-names-another-listed-host",
+        ),
+        pytest.param(
+            with_chain(), replace(ENFORCE, senders_differ="x"), UNKNOWN, id="senders-differ"
+        ),
+        pytest.param(
+            NO_TLS,
+            MtaSts(status=StsStatus.POLICY_INVALID, senders_differ="x"),
+            UNKNOWN,
+            id="senders-differ-on-an-invalid-policy",
+        ),
+        pytest.param(
+            with_chain(WITH_DOMAIN),
+            replace(ENFORCE, mx=("*.example.com",)),
+            AUTHENTICATED,
+            id="rfc8461-4.1-wildcard",
         ),
         pytest.param(NO_TLS, ENFORCE, DEFERRED, id="rfc8461-4.2-no-tls"),
         pytest.param(with_chain(OTHER_NAME), ENFORCE, DEFERRED, id="rfc8461-4.1-another-name"),
@@ -483,6 +517,13 @@ def test_dane_under_attack(
             MtaSts(status=StsStatus.TESTING),
             CLEAR,
             id="rfc8461-5-testing",
+        ),
+        pytest.param(
+            SenderKind.MTA_STS,
+            INSECURE,
+            replace(ENFORCE, senders_differ="x"),
+            UNKNOWN,
+            id="senders-differ",
         ),
         pytest.param(SenderKind.MTA_STS, INSECURE, ENFORCE, DEFERRED, id="rfc8461-10.2-enforce"),
     ],

@@ -17,7 +17,12 @@ WEB = "https://reporting.example.com/v1/tlsrpt"
     [
         pytest.param([f"v=TLSRPTv1; rua={MAIL}"] * 2, "2 records", id="§3-not-one"),
         pytest.param(["v=TLSRPTv1"], "does not begin", id="§3-no-field"),
-        pytest.param([f"v=TLSRPTv1 ; rua={MAIL}"], "does not begin", id="§3-blank-first"),
+        pytest.param(
+            [f"v=TLSRPTv1 ; rua={MAIL}", "v=spf1 -all"],
+            "among several records",
+            id="§3-blank-before-semicolon-among-several",
+        ),
+        pytest.param([f"v=TLSRPTv1 rua={MAIL}"], "does not begin", id="§3-no-semicolon"),
         pytest.param([f"v=tlsrptv1; rua={MAIL}"], "does not begin", id="§3-case"),
         pytest.param(["v=TLSRPTv1;"], "no rua", id="§3-nothing"),
         pytest.param(["v=TLSRPTv1; x=1"], "no rua", id="§3-rua-is-required"),
@@ -63,6 +68,9 @@ def test_records_of_something_else(records: list[str]) -> None:
     [
         pytest.param([f"v=TLSRPTv1;rua={MAIL}"], TlsRptRecord((MAIL,)), id="§3-example-mailto"),
         pytest.param([f"v=TLSRPTv1; rua={WEB}"], TlsRptRecord((WEB,)), id="§3-example-https"),
+        pytest.param(
+            [f"v=TLSRPTv1 \t; rua={MAIL}"], TlsRptRecord((MAIL,)), id="§3-blank-before-semicolon"
+        ),
         pytest.param(
             [f"v=TLSRPTv1; rua={MAIL} , {WEB} ; "], TlsRptRecord((MAIL, WEB)), id="§3-two-uris"
         ),

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prober.records import (
+    Anomaly,
+    AnomalyKind,
     Code,
     Confirmed,
     Dnssec,
@@ -271,11 +273,70 @@ def test_what_a_domain_publishes(facts: DomainFacts, expected: tuple[Level, bool
             id="lookup-failed",
         ),
         pytest.param(with_sts(domain(good())), Standing.MEETS, id="mta-sts"),
+        pytest.param(
+            with_sts(domain(good()), mx="192.0.2.1"),
+            Standing.UNDECIDED,
+            id="senders-differ-on-an-ip-address-among-the-mx-lines",
+        ),
         pytest.param(with_tlsa(domain(good()), KEY), Standing.MEETS, id="dane"),
     ],
 )
 def test_standing_against_enforced(facts: DomainFacts, standing: Standing) -> None:
     assert judge_standing(judge_domain(facts), ENFORCED) is standing
+
+
+def without_address(reason: Reason | None, **fields: Any) -> MxHost:
+    failure = reason and Failure(step=Step.RESOLVE, reason=reason)
+    return MxHost(name=MX2, preference=20, failure=failure or None, **fields)
+
+
+WITHOUT_TLSA = MxHost(name=MX2, preference=20, addresses=("192.0.2.9",), dnssec=Dnssec.INSECURE)
+
+
+@pytest.mark.parametrize(
+    ("second", "expected"),
+    [
+        pytest.param(without_address(Reason.SERVFAIL), (Level.AUTHENTICATED, False), id="servfail"),
+        pytest.param(
+            without_address(Reason.SERVFAIL, dnssec=Dnssec.INSECURE),
+            (Level.AUTHENTICATED, False),
+            id="servfail-in-an-unsigned-zone",
+        ),
+        pytest.param(
+            without_address(Reason.TIMED_OUT, dnssec=Dnssec.SECURE),
+            (Level.AUTHENTICATED, False),
+            id="timed-out",
+        ),
+        pytest.param(without_address(Reason.BOGUS), (Level.AUTHENTICATED, False), id="bogus"),
+        pytest.param(
+            without_address(Reason.LIMIT), (Level.AUTHENTICATED, False), id="beyond-bound"
+        ),
+        pytest.param(WITHOUT_TLSA, (Level.AUTHENTICATED, True), id="no-tlsa"),
+        pytest.param(
+            without_address(None, dnssec=Dnssec.SECURE), (Level.ENFORCED, True), id="no-address"
+        ),
+        pytest.param(
+            without_address(Reason.INVALID_NAME), (Level.ENFORCED, True), id="no-host-name"
+        ),
+    ],
+)
+def test_dane_at_every_mx_host(second: MxHost, expected: tuple[Level, bool]) -> None:
+    """An MX host that could not be looked up is unknown, and counts among "every"."""
+    facts = with_tlsa(domain(good()), KEY)
+    report = judge_domain(replace(facts, mx_hosts=(*facts.mx_hosts, second)))
+    assert (report.verdict.level, report.verdict.complete) == expected
+    standing = judge_standing(report, ENFORCED)
+    if expected[0] is Level.ENFORCED:
+        assert standing is Standing.MEETS
+    elif second is not WITHOUT_TLSA:
+        assert standing is Standing.UNDECIDED
+
+
+def test_mx_hosts_that_are_not_listed_count_among_every() -> None:
+    facts = with_sts(domain(good()))
+    left_out = Anomaly(kind=AnomalyKind.MX_LEFT_OUT, detail="1 more MX host")
+    route = Route(status=RouteStatus.MX, anomalies=(left_out,))
+    assert judge_domain(replace(facts, route=route)).verdict.level is Level.AUTHENTICATED
 
 
 def test_opportunistic_does_not_wait_for_trust_or_tlsa() -> None:
