@@ -17,6 +17,7 @@ from prober.net import resolver as resolver_module
 from prober.probe import probe_entry
 from prober.records import (
     Code,
+    Dnssec,
     DomainReport,
     Encrypted,
     Level,
@@ -277,6 +278,7 @@ async def test_a_failed_look_up_names_its_type(dns_server: LabDns) -> None:
     assert (host.failure.step, host.failure.reason) == (Step.RESOLVE, Reason.SERVFAIL)
     assert host.failure.detail == "AAAA: SERVFAIL"
     assert host.addresses == ("127.0.0.99",)
+    assert host.dnssec is Dnssec.INSECURE  # of the address that there is: DANE does not apply
 
 
 async def test_a_fault_of_ours_costs_one_endpoint_and_no_other(

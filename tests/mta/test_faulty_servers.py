@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from prober.lab.faults import Fault
+from prober.lab.internet import LabDomain, LabHost
 from prober.lab.peer import Peer
 from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.scripted import Scripted
@@ -34,6 +36,7 @@ from prober.lab.personalities.starttls import (
 )
 from prober.records import Level
 from prober.records.delivery import DeliveryOutcome
+from prober.rules.verdict import Standing, judge_standing
 from tests.mta.certificates import MtaCa
 from tests.mta.exim_sender import deliver_by_exim
 from tests.mta.sender import deliver
@@ -202,3 +205,39 @@ async def test_mail_without_insistence_fares_as_predicted(mta_ca: MtaCa, tmp_pat
         assert ours[name] is UNKNOWN, name
     for name, (_, both) in OTHER_HELLOS.items():
         assert (postfix[name], exim[name], ours[name]) == (both, both, UNKNOWN), name
+
+
+async def test_senders_use_the_address_that_answers(mta_ca: MtaCa, tmp_path: Path) -> None:
+    """An address that refuses TCP, and an AAAA look-up that fails, beside an address that works."""
+    require(SERVERS["postfix"])
+    require(SERVERS["exim"])
+    refuses = LabHost(
+        name="mx.refuses.test", personality=WellConfigured(), published=("127.255.255.253",)
+    )
+    domains = [
+        LabDomain(name="refuses.test", mx=((10, refuses),)),
+        domain("servfail.test", WellConfigured()),
+    ]
+    recipients = [to(each.name) for each in domains]
+    async with world(*domains) as at:
+        at.lab.dns.fail("mx.servfail.test", Fault.SERVFAIL, "AAAA")
+        await deliver(
+            at.lab,
+            "",
+            recipients,
+            ca=mta_ca,
+            folder=tmp_path / "postfix",
+            settings={"smtp_tls_security_level": "may", "inet_protocols": "all"},
+        )
+        postfix = {each: arrived(at.mailbox.arrival(each)) for each in recipients}
+        at.mailbox.arrivals.clear()
+        await deliver_by_exim(at.lab, recipients, ca=mta_ca, folder=tmp_path / "exim", attempts=2)
+        exim = {each: arrived(at.mailbox.arrival(each)) for each in recipients}
+        reports = await look(at.lab)
+
+    for each in domains:
+        report = reports[each.name]
+        assert (postfix[to(each.name)], exim[to(each.name)]) == (ENCRYPTED, ENCRYPTED)
+        assert report.delivery is not None
+        assert report.delivery.mandatory.now is ENCRYPTED
+        assert judge_standing(report, Level.OPPORTUNISTIC) is Standing.MEETS

@@ -108,6 +108,11 @@ def lost(reason: Reason, name: str = MX2, preference: int = 20) -> MxHost:
     return MxHost(name=name, preference=preference, failure=failure)
 
 
+def with_host(facts: DomainFacts, **changes: Any) -> DomainFacts:
+    """*facts* with *changes* to its MX hosts."""
+    return replace(facts, mx_hosts=tuple(replace(host, **changes) for host in facts.mx_hosts))
+
+
 @pytest.mark.parametrize(
     ("facts", "now", "fallback"),
     [
@@ -151,6 +156,30 @@ def lost(reason: Reason, name: str = MX2, preference: int = 20) -> MxHost:
             domain(refused(), no_tls(mx_host=MX2)), DEFERRED, DEFERRED, id="nolisting-in-clear"
         ),
         pytest.param(domain(refused()), UNKNOWN, UNKNOWN, id="refused-and-nobody-else"),
+        pytest.param(
+            domain(completed(), refused(address="2001:db8::1")),
+            ENCRYPTED,
+            ENCRYPTED,
+            id="one-address-refuses",
+        ),
+        pytest.param(
+            with_host(domain(completed()), failure=lost(Reason.SERVFAIL).failure),
+            ENCRYPTED,
+            ENCRYPTED,
+            id="aaaa-servfail-beside-a-good-a",
+        ),
+        pytest.param(
+            with_host(domain(untested()), failure=lost(Reason.SERVFAIL).failure),
+            UNKNOWN,
+            UNKNOWN,
+            id="aaaa-servfail-beside-an-untested-a",
+        ),
+        pytest.param(
+            with_host(domain(completed()), failure=lost(Reason.LIMIT).failure),
+            UNKNOWN,
+            UNKNOWN,
+            id="more-addresses-than-we-list",
+        ),
         pytest.param(
             domain(completed(), mx_hosts=(*at(10), lost(Reason.SERVFAIL))),
             ENCRYPTED,

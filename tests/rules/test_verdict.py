@@ -370,6 +370,32 @@ def test_a_host_that_may_have_unknown_addresses_leaves_the_verdict_open(
     assert level(replace(facts, mx_hosts=(*facts.mx_hosts, lame)))[1] is complete
 
 
+@pytest.mark.parametrize("require", REQUIRABLE[:2])
+def test_senders_use_the_address_that_answers(require: Level) -> None:
+    """Of one MX host as of two: an address that refuses, and a look-up that fails, cost nothing."""
+    refusing = domain(good(), refused(address="2001:db8::1"))
+    two_names = domain(good(), refused(mx_host=MX2))
+    failure = Failure(step=Step.RESOLVE, reason=Reason.SERVFAIL, detail="AAAA: SERVFAIL")
+    facts = domain(good())
+    half = replace(facts, mx_hosts=tuple(replace(each, failure=failure) for each in facts.mx_hosts))
+    for each in (facts, refusing, two_names, half):
+        each = replace(each, sts=StsFacts(txt=TxtFacts()))
+        each = with_tlsa(each)
+        assert judge_standing(judge_domain(each), require) is Standing.MEETS
+
+
+def test_a_failed_look_up_leaves_the_verdict_incomplete() -> None:
+    failure = Failure(step=Step.RESOLVE, reason=Reason.SERVFAIL, detail="AAAA: SERVFAIL")
+    facts = domain(good())
+    half = replace(facts, mx_hosts=tuple(replace(each, failure=failure) for each in facts.mx_hosts))
+    report = judge_domain(half)
+
+    assert not report.verdict.complete
+    (found,) = (each for each in report.findings if each.code is Code.DNS_ERROR)
+    assert found.detail is not None
+    assert "AAAA: SERVFAIL" in found.detail
+
+
 def test_the_count_of_endpoints_stands_beside_the_level() -> None:
     verdict = judge_domain(domain(good(), untested(mx_host=MX2), not_offered(mx_host=MX2))).verdict
     assert (verdict.endpoints, verdict.endpoints_tested) == (3, 1)
