@@ -2,7 +2,8 @@
 
 Measured: the CPU time of this process in a scan, from the parsing of a line to the CSV row on disk:
 MX, A and AAAA look-ups, TXT for MTA-STS and TLS-RPT, the endpoint, the verdict. Once with an MX
-host for each domain, once with the realistic concentration (benchmarks/plan.py). Without latency,
+host for each domain, once with the realistic concentration (benchmarks/plan.py), each with and
+without the session without SNI. Without latency,
 trouble, and a limit on DNS questions a second: they cost time and no CPU. Bare handshakes are
 measured before and after each scan; the figure is the median of the ratios. A first, short scan
 warms up.
@@ -32,41 +33,43 @@ NO_LIMIT: Final = 1e6  # DNS questions a second
 def measure(scale: Scale) -> Iterator[Figure]:
     """For each spread the CPU of a domain, its ratio, and the sessions it took."""
     for spread, target in TARGETS.items():
-        yield from _measure(scale, Plan(domains=scale.of(2000, 200), spread=spread), target)
+        plan = Plan(domains=scale.of(2000, 200), spread=spread)
+        yield from _measure(scale, plan, target, sni_only=False)
+        yield from _measure(scale, plan, None, sni_only=True)
 
 
-def _measure(scale: Scale, plan: Plan, target: float) -> Iterator[Figure]:
+def _measure(scale: Scale, plan: Plan, target: float | None, *, sni_only: bool) -> Iterator[Figure]:
     bare = BareHandshake()
     ratios, times = [], []
     with running(plan) as internet:
-        scan_cpu_s(internet, replace(plan, domains=WARM_UP))
+        scan_cpu_s(internet, replace(plan, domains=WARM_UP), sni_only=sni_only)
         sessions = internet.mail_load().served
         rounds = scale.of(5, 1)
         for _ in range(rounds):
             before_s = bare.cpu_s()
-            domain_s = scan_cpu_s(internet, plan) / plan.domains
+            domain_s = scan_cpu_s(internet, plan, sni_only=sni_only) / plan.domains
             bare_s = (before_s + bare.cpu_s()) / 2
             times.append(domain_s)
             ratios.append(domain_s / bare_s)
         sessions = internet.mail_load().served - sessions
-    kind = plan.spread.name.lower()
-    yield Figure(what=f"domain, {kind} hosts", value=median(times) * 1000, unit="ms CPU")
+    kind = f"{plan.spread.name.lower()} hosts" + (", --sni-only" if sni_only else "")
+    yield Figure(what=f"domain, {kind}", value=median(times) * 1000, unit="ms CPU")
     yield Figure(
-        what=f"domain : bare handshake, {kind} hosts",
+        what=f"domain : bare handshake, {kind}",
         value=median(ratios),
         unit="bare handshakes",
         most=target,
     )
-    yield Figure(what=f"sessions : domains, {kind} hosts", value=sessions / rounds / plan.domains)
+    yield Figure(what=f"sessions : domains, {kind}", value=sessions / rounds / plan.domains)
 
 
-def scan_cpu_s(internet: Internet, plan: Plan) -> float:
+def scan_cpu_s(internet: Internet, plan: Plan, *, sni_only: bool) -> float:
     """CPU seconds of a scan of the domains of *plan* into a CSV file."""
     with (
         tempfile.TemporaryDirectory(prefix="probe-benchmark-") as folder,
         open_report(Path(folder) / "report.csv") as writer,
     ):
-        settings = replace(internet.settings, dns_per_s=NO_LIMIT)
+        settings = replace(internet.settings, dns_per_s=NO_LIMIT, sni_only=sni_only)
         started = process_time()
         run(scan(entries(plan), settings, writer.write))
         return process_time() - started

@@ -51,7 +51,7 @@ def _measure_list(scale: Scale) -> Iterator[Figure]:
     domains = scale.memory_domains or scale.of(200_000, 3_000)
     plan = Plan(domains=domains)
     with running(plan) as internet:
-        cpu_s = scan_cpu_s(internet, plan)
+        cpu_s = scan_cpu_s(internet, plan, sni_only=False)
         sessions = internet.mail_load().served
     yield Figure(
         what=f"{domains:,} domains, at the peak",
