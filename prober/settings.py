@@ -83,6 +83,8 @@ class Settings:
     transcript_lines: int = 64  # of one session; a normal one has about 25
     transcript_chars: int = 512  # RFC 5321 §4.5.3.1.5 allows a reply line 512 octets
     chain_certificates: int = 16  # a public chain has 2 to 4; OpenSSL stops at 100 kB in all
+    handshake_bytes: int = 262_144  # OpenSSL takes 100 kB of certificates, and as much of CA names
+    tls_overhead_bytes: int = 65_536  # after it, all but text: 2 kB of tickets, 22 bytes a record
 
     # manners: how hard this machine may knock
     concurrency: int = 100  # domains looked up at once; those that wait for a server do not count

@@ -14,10 +14,11 @@ from typing import Any, Final, Protocol, Self, TypeGuard
 from aiosmtplib import SMTPServerDisconnected
 from OpenSSL import SSL, crypto
 
-from prober.net.failures import AlertError, UnwantedReplyError
+from prober.net.failures import AlertError, LimitError, UnwantedReplyError
 from prober.net.reply import BadReplyError, parse_reply
 from prober.net.trust import load_anchors
 from prober.records import Anomaly, AnomalyKind, Hello, VerifyError
+from prober.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ _REPLY_STARTS: Final = b"2345"  # of an SMTP reply in clear; a TLS record starts
 _FLUSH_SIZE: Final = 4096  # a ClientHello has 1.7 kB; OpenSSL's buffer is made anew each time
 _SHARED_CERTIFICATES: Final = 512  # at about 1.5 kB each; a few hundred issuers sign nearly all
 _READ_SIZE: Final = 16_384  # one TLS record; RFC 8446 §5.1
+_PIECE_SIZE: Final = 4096  # handed to OpenSSL at once; 150 key updates, of 20 µs each
 
 
 _ALERTS: Final = {  # RFC 8446 §6.2, and RFC 5246 §7.2.2 for those that only TLS 1.2 has
@@ -263,11 +265,18 @@ class Upper(Protocol):
 class TlsLink(asyncio.Protocol, asyncio.Transport):
     """Protocol of the TCP transport below, transport of the SMTP dialogue above.
 
-    So EHLO and QUIT run over TLS through the same code as in clear.
+    So EHLO and QUIT run over TLS through the same code as in clear. A peer that sends more than
+    *settings* allow without saying anything ends the session: OpenSSL itself takes any number of
+    session tickets, key updates (RFC 8446 §4.6) and HelloRequests (RFC 5246 §7.4.1.1).
     """
 
-    def __init__(self, transport: Wire, upper: Upper, connection: SSL.Connection) -> None:
+    def __init__(
+        self, transport: Wire, upper: Upper, connection: SSL.Connection, settings: Settings
+    ) -> None:
         super().__init__()
+        self._settings = settings
+        self._handshake_bytes = 0
+        self._overhead_bytes = 0  # since the handshake: what came in less the text that it gave
         self._transport = transport
         self._upper = upper
         self._connection = connection
@@ -299,12 +308,34 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
             self._read_reply(data)
             return
         self._is_first = False
-        self._connection.bio_write(data)
-        if self._handshake.done():
-            self._read()
-            self._flush()  # a key update may want an answer
-        else:
+        for start in range(0, len(data), _PIECE_SIZE):
+            if self._broken is None:
+                self._take_in(data[start : start + _PIECE_SIZE])
+
+    def _take_in(self, piece: bytes) -> None:
+        """Hand *piece* to OpenSSL, where the bounds allow it."""
+        if not self._handshake.done():
+            self._handshake_bytes += len(piece)
+            if self._handshake_bytes > (most := self._settings.handshake_bytes):
+                self._end(LimitError(f"more than {most} bytes in the handshake"))
+                return
+            self._connection.bio_write(piece)
             self._advance()
+            return
+        self._overhead_bytes += len(piece)
+        if self._overhead_bytes > (most := self._settings.tls_overhead_bytes):
+            self._end(LimitError(f"more than {most} bytes over TLS besides what they carry"))
+            return
+        self._connection.bio_write(piece)
+        self._read()
+        self._flush()  # a key update may want an answer
+
+    def _end(self, error: LimitError) -> None:
+        """End the session here: nothing more is read or sent."""
+        self._broken = error
+        self._finish(error)
+        self._upper.fail(error)
+        self._transport.abort()
 
     def _read_reply(self, data: bytes) -> None:
         """The server answers in clear, such as with a 421: read it, in however many pieces."""
@@ -349,7 +380,9 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
     def _read(self) -> None:
         try:
             while True:
-                self._upper.data_received(self._connection.recv(_READ_SIZE))
+                text = self._connection.recv(_READ_SIZE)
+                self._overhead_bytes -= len(text)
+                self._upper.data_received(text)
         except SSL.WantReadError:
             return
         except SSL.ZeroReturnError:
@@ -392,8 +425,8 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
         return self._transport.get_extra_info(name, default)
 
     def is_closing(self) -> bool:
-        """Whether the connection below is closing."""
-        return self._transport.is_closing()
+        """Whether the connection below is closing, and ``write`` could not tell why."""
+        return self._broken is None and self._transport.is_closing()
 
     def abort(self) -> None:
         """Close now."""
