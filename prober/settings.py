@@ -75,6 +75,8 @@ class Settings:
     sts_without_txt: bool = False  # look for a policy that no TXT record announces
     sts_s: float = 60.0  # all of a fetch but the look-up, so that a slow drip ends as well
     sts_policy_bytes: int = 65_536  # a policy of 20 MX hosts has about 1 kB
+    sts_header_bytes: int = 32_768  # up to the end of the final header; most have under 2 kB
+    sts_fetch_bytes: int = 262_144  # all of a fetch as it comes, TLS and chunks around it included
 
     # bounds on what a peer can make us keep
     mx_hosts: int = 20  # the largest operators publish 5 to 7

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from aiohttp.client_proto import ResponseHandler
 
 from prober.errors import SettingsError
 from prober.lab import policy_host
@@ -15,14 +16,17 @@ from prober.lab.certificates import LabCa
 from prober.lab.dns import LabDns
 from prober.lab.faults import Fault
 from prober.lab.internet import Lab, LabDomain, LabHost, LabSts
-from prober.lab.peer import Session
+from prober.lab.peer import Peer, Session
 from prober.lab.policy_host import PolicyHost, policy_text
+from prober.lab.tls import TLS13_ONLY
+from prober.net import guarded
 from prober.net import resolver as resolver_module
 from prober.net.mta_sts import PolicyClient, observe_sts, observe_txt
 from prober.net.resolver import Resolver
 from prober.net.tls import TlsClient
 from prober.records import PolicyFetch, Reason, Step, TrustStore, TxtFacts
 from prober.settings import Settings
+from tests.support.records import HANDSHAKE, Keys, Writer13, plain
 
 POLICY = policy_text("mx1.a.test", "*.a.test")
 CA = LabCa()  # one for all: making keys takes longer than most tests
@@ -223,6 +227,107 @@ async def test_an_endless_body_is_left_at_once() -> None:
         fetch = await a.fetch()
     assert fetch.failure is not None
     assert fetch.failure.reason is Reason.LIMIT
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The size of each piece that aiohttp's parser is given."""
+    sizes: list[int] = []
+    parse = ResponseHandler.data_received
+
+    def counting(self: ResponseHandler, data: bytes) -> None:
+        sizes.append(len(data))
+        parse(self, data)
+
+    monkeypatch.setattr(ResponseHandler, "data_received", counting)
+    return sizes
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n", id="100"),
+        pytest.param(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", id="103"),
+        pytest.param(b"\r\n", id="blank-lines"),
+        pytest.param(b"HTTP/1.1 199 Odd\r\nContent-Length: 3\r\n\r\nabc", id="199-with-body"),
+    ],
+)
+async def test_what_comes_before_the_final_header_is_bounded(
+    piece: bytes, parsed: list[int]
+) -> None:
+    async with bench(policy_host.Repeats(POLICY, piece=piece), sts_s=30.0) as a:
+        fetch = await a.fetch()
+    assert fetch.failure is not None
+    assert (fetch.failure.step, fetch.failure.reason) == (Step.POST_TLS, Reason.LIMIT)
+    assert (fetch.http_status, fetch.certificate_trusted) == (None, True)
+    assert max(parsed) <= 4096
+    assert sum(parsed) <= 32_768 + 4096
+
+
+async def test_all_of_a_fetch_is_bounded(parsed: list[int]) -> None:
+    async with bench(policy_host.ChunkExtensions(POLICY), sts_s=30.0) as a:
+        fetch = await a.fetch()
+    assert fetch.failure is not None
+    assert (fetch.failure.reason, fetch.body) == (Reason.LIMIT, None)
+    assert sum(parsed) <= 262_144
+
+
+class UpdatesKeys(PolicyHost):
+    """TLS 1.3 key updates without an end for an answer."""
+
+    tls = TLS13_ONLY
+
+    async def converse(self, peer: Peer) -> None:
+        keys, context = Keys(), peer.context(self.certificate, self.tls)
+        context.set_tls13_ciphersuites(b"TLS_AES_128_GCM_SHA256")
+        keys.listen(context)
+        await peer.start_tls(context)
+        writer = Writer13(keys, records_sent=2)
+        while True:
+            peer._write(b"".join(writer.key_update() for _ in range(100)))
+            await peer.drain()
+
+
+class GreetsForEver(PolicyHost):
+    """HelloRequests without an end for an answer to the ClientHello."""
+
+    async def converse(self, peer: Peer) -> None:
+        await peer.hello()
+        while True:
+            peer.send(plain(HANDSHAKE, bytes(16_384)))
+            await peer.drain()
+
+
+@pytest.mark.parametrize(
+    ("host", "step"),
+    [(UpdatesKeys(POLICY), Step.POST_TLS), (GreetsForEver(POLICY), Step.HANDSHAKE)],
+)
+async def test_a_flood_of_tls_messages_is_bounded(
+    host: PolicyHost, step: Step, parsed: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    count = guarded._Meter.buffer_updated
+
+    def counting(self: guarded._Meter, nbytes: int) -> None:
+        read.append(nbytes)
+        count(self, nbytes)
+
+    monkeypatch.setattr(guarded._Meter, "buffer_updated", counting)
+    async with bench(host, sts_s=30.0) as a:
+        fetch = await a.fetch()
+    assert fetch.failure is not None
+    assert (fetch.failure.step, fetch.failure.reason) == (step, Reason.LIMIT)
+    assert not parsed
+    assert max(read) <= 16_384
+    assert sum(read) <= 262_144 + 16_384
+
+
+async def test_a_second_content_encoding_is_seen() -> None:
+    async with bench(policy_host.EncodedTwice(POLICY)) as a:
+        fetch = await a.fetch()
+    assert fetch.failure is not None
+    assert (fetch.failure.reason, fetch.body) == (Reason.BAD_REPLY, None)
+    assert "gzip" in (fetch.failure.detail or "")
 
 
 @pytest.mark.parametrize(
