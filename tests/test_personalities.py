@@ -223,6 +223,16 @@ COMPLETE_TLS = [
         Level.OPPORTUNISTIC,
     ),
     (
+        "partial-wildcard",
+        "TLSv1.3",
+        [
+            Code.CERTIFICATE_HOST_MISMATCH,
+            Code.CERTIFICATE_NAME_DISPUTED,
+            Code.CERTIFICATE_SAN_MALFORMED,
+        ],
+        Level.OPPORTUNISTIC,
+    ),
+    (
         "missing-intermediate",
         "TLSv1.3",
         [Code.CERTIFICATE_NOT_TRUSTED, Code.CHAIN_INCOMPLETE],
@@ -231,6 +241,7 @@ COMPLETE_TLS = [
     ("weak-signature", "TLSv1.3", [Code.CERTIFICATE_SIGNATURE_WEAK], Level.OPPORTUNISTIC),
     ("weak-key", "TLSv1.3", [Code.CERTIFICATE_KEY_WEAK], Level.OPPORTUNISTIC),
     ("anonymous-only", "TLSv1.2", [Code.ANONYMOUS_ONLY], Level.OPPORTUNISTIC),
+    ("weak-dh", "TLSv1.2", [Code.DH_WEAK], Level.AUTHENTICATED),
     ("well-configured", "TLSv1.3", [], Level.AUTHENTICATED),
     ("tls13-only", "TLSv1.3", [], Level.AUTHENTICATED),
     ("tls12-only", "TLSv1.2", [], Level.AUTHENTICATED),
@@ -373,6 +384,12 @@ async def test_transcripts_are_bounded(scanned: Scanned) -> None:
 @in_one_loop
 async def test_post_quantum_key_exchange_is_seen(scanned: Scanned) -> None:
     assert endpoint_of(scanned, "well-configured").key_exchange == "X25519MLKEM768"
+
+
+@in_one_loop
+async def test_the_size_of_a_dh_group_is_seen(scanned: Scanned) -> None:
+    endpoint = endpoint_of(scanned, "weak-dh")
+    assert (endpoint.key_exchange, endpoint.key_exchange_bits) == ("DH", 1024)
 
 
 @in_one_loop

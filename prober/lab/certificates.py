@@ -21,6 +21,7 @@ Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 # a formula, a colour, a bell, a tab, and text that runs backwards from here
 HOSTILE_TEXT = "=cmd|' /C calc'!A0\x1b[31m\x07\t\N{RIGHT-TO-LEFT OVERRIDE}"
 
+_LIVES = (-30, 60)  # from and until, in days from now
 ISSUED = 4096  # more than any test has; benchmarks have hosts without end
 
 _SHA256_WITH_RSA = bytes.fromhex("2a864886f70d01010b")
@@ -36,6 +37,7 @@ class CertificateKind(enum.StrEnum):
     NOT_YET_VALID = "not-yet-valid"
     WRONG_NAME = "wrong-name"
     WILDCARD = "wildcard"
+    PARTIAL_WILDCARD = "partial-wildcard"  # a wildcard that is part of a label
     SELF_SIGNED = "self-signed"
     CN_ONLY = "cn-only"  # no subjectAltName at all
     WEAK_KEY = "weak-key"  # RSA 1024
@@ -107,6 +109,8 @@ class LabCa:
                 return self._ordinary("another-host.invalid")
             case CertificateKind.WILDCARD:
                 return self._ordinary("*." + name.partition(".")[2])
+            case CertificateKind.PARTIAL_WILDCARD:
+                return self._crafted(_ec_key(), "partial wildcard", _san("*" + name[1:]))
             case CertificateKind.SELF_SIGNED:
                 return _self_signed(name)
             case CertificateKind.CN_ONLY:
@@ -127,14 +131,22 @@ class LabCa:
                 good = self._ordinary(name)
                 return ServerCertificate(good.key, (good.leaf, self.root, *good.chain[1:]))
 
-    def _ordinary(self, name: str, days: tuple[int, int] = (-30, 60)) -> ServerCertificate:
+    def _ordinary(self, name: str, days: tuple[int, int] = _LIVES) -> ServerCertificate:
+        if "_" in name:  # trustme takes no such name
+            return self._crafted(_ec_key(), "underscore", _san(name), days)
         not_before, not_after = _dates(*days)
         issued = self._intermediate.issue_cert(name, not_before=not_before, not_after=not_after)
         chain = tuple(_certificate(pem) for pem in issued.cert_chain_pems)
         return ServerCertificate(_private_key(issued.private_key_pem), chain)
 
-    def _crafted(self, key: Key, subject: str, san: x509.ExtensionType | None) -> ServerCertificate:
-        builder = _leaf(key, subject, san).issuer_name(self.intermediate.subject)
+    def _crafted(
+        self,
+        key: Key,
+        subject: str,
+        san: x509.ExtensionType | None,
+        days: tuple[int, int] = _LIVES,
+    ) -> ServerCertificate:
+        builder = _leaf(key, subject, san, days).issuer_name(self.intermediate.subject)
         leaf = builder.sign(_private_key(self._intermediate.private_key_pem), hashes.SHA256())
         return ServerCertificate(key, (leaf, self.intermediate))
 
@@ -158,8 +170,10 @@ def _as_sha1(certificate: x509.Certificate, issuer_key: rsa.RSAPrivateKey) -> x5
     return x509.load_der_x509_certificate(der.replace(certificate.signature, signature))
 
 
-def _leaf(key: Key, subject: str, san: x509.ExtensionType | None) -> x509.CertificateBuilder:
-    not_before, not_after = _dates(-30, 60)
+def _leaf(
+    key: Key, subject: str, san: x509.ExtensionType | None, days: tuple[int, int] = _LIVES
+) -> x509.CertificateBuilder:
+    not_before, not_after = _dates(*days)
     builder = (
         x509.CertificateBuilder()
         .subject_name(_common_name(subject))

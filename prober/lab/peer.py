@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from OpenSSL import SSL
 
-from prober.lab.certificates import CertificateKind
+from prober.lab.certificates import CertificateKind, ServerCertificate
+from prober.lab.dhe import DheConnection
 from prober.lab.tls import Keyring, TlsProfile
 
 LINE_BYTES = 8192  # a prober's commands have far less
@@ -59,7 +60,7 @@ class Peer:
         self._reader = reader
         self._writer = writer
         self._buffer = bytearray()  # received, not yet taken; in clear once TLS runs
-        self._tls: SSL.Connection | None = None
+        self._tls: SSL.Connection | DheConnection | None = None
         self._closed = False
 
     @property
@@ -122,11 +123,19 @@ class Peer:
         """The TLS context of this host for ``start_tls``."""
         return self._keyring.context(kind, profile)
 
+    def certificate(self, kind: CertificateKind) -> ServerCertificate:
+        """The certificate of this host, of that kind."""
+        return self._keyring.certificate(kind)
+
     async def start_tls(self, context: SSL.Context) -> None:
         """Do the handshake. Raises ``SSL.Error``, the alert being sent already."""
-        self.session.hello_bytes = len(await self.hello())
         tls = SSL.Connection(context, None)
         tls.set_accept_state()
+        await self.run_tls(tls)
+
+    async def run_tls(self, tls: SSL.Connection | DheConnection) -> None:
+        """Do the handshake of *tls*, as ``start_tls`` does."""
+        self.session.hello_bytes = len(await self.hello())
         tls.bio_write(bytes(self._buffer))
         self._buffer.clear()
         try:
@@ -192,7 +201,7 @@ class Peer:
     def _record_bytes(self) -> int:
         return 5 + int.from_bytes(self._buffer[3:5], "big")
 
-    async def _handshake(self, tls: SSL.Connection) -> None:
+    async def _handshake(self, tls: SSL.Connection | DheConnection) -> None:
         while True:
             try:
                 return tls.do_handshake()
@@ -225,7 +234,7 @@ class Peer:
         return data
 
 
-def _outgoing(tls: SSL.Connection) -> bytes:
+def _outgoing(tls: SSL.Connection | DheConnection) -> bytes:
     """All that OpenSSL wants to send. Its buffer is made anew each time, so it is a small one."""
     pieces = bytearray()
     with contextlib.suppress(SSL.WantReadError):
@@ -234,7 +243,7 @@ def _outgoing(tls: SSL.Connection) -> bytes:
     return bytes(pieces)
 
 
-def _decrypted(tls: SSL.Connection) -> bytes:
+def _decrypted(tls: SSL.Connection | DheConnection) -> bytes:
     """One record's worth of clear text, or nothing yet."""
     try:
         return tls.recv(RECORD_BYTES)

@@ -247,6 +247,7 @@ class _Session:
             cipher=tls.cipher,
             cipher_bits=tls.cipher_bits,
             key_exchange=tls.key_exchange,
+            key_exchange_bits=tls.key_exchange_bits,
             client_certificate_requested=tls.client_certificate_requested,
             alert=tls.alert,
             chain=tls.chain,

@@ -15,6 +15,7 @@ from aiosmtplib import SMTPServerDisconnected
 from OpenSSL import SSL, crypto
 
 from prober.net.failures import AlertError, LimitError, UnwantedReplyError
+from prober.net.key_exchange import DhGroup, ServerKeyExchange
 from prober.net.reply import BadReplyError, parse_reply
 from prober.net.trust import load_anchors
 from prober.records import Anomaly, AnomalyKind, Hello, VerifyError
@@ -82,6 +83,7 @@ class _Observed:
     verify_errors: list[VerifyError] = field(default_factory=list)
     certificate_requested: bool = False
     alert: int | None = None
+    server_key_exchange: ServerKeyExchange = field(default_factory=ServerKeyExchange)
 
 
 def _on_verify(
@@ -124,6 +126,7 @@ class TlsFacts:
     cipher: str | None = None
     cipher_bits: int | None = None
     key_exchange: str | None = None
+    key_exchange_bits: int | None = None
     client_certificate_requested: bool | None = None
     alert: str | None = None
     chain: tuple[bytes, ...] = ()
@@ -170,6 +173,8 @@ class TlsClient:
             context.set_max_proto_version(SSL.TLS1_2_VERSION)
         context.set_options(SSL.OP_LEGACY_SERVER_CONNECT | SSL.OP_NO_RENEGOTIATION)
         context.set_verify(SSL.VERIFY_PEER, _on_verify)
+        # each signature of a path may take 7 ms, and a message holds 75 certificates
+        context.set_verify_depth(self._chain_certificates)
         context.set_info_callback(_on_info)
         store = context.get_cert_store()
         if store is not None:
@@ -185,11 +190,13 @@ class TlsClient:
         ders = (crypto.dump_certificate(crypto.FILETYPE_ASN1, cert) for cert in kept)
         chain = tuple(self._shared(der) for der in ders)
         errors = tuple(observed.verify_errors)
+        dh_group = _dh_group(connection)
         return TlsFacts(
             version=connection.get_protocol_version_name() if completed else None,
             cipher=connection.get_cipher_name() if completed else None,
             cipher_bits=connection.get_cipher_bits() if completed else None,
-            key_exchange=_key_exchange(connection) if completed else None,
+            key_exchange=_key_exchange(connection, dh_group) if completed else None,
+            key_exchange_bits=dh_group.bits if dh_group is not None else None,
             client_certificate_requested=observed.certificate_requested if chain else None,
             alert=None if observed.alert is None else alert_name(observed.alert),
             chain=chain,
@@ -199,13 +206,23 @@ class TlsClient:
         )
 
 
-def _key_exchange(connection: SSL.Connection) -> str | None:
-    """The group; ``DH`` or ``ECDH`` where OpenSSL has no name for it; None for plain RSA."""
-    group = connection.get_group_name()
+def _key_exchange(connection: SSL.Connection, dh_group: DhGroup | None) -> str | None:
+    """The group; ``DH`` or ``ECDH`` where it has no name; None for plain RSA."""
+    group = connection.get_group_name() or (dh_group.name if dh_group is not None else None)
     if group is not None:
         return group
-    prefix = (connection.get_cipher_name() or "").split("-", 1)[0]
+    prefix = (connection.get_cipher_name() or "").partition("-")[0]
     return {"DHE": "DH", "ADH": "DH", "ECDHE": "ECDH", "AECDH": "ECDH"}.get(prefix)
+
+
+def _dh_group(connection: SSL.Connection) -> DhGroup | None:
+    """The finite-field group, also of a handshake that failed once the server had named it."""
+    name = connection.get_group_name()
+    if name is not None:  # TLS 1.3 has no finite-field groups but those of RFC 7919
+        bits = name.lower().removeprefix("ffdhe")
+        return DhGroup(name=name, bits=int(bits)) if bits.isdigit() else None
+    observed: _Observed = connection.get_app_data()
+    return observed.server_key_exchange.dh_group()
 
 
 def _truncation(sent: int, kept: int) -> tuple[Anomaly, ...]:
@@ -314,21 +331,36 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
 
     def _take_in(self, piece: bytes) -> None:
         """Hand *piece* to OpenSSL, where the bounds allow it."""
-        if not self._handshake.done():
-            self._handshake_bytes += len(piece)
-            if self._handshake_bytes > (most := self._settings.handshake_bytes):
-                self._end(LimitError(f"more than {most} bytes in the handshake"))
-                return
-            self._connection.bio_write(piece)
-            self._advance()
-            return
-        self._overhead_bytes += len(piece)
-        if self._overhead_bytes > (most := self._settings.tls_overhead_bytes):
-            self._end(LimitError(f"more than {most} bytes over TLS besides what they carry"))
+        passed = self._count_after(piece) if self._handshake.done() else self._count_in(piece)
+        if passed is not None:
+            self._end(LimitError(passed))
             return
         self._connection.bio_write(piece)
-        self._read()
-        self._flush()  # a key update may want an answer
+        if self._handshake.done():
+            self._read()
+            self._flush()  # a key update may want an answer
+        else:
+            self._advance()
+
+    def _count_in(self, piece: bytes) -> str | None:
+        """The bound of a handshake that *piece* passes, in words."""
+        settings = self._settings
+        self._handshake_bytes += len(piece)
+        if self._handshake_bytes > settings.handshake_bytes:
+            return f"more than {settings.handshake_bytes} bytes in the handshake"
+        exchange = self._connection.get_app_data().server_key_exchange
+        exchange.feed(piece)
+        group = exchange.dh_group()
+        if group is not None and group.name is None and group.bits > settings.dh_bits:
+            return f"a Diffie-Hellman group of {group.bits} bits, more than {settings.dh_bits}"
+        return None
+
+    def _count_after(self, piece: bytes) -> str | None:
+        """The bound of what follows the handshake that *piece* passes, in words."""
+        self._overhead_bytes += len(piece)
+        if self._overhead_bytes > (most := self._settings.tls_overhead_bytes):
+            return f"more than {most} bytes over TLS besides what they carry"
+        return None
 
     def _end(self, error: LimitError) -> None:
         """End the session here: nothing more is read or sent."""

@@ -86,6 +86,7 @@ class EndpointFacts:
     cipher: str | None = None
     cipher_bits: int | None = None
     key_exchange: str | None = None  # the group, DH where it has no name; None: plain RSA
+    key_exchange_bits: int | None = None  # of finite-field DH, also where the handshake failed
     client_certificate_requested: bool | None = None
     alert: str | None = None  # the fatal alert received, by its name in RFC 8446 §6
     chain: tuple[bytes, ...] = ()

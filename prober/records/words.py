@@ -224,9 +224,11 @@ class Code(enum.StrEnum):
     # TLS and certificates
     TLS_VERSION_OBSOLETE = "tls-version-obsolete"
     CIPHER_WEAK = "cipher-weak"
+    DH_WEAK = "dh-weak"
     CERTIFICATE_NOT_YET_VALID = "certificate-not-yet-valid"
     CERTIFICATE_EXPIRES_SOON = "certificate-expires-soon"
     CERTIFICATE_SELF_SIGNED = "certificate-self-signed"
+    CERTIFICATE_NAME_DISPUTED = "certificate-name-disputed"
     CERTIFICATE_COMMON_NAME_ONLY = "certificate-common-name-only"
     CERTIFICATE_SAN_MALFORMED = "certificate-san-malformed"
     CERTIFICATE_UNREADABLE = "certificate-unreadable"

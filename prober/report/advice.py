@@ -180,6 +180,11 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
             "The negotiated cipher is too weak to keep mail confidential. "
             "Switch on AES-GCM or ChaCha20 suites, and the weak ones off."
         ),
+        Code.DH_WEAK: (
+            "The Diffie-Hellman group is smaller than 2048 bits, so recorded mail may be read "
+            "later, and some senders refuse the handshake. "
+            "Prefer ECDHE, or use the group ffdhe3072."
+        ),
         Code.CERTIFICATE_NOT_YET_VALID: (
             "The certificate's first day is still to come, so senders that insist refuse it. "
             "Install a current one, and check the clock of the machine that made it."
@@ -191,6 +196,10 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
         Code.CERTIFICATE_SELF_SIGNED: (
             "The certificate is signed by itself, so it proves nothing to a sender. "
             "Use one of a public CA, or publish this one by DANE in a signed zone."
+        ),
+        Code.CERTIFICATE_NAME_DISPUTED: (
+            "Some senders take the certificate for the host's, and others hold the mail back, "
+            "because their TLS libraries differ. Get a certificate with the full name of the host."
         ),
         Code.CERTIFICATE_COMMON_NAME_ONLY: (
             "The host stands only in the common name, which is no longer looked at (RFC 9525). "

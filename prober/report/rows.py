@@ -84,6 +84,7 @@ ENDPOINT_COLUMNS: Final = (
     "reply_code",
     "detail",
     "greeting",
+    "key_exchange_bits",
 )
 
 NO_GROUP: Final = "none"  # TLS completed without a key-exchange group: plain RSA
@@ -178,6 +179,7 @@ def _endpoint_row(report: DomainReport, seen: Endpoint, preference: int | None) 
         seen.dane,
         *_failure_cells(seen.failure),
         seen.greeting,
+        seen.key_exchange_bits,
     )
 
 

@@ -111,8 +111,11 @@ def starttls_words(endpoint: Endpoint) -> str:
 
 
 def tls_words(endpoint: Endpoint) -> str:
-    """TLS version, cipher and key-exchange group, as far as there are any."""
-    parts = (endpoint.tls_version, endpoint.cipher, endpoint.key_exchange)
+    """TLS version, cipher and key-exchange group with its size, as far as there are any."""
+    exchange, bits = endpoint.key_exchange, endpoint.key_exchange_bits
+    if exchange == "DH" and bits is not None:  # a group with a name has its size in it
+        exchange = f"DH {bits}"
+    parts = (endpoint.tls_version, endpoint.cipher, exchange)
     return printable(", ".join(part for part in parts if part is not None))
 
 

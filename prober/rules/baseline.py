@@ -13,6 +13,10 @@ SMALLEST_KEY_BITS: Final = MappingProxyType({"RSA": 2048, "DSA": 2048, "EC": 224
 # NIST SP 800-131A r2 §9: digests that do not make a signature any more.
 WEAK_SIGNATURE_DIGESTS: Final = frozenset({"md2", "md4", "md5", "sha1"})
 SMALLEST_CIPHER_BITS: Final = 112  # NIST SP 800-131A r2 §2
+# RFC 9325 §4.5: REQUIRED, and the size of 112-bit strength. One severity for 1024 bits and for
+# less: 1024 is in reach of states (weakdh.org), and senders whose OpenSSL is at security level 2,
+# the default of Debian and Ubuntu, break the handshake off; below 1024 every OpenSSL does.
+SMALLEST_DH_BITS: Final = 2048
 
 # A certificate that lives for a week is renewed with half of it left: a third left says the same.
 EXPIRES_SOON_SHARE: Final = 3
@@ -42,6 +46,7 @@ _SEVERITIES: Final = {
         Code.CERTIFICATE_SIGNATURE_WEAK,
         Code.TLS_VERSION_OBSOLETE,
         Code.CIPHER_WEAK,
+        Code.DH_WEAK,
         Code.DNSSEC_INVALID,
         Code.TLSA_INVALID,
         Code.DANE_NO_TLS,
@@ -55,6 +60,7 @@ _SEVERITIES: Final = {
         Code.SESSION_FAILED_AFTER_TLS,
         Code.CERTIFICATE_EXPIRES_SOON,
         Code.CERTIFICATE_SELF_SIGNED,
+        Code.CERTIFICATE_NAME_DISPUTED,
         Code.CERTIFICATE_COMMON_NAME_ONLY,
         Code.CERTIFICATE_UNREADABLE,
         Code.CHAIN_INCOMPLETE,

@@ -29,7 +29,7 @@ from prober.rules.chain import (
     weak_key,
     weak_signature,
 )
-from prober.rules.identity import SanNames, matches
+from prober.rules.identity import SanNames, acceptance, dispute
 
 # X509_V_ERR_…: openssl/x509_vfy.h
 _NOT_YET_VALID: Final = 9
@@ -128,7 +128,8 @@ def _distrust(facts: EndpointFacts) -> list[VerifyError]:
 def _judge_name(san: SanNames | None, mx_host: str) -> Answer:
     if san is None:
         return Answer.NOT_TESTED
-    return Answer.YES if any(matches(name, mx_host) for name in san.names) else Answer.NO
+    answers = {acceptance(name, mx_host) for name in san.names}
+    return next((each for each in (Answer.YES, Answer.NOT_TESTED) if each in answers), Answer.NO)
 
 
 def _judge_dates(facts: EndpointFacts, leaf: ReadCertificate, now: datetime) -> Answer:
@@ -208,9 +209,16 @@ def _on_names(facts: EndpointFacts, certificate: Certificate, leaf: ReadCertific
         names = _listed(leaf.san.names) if leaf.san is not None else ""
         detail = f"not for {facts.mx_host}, but for {names or 'no host'}"
         yield Code.CERTIFICATE_HOST_MISMATCH, detail
+    if leaf.san is not None and certificate.name_matches is not Answer.YES:
+        for name in (*leaf.san.names, *leaf.san.refused):
+            if why := dispute(name, facts.mx_host):
+                yield Code.CERTIFICATE_NAME_DISPUTED, f"{name!a} for {facts.mx_host}: {why}"
+                break
     if leaf.san == SanNames() and leaf.subject is not None:
         for name in leaf.subject.common_names:
-            if matches(name, facts.mx_host):  # RFC 9525 §2 forbids what OpenSSL still does
+            if (
+                acceptance(name, facts.mx_host) is not Answer.NO
+            ):  # RFC 9525 §2 forbids what OpenSSL still does
                 detail = f"only the common name {name} is the host's, and that is no proof"
                 yield Code.CERTIFICATE_COMMON_NAME_ONLY, detail
                 break

@@ -23,7 +23,7 @@ from prober.records import (
 from prober.rules.certificate_fields import read_certificate
 from prober.rules.dane_path import PathFinder
 from prober.rules.endpoint import Outcome, proven
-from prober.rules.identity import matches
+from prober.rules.identity import acceptance
 from prober.rules.tlsa import DANE_TA, deciding, selects, usable
 
 
@@ -207,8 +207,11 @@ class _Chain:
         names = leaf.san.names
         if not names and leaf.subject is not None:
             names = leaf.subject.common_names
-        if any(matches(name, host) for name in names for host in self._references):
+        answers = {acceptance(name, host) for name in names for host in self._references}
+        if Answer.YES in answers:
             return Answer.YES, ""
+        if Answer.NOT_TESTED in answers:
+            return Answer.NOT_TESTED, "senders differ on the leaf certificate's name"
         wanted = " or ".join(dict.fromkeys(self._references))
         return Answer.NO, f"the leaf certificate is not for {wanted}"
 

@@ -22,7 +22,12 @@ from prober.records import (
     StartTls,
     Step,
 )
-from prober.rules.baseline import ACCEPTABLE_TLS_VERSIONS, SMALLEST_CIPHER_BITS, found
+from prober.rules.baseline import (
+    ACCEPTABLE_TLS_VERSIONS,
+    SMALLEST_CIPHER_BITS,
+    SMALLEST_DH_BITS,
+    found,
+)
 
 
 class Outcome(enum.StrEnum):
@@ -172,6 +177,9 @@ def _on_attempts(facts: EndpointFacts) -> _Found:
 
 
 def _on_tls(facts: EndpointFacts) -> _Found:
+    bits = facts.key_exchange_bits
+    if bits is not None and bits < SMALLEST_DH_BITS:  # may be why the handshake failed
+        yield Code.DH_WEAK, f"DH {bits}"
     if facts.tls_version is None:
         return
     if facts.tls_version not in ACCEPTABLE_TLS_VERSIONS:

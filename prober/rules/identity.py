@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from prober.records import Answer
 from prober.rules.der import Element, Outline, read_outline, split
 
 _SUBJECT_ALT_NAME: Final = bytes.fromhex("551d11")  # 2.5.29.17
@@ -16,16 +17,21 @@ _SEQUENCE: Final = 0x30
 _DNS_NAME: Final = 0x82  # [2] IMPLICIT IA5String, RFC 5280 §4.2.1.6
 _IP_ADDRESS: Final = 0x87  # [7] IMPLICIT OCTET STRING of 4 or 16 bytes
 _LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")  # "_" as well: hosts have it, and CAs signed it
+_PLAIN_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")  # RFC 1123 §2.1
 _LONGEST_NAME: Final = 253
 _SHOWN: Final = 80  # characters of a malformed name
 
 
 @dataclass(frozen=True, slots=True)
 class SanNames:
-    """The dNSNames of a certificate. ``malformed`` tells of entries that can match nothing."""
+    """The dNSNames of a certificate. ``malformed`` tells of entries that can match nothing.
+
+    ``refused``: the dNSNames among those. Some sender's library may take one nevertheless.
+    """
 
     names: tuple[str, ...] = ()
     malformed: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 def read_san(certificate: bytes) -> SanNames | None:
@@ -43,6 +49,7 @@ def san_of(outline: Outline) -> SanNames | None:
     """The same, of a certificate whose parts are known."""
     names: list[str] = []
     malformed: list[str] = []
+    refused: list[str] = []
     unread = not outline.whole
     for extension in outline.extensions:
         if extension.oid != _SUBJECT_ALT_NAME:
@@ -53,11 +60,13 @@ def san_of(outline: Outline) -> SanNames | None:
             fault = _entry_fault(entry)
             if fault is not None:
                 malformed.append(fault)
+                if entry.tag == _DNS_NAME:
+                    refused.append(_text(entry))
             elif entry.tag == _DNS_NAME:
                 names.append(_text(entry))
     if unread and not names and not malformed:
         return None
-    return SanNames(tuple(names), tuple(malformed))
+    return SanNames(tuple(names), tuple(malformed), tuple(refused))
 
 
 def matches(pattern: str, reference: str) -> bool:
@@ -72,6 +81,40 @@ def matches(pattern: str, reference: str) -> bool:
     if presented.startswith("*."):
         return presented.partition(".")[2] == host.partition(".")[2]
     return presented == host
+
+
+def acceptance(presented: str, reference: str) -> Answer:
+    """Whether senders take *presented* for the host *reference*; not tested where they differ."""
+    if dispute(presented, reference) is not None:
+        return Answer.NOT_TESTED
+    return Answer.YES if matches(presented, reference) else Answer.NO
+
+
+def dispute(presented: str, reference: str) -> str | None:
+    """Why the libraries that senders use differ on a name; ``None`` where they agree.
+
+    OpenSSL (Postfix), GnuTLS (Debian's Exim) and Go agree on names without a wildcard, and on a
+    wildcard as RFC 9525 §6.3 has it before plain labels. tests/mta/test_names.py asks them. Java
+    is left out: it takes no host name with an underscore, and no MTA verifies by it that we know.
+    """
+    first, _, parent = presented.lower().partition(".")
+    host, _, domain = reference.partition(".")
+    if "*" not in first or parent != domain or not parent or name_fault(reference) is not None:
+        return None
+    if first != "*":
+        before, _, after = first.partition("*")
+        fits = host.startswith(before) and host.endswith(after) and not host.startswith("xn--")
+        return (
+            "OpenSSL and GnuTLS take some wildcards in a label, and Postfix none" if fits else None
+        )
+    if "." not in parent:
+        return "Go takes a wildcard over a single label, and OpenSSL and GnuTLS do not"
+    if all(_PLAIN_LABEL.fullmatch(label) for label in reference.split(".")):
+        return None
+    return (
+        "GnuTLS takes a wildcard where a label has an underscore or begins or ends with a hyphen, "
+        "and OpenSSL does not"
+    )
 
 
 def name_fault(name: str) -> str | None:

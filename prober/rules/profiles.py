@@ -1,4 +1,4 @@
-"""What norms make of TLS versions, suites, keys and signatures: data, the source beside it.
+"""What norms make of TLS versions, suites, groups, keys and signatures: data, sources beside it.
 
 ``[ours]`` marks what a norm leaves open and we chose; ``[our reading]`` what we took from a summary
 or from memory of the norm, and would like corrected. docs/policy.md shows both to the user.
@@ -48,6 +48,8 @@ class Profile:
     curves: Mapping[str, Rating]  # of keys: EC by its curve, the others by their kind
     signatures: Mapping[str, Rating]  # by family, as rating.py tells them apart
     digests: Mapping[str, Rating]  # of signatures that have one
+    groups: Mapping[str, Rating]  # of key exchanges, by IANA's names in lower case
+    dh_bits: tuple[tuple[int, Rating], ...]  # of finite-field groups without a name
     floor: Rating
     authenticated: bool
     ours: tuple[str, ...]  # our choices and readings, in a sentence each
@@ -82,6 +84,14 @@ _BRAINPOOL: Final = ("brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1")
 _EDWARDS: Final = ("Ed25519", "Ed448")
 _SHA2: Final = ("sha256", "sha384", "sha512")
 
+# https://www.iana.org/assignments/tls-parameters/, supported groups
+_NIST_GROUPS: Final = ("secp256r1", "secp384r1", "secp521r1")
+_BRAINPOOL_GROUPS: Final = ("brainpoolp256r1", "brainpoolp384r1", "brainpoolp512r1")
+_MONTGOMERY: Final = ("x25519", "x448")
+_HYBRID_NIST: Final = ("secp256r1mlkem768", "secp384r1mlkem1024")
+_HYBRID: Final = (*_HYBRID_NIST, "x25519mlkem768")
+_FFDHE_LARGE: Final = ("ffdhe3072", "ffdhe4096", "ffdhe6144", "ffdhe8192")
+
 _DEFAULT: Final = Profile(
     name=ProfileName.DEFAULT,
     norm="RFC 9325 (BCP 195), NIST SP 800-57 part 1 r5",
@@ -108,6 +118,12 @@ _DEFAULT: Final = Profile(
         (_GOOD, ["rsa-pss", "ecdsa", "ed25519", "ed448", "ml-dsa"]), (_SUFFICIENT, ["rsa"])
     ),
     digests=_rated((_GOOD, _SHA2), (_PHASE_OUT, ["sha224"])),  # RFC 9325 §4.5: SHA-256 at least
+    groups=_rated(
+        (_GOOD, [*_MONTGOMERY, *_NIST_GROUPS, *_BRAINPOOL_GROUPS, *_HYBRID, *_FFDHE_LARGE]),
+        (_SUFFICIENT, ["ffdhe2048"]),
+        (_PHASE_OUT, ["secp224r1"]),  # §4.5: fewer than 224 bits MUST NOT be used
+    ),
+    dh_bits=((3072, _GOOD), (2048, _SUFFICIENT)),  # §4.5: at least 2048 bits are REQUIRED
     floor=_PHASE_OUT,
     authenticated=False,
     ours=(
@@ -115,6 +131,11 @@ _DEFAULT: Final = Profile(
         "What may be phased out still meets the requirement, and no certificate is asked for: "
         "encrypted mail is better than clear text (RFC 7435).",
     ),
+)
+
+_X25519_AND_NIST: Final = (
+    "X25519 and X448 are not on NIST's list for key agreement, and are rated sufficient: a server "
+    "that negotiates one of them with a client that offers all may well have P-256 for others."
 )
 
 _NIST: Final = Profile(
@@ -146,12 +167,23 @@ _NIST: Final = Profile(
         (_SUFFICIENT, ["rsa", "ed25519", "ed448", "ml-dsa"]),  # FIPS 186-5, 204 [our reading]
     ),
     digests=_rated((_GOOD, _SHA2), (_PHASE_OUT, ["sha224"])),  # §3.2.1; SP 800-131A r2 §9
+    groups=_rated(
+        (
+            _GOOD,
+            [*_NIST_GROUPS, *_HYBRID_NIST],
+        ),  # SP 800-56A r3 appendix D; SP 800-227 [our reading]
+        (_SUFFICIENT, [*_FFDHE_LARGE, "ffdhe2048"]),  # SP 800-56A r3 appendix D; ECDHE is preferred
+        (_SUFFICIENT, [*_MONTGOMERY, "x25519mlkem768"]),  # see ours
+        (_PHASE_OUT, ["secp224r1"]),  # 112 bits [our reading]
+    ),
+    dh_bits=((2048, _SUFFICIENT),),  # SP 800-131A r2 §5: less is disallowed
     floor=_SUFFICIENT,
     authenticated=True,  # §4.5: clients shall validate the certificate and its name
     ours=(
         "NIST knows shall, should and approved; the four words are ours.",
         "The suites are listed from memory of §3.3.1 [our reading].",
         "The norm is about TLS at large; that §4.5 holds between mail servers, too, is ours.",
+        _X25519_AND_NIST,
     ),
 )
 
@@ -200,6 +232,12 @@ _NCSC: Final = Profile(
         (_GOOD, ["ml-dsa"]),  # [our reading]
     ),
     digests=_rated((_GOOD, _SHA2), (_PHASE_OUT, ["sha224"])),  # §3.3.5
+    groups=_rated(
+        (_GOOD, [*_NIST_GROUPS, *_BRAINPOOL_GROUPS, *_MONTGOMERY]),  # §3.3.2.1
+        (_GOOD, _HYBRID),  # [our reading]
+        (_PHASE_OUT, [*_FFDHE_LARGE, "secp224r1"]),  # §3.3.3.1, §3.3.2.1
+    ),
+    dh_bits=(),  # §3.3.3.1 names groups of RFC 7919 and no others
     floor=_PHASE_OUT,
     authenticated=False,
     ours=(
@@ -240,6 +278,15 @@ _BSI: Final = Profile(
         (_PHASE_OUT, ["rsa", "dsa"]),  # PKCS #1 v1.5 is deprecated; DSA until the end of 2029
     ),
     digests=_rated((_GOOD, _SHA2)),
+    groups=_rated(
+        (_GOOD, _HYBRID),  # [our reading]
+        # classical key exchange: until the end of 2031
+        (_SUFFICIENT, [*_BRAINPOOL_GROUPS, *_NIST_GROUPS]),
+        (_SUFFICIENT, _MONTGOMERY),  # not in the table [our reading]
+        (_PHASE_OUT, [*_FFDHE_LARGE, "ffdhe2048"]),  # DHE until the end of 2029; 2048: see below
+    ),
+    # 3000 bits since 2023; 2000 bits were recommended until the end of 2022 [our reading]
+    dh_bits=((2000, _PHASE_OUT),),
     floor=_PHASE_OUT,
     authenticated=False,
     ours=(
@@ -264,6 +311,7 @@ _HIPAA: Final = replace(
         "No text was found that asks for a certificate that matches; whether you ask for one is "
         "yours to decide and to document.",
         "The suites are listed from memory of SP 800-52 Rev. 2 §3.3.1 [our reading].",
+        _X25519_AND_NIST,
     ),
 )
 

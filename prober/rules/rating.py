@@ -1,4 +1,4 @@
-"""How an endpoint fares under a profile: its TLS version, suite, keys and signatures.
+"""How an endpoint fares under a profile: TLS version, suite, key exchange, keys and signatures.
 
 Rated is what was negotiated with a client that offers everything, so the best that the server has.
 What else it would accept is not probed: a norm that forbids an old version may be broken unseen.
@@ -26,6 +26,9 @@ _WORST_FIRST: Final = (
 )
 
 
+_NAMELESS: Final = ("DH", "ECDH")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratings:
     """One rating an aspect; ``None`` where there is nothing to rate.
@@ -36,6 +39,7 @@ class Ratings:
 
     protocol: Rating | None = None
     suite: Rating | None = None
+    key_exchange: Rating | None = None
     key: Rating | None = None
     signature: Rating | None = None
 
@@ -48,6 +52,7 @@ def rate(endpoint: Endpoint, profile: Profile) -> Ratings:
     return Ratings(
         protocol=_rate_protocol(endpoint.tls_version, profile),
         suite=_rate_suite(endpoint.cipher, profile),
+        key_exchange=_rate_key_exchange(endpoint, profile),
         key=_worst(_rate_key(each.key, profile) for each in certificates),
         signature=_worst(_signature_ratings(certificates, profile)),
     )
@@ -78,9 +83,11 @@ def _meets(endpoint: Endpoint, profile: Profile) -> Answer:
     if endpoint.tls_version is None or proven(endpoint) is not Outcome.COMPLETED:
         return Answer.NO if proven(endpoint) is Outcome.NEGATIVE else Answer.NOT_TESTED
     certificates = _path(endpoint)
+    key_exchange = _rate_key_exchange(endpoint, profile)
     ratings = {
         _rate_protocol(endpoint.tls_version, profile),
         _rate_suite(endpoint.cipher, profile),
+        *(() if key_exchange is None else (key_exchange,)),
         *(_rate_key(each.key, profile) for each in certificates),
         *_signature_ratings(certificates, profile),
     }
@@ -113,6 +120,18 @@ def _rate_suite(cipher: str | None, profile: Profile) -> Rating:
     if name is None:
         return Rating.NOT_TESTED
     return profile.suites.get(name, Rating.INSUFFICIENT)
+
+
+def _rate_key_exchange(endpoint: Endpoint, profile: Profile) -> Rating | None:
+    """None for plain RSA, which the suite's rating is about."""
+    name, bits = endpoint.key_exchange, endpoint.key_exchange_bits
+    if name is None:
+        return None
+    if name not in _NAMELESS:
+        return profile.groups.get(name.lower(), Rating.INSUFFICIENT)
+    if bits is None:  # not seen, as in results from before it was read
+        return Rating.NOT_TESTED
+    return next((rating for least, rating in profile.dh_bits if bits >= least), Rating.INSUFFICIENT)
 
 
 def _rate_key(key: Key | None, profile: Profile) -> Rating:

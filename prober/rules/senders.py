@@ -31,7 +31,7 @@ from prober.rules.certificate import judge_authenticity
 from prober.rules.certificate_fields import read_certificate
 from prober.rules.dane import authenticates, has_secure_tlsa
 from prober.rules.endpoint import Outcome, outcome, proven
-from prober.rules.identity import matches, name_fault
+from prober.rules.identity import acceptance, dispute, name_fault
 
 _AUTHENTICATED: Final = DeliveryOutcome.AUTHENTICATED
 _ENCRYPTED: Final = DeliveryOutcome.ENCRYPTED
@@ -104,7 +104,7 @@ def meet_trusted_ca(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
 def meet_verified(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
     """[verify] A valid chain, and the name of the MX host in the certificate. RFC 9525 §6."""
     named = endpoint.certificate.name_matches if endpoint.certificate else Answer.NO
-    if named is Answer.NO and _names_by_subject_only(endpoint, endpoint.mx_host):
+    if named is Answer.NO and _some_sender_takes(endpoint, endpoint.mx_host):
         named = Answer.NOT_TESTED
     return _meet_pkix(endpoint, to, named)
 
@@ -125,10 +125,13 @@ def meet_secure(endpoint: Endpoint, to: Destination, match: Sequence[str]) -> De
     san = read_certificate(endpoint.chain[0]).san
     if san is None:
         return _meet_pkix(endpoint, to, Answer.NOT_TESTED)
-    named = any(_covers(name, each) for name in san.names for each in wanted)
-    if not named and any(_names_by_subject_only(endpoint, each) for each in wanted):
-        return _meet_pkix(endpoint, to, Answer.NOT_TESTED)
-    return _meet_pkix(endpoint, to, Answer.YES if named else Answer.NO)
+    answers = {_covers(name, each) for name in (*san.names, *san.refused) for each in wanted}
+    if Answer.YES in answers:
+        return _meet_pkix(endpoint, to, Answer.YES)
+    differ = Answer.NOT_TESTED in answers or any(
+        _names_by_subject_only(endpoint, each) for each in wanted
+    )
+    return _meet_pkix(endpoint, to, Answer.NOT_TESTED if differ else Answer.NO)
 
 
 def meet_dane(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
@@ -291,14 +294,22 @@ def _judge_pkix(endpoint: Endpoint, named: Answer) -> Answer:
     return Answer.NOT_TESTED if answer is Answer.NO else answer
 
 
+def _some_sender_takes(endpoint: Endpoint, host: str) -> bool:
+    """Whether a certificate that RFC 9525 does not take for *host* has a name that some do take."""
+    san = read_certificate(endpoint.chain[0]).san if endpoint.chain else None
+    refused = san.refused if san is not None else ()
+    disputed = any(dispute(name, host) is not None for name in refused)
+    return disputed or _names_by_subject_only(endpoint, host)
+
+
 def _names_by_subject_only(endpoint: Endpoint, name: str) -> bool:
     """Whether only a common name says *name*: RFC 9525 §2 forbids that, some senders take it."""
     if not endpoint.chain:
         return False
     leaf = read_certificate(endpoint.chain[0])
-    if leaf.subject is None or leaf.san is None or leaf.san.names:
+    if leaf.subject is None or leaf.san is None or leaf.san.names or leaf.san.refused:
         return False
-    return any(_covers(each, name) for each in leaf.subject.common_names)
+    return any(_covers(each, name) is not Answer.NO for each in leaf.subject.common_names)
 
 
 def _spelt_out(word: str, endpoint: Endpoint, to: Destination) -> str:
@@ -306,11 +317,16 @@ def _spelt_out(word: str, endpoint: Endpoint, to: Destination) -> str:
     return words.get(word, word)
 
 
-def _covers(presented: str, wanted: str) -> bool:
-    """Whether the certificate's name *presented* is one that *wanted* asks for."""
+def _covers(presented: str, wanted: str) -> Answer:
+    """Whether the certificate's name *presented* is one that *wanted* asks for.
+
+    Postfix takes for ``.example.com`` whatever ends so, even what is no host name.
+    """
     if not wanted.startswith("."):
-        return matches(presented, wanted)
-    return name_fault(presented) is None and presented.lower().endswith(wanted)
+        return acceptance(presented, wanted)
+    if not presented.lower().endswith(wanted):
+        return Answer.NO
+    return Answer.YES if name_fault(presented) is None else Answer.NOT_TESTED
 
 
 def _sts_status(to: Destination) -> StsStatus | None:

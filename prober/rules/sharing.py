@@ -15,7 +15,7 @@ from prober.rules.certificate_fields import read_certificate
 from prober.rules.endpoint import Outcome, proven, was_refused_twice
 from prober.rules.identity import matches
 
-Look: TypeAlias = tuple[bytes, str | None, str | None]  # leaf, TLS version, cipher suite
+Look: TypeAlias = tuple[bytes, str | None, str | None, int | None]  # leaf, version, suite, DH size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,7 @@ def _is_sound(facts: EndpointFacts) -> bool:
 
 
 def _look(facts: EndpointFacts) -> Look:
-    return facts.chain[0], facts.tls_version, facts.cipher
+    return facts.chain[0], facts.tls_version, facts.cipher, facts.key_exchange_bits
 
 
 def _first(facts: EndpointFacts, *, others: Sequence[Shown]) -> Shown:

@@ -25,6 +25,7 @@ from prober.lab.personalities.sound import (
     CnOnly,
     Expired,
     MissingIntermediate,
+    PartialWildcard,
     SelfSigned,
     Tls10Only,
     Tls12Only,
@@ -150,6 +151,7 @@ def seen(fate: Fate, arrival: Arrival | None) -> DeliveryOutcome:
 class Case:
     name: str
     personality: Scripted
+    host: str = "mx"  # the first label of the MX host
     signed: bool = False
     tlsa: Callable[[bytes], TlsaRecord] | None = None  # of the server's certificate
 
@@ -182,6 +184,8 @@ CASES: Final = (
     Case(name="dane", personality=SelfSigned(), signed=True, tlsa=tlsa_of),
     Case(name="signed", personality=WellConfigured(), signed=True),
     Case(name="wildcard", personality=Wildcard()),
+    Case(name="underscore", personality=Wildcard(), host="mx_1"),
+    Case(name="partial-wildcard", personality=PartialWildcard()),
     Case(name="tls12", personality=Tls12Only()),
     Case(name="good", personality=WellConfigured()),
 )
@@ -196,8 +200,9 @@ def destinations(cases: Iterable[Case]) -> Domains:
         (case, sender): domain(
             name := f"{sender}-{case.name}.test",
             case.personality,
+            mx=(mx := f"{case.host}.{name}"),
             signed=case.signed,
-            sts=f"mx.{name}" if sender is SenderKind.MTA_STS else None,
+            sts=mx if sender is SenderKind.MTA_STS else None,
         )
         for case, sender in itertools.product(cases, LEVELS)
     }
@@ -205,8 +210,8 @@ def destinations(cases: Iterable[Case]) -> Domains:
 
 def policies(domains: Domains) -> str:
     lines = (
-        f"{each.name} {LEVELS[sender].format(mx=f'mx.{each.name}')}\n"
-        for (_, sender), each in domains.items()
+        f"{each.name} {LEVELS[sender].format(mx=f'{case.host}.{each.name}')}\n"
+        for (case, sender), each in domains.items()
     )
     return "".join(lines)
 
@@ -262,8 +267,8 @@ async def test_mail_fares_as_predicted(mta_ca: MtaCa, tmp_path: Path) -> None:
     assert unknown == {
         f"{sender}-{case}"
         for sender in ("verified", "domain-verified", "mta-sts")
-        for case in ("cn-only", "weak-key")
-    }
+        for case in ("cn-only", "weak-key", "partial-wildcard")
+    } | {"verified-underscore", "mta-sts-underscore"}
 
 
 ATTACKER: Final = "mx.attacker.test"
@@ -387,6 +392,19 @@ WRITTEN: Final = (
     Written(name="expired.test", personality=Expired(), line="encrypt"),
     Written(name=BUECHER, personality=SelfSigned(), line="encrypt"),
     Written(name="hosted.test", personality=WellConfigured(), mx=HOSTER, line="verify"),
+    Written(
+        name="underscore.test",
+        personality=Wildcard(),
+        mx="mx_1.underscore.example",
+        line="encrypt",
+    ),
+    Written(
+        name="underscore-sts.test",
+        personality=Wildcard(),
+        mx="mx_1.sts-hoster.example",
+        sts="mx_1.sts-hoster.example",
+        line="encrypt",
+    ),
     Written(name="own.test", personality=WellConfigured(), line="secure match=nexthop:dot-nexthop"),
     Written(
         name="sts.test",

@@ -19,7 +19,7 @@ import pytest
 
 from prober.lab.internet import Lab
 from prober.lab.personalities.ehlo import NoStarttls
-from prober.lab.personalities.sound import Expired, SelfSigned, WellConfigured
+from prober.lab.personalities.sound import Expired, SelfSigned, WellConfigured, Wildcard
 from tests.mta import sandbox
 from tests.mta.base import RunningMta, Site, running
 from tests.mta.certificates import MtaCa
@@ -103,6 +103,49 @@ async def test_exim_delivers_as_its_map_says(mta_ca: MtaCa, tmp_path: Path) -> N
         assert proved is None or proved in today[name], today[name]
         assert expired[name].startswith("== " if proved else "=> "), expired[name]
         assert stripped[name].startswith("== " if line else "=> "), stripped[name]
+
+
+REQUIRED: Final = "hosts_require_tls = *"
+VERIFIED: Final = (
+    "TLS_POLICY = verify",
+    "tls_verify_hosts = *",
+    "tls_verify_cert_hostnames = *",
+    "tls_verify_certificates = system",
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "expired"),
+    [
+        pytest.param(VERIFIED, "=> ", id="verify-alone"),
+        pytest.param((*VERIFIED, REQUIRED), "== ", id="and-require-tls"),
+    ],
+)
+async def test_exim_verifies_only_where_it_also_requires_tls(
+    options: tuple[str, ...], expired: str, mta_ca: MtaCa, tmp_path: Path
+) -> None:
+    """docs/policy.md on the sender ``verified``: by the one option alone, mail goes in clear.
+
+    GnuTLS takes a wildcard for a name with an underscore, which OpenSSL does not.
+    """
+    require(EXIM)
+    served = (
+        Written(name="expired.test", personality=Expired(), line=""),
+        Written(name="own.test", personality=WellConfigured(), line=""),
+        Written(name="underscore.test", personality=Wildcard(), mx="mx_1.hoster.test", line=""),
+    )
+    names = tuple(each.name for each in served)
+    head = "".join(f"#   {option}\n" for option in options)
+    async with world(*(each.domain for each in served)) as at:
+        async with resolver_for(at.lab.dns) as resolver:
+            sending = partial(_deliver, at.lab, head, resolver, names, mta_ca, tmp_path / "exim")
+            fates = await asyncio.to_thread(sending)
+
+    assert fates["expired.test"].startswith(expired), fates
+    assert " X=TLS" not in fates["expired.test"]
+    for name in ("own.test", "underscore.test"):
+        assert fates[name].startswith("=> "), fates
+        assert " CV=yes " in fates[name]
 
 
 def _deliver(

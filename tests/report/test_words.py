@@ -115,6 +115,20 @@ def test_no_certificate_is_not_one_that_was_not_read() -> None:
             id="completed",
         ),
         pytest.param(
+            make_endpoint(key_exchange="DH", key_exchange_bits=1024),
+            "offered",
+            "TLSv1.3, TLS_AES_256_GCM_SHA384, DH 1024",
+            "certificate valid for 60 days",
+            id="dh",
+        ),
+        pytest.param(
+            make_endpoint(key_exchange="ffdhe2048", key_exchange_bits=2048),
+            "offered",
+            "TLSv1.3, TLS_AES_256_GCM_SHA384, ffdhe2048",
+            "certificate valid for 60 days",
+            id="dh-with-a-name",
+        ),
+        pytest.param(
             make_failed_endpoint(),
             "not tested",
             "",

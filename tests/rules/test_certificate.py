@@ -78,8 +78,9 @@ def codes(
     now: datetime = NOW,
     trust: TrustStore = TRUST,
     truncated: bool = False,
+    mx_host: str = HOST,
 ) -> set[Code]:
-    facts = facts_of(*chain, errors=errors, path=path, truncated=truncated)
+    facts = facts_of(*chain, errors=errors, path=path, truncated=truncated, mx_host=mx_host)
     return {
         each.code
         for each in certificate_findings(endpoint_of(facts, trust=trust, now=now), now=now)
@@ -487,6 +488,28 @@ DAY = timedelta(days=1)
             lambda: codes(issue(by=MIDDLE, san=["other.example"])),
             {Code.CERTIFICATE_HOST_MISMATCH},
             id="another-name",
+        ),
+        pytest.param(
+            lambda: codes(issue(by=MIDDLE, san=["*.example.com"]), mx_host="mx_1.example.com"),
+            {Code.CERTIFICATE_NAME_DISPUTED},
+            id="wildcard-for-an-underscore",
+        ),
+        pytest.param(
+            lambda: codes(
+                issue(by=MIDDLE, san=["*.example.com", "mx_1.example.com"]),
+                mx_host="mx_1.example.com",
+            ),
+            set(),
+            id="underscore-in-full",
+        ),
+        pytest.param(
+            lambda: codes(issue(by=MIDDLE, san=["m*.example.com"])),
+            {
+                Code.CERTIFICATE_HOST_MISMATCH,
+                Code.CERTIFICATE_NAME_DISPUTED,
+                Code.CERTIFICATE_SAN_MALFORMED,
+            },
+            id="wildcard-in-a-label",
         ),
         pytest.param(
             lambda: codes(issue(by=MIDDLE, san=None)),

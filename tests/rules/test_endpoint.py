@@ -175,6 +175,14 @@ def test_only_a_connection_refused_twice_is_not_listening() -> None:
         ),
         pytest.param(completed(tls_version="TLSv1.1"), [Code.TLS_VERSION_OBSOLETE], id="rfc8996"),
         pytest.param(completed(cipher_bits=56), [Code.CIPHER_WEAK], id="cipher"),
+        # RFC 9325 §4.5: 2048 bits are REQUIRED
+        pytest.param(completed(key_exchange_bits=2047), [Code.DH_WEAK], id="dh-2047"),
+        pytest.param(completed(key_exchange_bits=2048), [], id="dh-2048"),
+        pytest.param(
+            confirmed(handshake_failed(Reason.TLS_ERROR, key_exchange_bits=512)),
+            [Code.TLS_FAILED, Code.DH_WEAK],
+            id="dh-512-fails",
+        ),
         pytest.param(completed(cipher_bits=112), [], id="cipher-of-112-bits"),
         pytest.param(completed(cipher_bits=None), [], id="cipher-bits-not-known"),
         pytest.param(

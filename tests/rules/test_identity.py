@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from service_identity import CertificateError
 from service_identity.hazmat import DNS_ID, DNSPattern
 
+from prober.records import Answer
 from prober.rules.der import read_outline, split
-from prober.rules.identity import SanNames, matches, name_fault, read_san
+from prober.rules.identity import SanNames, acceptance, matches, name_fault, read_san
 from tests.rules.certificates import (
     HOST,
     SAN_OID,
@@ -96,6 +97,43 @@ def test_matches(pattern: str, reference: str) -> None:
     assert matches(pattern, reference)
 
 
+@pytest.mark.parametrize(
+    ("presented", "reference", "answer"),
+    [
+        pytest.param("*.example.com", "mx.example.org", Answer.NO, id="elsewhere"),
+        pytest.param("*.example.com", "a.mx_1.example.com", Answer.NO, id="two-labels"),
+        pytest.param("*", "mx", Answer.NO, id="wildcard-alone"),
+        pytest.param("mx.*.example.com", "mx.a.example.com", Answer.NO, id="not-left-most"),
+        pytest.param("f*.example.com", "mx.example.com", Answer.NO, id="part-that-does-not-fit"),
+        pytest.param("xn--*.example.com", "xn--bcher-kva.example.com", Answer.NO, id="a-label"),
+        pytest.param("*.example.com.", "mx_1.example.com", Answer.NO, id="trailing-dot"),
+        pytest.param("mx.example.com\0.evil.test", "mx.example.com", Answer.NO, id="nul"),
+        # OpenSSL lets a wildcard stand before letters, digits and inner hyphens only
+        pytest.param("*.example.com", "mx_1.example.com", Answer.NOT_TESTED, id="underscore"),
+        pytest.param("*.EXAMPLE.com", "mx_1.example.com", Answer.NOT_TESTED, id="upper-case"),
+        pytest.param("*.e_x.example", "mx.e_x.example", Answer.NOT_TESTED, id="underscore-above"),
+        pytest.param("*.-e.example", "mx.-e.example", Answer.NOT_TESTED, id="hyphen-first"),
+        pytest.param("*.e-.example", "mx.e-.example", Answer.NOT_TESTED, id="hyphen-last"),
+        # RFC 9525 §6.3 forbids it; OpenSSL and GnuTLS take it by default, and Postfix does not
+        pytest.param("f*.example.com", "foo.example.com", Answer.NOT_TESTED, id="part-at-the-end"),
+        pytest.param(
+            "*o.example.com", "foo.example.com", Answer.NOT_TESTED, id="part-at-the-start"
+        ),
+        # RFC 9525 §7.1 leaves it open; Go takes it
+        pytest.param("*.example", "mx.example", Answer.NOT_TESTED, id="over-one-label"),
+        pytest.param("mx_1.example.com", "mx_1.example.com", Answer.YES, id="underscore-in-full"),
+        pytest.param("*.co.uk", "mx.co.uk", Answer.YES, id="public-suffix"),
+        pytest.param("*.example.com", "xn--bcher-kva.example.com", Answer.YES, id="for-a-label"),
+        pytest.param("*.example.com", "1-2.example.com", Answer.YES, id="digits-and-hyphen"),
+        pytest.param("MX.example.com", "mx.example.com", Answer.YES, id="case"),
+    ],
+)
+def test_where_the_libraries_of_senders_differ_nothing_is_known(
+    presented: str, reference: str, answer: Answer
+) -> None:
+    assert acceptance(presented, reference) is answer
+
+
 LABELS = st.sampled_from(
     ["a", "b", "mx", "MX", "xn--a", "_x", "-", "1", "*", "a*", "*a", "**", "", " ", "é", LONG_LABEL]
 )
@@ -105,6 +143,8 @@ NAMES = st.one_of(st.text(max_size=12), st.lists(LABELS, max_size=4).map(".".joi
 @given(NAMES, NAMES)
 def test_no_text_makes_the_matcher_raise(pattern: str, reference: str) -> None:
     assert matches(pattern, reference) in (True, False)
+    if acceptance(pattern, reference) is Answer.YES:
+        assert matches(pattern, reference)
 
 
 @given(NAMES)
@@ -168,7 +208,7 @@ GOOD = b"mx.example.com"
 )
 def test_a_malformed_entry_is_told_and_hides_no_good_one(entry: bytes, fault: str) -> None:
     assert read_san(forge(san_extension(GOOD, entry, b"*.example.net"))) == SanNames(
-        names=(HOST, "*.example.net"), malformed=(fault,)
+        names=(HOST, "*.example.net"), malformed=(fault,), refused=(entry.decode("latin-1"),)
     )
 
 

@@ -120,6 +120,47 @@ def test_suites(
 
 
 @pytest.mark.parametrize(
+    ("group", "bits", "default", "nist", "ncsc", "bsi"),
+    [
+        # RFC 9325 §4.5; SP 800-131A r2 §5; NCSC-NL 2025 §3.3.3.1; TR-02102-2 on DHE
+        ("DH", None, NOT_TESTED, NOT_TESTED, NOT_TESTED, NOT_TESTED),
+        ("DH", 1024, INSUFFICIENT, INSUFFICIENT, INSUFFICIENT, INSUFFICIENT),
+        ("DH", 1999, INSUFFICIENT, INSUFFICIENT, INSUFFICIENT, INSUFFICIENT),
+        ("DH", 2047, INSUFFICIENT, INSUFFICIENT, INSUFFICIENT, PHASE_OUT),
+        ("DH", 2048, SUFFICIENT, SUFFICIENT, INSUFFICIENT, PHASE_OUT),
+        ("DH", 3072, GOOD, SUFFICIENT, INSUFFICIENT, PHASE_OUT),
+        ("ffdhe2048", 2048, SUFFICIENT, SUFFICIENT, INSUFFICIENT, PHASE_OUT),
+        ("ffdhe3072", 3072, GOOD, SUFFICIENT, PHASE_OUT, PHASE_OUT),
+        ("ECDH", None, NOT_TESTED, NOT_TESTED, NOT_TESTED, NOT_TESTED),
+        ("secp192r1", None, INSUFFICIENT, INSUFFICIENT, INSUFFICIENT, INSUFFICIENT),
+        ("secp224r1", None, PHASE_OUT, PHASE_OUT, PHASE_OUT, INSUFFICIENT),
+        ("secp256r1", None, GOOD, GOOD, GOOD, SUFFICIENT),
+        ("brainpoolP256r1", None, GOOD, INSUFFICIENT, GOOD, SUFFICIENT),
+        ("x25519", None, GOOD, SUFFICIENT, GOOD, SUFFICIENT),
+        ("X25519MLKEM768", None, GOOD, SUFFICIENT, GOOD, GOOD),
+        ("SecP256r1MLKEM768", None, GOOD, GOOD, GOOD, GOOD),
+    ],
+)
+def test_key_exchanges(
+    group: str, bits: int | None, default: Rating, nist: Rating, ncsc: Rating, bsi: Rating
+) -> None:
+    endpoint = judged(seen(key_exchange=group, key_exchange_bits=bits))
+    ratings = [rate(endpoint, profile).key_exchange for profile in PROFILES.values()]
+    assert ratings == [default, nist, ncsc, bsi, nist]
+
+
+def test_plain_rsa_has_no_group_to_rate() -> None:
+    endpoint = judged(seen(key_exchange=None, cipher="AES256-GCM-SHA384"))
+    assert rate(endpoint, DEFAULT).key_exchange is None
+
+
+def test_every_group_that_our_hello_offers_is_known_to_every_profile() -> None:
+    offered = ("X25519MLKEM768", "x25519", "secp256r1", "x448", "secp384r1", "secp521r1")
+    for profile in PROFILES.values():
+        assert {name.lower() for name in offered} <= profile.groups.keys()
+
+
+@pytest.mark.parametrize(
     ("certificate", "default", "nist", "ncsc", "bsi"),
     [
         pytest.param(b"\x30\x00", NOT_TESTED, NOT_TESTED, NOT_TESTED, NOT_TESTED, id="unreadable"),
@@ -256,7 +297,7 @@ def test_the_worst_certificate_of_the_path_counts_and_none_beside_it() -> None:
     facts = seen(chain=(P256.der, stray, weak), path=(0, 2))
 
     assert rate(judged(facts), DEFAULT) == Ratings(
-        protocol=GOOD, suite=GOOD, key=INSUFFICIENT, signature=GOOD
+        protocol=GOOD, suite=GOOD, key_exchange=GOOD, key=INSUFFICIENT, signature=GOOD
     )
 
 
@@ -264,7 +305,9 @@ def test_what_there_is_not_is_not_rated() -> None:
     """RFC 5280 §6.1: a certificate's signature on itself proves nothing."""
     self_signed = issue(MX, key=rsa_1024())
     assert rate(judged(not_offered()), DEFAULT) == Ratings()
-    assert rate(judged(seen(None)), DEFAULT) == Ratings(protocol=GOOD, suite=GOOD)
+    assert rate(judged(seen(None)), DEFAULT) == Ratings(
+        protocol=GOOD, suite=GOOD, key_exchange=GOOD
+    )
     assert rate(judged(seen(self_signed)), DEFAULT).signature is None
 
 
@@ -311,6 +354,19 @@ NULL_MX = domain(route=Route(status=RouteStatus.NULL_MX))
             Standing.FALLS_SHORT,
             id="one-of-two",
         ),
+        pytest.param(
+            domain(seen(key_exchange="DH", key_exchange_bits=1024)),
+            DEFAULT,
+            Standing.FALLS_SHORT,
+            id="dh-1024",
+        ),
+        pytest.param(
+            domain(seen(key_exchange="DH", key_exchange_bits=None)),
+            DEFAULT,
+            Standing.UNDECIDED,
+            id="dh-size-not-known",
+        ),
+        pytest.param(domain(seen(key_exchange=None)), DEFAULT, Standing.MEETS, id="plain-rsa"),
         pytest.param(
             domain(seen(tls_version="TLSv1.1")), NIST, Standing.FALLS_SHORT, id="below-the-floor"
         ),

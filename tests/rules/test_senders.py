@@ -170,6 +170,41 @@ WEAK_SUITE = TOO_OLD | {
             certified(ENCRYPTED, UNKNOWN, UNKNOWN),
             id="rfc9525-2-common-name-some-take",
         ),
+        # OpenSSL, GnuTLS and Go differ on these: tests/mta/test_names.py
+        pytest.param(
+            with_chain(
+                issue("w", san=("*.hoster.example",), by=CA).der, mx_host="mx_1.hoster.example"
+            ),
+            certified(ENCRYPTED, UNKNOWN, DEFERRED),
+            id="wildcard-for-an-underscore",
+        ),
+        pytest.param(
+            with_chain(
+                issue("w", san=("mx_1.hoster.example",), by=CA).der, mx_host="mx_1.hoster.example"
+            ),
+            certified(ENCRYPTED, AUTHENTICATED, DEFERRED),
+            id="underscore-in-full",
+        ),
+        pytest.param(
+            with_chain(issue("w", san=("m*.example.com",), by=CA).der),
+            certified(ENCRYPTED, UNKNOWN, UNKNOWN),
+            id="rfc9525-6.3-wildcard-in-a-label",
+        ),
+        pytest.param(
+            with_chain(issue("w", san=("*.example",), by=CA).der, mx_host="mx.example"),
+            certified(ENCRYPTED, UNKNOWN, DEFERRED),
+            id="rfc9525-7.1-wildcard-over-one-label",
+        ),
+        pytest.param(
+            with_chain(issue("*.example.com", san=None, by=CA).der, mx_host="mx_1.example.com"),
+            certified(ENCRYPTED, UNKNOWN, UNKNOWN),
+            id="common-name-with-a-wildcard-for-an-underscore",
+        ),
+        pytest.param(
+            with_chain(issue("mx.example.com", san=("",), by=CA).der),
+            certified(ENCRYPTED, DEFERRED, DEFERRED),
+            id="a-dns-name-that-matches-nothing-hides-the-common-name",
+        ),
         pytest.param(
             with_chain(NOBODY_IN_SUBJECT),
             certified(ENCRYPTED, DEFERRED, DEFERRED),
@@ -231,6 +266,25 @@ def test_a_chain_without_a_judged_certificate_is_not_tested() -> None:
             (".example.com",),
             AUTHENTICATED,
             id="wildcard-below",
+        ),
+        pytest.param(
+            issue("w", san=("*.example.com",), by=CA).der,
+            ("mx_1.example.com",),
+            UNKNOWN,
+            id="wildcard-for-an-underscore",
+        ),
+        pytest.param(
+            issue("w", san=("a_b.example.com",), by=CA).der,
+            (".example.com",),
+            AUTHENTICATED,
+            id="underscore-below",
+        ),
+        # Postfix 3.7 delivers: it compares the ends of the texts
+        pytest.param(
+            issue("w", san=("f*.example.com",), by=CA).der,
+            (".example.com",),
+            UNKNOWN,
+            id="no-host-name-below",
         ),
     ],
 )

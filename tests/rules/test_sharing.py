@@ -1,6 +1,7 @@
 """What names at one address have in common: shared only to confirm. docs/scale.md."""
 
 import functools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -101,6 +102,12 @@ def test_nothing_speaks_for_a_further_name(what: tuple[Shown, ...], name: str) -
 def test_a_name_of_its_own_certificate_contradicts_nobody() -> None:
     with_own = note(AGREED, shown_to("mail.customer.example", leaf_for("mail.customer.example")))
     assert reusable(with_own, NAMES[3]) is not None
+
+
+def test_names_that_saw_dh_groups_of_different_size_do_not_agree() -> None:
+    sizes = dict(zip(NAMES[:3], (2048, 2048, 1024), strict=True))
+    facts = [replace(shown_to(name), key_exchange_bits=sizes[name]) for name in sizes]
+    assert reusable(seen(*facts), NAMES[3]) is None
 
 
 UNTRUSTED = VerifyError(depth=0, code=20, text="unable to get local issuer certificate")

@@ -1,6 +1,8 @@
 """Servers that speak SMTP and TLS as the RFCs ask, and differ in TLS version or certificate."""
 
 from prober.lab.certificates import CertificateKind
+from prober.lab.dhe import PRIME_1024, DheConnection
+from prober.lab.peer import Peer
 from prober.lab.personalities.scripted import Scripted
 from prober.lab.tls import (
     ASKS_CLIENT,
@@ -47,6 +49,15 @@ class RsaKeyExchange(Scripted):
     tls = RSA_KEY_EXCHANGE
 
 
+class WeakDh(Scripted):
+    """TLS 1.2 with a Diffie-Hellman group of 1024 bits. RFC 9325 §4.5."""
+
+    certificate = CertificateKind.RSA
+
+    async def handshake(self, peer: Peer) -> None:
+        await peer.run_tls(DheConnection(peer.certificate(self.certificate), PRIME_1024))
+
+
 class AsksClientCertificate(Scripted):
     """Requests a client certificate and goes on without one, as many MTAs do."""
 
@@ -87,6 +98,12 @@ class Wildcard(Scripted):
     """A name by wildcard, which is valid. RFC 9525 §6.3."""
 
     certificate = CertificateKind.WILDCARD
+
+
+class PartialWildcard(Scripted):
+    """A wildcard that is part of a label: RFC 9525 §6.3 forbids it, and some senders take it."""
+
+    certificate = CertificateKind.PARTIAL_WILDCARD
 
 
 class MissingIntermediate(Scripted):
