@@ -8,6 +8,7 @@ revocation, which senders MAY check.
 import asyncio
 import logging
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -221,6 +222,7 @@ def _tls_context(trust_store: TrustStore) -> ssl.SSLContext | None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.hostname_checks_common_name = False
     context.set_alpn_protocols(["http/1.1"])
+    context.set_ciphers(":".join(_without_dhe(context)))
     try:
         pem = Path(trust_store.source).read_bytes()
     except OSError as error:
@@ -232,6 +234,14 @@ def _tls_context(trust_store: TrustStore) -> ssl.SSLContext | None:
         except ssl.SSLError as error:
             log.warning("a certificate of the trust store cannot be read: %r", error)
     return context
+
+
+def _without_dhe(context: ssl.SSLContext) -> Iterator[str]:
+    """The suites of *context* but those with a Diffie-Hellman group of the server's choice.
+
+    To compute with 10,000 bits takes two seconds. Browsers offer none of them either.
+    """
+    return (each["name"] for each in context.get_ciphers() if each["kea"] != "kx-dhe")
 
 
 def _trace(attempt: _Attempt) -> aiohttp.TraceConfig:

@@ -322,6 +322,16 @@ async def test_a_flood_of_tls_messages_is_bounded(
     assert sum(read) <= 262_144 + 16_384
 
 
+async def test_no_dh_group_of_the_servers_choice_is_computed_with() -> None:
+    """To compute with 10,000 bits takes two seconds; browsers offer no such suites either."""
+    async with bench(PolicyHost(POLICY)) as a:
+        context = a.client._context
+    assert context is not None
+    offered = {suite["kea"] for suite in context.get_ciphers()}
+    assert "kx-dhe" not in offered
+    assert "kx-ecdhe" in offered
+
+
 async def test_a_second_content_encoding_is_seen() -> None:
     async with bench(policy_host.EncodedTwice(POLICY)) as a:
         fetch = await a.fetch()

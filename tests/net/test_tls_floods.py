@@ -10,6 +10,7 @@ import pytest
 from OpenSSL import SSL
 
 from prober.lab.certificates import CertificateKind, LabCa
+from prober.lab.dhe import DheConnection
 from prober.lab.peer import Peer
 from prober.lab.personalities.scripted import Scripted
 from prober.lab.smtp import LabSmtpServer
@@ -277,7 +278,7 @@ class FloodsAfterIt(Scripted):
         context.set_cipher_list(TLS12_GCM)
         keys.listen(context)
         await peer.start_tls(context)
-        assert peer._tls is not None
+        assert isinstance(peer._tls, SSL.Connection)
         random = peer._tls.server_random()
         assert random is not None
         self._writer = Writer12(keys, random, records_sent=1 + self._answers)
@@ -294,6 +295,18 @@ class FloodsAfterIt(Scripted):
             await peer.drain()
 
 
+class LargeDh(Scripted):
+    """TLS 1.2 with a Diffie-Hellman group of its own, of so many bits."""
+
+    certificate = CertificateKind.RSA
+
+    def __init__(self, bits: int) -> None:
+        self._prime = (1 << bits) - 1  # nobody looks whether it is one
+
+    async def handshake(self, peer: Peer) -> None:
+        await peer.run_tls(DheConnection(peer.certificate(self.certificate), self._prime))
+
+
 async def probe(personality: Scripted) -> EndpointFacts:
     async with LabSmtpServer(personality, name=NAME, ca=CA) as server:
         target = Target(mx_host=NAME, address=server.address, port=server.port)
@@ -308,6 +321,36 @@ async def test_a_flood_in_the_handshake_is_not_tested() -> None:
     assert (facts.starttls, outcome(facts)) == (StartTls.NOT_TESTED, Outcome.NOT_TESTED)
     assert next_session(facts, busy_tries=5, slow_lane=True) is None
     assert was_tried(facts)
+
+
+@pytest.mark.parametrize("bits", [4097, 10_000, 16_000])
+async def test_a_large_dh_group_is_not_tested(bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenSSL never sees it: to compute with 10,000 bits takes two seconds."""
+    computed: list[bytes] = []
+    take = TlsLink._advance
+
+    def counting(self: TlsLink) -> None:
+        computed.append(self._connection.get_state_string())
+        take(self)
+
+    monkeypatch.setattr(TlsLink, "_advance", counting)
+    facts = await probe(LargeDh(bits))
+    assert facts.failure is not None
+    assert (facts.failure.step, facts.failure.reason) == (Step.HANDSHAKE, Reason.LIMIT)
+    assert f"{bits} bits" in (facts.failure.detail or "")
+    assert (facts.starttls, facts.key_exchange_bits) == (StartTls.NOT_TESTED, bits)
+    assert len(computed) == 1  # for the ClientHello
+
+
+async def test_a_dh_group_of_4096_bits_is_seen() -> None:
+    facts = await probe(LargeDh(4096))
+    assert (facts.tls_version, facts.key_exchange_bits) == ("TLSv1.2", 4096)
+
+
+def test_no_more_signatures_are_checked_than_certificates_kept() -> None:
+    """A message holds 75 small certificates, and a signature can be made to cost 7 ms."""
+    connection = CLIENT.connection(NAME, Hello.DEFAULT)
+    assert connection.get_context().get_verify_depth() == 16
 
 
 @pytest.mark.parametrize("answers", [0, 1])
