@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from prober.records import Answer
-from prober.rules.der import Element, Outline, read_outline, split
+from prober.rules.der import MOST_ELEMENTS, Element, Outline, read_outline, split
 
 _SUBJECT_ALT_NAME: Final = bytes.fromhex("551d11")  # 2.5.29.17
 _SEQUENCE: Final = 0x30
@@ -51,10 +51,14 @@ def san_of(outline: Outline) -> SanNames | None:
     malformed: list[str] = []
     refused: list[str] = []
     unread = not outline.whole
+    seen = 0
     for extension in outline.extensions:
         if extension.oid != _SUBJECT_ALT_NAME:
             continue
         entries, whole = _general_names(extension.value)
+        seen += len(entries)
+        if seen > MOST_ELEMENTS or (not whole and len(entries) == MOST_ELEMENTS):
+            return None  # no name is known to be missing where not all are read
         unread = unread or not whole
         for entry in entries:
             fault = _entry_fault(entry)
