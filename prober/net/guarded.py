@@ -23,8 +23,8 @@ from prober.records import Failure, Reason, Step
 from prober.rules.address import may_contact
 from prober.settings import Settings
 
-_PIECE_SIZE: Final = 4096  # parsed at once: 160 messages `100 Continue`
-_READ_SIZE: Final = 16_384  # decrypted at once, then others have their turn
+PIECE_SIZE: Final = 4096  # parsed at once: 160 messages `100 Continue`
+READ_SIZE: Final = 16_384  # decrypted at once, then others have their turn
 
 
 class StopError(OSError):  # aiohttp wants nothing else of a resolver
@@ -204,7 +204,7 @@ class _Meter(asyncio.BufferedProtocol):
         self._tls: Any = wire.get_protocol()  # asyncio's or uvloop's, which no class unites
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return memoryview(self._tls.get_buffer(sizehint))[:_READ_SIZE]
+        return memoryview(self._tls.get_buffer(sizehint))[:READ_SIZE]
 
     def buffer_updated(self, nbytes: int) -> None:
         self._left -= nbytes
@@ -244,7 +244,7 @@ class _BoundedHandler(ResponseHandler):
     def data_received(self, data: bytes) -> None:
         start = 0
         while self._left is not None and start < len(data):
-            piece = data[start : start + _PIECE_SIZE]
+            piece = data[start : start + PIECE_SIZE]
             start += len(piece)
             self._left -= len(piece)
             super().data_received(piece)

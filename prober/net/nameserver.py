@@ -24,8 +24,8 @@ from prober.net.dns_message import (
     read_response,
 )
 
-_LARGEST: Final = 65_535  # octets of a message
-_STRAY_MESSAGES: Final = 100  # that are no response, before a question is given up: a flood
+LARGEST: Final = 65_535  # octets of a message
+STRAY_MESSAGES: Final = 100  # that are no response, before a question is given up: a flood
 _BACKOFF_S: Final = 0.1  # between two rounds of all nameservers, twice as long each time
 _LONGEST_BACKOFF_S: Final = 2.0
 
@@ -80,9 +80,9 @@ class Nameserver:
             udp.connect((self.address, self.port))
             with contextlib.suppress(BlockingIOError):  # a lost packet, and asked again as one
                 udp.send(wire)
-            for _ in range(_STRAY_MESSAGES):
+            for _ in range(STRAY_MESSAGES):
                 with contextlib.suppress(MalformedError):
-                    return read_response(await loop.sock_recv(udp, _LARGEST), query, message_id)
+                    return read_response(await loop.sock_recv(udp, LARGEST), query, message_id)
             raise TimeoutError
 
     async def _over_tcp(self, wire: bytes) -> bytes:

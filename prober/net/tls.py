@@ -33,7 +33,7 @@ _REPLY_STARTS: Final = b"2345"  # of an SMTP reply in clear; a TLS record starts
 _FLUSH_SIZE: Final = 4096  # a ClientHello has 1.7 kB; OpenSSL's buffer is made anew each time
 _SHARED_CERTIFICATES: Final = 512  # at about 1.5 kB each; a few hundred issuers sign nearly all
 _READ_SIZE: Final = 16_384  # one TLS record; RFC 8446 §5.1
-_PIECE_SIZE: Final = 4096  # handed to OpenSSL at once; 150 key updates, of 20 µs each
+PIECE_SIZE: Final = 4096  # handed to OpenSSL at once; 150 key updates, of 20 µs each
 
 
 _ALERTS: Final = {  # RFC 8446 §6.2, and RFC 5246 §7.2.2 for those that only TLS 1.2 has
@@ -325,9 +325,9 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
             self._read_reply(data)
             return
         self._is_first = False
-        for start in range(0, len(data), _PIECE_SIZE):
+        for start in range(0, len(data), PIECE_SIZE):
             if self._broken is None:
-                self._take_in(data[start : start + _PIECE_SIZE])
+                self._take_in(data[start : start + PIECE_SIZE])
 
     def _take_in(self, piece: bytes) -> None:
         """Hand *piece* to OpenSSL, where the bounds allow it."""
