@@ -222,6 +222,7 @@ def _tls_context(trust_store: TrustStore) -> ssl.SSLContext | None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.hostname_checks_common_name = False
     context.set_alpn_protocols(["http/1.1"])
+    context.options |= ssl.OP_NO_RENEGOTIATION  # a server could ask for it without end
     context.set_ciphers(":".join(_without_dhe(context)))
     try:
         pem = Path(trust_store.source).read_bytes()

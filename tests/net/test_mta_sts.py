@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import os
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from aiohttp.client_proto import ResponseHandler
+from OpenSSL import SSL
 
 from prober.errors import SettingsError
 from prober.lab import policy_host
@@ -18,7 +20,7 @@ from prober.lab.faults import Fault
 from prober.lab.internet import Lab, LabDomain, LabHost, LabSts
 from prober.lab.peer import Peer, Session
 from prober.lab.policy_host import PolicyHost, policy_text
-from prober.lab.tls import TLS13_ONLY
+from prober.lab.tls import TLS12_ONLY, TLS13_ONLY
 from prober.net import guarded
 from prober.net import resolver as resolver_module
 from prober.net.mta_sts import PolicyClient, observe_sts, observe_txt
@@ -26,7 +28,7 @@ from prober.net.resolver import Resolver
 from prober.net.tls import TlsClient
 from prober.records import PolicyFetch, Reason, Step, TrustStore, TxtFacts
 from prober.settings import Settings
-from tests.support.records import HANDSHAKE, Keys, Writer13, plain
+from tests.support.records import HANDSHAKE, TLS12_GCM, Keys, Writer12, Writer13, plain
 
 POLICY = policy_text("mx1.a.test", "*.a.test")
 CA = LabCa()  # one for all: making keys takes longer than most tests
@@ -330,6 +332,53 @@ async def test_no_dh_group_of_the_servers_choice_is_computed_with() -> None:
     offered = {suite["kea"] for suite in context.get_ciphers()}
     assert "kx-dhe" not in offered
     assert "kx-ecdhe" in offered
+
+
+class AsksToRenegotiate(PolicyHost):
+    """HelloRequests without an end, over TLS 1.2, for an answer."""
+
+    tls = TLS12_ONLY
+
+    async def converse(self, peer: Peer) -> None:
+        keys, context = Keys(), peer.context(self.certificate, self.tls)
+        context.set_cipher_list(TLS12_GCM)
+        keys.listen(context)
+        await peer.start_tls(context)
+        assert isinstance(peer._tls, SSL.Connection)
+        random = peer._tls.server_random()
+        assert random is not None
+        writer = Writer12(keys, random, records_sent=1)
+        while True:
+            peer._write(writer.record(HANDSHAKE, bytes(4)))
+            await peer.drain()
+
+
+async def test_renegotiation_is_refused() -> None:
+    """OpenSSL would shake hands again for each request. RFC 9325 §3.5."""
+    async with bench(AsksToRenegotiate(POLICY), sts_s=30.0) as a:
+        context = a.client._context
+        fetch = await a.fetch()
+    assert context is not None
+    assert context.options & ssl.OP_NO_RENEGOTIATION
+    assert fetch.failure is not None
+    assert (fetch.failure.step, fetch.failure.reason) == (Step.POST_TLS, Reason.LIMIT)
+
+
+class Switches(PolicyHost):
+    """Another protocol, nobody knows which, without an end. RFC 9110 §15.2.2."""
+
+    async def reply(self, peer: Peer) -> None:
+        peer.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n")
+        while True:
+            peer.send(b"x" * 16_384)
+            await peer.drain()
+
+
+async def test_another_protocol_is_not_spoken() -> None:
+    async with bench(Switches(POLICY), sts_s=30.0) as a:
+        fetch = await a.fetch()
+    assert fetch.failure is not None
+    assert (fetch.http_status, fetch.failure.reason) == (101, Reason.BAD_REPLY)
 
 
 async def test_a_second_content_encoding_is_seen() -> None:
