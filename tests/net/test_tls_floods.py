@@ -255,6 +255,14 @@ async def test_a_flood_in_the_handshake_ends_it(record: bytes, is_ours: bool) ->
     assert bench.wire.aborted is is_ours
 
 
+@pytest.mark.parametrize("profile", [TLS12_ONLY, TLS13_ONLY])
+async def test_a_warning_before_the_server_hello_is_no_fatal_alert(profile: TlsProfile) -> None:
+    """RFC 6066 §3: of a name that the server does not know, such as Apache sends it."""
+    bench = Bench(profile)
+    await bench.shake_hands(first=plain(ALERT, b"\1\x70"))
+    assert CLIENT.facts(bench.connection, completed=True).alert is None
+
+
 class FloodsInTheHandshake(Scripted):
     """HelloRequests without end for an answer to the ClientHello."""
 
