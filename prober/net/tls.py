@@ -107,8 +107,8 @@ def _on_info(connection: SSL.Connection, where: int, value: int) -> None:
     elif where == SSL.SSL_CB_READ_ALERT:
         level, code = divmod(value, 256)
         # TLS 1.2 servers warn, of an unknown name for instance, and go on (RFC 6066 §3); in TLS 1.3
-        # the level says nothing and all but two alerts are fatal (RFC 8446 §6). Before a ServerHello
-        # has named the version and the suite, OpenSSL gives the highest version that we offer
+        # the level says nothing and all but two alerts are fatal (RFC 8446 §6). Before the
+        # ServerHello has named version and suite, OpenSSL gives the highest version that we offer
         is_known = connection.get_cipher_name() is not None
         is_13 = is_known and connection.get_protocol_version() == SSL.TLS1_3_VERSION
         if code not in _CLOSURE_ALERTS and (level == _FATAL or is_13):
