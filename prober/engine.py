@@ -52,6 +52,7 @@ _CONNECT_S: Final = 10.0
 _FIRST_WORKER_S: Final = 60.0
 _DESERTED_S: Final = 60.0  # a worker that was killed is back within a few
 _LOOK_S: Final = 2.0
+_ROOT: Final = 0
 _SAFE_PATH: Final = "PYTHONSAFEPATH"
 _PARTITIONS_A_WORKER: Final = 4  # what a lost worker costs is a quarter of its share
 
@@ -151,9 +152,11 @@ def _open_to_others(folder: Path) -> str | None:
     if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) != stat.S_IRWXU:
         return f"other users may enter {folder}, whose owner and mode cannot be set"
     for parent in folder.resolve().parents:
-        mode = parent.stat().st_mode
-        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        found = parent.stat()
+        if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
             return f"other users may replace {folder}: {parent} is not sticky"
+        if found.st_uid not in (_ROOT, os.geteuid()):
+            return f"another user may replace {folder}: {parent} belongs to that user"
     return None
 
 

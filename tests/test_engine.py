@@ -406,6 +406,25 @@ async def test_a_temporary_folder_open_to_others_is_refused(
     assert list(shared.iterdir()) == []
 
 
+async def test_a_temporary_folder_of_another_user_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """He may rename what is in it, sticky or not. Who runs this is another user than its owner."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    shared, as_it_is = Path(os.path.realpath(tmp_path)), Path.stat
+
+    def of_another(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        found = as_it_is(path, follow_symlinks=follow_symlinks)
+        owner = found.st_uid + (path == shared)
+        return os.stat_result((*found[:4], owner, *found[5:]))
+
+    monkeypatch.setattr(Path, "stat", of_another)
+    with pytest.raises(SettingsError, match="another user may replace"):
+        async with local_workers(1):
+            pass
+    assert os.listdir(tmp_path) == []
+
+
 def _listening() -> set[int]:
     """The TCP ports on which this process and those that it started listen."""
     here = psutil.Process()
