@@ -8,7 +8,10 @@ the list.
 import asyncio
 import contextlib
 import logging
+import os
 import signal
+import stat
+import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +20,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final, NoReturn, TypeAlias, TypeVar
 
+import dask
 import distributed
 from distributed.comm.addressing import get_address_host
 from distributed.comm.core import CommClosedError
@@ -48,6 +52,8 @@ _CONNECT_S: Final = 10.0
 _FIRST_WORKER_S: Final = 60.0
 _DESERTED_S: Final = 60.0  # a worker that was killed is back within a few
 _LOOK_S: Final = 2.0
+_ROOT: Final = 0
+_SAFE_PATH: Final = "PYTHONSAFEPATH"
 _PARTITIONS_A_WORKER: Final = 4  # what a lost worker costs is a quarter of its share
 
 
@@ -66,9 +72,11 @@ async def local_workers(number: int) -> AsyncIterator[distributed.Client]:
     """So many processes on this machine.
 
     They speak TLS with keys made for the run: a scheduler runs whatever connects to it, and on
-    loopback every user of the machine could.
+    loopback every user of the machine could. Raises SettingsError where the temporary folder does
+    not keep other users out.
     """
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(_private_settings())
         with _deaf_to_interrupts():
             client = await _whole(_start_workers(number, stack))
         yield client
@@ -80,7 +88,8 @@ async def _start_workers(number: int, stack: contextlib.AsyncExitStack) -> distr
         threads_per_worker=1,
         processes=True,
         security=True,
-        dashboard_address="127.0.0.1:0",
+        dashboard_address=None,
+        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # it listens anyway: else at 8787
         memory_limit=0,  # each stage bounds what it holds; a paused worker would help nobody
         silence_logs=logging.CRITICAL,
         asynchronous=True,
@@ -89,6 +98,66 @@ async def _start_workers(number: int, stack: contextlib.AsyncExitStack) -> distr
     client: distributed.Client = await distributed.Client(cluster, asynchronous=True)
     stack.push_async_callback(client.close)
     return client
+
+
+@contextlib.contextmanager
+def _private_settings() -> Iterator[None]:
+    """Settings with which dask's processes trust no folder that another user may write to.
+
+    By default scheduler, nannies and workers put ``dask-scratch-space`` of the shared temporary
+    folder on ``sys.path`` and lock files there, whoever made it. Their HTTP servers need no
+    password and cannot be switched off; without routes they tell nothing. And Python started
+    with ``-c``, as multiprocessing starts it, imports from the current folder first.
+    """
+    with contextlib.ExitStack() as stack:
+        settings = {
+            "temporary-directory": str(stack.enter_context(_private_folder())),
+            "distributed.scheduler.http.routes": [],
+            "distributed.worker.http.routes": [],
+        }
+        stack.enter_context(dask.config.set(settings))
+        before = os.environ.get(_SAFE_PATH)
+        os.environ[_SAFE_PATH] = "1"
+        try:
+            yield
+        finally:
+            os.environ.pop(_SAFE_PATH)
+            if before is not None:
+                os.environ[_SAFE_PATH] = before
+
+
+@contextlib.contextmanager
+def _private_folder() -> Iterator[Path]:
+    """A new temporary folder that only this user can enter; removed at the end.
+
+    Raises SettingsError where the file system does not keep others out.
+    """
+    try:
+        made = tempfile.TemporaryDirectory(prefix="probe-workers-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise SettingsError(
+            f"no temporary folder for the workers: {error}; name another one by TMPDIR"
+        ) from error
+    with made as name:
+        folder = Path(name)
+        fault = _open_to_others(folder)
+        if fault is not None:
+            raise SettingsError(f"{fault}: name another temporary folder by TMPDIR")
+        yield folder
+
+
+def _open_to_others(folder: Path) -> str | None:
+    """How another user could put files into *folder*, a new one of ours, or replace it."""
+    found = folder.lstat()
+    if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) != stat.S_IRWXU:
+        return f"other users may enter {folder}, whose owner and mode cannot be set"
+    for parent in folder.resolve().parents:
+        found = parent.stat()
+        if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+            return f"other users may replace {folder}: {parent} is not sticky"
+        if found.st_uid not in (_ROOT, os.geteuid()):
+            return f"another user may replace {folder}: {parent} belongs to that user"
+    return None
 
 
 async def _whole(starting: Coroutine[Any, Any, T]) -> T:

@@ -77,6 +77,8 @@ class Settings:
     sts_without_txt: bool = False  # look for a policy that no TXT record announces
     sts_s: float = 60.0  # all of a fetch but the look-up, so that a slow drip ends as well
     sts_policy_bytes: int = 65_536  # a policy of 20 MX hosts has about 1 kB
+    sts_header_bytes: int = 32_768  # up to the end of the final header; most have under 2 kB
+    sts_fetch_bytes: int = 262_144  # all of a fetch as it comes, TLS and chunks around it included
 
     # bounds on what a peer can make us keep
     mx_hosts: int = 20  # the largest operators publish 5 to 7
@@ -85,6 +87,9 @@ class Settings:
     transcript_lines: int = 64  # of one session; a normal one has about 25
     transcript_chars: int = 512  # RFC 5321 §4.5.3.1.5 allows a reply line 512 octets
     chain_certificates: int = 16  # a public chain has 2 to 4; OpenSSL stops at 100 kB in all
+    handshake_bytes: int = 262_144  # OpenSSL takes 100 kB of certificates, and as much of CA names
+    dh_bits: int = 4096  # of a group that RFC 7919 does not name: 64 ms; OpenSSL's 10,000 take 2 s
+    tls_overhead_bytes: int = 65_536  # after it, all but text: 2 kB of tickets, 22 bytes a record
 
     # manners: how hard this machine may knock
     concurrency: int = 100  # domains looked up at once; those that wait for a server do not count

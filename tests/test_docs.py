@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from prober.net import dns_message, guarded, nameserver, reply, tls
 from prober.records import Code, Level
 from prober.report.advice import ADVICE
-from prober.rules import exit_status
+from prober.rules import dane_path, der, exit_status
 from prober.rules.baseline import SEVERITY
+from prober.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -38,6 +40,39 @@ def test_verdict_md_explains_every_level() -> None:
 )
 def test_the_readme_explains_every_exit_status(status: int) -> None:
     assert f"| {status} |" in README
+
+
+def test_security_md_has_the_bounds_of_the_settings() -> None:
+    text = (ROOT / "docs/security.md").read_text()
+    told = re.findall(r"`(\w+)` = ([0-9.]+)", text)
+    assert {name: float(value) for name, value in told} == {
+        name: float(getattr(Settings(), name)) for name, _ in told
+    }
+    assert len(told) > 10
+
+
+@pytest.mark.parametrize(
+    ("bound", "value"),
+    [
+        ("8,192 bytes; 32,768 bytes (`net/reply.py`)", (reply.MAX_LINE, reply.MAX_REPLY)),
+        ("5,000 (`rules/der.py`)", (der.MOST_ELEMENTS,)),
+        (
+            "64 a chain, 100 steps (`rules/dane_path.py`)",
+            (dane_path.MOST_SIGNATURES, dane_path.MOST_STEPS),
+        ),
+        ("1,024 (`net/dns_message.py`)", (dns_message.MOST_ENTRIES,)),
+        ("16,384; 65,535 for TLSA", (dns_message.LARGEST, nameserver.LARGEST)),
+        ("16 (`net/dns_message.py`)", (dns_message.LONGEST_CHAIN,)),
+        ("100 a question (`net/nameserver.py`)", (nameserver.STRAY_MESSAGES,)),
+        ("16,384 bytes; 4,096 bytes (`net/guarded.py`)", (guarded.READ_SIZE, guarded.PIECE_SIZE)),
+        ("4,096 bytes (`net/tls.py`)", (tls.PIECE_SIZE,)),
+    ],
+)
+def test_security_md_has_the_other_bounds(bound: str, value: tuple[int, ...]) -> None:
+    assert f"| {bound}" in (ROOT / "docs/security.md").read_text()
+    assert (
+        tuple(int(text.replace(",", "")) for text in re.findall(r"[0-9][0-9,]*\b", bound)) == value
+    )
 
 
 def test_links_lead_somewhere() -> None:

@@ -2,15 +2,21 @@
 
 import asyncio
 import contextlib
+import copy
 import multiprocessing
 import os
 import signal
+import stat
+import sys
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import dask
 import distributed
+import psutil  # type: ignore[import-untyped] # dask needs it, so it is there; no stubs
 import pytest
 import pytest_asyncio
 
@@ -349,3 +355,110 @@ async def test_a_scheduler_that_goes_away_ends_the_run_and_then_does_not_answer(
     with pytest.raises(SettingsError, match=f"no scheduler answers at {address}"):
         async with running_scheduler(address, connect_s=0.5):
             pass
+
+
+def _of_a_worker() -> tuple[list[str], str]:
+    """Where a worker may take modules from, and its temporary folder."""
+    return sys.path, distributed.get_worker().local_directory
+
+
+async def test_local_workers_have_a_private_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not ``dask-scratch-space`` in the temporary folder of all, which distributed takes."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before, settings, environ = list(sys.path), copy.deepcopy(dask.config.config), dict(os.environ)
+    async with local_workers(1) as client:
+        (private,) = map(tmp_path.joinpath, os.listdir(tmp_path))
+        found = private.lstat()
+        sources, own = await client.submit(_of_a_worker)
+        assert client.cluster is not None
+        folders = [*sys.path, *sources, own, client.cluster.scheduler.local_directory]
+
+    assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (os.geteuid(), 0o700)
+    ours = [folder for folder in folders if folder not in before]
+    assert ours
+    assert all(Path(folder).is_relative_to(private) for folder in ours)
+    assert os.listdir(tmp_path) == []
+    assert dask.config.config == settings
+    assert os.environ.get("PYTHONSAFEPATH") == environ.get("PYTHONSAFEPATH")
+
+
+@pytest.mark.parametrize(
+    ("mode", "umask", "fault"),
+    [(0o777, 0o022, "is not sticky"), (0o1777, 0o022, None), (0o700, 0o277, "mode cannot be set")],
+)
+async def test_a_temporary_folder_open_to_others_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, umask: int, fault: str | None
+) -> None:
+    """A strange umask stands for a file system that keeps no modes."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(mode)
+    monkeypatch.setattr(tempfile, "tempdir", str(shared))
+    before = os.umask(umask)
+    try:
+        with pytest.raises(SettingsError, match=fault) if fault else contextlib.nullcontext():
+            async with local_workers(1):
+                assert fault is None
+    finally:
+        os.umask(before)
+    assert list(shared.iterdir()) == []
+
+
+async def test_a_temporary_folder_of_another_user_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """He may rename what is in it, sticky or not. Who runs this is another user than its owner."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    as_it_is = Path.stat
+
+    def of_another(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        found = as_it_is(path, follow_symlinks=follow_symlinks)
+        owner = found.st_uid + (path == tmp_path)
+        return os.stat_result((*found[:4], owner, *found[5:]))
+
+    monkeypatch.setattr(Path, "stat", of_another)
+    with pytest.raises(SettingsError, match="another user may replace"):
+        async with local_workers(1):
+            pass
+    assert os.listdir(tmp_path) == []
+
+
+def _listening() -> set[int]:
+    """The TCP ports on which this process and those that it started listen."""
+    here = psutil.Process()
+    return {
+        link.laddr.port
+        for process in (here, *here.children(recursive=True))
+        for link in process.net_connections(kind="tcp")
+        if link.status == psutil.CONN_LISTEN
+    }
+
+
+async def _answer(port: int, path: str) -> bytes:
+    """What HTTP at *port* says to a client without certificate; nothing where it is TLS."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+    try:
+        return await reader.read()
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+NO_SUCH_PAGE = b"HTTP/1.1 404 Not Found"
+
+
+async def test_local_workers_tell_nobody_anything_over_http() -> None:
+    before = _listening()
+    async with local_workers(1):
+        paths = ("/", "/info/main/workers.html", "/health", "/metrics", "/json/counts.json")
+        told = {
+            (port, path): await _answer(port, path)
+            for port in _listening() - before
+            for path in (*paths, "/statics/css/base.css")
+        }
+    assert told
+    assert {answer.partition(b"\r\n")[0] for answer in told.values()} <= {b"", NO_SUCH_PAGE}

@@ -1,5 +1,6 @@
 """``probe demo``: a small Internet on loopback, scanned. Needs no network and no root."""
 
+import contextlib
 import importlib.util
 
 import typer
@@ -34,7 +35,14 @@ def _demonstrate(options: ReportOptions, style: ReportStyle) -> int:
     from prober.lab.internet import Lab
 
     async def scan_the_lab(reporting: Reporting) -> None:
-        async with Lab(DEMO) as lab:
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                lab = await stack.enter_async_context(Lab(DEMO))
+            except OSError as error:  # ports that others hold, no file left, no IPv6
+                why = error.strerror or error
+                raise SettingsError(
+                    f"the demo cannot start its servers on loopback: {why}"
+                ) from error
             settings = lab.settings(**DEMO_DEADLINES)
             entries = [parse_entry(domain.name) for domain in lab.domains]
             progress = reporting.progress

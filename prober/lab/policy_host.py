@@ -136,6 +136,34 @@ class EndlessHeaders(PolicyHost):
             await peer.drain()
 
 
+@dataclass(frozen=True)
+class Repeats(PolicyHost):
+    """*piece* without an end, before a status line."""
+
+    piece: bytes = b"\r\n"
+
+    async def reply(self, peer: Peer) -> None:
+        while True:
+            peer.send(self.piece * (RECORD_BYTES // len(self.piece)))
+            await peer.drain()
+
+
+class ChunkExtensions(PolicyHost):
+    """Chunks of one byte, each with 1 kB of extension, without an end. RFC 9112 §7.1.1."""
+
+    async def reply(self, peer: Peer) -> None:
+        self.begin(peer, "Transfer-Encoding: chunked")
+        while True:
+            peer.send((b"1;" + b"x" * 1024 + b"\r\nx\r\n") * 15)
+            await peer.drain()
+
+
+class EncodedTwice(PolicyHost):
+    """Two Content-Encoding headers, of which the first says that nothing is encoded."""
+
+    headers = (*PolicyHost.headers, "Content-Encoding: identity", "Content-Encoding: gzip")
+
+
 class Drips(PolicyHost):
     """A byte of the body now and then."""
 

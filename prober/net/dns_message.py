@@ -22,14 +22,25 @@ import dns.rrset
 
 _HEADER: Final = 12  # octets; RFC 1035 §4.1.1
 _FLAGS: Final = int(dns.flags.RD | dns.flags.AD)
-_LONGEST_CHAIN: Final = 16  # aliases; resolvers stop at 8 to 16
+LONGEST_CHAIN: Final = 16  # aliases; resolvers stop at 8 to 16
 _PAYLOAD: Final = 1232  # bytes of UDP that pass everywhere unfragmented; DNS flag day 2020
 # What may come without a question: the server did not get as far as to read it.
 _UNREAD: Final = (dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED)
 
 
+MOST_ENTRIES: Final = 1024  # 90 ms to parse; RRsets that mail uses have tens at most
+LARGEST: Final = 16_384  # octets: 60,000 of TXT take 0.8 s
+_WITH_KEYS: Final = frozenset(  # of these a record may be a certificate, or a key with signatures
+    {dns.rdatatype.TLSA, dns.rdatatype.SMIMEA, dns.rdatatype.OPENPGPKEY}
+)
+
+
 class MalformedError(Exception):
     """What came is no response to the query."""
+
+
+class TooLargeError(Exception):
+    """The response is larger than is parsed here."""
 
 
 @functools.cache
@@ -98,8 +109,11 @@ def read_response(wire: bytes, query: Query, message_id: int) -> Response:
     """The response to *query* that *wire* is.
 
     Raises MalformedError where it is none: another id or question (RFC 5452 §9.1), no response, or
-    not to be parsed to its end.
+    not to be parsed to its end; TooLargeError, before it is parsed, for one that takes too long.
     """
+    if len(wire) < _HEADER or int.from_bytes(wire[:2]) != message_id:
+        raise MalformedError("no response to what was asked")
+    _require_parsable(wire, query)
     try:
         message = dns.message.from_wire(wire, raise_on_truncation=True)
     except dns.message.Truncated as error:
@@ -112,9 +126,18 @@ def read_response(wire: bytes, query: Query, message_id: int) -> Response:
     return _read(message, query)
 
 
+def _require_parsable(wire: bytes, query: Query) -> None:
+    """Hold the size of *wire*, and the counts in its header, against the bounds."""
+    entries = sum(int.from_bytes(wire[at : at + 2]) for at in range(4, _HEADER, 2))
+    if entries > MOST_ENTRIES:  # questions and records: RFC 1035 §4.1.1
+        raise TooLargeError(f"{entries} entries in the response, more than {MOST_ENTRIES}")
+    if len(wire) > LARGEST and query.rdtype not in _WITH_KEYS:
+        raise TooLargeError(f"{len(wire)} bytes in the response, more than {LARGEST}")
+
+
 def _require_response(message: dns.message.Message, query: Query, message_id: int) -> None:
     is_response = message.flags & dns.flags.QR and message.opcode() == dns.opcode.QUERY
-    if not is_response or message.id != message_id:
+    if not is_response:
         raise MalformedError("no response to what was asked")
     is_unread = not message.question and message.rcode() in _UNREAD
     if not query.is_asked_by(message.question) and not is_unread:
@@ -145,7 +168,7 @@ def _follow(
     Not dnspython's own, which looks for the SOA of what there is not, for a TTL of no use here.
     """
     owner = query.name
-    for _ in range(_LONGEST_CHAIN):
+    for _ in range(LONGEST_CHAIN):
         found = {
             rrset.rdtype: rrset
             for rrset in answer

@@ -39,6 +39,10 @@ class AlertError(Exception):
     """The peer sent a fatal TLS alert."""
 
 
+class LimitError(Exception):
+    """The peer sent more than a bound of ours allows."""
+
+
 class NoRouteError(OSError):
     """This machine has no way to that family of addresses."""
 
@@ -55,6 +59,7 @@ PEER_ERRORS: Final = (
     BadReplyError,
     UnwantedReplyError,
     AlertError,
+    LimitError,
 )
 """All that a peer, or the path to it, can make a session raise."""
 
@@ -75,6 +80,8 @@ def classify(step: Step, error: BaseException) -> Failure:
             reason = Reason.BAD_REPLY
         case AlertError():
             reason = Reason.ALERT
+        case LimitError():
+            reason = Reason.LIMIT
         case TimeoutError() | aiosmtplib.SMTPTimeoutError():
             return Failure(step=step, reason=Reason.TIMED_OUT)
         case aiosmtplib.SMTPServerDisconnected():

@@ -1,12 +1,20 @@
-"""aiohttp's way to an address: through our resolver, and past our address guard.
+"""aiohttp's way to an address, by our resolver and address guard, and bounds for what comes back.
 
 aiohttp asks no resolver for an address literal, so whoever uses this refuses those before.
 """
 
 import asyncio
+import functools
 import socket
+import ssl
+from collections.abc import Callable
+from typing import Any, Final
 
+import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import RawResponseMessage
+from aiohttp.streams import StreamReader
 
 from prober.net.failures import NoRouteError, classify
 from prober.net.resolver import DnsAnswer, Resolver
@@ -14,6 +22,9 @@ from prober.net.route import require_route
 from prober.records import Failure, Reason, Step
 from prober.rules.address import may_contact
 from prober.settings import Settings
+
+PIECE_SIZE: Final = 4096  # parsed at once: 160 messages `100 Continue`
+READ_SIZE: Final = 16_384  # decrypted at once, then others have their turn
 
 
 class StopError(OSError):  # aiohttp wants nothing else of a resolver
@@ -108,3 +119,145 @@ def _result(host: str, address: str, port: int) -> ResolveResult:
         proto=socket.IPPROTO_TCP,
         flags=socket.AI_NUMERICHOST,
     )
+
+
+class Bounds:
+    """What one fetch may take in; *passed* tells of the bound that ended it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.header_bytes = settings.sts_header_bytes
+        self.fetch_bytes = settings.sts_fetch_bytes
+        self.passed: Failure | None = None
+
+
+def _passed(step: Step, detail: str) -> Failure:
+    return Failure(step=step, reason=Reason.LIMIT, detail=detail)
+
+
+class BoundedConnector(aiohttp.TCPConnector):
+    """Connects so that *bounds* hold, for the server's whole side of the connection.
+
+    aiohttp bounds neither the interim responses before the final one (RFC 9110 §15.2), nor blank
+    lines, nor chunk extensions; OpenSSL bounds neither key updates nor session tickets.
+    """
+
+    def __init__(self, bounds: Bounds, context: ssl.SSLContext, resolver: GuardedResolver) -> None:
+        super().__init__(ssl=context, resolver=resolver, use_dns_cache=False, force_close=True)
+        self._bounds = bounds
+        self._context = context
+        # aiohttp has no public way to bound what its parser takes
+        self._factory = functools.partial(_bounded, bounds, loop=self._loop)
+
+    async def _wrap_create_connection(
+        self,
+        *args: Callable[[], ResponseHandler],
+        req: aiohttp.ClientRequest,
+        server_hostname: str | None = None,
+        **how: Any,
+    ) -> tuple[asyncio.Transport, ResponseHandler]:
+        """aiohttp's, with the bounds between TCP and TLS, where aiohttp has no place for them."""
+        if self._bounds.passed is not None:  # aiohttp asks again where a connection was closed
+            raise StopError(self._bounds.passed)
+        handler = args[0]()
+        how["ssl"] = None
+        wire, _ = await super()._wrap_create_connection(asyncio.Protocol, req=req, **how)
+        try:
+            transport = await self._start_tls(wire, handler, server_hostname)
+        except ssl.CertificateError as error:
+            raise aiohttp.ClientConnectorCertificateError(req.connection_key, error) from error
+        except ssl.SSLError as error:
+            raise aiohttp.ClientConnectorSSLError(req.connection_key, error) from error
+        except OSError as error:
+            raise aiohttp.ClientConnectorError(req.connection_key, error) from error
+        handler.connection_made(transport)
+        return transport, handler
+
+    async def _start_tls(
+        self, wire: asyncio.Transport, handler: ResponseHandler, name: str | None
+    ) -> asyncio.Transport:
+        """Shake hands over *wire*, which is closed where that fails."""
+        shaking = asyncio.ensure_future(
+            self._loop.start_tls(wire, handler, self._context, server_hostname=name)
+        )
+        transport = None
+        try:
+            await asyncio.sleep(0)  # by then the TLS protocol is in place
+            wire.set_protocol(_Meter(wire, handler, self._bounds))
+            transport = await shaking
+        finally:
+            shaking.cancel()
+            if transport is None:
+                wire.abort()
+        if transport is None:
+            raise ConnectionResetError("closed in the handshake")
+        return transport
+
+
+class _Meter(asyncio.BufferedProtocol):
+    """Stands before a TLS protocol, counts what comes, and closes where it is too much."""
+
+    def __init__(self, wire: asyncio.Transport, handler: ResponseHandler, bounds: Bounds) -> None:
+        self._wire = wire
+        self._handler = handler
+        self._bounds = bounds
+        self._left = bounds.fetch_bytes
+        self._tls: Any = wire.get_protocol()  # asyncio's or uvloop's, which no class unites
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return memoryview(self._tls.get_buffer(sizehint))[:READ_SIZE]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._left -= nbytes
+        if self._left >= 0:
+            self._tls.buffer_updated(nbytes)
+            return
+        step = Step.HANDSHAKE if self._handler.transport is None else Step.POST_TLS
+        self._bounds.passed = _passed(step, f"more than {self._bounds.fetch_bytes} bytes in all")
+        self._wire.abort()
+
+    def eof_received(self) -> bool | None:
+        keep_open: bool | None = self._tls.eof_received()
+        return keep_open
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._tls.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._tls.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._tls.resume_writing()
+
+
+def _bounded(bounds: Bounds, loop: asyncio.AbstractEventLoop) -> ResponseHandler:
+    return _BoundedHandler(bounds, loop)
+
+
+class _BoundedHandler(ResponseHandler):
+    """aiohttp's protocol, with a bound on what comes before the final header has ended."""
+
+    def __init__(self, bounds: Bounds, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._bounds = bounds
+        self._left: int | None = bounds.header_bytes  # None: the final header is there
+
+    def data_received(self, data: bytes) -> None:
+        start = 0
+        while self._left is not None and start < len(data):
+            piece = data[start : start + PIECE_SIZE]
+            start += len(piece)
+            self._left -= len(piece)
+            super().data_received(piece)
+            if self._left is not None and self._left < 0:
+                most = self._bounds.header_bytes
+                self._bounds.passed = _passed(Step.POST_TLS, f"more than {most} bytes of headers")
+                self.abort()
+                return
+        if start < len(data):
+            super().data_received(data[start:])
+
+    def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
+        code = data[0].code
+        if not 100 <= code < 200 or code == 101:  # 101: no interim response, RFC 9110 §15.2.2
+            self._left = None
+        super().feed_data(data, size)

@@ -8,6 +8,7 @@ revocation, which senders MAY check.
 import asyncio
 import logging
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +19,14 @@ from dns.rdtypes.ANY.TXT import TXT
 
 from prober.errors import SettingsError
 from prober.net.failures import classify
-from prober.net.guarded import GuardedResolver, StopError, not_resolved, stop
+from prober.net.guarded import (
+    BoundedConnector,
+    Bounds,
+    GuardedResolver,
+    StopError,
+    not_resolved,
+    stop,
+)
 from prober.net.reply import printable_ascii
 from prober.net.resolver import Resolver
 from prober.net.trust import PEM_BLOCK
@@ -33,7 +41,6 @@ log = logging.getLogger(__name__)
 STS_LABEL: Final = "_mta-sts"  # RFC 8461 §3.1
 TLS_RPT_LABEL: Final = "_smtp._tls"  # RFC 8460 §3
 _PATH: Final = "/.well-known/mta-sts.txt"  # RFC 8461 §3.3
-_READ_BYTES: Final = 16_384  # at most twice that is read ahead of us
 _SHOWN: Final = 200  # characters of a header
 _HEADERS: Final = {
     "Accept": "text/plain, */*;q=0.5",
@@ -71,6 +78,7 @@ class _Attempt:
 
     host: str
     url: str
+    bounds: Bounds
     step: Step = Step.RESOLVE
     http_status: int | None = None
     content_type: str | None = None
@@ -111,41 +119,37 @@ class PolicyClient:
         """The same of any *host* and *path*, as a Web Key Directory has them."""
         port = self._settings.sts_port
         where = host if port == 443 else f"{host}:{port}"
-        attempt = _Attempt(host=host, url=f"https://{where}{path}")
+        bounds = Bounds(self._settings)
+        attempt = _Attempt(host=host, url=f"https://{where}{path}", bounds=bounds)
         guard = GuardedResolver(self._resolver, self._settings)
         try:
-            self._require_askable(host)
+            context = self._require_askable(host)
             await guard.learn(host)  # how long that waits for its turn is no matter of the host's
             async with asyncio.timeout(self._settings.sts_s):
-                await self._get(attempt, guard)
+                await self._get(attempt, BoundedConnector(bounds, context, guard))
         except (aiohttp.ClientError, OSError) as error:
             failure = _explain(attempt, error)
             log.debug("no policy from %s: %r", host, failure)
             return attempt.facts(failure)
         return attempt.facts()
 
-    def _require_askable(self, host: str) -> None:
+    def _require_askable(self, host: str) -> ssl.SSLContext:
         fault = name_fault(host)
         if fault is not None:  # a literal too: aiohttp would connect to it without a question
             raise stop(Step.RESOLVE, Reason.INVALID_NAME, f"{host[:_SHOWN]!a} {fault}")
         if self._context is None:
             raise stop(Step.HANDSHAKE, Reason.LOCAL, "no trust store to verify the host with")
+        return self._context
 
-    async def _get(self, attempt: _Attempt, guard: GuardedResolver) -> None:
-        async with self._session(attempt, guard) as session:
+    async def _get(self, attempt: _Attempt, connector: BoundedConnector) -> None:
+        async with self._session(attempt, connector) as session:
             response = await session.get(attempt.url, headers=_HEADERS, allow_redirects=False)
             try:
                 await self._take(attempt, response)
             finally:
                 response.close()
 
-    def _session(self, attempt: _Attempt, guard: GuardedResolver) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            ssl=self._context or True,
-            resolver=guard,
-            use_dns_cache=False,
-            force_close=True,
-        )
+    def _session(self, attempt: _Attempt, connector: BoundedConnector) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=connector,
             response_class=_Response,
@@ -153,7 +157,9 @@ class PolicyClient:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # ours is around it
             auto_decompress=False,
             trust_env=False,
-            read_bufsize=_READ_BYTES,
+            # more than we take, so that aiohttp never stops reading: uvloop drops what it holds
+            # back once the peer has closed
+            read_bufsize=self._settings.sts_policy_bytes,
             trace_configs=[_trace(attempt)],
         )
 
@@ -164,7 +170,7 @@ class PolicyClient:
             remark = ": a redirect is not followed" if 300 <= response.status < 400 else ""
             raise stop(Step.POST_TLS, Reason.BAD_REPLY, f"HTTP {response.status}{remark}")
         encoding = _header(response, "Content-Encoding")
-        if encoding is not None and encoding.lower() != "identity":
+        if encoding is not None and {*encoding.lower().split(", ")} != {"identity"}:
             raise stop(Step.POST_TLS, Reason.BAD_REPLY, f"Content-Encoding {encoding!a}, unasked")
         body = await self._read(response)
         attempt.body = body.decode("utf-8", "backslashreplace")
@@ -210,6 +216,8 @@ def _tls_context(trust_store: TrustStore) -> ssl.SSLContext | None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.hostname_checks_common_name = False
     context.set_alpn_protocols(["http/1.1"])
+    context.options |= ssl.OP_NO_RENEGOTIATION  # a server could ask for it without end
+    context.set_ciphers(":".join(_without_dhe(context)))
     try:
         pem = Path(trust_store.source).read_bytes()
     except OSError as error:
@@ -221,6 +229,14 @@ def _tls_context(trust_store: TrustStore) -> ssl.SSLContext | None:
         except ssl.SSLError as error:
             log.warning("a certificate of the trust store cannot be read: %r", error)
     return context
+
+
+def _without_dhe(context: ssl.SSLContext) -> Iterator[str]:
+    """The suites of *context* but those with a Diffie-Hellman group of the server's choice.
+
+    To compute with 10,000 bits takes two seconds. Browsers offer none of them either.
+    """
+    return (each["name"] for each in context.get_ciphers() if each["kea"] != "kx-dhe")
 
 
 def _trace(attempt: _Attempt) -> aiohttp.TraceConfig:
@@ -248,12 +264,15 @@ def _trace(attempt: _Attempt) -> aiohttp.TraceConfig:
 
 
 def _header(response: aiohttp.ClientResponse, name: str) -> str | None:
-    value = response.headers.get(name)
+    """The value of a header; those of several of its name, joined (RFC 9110 §5.3)."""
+    value = ", ".join(response.headers.getall(name, ()))
     return printable_ascii(value.encode("utf-8", "surrogateescape"))[:_SHOWN] if value else None
 
 
 def _explain(attempt: _Attempt, error: aiohttp.ClientError | OSError) -> Failure:
     """The failure that *error* is. aiohttp wraps what it hears of the wire."""
+    if attempt.bounds.passed is not None:
+        return attempt.bounds.passed
     match error:
         case StopError(failure=failure):
             return failure

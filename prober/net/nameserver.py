@@ -16,14 +16,21 @@ from typing import Final, TypeAlias
 
 from dns.rcode import Rcode
 
-from prober.net.dns_message import MalformedError, Query, Response, read_response
+from prober.net.dns_message import (
+    MalformedError,
+    Query,
+    Response,
+    TooLargeError,
+    read_response,
+)
 
-_LARGEST: Final = 65_535  # octets of a message
+LARGEST: Final = 65_535  # octets of a message
+STRAY_MESSAGES: Final = 100  # that are no response, before a question is given up: a flood
 _BACKOFF_S: Final = 0.1  # between two rounds of all nameservers, twice as long each time
 _LONGEST_BACKOFF_S: Final = 2.0
 
 
-Fault: TypeAlias = OSError | MalformedError | Rcode
+Fault: TypeAlias = OSError | MalformedError | TooLargeError | Rcode
 """What rules a nameserver out: an error on the way, or the code that it answered."""
 
 
@@ -57,7 +64,8 @@ class Nameserver:
         """The response to *query*.
 
         Raises OSError, TimeoutError included, where none comes, and MalformedError where what comes
-        over TCP is none. Over UDP that is overlooked: anybody may have sent it.
+        over TCP is none. Over UDP that is overlooked, since anybody may have sent it; many of them
+        count as silence, since they leave the event loop no time.
         """
         message_id = secrets.randbits(16)
         wire = query.to_wire(message_id)
@@ -72,9 +80,10 @@ class Nameserver:
             udp.connect((self.address, self.port))
             with contextlib.suppress(BlockingIOError):  # a lost packet, and asked again as one
                 udp.send(wire)
-            while True:
+            for _ in range(STRAY_MESSAGES):
                 with contextlib.suppress(MalformedError):
-                    return read_response(await loop.sock_recv(udp, _LARGEST), query, message_id)
+                    return read_response(await loop.sock_recv(udp, LARGEST), query, message_id)
+            raise TimeoutError
 
     async def _over_tcp(self, wire: bytes) -> bytes:
         loop = asyncio.get_running_loop()
@@ -87,13 +96,13 @@ class Nameserver:
 
 async def _read_exactly(tcp: socket.socket, count: int) -> bytes:
     loop = asyncio.get_running_loop()
-    read = b""
+    read = bytearray()
     while len(read) < count:
         part = await loop.sock_recv(tcp, count - len(read))
         if not part:
             raise ConnectionResetError("closed within the response")
         read += part
-    return read
+    return bytes(read)
 
 
 async def ask_in_turn(
@@ -135,7 +144,7 @@ async def _try(
             response = await nameserver.ask(query, tcp=True, timeout_s=timeout_s)
     except TimeoutError:
         return None
-    except (OSError, MalformedError) as error:
+    except (OSError, MalformedError, TooLargeError) as error:
         return error
     if response.truncated:  # there is no third way to ask: what was cut off is not known
         return MalformedError("truncated over TCP")

@@ -24,7 +24,7 @@ import dns.resolver
 from dns.rcode import Rcode
 
 from prober.errors import SettingsError
-from prober.net.dns_message import Query, Response
+from prober.net.dns_message import Query, Response, TooLargeError
 from prober.net.nameserver import Nameserver, NoneLeftError, ask_in_turn
 from prober.once import Once
 from prober.pace import QuestionPacer
@@ -274,6 +274,8 @@ def _explain(error: NoneLeftError) -> DnsAnswer:
     for fault in error.faults:
         if isinstance(fault, OSError) and fault.errno in _OURS:
             return _failed(Reason.LOCAL, fault.strerror)
+        if isinstance(fault, TooLargeError):
+            return _failed(Reason.LIMIT, str(fault))
     rcodes = {fault for fault in error.faults if isinstance(fault, Rcode)}
     if not rcodes:
         return _failed(Reason.TIMED_OUT, None)

@@ -200,7 +200,7 @@ class _Session:
         connection = self._tls.connection(name, self._hello)
         if self._hello is not Hello.DEFAULT:
             self._transcript.note("probe", f"ClientHello: {self._hello}")
-        link = TlsLink(dialogue.wire, dialogue, connection)
+        link = TlsLink(dialogue.wire, dialogue, connection, self._settings)
         completed = False
         try:
             await link.handshake(self._settings.handshake_s)
@@ -295,13 +295,13 @@ class _Session:
 def _starttls_after(seen: StartTls, failure: Failure, *, undecided: bool) -> StartTls:
     """STARTTLS in the light of *failure*.
 
-    A 421, and what this machine, the path to the host or our own deadline cut short, is no answer
-    of the host's; after the handshake TLS has completed whatever comes. Anything else in answer to
-    STARTTLS refuses it.
+    A 421, and what this machine, the path to the host, or a deadline or bound of our own cut
+    short, is no answer of the host's; after the handshake TLS has completed whatever comes.
+    Anything else in answer to STARTTLS refuses it.
     """
     if failure.step is Step.POST_TLS:
         return seen
-    is_no_answer = failure.reason in (Reason.LOCAL, Reason.UNREACHABLE)
+    is_no_answer = failure.reason in (Reason.LOCAL, Reason.UNREACHABLE, Reason.LIMIT)
     if undecided or is_no_answer or failure.reply_code == SERVICE_CLOSING:
         return StartTls.NOT_TESTED
     return StartTls.REFUSED if failure.step is Step.STARTTLS else seen

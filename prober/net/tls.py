@@ -15,11 +15,12 @@ from aiosmtplib import SMTPServerDisconnected
 from cryptography.hazmat.bindings.openssl.binding import Binding
 from OpenSSL import SSL, crypto
 
-from prober.net.failures import AlertError, UnwantedReplyError
+from prober.net.failures import AlertError, LimitError, UnwantedReplyError
 from prober.net.key_exchange import DhGroup, ServerKeyExchange
 from prober.net.reply import BadReplyError, parse_reply
 from prober.net.trust import load_anchors
 from prober.records import Anomaly, AnomalyKind, Hello, VerifyError
+from prober.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ _REPLY_STARTS: Final = b"2345"  # of an SMTP reply in clear; a TLS record starts
 _FLUSH_SIZE: Final = 4096  # a ClientHello has 1.7 kB; OpenSSL's buffer is made anew each time
 _SHARED_CERTIFICATES: Final = 512  # at about 1.5 kB each; a few hundred issuers sign nearly all
 _READ_SIZE: Final = 16_384  # one TLS record; RFC 8446 §5.1
+PIECE_SIZE: Final = 4096  # handed to OpenSSL at once; 150 key updates, of 20 µs each
 
 
 _ALERTS: Final = {  # RFC 8446 §6.2, and RFC 5246 §7.2.2 for those that only TLS 1.2 has
@@ -109,8 +111,10 @@ def _on_info(connection: SSL.Connection, where: int, value: int) -> None:
     elif where == SSL.SSL_CB_READ_ALERT:
         level, code = divmod(value, 256)
         # TLS 1.2 servers warn, of an unknown name for instance, and go on (RFC 6066 §3); in TLS 1.3
-        # the level says nothing and all but two alerts are fatal (RFC 8446 §6)
-        is_13 = connection.get_protocol_version() == SSL.TLS1_3_VERSION
+        # the level says nothing and all but two alerts are fatal (RFC 8446 §6). Before the
+        # ServerHello has named version and suite, OpenSSL gives the highest version that we offer
+        is_known = connection.get_cipher_name() is not None
+        is_13 = is_known and connection.get_protocol_version() == SSL.TLS1_3_VERSION
         if code not in _CLOSURE_ALERTS and (level == _FATAL or is_13):
             connection.get_app_data().alert = code
 
@@ -178,6 +182,8 @@ class TlsClient:
             _offer_classical_groups(context)
         context.set_options(SSL.OP_LEGACY_SERVER_CONNECT | SSL.OP_NO_RENEGOTIATION)
         context.set_verify(SSL.VERIFY_PEER, _on_verify)
+        # each signature of a path may take 7 ms, and a message holds 75 certificates
+        context.set_verify_depth(self._chain_certificates)
         context.set_info_callback(_on_info)
         store = context.get_cert_store()
         if store is not None:
@@ -294,11 +300,18 @@ class Upper(Protocol):
 class TlsLink(asyncio.Protocol, asyncio.Transport):
     """Protocol of the TCP transport below, transport of the SMTP dialogue above.
 
-    So EHLO and QUIT run over TLS through the same code as in clear.
+    So EHLO and QUIT run over TLS through the same code as in clear. A peer that sends more than
+    *settings* allow without saying anything ends the session: OpenSSL itself takes any number of
+    session tickets, key updates (RFC 8446 §4.6) and HelloRequests (RFC 5246 §7.4.1.1).
     """
 
-    def __init__(self, transport: Wire, upper: Upper, connection: SSL.Connection) -> None:
+    def __init__(
+        self, transport: Wire, upper: Upper, connection: SSL.Connection, settings: Settings
+    ) -> None:
         super().__init__()
+        self._settings = settings
+        self._handshake_bytes = 0
+        self._overhead_bytes = 0  # since the handshake: what came in less the text that it gave
         self._transport = transport
         self._upper = upper
         self._connection = connection
@@ -330,13 +343,49 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
             self._read_reply(data)
             return
         self._is_first = False
-        self._connection.get_app_data().server_key_exchange.feed(data)
-        self._connection.bio_write(data)
+        for start in range(0, len(data), PIECE_SIZE):
+            if self._broken is None:
+                self._take_in(data[start : start + PIECE_SIZE])
+
+    def _take_in(self, piece: bytes) -> None:
+        """Hand *piece* to OpenSSL, where the bounds allow it."""
+        passed = self._count_after(piece) if self._handshake.done() else self._count_in(piece)
+        if passed is not None:
+            self._end(LimitError(passed))
+            return
+        self._connection.bio_write(piece)
         if self._handshake.done():
             self._read()
             self._flush()  # a key update may want an answer
         else:
             self._advance()
+
+    def _count_in(self, piece: bytes) -> str | None:
+        """The bound of a handshake that *piece* passes, in words."""
+        settings = self._settings
+        self._handshake_bytes += len(piece)
+        if self._handshake_bytes > settings.handshake_bytes:
+            return f"more than {settings.handshake_bytes} bytes in the handshake"
+        exchange = self._connection.get_app_data().server_key_exchange
+        exchange.feed(piece)
+        group = exchange.dh_group()
+        if group is not None and group.name is None and group.bits > settings.dh_bits:
+            return f"a Diffie-Hellman group of {group.bits} bits, more than {settings.dh_bits}"
+        return None
+
+    def _count_after(self, piece: bytes) -> str | None:
+        """The bound of what follows the handshake that *piece* passes, in words."""
+        self._overhead_bytes += len(piece)
+        if self._overhead_bytes > (most := self._settings.tls_overhead_bytes):
+            return f"more than {most} bytes over TLS besides what they carry"
+        return None
+
+    def _end(self, error: LimitError) -> None:
+        """End the session here: nothing more is read or sent."""
+        self._broken = error
+        self._finish(error)
+        self._upper.fail(error)
+        self._transport.abort()
 
     def _read_reply(self, data: bytes) -> None:
         """The server answers in clear, such as with a 421: read it, in however many pieces."""
@@ -381,7 +430,9 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
     def _read(self) -> None:
         try:
             while True:
-                self._upper.data_received(self._connection.recv(_READ_SIZE))
+                text = self._connection.recv(_READ_SIZE)
+                self._overhead_bytes -= len(text)
+                self._upper.data_received(text)
         except SSL.WantReadError:
             return
         except SSL.ZeroReturnError:
@@ -424,8 +475,8 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
         return self._transport.get_extra_info(name, default)
 
     def is_closing(self) -> bool:
-        """Whether the connection below is closing."""
-        return self._transport.is_closing()
+        """Whether the connection below is closing, and ``write`` could not tell why."""
+        return self._broken is None and self._transport.is_closing()
 
     def abort(self) -> None:
         """Close now."""

@@ -60,6 +60,8 @@ def reason_words(reason: Reason, step: Step, reply_code: int | None = None) -> s
     """Why *step* failed, such as "timed out waiting for the greeting"."""
     if reply_code is not None and reason is Reason.BAD_REPLY:
         return f"reply {reply_code} while {_DOING[step]}"
+    if reason is Reason.LIMIT and step not in (Step.RESOLVE, Step.CONNECT):
+        return f"ended by a limit of this program while {_DOING[step]}"
     words = _REASONS[reason].format(doing=_DOING[step])
     return words if reply_code is None else f"{words}, reply {reply_code}"
 

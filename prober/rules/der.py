@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 _LONGEST_LENGTH: Final = 4  # octets: 4 GiB, far beyond the 16 MiB of a TLS certificate message
+MOST_ELEMENTS: Final = 5000  # certificates have 20 extensions and up to 2,000 names; 70 ms
 _OPTIONAL_VERSION: Final = 0xA0
 _EXTENSIONS: Final = 0xA3
 _UTC_TIME: Final = 0x17
@@ -43,11 +44,13 @@ class Outline(NamedTuple):
     validity: bytes = b""
 
 
-def split(encoded: bytes) -> tuple[tuple[Element, ...], bytes]:
-    """The elements that stand in *encoded* one after the other, and the rest that is none."""
+def split(encoded: bytes, *, most: int = MOST_ELEMENTS) -> tuple[tuple[Element, ...], bytes]:
+    """The elements that stand in *encoded* one after the other, and the rest: what is none, and
+    what comes after *most* of them.
+    """
     elements: list[Element] = []
     offset = 0
-    while (element := _element_at(encoded, offset)) is not None:
+    while len(elements) < most and (element := _element_at(encoded, offset)) is not None:
         elements.append(element)
         offset += len(element.encoded)
     return tuple(elements), encoded[offset:]

@@ -159,7 +159,10 @@ _NEVER_CONTACTED: Final = (
 
 def was_tried(endpoint: EndpointFacts) -> bool:
     """Whether a connection was attempted."""
-    return endpoint.failure is None or endpoint.failure.reason not in _NEVER_CONTACTED
+    failure = endpoint.failure
+    if failure is None or failure.step is not Step.CONNECT:
+        return True  # a bound may also end a session: Reason.LIMIT at a later step
+    return failure.reason not in _NEVER_CONTACTED
 
 
 def _connected(endpoint: EndpointFacts) -> bool:

@@ -1,9 +1,12 @@
 import csv
+import errno
 import importlib.util
+import socket
 from pathlib import Path
 
 import pytest
 
+from prober.lab import internet, smtp
 from prober.lab.demo import DEMO
 from tests.cli.commands import Ended, Probe, invoke
 
@@ -23,6 +26,22 @@ async def test_the_demo_shows_every_kind_of_answer(probe: Probe, tmp_path: Path)
     assert levels["silent.test"] == "unknown"
     assert levels["null-mx.test"] == "no-mail"
     assert all(name in text.read_text() for name in levels)
+
+
+def test_ports_that_others_hold_are_no_fault_of_the_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tries = 0
+
+    def taken(*_: object, **__: object) -> socket.socket:
+        nonlocal tries
+        tries += 1
+        raise OSError(errno.EADDRINUSE, "Address already in use")
+
+    monkeypatch.setattr(smtp, "bind", taken)
+    complaint = "the demo cannot start its servers on loopback: Address already in use"
+    assert invoke("demo") == Ended(status=2, out="", err=f"probe: {complaint}\n")
+    assert tries == internet.ATTEMPTS
 
 
 def test_without_its_extra_the_demo_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -289,3 +289,46 @@ def test_a_scheduler_that_anybody_can_use_is_warned_of(
     check_scheduler(url)
     told = capfd.readouterr().err
     assert told.startswith(f"probe: {url}: a Dask scheduler") if warns else told == ""
+
+
+AS_A_SCRIPT = "if __name__ == '__main__':\n    from prober.cli import main\n    main()\n"
+PLANTED = "import pathlib\npathlib.Path({marker!r}).touch()\nraise SystemExit(99)\n"
+
+
+def plant(folder: Path, marker: Path) -> None:
+    """Modules that a worker imports early, which tell when somebody runs them."""
+    folder.mkdir()
+    folder.chmod(0o777)
+    for name in ("multiprocessing", "distributed", "prober", "uuid"):
+        (folder / f"{name}.py").write_text(PLANTED.format(marker=str(marker)))
+
+
+@in_module_loop
+async def test_workers_trust_no_shared_folder(probe: Probe, tmp_path: Path) -> None:
+    """Another user can make both folders first, in a temporary folder that all users share."""
+    shared, here, marker, victim = (tmp_path / name for name in ("tmp", "cwd", "ran", "victim"))
+    shared.mkdir()
+    plant(shared / "dask-scratch-space", marker)
+    plant(here, marker)
+    victim.write_text("precious\n")
+    for lock in ("global.lock", "purge.lock"):
+        (shared / "dask-scratch-space" / lock).symlink_to(victim)
+    before = files_in(shared / "dask-scratch-space")
+    script, path, report = tmp_path / "script.py", tmp_path / "list.txt", tmp_path / "r.csv"
+    script.write_text(AS_A_SCRIPT)
+    path.write_text("good.test\n")
+
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(script), "scan", *probe.look, str(path), "-o", str(report)),
+        *("--workers", "1"),
+        cwd=here,
+        env=environment({"TMPDIR": str(shared)}),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, err = await process.communicate()
+
+    assert not marker.exists(), "a module out of a shared folder was run"
+    assert victim.read_text() == "precious\n"
+    assert process.returncode == 0, err.decode()
+    assert files_in(shared) == {"dask-scratch-space"}, "what we made there is left behind"
+    assert files_in(shared / "dask-scratch-space") == before

@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prober.net.dns_message import MalformedError, Query, Response, read_response
+from prober.net.dns_message import (
+    MalformedError,
+    Query,
+    Response,
+    TooLargeError,
+    read_response,
+)
 
 ID = 0x1234
 QUERY = Query.of("mx.example.test", "A")
@@ -246,3 +252,43 @@ class TestWhatItSays:
         response.flags |= dns.flags.TC
         found = read_response(response.to_wire()[: 12 + len(QUESTION)], QUERY, ID)
         assert found.truncated
+
+
+def large(query: Query, records: int, octets: int, *, message_id: int = ID) -> bytes:
+    """A response to *query* with so many records of so many octets, each of another value."""
+    counts = b"\x81\x80" + b"\0\1" + records.to_bytes(2) + bytes(4)
+    question = query.name.to_digestable() + int(query.rdtype).to_bytes(2) + b"\0\1"
+    head = b"\xc0\x0c" + int(query.rdtype).to_bytes(2) + b"\0\1" + bytes(4) + octets.to_bytes(2)
+    each = (head + number.to_bytes(octets) for number in range(1, records + 1))
+    return message_id.to_bytes(2) + counts + question + b"".join(each)
+
+
+class TestTooLarge:
+    """Parsing takes up to a second for 64 kB, in which nothing else runs."""
+
+    @pytest.mark.parametrize("section", [4, 6, 8, 10])
+    def test_by_the_number_of_records(self, section: int) -> None:
+        wire = bytearray(message(ADDRESS.format("mx.example.test.")).to_wire())
+        wire[section : section + 2] = (1025).to_bytes(2)
+        with pytest.raises(TooLargeError):
+            read_response(bytes(wire), QUERY, ID)
+
+    def test_thousands_of_addresses(self) -> None:
+        assert len(read_response(large(QUERY, 1000, 4), QUERY, ID).records) == 1000
+        with pytest.raises(TooLargeError):
+            read_response(large(QUERY, 4000, 4), QUERY, ID)
+
+    def test_by_its_octets(self) -> None:
+        query = Query.of("mx.example.test", "TXT")
+        with pytest.raises(TooLargeError):
+            read_response(large(query, 1, 16_384), query, ID)
+
+    @pytest.mark.parametrize("rdtype", ["TLSA", "SMIMEA", "OPENPGPKEY"])
+    def test_keys_and_certificates_may_be_large(self, rdtype: str) -> None:
+        query = Query.of("mx.example.test", rdtype)
+        assert read_response(large(query, 1, 60_000), query, ID).records
+
+    def test_the_id_comes_first(self) -> None:
+        """Whoever does not know it makes us parse nothing."""
+        with pytest.raises(MalformedError):
+            read_response(large(QUERY, 4000, 4, message_id=ID ^ 1), QUERY, ID)

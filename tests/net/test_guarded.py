@@ -121,3 +121,21 @@ async def test_an_address_without_a_route_is_left_out() -> None:
 async def test_what_the_routing_table_does_not_know_is_tried() -> None:
     async with guarded([("A", "255.255.255.255")], allow_private=True) as guard:
         assert await addresses(guard) == ["255.255.255.255"]
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "passes"), [("1.1.1.1", "127.0.0.1", True), ("127.0.0.1", "1.1.1.1", False)]
+)
+async def test_what_was_checked_is_what_is_connected_to(
+    first: str, then: str, *, passes: bool
+) -> None:
+    """DNS rebinding: the next answer is another. What aiohttp gets is what the guard looked at."""
+    async with LabDns({"h.test": [("A", first)]}) as server:
+        settings = Settings(resolvers=(server.resolver,))
+        async with contextlib.aclosing(Resolver(settings)) as resolver:
+            guard = GuardedResolver(resolver, settings)
+            await guard.learn("h.test")
+            server.add("h.test", "A", then)
+            for _ in range(2):  # aiohttp asks again where a connection was closed
+                with contextlib.nullcontext() if passes else pytest.raises(StopError):
+                    assert await addresses(guard) == [first]

@@ -3,11 +3,14 @@
 import asyncio
 import contextlib
 import os
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from aiohttp.client_proto import ResponseHandler
+from OpenSSL import SSL
 
 from prober.errors import SettingsError
 from prober.lab import policy_host
@@ -15,14 +18,17 @@ from prober.lab.certificates import LabCa
 from prober.lab.dns import LabDns
 from prober.lab.faults import Fault
 from prober.lab.internet import Lab, LabDomain, LabHost, LabSts
-from prober.lab.peer import Session
+from prober.lab.peer import Peer, Session
 from prober.lab.policy_host import PolicyHost, policy_text
+from prober.lab.tls import TLS12_ONLY, TLS13_ONLY
+from prober.net import guarded
 from prober.net import resolver as resolver_module
 from prober.net.mta_sts import PolicyClient, observe_sts, observe_txt
 from prober.net.resolver import Resolver
 from prober.net.tls import TlsClient
 from prober.records import PolicyFetch, Reason, Step, TrustStore, TxtFacts
 from prober.settings import Settings
+from tests.support.records import HANDSHAKE, TLS12_GCM, Keys, Writer12, Writer13, plain
 
 POLICY = policy_text("mx1.a.test", "*.a.test")
 CA = LabCa()  # one for all: making keys takes longer than most tests
@@ -223,6 +229,164 @@ async def test_an_endless_body_is_left_at_once() -> None:
         fetch = await a.fetch()
     assert fetch.failure is not None
     assert fetch.failure.reason is Reason.LIMIT
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The size of each piece that aiohttp's parser is given."""
+    sizes: list[int] = []
+    parse = ResponseHandler.data_received
+
+    def counting(self: ResponseHandler, data: bytes) -> None:
+        sizes.append(len(data))
+        parse(self, data)
+
+    monkeypatch.setattr(ResponseHandler, "data_received", counting)
+    return sizes
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n", id="100"),
+        pytest.param(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", id="103"),
+        pytest.param(b"\r\n", id="blank-lines"),
+        pytest.param(b"HTTP/1.1 199 Odd\r\nContent-Length: 3\r\n\r\nabc", id="199-with-body"),
+    ],
+)
+async def test_what_comes_before_the_final_header_is_bounded(
+    piece: bytes, parsed: list[int]
+) -> None:
+    async with bench(policy_host.Repeats(POLICY, piece=piece), sts_s=30.0) as a:
+        fetch = await a.fetch()
+    assert fetch.failure is not None
+    assert (fetch.failure.step, fetch.failure.reason) == (Step.POST_TLS, Reason.LIMIT)
+    assert (fetch.http_status, fetch.certificate_trusted) == (None, True)
+    assert max(parsed) <= 4096
+    assert sum(parsed) <= 32_768 + 4096
+
+
+async def test_all_of_a_fetch_is_bounded(parsed: list[int]) -> None:
+    async with bench(policy_host.ChunkExtensions(POLICY), sts_s=30.0) as a:
+        fetch = await a.fetch()
+    assert fetch.failure is not None
+    assert (fetch.failure.reason, fetch.body) == (Reason.LIMIT, None)
+    assert sum(parsed) <= 262_144
+
+
+class UpdatesKeys(PolicyHost):
+    """TLS 1.3 key updates without an end for an answer."""
+
+    tls = TLS13_ONLY
+
+    async def converse(self, peer: Peer) -> None:
+        keys, context = Keys(), peer.context(self.certificate, self.tls)
+        context.set_tls13_ciphersuites(b"TLS_AES_128_GCM_SHA256")
+        keys.listen(context)
+        await peer.start_tls(context)
+        writer = Writer13(keys, records_sent=2)
+        while True:
+            peer._write(b"".join(writer.key_update() for _ in range(100)))
+            await peer.drain()
+
+
+class GreetsForEver(PolicyHost):
+    """HelloRequests without an end for an answer to the ClientHello."""
+
+    async def converse(self, peer: Peer) -> None:
+        await peer.hello()
+        while True:
+            peer.send(plain(HANDSHAKE, bytes(16_384)))
+            await peer.drain()
+
+
+@pytest.mark.parametrize(
+    ("host", "step"),
+    [(UpdatesKeys(POLICY), Step.POST_TLS), (GreetsForEver(POLICY), Step.HANDSHAKE)],
+)
+async def test_a_flood_of_tls_messages_is_bounded(
+    host: PolicyHost, step: Step, parsed: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    count = guarded._Meter.buffer_updated
+
+    def counting(self: guarded._Meter, nbytes: int) -> None:
+        read.append(nbytes)
+        count(self, nbytes)
+
+    monkeypatch.setattr(guarded._Meter, "buffer_updated", counting)
+    async with bench(host, sts_s=30.0) as a:
+        fetch = await a.fetch()
+    assert fetch.failure is not None
+    assert (fetch.failure.step, fetch.failure.reason) == (step, Reason.LIMIT)
+    assert not parsed
+    assert max(read) <= 16_384
+    assert sum(read) <= 262_144 + 16_384
+
+
+async def test_no_dh_group_of_the_servers_choice_is_computed_with() -> None:
+    """To compute with 10,000 bits takes two seconds; browsers offer no such suites either."""
+    async with bench(PolicyHost(POLICY)) as a:
+        context = a.client._context
+    assert context is not None
+    offered = {suite["kea"] for suite in context.get_ciphers()}
+    assert "kx-dhe" not in offered
+    assert "kx-ecdhe" in offered
+
+
+class AsksToRenegotiate(PolicyHost):
+    """HelloRequests without an end, over TLS 1.2, for an answer."""
+
+    tls = TLS12_ONLY
+
+    async def converse(self, peer: Peer) -> None:
+        keys, context = Keys(), peer.context(self.certificate, self.tls)
+        context.set_cipher_list(TLS12_GCM)
+        keys.listen(context)
+        await peer.start_tls(context)
+        assert isinstance(peer._tls, SSL.Connection)
+        random = peer._tls.server_random()
+        assert random is not None
+        writer = Writer12(keys, random, records_sent=1)
+        while True:
+            peer._write(writer.record(HANDSHAKE, bytes(4)))
+            await peer.drain()
+
+
+async def test_renegotiation_is_refused() -> None:
+    """OpenSSL would shake hands again for each request. RFC 9325 §3.5."""
+    async with bench(AsksToRenegotiate(POLICY), sts_s=30.0) as a:
+        context = a.client._context
+        fetch = await a.fetch()
+    assert context is not None
+    assert context.options & ssl.OP_NO_RENEGOTIATION
+    assert fetch.failure is not None
+    assert (fetch.failure.step, fetch.failure.reason) == (Step.POST_TLS, Reason.LIMIT)
+
+
+class Switches(PolicyHost):
+    """Another protocol, nobody knows which, without an end. RFC 9110 §15.2.2."""
+
+    async def reply(self, peer: Peer) -> None:
+        peer.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n")
+        while True:
+            peer.send(b"x" * 16_384)
+            await peer.drain()
+
+
+async def test_another_protocol_is_not_spoken() -> None:
+    async with bench(Switches(POLICY), sts_s=30.0) as a:
+        fetch = await a.fetch()
+    assert fetch.failure is not None
+    assert (fetch.http_status, fetch.failure.reason) == (101, Reason.BAD_REPLY)
+
+
+async def test_a_second_content_encoding_is_seen() -> None:
+    async with bench(policy_host.EncodedTwice(POLICY)) as a:
+        fetch = await a.fetch()
+    assert fetch.failure is not None
+    assert (fetch.failure.reason, fetch.body) == (Reason.BAD_REPLY, None)
+    assert "gzip" in (fetch.failure.detail or "")
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,20 @@ class TestOverUdp:
         with pytest.raises(TimeoutError):
             await ask(Scripted(other), lifetime_s=0.3)
 
+    @pytest.mark.parametrize(("strays", "is_heard"), [(90, True), (110, False)])
+    async def test_a_flood_of_what_is_no_response_is_silence(
+        self, strays: int, *, is_heard: bool
+    ) -> None:
+        """A socket that always has something to read gives nobody else a turn."""
+
+        def flood(query: dns.message.Message) -> Iterable[bytes]:
+            yield from [b"junk"] * strays
+            yield from right(query)
+
+        async with running(Scripted(flood)) as nameserver:
+            with contextlib.nullcontext() if is_heard else pytest.raises(TimeoutError):
+                assert (await nameserver.ask(QUERY, tcp=False, timeout_s=20.0)).records
+
     async def test_an_answer_from_elsewhere_does_not_count(self) -> None:
         """RFC 5452 §9.1: from the address and port that was asked."""
         server = Scripted(silent)

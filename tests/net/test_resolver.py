@@ -105,6 +105,15 @@ async def test_the_longest_name_is_asked_for(resolver: Resolver) -> None:
     assert (answer.status, answer.detail) == (DnsStatus.NXDOMAIN, None)
 
 
+async def test_thousands_of_records_are_no_answer_and_no_denial(
+    resolver: Resolver, dns_server: LabDns
+) -> None:
+    dns_server.add("many.test", "MX", *(f"10 mx{number}.many.test." for number in range(2000)))
+    answer = await resolver.query("many.test", "MX")
+    assert (answer.status, answer.reason) == (DnsStatus.FAILED, Reason.LIMIT)
+    assert "more than 1024" in (answer.detail or "")
+
+
 async def test_an_alias_is_followed_and_told(resolver: Resolver) -> None:
     answer = await resolver.query("alias.test", "A")
     assert [record.to_text() for record in answer.records] == ["192.0.2.1"]

@@ -52,6 +52,16 @@ PSS_WITH_DEFAULTS = bytes.fromhex("300d06092a864886f70d01010a3000")  # SHA-1, RF
 PSS_WITHOUT_PARAMETERS = bytes.fromhex("300b06092a864886f70d01010a")
 UNKNOWN_SIGNATURE = bytes.fromhex("30050603551d7f")
 UNKNOWN_KEY = tlv(0x30, bytes.fromhex("30050603551d7f"), tlv(0x03, b"\0key"))
+# sect233k1 with all its parameters written out: openssl ecparam -param_enc explicit
+EXPLICIT_CURVE = bytes.fromhex(
+    "308201153081d206072a8648ce3d02013081c6020101301d06072a8648ce3d01023012020200e906092a8648"
+    "ce3d0102030202014a3040041e00000000000000000000000000000000000000000000000000000000000004"
+    "1e000000000000000000000000000000000000000000000000000000000001043d04017232ba853a7e731af1"
+    "29f22ff4149563a419c26bf50a4c9d6eefad612601db537dece819b7f70f555a67c427a8cd9bf18aeb9b56e0"
+    "c11056fae6a3021e008000000000000000000000000000069d5bb915bcd46efb1ad5f173abdf020104033e00"
+    "0400ce432aa5a2d73ec0bd26d251e623b480bdde0d06e5a21e75b98a92f9ee009d4587f694b59ddc188f2b51"
+    "9b32854db7d5566ee6b95fbddaaabae2cb"
+)
 UNKNOWN_CURVE = spki(ec_key()).replace(
     bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d030177")
 )
@@ -197,9 +207,12 @@ def test_a_good_certificate_is_read_in_full() -> None:
     ("der", "key"),
     [
         pytest.param(forge(public_key=UNKNOWN_CURVE), None, id="unknown-curve"),
+        pytest.param(forge(public_key=EXPLICIT_CURVE), None, id="explicit-curve"),
         pytest.param(forge(public_key=BAD_POINT), None, id="point-off-the-curve"),
         pytest.param(forge(public_key=UNKNOWN_KEY), "2.5.29.127", id="unknown-kind"),
         pytest.param(forge(public_key=rsa_spki(512)), "RSA 512", id="rsa-512"),
+        pytest.param(forge(public_key=rsa_spki(16_384)), "RSA 16384", id="rsa-16384"),
+        pytest.param(forge(public_key=rsa_spki(700_000)), "RSA 700000", id="rsa-700000"),
         pytest.param(forge(public_key=dsa_spki(1024)), "DSA 1024", id="dsa-1024"),
         pytest.param(issue(key=rsa_1024()).der, "RSA 1024", id="rsa-1024"),
         pytest.param(issue(key=ed25519.Ed25519PrivateKey.generate()).der, "Ed25519", id="ed25519"),
@@ -843,7 +856,11 @@ def test_what_is_remembered_is_bounded() -> None:
     """In number and in size: both are a stranger's to choose."""
     large = issue(san=tuple(f"{n}.{HOST}" for n in range(400))).der
     assert read_certificate(large) == read_certificate(large)
-    assert read_certificate(large) is not read_certificate(large)
+    first = read_certificate(large)
+    assert read_certificate(bytes(bytearray(large))) is first
+    for number in range(200):
+        read_certificate(bytes(8193) + number.to_bytes(2))
+    assert read_certificate(large) is not first
 
     first = read_certificate(LEAF.der)
     for number in range(2000):

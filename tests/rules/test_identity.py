@@ -9,8 +9,10 @@ from service_identity import CertificateError
 from service_identity.hazmat import DNS_ID, DNSPattern
 
 from prober.records import Answer
-from prober.rules.der import read_outline, split
-from prober.rules.identity import SanNames, acceptance, matches, name_fault, read_san
+from prober.rules import identity
+from prober.rules.certificate_fields import read_certificate
+from prober.rules.der import MOST_ELEMENTS, read_outline, split
+from prober.rules.identity import SanNames, acceptance, dispute, matches, name_fault, read_san
 from tests.rules.certificates import (
     HOST,
     SAN_OID,
@@ -143,8 +145,10 @@ NAMES = st.one_of(st.text(max_size=12), st.lists(LABELS, max_size=4).map(".".joi
 @given(NAMES, NAMES)
 def test_no_text_makes_the_matcher_raise(pattern: str, reference: str) -> None:
     assert matches(pattern, reference) in (True, False)
-    if acceptance(pattern, reference) is Answer.YES:
-        assert matches(pattern, reference)
+    if dispute(pattern, reference) is not None:
+        assert acceptance(pattern, reference) is Answer.NOT_TESTED
+    else:
+        assert (acceptance(pattern, reference) is Answer.YES) is matches(pattern, reference)
 
 
 @given(NAMES)
@@ -210,6 +214,53 @@ def test_a_malformed_entry_is_told_and_hides_no_good_one(entry: bytes, fault: st
     assert read_san(forge(san_extension(GOOD, entry, b"*.example.net"))) == SanNames(
         names=(HOST, "*.example.net"), malformed=(fault,), refused=(entry.decode("latin-1"),)
     )
+
+
+MANY = [b"a%d.example.com" % number for number in range(MOST_ELEMENTS)]
+
+
+def test_the_names_that_the_largest_certificates_have_are_read() -> None:
+    san = read_san(forge(san_extension(*MANY)))
+    assert san is not None
+    assert [name.encode() for name in san.names] == MANY
+
+
+@pytest.mark.parametrize(
+    "extensions",
+    [
+        pytest.param([[*MANY, GOOD]], id="one-more"),
+        pytest.param([MANY * 20], id="100,000"),
+        pytest.param([[b""] * 100_000], id="100,000-empty"),
+        pytest.param([MANY[1:]] * 10, id="in-ten-extensions"),
+    ],
+)
+def test_of_more_names_than_that_none_is_known_to_be_missing(extensions: list[list[bytes]]) -> None:
+    certificate = forge(*(san_extension(*names) for names in extensions))
+    assert read_san(certificate) is None
+
+
+def test_names_of_others_cost_no_more_than_a_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A domain may have 160 endpoints whose certificates have 5,000 names each."""
+    looked_at: list[str] = []
+    monkeypatch.setattr(identity, "name_fault", looked_at.append)
+    names = [*(name.decode() for name in MANY), *(f"*.{name.decode()}" for name in MANY)]
+
+    assert {acceptance(name, "mx.example.org") for name in names} == {Answer.NO}
+    assert not any(matches(name, "mx.example.org") for name in names)
+    assert looked_at == []
+
+
+@pytest.mark.parametrize(
+    "oid", ["551d11", "551d13", "551d0f", "551d20", "551d1e", "2b06010505070101"]
+)
+def test_depth_makes_no_reader_raise(oid: str) -> None:
+    """20,000 sequences, each in the one before."""
+    nested = b""
+    for _ in range(20_000):
+        nested = tlv(0x30, nested)
+    certificate = forge(extension(tlv(0x06, bytes.fromhex(oid)), nested))
+    read = read_certificate(certificate)
+    assert read.spki_sha256 is not None
 
 
 BASIC_CONSTRAINTS = bytes.fromhex("0603551d13")

@@ -15,12 +15,17 @@ _GRACE_S = 10.0
 
 
 @asynccontextmanager
-async def dask(*args: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """``dask ARGS``, which does not outlive this context."""
+async def dask(folder: Path, *args: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """``dask ARGS`` with *folder* for its files, which does not outlive this context."""
     process = await asyncio.create_subprocess_exec(
         _DASK,
         *args,
-        env=environment({"PYTHONWARNINGS": "default"}),  # dask's own are not ours to mend
+        env=environment(
+            {
+                "PYTHONWARNINGS": "default",  # dask's own are not ours to mend
+                "DASK_TEMPORARY_DIRECTORY": str(folder),  # not one that all users share
+            }
+        ),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )
@@ -51,7 +56,7 @@ async def cluster(folder: Path, workers: int, *tls: str) -> AsyncIterator[str]:
     protocol = ("--protocol", "tls") if tls else ()
     async with AsyncExitStack() as stack:
         scheduler = ("scheduler", *listen, *protocol, *tls, "--scheduler-file", str(file))
-        await stack.enter_async_context(dask(*scheduler))
+        await stack.enter_async_context(dask(folder, *scheduler))
         await until(lambda: _is_whole(file))
         address: str = json.loads(file.read_bytes())["address"]
         for _ in range(workers):
@@ -72,6 +77,7 @@ def worker(
 ) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
     """A worker of one thread, which nobody starts again."""
     return dask(
+        folder,
         *("worker", address, *tls, "--nthreads", "1", "--no-nanny", "--memory-limit", "0"),
-        *("--host", "127.0.0.1", "--no-dashboard", "--local-directory", str(folder)),
+        *("--host", "127.0.0.1", "--no-dashboard"),
     )
