@@ -308,7 +308,7 @@ def _why_nothing(
     if not all(run.complete for run in runs[-patience.require_runs :]):
         return "not seen completely"
     some = any(policy.level in levels for policy in runs[-1].offers)
-    return "not in every run" if some else "no policy would deliver to every host"
+    return "not in every run" if some else "no policy is known to deliver to every host"
 
 
 def _why_kept(runs: Sequence[Evidence], lost: int, patience: Patience) -> str:
