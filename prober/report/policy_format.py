@@ -80,18 +80,17 @@ def meaningful_lines(text: str) -> Iterator[tuple[int, str]]:
 
     Comments and blank lines go, and a line that begins with white space continues the last one.
     """
-    begun: tuple[int, str] | None = None
-    for number, line in enumerate(text.splitlines(), start=1):
+    begun, pieces = 0, list[str]()
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        if line[0].isspace() and begun is not None:
-            begun = (begun[0], f"{begun[1]} {line.strip()}")
-            continue
-        if begun is not None:
-            yield begun
-        begun = (number, line.strip())
-    if begun is not None:
-        yield begun
+        if pieces and not line[0].isspace():
+            yield begun, " ".join(pieces)
+            pieces = []
+        begun = begun if pieces else number
+        pieces.append(line.strip())
+    if pieces:
+        yield begun, " ".join(pieces)
 
 
 def domain_of(key: str) -> str | None:
