@@ -17,9 +17,11 @@ from prober.cli.resuming import (
 )
 from prober.cli.running import tell
 from prober.errors import BlindError, SettingsError, blind
+from prober.files import remove_drafts
 from prober.operators import operator_of
 from prober.progress import Positions, Progress
 from prober.records import DomainReport
+from prober.report.escape import as_text
 from prober.report.output import STDOUT, ReportStyle, ReportWriter, open_report
 from prober.report.sinks import GoOn, Mark
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
@@ -156,7 +158,11 @@ class Reporting:
         )
 
     def _marks_now(self) -> dict[str, Mark]:
-        return {writer.target: writer.mark for writer in self._writers if writer.mark is not None}
+        return {
+            as_text(writer.target): writer.mark
+            for writer in self._writers
+            if writer.mark is not None
+        }
 
     def _sync(self) -> None:
         for writer in self._writers:
@@ -176,8 +182,11 @@ def _open_reports(
         for target, way in go_on.items():
             writer = open_report(target, options.format_, style, totals, way)
             stack.enter_context(writer)
-            if writer.kept is not None and writer.partial is not None:
-                checkpoint_path(writer.partial).unlink(missing_ok=True)  # it was of those rows
+            if writer.partial is not None:
+                checkpoint = checkpoint_path(writer.partial)
+                remove_drafts(checkpoint)  # nobody else writes it: the partial file is locked
+                if writer.kept is not None:
+                    checkpoint.unlink(missing_ok=True)  # it was of those rows
             if writer.kept is not None and not options.quiet:
                 tell(f"{target}: rows of an earlier run that did not finish are in {writer.kept}")
             writers.append(writer)

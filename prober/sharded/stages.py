@@ -14,9 +14,9 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from prober.atomic import writing
 from prober.domains import Entry
 from prober.errors import SettingsError, blind
+from prober.files import writing
 from prober.net.smtp import Target
 from prober.operators import operator_of
 from prober.probe import begin, observe_published, observe_route, targets_of
