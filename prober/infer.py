@@ -16,6 +16,7 @@ import msgspec
 
 from prober.domains import Entry, parse_domain
 from prober.errors import InputError, ReportError
+from prober.faults import internal_fault
 from prober.once import Once
 from prober.probe import probe_entry, probe_hosts, resolve_addresses
 from prober.records import EndpointFacts, MxHost, Route
@@ -32,6 +33,7 @@ from prober.rules.received.habits import Habits
 from prober.rules.received.join import join, receiving_hops
 from prober.rules.received.tables import MOST_PROBED
 from prober.rules.received.trust import TrustedBy
+from prober.rules.verdict import is_fault
 from prober.vantage import Vantage
 
 _KEPT_ANSWERS: Final = 1000
@@ -129,6 +131,7 @@ class Receivers:
         self._recipient = recipient
         self._answers: Once[tuple[str, bool], _Answer] = Once(self._ask, size=_KEPT_ANSWERS)
         self._asked = 0
+        self.faults = 0  # of this program
 
     async def add_to(self, report: MessageReport) -> MessageReport:
         """*report* with what its receivers show now."""
@@ -155,10 +158,17 @@ class Receivers:
         self._asked += 1
         if self._asked > MOST_PROBED:
             return _Answer(detail=f"left out: more than {MOST_PROBED} names in one run")
-        return await (self._ask_domain(name) if is_domain else self._ask_host(name))
+        try:
+            return await (self._ask_domain(name) if is_domain else self._ask_host(name))
+        except Exception as error:
+            self.faults += 1
+            return _Answer(detail=internal_fault(error, name))
 
     async def _ask_domain(self, name: str) -> "_Answer":
         report = await probe_entry(Entry(text=name, domain=name), self._vantage)
+        self.faults += is_fault(report)
+        if is_fault(report):
+            return _Answer(detail=report.error)
         return _answer(report.endpoints, _no_endpoint(report.route))
 
     async def _ask_host(self, name: str) -> "_Answer":

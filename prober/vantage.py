@@ -9,6 +9,7 @@ from typing import Final, Self
 
 from prober import clock
 from prober.clock import Heartbeat
+from prober.faults import internal_fault
 from prober.net.failures import NoRouteError
 from prober.net.mta_sts import PolicyClient
 from prober.net.own_name import own_fqdn
@@ -51,8 +52,8 @@ class Vantage:
         self._heartbeat = Heartbeat()
         self._beating: asyncio.Task[None] | None = None
         self._pacer = Pacer(settings, operator_of, operator_shards)
-        shared = SharedAddresses(self._observe).observe if settings.share else self._observe
-        self._endpoints: Once[Target, EndpointFacts] = Once(shared, size=_SHARED_ENDPOINTS)
+        self._look = SharedAddresses(self._ask).observe if settings.share else self._ask
+        self._endpoints: Once[Target, EndpointFacts] = Once(self._observe, size=_SHARED_ENDPOINTS)
 
     async def __aenter__(self) -> Self:
         name = self.settings.ehlo_name or await asyncio.to_thread(own_fqdn)
@@ -87,13 +88,11 @@ class Vantage:
         return await self._endpoints.get(target)
 
     async def _observe(self, target: Target) -> EndpointFacts:
-        """The facts of *target*. A fault of our own costs this endpoint, and no other."""
+        """The facts of *target*. A fault of this program is their failure, and asked once."""
         try:
-            return await self._ask(target)
+            return await self._look(target)
         except Exception as error:
-            log.exception("%s: a fault of this program", target)
-            detail = f"a fault of this program: {error!r}"[:200]
-            return not_contacted(target, Reason.LOCAL, detail)
+            return not_contacted(target, Reason.FAULT, internal_fault(error, target))
 
     async def _ask(self, target: Target) -> EndpointFacts:
         """A session, and further ones as long as rules/again.py wants to know more."""

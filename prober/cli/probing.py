@@ -17,6 +17,7 @@ from prober.cli.resuming import (
 )
 from prober.cli.running import tell
 from prober.errors import BlindError, SettingsError, blind
+from prober.faults import formatted
 from prober.files import remove_drafts
 from prober.operators import operator_of
 from prober.progress import Positions, Progress
@@ -88,9 +89,11 @@ class Reporting:
         """Count and write one report. Raises BlindError where this machine turns out blind."""
         if self._keeper is not None and self.progress.reported:
             self._keeper.tick(self._checkpoint)
-        for writer in self._writers:
-            writer.write(report)
-        self._tally.add(report)
+        formatters = [writer.formatter for writer in self._writers]
+        report, standing, rows = formatted(report, self._tally, formatters)
+        for writer, row in zip(self._writers, rows, strict=True):
+            writer.write_rows(row)
+        self._tally.add(report, standing)
         self._marks = self._marks_now()
         self._bar.advance()
         totals = self._tally.totals
@@ -119,6 +122,8 @@ class Reporting:
         counts = ", ".join(f"{count} {level}" for level, count in levels)
         repeated = self.progress.duplicates
         note = f"; {_counted(repeated, 'repeated line')} left out" if repeated else ""
+        if totals.faults:
+            note += f"; {_counted(totals.faults, 'internal fault')}: please report it, with the log"
         return f"{_counted(totals.domains, 'domain')}: {counts or 'none'}{note}"
 
     @contextlib.contextmanager
