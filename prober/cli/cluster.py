@@ -3,12 +3,13 @@
 import ipaddress
 import logging
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
+from prober.cli.apart import Written
 from prober.cli.options import ReportOptions, option
 from prober.cli.probing import Reporting
 from prober.cli.resuming import Resumable
@@ -73,6 +74,12 @@ class ClusterOptions:
             show_default=True,
         ),
     ] = 1_000
+
+    @property
+    def written(self) -> Iterator[Written]:
+        """The folders that these options have written to."""
+        if self.work_folder is not None:
+            yield Written(str(self.work_folder), "the work folder", folder=True)
 
     @property
     def is_wanted(self) -> bool:

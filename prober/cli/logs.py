@@ -8,9 +8,11 @@ import logging
 import logging.handlers
 import os
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
+from prober.cli.apart import Written
 from prober.cli.options import option
 from prober.cli.running import tell
 from prober.report.sinks import unwritable
@@ -51,6 +53,12 @@ class LogOptions:
             show_default=True,
         ),
     ] = LogFormat.TEXT
+
+    @property
+    def written(self) -> Iterator[Written]:
+        """The files that these options have written."""
+        if self.log_file is not None:
+            yield Written(self.log_file, "the log")
 
 
 def configure_logging(

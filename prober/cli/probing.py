@@ -16,7 +16,7 @@ from prober.cli.resuming import (
     ways_on,
 )
 from prober.cli.running import tell
-from prober.errors import BlindError, SettingsError, blind
+from prober.errors import BlindError, blind
 from prober.faults import formatted
 from prober.files import remove_drafts
 from prober.operators import operator_of
@@ -64,8 +64,6 @@ class Reporting:
         *resumable*, a checkpoint is kept.
         """
         targets = options.output or [STDOUT]
-        if len(set(map(os.path.realpath, targets))) < len(targets):
-            raise SettingsError("--output names the same file twice")
         path = checkpoint_beside(targets) if resumable is not None else None
         start = starting_point(path, resumable, quiet=options.quiet)
         tally = Tally(require=options.required, operator_of=operator_of, totals=start.totals)

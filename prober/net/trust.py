@@ -27,13 +27,13 @@ _END: Final = b"-----END CERTIFICATE-----"
 
 def trust_store_digest(ca_file: Path | None) -> str | None:
     """The SHA-256 of the trust store, as a TrustStore has it; None where there is no store."""
-    path = _find(ca_file)
+    path = find_store(ca_file)
     return None if path is None else hashlib.sha256(_read(path)).hexdigest()
 
 
 def load_anchors(ca_file: Path | None) -> tuple[list[crypto.X509], TrustStore]:
     """The anchors in *ca_file*, or in the system's store where that is None."""
-    path = _find(ca_file)
+    path = find_store(ca_file)
     if path is None:
         return [], TrustStore(source=None, certificates=0, sha256=None)
     pem = _read(path)
@@ -58,7 +58,8 @@ def pem_blocks(pem: bytes) -> Iterator[bytes]:
         yield pem[begin:end]
 
 
-def _find(ca_file: Path | None) -> Path | None:
+def find_store(ca_file: Path | None) -> Path | None:
+    """Where the trust store is: *ca_file*, or else the system's; None where there is none."""
     return ca_file or next((Path(p) for p in _SYSTEM_STORES if Path(p).is_file()), None)
 
 

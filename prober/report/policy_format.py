@@ -46,6 +46,14 @@ class MapFormat(abc.ABC):
     def parse(self, text: str) -> LiveMap:
         """The map in *text*. Raises ``InputError`` with the line that cannot be read."""
 
+    def lines_of(self, text: str) -> frozenset[str]:
+        """The domains and the lines of others in *text*; all its lines where it is no such map."""
+        try:
+            live = self.parse(text)
+        except InputError:
+            return frozenset(line for _, line in meaningful_lines(text))
+        return frozenset(live.policies) | frozenset(live.foreign)
+
     @abc.abstractmethod
     def render(self, decisions: Sequence[Decision], live: LiveMap, provenance: Provenance) -> str:
         """The new map: a line for each of *decisions* that has one, and the foreign lines."""

@@ -67,7 +67,7 @@ class GoOn:
     is_current: Callable[[], bool] = lambda: True
 
 
-def open_sink(path: Path, go_on: GoOn | None = None) -> Sink:
+def open_sink(path: Path, go_on: GoOn | None = None, what: str = "the report") -> Sink:
     """A file, or what else stands at *path*: a device, a FIFO or ``/dev/stdout`` as it is.
 
     Everything that can be wrong with the path shows here, before there is anything to write. With
@@ -77,8 +77,8 @@ def open_sink(path: Path, go_on: GoOn | None = None) -> Sink:
         try:
             return StreamSink(open(path, "ab"), str(path), ours=True)
         except OSError as exc:
-            raise unwritable(str(path), exc) from exc
-    return FileSink(path, go_on)
+            raise unwritable(str(path), exc, what) from exc
+    return FileSink(path, go_on, what)
 
 
 class StreamSink:
@@ -123,8 +123,9 @@ class FileSink:
     *go_on* they are gone on with instead. ``mark`` is how far it is written.
     """
 
-    def __init__(self, path: Path, go_on: GoOn | None = None) -> None:
+    def __init__(self, path: Path, go_on: GoOn | None = None, what: str = "the report") -> None:
         self._name = str(path)
+        self._what = what
         self._path = Path(os.path.realpath(path))  # a link stays one; its target is replaced
         self.partial = partial_of(path)
         self.kept: Path | None = None
@@ -134,7 +135,7 @@ class FileSink:
             _check_replaceable(self._path)
             self._fd = self._claim() if go_on is None else self._reclaim(go_on)
         except OSError as exc:
-            raise unwritable(self._name, exc) from exc
+            raise unwritable(self._name, exc, self._what) from exc
 
     def write(self, text: bytes) -> None:
         rest = memoryview(text)
@@ -143,7 +144,7 @@ class FileSink:
                 rest = rest[os.write(self._fd, rest) :]
         except OSError as exc:
             self._drop_torn_row()
-            raise unwritable(self._name, exc) from exc
+            raise unwritable(self._name, exc, self._what) from exc
         self.mark = Mark(self.mark.size + len(text), zlib.crc32(text, self.mark.crc32))
 
     def sync(self) -> None:
@@ -157,7 +158,7 @@ class FileSink:
             os.replace(self.partial, self._path)
             _sync_folder(self._path.parent)
         except OSError as exc:
-            raise unwritable(self._name, exc) from exc
+            raise unwritable(self._name, exc, self._what) from exc
         finally:
             os.close(self._fd)
 
@@ -237,6 +238,17 @@ class FileSink:
             if exc.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
                 raise
             # a file system without locks: two runs at once are then the caller's to avoid
+
+
+def write_whole(path: Path, content: bytes, what: str = "the report") -> None:
+    """Write *content* to *path*, whole or not at all, and on the disk. Raises ReportError."""
+    sink = open_sink(path, what=what)
+    try:
+        sink.write(content)
+    except BaseException:
+        sink.abandon()
+        raise
+    sink.finish()
 
 
 def partial_of(path: Path) -> Path:
