@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from prober.cli.apart import Read, Written, require_apart
 from prober.report.json_ import encode_report
 from tests.cli.commands import OFFLINE, invoke
 from tests.report import samples
@@ -213,6 +214,6 @@ def test_what_it_writes_is_no_message_of_the_folder_that_it_reads(folder: Path) 
     assert (folder / "mail" / "r.jsonl.partial.1").exists()
 
 
-def test_a_device_stands_for_several_outputs(folder: Path) -> None:
-    ended = invoke(*SCAN, "list.txt", "-f", "csv", "-o", "/dev/null", "--log-file", "/dev/null")
-    assert ended.status == 4
+def test_a_device_stands_for_several_uses() -> None:
+    null = "/dev/null"
+    require_apart([Read(null, "the list")], [Written(null, "the report"), Written(null, "the log")])
