@@ -243,3 +243,33 @@ def test_what_a_blind_machine_saw_of_a_short_list_is_asked_again_later(tmp_path:
     assert report.read_text() == "last week's\n"
     assert (tmp_path / "r.csv.partial").exists()
     assert not (tmp_path / "r.csv.resume").exists()
+
+
+def test_what_a_killed_run_left_half_written_is_removed(tmp_path: Path) -> None:
+    """A checkpoint is written under another name first; kill -9 may leave that."""
+    list_, report = tmp_path / "list.txt", tmp_path / "r.csv"
+    list_.write_text("a.test\n")
+    (tmp_path / f"r.csv.resume.{'0' * 32}.tmp").write_bytes(b"{")
+    (tmp_path / f"q.csv.resume.{'0' * 32}.tmp").write_bytes(b"{")
+    scan_offline(str(list_), "-o", str(report))
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "list.txt",
+        f"q.csv.resume.{'0' * 32}.tmp",
+        "r.csv",
+    ]
+
+
+@pytest.mark.parametrize("name", ["r.csv.partial", "r.csv.resume"])
+@pytest.mark.parametrize("options", [(), ("--resume",)], ids=["anew", "resume"])
+def test_a_fifo_at_a_name_of_ours_is_refused_and_not_waited_for(
+    tmp_path: Path, name: str, options: tuple[str, ...]
+) -> None:
+    list_ = tmp_path / "list.txt"
+    list_.write_text("a.test\n")
+    os.mkfifo(tmp_path / name)
+    ended = scan_offline(str(list_), "-o", str(tmp_path / "r.csv"), *options)
+
+    assert ended.status == (5 if name == "r.csv.partial" else 2)
+    assert "no regular file" in ended.err
+    assert sorted(os.listdir(tmp_path)) == ["list.txt", name]
