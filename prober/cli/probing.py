@@ -42,6 +42,7 @@ class Reporting:
         self.progress = progress
         self.show = bar.show
         self._writers = writers
+        self._formatters = [writer.formatter for writer in writers]
         self._tally = tally
         self._bar = bar
         self._marks = self._marks_now()
@@ -87,8 +88,7 @@ class Reporting:
         """Count and write one report. Raises BlindError where this machine turns out blind."""
         if self._keeper is not None and self.progress.reported:
             self._keeper.tick(self._checkpoint)
-        formatters = [writer.formatter for writer in self._writers]
-        report, standing, rows = formatted(report, self._tally, formatters)
+        report, standing, rows = formatted(report, self._tally, self._formatters)
         for writer, row in zip(self._writers, rows, strict=True):
             writer.write_rows(row)
         self._tally.add(report, standing)

@@ -7,6 +7,7 @@ stage is done exactly if its last file exists, so a run goes on where another wa
 import contextlib
 import shutil
 import sqlite3
+import struct
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -214,7 +215,8 @@ class WorkFolder:
     def faults_named(self) -> Iterator[None]:
         """Turn what a full disk does, or a path that is not shared, here or on a worker.
 
-        Raises ReportError, naming the file; a reader that has left is no such fault.
+        Raises ReportError, naming the file; a reader that has left is no such fault. Raises
+        ResumeError where a file is not what a worker wrote.
         """
         try:
             yield
@@ -224,6 +226,10 @@ class WorkFolder:
             raise unwritable(error.filename or str(self.path), error) from error
         except sqlite3.Error as error:
             raise ReportError(f"{self.path}: cannot keep what was seen there: {error}") from error
+        except (msgspec.DecodeError, struct.error) as error:
+            raise ResumeError(
+                f"{self.path}: a file in it is damaged: {error}; remove the folder to begin anew"
+            ) from error
 
     def remove(self) -> None:
         """The run finished. What is not ours in the folder stays, and then the folder does.
