@@ -92,6 +92,7 @@ def claim_folder(path: Path, *, is_begun: bool) -> None:
     require_trusted_links(path)
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=_PRIVATE_FOLDER, parents=True)
+        return  # on NFS, a new folder of root's may belong to another user
     status = path.stat()
     if not stat.S_ISDIR(status.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
