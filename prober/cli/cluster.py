@@ -136,7 +136,7 @@ class ClusterOptions:
         except (BlindError, InputError, ResumeError):  # what was done is of no use, or nothing was
             raise
         except BaseException:
-            if job.folder.exists():
+            if WorkFolder(job.folder.absolute()).is_begun:
                 tell(f"not finished; what was done is in {job.folder}")
                 tell(f"go on with: {command}")
             raise
