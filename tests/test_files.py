@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from prober.cli.logs import LogOptions, configure_logging
 from prober.domains import Entry
 from prober.errors import InputError, ReportError, ResumeError
 from prober.files import (
@@ -227,6 +228,8 @@ def test_a_link_of_another_user_in_a_shared_folder_is_not_followed(
         require_trusted_links(link)
     with pytest.raises(ReportError, match="a link that another user made"):
         open_sink(link)
+    with pytest.raises(ReportError, match="cannot write the log: a link that another user made"):
+        configure_logging(verbose=False, log=LogOptions(log_file=str(link)))
     assert mine.read_text() == "mine\n"
 
 

@@ -161,7 +161,7 @@ class HeadersReportOptions:
     @property
     def written(self) -> Iterator[Written]:
         """The files that these options have written."""
-        for path in self.output:
+        for path in self.output or [STDOUT]:
             yield from staged(path)
 
 

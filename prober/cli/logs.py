@@ -10,11 +10,13 @@ import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 from prober.cli.apart import Written
 from prober.cli.options import option
 from prober.cli.running import tell
+from prober.files import require_trusted_links
 from prober.report.sinks import unwritable
 
 _NOISY: Final = ("asyncio", "aiosmtplib")
@@ -97,6 +99,7 @@ def _explaining() -> logging.Handler:
 
 def _to_file(name: str, format_: LogFormat, *, verbose: bool) -> logging.Handler:
     try:
+        require_trusted_links(Path(name))
         handler = _LogFile(name, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise unwritable(name, error, "the log") from error

@@ -15,7 +15,7 @@ from prober.domains import parse_domain
 from prober.errors import InputError, SettingsError
 from prober.net.trust import find_store
 from prober.records import Level
-from prober.report.output import ReportFormat
+from prober.report.output import STDOUT, ReportFormat
 from prober.rules.profiles import PROFILES, Profile, ProfileName
 from prober.rules.verdict import REQUIRABLE
 from prober.settings import Settings
@@ -403,7 +403,7 @@ class ReportOptions:
     @property
     def written(self) -> Iterator[Written]:
         """The files that these options have written."""
-        for path in self.output:
+        for path in self.output or [STDOUT]:
             yield from staged(path)
 
     @property

@@ -8,7 +8,7 @@ import pytest
 
 from prober.cli.apart import Read, Written, require_apart
 from prober.report.json_ import encode_report
-from tests.cli.commands import OFFLINE, invoke
+from tests.cli.commands import OFFLINE, Probe, invoke
 from tests.report import samples
 
 MESSAGE = b"Received: from a.test by b.test; Thu, 1 Jan 2026 00:00:00 +0000\nFrom: a@a.test\n\nx\n"
@@ -217,3 +217,35 @@ def test_what_it_writes_is_no_message_of_the_folder_that_it_reads(folder: Path) 
 def test_a_device_stands_for_several_uses() -> None:
     null = "/dev/null"
     require_apart([Read(null, "the list")], [Written(null, "the report"), Written(null, "the log")])
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    ("command", "in_bash", "name"),
+    [
+        pytest.param((*SCAN, "list.txt"), '"$@" >>list.txt', "list.txt", id="stdout"),
+        pytest.param(
+            (*SCAN, "list.txt", "-f", "csv", "-o", "/dev/stdout"),
+            '"$@" >>list.txt',
+            "list.txt",
+            id="dev-stdout",
+        ),
+        pytest.param(
+            (*HEADERS, "-", "-f", "csv", "-o", "inbox.mbox"),
+            '"$@" <inbox.mbox',
+            "inbox.mbox",
+            id="stdin",
+        ),
+        pytest.param(
+            (*POLICY, "/dev/stdin", "-o", "r.jsonl"), '"$@" <r.jsonl', "r.jsonl", id="dev-stdin"
+        ),
+    ],
+)
+async def test_what_the_shell_opened_is_an_input_or_output_too(
+    probe: Probe, folder: Path, command: tuple[str, ...], in_bash: str, name: str
+) -> None:
+    ended = await probe.run(*command, in_bash=f"cd {folder} && {in_bash}")
+
+    assert ended.status == 2
+    assert "would overwrite it: write elsewhere" in ended.err
+    assert (folder / name).read_bytes() == CONTENTS[name]
