@@ -155,11 +155,15 @@ class CheckpointKeeper:
         self._due = monotonic() + _EVERY_S
         self._saving = self._thread.submit(self._save, msgspec.json.encode(take()))
 
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Save *checkpoint* now, and wait for that."""
+        self._save(msgspec.json.encode(checkpoint))
+
     def close(self, last: Checkpoint | None = None) -> None:
         """Let the thread end, and save *last*."""
         self._thread.shutdown(wait=True)
         if last is not None:
-            self._save(msgspec.json.encode(last))
+            self.save(last)
 
     def discard(self) -> None:
         """Nothing is left to go on with."""

@@ -129,6 +129,7 @@ class Reporting:
         """Keep a checkpoint at *path*; none is left where all is done."""
         self._identity = resumable.identity
         self._keeper = keeper = CheckpointKeeper(path, self._sync)
+        keeper.save(self._checkpoint())  # so that rows of a run killed soon are gone on with, too
         try:
             yield
             self._keep_what_is_better([writer.target for writer in self._writers])
@@ -188,8 +189,9 @@ def _open_reports(
             if writer.partial is not None:
                 checkpoint = checkpoint_path(writer.partial)
                 remove_drafts(checkpoint)  # nobody else writes it: the partial file is locked
-                if writer.kept is not None:
-                    checkpoint.unlink(missing_ok=True)  # it was of those rows
+                if way is None:  # it was of rows that were put aside
+                    with contextlib.suppress(OSError):
+                        checkpoint.unlink(missing_ok=True)
             if writer.kept is not None and not options.quiet:
                 tell(f"{target}: rows of an earlier run that did not finish are in {writer.kept}")
             writers.append(writer)

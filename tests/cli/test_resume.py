@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from prober.progress import Positions
+from prober.records import Route, RouteStatus
 from prober.resume import Checkpoint
 from tests.cli.commands import Probe, scan_offline
 from tests.support.waiting import until
@@ -85,10 +86,10 @@ async def test_killed_at_random_moments_it_ends_up_the_same(
     moments = random.Random(20)  # noqa: S311 - the same ones each time
     checkpoint = killed / "r.csv.resume"
     for number in range(kills):
-        before = content(checkpoint)
+        before = reported_in(checkpoint)
         async with probe.running(*args, "--concurrency", "4") as running:
             if number % 2:  # every other one once it has something to go on from
-                await until(functools.partial(has_changed, checkpoint, before))
+                await until(functools.partial(has_more, checkpoint, before))
             await asyncio.sleep(moments.uniform(0.0, 1.2))
             running.process.kill()
             assert (await running.ended()).status == -signal.SIGKILL
@@ -106,12 +107,8 @@ async def test_killed_at_random_moments_it_ends_up_the_same(
     assert set(os.listdir(killed)) == {"r.csv", "r.jsonl", "r.txt"}
 
 
-def has_changed(path: Path, before: bytes) -> bool:
-    return content(path) != before
-
-
-def content(path: Path) -> bytes:
-    return path.read_bytes() if path.exists() else b""
+def has_more(checkpoint: Path, before: int) -> bool:
+    return reported_in(checkpoint) > before
 
 
 def reported_in(checkpoint: Path) -> int:
@@ -273,3 +270,28 @@ def test_a_fifo_at_a_name_of_ours_is_refused_and_not_waited_for(
     assert ended.status == (5 if name == "r.csv.partial" else 2)
     assert "no regular file" in ended.err
     assert sorted(os.listdir(tmp_path)) == ["list.txt", name]
+
+
+def test_a_run_killed_before_its_first_row_counts_is_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the start there is a checkpoint, so that rows behind it are cut off, not put aside."""
+    list_, report = tmp_path / "list.txt", tmp_path / "r.csv"
+    list_.write_text("a.test\n")
+    at_first: list[bytes] = []
+
+    async def look(*_: Any) -> tuple[Route, tuple[()]]:
+        at_first.append((tmp_path / "r.csv.resume").read_bytes())
+        return Route(status=RouteStatus.NULL_MX), ()
+
+    monkeypatch.setattr("prober.probe.resolve_route", look)
+    args = (str(list_), "-o", str(report), "--resume")
+    assert scan_offline(*args).status == 0
+    whole = names(report)
+
+    report.unlink()
+    (tmp_path / "r.csv.partial").write_text("half a ro")
+    (tmp_path / "r.csv.resume").write_bytes(at_first[0])
+    assert scan_offline(*args).err == "probe: 1 domain: 1 no-mail\n"
+    assert names(report) == whole
+    assert sorted(os.listdir(tmp_path)) == ["list.txt", "r.csv"]
