@@ -7,7 +7,7 @@ memory of its header, whatever its size. Nothing is ever written to a mailbox.
 import email.utils
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -15,6 +15,7 @@ from typing import BinaryIO, Final
 from prober.domains import parse_domain
 from prober.errors import InputError
 from prober.records.headers import MessageHeaders
+from prober.report.escape import as_text
 from prober.rules.received.tables import MOST_LINES
 
 STDIN: Final = "-"
@@ -31,13 +32,20 @@ _MAILDIR: Final = ("cur", "new")
 _RECEIVED: Final = "received"
 _DELIVERED: Final = frozenset({"delivered-to", "x-original-to", "envelope-to", "x-delivered-to"})
 _RESULTS: Final = frozenset({"authentication-results", "arc-authentication-results"})
+_OF_MESSAGES: Final = frozenset(
+    "received from to cc date subject message-id return-path delivered-to reply-to sender "
+    "mime-version content-type x-original-to envelope-to dkim-signature".split()
+)
 _ARC_INSTANCE: Final = re.compile(r"\s*i=\d+\s*;")
 
 
-def read_messages(source: str, stdin: BinaryIO) -> Iterator[MessageHeaders]:
+def read_messages(
+    source: str, stdin: BinaryIO, left_out: Callable[[Path], bool] = lambda _path: False
+) -> Iterator[MessageHeaders]:
     """The messages of *source*: a file, a mailbox, a folder of them, or ``-`` for *stdin*.
 
-    Lazily, in the order they stand in; a folder's files by name. Raises ``InputError`` for what
+    Lazily, in the order they stand in; a folder's files by name, without those that *left_out*
+    names. Raises ``InputError`` for what
     cannot be read, or is no message; within a folder that becomes a message with its error.
     """
     if source == STDIN:
@@ -45,7 +53,7 @@ def read_messages(source: str, stdin: BinaryIO) -> Iterator[MessageHeaders]:
         return
     path = Path(source)
     if path.is_dir():
-        first = next(messages := _read_folder(path), None)
+        first = next(messages := _read_folder(path, left_out), None)
         if first is None:
             raise InputError(f"{source} holds no message: no file is in it")
         yield first
@@ -71,6 +79,19 @@ def read_stream(stream: BinaryIO, name: str) -> Iterator[MessageHeaders]:
         _skip_body(lines)
 
 
+def is_message(path: Path) -> bool:
+    """Whether the file *path* is a mailbox, or begins with a field that messages have.
+
+    Any text with a colon could be a message; a report of ours has such lines, too.
+    """
+    with path.open("rb") as stream:
+        lines = _Lines(stream)
+        if _FROM_LINE.match(lines.peek()):
+            return True
+        header, _ = _read_header(lines)
+    return any(name.lower() in _OF_MESSAGES for name in BytesHeaderParser().parsebytes(header))
+
+
 def _named(messages: Iterator[MessageHeaders], name: str) -> Iterator[MessageHeaders]:
     first = next(messages, None)
     if first is None:
@@ -82,12 +103,12 @@ def _named(messages: Iterator[MessageHeaders], name: str) -> Iterator[MessageHea
 def _read_file(path: Path) -> Iterator[MessageHeaders]:
     try:
         with path.open("rb") as stream:
-            yield from read_stream(stream, str(path))
+            yield from read_stream(stream, as_text(str(path)))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _read_folder(folder: Path) -> Iterator[MessageHeaders]:
+def _read_folder(folder: Path, left_out: Callable[[Path], bool]) -> Iterator[MessageHeaders]:
     """Every message below *folder*. Links to folders are not followed: they may form a ring."""
     for parent, folders, files in os.walk(folder, onerror=_unreadable):
         folders.sort()
@@ -96,8 +117,9 @@ def _read_folder(folder: Path) -> Iterator[MessageHeaders]:
             folders.remove("tmp")  # half-delivered messages
         for name in sorted(files):
             path = Path(parent, name)
-            if not name.startswith(".") and path.is_file() and not is_maildir:
-                yield from _read_one_of_many(path)
+            if name.startswith(".") or is_maildir or not path.is_file() or left_out(path):
+                continue
+            yield from _read_one_of_many(path)
 
 
 def _unreadable(error: OSError) -> None:
@@ -108,7 +130,7 @@ def _read_one_of_many(path: Path) -> Iterator[MessageHeaders]:
     try:
         yield from _named(_read_file(path), str(path))
     except InputError as error:
-        yield MessageHeaders(file=str(path), error=str(error))
+        yield MessageHeaders(file=as_text(str(path)), error=as_text(str(error)))
 
 
 class _Lines:

@@ -4,7 +4,6 @@ Between the two passes the fields lie in a temporary file, so that stdin can be 
 memory does not grow with the mailbox.
 """
 
-import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -15,7 +14,9 @@ from typing import Final, Self
 import msgspec
 
 from prober.domains import Entry, parse_domain
-from prober.errors import InputError, ReportError
+from prober.errors import InputError
+from prober.faults import internal_fault
+from prober.files import read_whole
 from prober.once import Once
 from prober.probe import probe_entry, probe_hosts, resolve_addresses
 from prober.records import EndpointFacts, MxHost, Route
@@ -27,14 +28,17 @@ from prober.records.headers import (
     MessageReport,
     Received,
 )
+from prober.report.sinks import write_whole
 from prober.rules.inference import judge_lines, learn_lines, parse_lines
 from prober.rules.received.habits import Habits
 from prober.rules.received.join import join, receiving_hops
 from prober.rules.received.tables import MOST_PROBED
 from prober.rules.received.trust import TrustedBy
+from prober.rules.verdict import is_fault
 from prober.vantage import Vantage
 
 _KEPT_ANSWERS: Final = 1000
+_MOST_BYTES: Final = 1 << 30  # of a file of habits: several million servers
 
 
 def infer(
@@ -98,12 +102,12 @@ def load_habits(path: Path, habits: Habits) -> None:
     Raises ``InputError`` for one that cannot be read or was written by something else.
     """
     try:
-        loaded = msgspec.json.decode(path.read_bytes(), type=_HabitsFile)
+        loaded = msgspec.json.decode(read_whole(path, _MOST_BYTES), type=_HabitsFile)
     except FileNotFoundError:
         return
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path} holds no habits: {error}") from error
     if loaded.schema != HEADERS_SCHEMA:
         raise InputError(f"{path} was written by another version: schema {loaded.schema}")
@@ -113,12 +117,7 @@ def load_habits(path: Path, habits: Habits) -> None:
 def save_habits(path: Path, habits: Habits) -> None:
     """Write *habits* to *path*, whole or not at all. Raises ``ReportError`` if it cannot."""
     body = msgspec.json.encode(_HabitsFile(HEADERS_SCHEMA, tuple(habits)))
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        partial.write_bytes(msgspec.json.format(body, indent=2) + b"\n")
-        os.replace(partial, path)
-    except OSError as error:
-        raise ReportError(f"cannot write {path}: {error.strerror}") from error
+    write_whole(path, msgspec.json.format(body, indent=2) + b"\n", "the habits")
 
 
 class Receivers:
@@ -129,6 +128,7 @@ class Receivers:
         self._recipient = recipient
         self._answers: Once[tuple[str, bool], _Answer] = Once(self._ask, size=_KEPT_ANSWERS)
         self._asked = 0
+        self.faults = 0  # of this program
 
     async def add_to(self, report: MessageReport) -> MessageReport:
         """*report* with what its receivers show now."""
@@ -155,10 +155,17 @@ class Receivers:
         self._asked += 1
         if self._asked > MOST_PROBED:
             return _Answer(detail=f"left out: more than {MOST_PROBED} names in one run")
-        return await (self._ask_domain(name) if is_domain else self._ask_host(name))
+        try:
+            return await (self._ask_domain(name) if is_domain else self._ask_host(name))
+        except Exception as error:
+            self.faults += 1
+            return _Answer(detail=internal_fault(error, name))
 
     async def _ask_domain(self, name: str) -> "_Answer":
         report = await probe_entry(Entry(text=name, domain=name), self._vantage)
+        self.faults += is_fault(report)
+        if is_fault(report):
+            return _Answer(detail=report.error)
         return _answer(report.endpoints, _no_endpoint(report.route))
 
     async def _ask_host(self, name: str) -> "_Answer":

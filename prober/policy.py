@@ -24,6 +24,7 @@ class Draft:
 
     def __init__(self, live: LiveMap, levels: Collection[PolicyLevel], patience: Patience) -> None:
         self._live = live
+        self._by_hand = live.by_hand
         self._levels = levels
         self._patience = patience
         self._runs: dict[str, list[Evidence]] = defaultdict(list)
@@ -34,7 +35,7 @@ class Draft:
     def add(self, report: DomainReport) -> None:
         """Take from *report* what it says; one on no domain says nothing."""
         domain = report.domain
-        if domain is None or not _is_domain(domain) or domain in self._live.by_hand:
+        if domain is None or not _is_domain(domain) or domain in self._by_hand:
             return
         self._runs[domain].append(assess(report, self._live.policies.get(domain)))
         store = report.run.trust_store

@@ -10,6 +10,7 @@ from dns.rdtypes.ANY.MX import MX
 
 from prober import clock
 from prober.domains import Entry
+from prober.faults import judged, observed
 from prober.net.mta_sts import TLS_RPT_LABEL, observe_sts, observe_txt
 from prober.net.resolver import DnsAnswer, DnsStatus, host_text
 from prober.net.smtp import Target
@@ -28,7 +29,6 @@ from prober.records import (
 )
 from prober.rules.dane import server_name
 from prober.rules.mx import Exchange, may_receive, select_exchanges
-from prober.rules.verdict import judge_domain
 from prober.vantage import Vantage
 
 
@@ -51,21 +51,24 @@ class Probing:
 
     async def look_up(self) -> None:
         """Find the MX hosts and their addresses."""
-        domain = self._facts.domain
-        if domain is not None and self._facts.route is None:
-            self._facts = await observe_route(self._facts, domain, self._vantage)
+        if self._facts.route is None and self._facts.error is None:
+            self._facts = await observe_route(self._facts, self._vantage)
 
     async def report(self) -> DomainReport:
         """Ask the MX hosts, look at what the domain publishes, and judge."""
         await self.look_up()
         facts = self._facts
-        if facts.domain is not None and facts.mx_hosts:
-            async with asyncio.TaskGroup() as group:
-                endpoints = group.create_task(probe_hosts(facts.mx_hosts, self._vantage))
-                published = group.create_task(observe_published(facts, facts.domain, self._vantage))
-            facts = replace(published.result(), endpoints=endpoints.result())
+        if facts.mx_hosts:
+            facts = await observed(facts, self._ask)
         elapsed_ms = round((monotonic() - self._started) * 1000)
-        return judge_domain(replace(facts, elapsed_ms=elapsed_ms))
+        return judged(replace(facts, elapsed_ms=elapsed_ms))
+
+    async def _ask(self, _domain: str) -> DomainFacts:
+        facts = self._facts
+        async with asyncio.TaskGroup() as group:
+            endpoints = group.create_task(probe_hosts(facts.mx_hosts, self._vantage))
+            published = group.create_task(observe_published(facts, self._vantage))
+        return replace(published.result(), endpoints=endpoints.result())
 
 
 def begin(entry: Entry, vantage: Vantage) -> DomainFacts:
@@ -80,21 +83,32 @@ def begin(entry: Entry, vantage: Vantage) -> DomainFacts:
     )
 
 
-async def observe_route(facts: DomainFacts, domain: str, vantage: Vantage) -> DomainFacts:
-    """*facts* with where DNS sends the mail of *domain*."""
-    route, hosts = await resolve_route(domain, vantage)
-    return replace(facts, route=route, mx_hosts=hosts)
+async def observe_route(facts: DomainFacts, vantage: Vantage) -> DomainFacts:
+    """*facts* with where DNS sends the domain's mail, or with the fault of ours on the way."""
+
+    async def observe(domain: str) -> DomainFacts:
+        route, hosts = await resolve_route(domain, vantage)
+        return replace(facts, route=route, mx_hosts=hosts)
+
+    return await observed(facts, observe)
 
 
-async def observe_published(facts: DomainFacts, domain: str, vantage: Vantage) -> DomainFacts:
-    """*facts* with what *domain* tells senders: MTA-STS and TLS-RPT. RFC 8461, RFC 8460."""
-    without_txt = vantage.settings.sts_without_txt
-    async with vantage.publications:
-        sts, tls_rpt_txt = await asyncio.gather(
-            observe_sts(domain, vantage.resolver, vantage.policies, without_txt=without_txt),
-            observe_txt(TLS_RPT_LABEL, domain, vantage.resolver),
-        )
-    return replace(facts, sts=sts, tls_rpt_txt=tls_rpt_txt)
+async def observe_published(facts: DomainFacts, vantage: Vantage) -> DomainFacts:
+    """*facts* with what the domain tells senders, or with the fault of ours on the way.
+
+    MTA-STS and TLS-RPT: RFC 8461, RFC 8460.
+    """
+
+    async def observe(domain: str) -> DomainFacts:
+        without_txt = vantage.settings.sts_without_txt
+        async with vantage.publications:
+            sts, tls_rpt_txt = await asyncio.gather(
+                observe_sts(domain, vantage.resolver, vantage.policies, without_txt=without_txt),
+                observe_txt(TLS_RPT_LABEL, domain, vantage.resolver),
+            )
+        return replace(facts, sts=sts, tls_rpt_txt=tls_rpt_txt)
+
+    return await observed(facts, observe)
 
 
 async def resolve_route(domain: str, vantage: Vantage) -> tuple[Route, tuple[MxHost, ...]]:

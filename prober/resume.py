@@ -8,6 +8,7 @@ what is not in the last one was not reported: its rows are cut off, and it is pr
 
 import contextlib
 import logging
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,10 +19,10 @@ from typing import Final
 
 import msgspec
 
-from prober.atomic import writing
 from prober.errors import ResumeError
+from prober.files import open_ours, writing
 from prober.net.trust import trust_store_digest
-from prober.report.escape import printable
+from prober.report.escape import as_text, printable
 from prober.report.sinks import Mark
 from prober.rules.exit_status import Totals
 from prober.settings import Settings
@@ -41,8 +42,20 @@ class Checkpoint:
     schema: int = _SCHEMA
     identity: dict[str, str]
     reported: tuple[tuple[int, int], ...] = ()
-    marks: dict[str, Mark] = field(default_factory=dict)  # by the name of the report
+    marks: dict[str, Mark] = field(default_factory=dict)  # by the name of the report, as text
     totals: Totals = field(default_factory=Totals)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether a run can have saved this: a file may hold any numbers."""
+        ends = [-2, *(end for pair in self.reported for end in pair)]
+        totals = (*self.totals.levels.values(), *self.totals.standings.values())
+        return (
+            all(first <= last for first, last in self.reported)
+            and all(last + 1 < first for last, first in zip(ends[::2], ends[1::2], strict=False))
+            and all(mark.size >= 0 and mark.crc32 >= 0 for mark in self.marks.values())
+            and all(count >= 0 for count in totals)
+        )
 
 
 def identity_of(
@@ -60,10 +73,10 @@ def identity_of(
         "list": f"sha256 {list_sha256}",
         "trust store": f"sha256 {trust_store_digest(settings.ca_file)}",
         **{
-            f"{name} ({set_by[name]})" if name in set_by else name: value
+            f"{name} ({set_by[name]})" if name in set_by else name: as_text(value)
             for name, value in settings.answer_bearing().items()
         },
-        **{name: str(value) for name, value in options.items()},
+        **{name: as_text(str(value)) for name, value in options.items()},
     }
 
 
@@ -91,20 +104,24 @@ def load_checkpoint(path: Path, identity: Mapping[str, str]) -> Checkpoint | Non
 
     Raises ResumeError where it cannot be read, or is of a run with another identity.
     """
+    name = printable(str(path))
     try:
-        written = path.read_bytes()
+        with open(open_ours(path, os.O_RDONLY), "rb") as file:
+            written = file.read()
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ResumeError(f"cannot read {path}: {error.strerror}") from error
+        raise ResumeError(f"cannot read {name}: {error.strerror}") from error
     try:
         checkpoint = msgspec.json.decode(written, type=Checkpoint)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ResumeError(f"{path} is no checkpoint: {error}; remove it to begin anew") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ResumeError(f"{name} is no checkpoint: {error}; remove it to begin anew") from error
+    if not checkpoint.is_sound:
+        raise ResumeError(f"{name} is no checkpoint: impossible counts; remove it to begin anew")
     differing = differences(checkpoint.identity, identity)
     if differing:
         raise ResumeError(
-            f"{path} is of another run: {'; '.join(differing)}. "
+            f"{name} is of another run: {'; '.join(differing)}. "
             "Go on with the same, or leave --resume out to begin anew (what is there is put aside)"
         )
     return checkpoint
@@ -138,11 +155,15 @@ class CheckpointKeeper:
         self._due = monotonic() + _EVERY_S
         self._saving = self._thread.submit(self._save, msgspec.json.encode(take()))
 
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Save *checkpoint* now, and wait for that."""
+        self._save(msgspec.json.encode(checkpoint))
+
     def close(self, last: Checkpoint | None = None) -> None:
         """Let the thread end, and save *last*."""
         self._thread.shutdown(wait=True)
         if last is not None:
-            self._save(msgspec.json.encode(last))
+            self.save(last)
 
     def discard(self) -> None:
         """Nothing is left to go on with."""

@@ -9,6 +9,7 @@ from typing import Final, Self
 
 from prober import clock
 from prober.clock import Heartbeat
+from prober.faults import internal_fault
 from prober.net.failures import NoRouteError
 from prober.net.mta_sts import PolicyClient
 from prober.net.own_name import own_fqdn
@@ -77,12 +78,11 @@ class Vantage:
         self._heartbeat = Heartbeat()
         self._beating: asyncio.Task[None] | None = None
         self._pacer = Pacer(settings, operator_of, operator_shards)
-        self._named = SharedAddresses(self._observe).observe if settings.share else self._observe
-        self._endpoints: Once[Target, EndpointFacts] = Once(
-            self._observe_both, size=_SHARED_ENDPOINTS
-        )
+        ask = self._ask_named
+        self._named = SharedAddresses(ask).observe if settings.share else ask
+        self._endpoints: Once[Target, EndpointFacts] = Once(self._observe, size=_SHARED_ENDPOINTS)
         self._unnamed: Once[_Address, EndpointFacts] = Once(
-            self._observe_without_sni, size=_SHARED_ENDPOINTS
+            self._ask_unnamed, size=_SHARED_ENDPOINTS
         )
 
     async def __aenter__(self) -> Self:
@@ -118,31 +118,29 @@ class Vantage:
         """The facts of *target*, asked once a run however many domains use it."""
         return await self._endpoints.get(target)
 
-    async def _observe_both(self, target: Target) -> EndpointFacts:
+    async def _observe(self, target: Target) -> EndpointFacts:
+        """The facts of *target*. A fault of this program is their failure, and asked once."""
+        try:
+            return await self._look(target)
+        except Exception as error:
+            return not_contacted(target, Reason.FAULT, internal_fault(error, target))
+
+    async def _look(self, target: Target) -> EndpointFacts:
         """The facts of *target*, and what its address shows to senders without SNI."""
         facts = await self._named(target)
         if self.settings.sni_only or not depends_on_hello(facts):
             return facts
         return add_without_sni(facts, await self._unnamed.get(_Address.of(target)))
 
-    async def _observe(self, target: Target) -> EndpointFacts:
-        """The facts of *target*. A fault of our own costs this endpoint, and no other."""
+    async def _ask_named(self, target: Target) -> EndpointFacts:
         why_not = self._why_not(target)
         if why_not is not None:
             return not_contacted(target, *why_not)
-        return await self._guarded(target, FIRST)
+        return await self._ask(target, FIRST)
 
-    async def _observe_without_sni(self, address: _Address) -> EndpointFacts:
+    async def _ask_unnamed(self, address: _Address) -> EndpointFacts:
         """What *address* answers to a ClientHello without SNI, whichever MX host led there."""
-        return await self._guarded(address.target, FIRST_WITHOUT_SNI)
-
-    async def _guarded(self, target: Target, first: Again) -> EndpointFacts:
-        try:
-            return await self._ask(target, first)
-        except Exception as error:
-            log.exception("%s: a fault of this program", target)
-            detail = f"a fault of this program: {error!r}"[:200]
-            return not_contacted(target, Reason.LOCAL, detail)
+        return await self._ask(address.target, FIRST_WITHOUT_SNI)
 
     async def _ask(self, target: Target, first: Again) -> EndpointFacts:
         """A session, and further ones as long as rules/again.py wants to know more."""

@@ -290,8 +290,10 @@ async def test_a_fault_of_ours_costs_one_endpoint_and_no_other(
     monkeypatch.setattr("prober.vantage.probe_endpoint", fail)
     report = await probe(dns_server, "private.test", allow_private=True)
 
-    assert {e.failure.reason for e in report.endpoints if e.failure} == {Reason.LOCAL}
+    assert {e.failure.reason for e in report.endpoints if e.failure} == {Reason.FAULT}
     assert report.verdict.level is Level.UNKNOWN
+    assert report.error is not None
+    assert "internal fault: ZeroDivisionError('ours')" in report.error
     assert "a fault of this program" in caplog.text
 
 

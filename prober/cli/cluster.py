@@ -3,12 +3,13 @@
 import ipaddress
 import logging
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
+from prober.cli.apart import Written
 from prober.cli.options import ReportOptions, option
 from prober.cli.probing import Reporting
 from prober.cli.resuming import Resumable
@@ -75,6 +76,12 @@ class ClusterOptions:
     ] = 1_000
 
     @property
+    def written(self) -> Iterator[Written]:
+        """The folders that these options have written to."""
+        if self.work_folder is not None:
+            yield Written(str(self.work_folder), "the work folder", folder=True)
+
+    @property
     def is_wanted(self) -> bool:
         """Whether anybody but this process is to do the work."""
         return self.workers is not None or self.scheduler is not None
@@ -129,7 +136,7 @@ class ClusterOptions:
         except (BlindError, InputError, ResumeError):  # what was done is of no use, or nothing was
             raise
         except BaseException:
-            if job.folder.exists():
+            if WorkFolder(job.folder.absolute()).is_begun:
                 tell(f"not finished; what was done is in {job.folder}")
                 tell(f"go on with: {command}")
             raise

@@ -10,12 +10,13 @@ from typing import Annotated
 
 import typer
 
+from prober.cli.apart import OwnFiles, Read, Written, require_apart, staged
 from prober.cli.logs import configure_logging
 from prober.cli.options import LookOptions, option, with_options
 from prober.cli.running import exit_statuses, run, tell
 from prober.domains import parse_domain
 from prober.errors import InputError, SettingsError
-from prober.headers import read_messages
+from prober.headers import is_message, read_messages
 from prober.infer import Receivers, infer, load_habits, save_habits
 from prober.operators import operator_of
 from prober.records.headers import MessageHeaders, MessageReport, Requirement
@@ -23,6 +24,7 @@ from prober.report.headers.output import HeadersStyle, HeadersWriter, open_heade
 from prober.report.headers.summary import Summary
 from prober.report.output import STDOUT, ReportFormat
 from prober.rules.exit_status import (
+    FAULT_OF_OURS,
     MEETS_ALL,
     SOME_FALL_SHORT,
     SOME_INVALID,
@@ -84,6 +86,18 @@ class ReadOptions:
         ),
     ] = None
 
+    @property
+    def read(self) -> Iterator[Read]:
+        """The files that these options have read."""
+        if self.habits is not None:
+            yield Read(str(self.habits), "the habits", becomes="the habits")
+
+    @property
+    def written(self) -> Iterator[Written]:
+        """The files that these options have written."""
+        if self.habits is not None:
+            yield from staged(str(self.habits), "the habits")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class HeadersReportOptions:
@@ -144,6 +158,12 @@ class HeadersReportOptions:
         bool, option("--verbose", "-v", help="Log to stderr.", env="HEADERS_VERBOSE", panel=_REPORT)
     ] = False
 
+    @property
+    def written(self) -> Iterator[Written]:
+        """The files that these options have written."""
+        for path in self.output or [STDOUT]:
+            yield from staged(path)
+
 
 @with_options
 def headers(
@@ -166,25 +186,29 @@ def headers(
     """
     configure_logging(verbose=report.verbose)
     with exit_statuses():
+        written = [*read.written, *report.written]
+        messages = [Read(file, "a file of messages") for file in files]
+        require_apart([*messages, *read.read, *look.read], written, is_input=is_message)
         habits = Habits(operator_of)
         if read.habits is not None:
             load_habits(read.habits, habits)
         trusted_by = _trusted_by(read.trusted_by)
-        reports = infer(_messages(files), habits, trusted_by)
+        reports = infer(_messages(files, OwnFiles(written)), habits, trusted_by)
+        faults = 0
         with _Reporting.open(report) as reporting:
             if read.probe:
-                run(_probe(reports, look.settings(), read.recipient, reporting))
+                faults = run(_probe(reports, look.settings(), read.recipient, reporting))
             else:
                 reporting.add_all(reports)
         if read.habits is not None:
             save_habits(read.habits, habits)
-        raise typer.Exit(status_of(reporting.standings))
+        raise typer.Exit(FAULT_OF_OURS if faults else status_of(reporting.standings))
 
 
-def _messages(files: Sequence[str]) -> Iterator[MessageHeaders]:
+def _messages(files: Sequence[str], own: OwnFiles) -> Iterator[MessageHeaders]:
     stdin = sys.stdin.buffer if sys.stdin is not None else io.BytesIO()  # closed: <&-
     for name in files:
-        yield from read_messages(name, stdin)
+        yield from read_messages(name, stdin, own.have)
 
 
 def _trusted_by(texts: Sequence[str]) -> TrustedBy:
@@ -199,7 +223,8 @@ async def _probe(
     settings: Settings,
     recipient: str | None,
     reporting: "_Reporting",
-) -> None:
+) -> int:
+    """Probe the receivers of each message; gives how often this program failed at that."""
     domain = None if recipient is None else _recipient(recipient)
     async with Vantage(settings) as vantage:
         receivers = Receivers(vantage, domain)
@@ -208,6 +233,7 @@ async def _probe(
                 reporting.add(await receivers.add_to(report))
         finally:
             await receivers.aclose()
+    return receivers.faults
 
 
 def _recipient(text: str) -> str:

@@ -8,11 +8,15 @@ import logging
 import logging.handlers
 import os
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, Final
 
+from prober.cli.apart import Written
 from prober.cli.options import option
 from prober.cli.running import tell
+from prober.files import require_trusted_links
 from prober.report.sinks import unwritable
 
 _NOISY: Final = ("asyncio", "aiosmtplib")
@@ -52,6 +56,12 @@ class LogOptions:
         ),
     ] = LogFormat.TEXT
 
+    @property
+    def written(self) -> Iterator[Written]:
+        """The files that these options have written."""
+        if self.log_file is not None:
+            yield Written(self.log_file, "the log")
+
 
 def configure_logging(
     *, verbose: bool, log: LogOptions | None = None, explain_waits: bool = False
@@ -89,6 +99,7 @@ def _explaining() -> logging.Handler:
 
 def _to_file(name: str, format_: LogFormat, *, verbose: bool) -> logging.Handler:
     try:
+        require_trusted_links(Path(name))
         handler = _LogFile(name, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise unwritable(name, error, "the log") from error

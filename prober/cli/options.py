@@ -3,17 +3,19 @@
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, ParamSpec, TypeVar, get_type_hints
 
 import typer
 
+from prober.cli.apart import Read, Written, staged
 from prober.domains import literal_address, parse_domain
 from prober.errors import InputError, SettingsError
+from prober.net.trust import find_store
 from prober.records import Level
-from prober.report.output import ReportFormat
+from prober.report.output import STDOUT, ReportFormat
 from prober.rules.profiles import PROFILES, Profile, ProfileName
 from prober.rules.verdict import REQUIRABLE
 from prober.settings import Settings
@@ -271,6 +273,13 @@ class LookOptions:
         ),
     ] = _DEFAULTS.stop_grace_s
 
+    @property
+    def read(self) -> Iterator[Read]:
+        """The files that these options have read."""
+        store = find_store(self.ca_file)
+        if store is not None:
+            yield Read(str(store), "the trust store")
+
     def settings(self) -> Settings:
         """These options as settings. Raises SettingsError where two of them contradict."""
         if self.ipv4_only and self.ipv6_only:
@@ -420,6 +429,12 @@ class ReportOptions:
                 f"--profile {self.profile} implies --require {_PROFILE}, "
                 f"and --require is {self.require}: give one of them"
             )
+
+    @property
+    def written(self) -> Iterator[Written]:
+        """The files that these options have written."""
+        for path in self.output or [STDOUT]:
+            yield from staged(path)
 
     @property
     def required(self) -> Level | Profile:

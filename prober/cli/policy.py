@@ -1,18 +1,22 @@
 """``probe policy RESULTS…``: a policy map for an MTA, from saved results."""
 
 import enum
+import itertools
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Final
 
 import typer
 
+from prober.cli.apart import Read, require_apart, staged
 from prober.cli.logs import configure_logging
 from prober.cli.options import option, quiet_option
 from prober.cli.running import exit_statuses, tell
 from prober.domains import STDIN, list_name, open_list, reading
 from prober.errors import InputError, ReportError, SettingsError
+from prober.files import read_whole
 from prober.policy import Draft
 from prober.report.json_ import read_reports
 from prober.report.output import STDOUT
@@ -22,7 +26,7 @@ from prober.report.policy_exim import EximMap
 from prober.report.policy_format import LiveMap, MapFormat
 from prober.report.policy_opensmtpd import OpenSmtpdMap
 from prober.report.policy_postfix import PostfixMap
-from prober.report.sinks import StreamSink, open_sink
+from prober.report.sinks import StreamSink, is_stream, write_whole
 from prober.rules.exit_status import MEETS_ALL, SOME_FALL_SHORT
 from prober.rules.policy_map import Patience, PolicyLevel
 
@@ -45,7 +49,8 @@ _FORMATS: Final = MappingProxyType(
     }
 )
 _MAP = "Map"
-_MOST_BYTES: Final = 64 << 20  # of a live map: a million lines
+_MOST_BYTES: Final = 1 << 30  # of a live map: over ten million lines
+_WRITTEN: Final = "the map"
 
 
 def policy(
@@ -125,18 +130,28 @@ def policy(
             panel=_MAP,
         ),
     ] = STDOUT,
+    yes: Annotated[
+        bool,
+        option(
+            "--yes",
+            help="Write the map also where it drops more than half of the lines of FILE.",
+            env="POLICY_YES",
+            panel=_MAP,
+        ),
+    ] = False,
     quiet: Annotated[bool, quiet_option(_MAP)] = False,
 ) -> None:
     """Write a policy map: for each domain the strictest policy that loses no mail.
 
     Contacts nobody. What changes is shown on stderr. Exit status: 0 written; 1 written, and a line
-    of the live map that is kept holds mail back today; 2 usage, or a file that cannot be read;
-    5 the map could not be written.
+    of the live map that is kept holds mail back today; 2 usage, a file that cannot be read, or a
+    map that would drop more than half of the lines of FILE; 5 the map could not be written.
     """
     configure_logging(verbose=False)
     with exit_statuses():
         if results.count(STDIN) > 1:
             raise SettingsError("'-' twice: stdin can be read but once")
+        _keep_apart(results, current, output)
         format_ = _format_for(mta, postfix_version)
         live = _read_live(current, format_)
         left_out = {PolicyLevel.DANE_ONLY} if no_dane else set()
@@ -146,7 +161,10 @@ def policy(
         for file in results:
             _add_results(draft, file)
         decisions = draft.decisions()
-        _write(output, format_.render(decisions, live, draft.provenance(len(results))))
+        text = format_.render(decisions, live, draft.provenance(len(results)))
+        if not yes:
+            _require_most_kept(output, text, format_)
+        _write(output, text)
         if not quiet:
             for line in show_changes(decisions):
                 tell(line)
@@ -165,8 +183,7 @@ def _read_live(file: Path | None, format_: MapFormat) -> LiveMap:
     if file is None:
         return LiveMap()
     try:
-        with file.open("rb") as stream:
-            return format_.parse(stream.read(_MOST_BYTES).decode())
+        return format_.parse(read_whole(file, _MOST_BYTES).decode())
     except OSError as error:
         raise InputError(f"cannot read {file}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -175,10 +192,42 @@ def _read_live(file: Path | None, format_: MapFormat) -> LiveMap:
         raise InputError(f"{file}: {error}") from error
 
 
+def _keep_apart(results: Sequence[str], current: Path | None, output: str) -> None:
+    read = [Read(file, "a file of results") for file in results]
+    if current is not None:
+        read.append(Read(str(current), "the live map", becomes=_WRITTEN))
+    require_apart(read, staged(output, _WRITTEN))
+
+
+def _require_most_kept(output: str, text: str, format_: MapFormat) -> None:
+    """Raise SettingsError where *text* would drop more than half of the lines of *output*.
+
+    An MTA sends the mail of a domain without a line in whatever way it sends all other mail.
+    """
+    path = Path(output)
+    if output == STDOUT or is_stream(path) or not path.exists():
+        return
+    try:
+        before = read_whole(path, _MOST_BYTES).decode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    lines = format_.lines_of(before)
+    dropped = lines - format_.lines_of(text)
+    if 2 * len(dropped) > len(lines):
+        raise SettingsError(
+            f"{path} has {len(lines)} lines, and the new map would drop {len(dropped)} of them: "
+            "give it as --current, which keeps them, or write the map with --yes"
+        )
+
+
 def _add_results(draft: Draft, file: str) -> None:
     with open_list(file) as stream, reading(file):
         try:
-            for report in read_reports(stream):
+            reports = read_reports(stream)
+            first = next(reports, None)
+            if first is None:
+                raise InputError("it holds no report")
+            for report in itertools.chain([first], reports):
                 draft.add(report)
         except InputError as error:
             raise InputError(f"{list_name(file)}: {error}") from error
@@ -191,10 +240,4 @@ def _write(target: str, text: str) -> None:
             raise ReportError("stdout: cannot write: it is closed")
         StreamSink(sys.stdout.buffer, "stdout").write(text.encode())
         return
-    sink = open_sink(Path(target))
-    try:
-        sink.write(text.encode())
-    except (ReportError, BrokenPipeError):
-        sink.abandon()
-        raise
-    sink.finish()
+    write_whole(Path(target), text.encode(), _WRITTEN)

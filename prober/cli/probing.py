@@ -16,10 +16,13 @@ from prober.cli.resuming import (
     ways_on,
 )
 from prober.cli.running import tell
-from prober.errors import BlindError, SettingsError, blind
+from prober.errors import BlindError, blind
+from prober.faults import formatted
+from prober.files import remove_drafts
 from prober.operators import operator_of
 from prober.progress import Positions, Progress
 from prober.records import DomainReport
+from prober.report.escape import as_text
 from prober.report.output import STDOUT, ReportStyle, ReportWriter, open_report
 from prober.report.sinks import GoOn, Mark
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
@@ -39,6 +42,7 @@ class Reporting:
         self.progress = progress
         self.show = bar.show
         self._writers = writers
+        self._formatters = [writer.formatter for writer in writers]
         self._tally = tally
         self._bar = bar
         self._marks = self._marks_now()
@@ -61,8 +65,6 @@ class Reporting:
         *resumable*, a checkpoint is kept.
         """
         targets = options.output or [STDOUT]
-        if len(set(map(os.path.realpath, targets))) < len(targets):
-            raise SettingsError("--output names the same file twice")
         path = checkpoint_beside(targets) if resumable is not None else None
         start = starting_point(path, resumable, quiet=options.quiet)
         tally = Tally(require=options.required, operator_of=operator_of, totals=start.totals)
@@ -86,9 +88,10 @@ class Reporting:
         """Count and write one report. Raises BlindError where this machine turns out blind."""
         if self._keeper is not None and self.progress.reported:
             self._keeper.tick(self._checkpoint)
-        for writer in self._writers:
-            writer.write(report)
-        self._tally.add(report)
+        report, standing, rows = formatted(report, self._tally, self._formatters)
+        for writer, row in zip(self._writers, rows, strict=True):
+            writer.write_rows(row)
+        self._tally.add(report, standing)
         self._marks = self._marks_now()
         self._bar.advance()
         totals = self._tally.totals
@@ -117,6 +120,8 @@ class Reporting:
         counts = ", ".join(f"{count} {level}" for level, count in levels)
         repeated = self.progress.duplicates
         note = f"; {_counted(repeated, 'repeated line')} left out" if repeated else ""
+        if totals.faults:
+            note += f"; {_counted(totals.faults, 'internal fault')}: please report it, with the log"
         return f"{_counted(totals.domains, 'domain')}: {counts or 'none'}{note}"
 
     @contextlib.contextmanager
@@ -124,6 +129,7 @@ class Reporting:
         """Keep a checkpoint at *path*; none is left where all is done."""
         self._identity = resumable.identity
         self._keeper = keeper = CheckpointKeeper(path, self._sync)
+        keeper.save(self._checkpoint())  # so that rows of a run killed soon are gone on with, too
         try:
             yield
             self._keep_what_is_better([writer.target for writer in self._writers])
@@ -156,7 +162,11 @@ class Reporting:
         )
 
     def _marks_now(self) -> dict[str, Mark]:
-        return {writer.target: writer.mark for writer in self._writers if writer.mark is not None}
+        return {
+            as_text(writer.target): writer.mark
+            for writer in self._writers
+            if writer.mark is not None
+        }
 
     def _sync(self) -> None:
         for writer in self._writers:
@@ -176,8 +186,12 @@ def _open_reports(
         for target, way in go_on.items():
             writer = open_report(target, options.format_, style, totals, way)
             stack.enter_context(writer)
-            if writer.kept is not None and writer.partial is not None:
-                checkpoint_path(writer.partial).unlink(missing_ok=True)  # it was of those rows
+            if writer.partial is not None:
+                checkpoint = checkpoint_path(writer.partial)
+                remove_drafts(checkpoint)  # nobody else writes it: the partial file is locked
+                if way is None:  # it was of rows that were put aside
+                    with contextlib.suppress(OSError):
+                        checkpoint.unlink(missing_ok=True)
             if writer.kept is not None and not options.quiet:
                 tell(f"{target}: rows of an earlier run that did not finish are in {writer.kept}")
             writers.append(writer)

@@ -13,7 +13,8 @@ from prober.recipient import parse_recipient, probe_recipient
 from prober.records.recipient import RecipientReport, Way
 from prober.report.escape import printable
 from prober.report.text import headline
-from prober.rules.exit_status import MEETS_ALL, SOME_FALL_SHORT
+from prober.rules.exit_status import FAULT_OF_OURS, MEETS_ALL, SOME_FALL_SHORT
+from prober.rules.verdict import is_fault
 from prober.settings import Settings
 from prober.vantage import Vantage
 
@@ -48,6 +49,8 @@ def recipient(
         parse_recipient(address)
         report = run(_probe(address, look.settings()))
         show(_json(report) if format_ is RecipientFormat.JSON else render(report))
+        if is_fault(report.domain):
+            raise typer.Exit(FAULT_OF_OURS)
         by_mail = report.way not in (Way.PORTAL, Way.NONE)
         raise typer.Exit(MEETS_ALL if by_mail else SOME_FALL_SHORT)
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prober.cli.running import tell
-from prober.errors import BlindError, SettingsError
+from prober.errors import BlindError, ResumeError, SettingsError
+from prober.files import ForeignFileError, require_ours
 from prober.progress import Progress
+from prober.report.escape import as_text, printable
 from prober.report.output import STDOUT
 from prober.report.sinks import NOTHING, GoOn, is_stream, partial_of
 from prober.resume import Checkpoint, checkpoint_path, is_current, load_checkpoint
@@ -35,6 +37,8 @@ def checkpoint_beside(targets: Sequence[str]) -> Path | None:
 def starting_point(path: Path | None, resumable: Resumable | None, *, quiet: bool) -> Checkpoint:
     """Where an earlier run stopped, if this is to go on there; else the very beginning."""
     beginning = Checkpoint(identity={})
+    if path is not None:
+        _require_ours(path)
     if resumable is None or not resumable.resume:
         return beginning
     if path is None:
@@ -46,6 +50,16 @@ def starting_point(path: Path | None, resumable: Resumable | None, *, quiet: boo
         if work.exists():
             tell(f"{work} holds a run of several workers: to go on with that, add --workers")
     return found or beginning
+
+
+def _require_ours(path: Path) -> None:
+    """Raise ResumeError where the checkpoint could not be replaced, or is not to be believed."""
+    try:
+        require_ours(path)
+    except ForeignFileError as error:
+        raise ResumeError(f"{printable(str(path))}: {error.strerror}") from error
+    except OSError:  # the report beside it cannot be written either, which is told then
+        return
 
 
 class Hint:
@@ -80,4 +94,6 @@ def ways_on(targets: Sequence[str], path: Path | None, start: Checkpoint) -> dic
     def unchanged() -> bool:
         return is_current(path, start)
 
-    return {target: GoOn(start.marks.get(target, NOTHING), unchanged) for target in targets}
+    return {
+        target: GoOn(start.marks.get(as_text(target), NOTHING), unchanged) for target in targets
+    }

@@ -8,6 +8,7 @@ import resource
 import shlex
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final, TypeVar
@@ -16,6 +17,7 @@ import typer
 
 from prober.errors import ProbeError, ReportError
 from prober.loop import loop_factory
+from prober.report.escape import printable
 from prober.report.sinks import StreamSink
 from prober.rules.exit_status import FAULT_OF_OURS, INTERRUPTED, PIPE_CLOSED, TERMINATED
 
@@ -53,6 +55,7 @@ def run(main: Coroutine[Any, Any, T], *, wind_down: Callable[[], None] | None = 
     not wait for it.
     """
     _raise_file_limit()
+    before = {number: signal.getsignal(number) for number in _REASONS}
     stop = _Stop(wind_down)
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -62,7 +65,11 @@ def run(main: Coroutine[Any, Any, T], *, wind_down: Callable[[], None] | None = 
     except asyncio.CancelledError:
         if stop.reason is None:
             raise
+    finally:
+        for number, action in before.items():  # there may be much to write yet
+            signal.signal(number, action)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left to do takes no time
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     raise stop.reason or Terminated
 
 
@@ -130,7 +137,7 @@ def tell(text: str) -> None:
     """Say *text* on stderr; that nobody can hear it is no fault of the run."""
     if sys.stderr is None:  # print() would take stdout
         return
-    line = f"probe: {text}\n".encode(sys.stderr.encoding, "backslashreplace")
+    line = f"probe: {printable(text)}\n".encode(sys.stderr.encoding, "backslashreplace")
     with contextlib.suppress(ReportError, BrokenPipeError):
         StreamSink(sys.stderr.buffer, "stderr").write(line)
 
@@ -138,6 +145,7 @@ def tell(text: str) -> None:
 @contextlib.contextmanager
 def exit_statuses() -> Iterator[None]:
     """Turn faults and signals into a message on stderr and the exit status that README lists."""
+    before = _raise_terminated()
     try:
         yield
     except ProbeError as error:
@@ -160,3 +168,22 @@ def exit_statuses() -> Iterator[None]:
         traceback.print_exc()
         tell("this is a fault of the program: please report it, with the lines above")
         raise typer.Exit(FAULT_OF_OURS) from error
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _raise_terminated() -> Any:
+    """Let SIGTERM raise Terminated from here on, as SIGINT raises KeyboardInterrupt.
+
+    So what works without an event loop cleans up, too. Gives what SIGTERM did before; None where
+    that stays, outside the main thread.
+    """
+
+    def end(_number: int, _frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # one is enough: nothing disturbs the end
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    return signal.signal(signal.SIGTERM, end)

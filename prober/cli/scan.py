@@ -2,24 +2,22 @@
 
 import itertools
 import logging
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 import typer
 
+from prober.cli.apart import Read, require_apart
 from prober.cli.cluster import ClusterOptions
 from prober.cli.logs import LogOptions, configure_logging
 from prober.cli.options import SET_BY, LookOptions, ReportOptions, option, with_options
 from prober.cli.probing import Reporting
 from prober.cli.resuming import Resumable
 from prober.cli.running import command_line, exit_statuses, run, tell
-from prober.domains import STDIN, Entry, list_digest, list_name, open_list, read_entries
-from prober.errors import BlindError, InputError, SettingsError
+from prober.domains import Entry, list_digest, list_name, open_list, read_entries
+from prober.errors import BlindError, InputError
 from prober.records import Level
 from prober.report.output import ReportStyle, choose_format
-from prober.report.sinks import is_stream
 from prober.resume import identity_of
 from prober.rules.profiles import ProfileName
 from prober.scan import Ending
@@ -72,7 +70,10 @@ def scan(
     """
     style = ReportStyle(per_endpoint=report.per_endpoint, scan=True)
     with exit_statuses(), open_list(file) as list_:
-        _keep_apart(file, report.output, log.log_file)
+        require_apart(
+            [Read(file, "the list"), *look.read],
+            [*report.written, *log.written, *cluster.written],
+        )
         configure_logging(verbose=report.verbose, log=log)
         settings = look.settings()
         options = _options_of(report, ordered=ordered)
@@ -129,24 +130,6 @@ def _options_of(report: ReportOptions, *, ordered: bool) -> dict[str, object]:
         "--per-endpoint": report.per_endpoint,
         "--ordered": ordered,
     }
-
-
-def _keep_apart(file: str, outputs: Sequence[str], log_file: str | None) -> None:
-    """Raise SettingsError where a report or the log would be written over the list, or each other.
-
-    A device or a pipe may stand for several.
-    """
-    for output in outputs:
-        if file != STDIN and _is_same_file(output, file):
-            raise SettingsError(f"{output} is the list itself: write the report elsewhere")
-    for other in (file, *outputs):
-        if log_file is not None and _is_same_file(log_file, other):
-            raise SettingsError(f"--log-file {log_file} is the list or a report: log elsewhere")
-
-
-def _is_same_file(one: str, other: str) -> bool:
-    paths = [os.path.realpath(path) for path in (one, other)]
-    return paths[0] == paths[1] and not is_stream(Path(one))
 
 
 def _at_least_one(entries: Iterator[Entry], file: str) -> Iterator[Entry]:

@@ -29,7 +29,7 @@ from prober.net.guarded import (
 )
 from prober.net.reply import printable_ascii
 from prober.net.resolver import Resolver
-from prober.net.trust import PEM_BLOCK
+from prober.net.trust import pem_blocks
 from prober.records import Failure, PolicyFetch, Reason, Step, StsFacts, TrustStore, TxtFacts
 from prober.rules.identity import name_fault
 from prober.rules.sts_readers import may_announce
@@ -223,7 +223,7 @@ def _tls_context(trust_store: TrustStore) -> ssl.SSLContext | None:
     except OSError as error:
         why = f"cannot read the trust store {trust_store.source}: {error.strerror}"
         raise SettingsError(why) from error
-    for block in PEM_BLOCK.findall(pem):
+    for block in pem_blocks(pem):
         try:
             context.load_verify_locations(cadata=block.decode("ascii", "replace"))
         except ssl.SSLError as error:

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -21,31 +21,45 @@ _SYSTEM_STORES: Final = (  # where distributions keep the bundle: Debian, Fedora
     "/usr/local/share/certs/ca-root-nss.crt",
     "/etc/ssl/cert.pem",
 )
-PEM_BLOCK: Final = re.compile(
-    rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL
-)
+_BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
+_END: Final = b"-----END CERTIFICATE-----"
 
 
 def trust_store_digest(ca_file: Path | None) -> str | None:
     """The SHA-256 of the trust store, as a TrustStore has it; None where there is no store."""
-    path = _find(ca_file)
+    path = find_store(ca_file)
     return None if path is None else hashlib.sha256(_read(path)).hexdigest()
 
 
 def load_anchors(ca_file: Path | None) -> tuple[list[crypto.X509], TrustStore]:
     """The anchors in *ca_file*, or in the system's store where that is None."""
-    path = _find(ca_file)
+    path = find_store(ca_file)
     if path is None:
         return [], TrustStore(source=None, certificates=0, sha256=None)
     pem = _read(path)
-    anchors = [cert for block in PEM_BLOCK.findall(pem) if (cert := _load_anchor(block))]
+    anchors = [cert for block in pem_blocks(pem) if (cert := _load_anchor(block))]
     if ca_file and not anchors:
         raise SettingsError(f"{path} holds no certificate in PEM form")
     digest = hashlib.sha256(pem).hexdigest()
     return anchors, TrustStore(source=str(path), certificates=len(anchors), sha256=digest)
 
 
-def _find(ca_file: Path | None) -> Path | None:
+def pem_blocks(pem: bytes) -> Iterator[bytes]:
+    """The certificates in *pem*, each with its BEGIN and END line. RFC 7468 §2.
+
+    Each byte is searched once, however many BEGIN lines have no END.
+    """
+    end = 0
+    while (begin := pem.find(_BEGIN, end)) >= 0:
+        end = pem.find(_END, begin + len(_BEGIN))
+        if end < 0:
+            return
+        end += len(_END)
+        yield pem[begin:end]
+
+
+def find_store(ca_file: Path | None) -> Path | None:
+    """Where the trust store is: *ca_file*, or else the system's; None where there is none."""
     return ca_file or next((Path(p) for p in _SYSTEM_STORES if Path(p).is_file()), None)
 
 

@@ -92,6 +92,7 @@ class Reason(enum.StrEnum):
     NO_IPV6_HERE = "no-ipv6-here"
     NO_IPV4_HERE = "no-ipv4-here"
     LOCAL = "local"  # out of files, ports or memory, or a firewall of our own
+    FAULT = "internal-fault"  # an error in this program
 
 
 class StartTls(enum.StrEnum):

@@ -14,6 +14,11 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else _escaped(ord(char)) for char in text)
 
 
+def as_text(name: str) -> str:
+    r"""A file name as text that UTF-8 can hold: ``\udcff`` for a byte that is no UTF-8."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def _escaped(code: int) -> str:
     if code <= 0xFF:
         return f"\\x{code:02x}"

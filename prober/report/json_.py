@@ -5,10 +5,10 @@ objects, however many domains there are: ``jq`` reads it as it comes, and what a
 written so far is whole. An array would be neither.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import BinaryIO
+from datetime import UTC, datetime
+from typing import BinaryIO, Final
 
 import msgspec
 
@@ -21,6 +21,8 @@ from prober.report.formatter import Formatter
 class _Header:
     schema: int
 
+
+_MOST_BYTES: Final = 128 << 20  # of one report; 160 endpoints with large chains come to 30 MB
 
 _encoder = msgspec.json.Encoder()
 _header_decoder = msgspec.json.Decoder(_Header)
@@ -51,15 +53,25 @@ def decode_report(line: bytes) -> DomainReport:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise InputError(f"no report: {exc}") from exc
     for path, time in _times(report):
-        if time.utcoffset() is None:
-            raise InputError(f"no report: Expected a time with its zone - at `{path}`")
+        _require_utc(time, path)
     return report
+
+
+def _require_utc(time: datetime, path: str) -> None:
+    """Raise InputError for a time that cannot be told in UTC: without a zone, or out of range."""
+    if time.utcoffset() is None:
+        raise InputError(f"no report: Expected a time with its zone - at `{path}`")
+    try:
+        time.astimezone(UTC)
+    except OverflowError as exc:  # in UTC it would be before the year 1, or after 9999
+        raise InputError(f"no report: the time is out of range - at `{path}`") from exc
 
 
 def read_reports(file: BinaryIO) -> Iterator[DomainReport]:
     """The records in *file*, written as ``json`` or ``jsonl``; blank lines are passed over.
 
-    Raises ``InputError`` with the number of the line where the faulty object begins.
+    Raises ``InputError`` with the number of the line where the faulty object begins; also for one
+    that is larger than any report.
     """
     for number, piece in _objects(file):
         try:
@@ -82,24 +94,36 @@ class PrettyJson(Formatter):
         return msgspec.json.format(encode_report(report), indent=2) + b"\n"
 
 
-def _objects(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+def _objects(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Each object, and the line it begins at: one line, or all from a lone { to a lone }."""
     pieces: list[bytes] = []
-    begin = 0
-    for number, line in enumerate(lines, start=1):
+    begin = size = 0
+    for number, line in enumerate(_lines(file), start=1):
         bare = line.rstrip()
         if not pieces:
-            begin = number
+            begin, size = number, 0
             if bare and bare != b"{":
-                yield begin, bare
+                yield begin, _bounded(bare, len(bare), begin)
                 continue
         if pieces or bare:
-            pieces.append(line)
+            pieces.append(_bounded(line, size := size + len(line), begin))
         if bare == b"}":
             yield begin, b"".join(pieces)
             pieces = []
     if pieces:
         yield begin, b"".join(pieces)
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of *file*; one that is too long comes in pieces, and ``_bounded`` refuses it."""
+    return iter(lambda: file.readline(_MOST_BYTES + 1), b"")
+
+
+def _bounded(line: bytes, size: int, number: int) -> bytes:
+    """*line*, unless the object it belongs to has come to more than the bound."""
+    if size > _MOST_BYTES:
+        raise InputError(f"line {number}: longer than {_MOST_BYTES} bytes: no report is that large")
+    return line
 
 
 def _times(report: DomainReport) -> Iterator[tuple[str, datetime]]:

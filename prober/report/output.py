@@ -75,7 +75,7 @@ class ReportWriter:
 
     def __init__(self, target: str, formatter: Formatter, sink: Sink, totals: Totals) -> None:
         self.target = target
-        self._formatter = formatter
+        self.formatter = formatter
         self._totals = totals
         self._sink = sink
         self._closed = False
@@ -85,7 +85,7 @@ class ReportWriter:
 
     def write(self, report: DomainReport) -> None:
         """Raises ``ReportError`` if it cannot, ``BrokenPipeError`` if nobody reads any more."""
-        self.write_rows(self._formatter.body(report))
+        self.write_rows(self.formatter.body(report))
 
     def write_rows(self, rows: bytes) -> None:
         """Write what a formatter of the same layout has made of some reports. Raises likewise."""
@@ -113,7 +113,7 @@ class ReportWriter:
         if self._closed:
             return
         try:
-            self._write(self._formatter.foot(self._totals))
+            self._write(self.formatter.foot(self._totals))
         except BaseException:
             self.abandon()
             raise
@@ -142,7 +142,7 @@ class ReportWriter:
 
     def _write(self, text: bytes) -> None:
         """The head goes out with the first report: a file with anything in it has a row in it."""
-        head = b"" if self._begun else self._formatter.head()
+        head = b"" if self._begun else self.formatter.head()
         self._sink.write(head + text)
         self._begun = True
 

@@ -46,6 +46,14 @@ class MapFormat(abc.ABC):
     def parse(self, text: str) -> LiveMap:
         """The map in *text*. Raises ``InputError`` with the line that cannot be read."""
 
+    def lines_of(self, text: str) -> frozenset[str]:
+        """The domains and the lines of others in *text*; all its lines where it is no such map."""
+        try:
+            live = self.parse(text)
+        except InputError:
+            return frozenset(line for _, line in meaningful_lines(text))
+        return frozenset(live.policies) | frozenset(live.foreign)
+
     @abc.abstractmethod
     def render(self, decisions: Sequence[Decision], live: LiveMap, provenance: Provenance) -> str:
         """The new map: a line for each of *decisions* that has one, and the foreign lines."""
@@ -80,18 +88,17 @@ def meaningful_lines(text: str) -> Iterator[tuple[int, str]]:
 
     Comments and blank lines go, and a line that begins with white space continues the last one.
     """
-    begun: tuple[int, str] | None = None
-    for number, line in enumerate(text.splitlines(), start=1):
+    begun, pieces = 0, list[str]()
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        if line[0].isspace() and begun is not None:
-            begun = (begun[0], f"{begun[1]} {line.strip()}")
-            continue
-        if begun is not None:
-            yield begun
-        begun = (number, line.strip())
-    if begun is not None:
-        yield begun
+        if pieces and not line[0].isspace():
+            yield begun, " ".join(pieces)
+            pieces = []
+        begun = begun if pieces else number
+        pieces.append(line.strip())
+    if pieces:
+        yield begun, " ".join(pieces)
 
 
 def domain_of(key: str) -> str | None:

@@ -4,8 +4,7 @@
 and inline tables keep both in one file. OpenSMTPD has no DANE and no name of one's own choice.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from prober.errors import InputError, SettingsError
@@ -30,7 +29,7 @@ smtpd.conf must have, in this order:
 and below that what delivers to all other domains. Its TLS is LibreSSL's: 1.2 or better.
 """
 _TABLES: Final = {"tls_verify": PolicyLevel.VERIFY, "tls_encrypt": PolicyLevel.ENCRYPT}
-_TABLE: Final = re.compile(r"table\s+(\w+)\s*\{([^{}]*)\}")
+_SEPARATORS: Final = ", \t\r\n\\"
 _MOST: Final = 4900  # of one table: more exhausts the stack of smtpd's parser, "memory exhausted"
 _NOBODY: Final = "nobody.invalid"  # RFC 6761 §6.4; a table must have a member
 
@@ -42,19 +41,16 @@ class OpenSmtpdMap(MapFormat):
 
     def parse(self, text: str) -> LiveMap:
         """Reads what ``render`` writes; anything else is no map of ours."""
-        bare = re.sub(r"(?m)^\s*#.*$", "", text)
-        if _TABLE.sub("", bare).strip():
+        lines = (line for line in text.split("\n") if not line.lstrip().startswith("#"))
+        *tables, rest = "\n".join(lines).split("}")
+        if rest.strip():
             raise InputError("it has more in it than tables: it is not a map of this program")
         policies: dict[str, Policy] = {}
-        for name, members in _TABLE.findall(bare):
-            if name not in _TABLES:
-                raise InputError(f"a table {name}: it is not a map of this program")
-            for member in re.findall(r'"([^"]*)"', members):
-                domain = domain_of(member)
-                if domain is None:
-                    raise InputError(f"{member!a} in table {name} is no domain")
-                if domain != _NOBODY:
-                    policies.setdefault(domain, Policy(level=_TABLES[name]))
+        for table in tables:
+            head, _, listed = table.partition("{")
+            level = _level_of(head)
+            for domain in _members(listed, head.split()[1]):
+                policies.setdefault(domain, Policy(level=level))
         return LiveMap(policies=policies)
 
     def render(self, decisions: Sequence[Decision], live: LiveMap, provenance: Provenance) -> str:
@@ -72,3 +68,27 @@ class OpenSmtpdMap(MapFormat):
             listed = ", \\\n".join(f'    "{member}"' for member in members)
             tables.append(f"table {name} {{ \\\n{listed} }}\n")
         return "".join(tables)
+
+
+def _level_of(head: str) -> PolicyLevel:
+    """The level of the table that begins with *head*."""
+    match head.split():
+        case ["table", name] if name in _TABLES:
+            return _TABLES[name]
+        case ["table", name]:
+            raise InputError(f"a table {name}: it is not a map of this program")
+        case _:
+            raise InputError("it has more in it than tables: it is not a map of this program")
+
+
+def _members(listed: str, table: str) -> Iterator[str]:
+    """The domains between the braces: each in quotes, and nothing but separators between them."""
+    pieces = listed.split('"')  # by turns what is between quoted members, and a member
+    if len(pieces) % 2 == 0 or any(piece.strip(_SEPARATORS) for piece in pieces[::2]):
+        raise InputError(f"table {table} has a member that is not in quotes: quote all of them")
+    for member in pieces[1::2]:
+        domain = domain_of(member)
+        if domain is None:
+            raise InputError(f"{member!a} in table {table} is no domain")
+        if domain != _NOBODY:
+            yield domain

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import BinaryIO, Final, Protocol
 
 from prober.errors import ReportError, ResumeError
+from prober.files import create_ours, open_ours, require_trusted_links
 from prober.report.escape import printable
 
 _ADVICE: Final = MappingProxyType(
@@ -33,7 +34,7 @@ _ADVICE: Final = MappingProxyType(
         errno.ENAMETOOLONG: "the name is too long: give a shorter one",
     }
 )
-_FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+_FLAGS: Final = os.O_RDWR | os.O_APPEND
 _STANDARD: Final = frozenset({"/dev/stdout", "/dev/stderr"})
 
 
@@ -66,7 +67,7 @@ class GoOn:
     is_current: Callable[[], bool] = lambda: True
 
 
-def open_sink(path: Path, go_on: GoOn | None = None) -> Sink:
+def open_sink(path: Path, go_on: GoOn | None = None, what: str = "the report") -> Sink:
     """A file, or what else stands at *path*: a device, a FIFO or ``/dev/stdout`` as it is.
 
     Everything that can be wrong with the path shows here, before there is anything to write. With
@@ -76,8 +77,8 @@ def open_sink(path: Path, go_on: GoOn | None = None) -> Sink:
         try:
             return StreamSink(open(path, "ab"), str(path), ours=True)
         except OSError as exc:
-            raise unwritable(str(path), exc) from exc
-    return FileSink(path, go_on)
+            raise unwritable(str(path), exc, what) from exc
+    return FileSink(path, go_on, what)
 
 
 class StreamSink:
@@ -122,17 +123,19 @@ class FileSink:
     *go_on* they are gone on with instead. ``mark`` is how far it is written.
     """
 
-    def __init__(self, path: Path, go_on: GoOn | None = None) -> None:
+    def __init__(self, path: Path, go_on: GoOn | None = None, what: str = "the report") -> None:
         self._name = str(path)
+        self._what = what
         self._path = Path(os.path.realpath(path))  # a link stays one; its target is replaced
         self.partial = partial_of(path)
         self.kept: Path | None = None
         self.mark = go_on.mark if go_on is not None else NOTHING
         try:
+            require_trusted_links(path)
             _check_replaceable(self._path)
             self._fd = self._claim() if go_on is None else self._reclaim(go_on)
         except OSError as exc:
-            raise unwritable(self._name, exc) from exc
+            raise unwritable(self._name, exc, self._what) from exc
 
     def write(self, text: bytes) -> None:
         rest = memoryview(text)
@@ -141,7 +144,7 @@ class FileSink:
                 rest = rest[os.write(self._fd, rest) :]
         except OSError as exc:
             self._drop_torn_row()
-            raise unwritable(self._name, exc) from exc
+            raise unwritable(self._name, exc, self._what) from exc
         self.mark = Mark(self.mark.size + len(text), zlib.crc32(text, self.mark.crc32))
 
     def sync(self) -> None:
@@ -155,7 +158,7 @@ class FileSink:
             os.replace(self.partial, self._path)
             _sync_folder(self._path.parent)
         except OSError as exc:
-            raise unwritable(self._name, exc) from exc
+            raise unwritable(self._name, exc, self._what) from exc
         finally:
             os.close(self._fd)
 
@@ -177,12 +180,12 @@ class FileSink:
     def _claim(self) -> int:
         """The partial file, empty and locked; one with rows in it is put aside first."""
         while True:
-            fd = os.open(self.partial, _FLAGS | os.O_CREAT, 0o666)
+            fd = _open(self.partial)
             try:
                 self._lock(fd)
                 if _is_at(fd, self.partial):
                     if os.fstat(fd).st_size == 0:
-                        _copy_mode(self._path, fd)
+                        _close_as(self._path, fd)
                         return fd
                     self.kept = _put_aside(self.partial)
             except BaseException:
@@ -201,7 +204,7 @@ class FileSink:
         path = self._path if finished else self.partial
         if mark.size and not path.exists():
             raise ResumeError(f"{printable(str(path))} is gone: leave --resume out to begin anew")
-        fd = os.open(path, _FLAGS | (0 if mark.size else os.O_CREAT), 0o666)
+        fd = _open(path)
         try:
             self._lock(fd)
             if not (_is_at(fd, path) and go_on.is_current()):
@@ -237,6 +240,17 @@ class FileSink:
             # a file system without locks: two runs at once are then the caller's to avoid
 
 
+def write_whole(path: Path, content: bytes, what: str = "the report") -> None:
+    """Write *content* to *path*, whole or not at all, and on the disk. Raises ReportError."""
+    sink = open_sink(path, what=what)
+    try:
+        sink.write(content)
+    except BaseException:
+        sink.abandon()
+        raise
+    sink.finish()
+
+
 def partial_of(path: Path) -> Path:
     """What the report *path* is called until it is finished."""
     real = Path(os.path.realpath(path))
@@ -270,6 +284,33 @@ def _check_replaceable(path: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
+def _open(path: Path) -> int:
+    """The file *path*, made where it is not there. It has the mode of a new file in any case."""
+    while True:
+        with contextlib.suppress(FileExistsError):
+            return create_ours(path, _FLAGS, 0o666)
+        with contextlib.suppress(FileNotFoundError):  # another run has just renamed or removed it
+            fd = open_ours(path, _FLAGS)
+            break
+    with contextlib.suppress(OSError):  # a file system that has no modes
+        os.fchmod(fd, 0o666 & ~_umask())
+    return fd
+
+
+def _close_as(path: Path, fd: int) -> None:
+    """Give nobody more than the report at *path* gave, if it is ours; never more than the umask."""
+    with contextlib.suppress(OSError):
+        old, new = path.stat(), os.fstat(fd)
+        if old.st_uid == os.geteuid() and old.st_mode & new.st_mode != new.st_mode:
+            os.fchmod(fd, stat.S_IMODE(old.st_mode & new.st_mode))
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
 def _mark_of(fd: int, size: int) -> Mark:
     """The mark of the first *size* bytes, or of all where there are fewer."""
     found = NOTHING
@@ -292,18 +333,12 @@ def _put_aside(partial: Path) -> Path:
     while True:
         aside = partial.with_name(f"{partial.name}.{number}")
         try:
-            os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL))  # the name is ours
+            os.close(create_ours(aside, os.O_WRONLY))  # the name is ours
         except FileExistsError:
             number += 1
             continue
         os.replace(partial, aside)
         return aside
-
-
-def _copy_mode(path: Path, fd: int) -> None:
-    """Give the new report the permissions of the one it will replace."""
-    with contextlib.suppress(OSError):
-        os.fchmod(fd, stat.S_IMODE(path.stat().st_mode) & 0o777)
 
 
 def _sync_folder(folder: Path) -> None:

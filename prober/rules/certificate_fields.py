@@ -7,11 +7,12 @@ the public key's bytes and, of a certificate that `cryptography` refuses in whol
 from our own reader, which needs nothing else to be right.
 """
 
+import contextlib
 import functools
 import hashlib
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -150,12 +151,23 @@ def read_certificate(der: bytes) -> ReadCertificate:
     return _read_once(der) if len(der) <= _LARGEST_REMEMBERED else _read_large_once(der)
 
 
-_reading: Final = threading.Lock()  # what is warned of, and caught, is the process's
+_lock: Final = threading.Lock()
+
+
+@contextlib.contextmanager
+def caught_warnings() -> Iterator[list[warnings.WarningMessage]]:
+    """The warnings that come inside this context. Not reentrant.
+
+    Warning filters belong to the process: two threads that change them at the same time leave
+    filters behind. So every change of ours goes through this one lock.
+    """
+    with _lock, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield caught
 
 
 def _read_anew(der: bytes) -> ReadCertificate:
-    with _reading, warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with caught_warnings() as caught:
         read = _read_certificate(der, _Guard())
     remarks = dict.fromkeys(_cap(str(each.message)) for each in caught)
     return replace(read, remarks=tuple(remarks)) if remarks else read

@@ -6,7 +6,6 @@ is a certificate above the leaf, sent or published, or a key that is published b
 anchor of itself.
 """
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from prober.records import Answer, TlsaRecord
-from prober.rules.certificate_fields import ReadCertificate, read_certificate
+from prober.rules.certificate_fields import ReadCertificate, caught_warnings, read_certificate
 from prober.rules.der import Element, Outline, read_outline, split
 from prober.rules.tlsa import CERT, FULL, SPKI, selects
 
@@ -261,8 +260,7 @@ def _read(der: bytes, label: str) -> _Certificate:
 
 
 def _parse(der: bytes) -> x509.Certificate | None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # read_certificate keeps them
+    with caught_warnings():  # read_certificate keeps them
         try:
             return x509.load_der_x509_certificate(der)
         except Exception:  # what a parser may raise is nowhere written down

@@ -7,7 +7,7 @@ from typing import Final
 from prober.records import DomainReport, EndpointFacts, Level, Reason, Route, RouteStatus, Step
 from prober.rules.profiles import Profile
 from prober.rules.rating import judge_profile
-from prober.rules.verdict import Standing, judge_standing
+from prober.rules.verdict import Standing, is_fault, judge_standing
 
 MEETS_ALL: Final = 0
 SOME_FALL_SHORT: Final = 1
@@ -39,6 +39,7 @@ class Totals:
     has_connected: bool = False
     dns_answered: bool = False
     dns_silent: bool = False
+    faults: int = 0  # of this program
 
     @property
     def domains(self) -> int:
@@ -61,6 +62,7 @@ class Totals:
             self.operators |= other.operators
         self.dns_answered |= other.dns_answered
         self.dns_silent |= other.dns_silent
+        self.faults += other.faults
 
     @property
     def why_blind(self) -> str | None:
@@ -92,10 +94,11 @@ class Tally:
     operator_of: Callable[[str], str]
     totals: Totals = field(default_factory=Totals)
 
-    def add(self, report: DomainReport) -> None:
-        """Count one report."""
+    def add(self, report: DomainReport, standing: Standing | None = None) -> None:
+        """Count one report; with its *standing*, where that is known."""
         totals, verdict = self.totals, report.verdict
-        standing = self._standing(report)
+        standing = standing or self.standing_of(report)
+        totals.faults += is_fault(report)
         totals.levels[verdict.level] = totals.levels.get(verdict.level, 0) + 1
         totals.standings[standing] = totals.standings.get(standing, 0) + 1
         totals.incomplete += not verdict.complete and verdict.level is not Level.INVALID
@@ -118,7 +121,8 @@ class Tally:
             self.totals.has_connected |= _connected(facts)
             self._note_tried(facts)
 
-    def _standing(self, report: DomainReport) -> Standing:
+    def standing_of(self, report: DomainReport) -> Standing:
+        """How *report* stands to what is required."""
         if isinstance(self.require, Profile):
             return judge_profile(report, self.require)
         return judge_standing(report, self.require)
@@ -133,9 +137,11 @@ class Tally:
 
 
 def exit_status(totals: Totals) -> int:
-    """The first that applies of: cannot see, falls short, invalid, undecided, all meet."""
+    """The first that applies of: cannot see, a fault of ours, falls short, invalid, undecided."""
     if totals.why_blind is not None:
         return CANNOT_SEE
+    if totals.faults:
+        return FAULT_OF_OURS
     if Standing.FALLS_SHORT in totals.standings:
         return SOME_FALL_SHORT
     if Standing.INVALID in totals.standings:

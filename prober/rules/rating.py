@@ -15,7 +15,7 @@ from prober.rules.coverage import covers_every_endpoint
 from prober.rules.endpoint import Outcome, proven
 from prober.rules.profiles import Profile, Rating
 from prober.rules.received.ciphers import iana_name
-from prober.rules.verdict import Standing, authenticated, depends_on_sender
+from prober.rules.verdict import Standing, authenticated, depends_on_sender, is_fault
 
 _WORST_FIRST: Final = (
     Rating.INSUFFICIENT,
@@ -65,6 +65,8 @@ def judge_profile(report: DomainReport, profile: Profile) -> Standing:
     profile's floor, or the proof that the profile asks for; it meets when every endpoint was
     tested and none of that is unknown.
     """
+    if is_fault(report):
+        return Standing.UNDECIDED
     if report.route is None:
         return Standing.INVALID
     if report.route.status is RouteStatus.NULL_MX:

@@ -72,7 +72,14 @@ def as_seen_by(mx_host: str, facts: EndpointFacts) -> EndpointFacts:
 
 _BEFORE_A_NAME = frozenset({Step.CONNECT, Step.GREETING, Step.EHLO, Step.STARTTLS})
 _NOT_THE_SERVERS = frozenset(
-    {Reason.LOCAL, Reason.LIMIT, Reason.PRIVATE_ADDRESS, Reason.NO_IPV4_HERE, Reason.NO_IPV6_HERE}
+    {
+        Reason.LOCAL,
+        Reason.FAULT,
+        Reason.LIMIT,
+        Reason.PRIVATE_ADDRESS,
+        Reason.NO_IPV4_HERE,
+        Reason.NO_IPV6_HERE,
+    }
 )
 
 

@@ -20,6 +20,7 @@ from prober.records import (
     Level,
     MtaSts,
     MxHost,
+    Reason,
     Route,
     RouteStatus,
     Severity,
@@ -60,13 +61,17 @@ REQUIRABLE: Final = (Level.OPPORTUNISTIC, Level.AUTHENTICATED, Level.ENFORCED)
 
 
 def judge_domain(facts: DomainFacts) -> DomainReport:
-    """The report on *facts*: each certificate judged at the time it was seen, then the domain."""
+    """The report on *facts*: each certificate judged at the time it was seen, then the domain.
+
+    Where this program failed while it observed them, the level is unknown, whatever was seen.
+    """
+    error = facts.error or _fault_of(facts.endpoints)
     endpoints = tuple(_judge_endpoints(facts))
     mta_sts = judge_sts(facts.sts, facts.mx_hosts)
     verdict = Verdict(
-        level=(level := judge_level(facts, endpoints, mta_sts)),
+        level=(level := judge_level(replace(facts, error=error), endpoints, mta_sts)),
         encrypted=encrypted_in_a_word(level),
-        complete=is_complete(facts, endpoints),
+        complete=is_complete(facts, endpoints) and error is None,
         endpoints=len(endpoints),
         endpoints_tested=sum(is_tested(endpoint) for endpoint in endpoints),
     )
@@ -76,7 +81,7 @@ def judge_domain(facts: DomainFacts) -> DomainReport:
         checked_at=facts.checked_at,
         elapsed_ms=facts.elapsed_ms,
         run=facts.run,
-        error=facts.error,
+        error=error,
         verdict=verdict,
         route=facts.route,
         mx_hosts=facts.mx_hosts,
@@ -88,6 +93,39 @@ def judge_domain(facts: DomainFacts) -> DomainReport:
         findings=_findings(facts, endpoints, mta_sts),
     )
     return replace(report, delivery=None if facts.route is None else judge_delivery(report))
+
+
+def report_fault(facts: DomainFacts, error: str) -> DomainReport:
+    """The report on a domain that a rule failed on: *error*, and nothing of what *facts* hold."""
+    verdict = Verdict(
+        level=Level.UNKNOWN,
+        encrypted=Encrypted.UNKNOWN,
+        complete=False,
+        endpoints=0,
+        endpoints_tested=0,
+    )
+    return DomainReport(
+        input=facts.input,
+        domain=facts.domain,
+        checked_at=facts.checked_at,
+        elapsed_ms=facts.elapsed_ms,
+        run=facts.run,
+        error=error,
+        verdict=verdict,
+    )
+
+
+def is_fault(report: DomainReport) -> bool:
+    """Whether this program failed on the domain. An input that is no domain is ``invalid``."""
+    return report.error is not None and report.verdict.level is Level.UNKNOWN
+
+
+def _fault_of(endpoints: Sequence[EndpointFacts]) -> str | None:
+    """What this program failed on when it asked one of them."""
+    for seen in endpoints:
+        if seen.failure is not None and seen.failure.reason is Reason.FAULT:
+            return f"{seen.mx_host} {seen.address}: {seen.failure.detail}"
+    return None
 
 
 def facts_of(report: DomainReport) -> DomainFacts:
@@ -141,8 +179,10 @@ def _judge_endpoints(facts: DomainFacts) -> Iterator[Endpoint]:
 
 def judge_level(facts: DomainFacts, endpoints: Sequence[Endpoint], mta_sts: MtaSts | None) -> Level:
     """The level that the tested endpoints prove; how many those are, the verdict says beside it."""
-    if facts.route is None:
+    if facts.domain is None:
         return Level.INVALID
+    if facts.route is None or facts.error is not None:  # a fault of this program
+        return Level.UNKNOWN
     if facts.route.status in NO_MAIL:
         return Level.NO_MAIL
     tested = [endpoint for endpoint in endpoints if is_tested(endpoint)]
@@ -250,6 +290,8 @@ def judge_standing(report: DomainReport, require: Level) -> Standing:
     and TLSA were, too. It is undecided where that depends on the sender. A domain that does not
     exist is undecided.
     """
+    if is_fault(report):
+        return Standing.UNDECIDED
     if report.route is None:
         return Standing.INVALID
     if report.route.status is RouteStatus.NULL_MX:

@@ -18,7 +18,7 @@ from typing import Final, Self, TypeVar
 
 import msgspec
 
-from prober.atomic import new_file, writing
+from prober.files import new_file, writing
 from prober.net.smtp import Target
 from prober.records import EndpointFacts
 

@@ -7,6 +7,7 @@ stage is done exactly if its last file exists, so a run goes on where another wa
 import contextlib
 import shutil
 import sqlite3
+import struct
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,8 +15,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from prober.domains import Entry
 from prober.errors import ReportError, ResumeError
+from prober.files import claim_folder, is_draft
 from prober.report.sinks import unwritable
 from prober.resume import differences
 from prober.sharded.files import read_record, write_lines, write_record
@@ -116,20 +120,27 @@ class WorkFolder:
         ReportError where the folder cannot be written.
         """
         try:
+            claim_folder(self.path, is_begun=self.is_begun)
             if self.is_begun:
                 return self._continue(job, resume=resume)
-            if self._finished.exists():
-                self._clear()
-            elif self.path.exists() and any(self.path.iterdir()):
+            if not (self._finished.exists() or self._holds_leftovers_only()):
                 raise ResumeError(
                     f"{self.path} is not empty: name a folder of its own for the work"
                 )
+            self._clear()
             for name in _FOLDERS:
-                (self.path / name).mkdir(parents=True, exist_ok=True)
+                (self.path / name).mkdir(mode=0o700)
             write_record(self._job, job)
         except OSError as error:
             raise unwritable(str(self.path), error, "the work folder") from error
         return job
+
+    def _holds_leftovers_only(self) -> bool:
+        """Whether nothing is in it but what a run leaves that is killed before it has begun."""
+        return all(
+            not any(each.iterdir()) if each.name in _FOLDERS else is_draft(each.name)
+            for each in self.path.iterdir()
+        )
 
     def _continue(self, job: Job, *, resume: bool) -> Job:
         if not resume:
@@ -137,7 +148,12 @@ class WorkFolder:
                 f"{self.path} holds a run that did not finish: "
                 "go on with it by --resume, or remove it"
             )
-        begun = read_record(self._job, Job)
+        try:
+            begun = read_record(self._job, Job)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ResumeError(
+                f"{self._job} is no file of a run: {error}; remove the folder to begin anew"
+            ) from error
         differing = differences(begun.identity, job.identity)
         if differing:
             raise ResumeError(f"{self.path} is of another run: {'; '.join(differing)}")
@@ -199,7 +215,8 @@ class WorkFolder:
     def faults_named(self) -> Iterator[None]:
         """Turn what a full disk does, or a path that is not shared, here or on a worker.
 
-        Raises ReportError, naming the file; a reader that has left is no such fault.
+        Raises ReportError, naming the file; a reader that has left is no such fault. Raises
+        ResumeError where a file is not what a worker wrote.
         """
         try:
             yield
@@ -209,6 +226,10 @@ class WorkFolder:
             raise unwritable(error.filename or str(self.path), error) from error
         except sqlite3.Error as error:
             raise ReportError(f"{self.path}: cannot keep what was seen there: {error}") from error
+        except (msgspec.DecodeError, struct.error) as error:
+            raise ResumeError(
+                f"{self.path}: a file in it is damaged: {error}; remove the folder to begin anew"
+            ) from error
 
     def remove(self) -> None:
         """The run finished. What is not ours in the folder stays, and then the folder does.
@@ -228,5 +249,6 @@ class WorkFolder:
         for name in _FOLDERS:
             if (self.path / name).exists():
                 shutil.rmtree(self.path / name)
-        for file in (self._owner, self._plan, self._finished):
+        drafts = [each for each in self.path.iterdir() if is_draft(each.name)]
+        for file in (self._owner, self._plan, self._finished, *drafts):
             file.unlink(missing_ok=True)

@@ -10,13 +10,15 @@ import ipaddress
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from prober.atomic import writing
 from prober.domains import Entry
 from prober.errors import SettingsError, blind
+from prober.faults import formatted, judged, observed
+from prober.files import writing
 from prober.net.smtp import Target
 from prober.operators import operator_of
 from prober.probe import begin, observe_published, observe_route, targets_of
@@ -24,7 +26,6 @@ from prober.records import DomainFacts, EndpointFacts, Level, Reason, Run
 from prober.report.output import Layout
 from prober.rules.exit_status import BLIND_ENDPOINTS, Tally, Totals
 from prober.rules.profiles import Profile
-from prober.rules.verdict import judge_domain
 from prober.settings import Settings
 from prober.sharded.files import (
     Stores,
@@ -171,14 +172,19 @@ def _tally(work: Work) -> Tally:
 
 async def _observe(facts: DomainFacts, vantage: Vantage) -> DomainFacts:
     """*facts* with all but endpoints, which probe.py asks beside the policy."""
-    domain = facts.domain
-    if domain is None:
-        return facts
     started = monotonic()
-    facts = await observe_route(facts, domain, vantage)
+    facts = await observe_route(facts, vantage)
     if facts.mx_hosts:
-        facts = await observe_published(facts, domain, vantage)
+        facts = await observe_published(facts, vantage)
+        facts = await observed(facts, partial(_require_targets, facts, vantage.settings))
     return replace(facts, elapsed_ms=round((monotonic() - started) * 1000))
+
+
+async def _require_targets(facts: DomainFacts, settings: Settings, _domain: str) -> DomainFacts:
+    """*facts*; raises here, where it costs one domain, if what to ask cannot be told."""
+    for _ in _targets_of(facts, settings):
+        pass
+    return facts
 
 
 def _write_targets(work: Work, shard: int, seen: Sequence[DomainFacts]) -> None:
@@ -194,6 +200,9 @@ def _write_targets(work: Work, shard: int, seen: Sequence[DomainFacts]) -> None:
 
 
 def _targets_of(facts: DomainFacts, settings: Settings) -> Iterator[Target]:
+    """What to ask for *facts*; nothing where this program failed on them."""
+    if facts.error is not None:
+        return iter(())
     return targets_of(facts.mx_hosts, port=settings.port, most=settings.addresses)
 
 
@@ -269,10 +278,11 @@ def judge_shard(work: Work, shard: int) -> Totals:
         ]
         for facts in read_lines(work.folder.facts(shard), DomainFacts):
             watch.require_owned()
-            report = judge_domain(_join(facts, stores, work.settings))
-            tally.add(report)
-            for formatter, file in zip(formatters, files, strict=True):
-                file.write(formatter.body(report))
+            report = judged(_join(facts, stores, work.settings))
+            report, standing, rows = formatted(report, tally, formatters)
+            tally.add(report, standing)
+            for row, file in zip(rows, files, strict=True):
+                file.write(row)
     write_record(work.folder.judged(shard), tally.totals)
     return tally.totals
 

@@ -158,5 +158,8 @@ def test_a_report_may_not_replace_the_list(path: Path) -> None:
     ended = scan_offline(str(path), "-o", str(path), "-f", "csv")
 
     assert ended.status == USAGE
-    assert ended.err == f"probe: {path} is the list itself: write the report elsewhere\n"
+    assert (
+        ended.err
+        == f"probe: {path} is the list, and the report would overwrite it: write elsewhere\n"
+    )
     assert path.read_bytes() == b"a.test\n"

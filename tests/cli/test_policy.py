@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from prober.domains import parse_domain
 from prober.records import DomainReport, EndpointFacts, MtaSts, StsStatus, VerifyError
 from prober.report.json_ import encode_report
 from prober.rules.verdict import judge_domain
@@ -258,3 +259,95 @@ def test_a_map_that_cannot_be_written(target: str, results: Path, tmp_path: Path
     ended = invoke("policy", str(results), "--for", "postfix", "-o", str(tmp_path / target))
     assert ended.status == 5
     assert "cannot write" in ended.err
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n"])
+@pytest.mark.parametrize("others", [(), ("run.jsonl",)], ids=["alone", "beside-others"])
+def test_results_without_a_report_touch_no_map(
+    results: Path, tmp_path: Path, content: bytes, others: tuple[str, ...]
+) -> None:
+    empty, live = tmp_path / "empty.jsonl", tmp_path / "live-map"
+    empty.write_bytes(content)
+    live.write_text("a.test encrypt\n")
+    files = [str(tmp_path / name) for name in others]
+    ended = invoke("policy", *files, str(empty), "--for", "postfix", "-o", str(live), "--yes")
+
+    assert ended.status == 2
+    assert ended.err == f"probe: {empty}: it holds no report\n"
+    assert live.read_text() == "a.test encrypt\n"
+
+
+LINES = "a.test encrypt\nb.test may\nexample.com verify\n"
+
+
+@pytest.mark.parametrize(
+    ("mta", "live", "dropped", "lines"),
+    [
+        pytest.param("postfix", LINES, 2, 3, id="most"),
+        pytest.param("postfix", "# ours\na.test encrypt\n", 1, 1, id="all"),
+        pytest.param("exim", "a.test: encrypt\nb.test: may\n", 2, 2, id="exim"),
+        pytest.param("csv", "domain,policy\na.test,verify\nb.test,\n", 1, 1, id="csv"),
+        pytest.param("opensmtpd", 'table tls_verify { "a.test" }\n', 1, 1, id="opensmtpd"),
+        pytest.param("opensmtpd", "root:x:0\nbin:x:1\n", 2, 2, id="no-map"),
+    ],
+)
+def test_a_map_that_drops_most_lines_is_not_written_without_yes(
+    results: Path, tmp_path: Path, mta: str, live: str, dropped: int, lines: int
+) -> None:
+    path = tmp_path / "map"
+    path.write_text(live)
+    args = ("policy", str(results), "--for", mta, "-o", str(path))
+    ended = invoke(*args)
+
+    assert ended.status == 2
+    assert f"{path} has {lines} lines, and the new map would drop {dropped} of them" in ended.err
+    assert path.read_text() == live
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["map", "run.jsonl"]
+
+    assert invoke(*args, "--yes").status == 0
+    assert path.read_text() != live
+
+
+@pytest.mark.parametrize("live", ["", "# nothing\n", "a.test encrypt\nexample.com verify\n"])
+def test_a_map_that_keeps_half_is_written(results: Path, tmp_path: Path, live: str) -> None:
+    path = tmp_path / "map"
+    path.write_text(live)
+    assert invoke("policy", str(results), "--for", "postfix", "-o", str(path)).status == 0
+
+
+def test_a_live_map_is_read_to_its_end_or_refused(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = tmp_path / "map"
+    live.write_text("".join(f"a{number}.test verify\n" for number in range(1000)))
+    args = ("policy", str(results), "--for", "postfix", "--current", str(live))
+    assert "a999.test verify" in lines_of(invoke(*args).out)
+
+    monkeypatch.setattr("prober.cli.policy._MOST_BYTES", 1000)
+    ended = invoke(*args, "-o", str(live))
+    assert ended.status == 2
+    assert f"{live} has more than 1000 bytes" in ended.err
+    assert len(lines_of(live.read_text())) == 1000
+
+
+def test_lines_written_by_hand_are_parsed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def parse(text: str) -> str:
+        calls.append(text)
+        return parse_domain(text)
+
+    monkeypatch.setattr("prober.report.policy_format.parse_domain", parse)
+    live = tmp_path / "map"
+    live.write_text("".join(f"hand{number}.test may\n" for number in range(50)))
+    counts = []
+    for reports in (1, 20):
+        names = [f"d{number}.test" for number in range(reports)]
+        results = saved(tmp_path / "run.jsonl", *(report(good(), name=name) for name in names))
+        calls.clear()
+        invoke("policy", str(results), "--for", "postfix", "--current", str(live))
+        counts.append(len(calls))
+
+    assert counts[0] == counts[1]

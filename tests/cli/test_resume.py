@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from prober.progress import Positions
+from prober.records import Route, RouteStatus
 from prober.resume import Checkpoint
 from tests.cli.commands import Probe, scan_offline
 from tests.support.waiting import until
@@ -85,10 +86,10 @@ async def test_killed_at_random_moments_it_ends_up_the_same(
     moments = random.Random(20)  # noqa: S311 - the same ones each time
     checkpoint = killed / "r.csv.resume"
     for number in range(kills):
-        before = content(checkpoint)
+        before = reported_in(checkpoint)
         async with probe.running(*args, "--concurrency", "4") as running:
             if number % 2:  # every other one once it has something to go on from
-                await until(functools.partial(has_changed, checkpoint, before))
+                await until(functools.partial(has_more, checkpoint, before))
             await asyncio.sleep(moments.uniform(0.0, 1.2))
             running.process.kill()
             assert (await running.ended()).status == -signal.SIGKILL
@@ -106,12 +107,8 @@ async def test_killed_at_random_moments_it_ends_up_the_same(
     assert set(os.listdir(killed)) == {"r.csv", "r.jsonl", "r.txt"}
 
 
-def has_changed(path: Path, before: bytes) -> bool:
-    return content(path) != before
-
-
-def content(path: Path) -> bytes:
-    return path.read_bytes() if path.exists() else b""
+def has_more(checkpoint: Path, before: int) -> bool:
+    return reported_in(checkpoint) > before
 
 
 def reported_in(checkpoint: Path) -> int:
@@ -162,8 +159,10 @@ async def test_after_ctrl_c_the_command_that_it_tells_goes_on(probe: Probe, tmp_
     assert "session_s (--timeout, --patient) was 150.0 and is 0.5" in last.err
     assert partial.read_text() == before
 
+    sessions = probe.lab.servers["mx1.silent.test"].sessions
+    seen = len(sessions)
     async with probe.running(*args, "--resume") as running:
-        await asyncio.sleep(1.0)
+        await until(lambda: len(sessions) > seen)
         running.send(signal.SIGTERM)
         again = await running.ended()
     assert again.status == 143
@@ -241,3 +240,58 @@ def test_what_a_blind_machine_saw_of_a_short_list_is_asked_again_later(tmp_path:
     assert report.read_text() == "last week's\n"
     assert (tmp_path / "r.csv.partial").exists()
     assert not (tmp_path / "r.csv.resume").exists()
+
+
+def test_what_a_killed_run_left_half_written_is_removed(tmp_path: Path) -> None:
+    """A checkpoint is written under another name first; kill -9 may leave that."""
+    list_, report = tmp_path / "list.txt", tmp_path / "r.csv"
+    list_.write_text("a.test\n")
+    (tmp_path / f"r.csv.resume.{'0' * 32}.tmp").write_bytes(b"{")
+    (tmp_path / f"q.csv.resume.{'0' * 32}.tmp").write_bytes(b"{")
+    scan_offline(str(list_), "-o", str(report))
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "list.txt",
+        f"q.csv.resume.{'0' * 32}.tmp",
+        "r.csv",
+    ]
+
+
+@pytest.mark.parametrize("name", ["r.csv.partial", "r.csv.resume"])
+@pytest.mark.parametrize("options", [(), ("--resume",)], ids=["anew", "resume"])
+def test_a_fifo_at_a_name_of_ours_is_refused_and_not_waited_for(
+    tmp_path: Path, name: str, options: tuple[str, ...]
+) -> None:
+    list_ = tmp_path / "list.txt"
+    list_.write_text("a.test\n")
+    os.mkfifo(tmp_path / name)
+    ended = scan_offline(str(list_), "-o", str(tmp_path / "r.csv"), *options)
+
+    assert ended.status == (5 if name == "r.csv.partial" else 2)
+    assert "no regular file" in ended.err
+    assert sorted(os.listdir(tmp_path)) == ["list.txt", name]
+
+
+def test_a_run_killed_before_its_first_row_counts_is_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the start there is a checkpoint, so that rows behind it are cut off, not put aside."""
+    list_, report = tmp_path / "list.txt", tmp_path / "r.csv"
+    list_.write_text("a.test\n")
+    at_first: list[bytes] = []
+
+    async def look(*_: Any) -> tuple[Route, tuple[()]]:
+        at_first.append((tmp_path / "r.csv.resume").read_bytes())
+        return Route(status=RouteStatus.NULL_MX), ()
+
+    monkeypatch.setattr("prober.probe.resolve_route", look)
+    args = (str(list_), "-o", str(report), "--resume")
+    assert scan_offline(*args).status == 0
+    whole = names(report)
+
+    report.unlink()
+    (tmp_path / "r.csv.partial").write_text("half a ro")
+    (tmp_path / "r.csv.resume").write_bytes(at_first[0])
+    assert scan_offline(*args).err == "probe: 1 domain: 1 no-mail\n"
+    assert names(report) == whole
+    assert sorted(os.listdir(tmp_path)) == ["list.txt", "r.csv"]

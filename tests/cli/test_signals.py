@@ -126,3 +126,20 @@ def unread(descriptor: int) -> int:
     """Bytes that wait in a pipe."""
     size = fcntl.ioctl(descriptor, termios.FIONREAD, b"\0\0\0\0")
     return int.from_bytes(size, sys.byteorder)
+
+
+@both_signals
+@pytest.mark.parametrize("command", ["headers", "scan"])
+async def test_what_reads_a_pipe_can_be_stopped_and_leaves_no_file(
+    probe: Probe, tmp_path: Path, command: str, number: signal.Signals, status: int, word: str
+) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"From a@a.test Thu Jan  1 00:00:00 2026\nFrom: a@a.test\n")
+    async with probe.running(command, "-", "-o", str(tmp_path / "r.csv"), stdin=reader) as running:
+        await until(lambda: unread(reader) == 0)
+        ended = await ended_by(number, running)
+    os.close(reader)
+    os.close(writer)
+
+    assert (ended.status, ended.out, ended.err) == (status, "", f"probe: {word}\n")
+    assert os.listdir(tmp_path) == []

@@ -1,5 +1,6 @@
 import io
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 
 from prober.errors import InputError
 from prober.records import DomainReport
+from prober.report import json_
 from prober.report.formatter import Formatter
 from prober.report.json_ import (
     JsonLines,
@@ -141,3 +143,33 @@ def test_a_file_of_either_form_is_read_back(formatter: Formatter) -> None:
 def test_a_fault_in_a_file_is_named_with_its_line(text: bytes, number: int) -> None:
     with pytest.raises(InputError, match=f"line {number}: "):
         list(read_reports(io.BytesIO(text)))
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"])
+@pytest.mark.parametrize("field", ["checked_at", "observed_at", "not_after"])
+def test_a_time_that_utc_cannot_tell_is_named_with_its_line(time: str, field: str) -> None:
+    certificate = samples.make_certificate()
+    report = samples.make_report(endpoints=(samples.make_endpoint(certificate=certificate),))
+    line = re.sub(rf'"{field}":"[^"]*"', f'"{field}":"{time}"', encode_report(report).decode())
+
+    with pytest.raises(InputError, match=rf"line 2: .*out of range.*{field}"):
+        list(read_reports(io.BytesIO(LINE + b"\n" + line.encode() + b"\n")))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(b"x" * 3000, id="no-line-end"),
+        pytest.param(b'{"x": "' + b"x" * 3000 + b'"}\n', id="one-line"),
+        pytest.param(b"{\n" + b'  "x": 1,\n' * 1000, id="many-lines"),
+    ],
+)
+def test_an_object_larger_than_any_report_is_refused(
+    text: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_, "_MOST_BYTES", 2000)
+    file = io.BytesIO(b"\n" + text)
+
+    with pytest.raises(InputError, match="line 2: longer than 2000 bytes"):
+        list(read_reports(file))
+    assert file.tell() < 2100  # no more of it was read

@@ -1,5 +1,6 @@
 """Policy maps as text: what is written can be read back, and what is not ours is left alone."""
 
+import contextlib
 from datetime import timedelta
 from typing import Final
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prober.errors import InputError, SettingsError
+from prober.report import policy_opensmtpd
 from prober.report.policy_csv import CsvMap
 from prober.report.policy_diff import show_changes
 from prober.report.policy_exim import EximMap
@@ -294,6 +296,14 @@ def test_domains_of_foreign_lines_are_theirs_alone() -> None:
         pytest.param(OpenSmtpdMap(), "listen on lo0\n", "not a map of this", id="opensmtpd"),
         pytest.param(OpenSmtpdMap(), 'table other { "a.test" }\n', "table other", id="table"),
         pytest.param(OpenSmtpdMap(), 'table tls_verify { "a..b" }\n', "is no domain", id="member"),
+        pytest.param(
+            OpenSmtpdMap(), "table tls_verify { a.test }\n", "not in quotes", id="unquoted"
+        ),
+        pytest.param(
+            OpenSmtpdMap(), 'table tls_verify { "a.test }\n', "not in quotes", id="unclosed"
+        ),
+        pytest.param(OpenSmtpdMap(), 'tls_verify { "a.test" }\n', "more in it", id="no-table"),
+        pytest.param(OpenSmtpdMap(), "}\n", "more in it", id="lone-brace"),
         pytest.param(CsvMap(), "a,b\n1,2\n", "no columns", id="csv-columns"),
         pytest.param(CsvMap(), "domain,policy\n1.2.3.4,verify\n", "line 2: no domain", id="csv"),
         pytest.param(CsvMap(), "domain,policy\na.test,may\n", "line 2: no policy", id="csv-policy"),
@@ -348,3 +358,22 @@ def test_what_changes_is_shown() -> None:
         "^ up.test: encrypt -> verify (1 run)",
         "1 as before, 1 without a line",
     ]
+
+
+@given(st.text(alphabet='table tls_verify {}"a.\n#,\\'))
+def test_any_text_is_a_map_of_opensmtpd_or_an_input_error(text: str) -> None:
+    with contextlib.suppress(InputError):
+        OpenSmtpdMap().parse(text)
+
+
+def test_the_reader_for_opensmtpd_cannot_backtrack() -> None:
+    """Blank lines in front of a comment cost a regular expression their number squared."""
+    assert not hasattr(policy_opensmtpd, "re")
+
+
+def test_only_line_ends_that_an_mta_knows_end_a_line() -> None:
+    r"""A comment with U+2028 or a form feed in it stays a comment: postconf(5) has ``\n`` only."""
+    live = PostfixMap().parse(
+        "# old:\u2028a.test encrypt\n# \x0cb.test encrypt\r\nc.test encrypt\r\n"
+    )
+    assert live == LiveMap(policies={"c.test": ENCRYPT})

@@ -451,7 +451,12 @@ def test_only_levels_that_the_mta_has_are_written() -> None:
             runs(1, complete=False), None, Patience(), "not seen completely", False, id="incomplete"
         ),
         pytest.param(
-            runs(1), None, Patience(), "no policy is known to deliver to every host", False, id="none"
+            runs(1),
+            None,
+            Patience(),
+            "no policy is known to deliver to every host",
+            False,
+            id="none",
         ),
         pytest.param(
             (run(0), run(1, offers=(ENCRYPT,))),

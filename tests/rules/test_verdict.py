@@ -85,7 +85,16 @@ def routed(status: RouteStatus, **fields: Any) -> DomainFacts:
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
-        pytest.param(domain(route=None, error="no"), (Level.INVALID, False), id="invalid"),
+        pytest.param(
+            domain(domain=None, route=None, error="no"), (Level.INVALID, False), id="invalid"
+        ),
+        pytest.param(domain(route=None, error="ours"), (Level.UNKNOWN, False), id="fault-first"),
+        pytest.param(domain(good(), error="ours"), (Level.UNKNOWN, False), id="fault-later"),
+        pytest.param(
+            domain(good(), untested(reason=Reason.FAULT, address="192.0.2.2")),
+            (Level.UNKNOWN, False),
+            id="fault-at-an-endpoint",
+        ),
         pytest.param(routed(RouteStatus.NULL_MX), (Level.NO_MAIL, True), id="rfc7505"),
         pytest.param(routed(RouteStatus.NXDOMAIN), (Level.NO_MAIL, True), id="nxdomain"),
         pytest.param(routed(RouteStatus.NO_MAIL_HOST), (Level.NO_MAIL, True), id="no-mail-host"),
@@ -421,7 +430,19 @@ def test_encrypted_in_a_word(level: Level, word: Encrypted) -> None:
 @pytest.mark.parametrize(
     ("facts", "require", "standing"),
     [
-        pytest.param(domain(route=None), OPPORTUNISTIC, Standing.INVALID, id="invalid"),
+        pytest.param(
+            domain(domain=None, route=None, error="no"),
+            OPPORTUNISTIC,
+            Standing.INVALID,
+            id="invalid",
+        ),
+        pytest.param(domain(error="ours"), OPPORTUNISTIC, Standing.UNDECIDED, id="fault"),
+        pytest.param(
+            domain(confirmed(not_offered()), error="ours"),
+            OPPORTUNISTIC,
+            Standing.UNDECIDED,
+            id="fault-beside-a-proven-negative",
+        ),
         pytest.param(routed(RouteStatus.NULL_MX), OPPORTUNISTIC, Standing.NEUTRAL, id="null-mx"),
         pytest.param(
             routed(RouteStatus.NXDOMAIN), OPPORTUNISTIC, Standing.UNDECIDED, id="typo-never-passes"

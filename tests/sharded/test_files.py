@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prober.atomic import new_file, writing
+from prober.files import new_file, writing
 from prober.net.smtp import Target
 from prober.records import Failure, Reason, Step
 from prober.sharded.files import (

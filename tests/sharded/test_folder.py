@@ -6,7 +6,7 @@ import pytest
 
 from prober.domains import Entry
 from prober.errors import ReportError, ResumeError
-from prober.sharded.files import read_lines
+from prober.sharded.files import read_lines, read_section
 from prober.sharded.folder import Job, Plan, WorkFolder
 
 JOB = Job({"list": "aa", "--port": "25", "--trust-ad": "no"}, 10, 4)
@@ -120,3 +120,21 @@ def test_a_removal_that_was_cut_short_leaves_nothing_to_go_on_with(folder: WorkF
 def test_a_folder_that_is_not_there_is_not_taken_for_a_run_that_has_ended(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         WorkFolder(tmp_path / "not-shared").is_owned_by("token")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff"])
+def test_a_damaged_file_is_told_and_is_no_fault_of_the_program(
+    folder: WorkFolder, content: bytes
+) -> None:
+    folder.claim(JOB, resume=False)
+    folder.write_plan(Plan(1, 0))
+    (folder.path / "planned.json").write_bytes(content)
+    with pytest.raises(ResumeError, match="is damaged"), folder.faults_named():
+        assert folder.plan.shards
+
+
+def test_a_section_that_was_cut_off_is_told(folder: WorkFolder) -> None:
+    folder.claim(JOB, resume=False)
+    folder.targets(0).write_bytes(b"\0")
+    with pytest.raises(ResumeError, match="is damaged"), folder.faults_named():
+        read_section(folder.targets(0), 0)

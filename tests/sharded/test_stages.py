@@ -2,16 +2,23 @@
 
 import asyncio
 import dataclasses
+import itertools
 import json
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import prober.faults
+import prober.probe
+import prober.sharded.stages
 from prober.errors import BlindError, SettingsError
 from prober.lab.internet import Lab
 from prober.progress import Progress
-from prober.rules.exit_status import Totals
+from prober.records import DomainFacts, DomainReport
+from prober.rules.exit_status import Totals, exit_status
+from prober.rules.verdict import judge_domain
 from prober.scan import unique
 from prober.settings import Settings
 from prober.sharded.files import read_record, read_section
@@ -231,3 +238,47 @@ def test_workers_share_what_a_machine_and_a_resolver_bear(
 
 def test_a_share_is_never_nothing() -> None:
     assert share(Settings(sessions=3), on_machine=8, at_once=8).sessions == 1
+
+
+@pytest.mark.parametrize("stage", ["resolve_route", "observe_sts", "targets_of"])
+async def test_a_fault_of_ours_costs_one_domain_and_no_shard(
+    tmp_path: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    bad = "customer3.test"
+    module = prober.sharded.stages if stage == "targets_of" else prober.probe
+    function = getattr(module, stage)
+    calls = itertools.count()
+
+    def fail(what: Any, *args: Any, **named: Any) -> Any:
+        is_bad = what == bad if stage != "targets_of" else next(calls) == 0
+        if is_bad:
+            raise ZeroDivisionError("ours")
+        return function(what, *args, **named)
+
+    monkeypatch.setattr(module, stage, fail)
+    names = [f"customer{number}.test" for number in range(5)]
+    work = begin(tmp_path / "work", lab, names=names)
+    totals = await do_all(work)
+
+    assert (totals.faults, totals.domains) == (1, 5)
+    assert exit_status(totals) == 70
+    rows = [json.loads(row) for row in work.folder.rows(0, 1).read_bytes().splitlines()]
+    faults = [row for row in rows if row["error"] is not None]
+    assert [row["verdict"]["level"] for row in faults] == ["unknown"]
+    assert faults[0]["error"].startswith("internal fault: ZeroDivisionError")
+
+
+async def test_a_fault_of_a_rule_costs_one_domain_and_no_shard(
+    tmp_path: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(facts: DomainFacts) -> DomainReport:
+        if facts.domain == "customer3.test":
+            raise ZeroDivisionError("ours")
+        return judge_domain(facts)
+
+    monkeypatch.setattr(prober.faults, "judge_domain", fail)
+    work = begin(tmp_path / "work", lab, names=[f"customer{number}.test" for number in range(5)])
+    totals = await do_all(work)
+
+    assert (totals.faults, totals.domains) == (1, 5)
+    assert exit_status(totals) == 70

@@ -1,0 +1,166 @@
+"""No input is overwritten: what a command reads and what it writes are compared first.
+
+By identity (device and inode), so through links and whatever way a path is written. With a report
+go the names that it has on its way: FILE.partial, FILE.resume and FILE.work.
+"""
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from io import UnsupportedOperation
+from itertools import combinations
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from prober.errors import SettingsError
+from prober.report.escape import printable
+from prober.report.sinks import is_stream, partial_of
+from prober.resume import checkpoint_path
+
+REPORT: Final = "the report"
+_STANDARD: Final = "-"  # stdin or stdout
+
+Identity: TypeAlias = tuple[int | str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A path that is read, or ``-``, and what it is, such as "the list".
+
+    *becomes*: what may be written in its place, where that is documented.
+    """
+
+    path: str
+    what: str
+    becomes: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A path that is written, or ``-``, and what it is. *folder*: all that is in it may go."""
+
+    path: str
+    what: str
+    folder: bool = False
+
+
+def staged(path: str, what: str = REPORT) -> Iterator[Written]:
+    """What is written for a report: the file, and the names that it has before it is whole."""
+    yield Written(path, what)
+    if path == _STANDARD or is_stream(Path(path)):
+        return
+    partial = partial_of(Path(path))
+    yield Written(str(partial), f"the partial file of {what}")
+    yield Written(str(checkpoint_path(partial)), f"the checkpoint of {what}")
+    yield Written(f"{path}.work", f"the work folder of {what}", folder=True)
+
+
+def require_apart(
+    read: Iterable[Read],
+    written: Iterable[Written],
+    *,
+    is_input: Callable[[Path], bool] = lambda _path: False,
+) -> None:
+    """Raise SettingsError where something would be written over an input or another output.
+
+    To be called before anything is opened for writing. *is_input* says of a file, in a folder that
+    is read, whether it is one of the inputs.
+    """
+    outputs = list(written)
+    for source in read:
+        for output in outputs:
+            if source.becomes != output.what and _is_over(source, output, is_input):
+                name = printable(output.path)
+                raise SettingsError(
+                    f"{name} is {source.what}, and {output.what} would overwrite it: "
+                    "write elsewhere"
+                )
+    for one, other in combinations(outputs, 2):
+        if _is_same_output(one, other):
+            raise SettingsError(_twice(one, other))
+
+
+class OwnFiles:
+    """What a command writes, as it may be met in a folder that it reads: no input of it."""
+
+    def __init__(self, written: Iterable[Written]) -> None:
+        paths = (os.path.realpath(each.path) for each in written if each.path != _STANDARD)
+        self._names = {os.path.split(path) for path in paths}
+
+    def have(self, path: Path) -> bool:
+        """Whether *path* is of them, or what an earlier run put aside: FILE.partial.1 and so on."""
+        folder, name = os.path.realpath(path.parent), path.name
+        aside, _, number = name.rpartition(".")
+        names = (name, aside) if number.isdigit() and aside.endswith(".partial") else (name,)
+        return any((folder, each) in self._names for each in names)
+
+
+def _is_over(source: Read, output: Written, is_input: Callable[[Path], bool]) -> bool:
+    """Whether to write *output* would touch the input *source*."""
+    read = _identity(source.path, 0)
+    written = _identity(output.path, 1)
+    if read is None or written is None:
+        return False
+    if read == written:
+        return True
+    if output.folder and source.path != _STANDARD:
+        return written in _folders_of(source.path)
+    if output.path == _STANDARD or not os.path.isfile(output.path):
+        return False
+    return read in _folders_of(output.path) and is_input(Path(output.path))
+
+
+def _is_same_output(one: Written, other: Written) -> bool:
+    """A device or a pipe may stand for several, and so may what stdout is redirected to."""
+    if (one.path, one.what) == (other.path, other.what):
+        return True
+    if any(each.path == _STANDARD or is_stream(Path(each.path)) for each in (one, other)):
+        return False
+    return _identity(one.path, 1) == _identity(other.path, 1)
+
+
+def _twice(one: Written, other: Written) -> str:
+    if one.what == other.what:
+        return "--output names the same file twice"
+    name = printable(other.path)
+    return f"{name} would be {one.what} and also {other.what}: write one of them elsewhere"
+
+
+def _identity(path: str, standard: int) -> Identity | None:
+    """What all paths of one file or folder have in common; None for a device, a pipe or a socket.
+
+    A file that is not there yet is known by its folder and its name. *standard* is the descriptor
+    that ``-`` stands for.
+    """
+    try:
+        status = _status_of(standard) if path == _STANDARD else Path(path).stat()
+    except UnsupportedOperation:  # stdin or stdout that is no file at all
+        return None
+    except (OSError, ValueError):
+        return None if path == _STANDARD else _identity_of_new(os.path.realpath(path))
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _status_of(standard: int) -> os.stat_result:
+    stream = (sys.stdin, sys.stdout)[standard]
+    if stream is None:  # started with it closed
+        raise UnsupportedOperation
+    return os.fstat(stream.fileno())
+
+
+def _identity_of_new(path: str) -> Identity:
+    folder, name = os.path.split(path)
+    try:
+        status = Path(folder).stat()
+    except OSError:
+        return (path,)
+    return status.st_dev, status.st_ino, name
+
+
+def _folders_of(path: str) -> Iterator[Identity | None]:
+    """The folders that *path* lies in, from the nearest up."""
+    return (_identity(str(folder), 0) for folder in Path(os.path.realpath(path)).parents)

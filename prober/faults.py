@@ -1,0 +1,71 @@
+"""A fault of this program costs the domain that it met, and no other.
+
+What no code foresaw must not end a scan of a million domains, nor be met again by ``--resume``. The
+report of that domain says so; its traceback goes to the log, and the run ends with status 70.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from prober.errors import ProbeError
+from prober.loop import first_error
+from prober.records import DomainFacts, DomainReport
+from prober.report.formatter import Formatter
+from prober.rules.exit_status import Tally
+from prober.rules.verdict import Standing, facts_of, judge_domain, report_fault
+
+log = logging.getLogger(__name__)
+
+_LONGEST: Final = 200  # characters of an exception's text
+
+
+async def observed(
+    facts: DomainFacts, observe: Callable[[str], Awaitable[DomainFacts]]
+) -> DomainFacts:
+    """What *observe* gives for the domain; where it fails, *facts* with the fault as their error.
+
+    Where there is no domain, *facts* as they are.
+    """
+    if facts.domain is None:
+        return facts
+    try:
+        return await observe(facts.domain)
+    except Exception as error:
+        return replace(facts, error=internal_fault(error, facts.domain))
+
+
+def judged(facts: DomainFacts) -> DomainReport:
+    """The report on *facts*; where a rule fails, one that says nothing but that."""
+    try:
+        return judge_domain(facts)
+    except Exception as error:
+        return report_fault(facts, internal_fault(error, facts.domain))
+
+
+def formatted(
+    report: DomainReport, tally: Tally, formatters: Sequence[Formatter]
+) -> tuple[DomainReport, Standing, list[bytes]]:
+    """*report*, its standing, and its rows in each format; of the fault, where these fail."""
+    try:
+        return _formatted(report, tally, formatters)
+    except Exception as error:
+        fault = internal_fault(error, report.domain)
+        return _formatted(report_fault(facts_of(report), fault), tally, formatters)
+
+
+def _formatted(
+    report: DomainReport, tally: Tally, formatters: Sequence[Formatter]
+) -> tuple[DomainReport, Standing, list[bytes]]:
+    return report, tally.standing_of(report), [each.body(report) for each in formatters]
+
+
+def internal_fault(error: Exception, where: object) -> str:
+    """*error* in words, its traceback in the log. Raises what is an error of ours to be told."""
+    if isinstance(error, ExceptionGroup):
+        error = first_error(error)
+    if isinstance(error, ProbeError):
+        raise error
+    log.error("%r: a fault of this program", where, exc_info=error)
+    return f"internal fault: {error!r}"[:_LONGEST]

@@ -1,0 +1,154 @@
+"""Files on disk: which are ours, written as a whole or not at all, read as a whole or refused.
+
+In a folder that others can write to, anything may lie at a name of ours: a FIFO that blocks who
+opens it, a link to another file, a file that its owner changes while we write to it. So a file
+that this program makes beside a report is opened only where it is a regular file of this user.
+"""
+
+import contextlib
+import errno
+import os
+import re
+import stat
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from prober.errors import InputError
+from prober.report.escape import printable
+
+_SAFELY: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_PRIVATE: Final = 0o600
+_PRIVATE_FOLDER: Final = 0o700
+_WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
+_MOST_LINKS: Final = 40  # as Linux follows
+_PIECE: Final = 1 << 20
+
+
+class ForeignFileError(OSError):
+    """What lies at a path is not a file or folder that this user alone can have put there."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(0, why)
+
+
+def create_ours(path: Path, flags: int, mode: int = _PRIVATE) -> int:
+    """A descriptor of a new file at *path*. Raises FileExistsError, also for a link."""
+    return os.open(path, flags | _SAFELY | os.O_CREAT | os.O_EXCL, mode)
+
+
+def open_ours(path: Path, flags: int) -> int:
+    """A descriptor of the file at *path*. Raises ForeignFileError where it is not ours."""
+    descriptor = os.open(path, flags | _SAFELY)
+    try:
+        _require_ours(os.fstat(descriptor))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def require_ours(path: Path) -> None:
+    """Raise ForeignFileError where anything but a regular file of ours lies at *path*."""
+    with contextlib.suppress(FileNotFoundError):
+        _require_ours(path.lstat())
+
+
+def _require_ours(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise ForeignFileError("what lies there is no regular file: remove it, or write elsewhere")
+    if status.st_uid != os.geteuid():
+        raise ForeignFileError("the file belongs to another user: write elsewhere")
+    if status.st_nlink > 1:  # it may be 0: then it was removed since it was opened
+        raise ForeignFileError("the file has several names: remove it, or write elsewhere")
+
+
+def require_trusted_links(path: Path) -> None:
+    """Raise ForeignFileError where *path* is a link that another user put in a shared folder.
+
+    The rule of Linux's fs.protected_symlinks, for a program that resolves links itself. Folders on
+    the way to *path* are not checked.
+    """
+    for _ in range(_MOST_LINKS):
+        try:
+            link, folder = path.lstat(), path.parent.stat()
+        except OSError:
+            return
+        if not stat.S_ISLNK(link.st_mode):
+            return
+        trusted = (0, os.geteuid(), folder.st_uid)
+        if folder.st_mode & stat.S_IWOTH and link.st_uid not in trusted:
+            raise ForeignFileError("a link that another user made: write elsewhere")
+        path = path.parent / path.readlink()
+
+
+def claim_folder(path: Path, *, is_begun: bool) -> None:
+    """Make the folder *path* for this user alone, or check and close one that is there.
+
+    Raises ForeignFileError where it is another user's, or where others could have written what
+    *is_begun* says is to be gone on with.
+    """
+    require_trusted_links(path)
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=_PRIVATE_FOLDER, parents=True)
+        return  # on NFS, a new folder of root's may belong to another user
+    status = path.stat()
+    if not stat.S_ISDIR(status.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    if status.st_uid != os.geteuid():
+        raise ForeignFileError("the folder belongs to another user: name another")
+    if is_begun and status.st_mode & _WRITABLE_BY_OTHERS:
+        raise ForeignFileError("others can write to the folder: remove it, and begin anew")
+    path.chmod(_PRIVATE_FOLDER)
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """An empty file to write *path* under; it is at *path* once the context ends well.
+
+    Readable by this user only.
+    """
+    draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
+    os.close(create_ours(draft, os.O_WRONLY))
+    try:
+        yield draft
+        with open(draft, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(draft, path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A stream into *path*, which appears once the context ends well. Raises OSError."""
+    with new_file(path) as draft, open(draft, "wb") as stream:
+        yield stream
+        stream.flush()
+
+
+def is_draft(name: str, of: str = "") -> bool:
+    """Whether *name* is that of a draft, of the file *of* or of any."""
+    return re.fullmatch(rf"{re.escape(of) if of else '.+'}\.[0-9a-f]{{32}}\.tmp", name) is not None
+
+
+def remove_drafts(path: Path) -> None:
+    """Remove what runs that were killed left of *path*. Only where no other run writes it."""
+    with contextlib.suppress(OSError):
+        for left in path.parent.iterdir():
+            if is_draft(left.name, path.name):
+                left.unlink(missing_ok=True)
+
+
+def read_whole(path: Path, most: int) -> bytes:
+    """All of *path*. Raises OSError; InputError where it has more than *most* bytes."""
+    content = bytearray()
+    with open(path, "rb") as stream:
+        while piece := stream.read(_PIECE):
+            content += piece
+            if len(content) > most:
+                name = printable(str(path))
+                raise InputError(f"{name} has more than {most} bytes: too much to read")
+    return bytes(content)
