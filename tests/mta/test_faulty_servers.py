@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from prober.lab.faults import Fault
 from prober.lab.internet import LabDomain, LabHost
 from prober.lab.peer import Peer
@@ -162,6 +164,7 @@ def arrived(arrival: Arrival | None) -> DeliveryOutcome:
     return ENCRYPTED if arrival.encrypted else CLEAR
 
 
+@pytest.mark.timeout(240)  # several servers say nothing, three times each
 async def test_mail_without_insistence_fares_as_predicted(mta_ca: MtaCa, tmp_path: Path) -> None:
     require(SERVERS["postfix"])
     require(SERVERS["exim"])
@@ -207,6 +210,7 @@ async def test_mail_without_insistence_fares_as_predicted(mta_ca: MtaCa, tmp_pat
         assert (postfix[name], exim[name], ours[name]) == (both, both, UNKNOWN), name
 
 
+@pytest.mark.timeout(120)
 async def test_senders_use_the_address_that_answers(mta_ca: MtaCa, tmp_path: Path) -> None:
     """An address that refuses TCP, and an AAAA look-up that fails, beside an address that works."""
     require(SERVERS["postfix"])
