@@ -287,7 +287,7 @@ async def test_a_fault_of_ours_costs_one_endpoint_and_no_other(
     async def fail(*_: object) -> None:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr("prober.vantage.probe_endpoint", fail)
+    monkeypatch.setattr("prober.endpoints.probe_endpoint", fail)
     report = await probe(dns_server, "private.test", allow_private=True)
 
     assert {e.failure.reason for e in report.endpoints if e.failure} == {Reason.FAULT}

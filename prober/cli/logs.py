@@ -20,7 +20,7 @@ from prober.files import require_trusted_links
 from prober.report.sinks import unwritable
 
 _NOISY: Final = ("asyncio", "aiosmtplib")
-_WAITS: Final = "prober.vantage"  # whose remarks explain why an answer takes long
+_WAITS: Final = "prober.endpoints"  # whose remarks explain why an answer takes long
 _LOG: Final = "Log"
 
 

@@ -16,6 +16,7 @@ from time import monotonic
 from typing import Final
 
 from prober.domains import Entry
+from prober.endpoints import not_contacted
 from prober.errors import SettingsError, blind
 from prober.faults import formatted, judged, observed
 from prober.files import writing
@@ -43,7 +44,7 @@ from prober.sharded.files import (
 )
 from prober.sharded.folder import WorkFolder
 from prober.sharded.owner import Owner, each
-from prober.vantage import Vantage, not_contacted
+from prober.vantage import Vantage
 
 _BLIND_ROWS: Final = 3 * BLIND_ENDPOINTS  # a partition is not the whole run
 

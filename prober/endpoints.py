@@ -1,0 +1,187 @@
+"""One endpoint, asked as often as it takes: retries, what addresses share, and the pace.
+
+One session answers the main question, and one more per address, without SNI, what senders without
+SNI meet there. rules/again.py decides on further sessions. docs/verdict.md, "One endpoint".
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, Self
+
+from prober import clock
+from prober.clock import Heartbeat
+from prober.faults import internal_fault
+from prober.net.failures import NoRouteError
+from prober.net.route import require_route
+from prober.net.smtp import Target, probe_endpoint
+from prober.net.tls import TlsClient
+from prober.once import Once
+from prober.operators import operator_of
+from prober.pace import Pacer
+from prober.records import EndpointFacts, Failure, Reason, Step
+from prober.rules.address import may_contact
+from prober.rules.again import (
+    FIRST,
+    FIRST_WITHOUT_SNI,
+    Again,
+    Lane,
+    feels_pressed,
+    next_session,
+)
+from prober.rules.endpoint import (
+    add_without_sni,
+    depends_on_hello,
+    describe_failure,
+    merge_sessions,
+    uses_sni,
+)
+from prober.settings import Settings
+from prober.sharing import SharedAddresses
+
+log = logging.getLogger(__name__)
+
+_KEPT: Final = 10_000  # about 20 kB each, the transcript included
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """An address and port, whichever MX host led there; *target* is the first that did."""
+
+    address: str
+    port: int
+    target: Target = field(compare=False)
+
+    @classmethod
+    def of(cls, target: Target) -> Self:
+        return cls(target.address, target.port, target)
+
+
+class Endpoints:
+    """The endpoints of one run: each is asked once, however many domains use it.
+
+    *operator_shards*: among how many scanners the budget of an operator is divided, where those
+    are more than this one. A *heartbeat* that beats beside it tells a time-out of the host's from
+    one of this machine's.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        tls: TlsClient,
+        heartbeat: Heartbeat,
+        operator_shards: Mapping[str, int],
+    ) -> None:
+        self.settings = settings
+        self._tls = tls
+        self._heartbeat = heartbeat
+        self._pacer = Pacer(settings, operator_of, operator_shards)
+        ask = self._ask_named
+        self._named = SharedAddresses(ask).observe if settings.share else ask
+        self._facts: Once[Target, EndpointFacts] = Once(self._observe, size=_KEPT)
+        self._unnamed: Once[_Address, EndpointFacts] = Once(self._ask_unnamed, size=_KEPT)
+
+    async def get(self, target: Target) -> EndpointFacts:
+        """The facts of *target*. Raises nothing for what a peer does."""
+        return await self._facts.get(target)
+
+    async def aclose(self) -> None:
+        """End the sessions in flight."""
+        await self._facts.aclose()
+        await self._unnamed.aclose()
+
+    async def _observe(self, target: Target) -> EndpointFacts:
+        """The facts of *target*. A fault of this program is their failure, and asked once."""
+        try:
+            return await self._look(target)
+        except Exception as error:
+            return not_contacted(target, Reason.FAULT, internal_fault(error, target))
+
+    async def _look(self, target: Target) -> EndpointFacts:
+        """The facts of *target*, and what its address shows to senders without SNI."""
+        facts = await self._named(target)
+        if self.settings.sni_only or not depends_on_hello(facts):
+            return facts
+        return add_without_sni(facts, await self._unnamed.get(_Address.of(target)))
+
+    async def _ask_named(self, target: Target) -> EndpointFacts:
+        why_not = self._why_not(target)
+        if why_not is not None:
+            return not_contacted(target, *why_not)
+        return await self._ask(target, FIRST)
+
+    async def _ask_unnamed(self, address: _Address) -> EndpointFacts:
+        """What *address* answers to a ClientHello without SNI, whichever MX host led there."""
+        return await self._ask(address.target, FIRST_WITHOUT_SNI)
+
+    async def _ask(self, target: Target, first: Again) -> EndpointFacts:
+        """A session, and further ones as long as rules/again.py wants to know more."""
+        settings = self.settings
+        facts = await self._session(target, first)
+        while again := next_session(
+            facts,
+            busy_tries=settings.busy_tries,
+            slow_lane=settings.slow_lane,
+            sni_only=settings.sni_only,
+        ):
+            wait_s = settings.confirm_delay_s * 2**again.doublings
+            why = describe_failure(facts.failure) or f"STARTTLS {facts.starttls}"
+            log.info(
+                "%s %s: %r; asking again in %.1f s (%s, %s)",
+                target.mx_host,
+                target.address,
+                why,
+                wait_s,
+                again.lane,
+                again.hello,
+            )
+            await asyncio.sleep(wait_s)
+            facts = merge_sessions(facts, await self._further(target, first, again))
+        return facts
+
+    async def _further(self, target: Target, first: Again, again: Again) -> EndpointFacts:
+        """One more session. Without SNI the answer is the address's, and is asked for once."""
+        if uses_sni(first.hello) and not uses_sni(again.hello):
+            facts = await self._unnamed.get(_Address.of(target))
+            return replace(facts, mx_host=target.mx_host)
+        return await self._session(target, again)
+
+    def _why_not(self, target: Target) -> tuple[Reason, str] | None:
+        address = target.address
+        if target.left_out is not None:
+            return Reason.LIMIT, target.left_out
+        if not may_contact(address, allow_private=self.settings.allow_private):
+            return Reason.PRIVATE_ADDRESS, "not globally reachable; --allow-private contacts it"
+        is_ipv6 = ":" in address
+        if is_ipv6 and not self.settings.use_ipv6:
+            return Reason.NO_IPV6_HERE, "--ipv4-only"
+        if not is_ipv6 and not self.settings.use_ipv4:
+            return Reason.NO_IPV4_HERE, "--ipv6-only"
+        if is_ipv6:  # many machines have none: their turns are for others
+            try:
+                require_route(address, target.port)
+            except NoRouteError as error:
+                return error.reason, str(error.strerror)
+        return None
+
+    async def _session(self, target: Target, again: Again) -> EndpointFacts:
+        """One session, when it is this one's turn."""
+        settings, turn_of = self.settings, self._pacer.turn
+        if again.lane is Lane.SLOW:
+            settings, turn_of = settings.patient(), self._pacer.slow_turn
+        async with turn_of(target.address, target.mx_host) as turn:
+            facts = await probe_endpoint(target, settings, self._tls, again.hello, self._heartbeat)
+            turn.went(pressed=feels_pressed(facts))
+        return facts
+
+
+def not_contacted(target: Target, reason: Reason, detail: str) -> EndpointFacts:
+    """An endpoint that was left alone, and why."""
+    return EndpointFacts(
+        mx_host=target.mx_host,
+        address=target.address,
+        port=target.port,
+        observed_at=clock.now(),
+        failure=Failure(step=Step.CONNECT, reason=reason, detail=detail),
+    )
