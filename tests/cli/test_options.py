@@ -38,6 +38,10 @@ WRONG = [
     (["--timeout", "0"], "Invalid value for '--timeout'"),
     (["--timeout", "inf"], "Invalid value for '--timeout'"),
     (["--timeout", "nan"], "Invalid value for '--timeout'"),
+    (["--confirm-delay", "nan"], "Invalid value for '--confirm-delay'"),
+    (["--pace", "nan"], "Invalid value for '--pace'"),
+    (["--dns-rate", "nan"], "Invalid value for '--dns-rate'"),
+    (["--stop-grace", "nan"], "nan is not a number"),
     (["--confirm-delay", "-1"], "Invalid value for '--confirm-delay'"),
     (["--concurrency", "0"], "Invalid value for '--concurrency'"),
     (["--concurrency", "1000000"], "Invalid value for '--concurrency'"),
@@ -54,6 +58,7 @@ def test_a_wrong_option_is_told_by_name_before_anything_is_probed(
 
     assert (ended.status, ended.out) == (2, "")
     assert complaint in unboxed(ended.err)
+    assert "Value error" not in ended.err  # what the parser of options says to programmers
 
 
 def test_a_variable_stands_in_for_an_option() -> None:
