@@ -1,10 +1,13 @@
-"""Which event loop a test runs on: the network stages on both, since their transports differ."""
+"""Which event loop a test runs on, which worker runs it, and which tests need other programs."""
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 
 import pytest
 import uvloop
+
+from tests.support.virtual_time import VirtualTimeLoop
 
 _ON_BOTH = (
     "test_mta_sts.py",
@@ -13,14 +16,43 @@ _ON_BOTH = (
     "test_scan.py",
     "test_smtp.py",
 )
+_EXTERNAL = ("mta", "dnssec")  # folders whose tests need servers that are not Python
+_DASK = ("test_engine.py", "test_workers.py")
+_EACH_ALONE = ("test_bulk.py", "test_resume.py")  # slow tests that share no slow fixture
+_LONG = (*_DASK, *_EACH_ALONE, "test_benchmarks.py", "test_headers.py", "test_streams.py")
 
 
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """uvloop is what the command runs on; asyncio's own what a library user has."""
+    if item.get_closest_marker("virtual_time"):
+        return {"virtual": VirtualTimeLoop}
     if "lab" in item.path.parts:  # uvloop leaks a datagram endpoint that is cancelled half made
         return {"asyncio": asyncio.new_event_loop}
     if item.path.name in _ON_BOTH:
         return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
     return {"uvloop": uvloop.new_event_loop}
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two workers a core: many tests wait for a deadline or for another process."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs other programs, and give a worker whole files; what takes long comes first.
+
+    Tests of one group run one after another in one worker, so that a fixture with a server starts
+    it once. Dask's clusters are one group too: they use all cores.
+    """
+    for item in items:
+        folder = item.path.parent.name
+        if folder in _EXTERNAL:
+            item.add_marker("external")
+            item.add_marker(pytest.mark.xdist_group(folder))
+        elif item.path.name in _DASK:
+            item.add_marker(pytest.mark.xdist_group("dask"))
+        elif item.path.name not in _EACH_ALONE:
+            item.add_marker(pytest.mark.xdist_group(f"{folder}/{item.path.name}"))
+    items.sort(key=lambda item: item.path.name not in _LONG)

@@ -52,7 +52,6 @@ def without_pauses() -> Iterator[None]:
     gc.enable()
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.usefixtures("without_pauses")
 async def test_ten_thousand_domains_on_forty_endpoints_are_forty_questions() -> None:
     """20 servers of two names each, half of them without STARTTLS, so that each is asked twice."""
@@ -103,7 +102,6 @@ async def test_names_at_one_address_that_agree_are_asked_three_times_in_all() ->
     assert all(endpoint.certificate is not None for endpoint in shared)
 
 
-@pytest.mark.timeout(120)
 async def test_a_throttling_server_ends_with_the_right_answer_for_all_its_domains() -> None:
     """Five sessions a second are let in, and those it turns away count as well."""
     host = LabHost(name="mx.t.test", personality=Throttle(most=5, window=1.0))

@@ -72,7 +72,6 @@ def outputs(folder: Path) -> tuple[str, ...]:
     ("kills", "options"),
     [pytest.param(10, (), id="as-they-come"), pytest.param(3, ("--ordered",), id="ordered")],
 )
-@pytest.mark.timeout(180)
 @in_one_loop
 async def test_killed_at_random_moments_it_ends_up_the_same(
     probe: Probe, tmp_path: Path, list_: Path, kills: int, options: tuple[str, ...]
