@@ -40,19 +40,23 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 2 * len(os.sched_getaffinity(0))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs other programs, and give a worker whole files; what takes long comes first.
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what needs other programs, and name the group that one worker runs.
 
     Tests of one group run one after another in one worker, so that a fixture with a server starts
-    it once. Dask's clusters are one group too: they use all cores.
+    it once: those of one file, those of a folder with servers, and those of Dask's clusters, which
+    use all cores.
     """
-    for item in items:
-        folder = item.path.parent.name
-        if folder in _EXTERNAL:
-            item.add_marker("external")
-            item.add_marker(pytest.mark.xdist_group(folder))
-        elif item.path.name in _DASK:
-            item.add_marker(pytest.mark.xdist_group("dask"))
-        elif item.path.name not in _EACH_ALONE:
-            item.add_marker(pytest.mark.xdist_group(f"{folder}/{item.path.name}"))
+    folder, name = item.path.parent.name, item.path.name
+    if folder in _EXTERNAL:
+        item.add_marker("external")
+        item.add_marker(pytest.mark.xdist_group(folder))
+    elif name in _DASK:
+        item.add_marker(pytest.mark.xdist_group("dask"))
+    elif name not in _EACH_ALONE:
+        item.add_marker(pytest.mark.xdist_group(f"{folder}-{name}"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long comes first, so that no worker is left with it at the end."""
     items.sort(key=lambda item: item.path.name not in _LONG)
