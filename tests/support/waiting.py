@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-PATIENCE_S = 30.0  # what takes this long hangs
+PATIENCE_S = 120.0  # what takes this long hangs
 
 
 async def until(condition: Callable[[], bool]) -> None:
