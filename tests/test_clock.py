@@ -15,6 +15,7 @@ pytestmark = pytest.mark.virtual_time
 @pytest_asyncio.fixture
 async def heartbeat(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Heartbeat]:
     monkeypatch.setattr("prober.clock.monotonic", asyncio.get_running_loop().time)
+    monkeypatch.setattr("prober.clock._STALL_S", 0.1)
     heartbeat = Heartbeat()
     beating = asyncio.create_task(heartbeat.beat())
     await asyncio.sleep(0)

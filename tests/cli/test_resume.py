@@ -161,8 +161,10 @@ async def test_after_ctrl_c_the_command_that_it_tells_goes_on(probe: Probe, tmp_
     assert "session_s (--timeout, --patient) was 150.0 and is 0.5" in last.err
     assert partial.read_text() == before
 
+    sessions = probe.lab.servers["mx1.silent.test"].sessions
+    earlier = len(sessions)
     async with probe.running(*args, "--resume") as running:
-        await asyncio.sleep(1.0)
+        await until(lambda: len(sessions) > earlier)
         running.send(signal.SIGTERM)
         again = await running.ended()
     assert again.status == 143

@@ -22,7 +22,7 @@ from prober.net.resolver import DnsStatus, Resolver
 from prober.pace import QuestionPacer
 from prober.records import Answer, Dnssec, Reason
 from prober.settings import Settings
-from tests.support.waiting import until
+from tests.support.waiting import hurry, until
 
 BOGUS_PROBE = "dnssec-failed.org"
 RECORDS = {
@@ -46,11 +46,6 @@ async def dns_server() -> AsyncIterator[LabDns]:
 @pytest.fixture
 def settings(dns_server: LabDns) -> Settings:
     return Settings(resolvers=(dns_server.resolver,), dns_s=60.0, dns_try_s=20.0)
-
-
-def hurry(resolver: Resolver) -> None:
-    """Let *resolver* wait for silent servers only shortly."""
-    resolver._settings = replace(resolver._settings, dns_s=0.6, dns_try_s=0.2)
 
 
 @pytest.fixture

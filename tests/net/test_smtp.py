@@ -359,8 +359,11 @@ async def test_close_notify_in_the_handshake_is_a_close() -> None:
     assert facts.alert is None
 
 
-async def test_a_loop_that_was_blocked_is_no_answer_of_the_hosts() -> None:
+async def test_a_loop_that_was_blocked_is_no_answer_of_the_hosts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The host answered in time; this process did not look."""
+    monkeypatch.setattr("prober.clock._STALL_S", 0.1)
     heartbeat = Heartbeat()
     beating = asyncio.create_task(heartbeat.beat())
     await asyncio.sleep(0)
