@@ -7,6 +7,7 @@ from math import inf
 
 import pytest
 import uvloop
+from hypothesis import HealthCheck, settings
 
 from tests.support.virtual_time import VirtualTimeLoop
 
@@ -21,6 +22,14 @@ _EXTERNAL = ("mta", "dnssec")  # folders whose tests need servers that are not P
 _DASK = ("test_engine.py", "test_workers.py")
 _EACH_ALONE = ("test_bulk.py", "test_resume.py")  # slow tests that share no slow fixture
 _LONG = (*_DASK, *_EACH_ALONE, "test_benchmarks.py", "test_headers.py", "test_streams.py")
+
+settings.register_profile(
+    "timeless",  # how long an example takes says how busy the machine is
+    settings.get_profile("ci" if "CI" in os.environ else "default"),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("timeless")
 
 
 def pytest_asyncio_loop_factories(

@@ -40,7 +40,7 @@ def entries(names: Iterable[str] = NAMES) -> list[Entry]:
 
 
 def settings(lab: Lab) -> Settings:
-    return lab.settings(**PATIENT)
+    return lab.settings(**{**PATIENT, "greeting_s": 5.0})  # one server never greets
 
 
 def a_scan(folder: Path, lab: Lab, *layouts: Layout, resume: bool = False) -> ShardedScan:
