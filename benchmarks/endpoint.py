@@ -61,7 +61,7 @@ async def _rounds(
         pairs = []
         for number in range(rounds + 1):
             domains = iter(range(number * size, (number + 1) * size))
-            bare_s = bare.cpu_s()
+            bare_s = bare.cpu_s(size)
             started = process_time()
             async with asyncio.TaskGroup() as group:
                 for _ in range(at_once):

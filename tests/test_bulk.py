@@ -23,7 +23,7 @@ from tests.support.builders import NOW
 from tests.support.waiting import until
 
 INTERVAL_S = 0.5
-DOMAINS = 3_000
+DOMAINS = 2_000
 
 
 def entries(names: Iterator[str]) -> Iterator[Entry]:

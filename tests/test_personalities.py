@@ -25,6 +25,7 @@ from prober.records import (
     Step,
 )
 from prober.scan import scan
+from tests.support.waiting import until
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
 
@@ -68,10 +69,7 @@ async def scanned() -> AsyncIterator[Scanned]:
         _make_keys(lab)
         sockets, tasks = open_sockets(), len(asyncio.all_tasks())
         await scan([parse_entry(d.name) for d in domains], lab.settings(**DEADLINES), keep)
-        for _ in range(100):  # let the servers notice that their clients are gone
-            if not any(server.open for server in lab.servers.values()):
-                break
-            await asyncio.sleep(0.05)
+        await until(lambda: not any(server.open for server in lab.servers.values()))
         yield Scanned(
             reports=reports,
             lab=lab,
