@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from benchmarks import domain, endpoint, headers, memory, served, throughput, workers
+from benchmarks import domain, endpoint, headers, memory, served, start, throughput, workers
 from benchmarks.figures import Figure, Scale, machine, to_markdown, to_table
 from benchmarks.process import Measure, in_own_process
 
@@ -14,6 +14,7 @@ from benchmarks.process import Measure, in_own_process
 class Name(enum.StrEnum):
     """The benchmarks, in the order they run."""
 
+    START = "start"
     ENDPOINT = "endpoint"
     DOMAIN = "domain"
     THROUGHPUT = "throughput"
@@ -25,6 +26,7 @@ class Name(enum.StrEnum):
 
 WIDTH: Final = 120  # characters; a narrower table would break its lines
 MEASURES: Final[dict[Name, Measure]] = {
+    Name.START: start.measure,
     Name.ENDPOINT: endpoint.measure,
     Name.DOMAIN: domain.measure,
     Name.THROUGHPUT: throughput.measure,

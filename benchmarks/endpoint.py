@@ -34,13 +34,13 @@ UNIT: Final = "bare handshakes"
 
 def measure(scale: Scale) -> Iterator[Figure]:
     """The bare handshake, the endpoint, and their ratio."""
-    rounds = scale.of(9, 2)
-    with running(Plan(domains=(rounds + 1) * IN_A_ROUND, spread=Spread.UNIQUE)) as internet:
-        new = run(_rounds(internet, rounds, at_once=FEW_AT_ONCE))
+    rounds, size = scale.of(9, 2), scale.of(IN_A_ROUND, FEW_AT_ONCE)
+    with running(Plan(domains=(rounds + 1) * size, spread=Spread.UNIQUE)) as internet:
+        new = run(_rounds(internet, rounds, size, at_once=FEW_AT_ONCE))
         before = internet.mail_load()
-        known = run(_rounds(internet, rounds, at_once=IN_A_ROUND))
+        known = run(_rounds(internet, rounds, size, at_once=size))
         after = internet.mail_load()
-        both = run(_rounds(internet, rounds, at_once=IN_A_ROUND, sni_only=False))
+        both = run(_rounds(internet, rounds, size, at_once=size, sni_only=False))
     bare, endpoint = (median(column) * 1000 for column in zip(*known, strict=True))
     server = (after.cpu_s - before.cpu_s) / (after.served - before.served) * 1000
     yield Figure(what="bare handshake, the client's half", value=bare, unit="ms CPU")
@@ -56,20 +56,20 @@ def _ratio(pairs: Sequence[tuple[float, float]]) -> float:
 
 
 async def _rounds(
-    internet: Internet, rounds: int, *, at_once: int, sni_only: bool = True
+    internet: Internet, rounds: int, size: int, *, at_once: int, sni_only: bool = True
 ) -> list[tuple[float, float]]:
     """CPU seconds of one bare handshake and of one endpoint, by round; the first warms up."""
     bare = BareHandshake()
     async with Vantage(replace(internet.settings, sni_only=sni_only)) as vantage:
         pairs = []
         for number in range(rounds + 1):
-            domains = iter(range(number * IN_A_ROUND, (number + 1) * IN_A_ROUND))
-            bare_s = bare.cpu_s()
+            domains = iter(range(number * size, (number + 1) * size))
+            bare_s = bare.cpu_s(size)
             started = process_time()
             async with asyncio.TaskGroup() as group:
                 for _ in range(at_once):
                     group.create_task(_observe(domains, internet, vantage))
-            pairs.append((bare_s, (process_time() - started) / IN_A_ROUND))
+            pairs.append((bare_s, (process_time() - started) / size))
     return pairs[1:]
 
 

@@ -1,10 +1,15 @@
-"""Which event loop a test runs on: the network stages on both, since their transports differ."""
+"""Which event loop a test runs on, which worker runs it, and which tests need other programs."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from math import inf
 
 import pytest
 import uvloop
+from hypothesis import HealthCheck, settings
+
+from tests.support.virtual_time import VirtualTimeLoop
 
 _ON_BOTH = (
     "test_mta_sts.py",
@@ -13,14 +18,63 @@ _ON_BOTH = (
     "test_scan.py",
     "test_smtp.py",
 )
+_EXTERNAL = ("mta", "dnssec")  # folders whose tests need servers that are not Python
+_DASK = ("test_engine.py", "test_workers.py")
+_EACH_ALONE = ("test_bulk.py", "test_resume.py")  # slow tests that share no slow fixture
+_LONG = (*_DASK, *_EACH_ALONE, "test_benchmarks.py", "test_headers.py", "test_streams.py")
+
+settings.register_profile(
+    "timeless",  # how long an example takes says how busy the machine is
+    settings.get_profile("ci" if "CI" in os.environ else "default"),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("timeless")
 
 
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """uvloop is what the command runs on; asyncio's own what a library user has."""
+    if item.get_closest_marker("virtual_time"):
+        return {"virtual": VirtualTimeLoop}
     if "lab" in item.path.parts:  # uvloop leaks a datagram endpoint that is cancelled half made
         return {"asyncio": asyncio.new_event_loop}
     if item.path.name in _ON_BOTH:
         return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
     return {"uvloop": uvloop.new_event_loop}
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two workers a core: many tests wait for a deadline or for another process."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_stalls() -> Iterator[None]:
+    """Time-outs are never excused by a busy machine: a silent server of the lab is silent."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("prober.clock._STALL_S", inf)
+        yield
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what needs other programs, and name the group that one worker runs.
+
+    Tests of one group run one after another in one worker, so that a fixture with a server starts
+    it once: those of one file, those of a folder with servers, and those of Dask's clusters, which
+    use all cores.
+    """
+    folder, name = item.path.parent.name, item.path.name
+    if folder in _EXTERNAL:
+        item.add_marker("external")
+        item.add_marker(pytest.mark.xdist_group(folder))
+    elif name in _DASK:
+        item.add_marker(pytest.mark.xdist_group("dask"))
+    elif name not in _EACH_ALONE:
+        item.add_marker(pytest.mark.xdist_group(f"{folder}-{name}"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long comes first, so that no worker is left with it at the end."""
+    items.sort(key=lambda item: item.path.name not in _LONG)

@@ -1,10 +1,9 @@
 """Bulk scans, measured by the servers of the lab: how often, how many at once, how fast."""
 
 import asyncio
-import gc
 import itertools
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,13 +16,14 @@ from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.greeting import Silent, Slow
 from prober.lab.personalities.sessions import Throttle
 from prober.lab.personalities.sound import WellConfigured, Wildcard
+from prober.pace import Rate
 from prober.records import DomainReport, Endpoint, Level, Reason
 from prober.scan import Ending, probe_domain, scan
 from tests.support.builders import NOW
 from tests.support.waiting import until
 
 INTERVAL_S = 0.5
-JITTER_S = 0.25  # between our beginning and the server's noticing it, on a busy machine
+DOMAINS = 2_000
 
 
 def entries(names: Iterator[str]) -> Iterator[Entry]:
@@ -42,19 +42,24 @@ def add_names(lab: Lab, address: str, *names: str) -> None:
 
 
 @pytest.fixture
-def without_pauses() -> Iterator[None]:
-    """No garbage collection: over what thousands of tests left it takes a third of a second.
+def beginnings(monkeypatch: pytest.MonkeyPatch) -> Mapping[int, list[float]]:
+    """When sessions begin, by the rate that they keep: one for each address and operator."""
+    seen: defaultdict[int, list[float]] = defaultdict(list)
+    begin = Rate.begin
 
-    The command collects rarely too; and what a server sees late is no haste of ours.
-    """
-    gc.disable()
-    yield
-    gc.enable()
+    def noting(rate: Rate, now: float) -> float:
+        wait_s = begin(rate, now)
+        if not wait_s:
+            seen[id(rate)].append(now)
+        return wait_s
+
+    monkeypatch.setattr(Rate, "begin", noting)
+    return seen
 
 
-@pytest.mark.timeout(240)
-@pytest.mark.usefixtures("without_pauses")
-async def test_ten_thousand_domains_on_forty_endpoints_are_forty_questions() -> None:
+async def test_thousands_of_domains_on_forty_endpoints_are_forty_questions(
+    beginnings: Mapping[int, list[float]],
+) -> None:
     """20 servers of two names each, half of them without STARTTLS, so that each is asked twice."""
     sound = [LabHost(name=f"mx.s{n}.test", personality=WellConfigured()) for n in range(10)]
     clear = [LabHost(name=f"mx.c{n}.test", personality=NoStarttls()) for n in range(10)]
@@ -63,26 +68,25 @@ async def test_ten_thousand_domains_on_forty_endpoints_are_forty_questions() -> 
         for host in (*sound, *clear):
             add_names(lab, lab.servers[host.name].address, f"b{host.name}")
         hosts = [f"{prefix}{host.name}" for host in (*sound, *clear) for prefix in ("", "b")]
-        for number in range(10_000):
+        for number in range(DOMAINS):
             lab.dns.add(f"d{number}.test", "MX", f"10 {hosts[number % 40]}.")
-        names = (f"d{number}.test" for number in range(10_000))
+        names = (f"d{number}.test" for number in range(DOMAINS))
         reports = await scanned(
             lab, names, share=False, address_interval_s=INTERVAL_S, confirm_delay_s=1.0
         )
         servers = [lab.servers[host.name] for host in (*sound, *clear)]
 
     assert Counter(report.verdict.level for report in reports) == {
-        Level.AUTHENTICATED: 2500,
-        Level.OPPORTUNISTIC: 2500,  # the second name is not in the certificate
-        Level.NONE: 5000,
+        Level.AUTHENTICATED: DOMAINS // 4,
+        Level.OPPORTUNISTIC: DOMAINS // 4,  # the second name is not in the certificate
+        Level.NONE: DOMAINS // 2,
     }
     without_sni = 10  # one for each address that completes TLS
     assert sum(len(server.sessions) for server in servers) == 20 * 1 + 20 * 2 + without_sni
     assert max(server.most_open for server in servers) <= 2
-    for server in servers:
-        began = [session.started for session in server.sessions]
-        gaps = [after - before for before, after in itertools.pairwise(began)]
-        assert min(gaps) >= INTERVAL_S - JITTER_S
+    assert sum(map(len, beginnings.values())) == 20 * 1 + 20 * 2 + without_sni
+    for began in beginnings.values():
+        assert all(b - a >= INTERVAL_S for a, b in itertools.pairwise(began))
 
 
 async def test_names_at_one_address_that_agree_are_asked_three_times_in_all() -> None:
@@ -104,18 +108,17 @@ async def test_names_at_one_address_that_agree_are_asked_three_times_in_all() ->
     assert all(endpoint.certificate is not None for endpoint in shared)
 
 
-@pytest.mark.timeout(120)
 async def test_a_throttling_server_ends_with_the_right_answer_for_all_its_domains() -> None:
-    """Five sessions a second are let in, and those it turns away count as well."""
-    host = LabHost(name="mx.t.test", personality=Throttle(most=5, window=1.0))
+    """Two sessions a second are let in, and those it turns away count as well."""
+    host = LabHost(name="mx.t.test", personality=Throttle(most=2, window=1.0))
     async with Lab([LabDomain(name="t.test", hosts=(host,))]) as lab:
         address = lab.servers["mx.t.test"].address
-        for number in range(30):
+        for number in range(12):
             add_names(lab, address, f"mx{number}.t.test")
             lab.dns.add(f"d{number}.test", "MX", f"10 mx{number}.t.test.")
         reports = await scanned(
             lab,
-            (f"d{number}.test" for number in range(30)),
+            (f"d{number}.test" for number in range(12)),
             address_interval_s=0.1,
             confirm_delay_s=0.3,
             slowest_interval_s=2.0,
@@ -123,22 +126,22 @@ async def test_a_throttling_server_ends_with_the_right_answer_for_all_its_domain
         )
         sessions = lab.servers["mx.t.test"].sessions
 
-    assert Counter(report.verdict.level for report in reports) == {Level.OPPORTUNISTIC: 30}
+    assert Counter(report.verdict.level for report in reports) == {Level.OPPORTUNISTIC: 12}
     turned_away = [session for session in sessions if session.tls_version is None]
-    assert len(sessions) - len(turned_away) == 30 + 1  # and one without SNI
+    assert len(sessions) - len(turned_away) == 12 + 1  # and one without SNI
     assert 0 < len(turned_away) < 30
 
 
 async def test_who_does_not_greet_in_time_is_asked_with_patience_beside_the_others() -> None:
-    late = Slow(delay=1.0)
+    late = Slow(delay=4.0)
     domains = [mail_domain("late.test", late), mail_domain("silent.test", Silent())]
     domains += [mail_domain(f"good{number}.test", WellConfigured()) for number in range(20)]
     async with Lab(domains) as lab:
         reports = await scanned(
             lab,
             (domain.name for domain in domains),
-            greeting_s=0.3,
-            slow_greeting_s=2.0,
+            greeting_s=2.0,
+            slow_greeting_s=8.0,
             confirm_delay_s=0.1,
             concurrency=1,
             sessions=1,
@@ -161,7 +164,7 @@ async def test_the_same_domain_gives_the_same_facts_alone_and_in_bulk() -> None:
         mail_domain("busy.test", Throttle(most=0)),
     ]
     async with Lab(domains) as lab:
-        settings = lab.settings(greeting_s=0.3, slow_greeting_s=0.6, confirm_delay_s=0.1)
+        settings = lab.settings(greeting_s=2.0, slow_greeting_s=3.0, confirm_delay_s=0.1)
         bulk: list[DomainReport] = []
         await scan(entries(domain.name for domain in domains), settings, bulk.append)
         for report in bulk:
@@ -193,7 +196,7 @@ def _timeless(report: DomainReport) -> list[object]:
 
 
 async def test_an_ending_lets_what_is_in_flight_finish_and_begins_nothing() -> None:
-    domains = [mail_domain(f"slow{number}.test", Slow(delay=0.4)) for number in range(3)]
+    domains = [mail_domain(f"slow{number}.test", Slow(delay=1.0)) for number in range(3)]
     async with Lab(domains) as lab:
         ending = Ending()
         reports: list[DomainReport] = []
@@ -201,7 +204,7 @@ async def test_an_ending_lets_what_is_in_flight_finish_and_begins_nothing() -> N
         running = asyncio.create_task(
             scan(
                 itertools.islice(started, 3),
-                lab.settings(greeting_s=5.0, concurrency=1, in_hand=2, stop_grace_s=10.0),
+                lab.settings(greeting_s=60.0, concurrency=1, in_hand=2, stop_grace_s=60.0),
                 reports.append,
                 ending=ending,
             )

@@ -15,6 +15,7 @@ from prober.lab.personalities.greeting import Busy, Refuses
 from prober.lab.personalities.sound import WellConfigured
 from prober.records import Answer
 from prober.vantage import Vantage
+from tests.support.waiting import PATIENT
 
 YES, NO, NOT_TESTED = Answer.YES, Answer.NO, Answer.NOT_TESTED
 ME = "probe.lab.test"
@@ -34,7 +35,7 @@ async def lab() -> AsyncIterator[Lab]:
 
 
 async def examined(lab: Lab, *controls: str, **changes: Any) -> dict[str, Check]:
-    defaults: dict[str, Any] = {"dns_s": 0.4, "dns_try_s": 0.1, "confirm_delay_s": 0.0}
+    defaults: dict[str, Any] = {**PATIENT, "confirm_delay_s": 0.0}
     settings = lab.settings(**(defaults | changes))
     async with Vantage(settings) as vantage:
         checks = [check async for check in examine(vantage, controls or ("good.test",))]

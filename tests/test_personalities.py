@@ -26,18 +26,19 @@ from prober.records import (
 )
 from prober.rules.endpoint import depends_on_hello
 from prober.scan import scan
+from tests.support.waiting import until
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
 
 # Short, so that the silent ones do not hold the suite; "slow" greets well within them.
 DEADLINES = MappingProxyType(
     {
-        "connect_s": 2.0,
-        "greeting_s": 2.0,
-        "command_s": 2.0,
-        "handshake_s": 2.0,
-        "quit_s": 0.3,
-        "session_s": 15.0,
+        "connect_s": 20.0,
+        "greeting_s": 4.0,
+        "command_s": 4.0,
+        "handshake_s": 4.0,
+        "quit_s": 0.5,
+        "session_s": 40.0,
         "confirm_delay_s": 0.1,
     }
 )
@@ -69,10 +70,7 @@ async def scanned() -> AsyncIterator[Scanned]:
         _make_keys(lab)
         sockets, tasks = open_sockets(), len(asyncio.all_tasks())
         await scan([parse_entry(d.name) for d in domains], lab.settings(**DEADLINES), keep)
-        for _ in range(100):  # let the servers notice that their clients are gone
-            if not any(server.open for server in lab.servers.values()):
-                break
-            await asyncio.sleep(0.05)
+        await until(lambda: not any(server.open for server in lab.servers.values()))
         yield Scanned(
             reports=reports,
             lab=lab,

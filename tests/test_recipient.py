@@ -16,6 +16,7 @@ from prober.records import Answer, Dnssec
 from prober.records.recipient import KeySource, RecipientReport, Way
 from prober.rules.recipient import owner_name
 from prober.vantage import Vantage
+from tests.support.waiting import PATIENT
 
 PGP_NAME = owner_name("me", "clear.test", KeySource.OPENPGPKEY)
 SMIME_NAME = owner_name("me", "clear.test", KeySource.SMIMEA)
@@ -41,7 +42,7 @@ async def lab() -> AsyncIterator[Lab]:
 
 
 async def look(lab: Lab, recipient: str) -> RecipientReport:
-    settings = lab.settings(confirm_delay_s=0.0, quit_s=0.2, sts_s=2.0, dns_s=0.6, dns_try_s=0.2)
+    settings = lab.settings(**{**PATIENT, "confirm_delay_s": 0.0})
     async with Vantage(settings) as vantage:
         return await probe_recipient(recipient, vantage)
 

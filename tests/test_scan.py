@@ -23,7 +23,7 @@ from tests.support.waiting import until
 
 SHARED = LabHost(name="mx.shared.test", personality=Slow(delay=0.05))
 DOMAINS = (
-    mail_domain("slow.test", Slow(delay=0.3)),
+    mail_domain("slow.test", Slow(delay=1.0)),
     mail_domain("quick.test", WellConfigured()),
     mail_domain("clear.test", NoStarttls()),
     mail_domain("silent.test", Silent()),
@@ -38,7 +38,7 @@ async def lab() -> AsyncIterator[Lab]:
 
 
 def settings(lab: Lab, **changes: Any) -> Settings:
-    defaults: dict[str, Any] = {"greeting_s": 5.0, "quit_s": 0.2, "confirm_delay_s": 0.05}
+    defaults: dict[str, Any] = {"greeting_s": 60.0, "quit_s": 20.0, "confirm_delay_s": 0.05}
     return lab.settings(**(defaults | changes))
 
 

@@ -1,21 +1,43 @@
-"""The command line. One module a command: parse, call, write, exit status; no logic."""
+"""The command line. One module a command: parse, call, write, exit status; no logic.
+
+A command's module is imported when the command is used, so that ``--help`` and ``--version`` need
+nothing of what probes.
+"""
 
 import logging
 import os
-from typing import Annotated
+from copy import copy
+from importlib import import_module
+from types import MappingProxyType
+from typing import Annotated, Final, NoReturn
 
 import typer
-from typer.core import TyperGroup
+import typer.main
+from typer.core import TyperArgument, TyperCommand, TyperGroup
 
-from prober.cli import check, demo, doctor, headers, policy, recipient, scan
-from prober.cli.running import ARGUMENTS, hold_standard_descriptors
-from prober.loop import collect_garbage_rarely
-from prober.rules.exit_status import NOT_WRITTEN, PIPE_CLOSED
 from prober.version import __version__
 
+COMMANDS: Final = MappingProxyType(
+    {
+        "check": "Probe domains and show what was found, with the evidence.",
+        "scan": "Probe every domain in a list and write one report.",
+        "demo": "Start a small Internet on this machine and probe it: what each kind of answer "
+        "looks like.",
+        "doctor": "Check what a probe needs: DNS, port 25, IPv6, trust store, EHLO name.",
+        "headers": "Read Received headers: was each message encrypted in transit, hop by hop?",
+        "policy": "Write a policy map: for each domain the strictest policy that loses no mail.",
+        "recipient": "Find the best way to write to one recipient in secret: forced TLS, PGP, "
+        "S/MIME or a portal.",
+    }
+)
+"""Each command with the first paragraph of its help. Its module has the same name."""
 
-class _ProbeByDefault(TyperGroup):
-    """``probe DOMAIN`` is ``probe check DOMAIN``."""
+ARGUMENTS: Final = "prober.arguments"  # where the context keeps the command line
+_STDERR: Final = 2
+
+
+class _Commands(TyperGroup):
+    """The commands; only the one that is used is imported. ``probe DOMAIN`` is ``probe check``."""
 
     def parse_args(  # type: ignore[override] # typer keeps the base class of its Context private
         self, ctx: typer.Context, args: list[str]
@@ -27,10 +49,31 @@ class _ProbeByDefault(TyperGroup):
             args = ["check", *args]
         return super().parse_args(ctx, args)
 
+    def resolve_command(  # type: ignore[override] # the same
+        self, ctx: typer.Context, args: list[str]
+    ) -> tuple[str | None, TyperCommand | None, list[str]]:
+        """The command that *args* name, imported now; and the rest of *args*."""
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, None if found is None or name is None else import_command(name), rest
+
+
+def import_command(name: str) -> TyperCommand:
+    """The command *name*, with its options."""
+    alone = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+    alone.command(name)(getattr(import_module(f"{__name__}.{name}"), name))
+    command = typer.main.get_command(alone)
+    if not isinstance(command, TyperCommand):
+        raise TypeError(f"{name} is a group of commands")
+    for parameter in command.params:
+        if isinstance(parameter, TyperArgument):  # help shows its name; `<str>` says no more
+            parameter.type = copy(parameter.type)
+            parameter.type.get_metavar = lambda **_: ""  # type: ignore[method-assign]
+    return command
+
 
 app = typer.Typer(
     name="probe",
-    cls=_ProbeByDefault,
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -46,6 +89,7 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def probe(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
@@ -55,25 +99,55 @@ def probe(
 
     `probe example.com` is short for `probe check example.com`.
     """
+    if context.obj is not None:
+        context.obj()
 
 
-app.command()(check.check)
-app.command()(scan.scan)
-app.command()(demo.demo)
-app.command()(doctor.doctor)
-app.command()(headers.headers)
-app.command()(policy.policy)
-app.command()(recipient.recipient)
+def _listed() -> None:
+    """Stands for a command in the list of commands, until that command is imported."""
+
+
+for _name, _summary in COMMANDS.items():
+    app.command(_name, help=_summary)(_listed)
 
 
 def main() -> None:
     """The command ``probe``."""
-    hold_standard_descriptors()
-    collect_garbage_rarely()
+    _hold_standard_descriptors()
     logging.getLogger("prober").addHandler(logging.NullHandler())  # until it is configured
     try:
-        app()
-    except BrokenPipeError:  # of the help itself; a command has its own way
-        os._exit(PIPE_CLOSED)
-    except OSError:
-        os._exit(NOT_WRITTEN)
+        app(obj=_collect_garbage_rarely)
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # rich and typer make it status 1
+            _end_unheard(end.__context__)
+        raise
+    except OSError as error:  # of the help itself; a command has its own way
+        _end_unheard(error)
+
+
+def _end_unheard(error: OSError) -> NoReturn:
+    """End at once: what is left in the buffers cannot be written either.
+
+    A complaint about wrong usage that nobody reads leaves the status at that of wrong usage.
+    """
+    from prober.rules.exit_status import NOT_WRITTEN, PIPE_CLOSED
+
+    unheard = PIPE_CLOSED if isinstance(error, BrokenPipeError) else NOT_WRITTEN
+    os._exit(getattr(error.__context__, "exit_code", unheard))
+
+
+def _collect_garbage_rarely() -> None:
+    """Called once the command is imported, so that nothing of its modules is looked at again."""
+    from prober.loop import collect_garbage_rarely
+
+    collect_garbage_rarely()
+
+
+def _hold_standard_descriptors() -> None:
+    """Let nothing that is opened take the place of a closed stdin, stdout or stderr.
+
+    libuv aborts when it is to close one of these, and a report there would get what others print.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(descriptor)

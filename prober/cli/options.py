@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import inspect
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import MappingProxyType
@@ -26,8 +27,17 @@ T = TypeVar("T")
 
 
 def option(*flags: str, help: str, env: str, panel: str, **extra: Any) -> Any:
-    """An option that also reads ``PROBE_env``."""
+    """An option that also reads ``PROBE_env``. One with a least value refuses NaN too."""
+    if "min" in extra:
+        extra["callback"] = _a_number
     return typer.Option(*flags, help=help, envvar=f"PROBE_{env}", rich_help_panel=panel, **extra)
+
+
+def _a_number(value: float | None) -> float | None:
+    """*value*; a range alone lets NaN pass, since no comparison with it is true."""
+    if value is not None and math.isnan(value):
+        raise typer.BadParameter("nan is not a number")
+    return value
 
 
 def quiet_option(panel: str) -> Any:
@@ -139,6 +149,7 @@ class LookOptions:
         int,
         option(
             "--port",
+            metavar="PORT",
             min=1,
             max=65535,
             help="Port of the MX hosts.",
@@ -203,6 +214,7 @@ class LookOptions:
         int,
         option(
             "--concurrency",
+            metavar="N",
             min=1,
             max=10_000,
             help="Domains looked up at once; those that wait for a server do not count.",

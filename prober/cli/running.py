@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
 import resource
 import shlex
 import signal
@@ -15,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 import typer
 
+from prober.cli import ARGUMENTS
 from prober.errors import ProbeError, ReportError
 from prober.loop import loop_factory
 from prober.report.escape import printable
@@ -24,8 +24,6 @@ from prober.rules.exit_status import FAULT_OF_OURS, INTERRUPTED, PIPE_CLOSED, TE
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-_STDERR: Final = 2
-ARGUMENTS: Final = "prober.arguments"  # where the context keeps the command line
 
 
 class Terminated(BaseException):
@@ -36,16 +34,6 @@ _REASONS: Final[dict[int, type[BaseException]]] = {
     signal.SIGINT: KeyboardInterrupt,
     signal.SIGTERM: Terminated,
 }
-
-
-def hold_standard_descriptors() -> None:
-    """Let nothing that is opened take the place of a closed stdin, stdout or stderr.
-
-    libuv aborts when it is to close one of these, and a report there would get what others print.
-    """
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
-        pass
-    os.close(descriptor)
 
 
 def run(main: Coroutine[Any, Any, T], *, wind_down: Callable[[], None] | None = None) -> T:

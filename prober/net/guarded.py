@@ -17,7 +17,7 @@ from aiohttp.http import RawResponseMessage
 from aiohttp.streams import StreamReader
 
 from prober.net.failures import NoRouteError, classify
-from prober.net.resolver import DnsAnswer, Resolver
+from prober.net.resolver import Resolver
 from prober.net.route import require_route
 from prober.records import Failure, Reason, Step
 from prober.rules.address import may_contact
@@ -35,14 +35,9 @@ class StopError(OSError):  # aiohttp wants nothing else of a resolver
         self.failure = failure
 
 
-def stop(step: Step, reason: Reason, detail: str) -> StopError:
+def stop(step: Step, reason: Reason, detail: str | None) -> StopError:
     """The error to raise for such a failure."""
     return StopError(Failure(step=step, reason=reason, detail=detail))
-
-
-def not_resolved(reason: Reason, answer: DnsAnswer) -> Failure:
-    """The failure of a look-up that *answer* ended for *reason*."""
-    return Failure(step=Step.RESOLVE, reason=reason, detail=answer.detail)
 
 
 class GuardedResolver(AbstractResolver):
@@ -91,7 +86,7 @@ class GuardedResolver(AbstractResolver):
             return found
         for answer in answers:
             if answer.reason is not None:
-                raise StopError(not_resolved(answer.reason, answer))
+                raise stop(Step.RESOLVE, answer.reason, answer.detail)
         if ipv4.records:
             raise stop(Step.CONNECT, Reason.NO_IPV4_HERE, "--ipv6-only")
         if ipv6.records:

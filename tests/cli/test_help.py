@@ -3,15 +3,14 @@ from collections.abc import Iterator
 from importlib.metadata import entry_points
 
 import pytest
-import typer.main
 from typer.core import TyperOption
 
-from prober import __version__
-from prober.cli import app, main
+from prober import __version__, cli
+from prober.cli import import_command, main
 from prober.rules import exit_status
 from tests.cli.commands import OFFLINE, invoke
 
-COMMANDS = typer.main.get_group(app).commands
+COMMANDS = {name: import_command(name) for name in cli.COMMANDS}
 
 
 def options_of(command: str) -> Iterator[TyperOption]:
@@ -81,6 +80,18 @@ def test_the_help_tells_each_exit_status() -> None:
             assert re.search(rf"\b{status}\b", told), name
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_list_of_commands_has_the_first_paragraph_of_the_help_of_each(command: str) -> None:
+    first, *_ = (COMMANDS[command].help or "").split("\n\n")
+    assert " ".join(first.split()) == cli.COMMANDS[command]
+
+
+@pytest.mark.parametrize("command", [None, *COMMANDS])
+def test_help_shows_no_type_of_python(command: str | None) -> None:
+    shown = invoke(*filter(None, [command]), "--help").out
+    assert re.findall(r"<(?:bool|str|list|int|float|path|function)[^>]*>", shown) == []
+
+
 def test_version() -> None:
     ended = invoke("--version")
     assert (ended.status, ended.out, ended.err) == (0, f"probe {__version__}\n", "")
@@ -103,6 +114,21 @@ def timeless(text: str) -> str:
 
 def test_a_domain_may_be_called_like_a_command() -> None:
     assert invoke("check", *OFFLINE, "scan").out.startswith("scan: UNKNOWN")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("probe sc", ["scan"]),
+        ("probe scan --resu", ["--resume"]),
+        ("probe check --format j", ["json", "jsonl"]),
+        ("probe a.test --form", ["--format"]),
+    ],
+)
+def test_a_shell_completes_what_is_typed(typed: str, offered: list[str]) -> None:
+    words = len(typed.split()) - 1
+    asked = {"_PROBE_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(words)}
+    assert invoke(env=asked).out.split() == offered
 
 
 @pytest.mark.parametrize(

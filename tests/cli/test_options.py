@@ -49,6 +49,10 @@ WRONG = [
     (["--timeout", "0"], "Invalid value for '--timeout'"),
     (["--timeout", "inf"], "Invalid value for '--timeout'"),
     (["--timeout", "nan"], "Invalid value for '--timeout'"),
+    (["--confirm-delay", "nan"], "Invalid value for '--confirm-delay'"),
+    (["--pace", "nan"], "Invalid value for '--pace'"),
+    (["--dns-rate", "nan"], "Invalid value for '--dns-rate'"),
+    (["--stop-grace", "nan"], "nan is not a number"),
     (["--confirm-delay", "-1"], "Invalid value for '--confirm-delay'"),
     (["--concurrency", "0"], "Invalid value for '--concurrency'"),
     (["--concurrency", "1000000"], "Invalid value for '--concurrency'"),
@@ -65,6 +69,7 @@ def test_a_wrong_option_is_told_by_name_before_anything_is_probed(
 
     assert (ended.status, ended.out) == (2, "")
     assert complaint in unboxed(ended.err)
+    assert "Value error" not in ended.err  # what the parser of options says to programmers
 
 
 @pytest.mark.parametrize("name", ["[192.0.2.1]", "[IPv6:2001:db8::1]", "probe.test"])

@@ -56,11 +56,28 @@ async def test_a_reader_that_has_gone_ends_it_quietly(probe: Probe) -> None:
         assert ended == Ended(status=PIPE_CLOSED, out="", err="")
 
 
-async def to_nobody(probe: Probe, *args: str) -> Ended:
-    """``probe ARGS`` into a pipe without a reader."""
+@pytest.mark.parametrize("args", [["--help"], ["--version"], [], ["check", "-h"]], ids=" ".join)
+async def test_help_that_nobody_reads_is_no_fault(probe: Probe, args: list[str]) -> None:
+    assert await to_nobody(probe, *args) == Ended(status=PIPE_CLOSED, out="", err="")
+
+
+async def test_help_on_a_full_disk(probe: Probe) -> None:
+    ended = await probe.run("--help", in_bash='exec "$@" >/dev/full')
+    assert ended == Ended(status=NOT_WRITTEN, out="", err="")
+
+
+async def test_a_wrong_option_is_status_2_also_where_nobody_reads_the_complaint(
+    probe: Probe,
+) -> None:
+    assert (await to_nobody(probe, "check", "--nosuch", stderr=True)).status == 2
+
+
+async def to_nobody(probe: Probe, *args: str, stderr: bool = False) -> Ended:
+    """``probe ARGS`` into a pipe without a reader; with *stderr*, that too."""
     reader, writer = os.pipe()
     os.close(reader)
-    async with probe.running(*args, stdout=writer) as running:
+    errors = writer if stderr else asyncio.subprocess.PIPE
+    async with probe.running(*args, stdout=writer, stderr=errors) as running:
         os.close(writer)
         return await running.ended()
 

@@ -165,7 +165,7 @@ async def test_a_killed_run_is_gone_on_with(probe: Probe, path: Path) -> None:
     args = ("scan", *probe.look, str(path), "-o", str(report), "--shard-size", "3")
 
     async with cluster(folder, 1) as address:
-        args = (*args, "--timeout", "3", "--scheduler", address)
+        args = (*args, "--timeout", "6", "--scheduler", address)
         async with probe.running(*args) as running:
             await until(lambda: len(sessions) > before)
             running.send(signal.SIGKILL)

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from tests.mta import sandbox
 from tests.mta.postfix import POSTFIX, write_main_cf
 
-TIMEOUT_S = 30.0  # for a whole run, which takes 0.1 s
+TIMEOUT_S = 120.0  # for a whole run, which takes 0.1 s
 
 
 class Sender(enum.StrEnum):

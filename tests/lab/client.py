@@ -7,7 +7,7 @@ from typing import Self
 from OpenSSL import SSL
 
 FLOOD_BYTES = 100_000
-SILENCE_S = 2.0  # in one step; who answers at all answers long before
+SILENCE_S = 4.0  # in one step; who answers at all answers long before
 
 
 def client_context(highest: int = SSL.TLS1_3_VERSION, ciphers: bytes = b"ALL") -> SSL.Context:

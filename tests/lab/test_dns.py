@@ -14,8 +14,9 @@ import pytest
 
 from prober.lab.dns import LabDns
 from prober.lab.faults import Fault
+from tests.support.waiting import until
 
-WAIT_S = 0.5
+SILENCE_S = 0.5  # for an answer that does not come
 LONG = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])  # 253 characters
 RECORDS = {
     "example.test": [("MX", "10 mx.example.test"), ("MX", "20 mx.example.test.")],
@@ -40,10 +41,11 @@ async def ask(
     flags: int = dns.flags.RD,
     payload: int | None = None,
     dnssec: bool = False,
+    timeout_s: float = 20.0,
 ) -> dns.message.Message:
     query = dns.message.make_query(name, rdtype, flags=flags, payload=payload, want_dnssec=dnssec)
     send = dns.asyncquery.tcp if tcp else dns.asyncquery.udp
-    return await send(query, server.address, timeout=WAIT_S, port=server.port)
+    return await send(query, server.address, timeout=timeout_s, port=server.port)
 
 
 def texts(response: dns.message.Message) -> list[str]:
@@ -168,7 +170,7 @@ async def test_no_answer(*, tcp: bool) -> None:
     async with LabDns(RECORDS) as server:
         server.fail("mx.example.test", Fault.TIMEOUT)
         with pytest.raises(dns.exception.Timeout):
-            await ask(server, "mx.example.test", "A", tcp=tcp)
+            await ask(server, "mx.example.test", "A", tcp=tcp, timeout_s=SILENCE_S)
 
 
 async def test_truncated_whatever_the_size() -> None:
@@ -280,12 +282,11 @@ async def test_it_closes_while_clients_wait() -> None:
     async with LabDns(RECORDS) as server:
         server.delay("mx.example.test", 60.0)
         waiting = [
-            asyncio.create_task(ask(server, "mx.example.test", "A", tcp=tcp))
+            asyncio.create_task(ask(server, "mx.example.test", "A", tcp=tcp, timeout_s=2.0))
             for tcp in (False, True)
         ]
         idle = await asyncio.open_connection(server.address, server.port)
-        await asyncio.sleep(0.2)
-        assert server.queries.total() == 2
+        await until(lambda: server.queries.total() == 2)
     assert await idle[0].read() == b""
     idle[1].close()
     results = await asyncio.gather(*waiting, return_exceptions=True)

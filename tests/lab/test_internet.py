@@ -29,7 +29,7 @@ WELL = WellConfigured()
 
 async def ask(lab: Lab, name: str, rdtype: str, flags: int = dns.flags.RD) -> dns.message.Message:
     query = dns.message.make_query(name, rdtype, flags=flags)
-    return await dns.asyncquery.udp(query, lab.dns.address, timeout=1.0, port=lab.dns.port)
+    return await dns.asyncquery.udp(query, lab.dns.address, timeout=20.0, port=lab.dns.port)
 
 
 async def texts(lab: Lab, name: str, rdtype: str) -> list[str]:
@@ -158,12 +158,15 @@ async def test_nothing_is_left_behind() -> None:
 async def test_cancellation_leaves_nothing_behind() -> None:
     lab = Lab([mail_domain("a.test", Silent())])
 
+    started = asyncio.Event()
+
     async def use() -> None:
         async with lab:
+            started.set()
             await asyncio.Event().wait()
 
     task = asyncio.create_task(use())
-    await asyncio.sleep(0.05)
+    await started.wait()
     reader, writer = await asyncio.open_connection(lab.servers["mx1.a.test"].address, lab.port)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -16,7 +16,7 @@ from tests.mta.exim import EXIM
 from tests.mta.postfix import POSTFIX, write_main_cf
 from tests.mta.sendmail import SENDMAIL
 
-SINK_TIMEOUT_S = 20.0
+SINK_TIMEOUT_S = 120.0
 _ACCEPTED = b"250 ok\r\n"
 
 

@@ -15,7 +15,7 @@ from tests.mta import sandbox
 from tests.mta.base import RunningMta
 from tests.mta.postfix import POSTFIX, write_main_cf
 
-TIMEOUT_S = 15.0  # for a whole run, which takes 0.1 s
+TIMEOUT_S = 120.0  # for a whole run, which takes 0.1 s
 _EHLO_NAME = "referee.test"
 _REQUESTED = "\nRequested Signature Algorithms:"  # s_client shows the server's request by its parts
 _PEM_CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)

@@ -46,7 +46,7 @@ def why_no_namespaces() -> str | None:
         ["unshare", "--mount", "--pid", "--fork", "mount", "-t", "proc", "proc", "/proc"],
         capture_output=True,
         text=True,
-        timeout=10,
+        timeout=60,
         check=False,
     )
     return trial.stderr.strip() or "unshare fails" if trial.returncode else None

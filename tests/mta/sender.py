@@ -25,7 +25,7 @@ from tests.mta.base import MtaServer, RunningMta, Site, running
 from tests.mta.certificates import MtaCa
 from tests.mta.postfix import POSTFIX, write_main_cf
 
-DELIVERY_TIMEOUT_S: Final = 60.0  # for all messages of a test, which take one or two at no load
+DELIVERY_TIMEOUT_S: Final = 120.0  # for all messages of a test, which take one or two
 _DNS_PORT: Final = 53  # resolv.conf knows no other
 
 _MAIN_CF: Final = """\
@@ -47,9 +47,9 @@ minimal_backoff_time = 1s
 maximal_backoff_time = 1s
 smtp_tls_loglevel = 1
 smtp_connection_cache_on_demand = no
-smtp_connect_timeout = 5s
-smtp_helo_timeout = 5s
-smtp_starttls_timeout = 5s
+smtp_connect_timeout = 30s
+smtp_helo_timeout = 30s
+smtp_starttls_timeout = 30s
 {settings}
 """
 _MASTER_CF: Final = """\
@@ -154,7 +154,7 @@ def _deliver(
     folder.mkdir()
     server: MtaServer = replace(POSTFIX, configure=functools.partial(_configure, config))
     with running(server, "none", ca, folder) as mta:
-        with smtplib.SMTP(mta.address, mta.port, "client.test", timeout=5) as client:
+        with smtplib.SMTP(mta.address, mta.port, "client.test", timeout=30) as client:
             for recipient in recipients:
                 message = EmailMessage()
                 message["Subject"] = "for a policy map"
@@ -235,7 +235,7 @@ def ask_postmap(policy_map: str, keys: Iterable[str], folder: Path) -> dict[str,
             POSTFIX.root,
             folder,
             ["/usr/sbin/postmap", "-c", "/srv", "-q", key, "texthash:/srv/tls_policy"],
-            timeout_s=10.0,
+            timeout_s=60.0,
         ).strip()
         for key in keys
     }

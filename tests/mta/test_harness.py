@@ -37,7 +37,7 @@ def referee(request: pytest.FixtureRequest) -> Referee:
 
 
 def test_a_server_names_itself_and_offers_starttls_unless_it_has_no_tls(mta: RunningMta) -> None:
-    with smtplib.SMTP(mta.address, mta.port, "probe.test", timeout=5) as client:
+    with smtplib.SMTP(mta.address, mta.port, "probe.test", timeout=30) as client:
         code, reply = client.ehlo()
 
     assert code == 250

@@ -17,7 +17,6 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from prober.domains import parse_entry
-from prober.lab.demo import DEMO_DEADLINES
 from prober.lab.internet import Lab, LabDomain, LabHost, LabSts
 from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.scripted import Scripted
@@ -47,6 +46,7 @@ from tests.mta.certificates import MtaCa
 from tests.mta.sender import Fate, ask_postmap, deliver
 from tests.mta.servers import SERVERS, require
 from tests.support.accepting import Accepting, Arrival, Mailbox
+from tests.support.waiting import PATIENT
 
 AUTHENTICATED = DeliveryOutcome.AUTHENTICATED
 CLEAR = DeliveryOutcome.CLEAR
@@ -127,7 +127,7 @@ def domain(
 async def look(lab: Lab) -> dict[str, DomainReport]:
     """What the prober makes of every domain."""
     reports: list[DomainReport] = []
-    settings = lab.settings(**DEMO_DEADLINES)
+    settings = lab.settings(**PATIENT)
     await scan([parse_entry(each.name) for each in lab.domains], settings, reports.append)
     return {report.input: report for report in reports}
 

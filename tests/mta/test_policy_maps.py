@@ -61,7 +61,7 @@ begin retry
 * * F,1h,10m
 """
 _FATE: Final = re.compile(r" (=>|==|\*\*) (\S+@\S+) (.*)$")
-_TIMEOUT_S: Final = 60.0
+_TIMEOUT_S: Final = 120.0
 
 SERVED: Final = (
     Written(name="clear.test", personality=NoStarttls(), line=""),
@@ -156,7 +156,7 @@ def _deliver(
     folder.mkdir()
     configure = partial(_configure, lab, policy_map, resolver)
     with running(replace(EXIM, configure=configure), "none", ca, folder) as mta:
-        with smtplib.SMTP(mta.address, mta.port, "client.test", timeout=5) as client:
+        with smtplib.SMTP(mta.address, mta.port, "client.test", timeout=30) as client:
             for name in names:
                 message = EmailMessage()
                 message.set_content("a line")
@@ -228,7 +228,7 @@ async def test_opensmtpd_understands_its_map(served: tuple[Written, ...], tmp_pa
         OPENSMTPD.root,
         folder,
         ["/usr/sbin/smtpd", "-n", "-f", "/srv/smtpd.conf"],
-        timeout_s=10.0,
+        timeout_s=60.0,
     )
 
     assert said.strip() == "configuration OK"

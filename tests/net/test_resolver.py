@@ -5,7 +5,7 @@ import contextlib
 import errno
 import socket
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -19,8 +19,10 @@ from prober.lab.dns import LabDns
 from prober.lab.faults import Fault
 from prober.net import resolver as resolver_module
 from prober.net.resolver import DnsStatus, Resolver
+from prober.pace import QuestionPacer
 from prober.records import Answer, Dnssec, Reason
 from prober.settings import Settings
+from tests.support.waiting import hurry, until
 
 BOGUS_PROBE = "dnssec-failed.org"
 RECORDS = {
@@ -43,7 +45,7 @@ async def dns_server() -> AsyncIterator[LabDns]:
 
 @pytest.fixture
 def settings(dns_server: LabDns) -> Settings:
-    return Settings(resolvers=(dns_server.resolver,), dns_s=0.6, dns_try_s=0.2)
+    return Settings(resolvers=(dns_server.resolver,), dns_s=60.0, dns_try_s=20.0)
 
 
 @pytest.fixture
@@ -66,6 +68,8 @@ async def test_a_failure_is_never_no_record(
     resolver: Resolver, dns_server: LabDns, fault: Fault, reason: Reason
 ) -> None:
     dns_server.fail("example.test", fault)
+    if fault is Fault.TIMEOUT:
+        hurry(resolver)
     answer = await resolver.query("example.test", "MX")
     assert (answer.status, answer.reason) == (DnsStatus.FAILED, reason)
 
@@ -140,14 +144,12 @@ async def test_a_question_is_asked_once_also_while_in_flight(
 
 
 async def test_a_failure_is_asked_again_before_it_is_believed(
-    resolver: Resolver, dns_server: LabDns
+    resolver: Resolver, dns_server: LabDns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(resolver_module, "_RETRY_DELAY_S", 0.3)
     dns_server.fail("example.test", Fault.SERVFAIL)
     asking = asyncio.create_task(resolver.query("example.test", "MX"))
-    for _ in range(1000):
-        if dns_server.queries["example.test", "MX"]:
-            break
-        await asyncio.sleep(0)
+    await until(lambda: dns_server.queries["example.test", "MX"] > 0)
     dns_server.fail("example.test", None)
     assert (await asking).status is DnsStatus.FOUND
 
@@ -204,8 +206,11 @@ async def test_a_referral_denies_nothing(
 async def test_a_silence_that_another_met_is_asked_again(
     resolver: Resolver, dns_server: LabDns
 ) -> None:
+    patient = resolver._settings
+    hurry(resolver)
     dns_server.fail("example.test", Fault.TIMEOUT)
     assert (await resolver.query("example.test", "MX")).reason is Reason.TIMED_OUT
+    resolver._settings = patient
     dns_server.fail("example.test", None)
     assert (await resolver.query("example.test", "MX")).status is DnsStatus.FOUND
 
@@ -213,8 +218,11 @@ async def test_a_silence_that_another_met_is_asked_again(
 async def test_one_slow_zone_leaves_the_others_on_udp(
     resolver: Resolver, dns_server: LabDns
 ) -> None:
+    patient = resolver._settings
+    hurry(resolver)
     dns_server.delay("example.test", 0.5)  # longer than UDP is waited for, shorter than TCP
     await resolver.query("example.test", "MX")
+    resolver._settings = patient
     before = dns_server.queries_tcp
     assert (await resolver.query("mx.example.test", "A")).status is DnsStatus.FOUND
     assert dns_server.queries_tcp == before
@@ -226,7 +234,7 @@ async def test_a_silent_nameserver_does_not_hide_the_next(
     async with LabDns({}) as silent:
         silent.fail(".", Fault.TIMEOUT)
         silent.fail("example.test", Fault.TIMEOUT)
-        both = replace(settings, resolvers=(silent.resolver, dns_server.resolver))
+        both = replace(settings, resolvers=(silent.resolver, dns_server.resolver), dns_try_s=0.2)
         async with aclosing(Resolver(both)) as resolver:
             assert await resolver.is_alive()
             assert (await resolver.query("example.test", "MX")).status is DnsStatus.FOUND
@@ -283,6 +291,8 @@ class TestDnssec:
         self, resolver: Resolver, dns_server: LabDns, fault: Fault | None
     ) -> None:
         dns_server.fail(BOGUS_PROBE, fault)
+        if fault is Fault.TIMEOUT:
+            hurry(resolver)
         assert (await resolver.query("signed.test", "A")).dnssec is Dnssec.INDETERMINATE
         assert await resolver.validates() is not Answer.YES
 
@@ -362,7 +372,7 @@ async def test_a_resolver_that_restarts_costs_no_answer(
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     """Nobody listens at first: refused at once, which is not the silence that was waited for."""
-    monkeypatch.setattr(resolver_module, "_RETRY_DELAY_S", 0.3)
+    monkeypatch.setattr(resolver_module, "_RETRY_DELAY_S", 1.0)
     with socket.socket(type=socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -385,12 +395,28 @@ async def test_questions_that_lead_to_servers_come_before_those_on_policies(
     assert list(dns_server.queries).index(("gone.test", "MX")) < 20
 
 
-async def test_no_more_questions_a_second_than_allowed(
-    settings: Settings, dns_server: LabDns
+async def test_every_question_waits_for_its_turn(
+    settings: Settings, dns_server: LabDns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = replace(settings, dns_per_s=50.0, dns_s=5.0, dns_try_s=5.0)
-    async with aclosing(Resolver(slow)) as resolver:
-        began = asyncio.get_running_loop().time()
+    """How soon a turn comes, tests/test_pace.py tests."""
+    made: list[tuple[int, float]] = []
+    turns: list[bool] = []
+
+    class Recording(QuestionPacer):
+        def __init__(self, at_once: int, per_s: float) -> None:
+            made.append((at_once, per_s))
+            super().__init__(at_once, per_s)
+
+        @asynccontextmanager
+        async def turn(self, *, can_wait: bool = False) -> AsyncIterator[None]:
+            turns.append(can_wait)
+            async with super().turn(can_wait=can_wait):
+                yield
+
+    monkeypatch.setattr(resolver_module, "QuestionPacer", Recording)
+    paced = replace(settings, dns_per_s=1e4, dns_concurrency=7)
+    async with aclosing(Resolver(paced)) as resolver:
         await asyncio.gather(*(resolver.query(f"gone{n}.test", "MX") for n in range(11)))
-        assert asyncio.get_running_loop().time() - began >= 0.2
+    assert made == [(7, 1e4)]
+    assert len(turns) == sum(dns_server.queries.values())
     assert sum(dns_server.queries[f"gone{n}.test", "MX"] for n in range(11)) == 11

@@ -9,7 +9,7 @@ import errno
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -33,16 +33,12 @@ from prober.net.tls import TlsClient
 from prober.records import EndpointFacts, Reason, StartTls, Step
 from prober.rules.endpoint import Outcome, outcome
 from prober.settings import Settings
+from tests.support.waiting import PATIENCE_S, until
 
 NAME = "mx.lab.test"
-SETTINGS = Settings(
-    connect_s=2.0,
-    greeting_s=0.3,
-    command_s=0.3,
-    handshake_s=0.3,
-    quit_s=0.2,
-    ehlo_name="probe.lab.test",
-)
+SETTINGS = Settings(ehlo_name="probe.lab.test", quit_s=20.0)  # patient, for a busy machine
+SILENCE_S = 0.4  # of a server that is to be waited for in vain
+IMPATIENT = replace(SETTINGS, command_s=SILENCE_S, quit_s=0.2)
 TLS = TlsClient(None, chain_certificates=16)
 CA = LabCa()
 
@@ -114,13 +110,23 @@ class Failing(Scripted):
                 peer.send(b"250-mx\r\n250 XXXXXXXA\r\n" * (self.step is Step.EHLO))
 
 
+_DEADLINES = {Step.GREETING: "greeting_s", Step.HANDSHAKE: "handshake_s"}
+
+
+async def probe_failing(step: Step, how: str) -> EndpointFacts:
+    """The facts of a server that fails at *step*; only where it is silent, it is left soon."""
+    is_silent = how in ("timeout", "half-reply")
+    soon = {_DEADLINES.get(step, "command_s"): SILENCE_S, "quit_s": 0.2} if is_silent else {}
+    return await probe(Failing(step, how), **soon)
+
+
 WAYS = ("timeout", "reset", "eof", "half-reply", "4xx", "421", "5xx", "500", "garbage")
 
 
 @pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize("step", [Step.GREETING, Step.EHLO])
 async def test_up_to_ehlo_no_failure_reads_as_a_negative(step: Step, how: str) -> None:
-    facts = await probe(Failing(step, how))
+    facts = await probe_failing(step, how)
 
     assert facts.starttls is StartTls.NOT_TESTED
     assert outcome(facts) is Outcome.NOT_TESTED
@@ -183,7 +189,7 @@ _AFTER_EHLO = {
 async def test_after_ehlo_a_failure_is_a_negative_but_for_421(
     step: Step, how: str, expected: tuple[StartTls, Reason, int | None]
 ) -> None:
-    facts = await probe(Failing(step, how))
+    facts = await probe_failing(step, how)
 
     assert facts.failure is not None
     assert facts.failure.step is step
@@ -195,7 +201,7 @@ async def test_after_ehlo_a_failure_is_a_negative_but_for_421(
 
 @pytest.mark.parametrize("how", WAYS)
 async def test_after_the_handshake_tls_has_completed_whatever_comes(how: str) -> None:
-    facts = await probe(Failing(Step.POST_TLS, how))
+    facts = await probe_failing(Step.POST_TLS, how)
 
     assert facts.tls_version == "TLSv1.3"
     assert facts.failure is not None or how == "500"
@@ -264,7 +270,7 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 TLS12 = Keyring(NAME, CA).context(CertificateKind.GOOD, only(SSL.TLS1_2_VERSION))
 
 
-async def probe_raw(talk_tls: Handler) -> EndpointFacts:
+async def probe_raw(talk_tls: Handler, settings: Settings = SETTINGS) -> EndpointFacts:
     """The facts of a session with a server that does as it likes once the client wants TLS."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -285,8 +291,8 @@ async def probe_raw(talk_tls: Handler) -> EndpointFacts:
     async with await asyncio.start_server(converse, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         target = Target(mx_host=NAME, address="127.0.0.1", port=port)
-        facts = await probe_endpoint(target, SETTINGS, TLS)
-        async with asyncio.timeout(5):
+        facts = await probe_endpoint(target, settings, TLS)
+        async with asyncio.timeout(PATIENCE_S):
             await gone.wait()
         return facts
 
@@ -334,7 +340,7 @@ async def test_a_warning_is_no_fatal_alert(garbage: bytes) -> None:
         tls = await shake_hands(reader, writer)
         writer.write(tls.bio_read(65536) + garbage)
 
-    facts = await probe_raw(warn)
+    facts = await probe_raw(warn, IMPATIENT)
     assert (facts.tls_version, facts.alert) == ("TLSv1.2", None)
     assert facts.failure is not None
     assert facts.failure.step is Step.POST_TLS
@@ -353,8 +359,11 @@ async def test_close_notify_in_the_handshake_is_a_close() -> None:
     assert facts.alert is None
 
 
-async def test_a_loop_that_was_blocked_is_no_answer_of_the_hosts() -> None:
+async def test_a_loop_that_was_blocked_is_no_answer_of_the_hosts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The host answered in time; this process did not look."""
+    monkeypatch.setattr("prober.clock._STALL_S", 0.1)
     heartbeat = Heartbeat()
     beating = asyncio.create_task(heartbeat.beat())
     await asyncio.sleep(0)
@@ -366,20 +375,17 @@ async def test_a_loop_that_was_blocked_is_no_answer_of_the_hosts() -> None:
     async with LabSmtpServer(StarttlsSilent(), name=NAME, ca=CA) as server:
         target = Target(mx_host=NAME, address=server.address, port=server.port)
         facts, _ = await asyncio.gather(
-            probe_endpoint(target, SETTINGS, TLS, heartbeat=heartbeat), block()
+            probe_endpoint(target, IMPATIENT, TLS, heartbeat=heartbeat), block()
         )
     beating.cancel()
     assert facts.failure is not None
     assert (facts.failure.reason, facts.starttls) == (Reason.LOCAL, StartTls.NOT_TESTED)
 
 
-async def test_a_heartbeat_excuses_nothing_while_all_is_well() -> None:
-    heartbeat = Heartbeat()
-    beating = asyncio.create_task(heartbeat.beat())
+async def test_a_heartbeat_that_knows_of_no_stall_excuses_nothing() -> None:
     async with LabSmtpServer(StarttlsSilent(), name=NAME, ca=CA) as server:
         target = Target(mx_host=NAME, address=server.address, port=server.port)
-        facts = await probe_endpoint(target, SETTINGS, TLS, heartbeat=heartbeat)
-    beating.cancel()
+        facts = await probe_endpoint(target, IMPATIENT, TLS, heartbeat=Heartbeat())
     assert facts.failure is not None
     assert (facts.failure.reason, facts.starttls) == (Reason.TIMED_OUT, StartTls.REFUSED)
 
@@ -412,7 +418,7 @@ async def test_a_flood_that_nobody_asked_for_ends_the_session() -> None:
 
 async def test_the_sessions_own_deadline_is_no_answer_of_the_hosts() -> None:
     """Our patience for the whole session ran out; the step's own had not."""
-    facts = await probe(StarttlsSilent(), session_s=0.2, command_s=5.0)
+    facts = await probe(StarttlsSilent(), session_s=0.6, quit_s=0.2)
 
     assert facts.failure is not None
     assert (facts.failure.step, facts.failure.reason) == (Step.STARTTLS, Reason.TIMED_OUT)
@@ -554,11 +560,7 @@ async def server(request: pytest.FixtureRequest) -> AsyncIterator[LabSmtpServer]
 
 
 async def _until(server: LabSmtpServer, *, still_open: int) -> None:
-    for _ in range(200):
-        if server.sessions and server.open == still_open:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"{server.open} sessions open")
+    await until(lambda: bool(server.sessions) and server.open == still_open)
 
 
 @pytest.mark.parametrize(
@@ -573,8 +575,7 @@ async def _until(server: LabSmtpServer, *, still_open: int) -> None:
     indirect=True,
 )
 async def test_cancellation_closes_the_connection(server: LabSmtpServer) -> None:
-    patient = {"greeting_s": 30.0, "command_s": 30.0, "handshake_s": 30.0}
-    task = asyncio.create_task(probe_at(server, **patient))
+    task = asyncio.create_task(probe_at(server))
     await _until(server, still_open=1)
     await asyncio.sleep(0.1)
 

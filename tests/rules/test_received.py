@@ -192,9 +192,9 @@ def test_no_text_raises(text: str) -> None:
 )
 def test_a_hostile_line_costs_no_more_than_its_length(piece: str) -> None:
     for start in ("from x (", "by x with S (version=TLSv1 cipher=a", "by "):
-        begun = time.perf_counter()
+        begun = time.process_time()
         parse_received(start + piece * MOST_CHARACTERS)
-        assert time.perf_counter() - begun < 1.0  # 0.03 s here; quadratic would be seconds
+        assert time.process_time() - begun < 1.0  # 0.03 s here; quadratic would be seconds
 
 
 @pytest.mark.parametrize(

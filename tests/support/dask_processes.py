@@ -11,7 +11,7 @@ from tests.cli.commands import environment
 from tests.support.waiting import until
 
 _DASK = Path(sys.executable).with_name("dask")
-_GRACE_S = 10.0
+_GRACE_S = 1.0
 
 
 @asynccontextmanager

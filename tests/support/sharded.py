@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from prober.domains import Entry, parse_entry
-from prober.lab.demo import DEMO, DEMO_DEADLINES
+from prober.lab.demo import DEMO
 from prober.lab.internet import Lab, LabDomain, LabHost
 from prober.lab.personalities.sound import WellConfigured
 from prober.progress import Progress
@@ -16,6 +16,7 @@ from prober.report.page import Paper
 from prober.scan import scan
 from prober.settings import Settings
 from prober.sharded.stages import Judging, ShardedScan
+from tests.support.waiting import PATIENT
 
 SHARED = LabHost(name="mx.shared.test", personality=WellConfigured(), addresses=2)
 CUSTOMERS = tuple(LabDomain(name=f"customer{n}.test", mx=((10, SHARED),)) for n in range(20))
@@ -39,7 +40,7 @@ def entries(names: Iterable[str] = NAMES) -> list[Entry]:
 
 
 def settings(lab: Lab) -> Settings:
-    return lab.settings(**DEMO_DEADLINES)
+    return lab.settings(**{**PATIENT, "greeting_s": 5.0})  # one server never greets
 
 
 def a_scan(folder: Path, lab: Lab, *layouts: Layout, resume: bool = False) -> ShardedScan:

@@ -1,9 +1,29 @@
 """Waits for what no event of ours tells: files, other processes, servers of the lab."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
 
-PATIENCE_S = 30.0  # what takes this long hangs
+from prober.net.resolver import Resolver
+
+PATIENCE_S = 120.0  # what takes this long hangs
+PATIENT: Final[Mapping[str, float]] = MappingProxyType(
+    {
+        **dict.fromkeys(("connect_s", "greeting_s", "command_s", "handshake_s"), 60.0),
+        **dict.fromkeys(("quit_s", "sts_s", "dns_s"), 60.0),
+        "session_s": 300.0,
+        "dns_try_s": 20.0,
+        "confirm_delay_s": 0.2,
+    }
+)
+"""Settings where every server answers, however busy the machine is."""
+
+
+def hurry(resolver: Resolver) -> None:
+    """Let *resolver* give up soon: for a server that is silent on purpose."""
+    resolver._settings = replace(resolver._settings, dns_s=0.6, dns_try_s=0.2)
 
 
 async def until(condition: Callable[[], bool]) -> None:
