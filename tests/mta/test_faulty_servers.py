@@ -51,8 +51,8 @@ DEFERRED, UNKNOWN = DeliveryOutcome.DEFERRED, DeliveryOutcome.UNKNOWN
 ATTEMPTS: Final = 3
 IMPATIENT: Final = {
     "smtp_tls_security_level": "may",
-    "smtp_helo_timeout": "10s",
-    "smtp_starttls_timeout": "10s",
+    "smtp_helo_timeout": "5s",
+    "smtp_starttls_timeout": "5s",
 }
 
 

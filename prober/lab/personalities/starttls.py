@@ -125,7 +125,6 @@ class StarttlsUnreadable(Scripted):
 
     async def on_starttls(self, peer: Peer) -> None:
         peer.send(b"ready to start TLS\r\n")
-        await peer.silence()
 
 
 class EmptyLineBeforeReply(Scripted):
