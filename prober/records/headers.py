@@ -98,7 +98,8 @@ class Peer:
     helo: str | None = None  # its own word, whatever it likes
     name: str | None = None  # the reverse name that the receiving server looked up
     name_confirmed: bool = False  # by its form: that server looks whether it leads back, too
-    address: str | None = None
+    address: str | None = None  # the last one that the server wrote
+    doubtful: bool = False  # a private address beside another one: perhaps the client's own word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +134,8 @@ class Received:
     local: bool = False  # the line says that it came from this host, not over a network
     tls: TlsStatement = TlsStatement.NOT_STATED
     tls_facts: TlsFacts | None = None
+    tls_unread: str | None = None  # what the server says of TLS in words that could not be read
+    doubtful: bool = False  # two places could be where the server began to write
     truncated: bool = False
 
 

@@ -5,6 +5,7 @@ Three things stand in a ``from`` clause and each server puts them elsewhere: the
 """
 
 import ipaddress
+import math
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -15,15 +16,27 @@ from prober.rules.received.tables import (
     INTERNAL_NETWORKS,
     LONGEST_NAME,
     NO_NAMES,
+    NO_RECEIVERS,
 )
 from prober.rules.received.tokens import Clause, Token
 
-_HELO: Final = re.compile(r"\b(?:HELO|EHLO|LHLO)[ =]\"?([^\s\")]+)", re.IGNORECASE)
+# The client's own words in a comment. Exim writes helo= and ident= behind the address; the others
+# write HELO in a comment of its own.
+_CLIENT_WORDS: Final = re.compile(r"\b(?:(?:HELO|EHLO|LHLO)[ =:]|ident=)", re.IGNORECASE)
+_HELO: Final = re.compile(r"\b(?:HELO|EHLO|LHLO)[ =:]\"?([^\s\")]+)", re.IGNORECASE)
+# Comments behind the peer that tell of something else, often in words of the client.
+_NOT_THE_PEER: Final = re.compile(
+    r"(?!\S+ ?\[[^\[\]]+\])(?:(?:using|client|no client|sender|envelope[\w-]*|account|mail ?from|from"
+    r"|for|uid|auth\w*|tls|ssl|ORCPT)[ :=<]|version=|cipher=)",
+    re.IGNORECASE,
+)
 _IN_BRACKETS: Final = re.compile(r"\[([^\[\]]+)\]")
 _PIECES: Final = re.compile(r"[\s,@()]+")
-_HOST: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
+_HOST: Final = re.compile(r"[\w](?:[\w.-]*\w)?")  # also in UTF-8: RFC 6531 §3.7.3
+_BEHIND_A_NAME: Final = re.compile(r"(?::\d{1,5})?,?\Z")  # a port, a comma
 _FORGED: Final = "may be forged"  # Sendmail: the name does not lead back to the address
 _LIKE_AN_ADDRESS: Final = re.compile(r"[\d.]+(?:[:.\]]+\d+)?|[0-9a-f]*:[0-9a-f:.]+")
+_LONGEST_ADDRESS: Final = 64  # characters, with brackets, "IPv6:", a zone and a port
 _PORT: Final = re.compile(r"(\d+\.\d+\.\d+\.\d+)[:.]\d+")
 
 
@@ -32,6 +45,8 @@ def parse_address(text: str) -> str | None:
 
     RFC 5321 §4.1.3. An IPv4 address mapped into IPv6 comes out as IPv4.
     """
+    if len(text) > _LONGEST_ADDRESS:
+        return None
     bare = text.strip().strip("[]()").lower().removeprefix("ipv6:").partition("%")[0]
     if not _LIKE_AN_ADDRESS.fullmatch(bare):  # most words are none, and to see that is cheaper
         return None
@@ -58,17 +73,23 @@ def is_loopback(text: str | None) -> bool:
     return text is not None and ipaddress.ip_address(text).is_loopback
 
 
-def parse_host(text: str) -> str | None:
-    """*text* as a host name in lower case, None where it is none or means that there is none."""
-    name = text.strip().lower().removesuffix(".")
-    if name in NO_NAMES or len(name) > LONGEST_NAME or not _HOST.fullmatch(name):
+def parse_host(text: str, *, no_names: frozenset[str] = NO_NAMES) -> str | None:
+    """*text* as a host name in lower case, None where it is none or means that there is none.
+
+    A port and a comma behind it are left out.
+    """
+    if len(text) > LONGEST_NAME + len(":65535,."):
+        return None
+    name = _BEHIND_A_NAME.sub("", text.strip().lower(), count=1).removesuffix(".")
+    if name in no_names or len(name) > LONGEST_NAME or not _HOST.fullmatch(name):
         return None
     return name
 
 
 def holds_address(comment: str) -> bool:
-    """Whether *comment* is an address, or has one in brackets."""
-    return parse_address(comment) is not None or any(_in_brackets([], [comment]))
+    """Whether *comment* is about the peer, and has its address in the server's own words."""
+    said, _ = _split_client_words(comment)
+    return not _NOT_THE_PEER.match(comment) and next(_addresses(said), None) is not None
 
 
 def parse_peer(
@@ -79,19 +100,27 @@ def parse_peer(
     *first_is_verified* says that the first word is a name that the server looked up, also without
     a HELO elsewhere: Exim writes HELO apart only where it differs. *names_are_checked* says that
     a reverse name is written only where it leads back to the address.
+
+    The address is the last one that the server wrote. What the client said stands before it, or
+    in a place of its own; so another address beside a private one makes the peer doubtful.
     """
     if clause.phrase in HIDDEN_PEERS or not (clause.words or clause.comments):
         return None
     first = clause.words[0].text if clause.words else ""
-    comments = [comment.text for comment in clause.comments]
-    helo = next((found[1] for text in comments if (found := _HELO.search(text))), None)
-    bare = [_HELO.sub(" ", text) for text in comments]
-    address = next(_addresses(clause.words[1:], bare), None)
-    name = next(filter(None, map(_name_in, bare)), None)
-    confirmed = name is not None
-    if parse_address(first) is not None:
-        helo = helo or (first if address else None)  # with the address elsewhere, this is HELO
-        address = address or parse_address(first)
+    own, helo = server_words(clause.comments)
+    address, name, seen = _find_address(clause, own)
+    doubtful = is_internal_address(address) and not all(map(is_internal_address, seen))
+    confirmed = name is not None and address is not None
+    if name is None and address is None:
+        name = next(filter(None, map(_name_in, own)), None)
+    first_address = parse_address(first)
+    if first_address is not None:
+        if address is not None:
+            helo = helo or first  # with the address elsewhere, this is HELO
+        elif own and is_internal_address(first_address):
+            helo, doubtful = helo or first, True
+        else:
+            address = first_address
     elif helo is not None:  # the first word is the name: qmail takes any, Exim looks twice
         confirmed = confirmed or first_is_verified
         name = name or parse_host(first)
@@ -99,8 +128,13 @@ def parse_peer(
         helo = first or None
         if first_is_verified and name is None:
             name, confirmed = parse_host(first), True
-    confirmed = confirmed and names_are_checked and name is not None
-    return Peer(helo=helo, name=name, name_confirmed=confirmed, address=address)
+    return Peer(
+        helo=helo,
+        name=name,
+        name_confirmed=confirmed and names_are_checked and name is not None and not doubtful,
+        address=address,
+        doubtful=doubtful,
+    )
 
 
 def parse_receiver(clause: Clause) -> tuple[str | None, str | None]:
@@ -111,25 +145,77 @@ def parse_receiver(clause: Clause) -> tuple[str | None, str | None]:
     address = parse_address(first)
     if address is not None:
         return address, address
-    comments = [comment.text for comment in clause.comments]
-    stated = (*_in_brackets(clause.words[1:], comments), *map(parse_address, comments))
-    return parse_host(first), next(filter(None, stated), None)  # 8.1.0.9 may be a version
+    stated = [one for word in clause.words[1:] for one in _in_brackets(word.text)]
+    for comment in clause.comments:
+        whole = parse_address(comment.text)  # 8.1.0.9 may be a version: the whole of it
+        stated += [whole] if whole else _in_brackets(comment.text)
+    return parse_host(first, no_names=NO_RECEIVERS), next(iter(stated), None)
 
 
-def _in_brackets(words: list[Token], comments: list[str]) -> Iterator[str]:
-    for text in (*(word.text for word in words), *comments):
-        for inside in _IN_BRACKETS.findall(text):
-            if address := parse_address(inside):
-                yield address
+def _split_client_words(comment: str) -> tuple[str, str | None]:
+    """What the server wrote in *comment*, and HELO where it stands in there."""
+    found = _CLIENT_WORDS.search(comment)
+    if found is None:
+        return comment, None
+    helo = _HELO.search(comment)
+    return comment[: found.start()], helo[1] if helo else None
 
 
-def _addresses(words: list[Token], comments: list[str]) -> Iterator[str]:
-    """Every address, those in brackets first."""
-    yield from _in_brackets(words, comments)
-    for text in (*(word.text for word in words), *comments):
-        for piece in _PIECES.split(text):
-            if address := parse_address(piece):
-                yield address
+def server_words(comments: list[Token]) -> tuple[list[str], str | None]:
+    """What the server itself wrote of the peer, comment by comment; and HELO."""
+    own, helo = [], None
+    for comment in comments:
+        said, word = _split_client_words(comment.text)
+        helo = helo or word
+        if said.strip() and not _NOT_THE_PEER.match(comment.text):
+            own.append(said)
+    return own, helo
+
+
+def _find_address(
+    clause: Clause, own: list[str]
+) -> tuple[str | None, str | None, list[str]]:
+    """The address that the server wrote, the name beside it, and all addresses.
+
+    Behind the first word, as in ``from unknown [192.0.2.1] (EHLO x)``, if the first comment is
+    the client's; else the last one in a comment, else the last one among the words.
+    """
+    of_words = [(word, list(_addresses(word.text))) for word in clause.words[1:]]
+    of_comments = [(said, list(_addresses(said))) for said in own]
+    seen = [one for _, found in (*of_words, *of_comments) for one in found]
+    start = _start_of_client_comment(clause)
+    before = [one for word, found in of_words for one in found if word.start < start]
+    if before and start < math.inf:
+        return before[-1], None, seen
+    for said, found in reversed(of_comments):
+        if found:
+            return found[-1], _name_in(said), seen
+    return (seen[-1] if seen else None), None, seen
+
+
+def _start_of_client_comment(clause: Clause) -> float:
+    """Where the first comment begins, if it holds the client's words and nothing else."""
+    if clause.comments and not _split_client_words(clause.comments[0].text)[0].strip():
+        return clause.comments[0].start
+    return math.inf
+
+
+def _in_brackets(text: str) -> Iterator[str]:
+    for inside in _IN_BRACKETS.findall(text):
+        if address := parse_address(inside):
+            yield address
+
+
+def _addresses(text: str) -> Iterator[str]:
+    """Every address in *text*: those in brackets, or else all. Not the ident before an ``@``."""
+    text = text.rpartition("@")[2]
+    found = list(_in_brackets(text))
+    if found:
+        yield from found
+        return
+    for piece in _PIECES.split(text):
+        if address := parse_address(piece):
+            yield address
 
 
 def _name_in(comment: str) -> str | None:

@@ -33,6 +33,9 @@ KEYWORDS_TLS: Final = frozenset(
 )
 
 
+# A word that says SMTP, of whatever kind: "ESMTPA", "asmtp" (Exim before 4.50), "SMTPSVC".
+SMTP_KEYWORD: Final = re.compile(r"\b(?:utf8)?[ae]?smtp(?:svc)?s?a?\b", re.IGNORECASE | re.ASCII)
+
 # RFC 3848 §1, RFC 6531 §4.3: the client gave a password, so it is somebody's, not the provider's.
 KEYWORDS_AUTHENTICATED: Final = frozenset(
     {"esmtpa", "esmtpsa", "smtpsa", "utf8smtpa", "utf8smtpsa", "utf8esmtpa", "utf8esmtpsa"}
@@ -77,11 +80,9 @@ KEYWORDS_INTERNAL: Final = MappingProxyType(
 LOCAL_COMMENTS: Final = re.compile(
     r"(?:Postfix, from userid \d+|from \S+@localhost|qmail \d+ invoked (?:by|for|from) .*"
     r"|sSMTP sendmail emulation|nullmailer.*|\d[\w.+/-]*/Submit(?:_local)?|uid \d+)\Z",
-    re.IGNORECASE,
+    re.IGNORECASE | re.DOTALL,
 )
-LOCAL_PEERS: Final = re.compile(  # but not of what a client calls itself
-    r"(?!.*(?:HE|EH|LH)LO[ =]).*\[(?:local|unix socket|unix: localhost)\]?.*\Z", re.IGNORECASE
-)
+LOCAL_PEERS: Final = re.compile(r"\[(?:local|unix socket|unix: localhost)\]?", re.IGNORECASE)
 LOCAL_PHRASES: Final = ("mail pickup service",)  # Microsoft SMTPSVC
 HIDDEN_PEERS: Final = ("authenticated user",)  # written in place of the client, for its privacy
 
@@ -101,6 +102,9 @@ INTERNAL_NETWORKS: Final = tuple(ipaddress.ip_network(text) for text in _INTERNA
 
 # Where a name stands in a line and no name is meant.
 NO_NAMES: Final = frozenset({"unknown", "unverified", "softdnserr", "verified", "no", "mail"})
+
+# The same of a receiver: a host may bear any other name.
+NO_RECEIVERS: Final = frozenset({"unknown", "unverified"})
 
 # Software that writes a reverse name as it is, without looking whether it leads back: Haraka
 # connection.js (remote.info), OpenSMTPD smtp_session.c (rdns, fcrdns apart), hMailServer (PTR).
@@ -140,14 +144,14 @@ SOFTWARE: Final = (
     Software("Zimbra", r"Zimbra"),
     Software("Postfix", r"Postfix\b"),
     Software("Exim", r"Exim \d|tls_cipher |connectmail/exim"),
-    Software("Sendmail", r"8\.\d+[\w.+-]*/[\w.+/~-]*\Z|Sendmail"),
+    Software("Sendmail", r"8\.\d[\w.+-]*/[\w.+/~-]*\Z|Sendmail"),
     Software("OpenSMTPD", r"OpenSMTPD\Z"),
     Software("Haraka", r"Haraka"),
     Software("Stalwart", r"Stalwart"),
     Software("qpsmtpd", r"qpsmtpd"),
     Software(
         "qmail",  # s/qmail too; TLS is its patch's
-        r"qmail \d+ invoked|\w+[-_][\w+-]+ encrypted(?:, authenticated)?\Z",
+        r"qmail \d+ invoked|[a-z0-9][\w+-]{4,63} encrypted(?:, authenticated)?\Z",
         r"qmail|encrypted SMTP",
     ),
     Software("CommuniGate Pro", r"CommuniGate"),

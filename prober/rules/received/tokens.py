@@ -7,21 +7,27 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
+# A quoted string; it begins a word, and is not longer than a path may be. RFC 5321 §4.5.3.1.3
+_QUOTED = r'(?<![^\s<(=:,])"(?:[^"\\]|\\.){0,256}"'
 # A quoted string, an address in angle or square brackets, or a run of other characters; a bracket
-# or quote that never closes is a word of its own. RFC 3696 §3: an address has 320 characters.
+# or quote that never closes is a word of its own.
 _PIECE: Final = re.compile(
-    r"""(?P<space>\s+)|(?P<mark>[();])
-    |(?P<word>"(?:[^"\\]|\\.){0,320}"|<[^<>\s]*>|\[[^\[\]]*\]|[^\s;()<"\[]+|.)""",
+    rf"""(?P<space>\s+)|(?P<mark>[();])
+    |(?P<word>{_QUOTED}|<(?:"(?:[^"\\]|\\.){{0,256}}")?[^<>\s"]*>|\[[^\[\]]*\]|[^\s;()<"\[]+|.)""",
     re.VERBOSE | re.DOTALL,
 )
-_PARENTHESIS: Final = re.compile(r"\\.|[()]", re.DOTALL)
+# A quoted string hides parentheses, also in a comment: Exim writes (envelope-from <"a)"@example>).
+_PARENTHESIS: Final = re.compile(rf"{_QUOTED}|\\.|[()]", re.DOTALL)
 _SPACE: Final = re.compile(r"\s+")
 
 CLAUSES: Final = frozenset({"from", "by", "via", "with", "id", "for"})
 TLS_CLAUSE: Final = "tls"  # RFC 8314 §4.3; Exim writes it
-_REPEATABLE: Final = "with"  # at once: Mimecast's "with ESMTP with STARTTLS"
-# Behind "for" a sender has its say: a quoted local part holds anything. RFC 5321 §4.1.2
+TAIL: Final = "tail"  # what stands behind a semicolon and in no clause
+# At once: Mimecast's "with ESMTP with STARTTLS", "from NAME from [ADDRESS]".
+_REPEATABLE: Final = frozenset({"with", "from"})
+# A sender chooses the address behind "for", and a bad quote could end it early.
 _NEVER_BEHIND_FOR: Final = frozenset({"with", "tls"})
+_BEFORE_TLS: Final = frozenset({"with", "id"})  # the clauses that a tls clause may follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,18 @@ class Clause:
 class Clauses:
     """A line: each clause by its keyword, ``head`` for what stands before the first one."""
 
-    by_name: dict[str, Clause]
-    tails: list[str]  # what stands behind each semicolon, the last one last
+    by_name: dict[str, Clause]  # in the order they stand in
+    tails: list[int]  # where each part behind a semicolon begins, the last one last
+    doubtful: bool = False  # two places could be where the server began its "by"
+
+    def stands_before(self, name: str, others: frozenset[str]) -> bool:
+        """Whether the clause is there, and none of *others* stands before it."""
+        for known in self.by_name:
+            if known == name:
+                return True
+            if known in others:
+                return False
+        return False
 
     def get(self, name: str) -> Clause:
         """The clause, empty where the line has none."""
@@ -75,27 +91,42 @@ def split_clauses(text: str) -> Clauses:
             current = _place(Token(piece[0], start, at), current, clauses)
         elif start in closing:
             at = closing[start] + 1
-            current.comments.append(Token(collapse(text[start + 1 : at - 1]), start, at))
+            comment = text[start + 1 : at - 1].strip()
+            current.comments.append(Token(comment, start, at))
+            clauses.doubtful |= _HIDDEN_BY in comment
         elif piece[0] == ";":
-            clauses.tails.append(text[at:])
-            current = Clause()  # a date is no part of a clause; a keyword may still follow
+            clauses.tails.append(at)
+            current = clauses.by_name.setdefault(TAIL, Clause())  # a keyword may still follow
     return clauses
+
+
+# A bracket or quote that a client opened may have swallowed what the server wrote.
+_HIDDEN_BY: Final = ") by "
 
 
 def _place(word: Token, current: Clause, clauses: Clauses) -> Clause:
     """Add *word* to the current clause, or begin the clause that it names."""
     name = word.text.lower()
-    begins = name in CLAUSES or (name == TLS_CLAUSE and current is clauses.by_name.get("with"))
+    begins = name in CLAUSES or (name == TLS_CLAUSE and _may_begin_tls(current, clauses))
     if not begins:
         current.words.append(word)
+        clauses.doubtful |= name[0] == '"' and _HIDDEN_BY in name
         return current
     known = clauses.by_name.get(name)
-    if known is not None and name == _REPEATABLE and current is known:
+    if known is not None and name in _REPEATABLE and current is known:
         return known
+    clauses.doubtful |= known is not None and name == "by"
     if known is not None or (name in _NEVER_BEHIND_FOR and "for" in clauses.by_name):
         return Clause()  # the first of each counts; what a second one says is dropped
     clauses.by_name[name] = Clause()
     return clauses.by_name[name]
+
+
+def _may_begin_tls(current: Clause, clauses: Clauses) -> bool:
+    """Whether *current* is a clause with its value, which a tls clause may follow."""
+    return any(current is clauses.by_name.get(name) for name in _BEFORE_TLS) and bool(
+        current.words or current.comments
+    )
 
 
 def _closing_parentheses(text: str) -> dict[int, int]:
