@@ -260,7 +260,7 @@ def test_habits_are_learnt_from_the_whole_mailbox_before_it_is_judged() -> None:
         MessageVerdict.NOT_ENCRYPTED,
         MessageVerdict.ENCRYPTED,
     ]
-    assert "1 of 2 lines" in reports[0].reason
+    assert "1 of 1 other lines" in reports[0].reason
 
 
 def test_habits_are_saved_and_loaded(tmp_path: Path) -> None:

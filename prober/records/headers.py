@@ -208,13 +208,14 @@ class MessageReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habit:
-    """How often lines of one server stated TLS, and how often they were silent.
+    """How often lines of one server in one year stated TLS, and how often they were silent.
 
     Counts of claimed lines stand apart: they judge claimed lines only.
     """
 
     server: str
     software: str | None = None
+    year: int | None = None  # None in files of older versions: such counts judge nothing
     stated: int = 0
     silent: int = 0
     claimed_stated: int = 0

@@ -87,7 +87,7 @@ def test_the_background_example_with_proofpoint_trusted() -> None:
         pytest.param(line(), "unknown", "none", "not known to say", id="silent"),
         pytest.param("from x with SMTP", "unknown", "none", "names no receiving", id="nobody"),
         pytest.param(
-            line(software="(Postfix)"), "not-encrypted", "habit", "smtpd.c", id="documented"
+            line(software="(Postfix)"), "not-encrypted", "habit", "version 2.5", id="documented"
         ),
         pytest.param(
             line(tls="(NOT encrypted)"), "not-encrypted", "stated", "not used", id="denied"
@@ -101,7 +101,7 @@ def test_the_background_example_with_proofpoint_trusted() -> None:
         ),
         pytest.param(
             "by gandalf.example.org (Postfix) id 4Jp34m3VCBz4xcR",
-            *("unknown", "none", "names no peer"),
+            *("internal", "none", "handed it on"),
             id="postfix-handed-it-on-to-itself",
         ),
         pytest.param(

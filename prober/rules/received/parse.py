@@ -90,11 +90,12 @@ def parse_date(text: str, tails: Sequence[int]) -> datetime | None:
 
     RFC 5322 §3.3, §4.3. A date without a zone is taken for UTC, as RFC 5322 §3.3 has it for -0000.
     """
-    for start in reversed(tails[-MOST_DATES:]):
-        start = _COMMENT_BEFORE.match(text, start).end()  # type: ignore[union-attr] # matches ""
+    for tail in reversed(tails[-MOST_DATES:]):
+        comment = _COMMENT_BEFORE.match(text, tail)
+        start = comment.end() if comment else tail
         date = _ZONE_NAME.sub("", _FRACTION.sub("", text[start : start + _DATE_CHARACTERS]))
-        if found := _as_date(date.strip()):
-            return found
+        if behind := _as_date(date.strip()):
+            return behind
     if found := _DATE.search(text):
         return _as_date(_FRACTION.sub("", found[0]))
     if found := _ISO_DATE.search(text):
@@ -145,9 +146,7 @@ def _own_comments(clauses: Clauses) -> list[Token]:
     return own
 
 
-def _is_local(
-    clauses: Clauses, peer: Peer | None, own: list[Token], software: str | None
-) -> bool:
+def _is_local(clauses: Clauses, peer: Peer | None, own: list[Token], software: str | None) -> bool:
     """Whether the line says that the message was handed in on its own host, or is no hop."""
     if clauses.doubtful:
         return False

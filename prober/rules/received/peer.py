@@ -26,8 +26,8 @@ _CLIENT_WORDS: Final = re.compile(r"\b(?:(?:HELO|EHLO|LHLO)[ =:]|ident=)", re.IG
 _HELO: Final = re.compile(r"\b(?:HELO|EHLO|LHLO)[ =:]\"?([^\s\")]+)", re.IGNORECASE)
 # Comments behind the peer that tell of something else, often in words of the client.
 _NOT_THE_PEER: Final = re.compile(
-    r"(?!\S+ ?\[[^\[\]]+\])(?:(?:using|client|no client|sender|envelope[\w-]*|account|mail ?from|from"
-    r"|for|uid|auth\w*|tls|ssl|ORCPT)[ :=<]|version=|cipher=)",
+    r"(?!\S+ ?\[[^\[\]]+\])(?:(?:using|client|no client|sender|envelope[\w-]*|account|mail ?from"
+    r"|from|for|uid|auth\w*|tls|ssl|ORCPT)[ :=<]|version=|cipher=)",
     re.IGNORECASE,
 )
 _IN_BRACKETS: Final = re.compile(r"\[([^\[\]]+)\]")
@@ -172,9 +172,7 @@ def server_words(comments: list[Token]) -> tuple[list[str], str | None]:
     return own, helo
 
 
-def _find_address(
-    clause: Clause, own: list[str]
-) -> tuple[str | None, str | None, list[str]]:
+def _find_address(clause: Clause, own: list[str]) -> tuple[str | None, str | None, list[str]]:
     """The address that the server wrote, the name beside it, and all addresses.
 
     Behind the first word, as in ``from unknown [192.0.2.1] (EHLO x)``, if the first comment is

@@ -22,7 +22,8 @@ NO_VERSION: Final = re.compile(r"(?<![\w.@/+-])(?P<protocol>TLS|SSL)(?![\w/@-]|\
 _NAME = r"[A-Z0-9][\w+-]{0,63}(?![\w+-])"  # the longest registered name has 57 characters
 # A suite by its key: "cipher=X", "tls_cipher X", "with cipher X". An empty value is no suite.
 KEYED_SUITE: Final = re.compile(
-    rf"\b(?:tls[_-]?)?cipher(?:[ _-]?suite)?(?: ?[=:] ?| )(?!\w+[=:]|bits?\b|with\b)(?P<cipher>{_NAME})",
+    r"\b(?:tls[_-]?)?cipher(?:[ _-]?suite)?(?: ?[=:] ?| )(?!\w{1,64}[=:]|bits?\b|with\b)"
+    rf"(?P<cipher>{_NAME})",
     _FLAGS,
 )
 # Directly behind the version: "TLS1.2:RSA_ARCFOUR_MD5:128:NO", of whatever name.
@@ -94,8 +95,8 @@ DENIED_CLAUSE: Final = frozenset({"no", "none", "off"})  # behind "tls"
 
 # What a comment names by the words of the client: no statement of the server's is in there.
 CLIENTS_OWN: Final = re.compile(
-    r"(?:Client |No client|authenticated|authentication|sender|envelope|account |mail ?from|HELO|EHLO"
-    r"|LHLO|helo=|ident=|ORCPT|uid |for )",
+    r"(?:Client |No client|authenticated|authentication|sender|envelope|account |mail ?from|HELO"
+    r"|EHLO|LHLO|helo=|ident=|ORCPT|uid |for )",
     _FLAGS,
 )
 # Within a comment: quoted text, addresses, and all that follows the name of the envelope.

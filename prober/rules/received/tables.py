@@ -53,7 +53,8 @@ class Internal(enum.StrEnum):
     WEB = "it was written by web or API, no transfer between mail servers"
     SAME_PROVIDER = "both servers are of one provider"
     SAME_NETWORK = "both addresses are of one network"
-    HANDED_ON = "it names no peer: one of the provider's own systems handed it on"
+    HANDED_ON = "one of the provider's own systems handed it on"
+    NOTE = "it is a note of a program on the same host, not a transfer"
 
 
 # Words of the with clause. FIELD §3.2; the rest as real lines have them.
@@ -71,7 +72,11 @@ KEYWORDS_INTERNAL: Final = MappingProxyType(
             Internal.LOCAL_SUBMISSION,
         ),
         **dict.fromkeys(
-            ("nnfmp", "ecstream", "thrift", "novell_groupwise", "dmap"), Internal.HANDED_ON
+            (
+                *("nnfmp", "ecstream", "thrift", "novell_groupwise", "dmap"),
+                "spool",  # LISTSERV takes it from its own queue
+            ),
+            Internal.HANDED_ON,
         ),
     }
 )
@@ -110,11 +115,44 @@ NO_RECEIVERS: Final = frozenset({"unknown", "unverified"})
 # connection.js (remote.info), OpenSMTPD smtp_session.c (rdns, fcrdns apart), hMailServer (PTR).
 NAMES_UNCHECKED: Final = frozenset({"Haraka", "OpenSMTPD", "hMailServer"})
 
-# Who lets no host in its IPv6 network to anybody: there HELO tells a server of its own.
+# One operator under several registered domains: the name that stands for all of them.
+SAME_OPERATOR: Final = MappingProxyType(
+    {
+        **dict.fromkeys(("googlemail.com", "gmail.com"), "google.com"),
+        **dict.fromkeys(("office365.com", "exchangelabs.com", "hotmail.com"), "outlook.com"),
+        **dict.fromkeys(("me.com", "mac.com", "apple.com"), "icloud.com"),
+        **dict.fromkeys(("yahoodns.net", "aol.com"), "yahoo.com"),
+        **dict.fromkeys(("gmx.net", "gmx.com", "web.de", "kundenserver.de"), "gmx.net"),
+        "symcld.net": "messagelabs.com",
+    }
+)
+
+# Who lets no host in its IPv6 network to anybody.
 HAS_OWN_NETWORK: Final = frozenset({"outlook.com"})
+# Whole networks of one operator, in which no stranger has an address.
+OWN_NETWORKS: Final = MappingProxyType({"icloud.com": ipaddress.ip_network("17.0.0.0/8")})
+# Lone names under which an operator's servers write.
+LONE_NAMES: Final = ((re.compile(r"p\d\d-icloudmta-[\w-]{1,80}"), "icloud.com"),)
 
 # Whose lines without a peer are hand-overs within, not a peer left out for privacy.
-HANDS_ON_WITHOUT_PEER: Final = frozenset({"google.com", "googlemail.com"})
+HANDS_ON_WITHOUT_PEER: Final = frozenset({"google.com"})
+# Servers of a provider that hand on what another of them took in: without a peer, and (second)
+# with an address but neither a protocol nor a client's word.
+HANDS_ON: Final = re.compile(r"(?:recvd|filter|geopod|ismtpd)[\w-]{0,80}(?:\.sendgrid\.net)?")
+HANDS_ON_LATER: Final = re.compile(
+    r"[\w-]{1,63}\.bemta[\w.-]{0,80}\.(?:messagelabs\.com|symcld\.net)"
+)
+# Software whose line without a client and without a protocol is of a notice of its own, or of a
+# message that a list or an alias sends on.
+WRITES_NOTICES: Final = frozenset({"Postfix", "Sendmail", "Exim", "PowerMTA", "Zimbra"})
+
+# Labels at the end of names that mean something only inside: RFC 6761, RFC 6762 appendix G.
+PRIVATE_SUFFIXES: Final = frozenset(
+    {
+        *("local", "localhost", "localdomain", "internal", "intranet", "private", "corp", "home"),
+        *("lan", "arpa", "invalid", "docker", "cluster", "workgroup", "onion"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,15 +225,17 @@ SOFTWARE: Final = (
 )
 
 # Software whose own documentation or source has it state TLS whenever TLS was used, as installed.
-# An operator may configure another text, hence "probably".
+# An operator may configure another text, hence "probably". docs/headers.md names the sources.
 SHIPPED_HABITS: Final = MappingProxyType(
     {
-        "Postfix": "src/smtpd/smtpd.c writes ESMTPS after STARTTLS, whatever "
-        "smtpd_tls_received_header says",
-        "Exim": "received_header_text in src/globals.c, specification chapter 14: "
-        "$received_protocol is esmtps after STARTTLS",
-        "Sendmail": "cf/m4/proto.m4, HReceived: (version= cipher= bits= verify=) "
-        "where ${tls_version} is set",
-        "OpenSMTPD": "usr.sbin/smtpd/smtp_session.c: ESMTPS, and the TLS session behind the id",
+        "Postfix": "Postfix writes ESMTPS where TLS was used, since version 2.5 of 2008",
+        "Exim": "Exim names TLS beside its protocol, since version 4 of 2002",
+        "Sendmail": "Sendmail writes version and cipher where TLS was used, since 8.11 of 2000",
+        "OpenSMTPD": "OpenSMTPD writes ESMTPS where TLS was used, since its first release of 2013",
     }
 )
+SHIPPED_SINCE: Final = MappingProxyType(  # the first whole year
+    {"Postfix": 2008, "Exim": 2002, "Sendmail": 2001, "OpenSMTPD": 2013}
+)
+FIRST_YEAR: Final = 1982  # RFC 822; what is dated before or after is no date
+LAST_YEAR: Final = 2100

@@ -53,6 +53,7 @@ _NO_SINGLE_VERSION: Final = frozenset({"SSLV23", "SSLV2/V3"})
 _WORDS: Final = (("with", 0), ("by", 1), ("via", 0))
 # Clauses in whose comments a version on its own is a statement; elsewhere it needs a suite or
 # "using", since the reverse name of a client may look like a version.
+_TAIL: Final = frozenset({TAIL})
 _SERVERS_OWN: Final = frozenset({"by", "with", "via", "id", TLS_CLAUSE, TAIL})
 
 
@@ -127,7 +128,7 @@ def _comments(clauses: Clauses) -> Iterator[tuple[Token, bool]]:
     before it.
     """
     for name, clause in clauses.by_name.items():
-        if name == TAIL and ("by" not in clauses.by_name or clauses.doubtful):
+        if name == TAIL and (clauses.doubtful or not clauses.stands_before("by", _TAIL)):
             continue
         first = _end_of_peer(clause) if name == "from" else -1
         for comment in clause.comments:
