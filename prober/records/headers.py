@@ -135,6 +135,7 @@ class Received:
     tls: TlsStatement = TlsStatement.NOT_STATED
     tls_facts: TlsFacts | None = None
     tls_unread: str | None = None  # what the server says of TLS in words that could not be read
+    protocols: tuple[str, ...] = ()  # words of with and via, none behind a client's text
     doubtful: bool = False  # two places could be where the server began to write
     truncated: bool = False
 

@@ -49,6 +49,7 @@ _ISO_DATE: Final = re.compile(
 # Clauses in which a client has its say; what stands behind them shows nothing about the server.
 _CLIENTS_CLAUSES: Final = frozenset({"id", "for"})
 _LOCAL_CLAUSES: Final = frozenset({"head", "by", "via", "with", TLS_CLAUSE})
+_VIA: Final = re.compile(r"(?:via|with) (\w{1,20})", re.IGNORECASE)
 _ENVELOPE: Final = re.compile(r"envelope|mail ?from", re.IGNORECASE)
 
 
@@ -65,6 +66,8 @@ def parse_received(text: str) -> Received:
         first_is_verified=find_software(clauses, by, own) == _EXIM,
         names_are_checked=software not in NAMES_UNCHECKED,
     )
+    if clauses.doubtful and peer is not None:
+        peer = Peer(helo=peer.helo, doubtful=True)
     return Received(
         text=unfolded,
         peer=peer,
@@ -80,6 +83,7 @@ def parse_received(text: str) -> Received:
         tls=reading.statement,
         tls_facts=reading.facts,
         tls_unread=reading.unread,
+        protocols=_protocols(clauses, own),
         doubtful=clauses.doubtful,
         truncated=len(text) > MOST_CHARACTERS,
     )
@@ -144,6 +148,21 @@ def _own_comments(clauses: Clauses) -> list[Token]:
                 return own
             own.append(comment)
     return own
+
+
+def _protocols(clauses: Clauses, own: list[Token]) -> tuple[str, ...]:
+    """The words of with and via in lower case, none from behind an id or a recipient.
+
+    Also of a comment such as "(via HTTP)".
+    """
+    words = [
+        word.text
+        for name in ("with", "via")
+        if clauses.stands_before(name, _CLIENTS_CLAUSES)
+        for word in clauses.get(name).words
+    ]
+    words += [found[1] for one in own if (found := _VIA.fullmatch(one.text))]
+    return tuple(word.lower().strip(",;:()") for word in words)
 
 
 def _is_local(clauses: Clauses, peer: Peer | None, own: list[Token], software: str | None) -> bool:

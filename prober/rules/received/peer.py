@@ -5,9 +5,10 @@ Three things stand in a ``from`` clause and each server puts them elsewhere: the
 """
 
 import ipaddress
-import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Final
 
 from prober.records.headers import Peer
@@ -26,10 +27,11 @@ _CLIENT_WORDS: Final = re.compile(r"\b(?:(?:HELO|EHLO|LHLO)[ =:]|ident=)", re.IG
 _HELO: Final = re.compile(r"\b(?:HELO|EHLO|LHLO)[ =:]\"?([^\s\")]+)", re.IGNORECASE)
 # Comments behind the peer that tell of something else, often in words of the client.
 _NOT_THE_PEER: Final = re.compile(
-    r"(?!\S+ ?\[[^\[\]]+\])(?:(?:using|client|no client|sender|envelope[\w-]*|account|mail ?from"
-    r"|from|for|uid|auth\w*|tls|ssl|ORCPT)[ :=<]|version=|cipher=)",
+    r"(?![^\s:=]+ ?\[[^\[\]]+\])(?:(?:using|client|no client|sender|envelope[\w-]*|account"
+    r"|mail ?from|from|for|uid|auth\w*|tls|ssl|ORCPT)[ :=<]|version=|cipher=)",
     re.IGNORECASE,
 )
+_ENVELOPE: Final = re.compile(r"envelope|mail ?from", re.IGNORECASE)
 _IN_BRACKETS: Final = re.compile(r"\[([^\[\]]+)\]")
 _PIECES: Final = re.compile(r"[\s,@()]+")
 _HOST: Final = re.compile(r"[\w](?:[\w.-]*\w)?")  # also in UTF-8: RFC 6531 §3.7.3
@@ -92,6 +94,18 @@ def holds_address(comment: str) -> bool:
     return not _NOT_THE_PEER.match(comment) and next(_addresses(said), None) is not None
 
 
+@dataclass(slots=True)
+class _Reading:
+    """What a ``from`` clause has behind its first word, down to where only a client writes."""
+
+    helo: str | None = None
+    address: str | None = None  # the last one
+    said: str = ""  # the comment that has it
+    alone: list[str] = field(default_factory=list)  # comments of the server without an address
+    seen: list[str] = field(default_factory=list)  # every address
+    doubtful: bool = False
+
+
 def parse_peer(
     clause: Clause, *, first_is_verified: bool, names_are_checked: bool = True
 ) -> Peer | None:
@@ -104,30 +118,33 @@ def parse_peer(
     The address is the last one that the server wrote. What the client said stands before it, or
     in a place of its own; so another address beside a private one makes the peer doubtful.
     """
-    if clause.phrase in HIDDEN_PEERS or not (clause.words or clause.comments):
+    if not clause.comments and (not clause.words or clause.phrase in HIDDEN_PEERS):
         return None
     first = clause.words[0].text if clause.words else ""
-    own, helo = server_words(clause.comments)
-    address, name, seen = _find_address(clause, own)
-    doubtful = is_internal_address(address) and not all(map(is_internal_address, seen))
-    confirmed = name is not None and address is not None
-    if name is None and address is None:
-        name = next(filter(None, map(_name_in, own)), None)
-    first_address = parse_address(first)
-    if first_address is not None:
-        if address is not None:
+    read = _read_peer(clause, first)
+    helo, address, name = read.helo, read.address, _name_in(read.said)
+    confirmed = name is not None
+    if address is None:
+        name = next(filter(None, map(_name_in, read.alone)), None)
+    if not first:  # from (NAME [ADDRESS]): the name is the client's word
+        helo, name, confirmed = helo or name, None, False
+    elif (first_address := parse_address(first)) is not None:
+        if address is not None or read.doubtful:
             helo = helo or first  # with the address elsewhere, this is HELO
-        elif own and is_internal_address(first_address):
-            helo, doubtful = helo or first, True
+        elif read.alone and is_internal_address(first_address):
+            helo, read.doubtful = helo or first, True
         else:
             address = first_address
     elif helo is not None:  # the first word is the name: qmail takes any, Exim looks twice
         confirmed = confirmed or first_is_verified
         name = name or parse_host(first)
     else:
-        helo = first or None
+        helo = first
         if first_is_verified and name is None:
             name, confirmed = parse_host(first), True
+    doubtful = read.doubtful or (
+        is_internal_address(address) and not all(map(is_internal_address, read.seen))
+    )
     return Peer(
         helo=helo,
         name=name,
@@ -135,6 +152,55 @@ def parse_peer(
         address=address,
         doubtful=doubtful,
     )
+
+
+def _read_peer(clause: Clause, first: str) -> _Reading:
+    """Words and comments in their order, down to the first behind which a client may write.
+
+    That is HELO or ident behind an address, as in ``from [192.0.2.1] (helo=x)``; in qmail's
+    ``from unknown (HELO x) (192.0.2.1)`` the address follows.
+    """
+    read = _Reading()
+    in_brackets = first.startswith("[") and parse_address(first) is not None
+    comments = set(map(id, clause.comments))
+    for token in sorted((*clause.words[1:], *clause.comments), key=_start):
+        if id(token) not in comments:
+            _add_addresses(read, token.text, "")
+            continue
+        said, helo = _split_client_words(token.text)
+        read.helo = read.helo or helo
+        of_another = _NOT_THE_PEER.match(token.text) is not None
+        if not of_another and said.strip() and not _add_addresses(read, said, said):
+            read.alone.append(said)
+        is_known = read.address is not None or in_brackets
+        if _ENVELOPE.match(token.text) or (is_known and (of_another or said != token.text)):
+            break
+    if read.address is not None and read.helo is not None and not in_brackets:
+        # A bare address in the first place: a reverse name that looks so, or the server's word?
+        if parse_address(first) is not None and _starts_with_client(clause.comments):
+            read.address, read.said, read.doubtful = None, "", True
+    if not read.said and is_internal_address(read.address):
+        others = [one for comment in clause.comments for one in _addresses(comment.text)]
+        if not all(map(is_internal_address, others)):
+            read.address, read.doubtful = None, True
+    return read
+
+
+def _start(token: Token) -> int:
+    return token.start
+
+
+def _add_addresses(read: _Reading, text: str, said: str) -> bool:
+    found = list(_addresses(text))
+    if found:
+        read.seen += found
+        read.address, read.said = found[-1], said
+    return bool(found)
+
+
+def _starts_with_client(comments: list[Token]) -> bool:
+    """Whether the first comment holds the client's words and nothing else."""
+    return not _split_client_words(comments[0].text)[0].strip()
 
 
 def parse_receiver(clause: Clause) -> tuple[str | None, str | None]:
@@ -146,7 +212,7 @@ def parse_receiver(clause: Clause) -> tuple[str | None, str | None]:
     if address is not None:
         return address, address
     stated = [one for word in clause.words[1:] for one in _in_brackets(word.text)]
-    for comment in clause.comments:
+    for comment in takewhile(lambda one: not _ENVELOPE.match(one.text), clause.comments):
         whole = parse_address(comment.text)  # 8.1.0.9 may be a version: the whole of it
         stated += [whole] if whole else _in_brackets(comment.text)
     return parse_host(first, no_names=NO_RECEIVERS), next(iter(stated), None)
@@ -170,32 +236,6 @@ def server_words(comments: list[Token]) -> tuple[list[str], str | None]:
         if said.strip() and not _NOT_THE_PEER.match(comment.text):
             own.append(said)
     return own, helo
-
-
-def _find_address(clause: Clause, own: list[str]) -> tuple[str | None, str | None, list[str]]:
-    """The address that the server wrote, the name beside it, and all addresses.
-
-    Behind the first word, as in ``from unknown [192.0.2.1] (EHLO x)``, if the first comment is
-    the client's; else the last one in a comment, else the last one among the words.
-    """
-    of_words = [(word, list(_addresses(word.text))) for word in clause.words[1:]]
-    of_comments = [(said, list(_addresses(said))) for said in own]
-    seen = [one for _, found in (*of_words, *of_comments) for one in found]
-    start = _start_of_client_comment(clause)
-    before = [one for word, found in of_words for one in found if word.start < start]
-    if before and start < math.inf:
-        return before[-1], None, seen
-    for said, found in reversed(of_comments):
-        if found:
-            return found[-1], _name_in(said), seen
-    return (seen[-1] if seen else None), None, seen
-
-
-def _start_of_client_comment(clause: Clause) -> float:
-    """Where the first comment begins, if it holds the client's words and nothing else."""
-    if clause.comments and not _split_client_words(clause.comments[0].text)[0].strip():
-        return clause.comments[0].start
-    return math.inf
 
 
 def _in_brackets(text: str) -> Iterator[str]:
@@ -223,11 +263,11 @@ def _name_in(comment: str) -> str | None:
     """
     if _FORGED in comment:
         return None
-    before, bracket, _ = comment.partition("[")
+    before, bracket, _ = comment.rpartition("@")[2].partition("[")
     words = before.split()
     if len(words) != 1:
         return None
-    name = parse_host(words[0].rpartition("@")[2])
+    name = parse_host(words[0])
     if name is None or parse_address(name) or not (bracket or "." in name):
         return None
     return name

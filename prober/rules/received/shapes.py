@@ -15,11 +15,14 @@ _ALGORITHM = r"(?:AES|DES|RC[24]|ARCFOUR|CHACHA|CAMELLIA|ARIA|SEED|IDEA|NULL|GOS
 # "TLSv1.3", "TLS1_3", "TLS-1.0", "TLS 1.2", "Tls12", "TLSv1/SSLv3", "SSLv23"; also "TLS" alone.
 _NUMBER = r"(?:[_-]?v?\d{1,2}(?:[._]\d{1,2}){0,2}| \d\.\d)"
 VERSION: Final = re.compile(
-    rf"(?<![\w.@/+-])(?P<protocol>(?:TLS|SSL){_NUMBER}(?:/SSLv\d)?)(?![\w/@-]|\.\w)", _FLAGS
+    rf"(?:(?<![\w.@/+-])|(?<=TLS/)|(?<=SMTP/))(?P<protocol>(?:TLS|SSL){_NUMBER}(?:/SSLv\d)?)"
+    r"(?![\w@-]|\.\w|/SSL)",
+    _FLAGS,
 )
 NO_VERSION: Final = re.compile(r"(?<![\w.@/+-])(?P<protocol>TLS|SSL)(?![\w/@-]|\.\w)", _FLAGS)
 
-_NAME = r"[A-Z0-9][\w+-]{0,63}(?![\w+-])"  # the longest registered name has 57 characters
+# A suite's name, and no version; the longest registered one has 57 characters.
+_NAME = r"(?!(?:TLS|SSL)v?\d)[A-Z0-9][\w+-]{0,63}(?![\w+-]|\.\w)"
 # A suite by its key: "cipher=X", "tls_cipher X", "with cipher X". An empty value is no suite.
 KEYED_SUITE: Final = re.compile(
     r"\b(?:tls[_-]?)?cipher(?:[ _-]?suite)?(?: ?[=:] ?| )(?!\w{1,64}[=:]|bits?\b|with\b)"
@@ -28,7 +31,8 @@ KEYED_SUITE: Final = re.compile(
 )
 # Directly behind the version: "TLS1.2:RSA_ARCFOUR_MD5:128:NO", of whatever name.
 COLON_SUITE: Final = re.compile(
-    rf":(?P<cipher>{_NAME})(?::(?P<bits>\d{{1,4}}))?(?::(?P<verify>[A-Z]{{2,12}}))?(?!\w)", _FLAGS
+    rf":(?P<cipher>(?!\d{{1,4}}\b){_NAME})(?::(?P<bits>\d{{1,4}}))?(?::(?P<verify>[A-Z]{{2,12}}))?(?!\w)",
+    _FLAGS,
 )
 # Anywhere: a name of several parts, one of which is an algorithm.
 LONE_SUITE: Final = re.compile(
@@ -36,11 +40,12 @@ LONE_SUITE: Final = re.compile(
     r"(?P<cipher>[A-Z0-9][\w+-]{3,63})(?![\w@+-]|\.\w)",
     _FLAGS,
 )
+UNKNOWN_SUITE: Final = re.compile(r"[A-Z0-9]{2,16}(?:[_+-][A-Z0-9]{1,16}){1,8}", _FLAGS)
 ALGORITHM: Final = re.compile(_ALGORITHM, _FLAGS)
 BITS: Final = re.compile(
     r"\bbits? ?[=:] ?(?P<keyed>\d{1,4})(?!\d)"
     r"|(?<![\w./])(?P<lone>\d{1,4})(?:/\d{1,4})? ?bits?\b"
-    r"|(?<![\w./])(?P<pair>\d{2,4})/\d{2,4}(?![\w./])",
+    r"|(?<![\w./])(?P<pair>\d{2,4})(?:/\d{2,4}(?![\w./])|:(?=[A-Z]))",
     _FLAGS,
 )
 # What stands behind one of these has bits of its own.
@@ -57,7 +62,8 @@ DOTNET: Final = re.compile(
 
 # Where TLS is named without a version. The whole of a comment, or of the words of a clause.
 BARE: Final = re.compile(
-    r"(?:(?:using|over|via|with) )?(?P<protocol>TLS|SSL|STARTTLS)(?: (?:encrypted|encryption))?",
+    r"(?:(?:using|over|via|with) )?(?P<protocol>SSL/TLS|TLS/SSL|TLS|SSL|STARTTLS)"
+    r"(?:[ -](?:encrypted|encryption|secured|connection))?",
     _FLAGS,
 )
 BARE_WORDS: Final = re.compile(

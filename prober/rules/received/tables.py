@@ -84,6 +84,7 @@ KEYWORDS_INTERNAL: Final = MappingProxyType(
 # Comments, and words before the first keyword, of a message that did not come over a network.
 LOCAL_COMMENTS: Final = re.compile(
     r"(?:Postfix, from userid \d+|from \S+@localhost|qmail \d+ invoked (?:by|for|from) .*"
+    r"|CommuniGate Pro (?:PIPE|LIST|RULE|GROUP|ACCOUNT|AUTO|MAPI|XIMSS|AIRSYNC|EWS)\b.*"
     r"|sSMTP sendmail emulation|nullmailer.*|\d[\w.+/-]*/Submit(?:_local)?|uid \d+)\Z",
     re.IGNORECASE | re.DOTALL,
 )
@@ -135,7 +136,11 @@ OWN_NETWORKS: Final = MappingProxyType({"icloud.com": ipaddress.ip_network("17.0
 LONE_NAMES: Final = ((re.compile(r"p\d\d-icloudmta-[\w-]{1,80}"), "icloud.com"),)
 
 # Whose lines without a peer are hand-overs within, not a peer left out for privacy.
-HANDS_ON_WITHOUT_PEER: Final = frozenset({"google.com"})
+HANDS_ON_WITHOUT_PEER: Final = frozenset(
+    {"google.com", "icloud.com", "sendgrid.net", "mailgun.net", "mailgun.org", "mandrillapp.com"}
+)
+# Who names the address of every peer but its own.
+HANDS_ON_WITHOUT_ADDRESS: Final = frozenset({"icloud.com"})
 # Servers of a provider that hand on what another of them took in: without a peer, and (second)
 # with an address but neither a protocol nor a client's word.
 HANDS_ON: Final = re.compile(r"(?:recvd|filter|geopod|ismtpd)[\w-]{0,80}(?:\.sendgrid\.net)?")

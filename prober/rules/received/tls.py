@@ -38,6 +38,7 @@ from prober.rules.received.shapes import (
     NO_VERSION,
     SIGNATURES,
     TLS_WORD,
+    UNKNOWN_SUITE,
     VERIFY,
     VERIFY_WORDS,
     VERSION,
@@ -48,9 +49,10 @@ from prober.rules.received.tokens import TAIL, TLS_CLAUSE, Clause, Clauses, Toke
 _NUMBERS: Final = re.compile(r"\d+")
 # "TLSv1/SSLv3" is OpenSSL's label of a suite's family, "SSLv23" its name of "any version".
 _NO_SINGLE_VERSION: Final = frozenset({"SSLV23", "SSLV2/V3"})
-# Clauses in whose words a server may write of TLS, and after how many of them: the first word of
-# by and via may be a name.
-_WORDS: Final = (("with", 0), ("by", 1), ("via", 0))
+# Clauses in whose words a server may write of TLS. Behind the name in by, and behind the recipient,
+# such words are no statement, but silence they are not.
+_WORDS: Final = (("with", 0), ("via", 0), ("id", 1), (TLS_CLAUSE, 0))
+_OTHER_WORDS: Final = (("by", 1), ("for", 1))
 # Clauses in whose comments a version on its own is a statement; elsewhere it needs a suite or
 # "using", since the reverse name of a client may look like a version.
 _TAIL: Final = frozenset({TAIL})
@@ -95,10 +97,22 @@ def find_tls(clauses: Clauses) -> TlsReading:
     comments = list(_comments(clauses))
     if any(DENIALS.fullmatch(comment.text) for comment, _ in comments) or _is_denied(clauses):
         return TlsReading(TlsStatement.DENIED)
-    written = [*comments, *_words(clauses)]
+    found, unread = _read_all(clauses, comments)
+    if found:
+        client = _client_certificate([comment for comment, _ in comments])
+        return TlsReading(TlsStatement.STATED, _merged(found, client))
+    if states_by_keyword(clauses.get("with")):
+        return TlsReading(TlsStatement.STATED)
+    return TlsReading(TlsStatement.NOT_STATED, unread=unread or _unread_comment(comments))
+
+
+def _read_all(
+    clauses: Clauses, comments: list[tuple[Token, bool]]
+) -> tuple[list[_Parts], str | None]:
+    """What is read, and the first text about TLS that is not."""
     found = []
     unread = None
-    for token, alone in written:
+    for token, alone in (*comments, *_words(clauses)):
         if not HINT.search(token.text):
             continue
         parts = _read(token, alone=alone)
@@ -106,13 +120,14 @@ def find_tls(clauses: Clauses) -> TlsReading:
             found.append(parts)
         elif unread is None and _speaks_of_tls(token.text):
             unread = token.text
-    found += _tls_clause(clauses)
-    if found:
-        client = _client_certificate([comment for comment, _ in comments])
-        return TlsReading(TlsStatement.STATED, _merged(found, client))
-    if states_by_keyword(clauses.get("with")):
-        return TlsReading(TlsStatement.STATED)
-    return TlsReading(TlsStatement.NOT_STATED, unread=unread or _unread_comment(comments))
+    for token in _other_words(clauses):
+        if unread is None and _speaks_of_tls(token.text):
+            unread = token.text
+    clause = clauses.get(TLS_CLAUSE)
+    if clause.words and not found:
+        found += _tls_clause(clause.words)
+        unread = unread or f"{TLS_CLAUSE} {clause.phrase}"
+    return found, unread
 
 
 def states_by_keyword(clause: Clause) -> bool:
@@ -130,26 +145,51 @@ def _comments(clauses: Clauses) -> Iterator[tuple[Token, bool]]:
     for name, clause in clauses.by_name.items():
         if name == TAIL and (clauses.doubtful or not clauses.stands_before("by", _TAIL)):
             continue
-        first = _end_of_peer(clause) if name == "from" else -1
+        first, alone = _end_of_peer(clause) if name == "from" else (-1, name in _SERVERS_OWN)
         for comment in clause.comments:
             if comment.start > first:
-                yield comment, name in _SERVERS_OWN
+                yield comment, alone
 
 
-def _end_of_peer(clause: Clause) -> float:
+def _end_of_peer(clause: Clause) -> tuple[float, bool]:
+    """Where the client and its address end, and whether the address is in a comment there.
+
+    Without one the next comment may be the client's reverse name.
+    """
     last = max((one.start for one in clause.comments if holds_address(one.text)), default=-1)
     if not clause.words:
-        return last if last >= 0 else math.inf
-    return max(clause.words[0].start, last)
+        return (last, True) if last >= 0 else (math.inf, False)
+    return max(clause.words[0].start, last), last >= 0
 
 
 def _words(clauses: Clauses) -> Iterator[tuple[Token, bool]]:
     """The words of each clause that may speak of TLS, as one token."""
     for name, first in _WORDS:
-        words = clauses.get(name).words[first:]
-        text = " ".join(word.text for word in words)
-        if words and (name != "by" or BEHIND_A_RECEIVER.match(text)):
-            yield Token(text, words[0].start, words[-1].end), True
+        for token in _phrase(clauses.get(name).words[first:]):
+            yield token, True
+    for token in _phrase(clauses.get("by").words[1:]):
+        if BEHIND_A_RECEIVER.match(token.text):
+            yield token, True
+
+
+def _other_words(clauses: Clauses) -> Iterator[Token]:
+    for name, first in _OTHER_WORDS:
+        yield from _phrase(clauses.get(name).words[first:])
+
+
+def _phrase(words: list[Token]) -> list[Token]:
+    """Words as one token."""
+    if not words:
+        return []
+    return [Token(" ".join(word.text for word in words), words[0].start, words[-1].end)]
+
+
+def _tls_clause(words: list[Token]) -> list[_Parts]:
+    """Exim's and RFC 8314 §4.3's clause with a suite of an unknown name."""
+    name = words[0].text
+    if UNKNOWN_SUITE.fullmatch(name) is None:
+        return []
+    return [_Parts("tls-clause", (words[0].start, words[0].end), {"cipher": name})]
 
 
 def _is_denied(clauses: Clauses) -> bool:
@@ -169,21 +209,6 @@ def _unread_comment(comments: list[tuple[Token, bool]]) -> str | None:
     return next(
         (token.text for token, _ in comments if _client_certificate([token]) is not None), None
     )
-
-
-def _tls_clause(clauses: Clauses) -> Iterator[_Parts]:
-    """Exim's and RFC 8314's clause: ``tls SUITE``, and the group that the key exchange used."""
-    words = clauses.get(TLS_CLAUSE).words
-    if not words or not ALGORITHM.search(words[0].text) or len(words[0].text) > _MOST_SUITE:
-        return
-    parts = _Parts("tls-clause", (words[0].start, words[-1].end), {"cipher": words[0].text})
-    text = " ".join(word.text for word in words[1:])
-    if group := KEY_EXCHANGE.match(text):
-        parts.groups["key_exchange"] = group["key_exchange"]
-    yield parts
-
-
-_MOST_SUITE: Final = 64  # characters
 
 
 def _read(token: Token, *, alone: bool) -> _Parts | None:

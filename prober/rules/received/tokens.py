@@ -13,7 +13,7 @@ _QUOTED = r'(?<![^\s<(=:,])"(?:[^"\\]|\\.){0,256}"'
 # or quote that never closes is a word of its own.
 _PIECE: Final = re.compile(
     rf"""(?P<space>\s+)|(?P<mark>[();])
-    |(?P<word>{_QUOTED}|<(?:"(?:[^"\\]|\\.){{0,256}}")?[^<>\s"]*>|\[[^\[\]]*\]|[^\s;()<"\[]+|.)""",
+    |(?P<word>{_QUOTED}|<(?:"(?:[^"\\]|\\.){{0,256}}")?[^<>\s"]*>|\[[^\[\]]{{0,48}}\]|[^\s;()<"\[]+|.)""",
     re.VERBOSE | re.DOTALL,
 )
 # A quoted string hides parentheses, also in a comment: Exim writes (envelope-from <"a)"@example>).
@@ -93,40 +93,57 @@ def split_clauses(text: str) -> Clauses:
             at = closing[start] + 1
             comment = text[start + 1 : at - 1].strip()
             current.comments.append(Token(comment, start, at))
-            clauses.doubtful |= _HIDDEN_BY in comment
+            clauses.doubtful |= _HIDDEN_BY.search(comment) is not None
         elif piece[0] == ";":
             clauses.tails.append(at)
             current = clauses.by_name.setdefault(TAIL, Clause())  # a keyword may still follow
     return clauses
 
 
+_OPENING: Final = frozenset('"[')
+_ONCE: Final = frozenset({"by", "with"})  # but with "with with", at once
+_NOT_BEFORE_BY: Final = frozenset({"via", "with"})
 # A bracket or quote that a client opened may have swallowed what the server wrote.
-_HIDDEN_BY: Final = ") by "
+_HIDDEN_BY: Final = re.compile(r"[)\]] by ", re.IGNORECASE)
 
 
 def _place(word: Token, current: Clause, clauses: Clauses) -> Clause:
     """Add *word* to the current clause, or begin the clause that it names."""
     name = word.text.lower()
+    if current is clauses.by_name.get("from") and name != "by" and not _has_value(current):
+        current.words.append(word)  # a client may call itself "id"
+        return current
     begins = name in CLAUSES or (name == TLS_CLAUSE and _may_begin_tls(current, clauses))
     if not begins:
         current.words.append(word)
-        clauses.doubtful |= name[0] == '"' and _HIDDEN_BY in name
+        clauses.doubtful |= name[0] in _OPENING and _HIDDEN_BY.search(name) is not None
         return current
     known = clauses.by_name.get(name)
     if known is not None and name in _REPEATABLE and current is known:
         return known
-    clauses.doubtful |= known is not None and name == "by"
+    clauses.doubtful |= name in _ONCE and (known is not None or _may_be_helo(clauses, name))
     if known is not None or (name in _NEVER_BEHIND_FOR and "for" in clauses.by_name):
         return Clause()  # the first of each counts; what a second one says is dropped
     clauses.by_name[name] = Clause()
     return clauses.by_name[name]
 
 
+def _has_value(clause: Clause) -> bool:
+    return bool(clause.words or clause.comments)
+
+
+def _may_be_helo(clauses: Clauses, name: str) -> bool:
+    """Whether a client with spaces in its HELO may have written the clause before this ``by``."""
+    if name != "by" or "from" not in clauses.by_name:
+        return False
+    written = [one for key, one in clauses.by_name.items() if key in _NOT_BEFORE_BY]
+    return any(one.comments or any("[" in word.text for word in one.words) for one in written)
+
+
 def _may_begin_tls(current: Clause, clauses: Clauses) -> bool:
     """Whether *current* is a clause with its value, which a tls clause may follow."""
-    return any(current is clauses.by_name.get(name) for name in _BEFORE_TLS) and bool(
-        current.words or current.comments
-    )
+    before = any(current is clauses.by_name.get(name) for name in _BEFORE_TLS)
+    return before and _has_value(current)
 
 
 def _closing_parentheses(text: str) -> dict[int, int]:

@@ -5,7 +5,7 @@ from the top, as long as each trusted line shows that its peer is one of ours to
 """
 
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -19,6 +19,7 @@ from prober.rules.received.peer import (
 from prober.rules.received.tables import (
     HANDS_ON,
     HANDS_ON_LATER,
+    HANDS_ON_WITHOUT_ADDRESS,
     HANDS_ON_WITHOUT_PEER,
     HAS_OWN_NETWORK,
     KEYWORDS_AUTHENTICATED,
@@ -130,6 +131,13 @@ def _confirmed(peer: Peer) -> str | None:
     return peer.name if peer.name_confirmed else None
 
 
+def _is_named_alone(peer: Peer, operator: str, operator_of: OperatorOf) -> bool:
+    """Whether *operator*, which names every stranger's address, names only a host of its own."""
+    if operator not in HANDS_ON_WITHOUT_ADDRESS or peer.address is not None:
+        return False
+    return _operator(parse_host(peer.helo or ""), operator_of) == operator
+
+
 def tells_helo(line: Received) -> bool:
     """Whether the line has a word of the client's own: it spoke SMTP."""
     return line.peer is not None and line.peer.helo is not None
@@ -153,13 +161,10 @@ def judge_internals(
     Where a line does not tell its server's own address, the line above may: as its peer's.
     """
     above = (None, *(line.peer.address if line.peer else None for line in lines))
-    found = []
-    operators: frozenset[str] = frozenset()
-    for line, seen in zip(lines, above, strict=False):
-        operators |= _operators(line, operator_of)
-        own_address = line.by_address or seen
-        found.append(_judge_internal(line, own_address, operators, operator_of))
-    return tuple(found)
+    return tuple(
+        _judge_internal(line, line.by_address or seen, operators, operator_of)
+        for line, seen, operators in zip(lines, above, _writers(lines, operator_of), strict=False)
+    )
 
 
 def hidden_peers(lines: Sequence[Received], operator_of: OperatorOf) -> tuple[str | None, ...]:
@@ -168,17 +173,27 @@ def hidden_peers(lines: Sequence[Received], operator_of: OperatorOf) -> tuple[st
     A container gateway or load balancer in front of a server puts its own address in place of the
     client's; the name may then be all that is left of the client.
     """
-    found = []
-    operators: frozenset[str] = frozenset()
+    return tuple(
+        _hidden_peer(line, operators, operator_of)
+        for line, operators in zip(lines, _writers(lines, operator_of), strict=True)
+    )
+
+
+def _writers(lines: Sequence[Received], operator_of: OperatorOf) -> Iterator[frozenset[str]]:
+    """Of each line the operators that may have written it.
+
+    Those of the lines down to it; where its server has a private name, also whom the line above
+    took it from.
+    """
+    known: frozenset[str] = frozenset()
+    peer = Peer()
     for line in lines:
-        operators |= _operators(line, operator_of)
-        found.append(_hidden_peer(line, operators, operator_of))
-    return tuple(found)
-
-
-def _operators(line: Received, operator_of: OperatorOf) -> frozenset[str]:
-    """Who wrote the line. A line above may tell whose a server with a private name is."""
-    return frozenset({_operator(line.by, operator_of)} if is_public_name(line.by) else ())
+        names = (line.by,) if is_public_name(line.by) else (peer.name, parse_host(peer.helo or ""))
+        found = {_operator(name, operator_of) for name in names if is_public_name(name)}
+        if is_public_name(line.by):
+            known |= found
+        yield known | found
+        peer = line.peer or Peer()
 
 
 def _operator(name: str | None, operator_of: OperatorOf) -> str:
@@ -223,8 +238,8 @@ def _judge_internal(
 
 
 def _internal_keyword(line: Received) -> Internal | None:
-    words = f"{line.with_ or ''} {line.via or ''}".lower().split()
-    return next((KEYWORDS_INTERNAL[word] for word in words if word in KEYWORDS_INTERNAL), None)
+    words = (word for word in line.protocols if word in KEYWORDS_INTERNAL)
+    return next((KEYWORDS_INTERNAL[word] for word in words), None)
 
 
 def _hidden_peer(line: Received, operators: frozenset[str], operator_of: OperatorOf) -> str | None:
@@ -310,7 +325,7 @@ def _hands_on(line: Received, operator_of: OperatorOf) -> bool:
     if line.with_ is None and not tells_helo(line) and HANDS_ON_LATER.fullmatch(line.by or ""):
         return True
     if line.peer is not None:
-        return False
+        return _is_named_alone(line.peer, _operator(line.by, operator_of), operator_of)
     if HANDS_ON.fullmatch(line.by or ""):
         return True
     if line.with_ is None and line.software in WRITES_NOTICES:
