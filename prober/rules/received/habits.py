@@ -7,7 +7,7 @@ nothing about the years before it.
 
 import enum
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from prober.records.headers import Habit, Received, TlsStatement, Trust
@@ -70,11 +70,18 @@ class Habits:
             return
         stated = int(line.tls is not TlsStatement.NOT_STATED)  # a denial is a statement, too
         silent = 1 - stated
-        habit = Habit(server=line.by, software=line.software, year=year)
-        if trust is Trust.TRUSTED:
-            self._add(replace(habit, stated=stated, silent=silent))
-        else:
-            self._add(replace(habit, claimed_stated=stated, claimed_silent=silent))
+        trusted = trust is Trust.TRUSTED
+        self._add(
+            Habit(
+                server=line.by,
+                software=line.software,
+                year=year,
+                stated=stated if trusted else 0,
+                silent=silent if trusted else 0,
+                claimed_stated=0 if trusted else stated,
+                claimed_silent=0 if trusted else silent,
+            )
+        )
 
     def evidence(self, line: Received, trust: Trust, year: int | None) -> Evidence | None:
         """Why silence of *line* means that TLS was not used, None where it means nothing.
@@ -185,8 +192,10 @@ def _in_order(key: _Key) -> tuple[str, int]:
 
 
 def _sum(one: Habit, other: Habit) -> Habit:
-    return replace(
-        one,
+    return Habit(
+        server=one.server,
+        software=one.software,
+        year=one.year,
         stated=one.stated + other.stated,
         silent=one.silent + other.silent,
         claimed_stated=one.claimed_stated + other.claimed_stated,

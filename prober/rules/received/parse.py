@@ -34,6 +34,7 @@ _EXIM: Final = "Exim"
 _SENDMAIL: Final = "Sendmail"
 _ITSELF: Final = ["localhost", "localhost"]  # Sendmail of its own notices: no address
 _DATE_CHARACTERS: Final = 100  # RFC 5322 §3.3: a date with its comment has about 40
+_DIGIT: Final = re.compile(r"\d")
 _FRACTION: Final = re.compile(r"(?<=:\d\d)\.\d{1,9}")  # of a second: SendGrid
 _COMMENT_BEFORE: Final = re.compile(r"\s*(?:\([^()]{0,500}\)\s*)*")
 _ZONE_NAME: Final = re.compile(r"(?<=[+-]\d{4})\(.*")  # glued: "+0900(KST)"
@@ -60,10 +61,10 @@ def parse_received(text: str) -> Received:
     by, by_address = parse_receiver(clauses.get("by"))
     own = _own_comments(clauses)
     software = find_software(clauses, by)
-    reading = find_tls(clauses)
+    reading = find_tls(unfolded, clauses)
     peer = parse_peer(
         clauses.get("from"),
-        first_is_verified=find_software(clauses, by, own) == _EXIM,
+        first_is_verified=software == _EXIM and find_software(clauses, by, own) == _EXIM,
         names_are_checked=software not in NAMES_UNCHECKED,
     )
     if clauses.doubtful and peer is not None:
@@ -108,7 +109,7 @@ def parse_date(text: str, tails: Sequence[int]) -> datetime | None:
 
 
 def _as_date(date: str) -> datetime | None:
-    if not any(map(str.isdigit, date)):
+    if not _DIGIT.search(date):
         return None
     try:
         return _in_utc(email.utils.parsedate_to_datetime(date))

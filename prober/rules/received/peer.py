@@ -14,7 +14,8 @@ from typing import Final
 from prober.records.headers import Peer
 from prober.rules.received.tables import (
     HIDDEN_PEERS,
-    INTERNAL_NETWORKS,
+    INTERNAL_IPV4,
+    INTERNAL_IPV6,
     LONGEST_NAME,
     NO_NAMES,
     NO_RECEIVERS,
@@ -63,16 +64,19 @@ def parse_address(text: str) -> str | None:
 
 
 def is_internal_address(text: str | None) -> bool:
-    """Whether *text* is an address of the host itself or of a private network."""
+    """Whether *text*, in its canonical form, is of the host itself or of a private network."""
     if text is None:
         return False
-    address = ipaddress.ip_address(text)
-    return any(address in network for network in INTERNAL_NETWORKS)
+    if ":" in text:
+        return INTERNAL_IPV6.match(text) is not None
+    first, second, _ = text.split(".", 2)
+    seconds = INTERNAL_IPV4.get(int(first))
+    return seconds is not None and int(second) in seconds
 
 
 def is_loopback(text: str | None) -> bool:
-    """Whether *text* is an address of the host itself."""
-    return text is not None and ipaddress.ip_address(text).is_loopback
+    """Whether *text*, in its canonical form, is an address of the host itself."""
+    return text is not None and (text.startswith("127.") or text == "::1")
 
 
 def parse_host(text: str, *, no_names: frozenset[str] = NO_NAMES) -> str | None:
@@ -82,7 +86,9 @@ def parse_host(text: str, *, no_names: frozenset[str] = NO_NAMES) -> str | None:
     """
     if len(text) > LONGEST_NAME + len(":65535,."):
         return None
-    name = _BEHIND_A_NAME.sub("", text.strip().lower(), count=1).removesuffix(".")
+    name = text.strip().lower()
+    if not name[-1:].isalpha():
+        name = _BEHIND_A_NAME.sub("", name, count=1).removesuffix(".")
     if name in no_names or len(name) > LONGEST_NAME or not _HOST.fullmatch(name):
         return None
     return name

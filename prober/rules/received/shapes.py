@@ -75,8 +75,14 @@ BARE_WORDS: Final = re.compile(
 BEHIND_A_RECEIVER: Final = re.compile(r"(?:over|using|via|with) ", _FLAGS)
 FIREWALL: Final = re.compile(r"Cellopoint [^()]{0,80} with (?P<protocol>TLS)", _FLAGS)
 
-# Every part has one of these in it: a quick look before a long one.
-HINT: Final = re.compile(rf"TLS|SSL|cipher|encrypt|{_ALGORITHM}", re.IGNORECASE)
+# Every part has one of these in it, in lower case: a quick look before a long one.
+HINTS: Final = (
+    *("tls", "ssl", "cipher", "encrypt", "aes", "des", "rc2", "rc4", "arcfour", "chacha"),
+    *("camellia", "aria", "seed", "idea", "null", "gost", "sm4"),
+)
+# The same of a whole line, with what is said of the client's certificate and chasquid's denial.
+LINE_HINTS: Final = (*HINTS, "certificate", "plain")
+
 # A word that speaks of TLS, not a label of a host name or an address.
 TLS_WORD: Final = re.compile(
     r"(?<![\w.@-])(?:(?:START)?(?:TLS|SSL)(?:[_-]?v?\d[\w.]{0,8})?|cipher\w*|encrypt\w*)"

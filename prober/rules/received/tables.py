@@ -92,19 +92,24 @@ LOCAL_PEERS: Final = re.compile(r"\[(?:local|unix socket|unix: localhost)\]?", r
 LOCAL_PHRASES: Final = ("mail pickup service",)  # Microsoft SMTPSVC
 HIDDEN_PEERS: Final = ("authenticated user",)  # written in place of the client, for its privacy
 
-_INTERNAL_NETWORKS: Final = (
-    "127.0.0.0/8",  # RFC 1122 §3.2.1.3
-    "10.0.0.0/8",  # RFC 1918
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-    "100.64.0.0/10",  # RFC 6598
-    "169.254.0.0/16",  # RFC 3927
-    "::1/128",  # RFC 4291 §2.5.3
-    "fc00::/7",  # RFC 4193
-    "fe80::/10",  # RFC 4291 §2.5.6
-    "2002:a00::/24",  # RFC 3056 around 10/8: Google's internal addresses
+# Networks of the host itself or of a private network, in canonical text: by the first number of
+# an IPv4 address which second numbers, and how an IPv6 address begins.
+INTERNAL_IPV4: Final = MappingProxyType(
+    {
+        127: range(256),  # RFC 1122 §3.2.1.3
+        10: range(256),  # RFC 1918
+        172: range(16, 32),
+        192: range(168, 169),
+        100: range(64, 128),  # RFC 6598
+        169: range(254, 255),  # RFC 3927
+    }
 )
-INTERNAL_NETWORKS: Final = tuple(ipaddress.ip_network(text) for text in _INTERNAL_NETWORKS)
+INTERNAL_IPV6: Final = re.compile(
+    r"::1\Z"  # RFC 4291 §2.5.3
+    r"|f[cd][0-9a-f]{2}:"  # RFC 4193: fc00::/7
+    r"|fe[89ab][0-9a-f]:"  # RFC 4291 §2.5.6: fe80::/10
+    r"|2002:a[0-9a-f]{2}:"  # RFC 3056 around 10/8: Google's internal addresses
+)
 
 # Where a name stands in a line and no name is meant.
 NO_NAMES: Final = frozenset({"unknown", "unverified", "softdnserr", "verified", "no", "mail"})

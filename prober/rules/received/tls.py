@@ -30,9 +30,10 @@ from prober.rules.received.shapes import (
     DOTNET,
     FIREWALL,
     FORMS,
-    HINT,
+    HINTS,
     KEY_EXCHANGE,
     KEYED_SUITE,
+    LINE_HINTS,
     LONE_SUITE,
     NEGATION,
     NO_VERSION,
@@ -92,8 +93,10 @@ def normalised_protocol(written: str) -> str | None:
     return family + ".".join([numbers[0], *minor])
 
 
-def find_tls(clauses: Clauses) -> TlsReading:
-    """What the line states. A denial beats all else, a form beats the keyword."""
+def find_tls(text: str, clauses: Clauses) -> TlsReading:
+    """What the line *text* states. A denial beats all else, a form beats the keyword."""
+    if not _has_one(LINE_HINTS, text) and TLS_CLAUSE not in clauses.by_name:
+        return _by_keyword(clauses, None)
     comments = list(_comments(clauses))
     if any(DENIALS.fullmatch(comment.text) for comment, _ in comments) or _is_denied(clauses):
         return TlsReading(TlsStatement.DENIED)
@@ -101,9 +104,17 @@ def find_tls(clauses: Clauses) -> TlsReading:
     if found:
         client = _client_certificate([comment for comment, _ in comments])
         return TlsReading(TlsStatement.STATED, _merged(found, client))
+    return _by_keyword(clauses, unread or _unread_comment(comments))
+
+
+def _has_one(hints: tuple[str, ...], text: str) -> bool:
+    return any(map(text.lower().__contains__, hints))
+
+
+def _by_keyword(clauses: Clauses, unread: str | None) -> TlsReading:
     if states_by_keyword(clauses.get("with")):
         return TlsReading(TlsStatement.STATED)
-    return TlsReading(TlsStatement.NOT_STATED, unread=unread or _unread_comment(comments))
+    return TlsReading(TlsStatement.NOT_STATED, unread=unread)
 
 
 def _read_all(
@@ -113,7 +124,7 @@ def _read_all(
     found = []
     unread = None
     for token, alone in (*comments, *_words(clauses)):
-        if not HINT.search(token.text):
+        if not _has_one(HINTS, token.text):
             continue
         parts = _read(token, alone=alone)
         if parts is not None:

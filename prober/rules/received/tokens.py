@@ -12,8 +12,8 @@ _QUOTED = r'(?<![^\s<(=:,])"(?:[^"\\]|\\.){0,256}"'
 # A quoted string, an address in angle or square brackets, or a run of other characters; a bracket
 # or quote that never closes is a word of its own.
 _PIECE: Final = re.compile(
-    rf"""(?P<space>\s+)|(?P<mark>[();])
-    |(?P<word>{_QUOTED}|<(?:"(?:[^"\\]|\\.){{0,256}}")?[^<>\s"]*>|\[[^\[\]]{{0,48}}\]|[^\s;()<"\[]+|.)""",
+    rf"""\s*(?:(?P<mark>[();])
+    |(?P<word>{_QUOTED}|<(?:"(?:[^"\\]|\\.){{0,256}}")?[^<>\s"]*>|\[[^\[\]]{{0,48}}\]|[^\s;()<"\[]+|\S))""",
     re.VERBOSE | re.DOTALL,
 )
 # A quoted string hides parentheses, also in a comment: Exim writes (envelope-from <"a)"@example>).
@@ -22,6 +22,7 @@ _SPACE: Final = re.compile(r"\s+")
 
 CLAUSES: Final = frozenset({"from", "by", "via", "with", "id", "for"})
 TLS_CLAUSE: Final = "tls"  # RFC 8314 §4.3; Exim writes it
+_KEYWORDS: Final = CLAUSES | {TLS_CLAUSE}
 TAIL: Final = "tail"  # what stands behind a semicolon and in no clause
 # At once: Mimecast's "with ESMTP with STARTTLS", "from NAME from [ADDRESS]".
 _REPEATABLE: Final = frozenset({"with", "from"})
@@ -86,15 +87,17 @@ def split_clauses(text: str) -> Clauses:
     closing = _closing_parentheses(text)
     at = 0
     while piece := _PIECE.match(text, at):
-        start, at = piece.span()
-        if piece.lastgroup == "word":
-            current = _place(Token(piece[0], start, at), current, clauses)
+        kind = piece.lastgroup or ""
+        start, at = piece.span(kind)
+        if kind == "word":
+            current = _place(Token(piece[kind], start, at), current, clauses)
         elif start in closing:
             at = closing[start] + 1
             comment = text[start + 1 : at - 1].strip()
             current.comments.append(Token(comment, start, at))
-            clauses.doubtful |= _HIDDEN_BY.search(comment) is not None
-        elif piece[0] == ";":
+            if " by " in comment and _HIDDEN_BY.search(comment):
+                clauses.doubtful = True
+        elif text[start] == ";":
             clauses.tails.append(at)
             current = clauses.by_name.setdefault(TAIL, Clause())  # a keyword may still follow
     return clauses
@@ -110,13 +113,10 @@ _HIDDEN_BY: Final = re.compile(r"[)\]] by ", re.IGNORECASE)
 def _place(word: Token, current: Clause, clauses: Clauses) -> Clause:
     """Add *word* to the current clause, or begin the clause that it names."""
     name = word.text.lower()
-    if current is clauses.by_name.get("from") and name != "by" and not _has_value(current):
-        current.words.append(word)  # a client may call itself "id"
-        return current
-    begins = name in CLAUSES or (name == TLS_CLAUSE and _may_begin_tls(current, clauses))
-    if not begins:
+    if name not in _KEYWORDS or not _begins(name, current, clauses):
         current.words.append(word)
-        clauses.doubtful |= name[0] in _OPENING and _HIDDEN_BY.search(name) is not None
+        if name[0] in _OPENING and _HIDDEN_BY.search(name):
+            clauses.doubtful = True
         return current
     known = clauses.by_name.get(name)
     if known is not None and name in _REPEATABLE and current is known:
@@ -126,6 +126,16 @@ def _place(word: Token, current: Clause, clauses: Clauses) -> Clause:
         return Clause()  # the first of each counts; what a second one says is dropped
     clauses.by_name[name] = Clause()
     return clauses.by_name[name]
+
+
+def _begins(name: str, current: Clause, clauses: Clauses) -> bool:
+    """Whether the keyword *name* begins a clause here, and is no word of the current one."""
+    if name == TLS_CLAUSE:
+        before = any(current is clauses.by_name.get(one) for one in _BEFORE_TLS)
+        return before and _has_value(current)
+    # A client may call itself "id".
+    is_helo = current is clauses.by_name.get("from") and not _has_value(current)
+    return name == "by" or not is_helo
 
 
 def _has_value(clause: Clause) -> bool:
@@ -138,12 +148,6 @@ def _may_be_helo(clauses: Clauses, name: str) -> bool:
         return False
     written = [one for key, one in clauses.by_name.items() if key in _NOT_BEFORE_BY]
     return any(one.comments or any("[" in word.text for word in one.words) for one in written)
-
-
-def _may_begin_tls(current: Clause, clauses: Clauses) -> bool:
-    """Whether *current* is a clause with its value, which a tls clause may follow."""
-    before = any(current is clauses.by_name.get(name) for name in _BEFORE_TLS)
-    return before and _has_value(current)
 
 
 def _closing_parentheses(text: str) -> dict[int, int]:

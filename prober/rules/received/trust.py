@@ -5,7 +5,7 @@ from the top, as long as each trusted line shows that its peer is one of ours to
 """
 
 import ipaddress
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -148,7 +148,7 @@ _NUMERIC: Final = frozenset("0123456789.:abcdef")
 
 def is_public_name(name: str | None) -> bool:
     """Whether *name* is a host in the public DNS: no address, no lone label, no inside name."""
-    if name is None or "." not in name or (set(name) <= _NUMERIC and name[-1].isdigit()):
+    if name is None or "." not in name or (name[-1].isdigit() and set(name) <= _NUMERIC):
         return False
     return name.rpartition(".")[2] not in PRIVATE_SUFFIXES
 
@@ -161,10 +161,13 @@ def judge_internals(
     Where a line does not tell its server's own address, the line above may: as its peer's.
     """
     above = (None, *(line.peer.address if line.peer else None for line in lines))
-    return tuple(
-        _judge_internal(line, line.by_address or seen, operators, operator_of)
-        for line, seen, operators in zip(lines, above, _writers(lines, operator_of), strict=False)
-    )
+    found = []
+    for index, (line, seen) in enumerate(zip(lines, above, strict=False)):
+        internal = _judge_internal(line, line.by_address or seen, operator_of)
+        if internal is Internal.PRIVATE_ADDRESS and _hidden_peer(lines, index, operator_of):
+            internal = None
+        found.append(internal)
+    return tuple(found)
 
 
 def hidden_peers(lines: Sequence[Received], operator_of: OperatorOf) -> tuple[str | None, ...]:
@@ -173,40 +176,50 @@ def hidden_peers(lines: Sequence[Received], operator_of: OperatorOf) -> tuple[st
     A container gateway or load balancer in front of a server puts its own address in place of the
     client's; the name may then be all that is left of the client.
     """
-    return tuple(
-        _hidden_peer(line, operators, operator_of)
-        for line, operators in zip(lines, _writers(lines, operator_of), strict=True)
-    )
+    return tuple(_hidden_peer(lines, index, operator_of) for index in range(len(lines)))
 
 
-def _writers(lines: Sequence[Received], operator_of: OperatorOf) -> Iterator[frozenset[str]]:
-    """Of each line the operators that may have written it.
+def _hidden_peer(lines: Sequence[Received], index: int, operator_of: OperatorOf) -> str | None:
+    line = lines[index]
+    peer = line.peer
+    if peer is None or is_loopback(peer.address) or not is_internal_address(peer.address):
+        return None
+    operators = _writers(lines, index, operator_of)
+    for name in (peer.name, peer.helo):
+        if name is None:
+            continue
+        literal = parse_address(name)
+        if literal is not None and not is_internal_address(literal):
+            return name
+        host = parse_host(name)
+        if is_public_name(host) and not _is_ours(host or "", line, operators, operator_of):
+            return host
+    return None
 
-    Those of the lines down to it; where its server has a private name, also whom the line above
-    took it from.
+
+def _writers(lines: Sequence[Received], index: int, operator_of: OperatorOf) -> frozenset[str]:
+    """The operators that may have written a line: those of the lines down to it.
+
+    Where its server has a private name, also whom the line above took it from.
     """
-    known: frozenset[str] = frozenset()
-    peer = Peer()
-    for line in lines:
-        names = (line.by,) if is_public_name(line.by) else (peer.name, parse_host(peer.helo or ""))
-        found = {_operator(name, operator_of) for name in names if is_public_name(name)}
-        if is_public_name(line.by):
-            known |= found
-        yield known | found
-        peer = line.peer or Peer()
+    names = [line.by for line in lines[: index + 1]]
+    if index and not is_public_name(lines[index].by):
+        peer = lines[index - 1].peer or Peer()
+        names += [peer.name, parse_host(peer.helo or "")]
+    return frozenset(_operator(name, operator_of) for name in names if is_public_name(name))
 
 
 def _operator(name: str | None, operator_of: OperatorOf) -> str:
     """One name for an operator, whichever of its domains *name* is in."""
-    for pattern, operator in LONE_NAMES:
-        if pattern.fullmatch(name or ""):
-            return operator
-    operator = operator_of(name or "")
+    if name is None or "." not in name:
+        lone = (operator for pattern, operator in LONE_NAMES if pattern.fullmatch(name or ""))
+        return next(lone, name or "")
+    operator = operator_of(name)
     return SAME_OPERATOR.get(operator, operator)
 
 
 def _judge_internal(
-    line: Received, own_address: str | None, operators: frozenset[str], operator_of: OperatorOf
+    line: Received, own_address: str | None, operator_of: OperatorOf
 ) -> Internal | None:
     """A client's own word is no evidence: spam often greets with the receiver's own name.
 
@@ -230,8 +243,7 @@ def _judge_internal(
     if keyword is not None:
         return keyword
     if is_internal_address(peer.address):
-        hidden = _hidden_peer(line, operators, operator_of)
-        return Internal.PRIVATE_ADDRESS if hidden is None else None
+        return Internal.PRIVATE_ADDRESS
     if _are_neighbours(peer, line, own_address, operator_of):
         return Internal.SAME_NETWORK
     return Internal.HANDED_ON if _hands_on(line, operator_of) else None
@@ -240,23 +252,6 @@ def _judge_internal(
 def _internal_keyword(line: Received) -> Internal | None:
     words = (word for word in line.protocols if word in KEYWORDS_INTERNAL)
     return next((KEYWORDS_INTERNAL[word] for word in words), None)
-
-
-def _hidden_peer(line: Received, operators: frozenset[str], operator_of: OperatorOf) -> str | None:
-    """The name of another operator beside a private address, None where there is none."""
-    peer = line.peer
-    if peer is None or is_loopback(peer.address) or not is_internal_address(peer.address):
-        return None
-    for name in (peer.name, peer.helo):
-        if name is None:
-            continue
-        literal = parse_address(name)
-        if literal is not None and not is_internal_address(literal):
-            return name
-        host = parse_host(name)
-        if is_public_name(host) and not _is_ours(host or "", line, operators, operator_of):
-            return host
-    return None
 
 
 def _is_ours(host: str, line: Received, operators: frozenset[str], operator_of: OperatorOf) -> bool:
