@@ -162,7 +162,7 @@ def _judge_silence(line: _Line, habits: Habits) -> tuple[Judgement, Basis, str]:
     if why_open is None:
         evidence = habits.evidence(line.received, line.standing.trust, line.year)
         if evidence is not None:
-            return Judgement.NOT_ENCRYPTED, Basis.HABIT, _habit_words(evidence)
+            return Judgement.NOT_ENCRYPTED, Basis.HABIT, _habit_words(evidence, line.year)
     return Judgement.UNKNOWN, Basis.NONE, why_open or _silence_words(line.received)
 
 
@@ -212,7 +212,7 @@ def _words(facts: TlsFacts) -> str:
     return ", ".join(part for part in (version, facts.cipher, bits) if part)
 
 
-def _habit_words(evidence: Evidence) -> str:
+def _habit_words(evidence: Evidence, year: int | None) -> str:
     match evidence.whose:
         case Whose.SERVER:
             total = evidence.stated + evidence.silent
@@ -223,9 +223,13 @@ def _habit_words(evidence: Evidence) -> str:
             shown = f"{evidence.source}"
         case _:
             assert_never(evidence.whose)
+    took_tls = evidence.whose is Whose.SERVER and evidence.years and evidence.years[1] == year
+    side = ". Since it took TLS from others that year, the sending side left it out" * bool(
+        took_tls
+    )
     return (
-        f"probably not: {shown}{_years_words(evidence)}, and this line does not. It would look the "
-        "same if TLS ended in front of the server, at a proxy or filter"
+        f"probably not: {shown}{_years_words(evidence)}, and this line does not{side}. It would "
+        "look the same if TLS ended in front of the server, at a proxy or filter"
     )
 
 

@@ -294,7 +294,8 @@ def _is_same_provider(
     if operator not in HAS_OWN_NETWORK:
         return False
     is_delivery = "https" in words and is_public_name(helo)  # to a mailbox: no client says HELO
-    return is_delivery or _share_network(peer.address, own_address, OWN_NETWORK_IPV6)
+    is_own = ":" in peer.address and _share_network(peer.address, own_address, OWN_NETWORK_IPV6)
+    return is_delivery or is_own
 
 
 def _are_neighbours(
