@@ -113,7 +113,8 @@ CLIENTS_OWN: Final = re.compile(
 )
 # Within a comment: quoted text, addresses, and all that follows the name of the envelope.
 CLIENTS_TEXT: Final = re.compile(
-    r"\"[^\"]*\"|<[^<>]*>|(?<![^\s(,=])[^\s@(]{0,320}@\S*|\b(?:envelope|helo|ident)[ =-].*", _FLAGS
+    r"\"[^\"]*\"|<[^<>]*>|(?<![^\s(,=])[^\s@(,=]{0,320}@\S*|\b(?:envelope|helo|ident)[ =-].*",
+    _FLAGS,
 )
 COURIER_LOGIN: Final = re.compile(r"AUTH: .*, (?=(?:TLS|SSL):)", _FLAGS)  # the user's own name
 

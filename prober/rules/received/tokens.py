@@ -7,13 +7,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-# A quoted string; it begins a word, and is not longer than a path may be. RFC 5321 §4.5.3.1.3
-_QUOTED = r'(?<![^\s<(=:,])"(?:[^"\\]|\\.){0,256}"'
+# A quoted string; it begins a word. RFC 5321 §4.5.3.1.1: a local part has 64 octets.
+_QUOTED = r'(?<![^\s<(=:,])"(?:[^"\\]|\\.){0,128}"'
 # A quoted string, an address in angle or square brackets, or a run of other characters; a bracket
 # or quote that never closes is a word of its own.
 _PIECE: Final = re.compile(
     rf"""\s*(?:(?P<mark>[();])
-    |(?P<word>{_QUOTED}|<(?:"(?:[^"\\]|\\.){{0,256}}")?[^<>\s"]*>|\[[^\[\]]{{0,48}}\]|[^\s;()<"\[]+|\S))""",
+    |(?P<word>{_QUOTED}|<(?:"(?:[^"\\]|\\.){{0,128}}")?[^<>\s"]*>|\[[^\[\]]{{0,48}}\]|[^\s;()<"\[]+|\S))""",
     re.VERBOSE | re.DOTALL,
 )
 # A quoted string hides parentheses, also in a comment: Exim writes (envelope-from <"a)"@example>).
