@@ -8,7 +8,7 @@ import itertools
 from typing import Final
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prober.records.headers import Received, Trust
@@ -151,6 +151,7 @@ _TEXT = st.one_of(
 )
 
 
+@settings(derandomize=True, max_examples=400, deadline=None)
 @given(form=st.sampled_from(sorted(FORMS)), data=st.data())
 def test_no_text_in_one_place_does_harm(form: str, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(fields(form)))
@@ -158,6 +159,7 @@ def test_no_text_in_one_place_does_harm(form: str, data: st.DataObject) -> None:
     assert_harmless(form, **{name: data.draw(_TEXT)})
 
 
+@settings(derandomize=True, max_examples=400, deadline=None)
 @given(form=st.sampled_from(sorted(FORMS)), data=st.data())
 def test_no_texts_in_all_places_make_a_hop_internal(form: str, data: st.DataObject) -> None:
     said = {name: data.draw(st.sampled_from(HOSTILE)) for name in fields(form)}

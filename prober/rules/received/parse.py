@@ -4,6 +4,7 @@ import email.utils
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Final
 
 from prober.records.headers import Peer, Received
@@ -49,6 +50,7 @@ _ISO_DATE: Final = re.compile(
 )
 # Clauses in which a client has its say; what stands behind them shows nothing about the server.
 _CLIENTS_CLAUSES: Final = frozenset({"id", "for"})
+_BY: Final = frozenset({"by"})
 _LOCAL_CLAUSES: Final = frozenset({"head", "by", "via", "with", TLS_CLAUSE})
 _VIA: Final = re.compile(r"(?:via|with) (\w{1,20})", re.IGNORECASE)
 _ENVELOPE: Final = re.compile(r"envelope|mail ?from", re.IGNORECASE)
@@ -152,34 +154,39 @@ def _own_comments(clauses: Clauses) -> list[Token]:
 
 
 def _protocols(clauses: Clauses, own: list[Token]) -> tuple[str, ...]:
-    """The words of with and via in lower case, none from behind an id or a recipient.
+    """The words of with and via in lower case, also of a comment such as "(via HTTP)".
 
-    Also of a comment such as "(via HTTP)".
+    None from behind an id or a recipient, and none between the client and the server.
     """
     words = [
         word.text
         for name in ("with", "via")
         if clauses.stands_before(name, _CLIENTS_CLAUSES)
-        for word in clauses.get(name).words
+        if "from" not in clauses.by_name or not clauses.stands_before(name, _BY)
+        for word in _before_envelope(clauses.get(name))
     ]
     words += [found[1] for one in own if (found := _VIA.fullmatch(one.text))]
     return tuple(word.lower().strip(",;:()") for word in words)
+
+
+def _before_envelope(clause: Clause) -> list[Token]:
+    """The words in front of the sender's address: it may hold any words of its own."""
+    tokens = sorted((*clause.words, *clause.comments), key=lambda token: token.start)
+    before = list(takewhile(lambda token: not _ENVELOPE.match(token.text), tokens))
+    return [word for word in clause.words if word in before]
 
 
 def _is_local(clauses: Clauses, peer: Peer | None, own: list[Token], software: str | None) -> bool:
     """Whether the line says that the message was handed in on its own host, or is no hop."""
     if clauses.doubtful:
         return False
-    protocol = clauses.get("with")
     sender = clauses.get("from")
-    words = [word.text.lower() for word in protocol.words]
-    if clauses.stands_before("with", _CLIENTS_CLAUSES) and any(
-        KEYWORDS_INTERNAL.get(word) is Internal.LOCAL_SUBMISSION for word in words
-    ):
+    words = _protocols(clauses, own)
+    if any(KEYWORDS_INTERNAL.get(word) is Internal.LOCAL_SUBMISSION for word in words):
         return True
-    if peer is not None and peer.address is not None:
+    if peer is not None and (peer.address is not None or peer.doubtful):
         return False
-    if sender.phrase in LOCAL_PHRASES:
+    if sender.phrase in LOCAL_PHRASES and not sender.comments:
         return True
     if any(LOCAL_PEERS.search(said) for said in server_words(sender.comments)[0]):
         return True
@@ -195,6 +202,6 @@ def _names_a_user(sender: Clause) -> bool:
     return len(sender.words) == 1 and not sender.comments and "." not in sender.words[0].text
 
 
-def _is_no_transfer(protocol: list[str]) -> bool:
+def _is_no_transfer(protocol: tuple[str, ...]) -> bool:
     """Whether the ``with`` clause is there and has no keyword of SMTP: "spam-scanned"."""
     return bool(protocol) and not SMTP_KEYWORD.search(" ".join(protocol))

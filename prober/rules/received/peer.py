@@ -109,6 +109,7 @@ class _Reading:
     said: str = ""  # the comment that has it
     alone: list[str] = field(default_factory=list)  # comments of the server without an address
     seen: list[str] = field(default_factory=list)  # every address
+    clients: int = 0  # comments with words of the client and no address
     doubtful: bool = False
 
 
@@ -126,7 +127,7 @@ def parse_peer(
     """
     if not clause.comments and (not clause.words or clause.phrase in HIDDEN_PEERS):
         return None
-    first = clause.words[0].text if clause.words else ""
+    first = _first_word(clause)
     read = _read_peer(clause, first)
     helo, address, name = read.helo, read.address, _name_in(read.said)
     confirmed = name is not None
@@ -137,7 +138,7 @@ def parse_peer(
     elif (first_address := parse_address(first)) is not None:
         if address is not None or read.doubtful:
             helo = helo or first  # with the address elsewhere, this is HELO
-        elif read.alone and is_internal_address(first_address):
+        elif is_internal_address(first_address) and (read.alone or _has_stranger(clause)):
             helo, read.doubtful = helo or first, True
         else:
             address = first_address
@@ -151,6 +152,7 @@ def parse_peer(
     doubtful = read.doubtful or (
         is_internal_address(address) and not all(map(is_internal_address, read.seen))
     )
+    doubtful = doubtful or (address is None and _has_stranger(clause))
     return Peer(
         helo=helo,
         name=name,
@@ -158,6 +160,13 @@ def parse_peer(
         address=address,
         doubtful=doubtful,
     )
+
+
+def _first_word(clause: Clause) -> str:
+    """The word in the first place, empty where a comment stands there."""
+    if not clause.words or (clause.comments and clause.comments[0].start < clause.words[0].start):
+        return ""
+    return clause.words[0].text
 
 
 def _read_peer(clause: Clause, first: str) -> _Reading:
@@ -169,27 +178,47 @@ def _read_peer(clause: Clause, first: str) -> _Reading:
     read = _Reading()
     in_brackets = first.startswith("[") and parse_address(first) is not None
     comments = set(map(id, clause.comments))
-    for token in sorted((*clause.words[1:], *clause.comments), key=_start):
+    words = clause.words[1:] if first else clause.words
+    for token in sorted((*words, *clause.comments), key=_start):
         if id(token) not in comments:
+            is_known = read.address is not None or in_brackets
+            if _ENVELOPE.match(token.text) or (is_known and _CLIENT_WORDS.match(token.text)):
+                break  # of a comment that does not close
             _add_addresses(read, token.text, "")
             continue
         said, helo = _split_client_words(token.text)
         read.helo = read.helo or helo
         of_another = _NOT_THE_PEER.match(token.text) is not None
-        if not of_another and said.strip() and not _add_addresses(read, said, said):
+        has_address = not of_another and _add_addresses(read, said, said)
+        if said.strip() and not of_another and not has_address:
             read.alone.append(said)
+        in_words = has_address and not first and " [" in token.text[len(said) :]  # another one
+        if said != token.text and (in_words or not has_address):
+            read.clients += 1
+            if read.address is not None and (said.strip() or read.clients > 1):
+                read.address, read.said, read.doubtful = None, "", True  # the server's, cut short?
+                break
         is_known = read.address is not None or in_brackets
+        if said != token.text and read.said != said:
+            read.clients += 1
+            if read.address is not None and (said.strip() or read.clients > 1):
+                read.address, read.said, read.doubtful = None, "", True  # the server's, cut short?
+                break
         if _ENVELOPE.match(token.text) or (is_known and (of_another or said != token.text)):
             break
     if read.address is not None and read.helo is not None and not in_brackets:
         # A bare address in the first place: a reverse name that looks so, or the server's word?
         if parse_address(first) is not None and _starts_with_client(clause.comments):
             read.address, read.said, read.doubtful = None, "", True
-    if not read.said and is_internal_address(read.address):
-        others = [one for comment in clause.comments for one in _addresses(comment.text)]
-        if not all(map(is_internal_address, others)):
-            read.address, read.doubtful = None, True
+    if not read.said and is_internal_address(read.address) and _has_stranger(clause):
+        read.address, read.doubtful = None, True
     return read
+
+
+def _has_stranger(clause: Clause) -> bool:
+    """Whether any comment has a public address, in whatever words."""
+    found = (one for comment in clause.comments for one in _addresses(comment.text))
+    return not all(map(is_internal_address, found))
 
 
 def _start(token: Token) -> int:

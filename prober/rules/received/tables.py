@@ -88,7 +88,7 @@ LOCAL_COMMENTS: Final = re.compile(
     r"|sSMTP sendmail emulation|nullmailer.*|\d[\w.+/-]*/Submit(?:_local)?|uid \d+)\Z",
     re.IGNORECASE | re.DOTALL,
 )
-LOCAL_PEERS: Final = re.compile(r"\[(?:local|unix socket|unix: localhost)\]?", re.IGNORECASE)
+LOCAL_PEERS: Final = re.compile(r"\[(?:local|unix socket|unix: localhost)\]{0,2}\Z", re.IGNORECASE)
 LOCAL_PHRASES: Final = ("mail pickup service",)  # Microsoft SMTPSVC
 HIDDEN_PEERS: Final = ("authenticated user",)  # written in place of the client, for its privacy
 

@@ -97,6 +97,8 @@ def split_clauses(text: str) -> Clauses:
             current.comments.append(Token(comment, start, at))
             if " by " in comment and _HIDDEN_BY.search(comment):
                 clauses.doubtful = True
+        elif text[start] == "(":  # it does not close
+            clauses.doubtful |= current is clauses.by_name.get("from")
         elif text[start] == ";":
             clauses.tails.append(at)
             current = clauses.by_name.setdefault(TAIL, Clause())  # a keyword may still follow
@@ -105,7 +107,7 @@ def split_clauses(text: str) -> Clauses:
 
 _OPENING: Final = frozenset('"[')
 _ONCE: Final = frozenset({"by", "with"})  # but with "with with", at once
-_NOT_BEFORE_BY: Final = frozenset({"via", "with"})
+_NOT_BEFORE_BY: Final = frozenset({"via", "with", "id", "for"})
 # A bracket or quote that a client opened may have swallowed what the server wrote.
 _HIDDEN_BY: Final = re.compile(r"[)\]] by ", re.IGNORECASE)
 
@@ -122,6 +124,7 @@ def _place(word: Token, current: Clause, clauses: Clauses) -> Clause:
     if known is not None and name in _REPEATABLE and current is known:
         return known
     clauses.doubtful |= name in _ONCE and (known is not None or _may_be_helo(clauses, name))
+    clauses.doubtful |= known is not None and "by" not in clauses.by_name
     if known is not None or (name in _NEVER_BEHIND_FOR and "for" in clauses.by_name):
         return Clause()  # the first of each counts; what a second one says is dropped
     clauses.by_name[name] = Clause()
@@ -146,6 +149,8 @@ def _may_be_helo(clauses: Clauses, name: str) -> bool:
     """Whether a client with spaces in its HELO may have written the clause before this ``by``."""
     if name != "by" or "from" not in clauses.by_name:
         return False
+    if TAIL in clauses.by_name:
+        return True
     written = [one for key, one in clauses.by_name.items() if key in _NOT_BEFORE_BY]
     return any(one.comments or any("[" in word.text for word in one.words) for one in written)
 
