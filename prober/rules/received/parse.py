@@ -1,10 +1,10 @@
 """One Received field, from text to a record. Total: any text gives one, and never an exception."""
 
 import email.utils
+import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import takewhile
 from typing import Final
 
 from prober.records.headers import Peer, Received
@@ -171,9 +171,9 @@ def _protocols(clauses: Clauses, own: list[Token]) -> tuple[str, ...]:
 
 def _before_envelope(clause: Clause) -> list[Token]:
     """The words in front of the sender's address: it may hold any words of its own."""
-    tokens = sorted((*clause.words, *clause.comments), key=lambda token: token.start)
-    before = list(takewhile(lambda token: not _ENVELOPE.match(token.text), tokens))
-    return [word for word in clause.words if word in before]
+    tokens = (*clause.words, *clause.comments)
+    end = min((one.start for one in tokens if _ENVELOPE.match(one.text)), default=math.inf)
+    return [word for word in clause.words if word.start < end]
 
 
 def _is_local(clauses: Clauses, peer: Peer | None, own: list[Token], software: str | None) -> bool:

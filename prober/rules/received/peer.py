@@ -28,8 +28,10 @@ _CLIENT_WORDS: Final = re.compile(r"\b(?:(?:HELO|EHLO|LHLO)[ =:]|ident=)", re.IG
 _HELO: Final = re.compile(r"\b(?:HELO|EHLO|LHLO)[ =:]\"?([^\s\")]+)", re.IGNORECASE)
 # Comments behind the peer that tell of something else, often in words of the client.
 _NOT_THE_PEER: Final = re.compile(
-    r"(?![^\s:=]+ ?\[[^\[\]]+\])(?:(?:using|client|no client|sender|envelope[\w-]*|account"
-    r"|mail ?from|from|for|uid|auth\w*|tls|ssl|ORCPT)[ :=<]|version=|cipher=)",
+    r"(?![^\s:=]+ ?\[[^\[\]]+\])(?!.*@\S+ \[[^\[\]]+\]\Z)"
+    r"(?:(?:using|client|no client|sender|envelope[\w-]*|account"
+    r"|mail ?from|from|for|uid|auth\w*|tls|ssl|ORCPT)[ :=<]|version=|cipher="
+    r"|(?:tls|ssl)v?[\d._-]{1,5}[ :,]|[^\[]*\b(?:tls|ssl)[_-]?v?\d[^\[]*\Z)",
     re.IGNORECASE,
 )
 _ENVELOPE: Final = re.compile(r"envelope|mail ?from", re.IGNORECASE)
@@ -38,7 +40,7 @@ _PIECES: Final = re.compile(r"[\s,@()]+")
 _HOST: Final = re.compile(r"[\w](?:[\w.-]*\w)?")  # also in UTF-8: RFC 6531 §3.7.3
 _BEHIND_A_NAME: Final = re.compile(r"(?::\d{1,5})?,?\Z")  # a port, a comma
 _FORGED: Final = "may be forged"  # Sendmail: the name does not lead back to the address
-_LIKE_AN_ADDRESS: Final = re.compile(r"[\d.]+(?:[:.\]]+\d+)?|[0-9a-f]*:[0-9a-f:.]+")
+_LIKE_AN_ADDRESS: Final = re.compile(r"[\d.]+(?:[:.\]]+\d+)?|(?=:*[0-9a-f])[0-9a-f]*:[0-9a-f:.]+")
 _LONGEST_ADDRESS: Final = 64  # characters, with brackets, "IPv6:", a zone and a port
 _PORT: Final = re.compile(r"(\d+\.\d+\.\d+\.\d+)[:.]\d+")
 
@@ -192,7 +194,8 @@ def _read_peer(clause: Clause, first: str) -> _Reading:
         has_address = not of_another and _add_addresses(read, said, said)
         if said.strip() and not of_another and not has_address:
             read.alone.append(said)
-        in_words = has_address and not first and " [" in token.text[len(said) :]  # another one
+        rest = token.text[len(said) :]  # may have another one: the server's
+        in_words = has_address and (" [" in rest if not first else "@" in rest)
         if said != token.text and (in_words or not has_address):
             read.clients += 1
             if read.address is not None and (said.strip() or read.clients > 1):

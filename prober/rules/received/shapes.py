@@ -85,8 +85,8 @@ LINE_HINTS: Final = (*HINTS, "certificate", "plain")
 
 # A word that speaks of TLS, not a label of a host name or an address.
 TLS_WORD: Final = re.compile(
-    r"(?<![\w.@-])(?:(?:START)?(?:TLS|SSL)(?:[_-]?v?\d[\w.]{0,8})?|cipher\w*|encrypt\w*)"
-    r"(?![\w@]|[\w-]{0,63}\.[a-z]{2})|client certificate",
+    r"(?<![\w.@-])(?:START)?(?:TLS|SSL|cipher|encrypt)(?![\w-]{0,63}(?:@|\.[a-z]{2}))"
+    r"|client certificate",
     _FLAGS,
 )
 # Words with which a sentence about TLS is no statement that it was used.
@@ -107,8 +107,8 @@ DENIED_CLAUSE: Final = frozenset({"no", "none", "off"})  # behind "tls"
 
 # What a comment names by the words of the client: no statement of the server's is in there.
 CLIENTS_OWN: Final = re.compile(
-    r"(?:Client |No client|authenticated|authentication|sender|envelope|account |mail ?from|HELO"
-    r"|EHLO|LHLO|helo=|ident=|ORCPT|uid |for )",
+    r"(?:Client |No client|auth\w*(?: sender| user| as|[:=])|sender|envelope|account |mail ?from"
+    r"|HELO|EHLO|LHLO|helo=|ident=|ORCPT|uid |for )",
     _FLAGS,
 )
 # Within a comment: quoted text, addresses, and all that follows the name of the envelope.
