@@ -31,7 +31,7 @@ _NOT_THE_PEER: Final = re.compile(
     r"(?![^\s:=]+ ?\[[^\[\]]+\])(?!.*@\S+ \[[^\[\]]+\]\Z)"
     r"(?:(?:using|client|no client|sender|envelope[\w-]*|account"
     r"|mail ?from|from|for|uid|auth\w*|tls|ssl|ORCPT)[ :=<]|version=|cipher="
-    r"|(?:tls|ssl)v?[\d._-]{1,5}[ :,]|[^\[]*\b(?:tls|ssl)[_-]?v?\d[^\[]*\Z)",
+    r"|(?:tls|ssl)v?[\d._-]{1,5}[ :,]|[^\[]*(?:tls|ssl)(?:[_-]?v?\d|_)[^\[]*\Z)",
     re.IGNORECASE,
 )
 _ENVELOPE: Final = re.compile(r"envelope|mail ?from", re.IGNORECASE)
