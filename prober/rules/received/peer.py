@@ -28,7 +28,7 @@ _CLIENT_WORDS: Final = re.compile(r"\b(?:(?:HELO|EHLO|LHLO)[ =:]|ident=)", re.IG
 _HELO: Final = re.compile(r"\b(?:HELO|EHLO|LHLO)[ =:]\"?([^\s\")]+)", re.IGNORECASE)
 # Comments behind the peer that tell of something else, often in words of the client.
 _NOT_THE_PEER: Final = re.compile(
-    r"(?![^\s:=]+ ?\[[^\[\]]+\])(?!.*@\S+ \[[^\[\]]+\]\Z)"
+    r"(?![^\s:=]+ ?\[[^\[\]]+\])(?!.*@[^\s@]{1,255} \[[^\[\]]+\]\Z)"
     r"(?:(?:using|client|no client|sender|envelope[\w-]*|account"
     r"|mail ?from|from|for|uid|auth\w*|tls|ssl|ORCPT)[ :=<]|version=|cipher="
     r"|(?:tls|ssl)v?[\d._-]{1,5}[ :,]|[^\[]*(?:tls|ssl)(?:[_-]?v?\d|_)[^\[]*\Z)",
