@@ -1,7 +1,6 @@
 """One Received field, from text to a record. Total: any text gives one, and never an exception."""
 
 import email.utils
-import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -62,6 +61,7 @@ def parse_received(text: str) -> Received:
     clauses = split_clauses(unfolded)
     by, by_address = parse_receiver(clauses.get("by"))
     own = _own_comments(clauses)
+    protocols = _protocols(clauses, own)
     software = find_software(clauses, by)
     reading = find_tls(unfolded, clauses)
     peer = parse_peer(
@@ -82,11 +82,11 @@ def parse_received(text: str) -> Received:
         for_=_unbracketed(clauses.get("for")),
         date=parse_date(unfolded, clauses.tails),
         software=software,
-        local=_is_local(clauses, peer, own, software),
+        local=_is_local(clauses, peer, own, software, protocols),
         tls=reading.statement,
         tls_facts=reading.facts,
         tls_unread=reading.unread,
-        protocols=_protocols(clauses, own),
+        protocols=protocols,
         doubtful=clauses.doubtful,
         truncated=len(text) > MOST_CHARACTERS,
     )
@@ -172,16 +172,24 @@ def _protocols(clauses: Clauses, own: list[Token]) -> tuple[str, ...]:
 def _before_envelope(clause: Clause) -> list[Token]:
     """The words in front of the sender's address: it may hold any words of its own."""
     tokens = (*clause.words, *clause.comments)
-    end = min((one.start for one in tokens if _ENVELOPE.match(one.text)), default=math.inf)
+    starts = [one.start for one in tokens if one.text[:1] in "eEmM" and _ENVELOPE.match(one.text)]
+    if not starts:
+        return clause.words
+    end = min(starts)
     return [word for word in clause.words if word.start < end]
 
 
-def _is_local(clauses: Clauses, peer: Peer | None, own: list[Token], software: str | None) -> bool:
+def _is_local(
+    clauses: Clauses,
+    peer: Peer | None,
+    own: list[Token],
+    software: str | None,
+    words: tuple[str, ...],
+) -> bool:
     """Whether the line says that the message was handed in on its own host, or is no hop."""
     if clauses.doubtful:
         return False
     sender = clauses.get("from")
-    words = _protocols(clauses, own)
     if any(KEYWORDS_INTERNAL.get(word) is Internal.LOCAL_SUBMISSION for word in words):
         return True
     if peer is not None and (peer.address is not None or peer.doubtful):

@@ -42,6 +42,8 @@ _BEHIND_A_NAME: Final = re.compile(r"(?::\d{1,5})?,?\Z")  # a port, a comma
 _FORGED: Final = "may be forged"  # Sendmail: the name does not lead back to the address
 _LIKE_AN_ADDRESS: Final = re.compile(r"[\d.]+(?:[:.\]]+\d+)?|(?=:*[0-9a-f])[0-9a-f]*:[0-9a-f:.]+")
 _LONGEST_ADDRESS: Final = 64  # characters, with brackets, "IPv6:", a zone and a port
+_OCTET = r"(0|[1-9]\d{0,2})"
+_IPV4: Final = re.compile(r"\.".join([_OCTET] * 4), re.ASCII)
 _PORT: Final = re.compile(r"(\d+\.\d+\.\d+\.\d+)[:.]\d+")
 
 
@@ -57,6 +59,8 @@ def parse_address(text: str) -> str | None:
         return None
     if port := _PORT.fullmatch(bare):
         bare = port[1]
+    if octets := _IPV4.fullmatch(bare):  # the common case, ten times as fast
+        return bare if all(int(octet) < 256 for octet in octets.groups()) else None
     try:
         address = ipaddress.ip_address(bare)
     except ValueError:
@@ -98,6 +102,8 @@ def parse_host(text: str, *, no_names: frozenset[str] = NO_NAMES) -> str | None:
 
 def holds_address(comment: str) -> bool:
     """Whether *comment* is about the peer, and has its address in the server's own words."""
+    if "." not in comment and ":" not in comment:
+        return False
     said, _ = _split_client_words(comment)
     return not _NOT_THE_PEER.match(comment) and next(_addresses(said), None) is not None
 
@@ -285,7 +291,9 @@ def _in_brackets(text: str) -> Iterator[str]:
 def _addresses(text: str) -> Iterator[str]:
     """Every address in *text*: those in brackets, or else all. Not the ident before an ``@``."""
     text = text.rpartition("@")[2]
-    found = list(_in_brackets(text))
+    if "." not in text and ":" not in text:
+        return
+    found = list(_in_brackets(text)) if "[" in text else []
     if found:
         yield from found
         return
