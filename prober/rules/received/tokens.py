@@ -5,7 +5,7 @@ Linear in the text, and total: brackets and quotes that do not close are ordinar
 
 import re
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 # A quoted string; it begins a word. RFC 5321 §4.5.3.1.1: a local part has 64 octets.
 _QUOTED = r'(?<![^\s<(=:,])"(?:[^"\\]|\\.){0,128}"'
@@ -18,7 +18,6 @@ _PIECE: Final = re.compile(
 )
 # A quoted string hides parentheses, also in a comment: Exim writes (envelope-from <"a)"@example>).
 _PARENTHESIS: Final = re.compile(rf"{_QUOTED}|\\.|[()]", re.DOTALL)
-_SPACE: Final = re.compile(r"\s+")
 
 CLAUSES: Final = frozenset({"from", "by", "via", "with", "id", "for"})
 TLS_CLAUSE: Final = "tls"  # RFC 8314 §4.3; Exim writes it
@@ -31,8 +30,7 @@ _NEVER_BEHIND_FOR: Final = frozenset({"with", "tls"})
 _BEFORE_TLS: Final = frozenset({"with", "id"})  # the clauses that a tls clause may follow
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A word, or the inside of a comment, and where it stands."""
 
     text: str
@@ -77,7 +75,7 @@ class Clauses:
 
 def collapse(text: str) -> str:
     """*text* with each run of white space as one space."""
-    return _SPACE.sub(" ", text).strip()
+    return " ".join(text.split())
 
 
 def split_clauses(text: str) -> Clauses:
