@@ -5,6 +5,7 @@ memory of its header, whatever its size. Nothing is ever written to a mailbox.
 """
 
 import email.utils
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -18,13 +19,16 @@ from prober.records.headers import MessageHeaders
 from prober.report.escape import as_text
 from prober.rules.received.tables import MOST_LINES
 
+_log: Final = logging.getLogger(__name__)
+
 STDIN: Final = "-"
+INTERNAL_FAULT: Final = "internal fault: this message could not be read; -v shows why"
 MOST_HEADER_BYTES: Final = 1 << 20  # real headers have 5 to 50 kB
 MOST_LINE_BYTES: Final = 1 << 16  # RFC 5322 §2.1.1 allows 998; what is more comes in pieces
 _MOST_MESSAGE_ID: Final = 998
 _BOM: Final = b"\xef\xbb\xbf"
 # "From " begins a message only where a time follows: unquoted text may begin a line so, too.
-_FROM_LINE: Final = re.compile(rb"From .*\d\d:\d\d|From \S+@\S+\s*$|From - ")
+_FROM_LINE: Final = re.compile(rb"From .*\d\d:\d\d|From (?=\S+@\S)\S++\s*+$|From - ")
 _FIELD: Final = re.compile(rb"[!-9;-~]+[ \t]*:")
 _SPACE_BEFORE_COLON: Final = re.compile(rb"\A([!-9;-~]+)[ \t]+:")  # RFC 5322 §4.5, obsolete
 _RECEIVED_FIELD: Final = re.compile(rb"received[ \t]*:", re.IGNORECASE)
@@ -36,7 +40,10 @@ _OF_MESSAGES: Final = frozenset(
     "received from to cc date subject message-id return-path delivered-to reply-to sender "
     "mime-version content-type x-original-to envelope-to dkim-signature".split()
 )
-_ARC_INSTANCE: Final = re.compile(r"\s*i=\d+\s*;")
+_ARC_INSTANCE: Final = re.compile(r"\s*i=\d{1,4}\s*;")
+_MOST_ADDRESSES: Final = 4096  # characters of From and its like; RFC 5321 §4.5.3.1: a path has 256
+_MOST_COMMENTS: Final = 50  # open parentheses and colons: email.utils calls itself for each
+_MOST_RESULTS: Final = 1000  # characters of Authentication-Results in which its writer stands
 
 
 def read_messages(
@@ -68,14 +75,14 @@ def read_stream(stream: BinaryIO, name: str) -> Iterator[MessageHeaders]:
     if not _FROM_LINE.match(lines.peek()):
         header, left_out = _read_header(lines)
         if header:
-            yield parse_header(header, name, 1, left_out)
+            yield _parse_or_fault(header, name, 1, left_out)
         return
     position = 0
     while lines.peek():
         lines.take()  # the From line
         position += 1
         header, left_out = _read_header(lines)
-        yield parse_header(header, name, position, left_out)
+        yield _parse_or_fault(header, name, position, left_out)
         _skip_body(lines)
 
 
@@ -191,6 +198,15 @@ def _skip_body(lines: _Lines) -> None:
         lines.take()
 
 
+def _parse_or_fault(block: bytes, name: str, position: int, left_out: int) -> MessageHeaders:
+    """One message; a fault of ours costs this one, and the run goes on."""
+    try:
+        return parse_header(block, name, position, left_out)
+    except Exception:
+        _log.exception("%s message %d: internal fault", name, position)
+        return MessageHeaders(file=name, position=position, error=INTERNAL_FAULT)
+
+
 def parse_header(block: bytes, name: str, position: int, left_out: int = 0) -> MessageHeaders:
     """The fields of one header *block* that say who, and by which way.
 
@@ -235,6 +251,9 @@ def _domain(address: str | None) -> str | None:
     """The domain of the first address in a field, None where there is no domain."""
     if address is None:
         return None
+    address = address[:_MOST_ADDRESSES]
+    if address.count("(") > _MOST_COMMENTS or address.count(":") > _MOST_COMMENTS:
+        return None
     spec = next((spec for _, spec in email.utils.getaddresses([address]) if "@" in spec), "")
     try:
         return parse_domain(spec)
@@ -256,7 +275,8 @@ def _writers(fields: list[tuple[str, str]]) -> Iterator[str]:
     """Who wrote Authentication-Results, also in ARC sets: their authserv-id. RFC 8601 §2.2."""
     for field, value in fields:
         if field in _RESULTS:
-            text = _ARC_INSTANCE.sub("", _decoded(value), count=1)
-            words = text.replace(";", " ").split()
+            text = _decoded(value)[:_MOST_RESULTS]
+            instance = _ARC_INSTANCE.match(text)
+            words = text[instance.end() if instance else 0 :].replace(";", " ").split()
             if words:
                 yield words[0]

@@ -4,6 +4,7 @@ Between the two passes the fields lie in a temporary file, so that stdin can be 
 memory does not grow with the mailbox.
 """
 
+import logging
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from prober.domains import Entry, parse_domain
 from prober.errors import InputError
 from prober.faults import internal_fault
 from prober.files import read_whole
+from prober.headers import INTERNAL_FAULT
 from prober.once import Once
 from prober.probe import probe_entry, probe_hosts, resolve_addresses
 from prober.records import EndpointFacts, MxHost, Route
@@ -37,6 +39,7 @@ from prober.rules.received.trust import TrustedBy
 from prober.rules.verdict import is_fault
 from prober.vantage import Vantage
 
+_log: Final = logging.getLogger(__name__)
 _KEPT_ANSWERS: Final = 1000
 _MOST_BYTES: Final = 1 << 30  # of a file of habits: several million servers
 
@@ -47,11 +50,31 @@ def infer(
     """The report on each of *messages*, in their order, after all of them were learnt from."""
     with _Spool() as spool:
         for message in messages:
-            lines = parse_lines(message)
-            learn_lines(lines, habits, trusted_by)
-            spool.add(_Parsed(replace(message, received=()), lines))
+            spool.add(_parsed_and_learnt(message, habits, trusted_by))
         for parsed in spool:
-            yield judge_lines(parsed.message, parsed.lines, habits, trusted_by)
+            yield _judged(parsed, habits, trusted_by)
+
+
+def _parsed_and_learnt(message: MessageHeaders, habits: Habits, trusted_by: TrustedBy) -> "_Parsed":
+    """*message* with its lines parsed; a fault of ours costs this message, not the run."""
+    try:
+        lines = parse_lines(message)
+        learn_lines(lines, habits, trusted_by)
+        return _Parsed(replace(message, received=()), lines)
+    except Exception:
+        return _Parsed(_faulty(message), ())
+
+
+def _judged(parsed: "_Parsed", habits: Habits, trusted_by: TrustedBy) -> MessageReport:
+    try:
+        return judge_lines(parsed.message, parsed.lines, habits, trusted_by)
+    except Exception:
+        return judge_lines(_faulty(parsed.message), (), habits, trusted_by)
+
+
+def _faulty(message: MessageHeaders) -> MessageHeaders:
+    _log.exception("%s message %d: internal fault", message.file, message.position)
+    return replace(message, received=(), error=INTERNAL_FAULT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,18 @@ from pathlib import Path
 import pytest
 
 from prober.errors import InputError, ReportError
-from prober.headers import MOST_HEADER_BYTES, MOST_LINE_BYTES, read_messages, read_stream
+from prober.headers import (
+    INTERNAL_FAULT,
+    MOST_HEADER_BYTES,
+    MOST_LINE_BYTES,
+    read_messages,
+    read_stream,
+)
 from prober.infer import infer, load_habits, save_habits
 from prober.operators import operator_of
-from prober.records.headers import Habit, Judgement, MessageHeaders, MessageVerdict
+from prober.records.headers import Habit, Judgement, MessageHeaders, MessageVerdict, Received
 from prober.report.headers.summary import Summary
+from prober.rules.received import parse_received
 from prober.rules.received.habits import Habits
 from prober.rules.received.tables import MOST_CHARACTERS, MOST_LINES
 from prober.rules.received.trust import TrustedBy
@@ -260,7 +267,7 @@ def test_habits_are_learnt_from_the_whole_mailbox_before_it_is_judged() -> None:
         MessageVerdict.NOT_ENCRYPTED,
         MessageVerdict.ENCRYPTED,
     ]
-    assert "1 of 2 lines" in reports[0].reason
+    assert "1 of 1 other lines" in reports[0].reason
 
 
 def test_habits_are_saved_and_loaded(tmp_path: Path) -> None:
@@ -398,3 +405,50 @@ def test_hops_that_are_internal_are_not_counted_for_a_server() -> None:
 
     assert summary.receivers["mx.example.com"].total == 1
     assert Judgement.INTERNAL.value == "internal"
+
+
+@pytest.mark.parametrize("field", ["From", "Delivered-To"])
+@pytest.mark.parametrize(
+    "hostile", ["(" * 600, "(" * 60_000, "a:" * 3000, "@" * 30_000, "\\" * 900]
+)
+def test_a_hostile_address_costs_its_domain_and_no_more(field: str, hostile: str) -> None:
+    data = f"{field}: {hostile} <a@example.org>\nReceived: {line()}\n\n".encode()
+
+    [message] = read(data)
+
+    assert message.error is None
+    assert message.received == (line(),)
+
+
+def test_blanks_before_a_writer_of_results_cost_no_more_than_their_number() -> None:
+    [message] = read(b"Authentication-Results:" + b" " * 60_000 + b"mx; spf=pass\nX: y\n\n")
+
+    assert message.authentication_results == ("mx",)
+
+
+def test_a_message_with_a_fault_of_ours_costs_its_own_row(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def faulty(text: str) -> Received:
+        if "bad" in text:
+            raise RecursionError
+        return parse_received(text)
+
+    monkeypatch.setattr("prober.rules.inference.parse_received", faulty)
+    names = ("good.example", "bad.example", "good.example")
+    messages = [message for name in names for message in read(eml(line(name)))]
+
+    reports = list(infer(messages, Habits(operator_of), TrustedBy()))
+
+    assert [report.message.error is None for report in reports] == [True, False, True]
+    assert reports[1].message.error == INTERNAL_FAULT
+    assert "RecursionError" in caplog.text
+
+
+def test_a_header_that_faults_costs_its_own_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(*_: object) -> MessageHeaders:
+        raise RecursionError
+
+    monkeypatch.setattr("prober.headers.parse_header", faulty)
+
+    assert [message.error for message in read(MBOX)] == [INTERNAL_FAULT] * 3

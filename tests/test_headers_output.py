@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from prober.cli.headers import headers, status_of
 from prober.errors import ReportError
 from prober.records.headers import (
     Basis,
+    HopProbe,
     Judgement,
     MessageReport,
     MessageVerdict,
+    Offer,
     RemarkKind,
     Requirement,
     TlsStatement,
@@ -28,7 +31,7 @@ from prober.report.headers.formats import encode, to_object
 from prober.report.headers.output import HeadersStyle, open_headers_report
 from prober.report.headers.rows import HOP_COLUMNS, MESSAGE_COLUMNS, SUMMARY_COLUMNS
 from prober.report.headers.summary import OTHERS, Summary
-from prober.report.headers.text import HeadersText
+from prober.report.headers.text import HeadersText, next_steps, verdict_words
 from prober.report.page import Paper
 from prober.rules.exit_status import (
     INTERRUPTED,
@@ -40,7 +43,8 @@ from prober.rules.exit_status import (
 from prober.rules.received.join import DECISIONS
 from prober.rules.received.tables import SHIPPED_HABITS
 from prober.rules.verdict import Standing
-from tests.rules.headers_builders import TLS, judge, line
+from tests.rules.headers_builders import TLS, judge, line, message
+from tests.rules.test_inference import ANOTHER_BY_PROOFPOINT, LUXSCI
 
 DOCS = Path(__file__).parents[1] / "docs" / "headers.md"
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -399,3 +403,72 @@ def test_the_page_shows_the_decision_table() -> None:
 
     for (judgement, offer), (code, _) in DECISIONS.items():
         assert re.search(rf"(?m)^\| {judgement} \| {offer} \| `{code}` \|", text)
+
+
+def test_the_worked_example_of_the_page_ends_as_documented() -> None:
+    page = DOCS.read_text()
+    [block] = re.findall(r"(?s)```\n(Received: from abc.*?)```", page)
+    lines = [" ".join(text.split()) for text in block.split("Received: ")[1:]]
+    table = re.findall(r"(?m)^\| (\d) \| `([a-z-]+)` \|", page)
+
+    report = judge(*lines, learnt_from=(message(ANOTHER_BY_PROOFPOINT),))
+
+    assert lines == [" ".join(text.split()) for text in LUXSCI]
+    assert [(str(hop.index), hop.judgement.value) for hop in report.hops] == table
+    assert verdict_words(report) == "probably not encrypted at hop 4, as claimed"
+    assert f"*{verdict_words(report)}*" in page
+    trusted = re.findall(r"--trusted-by (\S+?)`? ", page.partition("is *unknown*")[2])[:3]
+    named = judge(*lines, learnt_from=(message(ANOTHER_BY_PROOFPOINT),), trusted_by=tuple(trusted))
+    assert verdict_words(named) == "probably not encrypted at hop 4"
+
+
+def test_the_text_tells_how_hops_are_numbered_and_which_one_crosses_a_border() -> None:
+    out = " ".join(invoke("-", stdin=eml(ENCRYPTED, BELOW))[1].split())
+
+    assert "numbered from the recipient: 0 is the newest" in out
+    assert "* 0 encrypted" in out
+    assert "* the message crossed from one organisation to another" in out
+    assert "claimed: written outside your provider" in out
+    assert "not in headers: how the sender handed the message in" in out
+
+
+@pytest.mark.parametrize(
+    ("lines", "step"),
+    [
+        ([SILENT], "read more mail that silent.example.org received"),
+        ([SILENT], "add --probe"),
+        ([ENCRYPTED, BELOW], "--trusted-by mx.example.com --trusted-by out.example.net"),
+        ([line("gw", "198.51.100.9", tls=TLS), BELOW], "--trusted-by 198.51.100.9"),
+    ],
+)
+def test_the_text_tells_what_to_do_next(lines: list[str], step: str) -> None:
+    assert step in " ".join(invoke("-", stdin=eml(*lines))[1].split())
+
+
+@pytest.mark.parametrize(
+    "lines", [(ENCRYPTED, BELOW), (line("gw", "198.51.100.9", tls=TLS), BELOW)]
+)
+def test_who_follows_the_advice_has_one_more_trusted_line(lines: tuple[str, ...]) -> None:
+    report = judge(*lines)
+    [advice] = [step for step in next_steps(report) if "--trusted-by" in step]
+
+    names = tuple(re.findall(r"--trusted-by (\S+)", advice))
+    again = judge(*lines, trusted_by=names)
+
+    assert sum(hop.trust == "trusted" for hop in again.hops) > sum(
+        hop.trust == "trusted" for hop in report.hops
+    )
+
+
+def test_a_line_of_many_messages_has_what_the_probe_concludes() -> None:
+    seen = HopProbe(
+        hop=0,
+        host="mx.example.com",
+        offer=Offer.OFFERS,
+        conclusion="consistent",
+        text="It came so.",
+    )
+    page = HeadersText(Paper(), per_hop=False, summary_only=False)
+    page.body(replace(judge(ENCRYPTED), probe=(seen,)))
+
+    assert b"probe: It came so." in page.body(judge(CLEAR))

@@ -16,7 +16,7 @@ from prober.cli.options import LookOptions, option, with_options
 from prober.cli.running import exit_statuses, run, tell
 from prober.domains import parse_domain
 from prober.errors import InputError, SettingsError
-from prober.headers import is_message, read_messages
+from prober.headers import INTERNAL_FAULT, is_message, read_messages
 from prober.infer import Receivers, infer, load_habits, save_habits
 from prober.operators import operator_of
 from prober.records.headers import MessageHeaders, MessageReport, Requirement
@@ -182,7 +182,8 @@ def headers(
     """Read Received headers: was each message encrypted in transit, hop by hop?
 
     Exit status: 0 all meet --require; 1 some message was not encrypted; 2 usage, or a file that
-    is no message; 3 for some it is not known; 5 the report could not be written; 130 interrupted.
+    is no message; 3 for some it is not known; 5 the report could not be written; 70 this program
+    failed on some message; 130 interrupted.
     """
     configure_logging(verbose=report.verbose)
     with exit_statuses():
@@ -194,15 +195,14 @@ def headers(
             load_habits(read.habits, habits)
         trusted_by = _trusted_by(read.trusted_by)
         reports = infer(_messages(files, OwnFiles(written)), habits, trusted_by)
-        faults = 0
         with _Reporting.open(report) as reporting:
             if read.probe:
-                faults = run(_probe(reports, look.settings(), read.recipient, reporting))
+                run(_probe(reports, look.settings(), read.recipient, reporting))
             else:
                 reporting.add_all(reports)
         if read.habits is not None:
             save_habits(read.habits, habits)
-        raise typer.Exit(FAULT_OF_OURS if faults else status_of(reporting.standings))
+        raise typer.Exit(FAULT_OF_OURS if reporting.faults else status_of(reporting.standings))
 
 
 def _messages(files: Sequence[str], own: OwnFiles) -> Iterator[MessageHeaders]:
@@ -223,8 +223,8 @@ async def _probe(
     settings: Settings,
     recipient: str | None,
     reporting: "_Reporting",
-) -> int:
-    """Probe the receivers of each message; gives how often this program failed at that."""
+) -> None:
+    """Probe the receivers of each message."""
     domain = None if recipient is None else _recipient(recipient)
     async with Vantage(settings) as vantage:
         receivers = Receivers(vantage, domain)
@@ -233,7 +233,7 @@ async def _probe(
                 reporting.add(await receivers.add_to(report))
         finally:
             await receivers.aclose()
-    return receivers.faults
+            reporting.faults += receivers.faults
 
 
 def _recipient(text: str) -> str:
@@ -248,6 +248,7 @@ class _Reporting:
 
     def __init__(self, writers: Sequence[HeadersWriter], require: Requirement) -> None:
         self.standings: set[Standing] = set()
+        self.faults = 0  # of this program
         self._writers = writers
         self._require = require
         self._summary = Summary()
@@ -282,6 +283,7 @@ class _Reporting:
     def add(self, report: MessageReport) -> None:
         """Count and write one report."""
         self._summary.add(report)
+        self.faults += report.message.error == INTERNAL_FAULT
         self.standings.add(judge_requirement(report, self._require))
         for writer in self._writers:
             writer.write(report)

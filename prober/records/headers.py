@@ -98,7 +98,8 @@ class Peer:
     helo: str | None = None  # its own word, whatever it likes
     name: str | None = None  # the reverse name that the receiving server looked up
     name_confirmed: bool = False  # by its form: that server looks whether it leads back, too
-    address: str | None = None
+    address: str | None = None  # the last one that the server wrote
+    doubtful: bool = False  # a private address beside another one: perhaps the client's own word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +134,9 @@ class Received:
     local: bool = False  # the line says that it came from this host, not over a network
     tls: TlsStatement = TlsStatement.NOT_STATED
     tls_facts: TlsFacts | None = None
+    tls_unread: str | None = None  # what the server says of TLS in words that could not be read
+    protocols: tuple[str, ...] = ()  # words of with and via, none behind a client's text
+    doubtful: bool = False  # two places could be where the server began to write
     truncated: bool = False
 
 
@@ -205,13 +209,14 @@ class MessageReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habit:
-    """How often lines of one server stated TLS, and how often they were silent.
+    """How often lines of one server in one year stated TLS, and how often they were silent.
 
     Counts of claimed lines stand apart: they judge claimed lines only.
     """
 
     server: str
     software: str | None = None
+    year: int | None = None  # None in files of older versions: such counts judge nothing
     stated: int = 0
     silent: int = 0
     claimed_stated: int = 0

@@ -6,7 +6,7 @@ server is known to state TLS, and then as "probably". The client's certificate i
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Final, assert_never
+from typing import Final, NamedTuple, assert_never
 
 from prober.records.headers import (
     Basis,
@@ -32,6 +32,7 @@ from prober.rules.received.trust import (
     OperatorOf,
     Standing,
     TrustedBy,
+    hidden_peers,
     judge_internals,
     judge_trust,
 )
@@ -61,8 +62,21 @@ def learn_lines(
     """The same of one message's *lines*, parsed before."""
     internals = judge_internals(lines, habits.operator_of)
     standings = judge_trust(lines, internals, trusted_by or TrustedBy())
-    for line, internal, standing in zip(lines, internals, standings, strict=True):
-        habits.learn(line, standing.trust, internal=internal is not None)
+    for line, internal, standing, year in zip(
+        lines, internals, standings, _years(lines), strict=True
+    ):
+        habits.learn(line, standing.trust, internal=internal is not None, year=year)
+
+
+def _years(lines: Sequence[Received]) -> list[int | None]:
+    """When each line was written: by its own date, else by that of the line above, else below."""
+    dated = [line.date.year if line.date is not None else None for line in lines]
+    known = next(filter(None, dated), None)
+    years = []
+    for year in dated:
+        known = year or known
+        years.append(known)
+    return years
 
 
 def judge_lines(
@@ -74,9 +88,12 @@ def judge_lines(
     """The report on one message, its *lines* parsed before."""
     internals = judge_internals(lines, habits.operator_of)
     standings = judge_trust(lines, internals, trusted_by or TrustedBy())
+    hidden = hidden_peers(lines, habits.operator_of)
     hops = tuple(
-        _judge_hop(index, *judged, habits)
-        for index, judged in enumerate(zip(lines, internals, standings, strict=True))
+        _judge_hop(index, _Line(*judged), habits)
+        for index, judged in enumerate(
+            zip(lines, internals, standings, hidden, _years(lines), strict=True)
+        )
     )
     verdict, at_hop, reason = _verdict(hops, message)
     return MessageReport(
@@ -91,36 +108,42 @@ def judge_lines(
     )
 
 
-def _judge_hop(
-    index: int, line: Received, internal: Internal | None, standing: Standing, habits: Habits
-) -> Hop:
+class _Line(NamedTuple):
+    """A line with all that is known before it is judged."""
+
+    received: Received
+    internal: Internal | None
+    standing: Standing
+    hidden: str | None  # the name of another operator beside a private address
+    year: int | None
+
+
+def _judge_hop(index: int, line: _Line, habits: Habits) -> Hop:
     """One line with its judgement: what it states, else that it is internal, else by habit."""
-    judgement, basis, reason = _judge(line, internal, standing.trust, habits)
+    judgement, basis, reason = _judge(line, habits)
     return Hop(
         index=index,
-        received=line,
-        trust=standing.trust,
-        border=standing.border,
+        received=line.received,
+        trust=line.standing.trust,
+        border=line.standing.border,
         judgement=judgement,
         basis=basis,
         reason=reason,
     )
 
 
-def _judge(
-    line: Received, internal: Internal | None, trust: Trust, habits: Habits
-) -> tuple[Judgement, Basis, str]:
-    match line.tls:
+def _judge(line: _Line, habits: Habits) -> tuple[Judgement, Basis, str]:
+    match line.received.tls:
         case TlsStatement.DENIED:
             return Judgement.NOT_ENCRYPTED, Basis.STATED, "the line says that TLS was not used"
         case TlsStatement.STATED:
-            return _judge_statement(line)
+            return _judge_statement(line.received)
         case TlsStatement.NOT_STATED:
-            if internal is not None:
-                return Judgement.INTERNAL, Basis.NONE, str(internal)
-            return _judge_silence(line, trust, habits)
+            if line.internal is not None:
+                return Judgement.INTERNAL, Basis.NONE, str(line.internal)
+            return _judge_silence(line, habits)
         case _:
-            assert_never(line.tls)
+            assert_never(line.received.tls)
 
 
 def _judge_statement(line: Received) -> tuple[Judgement, Basis, str]:
@@ -134,19 +157,47 @@ def _judge_statement(line: Received) -> tuple[Judgement, Basis, str]:
     return Judgement.ENCRYPTED, Basis.STATED, f"the line states {_words(facts)}"
 
 
-def _judge_silence(line: Received, trust: Trust, habits: Habits) -> tuple[Judgement, Basis, str]:
-    evidence = habits.evidence(line, trust)
-    if evidence is not None:
-        return Judgement.NOT_ENCRYPTED, Basis.HABIT, _habit_words(evidence)
-    if line.by is None:
-        return Judgement.UNKNOWN, Basis.NONE, "the line names no receiving server"
-    if line.truncated:
-        return Judgement.UNKNOWN, Basis.NONE, "the line is too long to be read whole"
-    if line.peer is None:
-        reason = f"{line.by} names no peer and does not say: it may have come over no network"
-        return Judgement.UNKNOWN, Basis.NONE, reason
-    reason = f"{line.by} does not say, and is not known to say when TLS is used"
-    return Judgement.UNKNOWN, Basis.NONE, reason
+def _judge_silence(line: _Line, habits: Habits) -> tuple[Judgement, Basis, str]:
+    why_open = _why_open(line)
+    if why_open is None:
+        evidence = habits.evidence(line.received, line.standing.trust, line.year)
+        if evidence is not None:
+            return Judgement.NOT_ENCRYPTED, Basis.HABIT, _habit_words(evidence, line.year)
+    return Judgement.UNKNOWN, Basis.NONE, why_open or _silence_words(line.received)
+
+
+def _why_open(line: _Line) -> str | None:
+    """Why silence cannot be read whatever the server's habit is, None where it can."""
+    received = line.received
+    if received.by is None:
+        return "the line names no receiving server"
+    if received.truncated:
+        return "the line is too long to be read whole"
+    if received.tls_unread is not None:
+        written = received.tls_unread[:_SHOWN]
+        return f"the line says something about TLS that this program cannot read: ({written})"
+    if received.doubtful:
+        return "the line can be read in two ways, so that its sender is not known"
+    peer = received.peer
+    if peer is None:
+        return f"{received.by} names no peer and does not say: it may have come over no network"
+    if peer.doubtful:
+        return (
+            f"the line has {peer.address} and another address: which is the sender's is not known"
+        )
+    if line.hidden is not None:
+        return (
+            f"the address {peer.address} is private, but {line.hidden} is a name of another "
+            "operator: a gateway in front of the server may hide who sent it"
+        )
+    return None
+
+
+def _silence_words(received: Received) -> str:
+    return f"{received.by} does not say, and is not known to say when TLS is used"
+
+
+_SHOWN: Final = 100  # characters of a line in a reason
 
 
 def _words(facts: TlsFacts) -> str:
@@ -161,18 +212,32 @@ def _words(facts: TlsFacts) -> str:
     return ", ".join(part for part in (version, facts.cipher, bits) if part)
 
 
-def _habit_words(evidence: Evidence) -> str:
+def _habit_words(evidence: Evidence, year: int | None) -> str:
     match evidence.whose:
         case Whose.SERVER:
             total = evidence.stated + evidence.silent
-            shown = f"this server stated TLS in {evidence.stated} of {total} lines"
+            shown = f"this server stated TLS in {evidence.stated} of {total} other lines"
         case Whose.OPERATOR:
             shown = f"{evidence.whose} stated TLS in {evidence.stated} lines"
         case Whose.SOFTWARE:
-            shown = f"{evidence.whose}, states TLS when it is used ({evidence.source})"
+            shown = f"{evidence.source}"
         case _:
             assert_never(evidence.whose)
-    return f"probably not: {shown}, and is silent here"
+    took_tls = evidence.whose is Whose.SERVER and evidence.years and evidence.years[1] == year
+    side = ". Since it took TLS from others that year, the sending side left it out" * bool(
+        took_tls
+    )
+    return (
+        f"probably not: {shown}{_years_words(evidence)}, and this line does not{side}. It would "
+        "look the same if TLS ended in front of the server, at a proxy or filter"
+    )
+
+
+def _years_words(evidence: Evidence) -> str:
+    if evidence.years is None:
+        return ""
+    first, last = evidence.years
+    return f" of {first}" if first == last else f" from {first} to {last}"
 
 
 _BASIS_ORDER: Final = tuple(Basis)

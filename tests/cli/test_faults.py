@@ -148,3 +148,19 @@ def test_no_line_of_a_map_rests_on_a_fault(
 
     assert ended.status == 0
     assert f"{BAD} verify" in ended.out.splitlines()
+
+
+def test_headers_a_message_with_a_fault_costs_its_row_and_the_run_ends_with_70(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise RecursionError
+
+    message = tmp_path / "message.eml"
+    message.write_text("Received: from a.test by b.test; Mon, 1 Jan 2024 00:00:00 +0000\n\n")
+    monkeypatch.setattr("prober.rules.inference.parse_received", fail)
+
+    ended = invoke("headers", str(message))
+
+    assert ended.status == 70
+    assert "internal fault" in ended.out

@@ -95,7 +95,7 @@ SEEN = {
     "late-alert": "220 250+ 220 TLSv1.3 tlsv13 alert certificate required",
     "anonymous-only": "220 250+ 220 TLSv1.2 250 221",
     "starttls-refused-and-closes": "220 250+ 454 closed",
-    "starttls-unreadable": "220 250+ rea silence",
+    "starttls-unreadable": "220 250+ rea 221",
     "empty-line-before-reply": "220 250+ \r\n 220",
     "sni-refused": "220 250+ 220 TLSv1.3 250 221",
     "sni-required": "220 250+ 220 tlsv1 alert internal error",

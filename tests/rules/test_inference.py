@@ -87,7 +87,7 @@ def test_the_background_example_with_proofpoint_trusted() -> None:
         pytest.param(line(), "unknown", "none", "not known to say", id="silent"),
         pytest.param("from x with SMTP", "unknown", "none", "names no receiving", id="nobody"),
         pytest.param(
-            line(software="(Postfix)"), "not-encrypted", "habit", "smtpd.c", id="documented"
+            line(software="(Postfix)"), "not-encrypted", "habit", "version 2.5", id="documented"
         ),
         pytest.param(
             line(tls="(NOT encrypted)"), "not-encrypted", "stated", "not used", id="denied"
@@ -101,7 +101,7 @@ def test_the_background_example_with_proofpoint_trusted() -> None:
         ),
         pytest.param(
             "by gandalf.example.org (Postfix) id 4Jp34m3VCBz4xcR",
-            *("unknown", "none", "names no peer"),
+            *("internal", "none", "handed it on"),
             id="postfix-handed-it-on-to-itself",
         ),
         pytest.param(
@@ -324,3 +324,123 @@ def test_oddities_are_remarked(lines: list[str], remarks: list[tuple[str, int]])
     report = judge(*lines)
 
     assert [(remark.kind.value, remark.hop) for remark in report.remarks] == remarks
+
+
+GOOGLE_2025 = tuple(
+    f"from mail{n}.example.net (mail{n}.example.net. [198.51.100.{n}]) by mx.google.com with "
+    "ESMTPS id 1 for <a@example.com> (version=TLS1_3 cipher=TLS_AES_256_GCM_SHA384 bits=256/256); "
+    "Thu, 13 Feb 2025 13:49:35 -0800 (PST)"
+    for n in (11, 12, 13)
+)
+TOWERS = tuple(
+    f"from mail{n}.example.net (HELO mx{n}.example.net) (198.51.100.{n}) by "
+    f"server-{n}.tower-{n}.messagelabs.com with ECDHE-RSA-AES256-GCM-SHA384 encrypted SMTP; "
+    "5 Aug 2019 00:51:45 -0000"
+    for n in (11, 12, 13)
+)
+DOCKER = (
+    "from out.example.net (unknown [172.18.0.1]) by mail.example.com (Postfix) with ESMTP id 1; "
+    "Mon, 28 Aug 2023 02:21:37 +0000"
+)
+EXIM_IDENT = (
+    "from [192.0.2.33] (helo=x ident=[10.1.1.5]) by mx.example.com with smtp (Exim 4.97) id 3k; "
+    "Tue, 05 Aug 2025 03:14:37 +0000"
+)
+BELOW_IT = "from a.example.org ([203.0.113.1]) by b.example.org with ESMTP id 1; " + NOON
+
+
+@pytest.mark.parametrize(
+    ("text", "learnt", "judgement", "border", "reason"),
+    [
+        pytest.param(
+            "from lists.example.org (lists.example.org [192.0.2.165]) by mx.google.com with ESMTP "
+            "id h35; Sun, 10 Aug 2008 22:06:29 -0700 (PDT)",
+            GOOGLE_2025,
+            *("unknown", True, "not known to say"),
+            id="habits-of-later-years-say-nothing",
+        ),
+        pytest.param(
+            "from lists.example.org (lists.example.org [192.0.2.165]) by mx.google.com with ESMTP "
+            "id h35; Sun, 10 Aug 2025 22:06:29 -0700 (PDT)",
+            GOOGLE_2025,
+            *("not-encrypted", True, "3 of 3 other lines of 2025"),
+            id="the-reason-gives-the-years",
+        ),
+        pytest.param(
+            "from [192.0.2.35] by server-4.bemta-5.messagelabs.com id E2/27; "
+            "Sat, 29 Feb 2020 08:07:30 +0000",
+            TOWERS,
+            *("internal", False, "handed it on"),
+            id="another-form-of-the-same-provider",
+        ),
+        pytest.param(
+            "from mail by example.com with spam-scanned (Exim 4.97) id 46J; "
+            "Sun, 29 Jun 2025 14:08:42 +0200",
+            (),
+            *("internal", False, "on the host itself"),
+            id="no-keyword-of-smtp",
+        ),
+        pytest.param(
+            line(software="(Postfix)", date="Mon, 1 Jan 2007 00:00:00 +0000"),
+            (),
+            *("unknown", True, "not known to say"),
+            id="postfix-before-it-wrote-esmtps",
+        ),
+        pytest.param(
+            "from mail.example.net by mx.example.com (Postfix) with ESMTP id 1; " + NOON,
+            (),
+            *("unknown", True, "not known to say"),
+            id="no-address",
+        ),
+        pytest.param(
+            line(software="(Postfix)", tls="(TLS was agreed upon in a way of its own)"),
+            (),
+            *("unknown", True, "cannot read"),
+            id="words-about-tls-that-are-not-read",
+        ),
+        pytest.param(
+            "from A.namprd19.prod.outlook.com (::1) by B.namprd19.prod.outlook.com with HTTPS; "
+            + NOON,
+            (),
+            *("internal", False, "stayed on one host"),
+            id="delivery-into-a-mailbox",
+        ),
+        pytest.param(
+            "from 127.0.0.1 by atlas.omega.yahoo.com pod-id jba with HTTP; " + NOON,
+            (),
+            *("internal", False, "stayed on one host"),
+            id="yahoos-own-delivery",
+        ),
+        pytest.param(
+            "by recvd-0a1b2c3d4e-abcde with SMTP id acffh; " + NOON,
+            (),
+            *("internal", False, "handed it on"),
+            id="sendgrid",
+        ),
+        pytest.param("(Haraka outbound); " + NOON, (), *("internal", False, "no"), id="a-note"),
+        pytest.param(DOCKER, (), *("unknown", True, "out.example.net"), id="container-gateway"),
+        pytest.param(EXIM_IDENT, (), *("not-encrypted", True, "at a proxy or filter"), id="ident"),
+        pytest.param(
+            "from ([IPv6:::ffff:10.1.1.168] [192.0.2.32]) by mx.example.com (Exim) with ESMTP id "
+            "2a8; Mon, 29 Sep 2025 13:14:32 +0000",
+            (),
+            *("unknown", True, "not known to say"),
+            id="two-literals",
+        ),
+        pytest.param(
+            line("pc.example.net", "192.0.2.7", by="localhost"),
+            (line("a.example.net", by="localhost", tls=TLS),),
+            *("unknown", True, "not known to say"),
+            id="nothing-is-learnt-of-a-name-without-a-dot",
+        ),
+    ],
+)
+def test_real_kinds(
+    text: str, learnt: tuple[str, ...], judgement: str, border: bool, reason: str
+) -> None:
+    report = judge(text, BELOW_IT, learnt_from=tuple(message(one) for one in learnt))
+
+    hop = report.hops[0]
+    assert (hop.judgement, hop.border) == (judgement, border)
+    assert reason in hop.reason
+    assert (report.hops[1].trust is Trust.TRUSTED) is not border

@@ -14,8 +14,20 @@ SILENT = parse_received(line(software="(Halon)"))
 TRUSTED, CLAIMED = Trust.TRUSTED, Trust.CLAIMED
 
 
-def known(**counts: int) -> Habit:
-    return Habit(server="mx.example.com", software="Halon", **counts)
+YEAR = 2024  # of SILENT
+
+
+def known(
+    server: str = "mx.example.com",
+    software: str | None = "Halon",
+    year: int | None = YEAR,
+    **counts: int,
+) -> Habit:
+    return Habit(server=server, software=software, year=year, **counts)
+
+
+def shown(whose: Whose, *, stated: int, silent: int = 0, since: int = YEAR) -> Evidence:
+    return Evidence(whose=whose, stated=stated, silent=silent, years=(since, YEAR))
 
 
 @pytest.mark.parametrize(
@@ -24,54 +36,57 @@ def known(**counts: int) -> Habit:
         pytest.param(known(silent=9), TRUSTED, None, id="never-stated"),
         pytest.param(known(claimed_stated=9), TRUSTED, None, id="claims-teach-nothing-of-trusted"),
         pytest.param(
-            Habit(server="mx.example.com", software="Postfix", stated=1),
+            known(software="Postfix", stated=1),
             TRUSTED,
             None,
             id="other-software",
         ),
         pytest.param(
-            Habit(server="mx2.example.com", software="Halon", stated=2),
+            known("mx2.example.com", stated=2),
             TRUSTED,
             None,
             id="too-little-of-the-operator",
         ),
+        pytest.param(known("mx.example.net", stated=9), TRUSTED, None, id="operator"),
+        pytest.param(known(stated=9, year=2025), TRUSTED, None, id="stated-only-later"),
+        pytest.param(known(stated=9, year=None), TRUSTED, None, id="nobody-knows-when"),
         pytest.param(
-            Habit(server="mx.example.net", software="Halon", stated=9), TRUSTED, None, id="operator"
+            known("mx2.example.com", stated=9, year=2025), TRUSTED, None, id="operator-only-later"
         ),
         pytest.param(
             known(stated=1, silent=4),
             TRUSTED,
-            Evidence(whose=Whose.SERVER, stated=1, silent=4),
+            shown(Whose.SERVER, stated=1, silent=3),
             id="this-server",
         ),
         pytest.param(
             known(stated=1, claimed_stated=2, claimed_silent=3),
             CLAIMED,
-            Evidence(whose=Whose.SERVER, stated=3, silent=3),
+            shown(Whose.SERVER, stated=3, silent=2),
             id="claims-teach-of-claims",
         ),
         pytest.param(
-            Habit(server="mx.example.com", software=None, stated=1),
+            known(software=None, stated=1),
             TRUSTED,
-            Evidence(whose=Whose.SERVER, stated=1),
+            shown(Whose.SERVER, stated=1),
             id="software-not-named",
         ),
         pytest.param(
-            Habit(server="mx2.example.com", software="Halon", stated=3),
+            known("mx2.example.com", stated=3),
             TRUSTED,
-            Evidence(whose=Whose.OPERATOR, stated=3),
+            shown(Whose.OPERATOR, stated=3),
             id="other-servers-of-the-operator",
         ),
         pytest.param(
-            Habit(server="mx2.example.com", software="Halon", claimed_stated=3),
+            known("mx2.example.com", claimed_stated=3),
             CLAIMED,
-            Evidence(whose=Whose.OPERATOR, stated=3),
+            shown(Whose.OPERATOR, stated=3),
             id="other-servers-claimed",
         ),
     ],
 )
 def test_evidence(habit: Habit, trust: Trust, evidence: Evidence | None) -> None:
-    assert habits(habit).evidence(SILENT, trust) == evidence
+    assert habits(habit).evidence(SILENT, trust, YEAR) == evidence
 
 
 @pytest.mark.parametrize("software", SHIPPED_HABITS)
@@ -83,7 +98,7 @@ def test_shipped_habits_have_a_source_and_are_of_known_software(software: str) -
 def test_a_shipped_habit_speaks_for_a_server_never_seen() -> None:
     silent = parse_received(line(software="(Postfix)"))
 
-    evidence = habits().evidence(silent, TRUSTED)
+    evidence = habits().evidence(silent, TRUSTED, YEAR)
 
     assert evidence == Evidence(whose=Whose.SOFTWARE, source=SHIPPED_HABITS["Postfix"])
 
@@ -91,8 +106,8 @@ def test_a_shipped_habit_speaks_for_a_server_never_seen() -> None:
 def test_a_line_by_nobody_or_by_unknown_software_has_no_evidence() -> None:
     book = habits(known(stated=9))
 
-    assert book.evidence(parse_received("from x with SMTP"), TRUSTED) is None
-    assert book.evidence(parse_received(line(by="mx3.example.com")), TRUSTED) is None
+    assert book.evidence(parse_received("from x with SMTP"), TRUSTED, YEAR) is None
+    assert book.evidence(parse_received(line(by="mx3.example.com")), TRUSTED, YEAR) is None
 
 
 def test_learning_counts_statements_denials_and_silence_between_providers() -> None:
@@ -111,11 +126,11 @@ def test_learning_counts_statements_denials_and_silence_between_providers() -> N
     learn(message(line(tls=TLS), far), book)
 
     assert list(book) == [
-        Habit(server="a.example.net", stated=1),
-        Habit(server="b.example.net", silent=1),
-        Habit(server="d.example.net", stated=1),
-        Habit(server="mx.example.com", stated=2),
-        Habit(server="z.example.net", claimed_silent=1),
+        known("a.example.net", None, stated=1),
+        known("b.example.net", None, silent=1),
+        known("d.example.net", None, stated=1),
+        known(software=None, stated=2),
+        known("z.example.net", None, claimed_silent=1),
     ]
 
 

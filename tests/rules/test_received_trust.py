@@ -1,6 +1,10 @@
 """The trust boundary: what a sender could have forged is only claimed. RFC 5321 §7.6."""
 
+import ipaddress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from prober.records.headers import Trust
 from prober.rules.received import parse_received
@@ -224,3 +228,37 @@ def test_documentation_addresses_are_not_internal() -> None:
     assert not is_internal_address("192.0.2.1")
     assert not is_internal_address(None)
     assert is_internal_address("192.168.1.1")
+
+
+@given(st.ip_addresses() | st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,4}){3}", fullmatch=True))
+def test_an_address_is_what_the_library_takes_for_one(given_address: object) -> None:
+    text = str(given_address)
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        assert parse_address(text) in (None, text.rpartition(".")[0])  # with a port of one digit
+        return
+    mapped = getattr(address, "ipv4_mapped", None)
+
+    assert parse_address(text) == (None if text == "::" else str(mapped or address))
+
+
+INTERNAL = [
+    ipaddress.ip_network(text)
+    for text in (
+        *("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"),
+        *("169.254.0.0/16", "::1/128", "fc00::/7", "fe80::/10", "2002:a00::/24"),
+    )
+]
+
+
+@given(
+    st.ip_addresses()
+    | st.sampled_from(INTERNAL).flatmap(lambda network: st.ip_addresses(network=network))
+)
+def test_the_internal_networks_are_those_of_the_rfcs(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> None:
+    expected = any(address in network for network in INTERNAL)
+
+    assert is_internal_address(str(address)) is expected

@@ -1,5 +1,6 @@
 """Text of `probe headers`: a lone message hop by hop, many a line each and a summary at the end."""
 
+from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
@@ -72,7 +73,8 @@ class HeadersText(HeadersFormatter):
             MessageVerdict.ENCRYPTED_EXCEPT_INTERNAL,
         ):
             line.append(f"  {printable(report.reason)}", style="dim")
-        return self._page.draw_line(line)
+        probes = [self._page.draw_line(text) for text in _probe_lines(report)]
+        return self._page.draw_line(line) + b"".join(probes)
 
     def _whole(self, report: MessageReport) -> bytes:
         message = report.message
@@ -85,14 +87,15 @@ class HeadersText(HeadersFormatter):
             Text("  " + "  ".join(printable(text) for text in (*about, where) if text), "dim"),
         ]
         if report.hops:
+            parts.append(Text("  hops, numbered from the recipient: 0 is the newest", "dim"))
             parts.append(_hops(report))
         for remark in report.remarks:
             at = "" if remark.hop is None else f" at hop {remark.hop}"
             detail = f": {printable(remark.detail)}" if remark.detail else ""
             parts.append(Text(f"  note: {remark.kind}{at}{detail}"))
-        for seen in report.probe:
-            detail = f" ({printable(seen.detail)})" if seen.detail else ""
-            parts.append(Text(f"  probe: {printable(seen.text)}{detail}"))
+        parts += _probe_lines(report)
+        parts += [Text(f"  next: {printable(step)}") for step in next_steps(report)]
+        parts += [Text(f"  {words}", "dim") for words in _legend(report)]
         return self._page.draw(*parts, "")
 
     def _summary(self, summary: Summary) -> bytes:
@@ -127,13 +130,69 @@ def _hops(report: MessageReport) -> Table:
     for hop in report.hops:
         style = _HOP_STYLES[hop.judgement]
         table.add_row(
-            Text(f"{hop.index:>3}"),
+            Text(f"{'*' if hop.border else ' '}{hop.index:>3}"),
             Text(hop.judgement.value, style=style),
             Text(_way(hop)),
         )
         claimed = "claimed: " if hop.trust is Trust.CLAIMED else ""
         table.add_row("", "", Text(f"{claimed}{printable(hop.reason)}", style="dim"))
     return table
+
+
+def _probe_lines(report: MessageReport) -> list[Text]:
+    lines = []
+    for seen in report.probe:
+        detail = f" ({printable(seen.detail)})" if seen.detail else ""
+        lines.append(Text(f"  probe: {printable(seen.text)}{detail}"))
+    return lines
+
+
+def next_steps(report: MessageReport) -> Iterator[str]:
+    """What the reader can do to learn more, with the names filled in."""
+    hop = report.hops[report.at_hop] if report.at_hop is not None else None
+    if hop is not None and hop.judgement is Judgement.UNKNOWN and hop.received.by is not None:
+        yield (
+            f"read more mail that {hop.received.by} received (a whole mailbox, or --habits FILE): "
+            "one line of it that states TLS, from that year or before, gives its silence a meaning"
+        )
+    names = _names_to_trust(report) if report.as_claimed else ()
+    if names:
+        options = " ".join(f"--trusted-by {name}" for name in names)
+        yield f"if {names[-1]} is yours or a partner's, add {options}"
+    open_hop = hop is not None and hop.judgement is not Judgement.ENCRYPTED
+    if open_hop and not report.probe and any(one.border for one in report.hops):
+        yield "add --probe to see whether the receiving server offers TLS today"
+
+
+def _names_to_trust(report: MessageReport) -> tuple[str, ...]:
+    """What --trusted-by needs for the first claimed line to be believed, its server last.
+
+    All servers down to it, and its address where the line above did not look its name up.
+    """
+    names: list[str] = []
+    above: Peer | None = None
+    for hop in report.hops:
+        if hop.received.by is None:
+            above = hop.received.peer
+            continue
+        if hop.trust is Trust.CLAIMED:
+            is_named = above is not None and above.name_confirmed and above.name == hop.received.by
+            if above is not None and above.address is not None and not is_named:
+                names.append(above.address)
+            return (*dict.fromkeys(names), hop.received.by)
+        names.append(hop.received.by)
+        above = hop.received.peer
+    return ()
+
+
+def _legend(report: MessageReport) -> Iterator[str]:
+    """The words of this page that need one."""
+    if any(hop.border for hop in report.hops):
+        yield "* the message crossed from one organisation to another: the hop that matters most"
+    if any(hop.trust is Trust.CLAIMED for hop in report.hops):
+        yield "claimed: written outside your provider; the sender's side could have forged it"
+    if report.hops:
+        yield "not in headers: how the sender handed the message in, how the recipient fetched it"
 
 
 def _way(hop: Hop) -> str:

@@ -12,7 +12,8 @@ _TLS13: Final = re.compile(
     r"(?:TLS_|TLS13[_-]|AEAD-)?(?P<cipher>AES_?(?:128|256)[_-](?:GCM|CCM(?:[_-]8)?)"
     r"|CHACHA20[_-]POLY1305)[_-](?P<hash>SHA256|SHA384)"
 )
-_IANA: Final = re.compile(r"(TLS_[A-Za-z0-9_]+_WITH_[A-Z0-9_]+?)(?:_P(?:256|384|521))?")
+_CURVE: Final = re.compile(r"_P(?:256|384|521)\Z")  # Exchange writes it behind the name
+_LONGEST: Final = 64  # characters: the longest registered name has 57
 
 _KEY_EXCHANGE: Final = {
     "": "RSA",
@@ -50,6 +51,8 @@ _BULK: Final = {
     "3DES-EDE-CBC": "3DES_EDE_CBC",
     "DES-CBC": "DES_CBC",
     "RC4": "RC4_128",
+    "ARCFOUR": "RC4_128",  # GnuTLS
+    "ARCFOUR-128": "RC4_128",
     "SEED": "SEED_CBC",
     "IDEA-CBC": "IDEA_CBC",
     "NULL": "NULL",
@@ -57,27 +60,62 @@ _BULK: Final = {
 _NO_HASH: Final = re.compile(r"(?:CHACHA20_POLY1305|_CCM(?:_8)?)\Z")
 _HASHES: Final = ("SHA384", "SHA256", "SHA", "MD5")
 
-_GNUTLS_MODERN: Final = re.compile(
-    r"(?P<exchange>[A-Z]+)(?:_[A-Z0-9_]+?)?__(?P<signature>[A-Z0-9_]+?)__"
-    r"(?P<bulk>[A-Z0-9_]+?)(?:__(?P<hash>SHA\d*|MD5))?"
+_BULKS: Final = frozenset(_BULK.values())
+_MORE_BULKS: Final = frozenset(  # registered, and in no short name that is read here
+    {"RC4_40", "RC2_CBC_40", "DES40_CBC", "DES_CBC_40", "AES_128_OCB", "AES_256_OCB", "SM4_GCM"}
+)
+_EXCHANGE: Final = re.compile(
+    r"(?:(?:EC)?DHE?|RSA|PSK|SRP|KRB5|ECCPWD|NULL|SM2)(?:_[A-Za-z]{3,5}){0,3}"
+)
+_TLS13_SUITES: Final = frozenset(
+    {
+        "TLS_AES_128_GCM_SHA256",
+        "TLS_AES_256_GCM_SHA384",
+        "TLS_CHACHA20_POLY1305_SHA256",
+        "TLS_AES_128_CCM_SHA256",
+        "TLS_AES_128_CCM_8_SHA256",
+    }
 )
 
 
 def iana_name(cipher: str, protocol: str | None = None) -> str | None:
     """The registered name of *cipher*, or None where it is not one that is known.
 
-    *protocol* helps with GnuTLS's long form, which is the same for TLS 1.2 and 1.3.
+    *protocol* helps with GnuTLS's names, which are the same for TLS 1.2 and 1.3.
     """
     name = cipher.strip()
-    if registered := _IANA.fullmatch(name):
-        if protocol == "TLSv1.3":  # Exim with GnuTLS writes the suite of TLS 1.2 like it
-            return f"TLS_{registered[1].partition('_WITH_')[2]}"
-        return registered[1]
-    for read in (_tls13, _gnutls_modern, _gnutls, _openssl):
-        found = read(name, protocol)
+    if len(name) > _LONGEST:
+        return None
+    for read in (_registered, _tls13, _gnutls_modern, _gnutls, _openssl):
+        found = read(name)
         if found is not None:
-            return found
+            return _of_version(found, protocol)
     return None
+
+
+def _of_version(suite: str, protocol: str | None) -> str | None:
+    """RFC 8446 §B.4: a suite of TLS 1.3 has no key exchange in its name."""
+    _, has_exchange, rest = suite.partition("_WITH_")
+    if protocol != "TLSv1.3" or not has_exchange:
+        return suite
+    if rest in _BULKS:  # without a hash, as RFC 6655 §3 names CCM
+        rest += "_SHA256"
+    modern = f"TLS_{rest}"
+    return modern if modern in _TLS13_SUITES else None
+
+
+def _registered(name: str) -> str | None:
+    """Such as TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256, perhaps with a curve behind it."""
+    suite = _CURVE.sub("", name)
+    exchange, has_exchange, rest = suite.partition("_WITH_")
+    if not has_exchange or not exchange.startswith("TLS_"):
+        return None
+    bulk, _, mac = rest.rpartition("_")
+    is_whole = rest in _BULKS and _NO_HASH.search(rest) is not None
+    is_known = bulk in _BULKS | _MORE_BULKS and mac in _HASHES
+    if not (is_whole or is_known) or not _EXCHANGE.fullmatch(exchange.removeprefix("TLS_")):
+        return None
+    return suite
 
 
 def is_null(cipher: str) -> bool:
@@ -85,7 +123,7 @@ def is_null(cipher: str) -> bool:
     return "NULL" in re.split(r"[_-]+", cipher.upper())
 
 
-def _tls13(name: str, _protocol: str | None) -> str | None:
+def _tls13(name: str) -> str | None:
     found = _TLS13.fullmatch(name)
     if found is None or not name.startswith(("TLS", "AEAD-")):
         return None
@@ -93,7 +131,7 @@ def _tls13(name: str, _protocol: str | None) -> str | None:
     return f"TLS_{cipher}_{found['hash']}"
 
 
-def _openssl(name: str, _protocol: str | None) -> str | None:
+def _openssl(name: str) -> str | None:
     """Such as ECDHE-RSA-AES256-GCM-SHA384, or AES256-SHA for plain RSA key exchange."""
     parts = name.split("-")
     for cut in range(len(parts)):
@@ -106,7 +144,7 @@ def _openssl(name: str, _protocol: str | None) -> str | None:
     return None
 
 
-def _gnutls(name: str, _protocol: str | None) -> str | None:
+def _gnutls(name: str) -> str | None:
     """Such as DHE_RSA_AES_256_CBC_SHA1 or RSA_AES_256_CBC_SHA."""
     parts = name.split("_")
     for cut in (1, 2):
@@ -120,20 +158,16 @@ def _gnutls(name: str, _protocol: str | None) -> str | None:
     return None
 
 
-def _gnutls_modern(name: str, protocol: str | None) -> str | None:
+def _gnutls_modern(name: str) -> str | None:
     """Such as ECDHE_X25519__RSA_PSS_RSAE_SHA256__AES_256_GCM, of TLS 1.2 or 1.3."""
-    found = _GNUTLS_MODERN.fullmatch(name)
-    if found is None:
+    parts = name.split("__")
+    if len(parts) not in (3, 4) or parts[2] not in _BULKS:
         return None
-    bulk, mac = found["bulk"], _digest(found["hash"])
-    if bulk not in _BULK.values():
-        return None
+    exchange, signature, bulk = parts[0].split("_")[0], parts[1].split("_")[0], parts[2]
+    mac = _digest(parts[3]) if len(parts) == 4 and parts[3] != "AEAD" else None
     if mac is None:
         mac = "SHA384" if bulk.endswith("256_GCM") else "SHA256"
-    if protocol == "TLSv1.3":
-        return f"TLS_{bulk}_{mac}"
-    signature = found["signature"].split("_")[0]
-    return _suite(f"{found['exchange']}_{signature}", bulk, mac)
+    return _suite(f"{exchange}_{signature}", bulk, mac)
 
 
 def _bulk_and_hash(text: str, separator: str) -> tuple[str | None, str | None]:
@@ -145,10 +179,11 @@ def _bulk_and_hash(text: str, separator: str) -> tuple[str | None, str | None]:
 
 def _registered_bulk(text: str) -> tuple[str | None, str | None]:
     bulk, _, mac = text.rpartition("_")
+    bulk = _BULK.get(bulk.replace("_", "-"), bulk)  # ARCFOUR
     digest = _digest(mac)
-    if digest in _HASHES and bulk in _BULK.values():
+    if digest in _HASHES and bulk in _BULKS:
         return bulk, digest
-    return (text, None) if text in _BULK.values() else (None, None)
+    return (text, None) if text in _BULKS else (None, None)
 
 
 def _digest(name: str | None) -> str | None:

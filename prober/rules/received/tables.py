@@ -33,6 +33,9 @@ KEYWORDS_TLS: Final = frozenset(
 )
 
 
+# A word that says SMTP, of whatever kind: "ESMTPA", "asmtp" (Exim before 4.50), "SMTPSVC".
+SMTP_KEYWORD: Final = re.compile(r"\b(?:utf8)?[ae]?smtp(?:svc)?s?a?\b", re.IGNORECASE | re.ASCII)
+
 # RFC 3848 §1, RFC 6531 §4.3: the client gave a password, so it is somebody's, not the provider's.
 KEYWORDS_AUTHENTICATED: Final = frozenset(
     {"esmtpa", "esmtpsa", "smtpsa", "utf8smtpa", "utf8smtpsa", "utf8esmtpa", "utf8esmtpsa"}
@@ -50,7 +53,8 @@ class Internal(enum.StrEnum):
     WEB = "it was written by web or API, no transfer between mail servers"
     SAME_PROVIDER = "both servers are of one provider"
     SAME_NETWORK = "both addresses are of one network"
-    HANDED_ON = "it names no peer: one of the provider's own systems handed it on"
+    HANDED_ON = "one of the provider's own systems handed it on"
+    NOTE = "it is a note of a program on the same host, not a transfer"
 
 
 # Words of the with clause. FIELD §3.2; the rest as real lines have them.
@@ -68,7 +72,11 @@ KEYWORDS_INTERNAL: Final = MappingProxyType(
             Internal.LOCAL_SUBMISSION,
         ),
         **dict.fromkeys(
-            ("nnfmp", "ecstream", "thrift", "novell_groupwise", "dmap"), Internal.HANDED_ON
+            (
+                *("nnfmp", "ecstream", "thrift", "novell_groupwise", "dmap"),
+                "spool",  # LISTSERV takes it from its own queue
+            ),
+            Internal.HANDED_ON,
         ),
     }
 )
@@ -76,41 +84,85 @@ KEYWORDS_INTERNAL: Final = MappingProxyType(
 # Comments, and words before the first keyword, of a message that did not come over a network.
 LOCAL_COMMENTS: Final = re.compile(
     r"(?:Postfix, from userid \d+|from \S+@localhost|qmail \d+ invoked (?:by|for|from) .*"
+    r"|CommuniGate Pro (?:PIPE|LIST|RULE|GROUP|ACCOUNT|AUTO|MAPI|XIMSS|AIRSYNC|EWS)\b.*"
     r"|sSMTP sendmail emulation|nullmailer.*|\d[\w.+/-]*/Submit(?:_local)?|uid \d+)\Z",
-    re.IGNORECASE,
+    re.IGNORECASE | re.DOTALL,
 )
-LOCAL_PEERS: Final = re.compile(  # but not of what a client calls itself
-    r"(?!.*(?:HE|EH|LH)LO[ =]).*\[(?:local|unix socket|unix: localhost)\]?.*\Z", re.IGNORECASE
-)
+LOCAL_PEERS: Final = re.compile(r"\[(?:local|unix socket|unix: localhost)\]{0,2}\Z", re.IGNORECASE)
 LOCAL_PHRASES: Final = ("mail pickup service",)  # Microsoft SMTPSVC
 HIDDEN_PEERS: Final = ("authenticated user",)  # written in place of the client, for its privacy
 
-_INTERNAL_NETWORKS: Final = (
-    "127.0.0.0/8",  # RFC 1122 §3.2.1.3
-    "10.0.0.0/8",  # RFC 1918
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-    "100.64.0.0/10",  # RFC 6598
-    "169.254.0.0/16",  # RFC 3927
-    "::1/128",  # RFC 4291 §2.5.3
-    "fc00::/7",  # RFC 4193
-    "fe80::/10",  # RFC 4291 §2.5.6
-    "2002:a00::/24",  # RFC 3056 around 10/8: Google's internal addresses
+# Networks of the host itself or of a private network, in canonical text: by the first number of
+# an IPv4 address which second numbers, and how an IPv6 address begins.
+INTERNAL_IPV4: Final = MappingProxyType(
+    {
+        127: range(256),  # RFC 1122 §3.2.1.3
+        10: range(256),  # RFC 1918
+        172: range(16, 32),
+        192: range(168, 169),
+        100: range(64, 128),  # RFC 6598
+        169: range(254, 255),  # RFC 3927
+    }
 )
-INTERNAL_NETWORKS: Final = tuple(ipaddress.ip_network(text) for text in _INTERNAL_NETWORKS)
+INTERNAL_IPV6: Final = re.compile(
+    r"::1\Z"  # RFC 4291 §2.5.3
+    r"|f[cd][0-9a-f]{2}:"  # RFC 4193: fc00::/7
+    r"|fe[89ab][0-9a-f]:"  # RFC 4291 §2.5.6: fe80::/10
+    r"|2002:a[0-9a-f]{2}:"  # RFC 3056 around 10/8: Google's internal addresses
+)
 
 # Where a name stands in a line and no name is meant.
 NO_NAMES: Final = frozenset({"unknown", "unverified", "softdnserr", "verified", "no", "mail"})
+
+# The same of a receiver: a host may bear any other name.
+NO_RECEIVERS: Final = frozenset({"unknown", "unverified"})
 
 # Software that writes a reverse name as it is, without looking whether it leads back: Haraka
 # connection.js (remote.info), OpenSMTPD smtp_session.c (rdns, fcrdns apart), hMailServer (PTR).
 NAMES_UNCHECKED: Final = frozenset({"Haraka", "OpenSMTPD", "hMailServer"})
 
-# Who lets no host in its IPv6 network to anybody: there HELO tells a server of its own.
+# One operator under several registered domains: the name that stands for all of them.
+SAME_OPERATOR: Final = MappingProxyType(
+    {
+        **dict.fromkeys(("googlemail.com", "gmail.com"), "google.com"),
+        **dict.fromkeys(("office365.com", "exchangelabs.com", "hotmail.com"), "outlook.com"),
+        **dict.fromkeys(("me.com", "mac.com", "apple.com"), "icloud.com"),
+        **dict.fromkeys(("yahoodns.net", "aol.com"), "yahoo.com"),
+        **dict.fromkeys(("gmx.net", "gmx.com", "web.de", "kundenserver.de"), "gmx.net"),
+        "symcld.net": "messagelabs.com",
+    }
+)
+
+# Who lets no host in its IPv6 network to anybody.
 HAS_OWN_NETWORK: Final = frozenset({"outlook.com"})
+# Whole networks of one operator, in which no stranger has an address.
+OWN_NETWORKS: Final = MappingProxyType({"icloud.com": ipaddress.ip_network("17.0.0.0/8")})
+# Lone names under which an operator's servers write.
+LONE_NAMES: Final = ((re.compile(r"p\d\d-icloudmta-[\w-]{1,80}"), "icloud.com"),)
 
 # Whose lines without a peer are hand-overs within, not a peer left out for privacy.
-HANDS_ON_WITHOUT_PEER: Final = frozenset({"google.com", "googlemail.com"})
+HANDS_ON_WITHOUT_PEER: Final = frozenset(
+    {"google.com", "icloud.com", "sendgrid.net", "mailgun.net", "mailgun.org", "mandrillapp.com"}
+)
+# Who names the address of every peer but its own.
+HANDS_ON_WITHOUT_ADDRESS: Final = frozenset({"icloud.com"})
+# Servers of a provider that hand on what another of them took in: without a peer, and (second)
+# with an address but neither a protocol nor a client's word.
+HANDS_ON: Final = re.compile(r"(?:recvd|filter|geopod|ismtpd)[\w-]{0,80}(?:\.sendgrid\.net)?")
+HANDS_ON_LATER: Final = re.compile(
+    r"[\w-]{1,63}\.bemta[\w.-]{0,80}\.(?:messagelabs\.com|symcld\.net)"
+)
+# Software whose line without a client and without a protocol is of a notice of its own, or of a
+# message that a list or an alias sends on.
+WRITES_NOTICES: Final = frozenset({"Postfix", "Sendmail", "Exim", "PowerMTA", "Zimbra"})
+
+# Labels at the end of names that mean something only inside: RFC 6761, RFC 6762 appendix G.
+PRIVATE_SUFFIXES: Final = frozenset(
+    {
+        *("local", "localhost", "localdomain", "internal", "intranet", "private", "corp", "home"),
+        *("lan", "arpa", "invalid", "docker", "cluster", "workgroup", "onion"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +192,14 @@ SOFTWARE: Final = (
     Software("Zimbra", r"Zimbra"),
     Software("Postfix", r"Postfix\b"),
     Software("Exim", r"Exim \d|tls_cipher |connectmail/exim"),
-    Software("Sendmail", r"8\.\d+[\w.+-]*/[\w.+/~-]*\Z|Sendmail"),
+    Software("Sendmail", r"8\.\d[\w.+-]*/[\w.+/~-]*\Z|Sendmail"),
     Software("OpenSMTPD", r"OpenSMTPD\Z"),
     Software("Haraka", r"Haraka"),
     Software("Stalwart", r"Stalwart"),
     Software("qpsmtpd", r"qpsmtpd"),
     Software(
         "qmail",  # s/qmail too; TLS is its patch's
-        r"qmail \d+ invoked|\w+[-_][\w+-]+ encrypted(?:, authenticated)?\Z",
+        r"qmail \d+ invoked|[a-z0-9][\w+-]{4,63} encrypted(?:, authenticated)?\Z",
         r"qmail|encrypted SMTP",
     ),
     Software("CommuniGate Pro", r"CommuniGate"),
@@ -183,15 +235,17 @@ SOFTWARE: Final = (
 )
 
 # Software whose own documentation or source has it state TLS whenever TLS was used, as installed.
-# An operator may configure another text, hence "probably".
+# An operator may configure another text, hence "probably". docs/headers.md names the sources.
 SHIPPED_HABITS: Final = MappingProxyType(
     {
-        "Postfix": "src/smtpd/smtpd.c writes ESMTPS after STARTTLS, whatever "
-        "smtpd_tls_received_header says",
-        "Exim": "received_header_text in src/globals.c, specification chapter 14: "
-        "$received_protocol is esmtps after STARTTLS",
-        "Sendmail": "cf/m4/proto.m4, HReceived: (version= cipher= bits= verify=) "
-        "where ${tls_version} is set",
-        "OpenSMTPD": "usr.sbin/smtpd/smtp_session.c: ESMTPS, and the TLS session behind the id",
+        "Postfix": "Postfix writes ESMTPS where TLS was used, since version 2.5 of 2008",
+        "Exim": "Exim names TLS beside its protocol, since version 4 of 2002",
+        "Sendmail": "Sendmail writes version and cipher where TLS was used, since 8.11 of 2000",
+        "OpenSMTPD": "OpenSMTPD writes ESMTPS where TLS was used, since its first release of 2013",
     }
 )
+SHIPPED_SINCE: Final = MappingProxyType(  # the first whole year
+    {"Postfix": 2008, "Exim": 2002, "Sendmail": 2001, "OpenSMTPD": 2013}
+)
+FIRST_YEAR: Final = 1982  # RFC 822; what is dated before or after is no date
+LAST_YEAR: Final = 2100
