@@ -16,10 +16,10 @@ from publicsuffixlist import PublicSuffixList
 
 from benchmarks.figures import Figure, Scale
 from benchmarks.process import KB, peak_resident_kb
-from prober.headers import read_messages
-from prober.infer import infer
-from prober.rules.received.habits import Habits
-from prober.rules.received.trust import parse_trusted_by
+from prober.headers.habits import Habits
+from prober.headers.infer import infer
+from prober.headers.mailbox import read_messages
+from prober.headers.trust import parse_trusted_by
 
 LINES: Final = Path(__file__).parents[1] / "tests" / "received" / "lines.jsonl"
 HOPS: Final = 5

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.figures import Figure, Scale
-from prober.loop import collect_garbage_rarely
+from prober.runtime import collect_garbage_rarely
 
 _STATUS: Final = Path("/proc/self/status")
 _STAT: Final = Path("/proc/stat")

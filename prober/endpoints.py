@@ -11,25 +11,17 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
 from prober import clock
+from prober.answer_cache import Once
 from prober.clock import Heartbeat
+from prober.domains import operator_of
 from prober.faults import internal_fault
 from prober.net.failures import NoRouteError
 from prober.net.route import require_route
 from prober.net.smtp import Target, probe_endpoint
 from prober.net.tls import TlsClient
-from prober.once import Once
-from prober.operators import operator_of
 from prober.pace import Pacer
 from prober.records import EndpointFacts, Failure, Reason, Step
 from prober.rules.address import may_contact
-from prober.rules.again import (
-    FIRST,
-    FIRST_WITHOUT_SNI,
-    Again,
-    Lane,
-    feels_pressed,
-    next_session,
-)
 from prober.rules.endpoint import (
     add_without_sni,
     depends_on_hello,
@@ -37,8 +29,16 @@ from prober.rules.endpoint import (
     merge_sessions,
     uses_sni,
 )
+from prober.rules.retry import (
+    FIRST,
+    FIRST_WITHOUT_SNI,
+    Again,
+    Lane,
+    feels_pressed,
+    next_session,
+)
 from prober.settings import Settings
-from prober.sharing import SharedAddresses
+from prober.shared_addresses import SharedAddresses
 
 log = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import Final
 
 from prober.errors import ProbeError
-from prober.loop import first_error
 from prober.records import DomainFacts, DomainReport
-from prober.report.formatter import Formatter
+from prober.report.interface import Formatter
 from prober.rules.exit_status import Tally
 from prober.rules.verdict import Standing, facts_of, judge_domain, report_fault
+from prober.runtime import first_error
 
 log = logging.getLogger(__name__)
 

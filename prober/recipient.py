@@ -1,16 +1,153 @@
-"""One recipient: which keys are published for him, and how to write to him in secret."""
+"""One recipient: which keys are published, and the best way to send in secret.
+
+RFC 7929 §3, RFC 8162 §3, draft-koch-openpgp-webkey-service §3.1. Keys are not parsed.
+"""
 
 import asyncio
+import enum
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from prober.domains import Entry, parse_domain
 from prober.errors import InputError
 from prober.net.resolver import DnsStatus
 from prober.probe import probe_entry
-from prober.records import Answer, PolicyFetch, Reason
-from prober.records.recipient import KeySource, RecipientKey, RecipientReport
-from prober.rules.recipient import choose_way, owner_name, wkd_path
+from prober.records import Answer, Dnssec, DomainReport, Level, PolicyFetch, Reason, RouteStatus
+from prober.rules.delivery import ForcedTls, forced_tls
 from prober.vantage import Vantage
+
+
+class KeySource(enum.StrEnum):
+    """Where a recipient's key may be found."""
+
+    OPENPGPKEY = "openpgpkey"  # RFC 7929
+    SMIMEA = "smimea"  # RFC 8162
+    WKD = "wkd"  # draft-koch-openpgp-webkey-service
+
+
+class Way(enum.StrEnum):
+    """How to send to a recipient."""
+
+    FORCED_TLS = "forced-tls"
+    PGP = "pgp"
+    SMIME = "s/mime"
+    PORTAL = "portal"
+    NONE = "none"  # the recipient's domain cannot receive mail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientKey:
+    """Whether a key is published at one source. ``where`` is the name or URL that was asked."""
+
+    source: KeySource
+    found: Answer
+    where: str
+    dnssec: Dnssec | None = None  # None for the Web Key Directory, which HTTPS vouches for
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientReport:
+    """One recipient: the keys, the domain, and the best way with its reason."""
+
+    recipient: str
+    keys: tuple[RecipientKey, ...]
+    way: Way
+    reason: str
+    domain: DomainReport
+
+
+_DIGEST_OCTETS: Final = 28  # RFC 7929 §3: of SHA-256, so that its hexadecimal fits a label
+_ZBASE32: Final = "ybndrfg8ejkmcpqxot1uwisza345h769"
+_LABELS: Final = {KeySource.OPENPGPKEY: "_openpgpkey", KeySource.SMIMEA: "_smimecert"}
+_NO_MAIL: Final[Mapping[RouteStatus | None, str]] = MappingProxyType(
+    {
+        RouteStatus.NULL_MX: "its domain says so, by a null MX (RFC 7505)",
+        RouteStatus.NXDOMAIN: "its domain does not exist",
+        RouteStatus.NO_MAIL_HOST: "its domain has no mail server with an address",
+    }
+)
+_PROVEN: Final = (Level.AUTHENTICATED, Level.ENFORCED)
+
+
+def owner_name(local_part: str, domain: str, source: KeySource) -> str:
+    """The DNS name of a key. RFC 7929 §3, RFC 8162 §3: the local part as it is, case and all."""
+    digest = hashlib.sha256(_unquoted(local_part).encode()).digest()[:_DIGEST_OCTETS]
+    return f"{digest.hex()}.{_LABELS[source]}.{domain}"
+
+
+def wkd_path(local_part: str, domain: str | None) -> str:
+    """The path in a Web Key Directory; with *domain* by the advanced method, §3.1."""
+    lower = _unquoted(local_part).lower()
+    digest = hashlib.sha1(lower.encode(), usedforsecurity=False).digest()
+    middle = f"{domain}/" if domain else ""
+    return f"/.well-known/openpgpkey/{middle}hu/{_zbase32(digest)}"
+
+
+def _unquoted(local_part: str) -> str:
+    """RFC 7929 §3: without the quotes of a quoted string."""
+    if len(local_part) > 1 and local_part.startswith('"') and local_part.endswith('"'):
+        return local_part[1:-1].replace("\\", "")
+    return local_part
+
+
+def _zbase32(octets: bytes) -> str:
+    """Five bits a character. RFC 6189 §5.1.6."""
+    bits = "".join(f"{octet:08b}" for octet in octets)
+    return "".join(_ZBASE32[int(bits[i : i + 5].ljust(5, "0"), 2)] for i in range(0, len(bits), 5))
+
+
+def choose_way(report: DomainReport, keys: Sequence[RecipientKey]) -> tuple[Way, str]:
+    """The best way to send in secret, and why: forced TLS where it delivers, else a key, else none.
+
+    A key in DNS counts only where DNSSEC vouches for it: else whoever answers DNS chooses it. A
+    domain that cannot receive mail has no way at all.
+    """
+    if report.verdict.level is Level.NO_MAIL:
+        return Way.NONE, f"this address cannot receive mail: {_why_no_mail(report)}"
+    tls = forced_tls(report)
+    if tls is ForcedTls.YES and report.verdict.level in _PROVEN:
+        return Way.FORCED_TLS, "forced TLS delivers, to servers that prove their names"
+    by_key = _by_key(keys)
+    if by_key is not None:
+        return by_key
+    if tls is ForcedTls.YES:
+        reason = "forced TLS delivers and stops a listener, though no active attacker"
+        return Way.FORCED_TLS, f"{reason}; {_why_no_key(keys)}"
+    why = "forced TLS would lose mail" if tls is ForcedTls.NO else "it is not known to take TLS"
+    return Way.PORTAL, f"{why}, and {_why_no_key(keys)}"
+
+
+def _why_no_mail(report: DomainReport) -> str:
+    status = report.route.status if report.route is not None else None
+    return _NO_MAIL.get(status, "its domain names no mail server")
+
+
+def _by_key(keys: Sequence[RecipientKey]) -> tuple[Way, str] | None:
+    usable = {key.source for key in keys if key.found is Answer.YES and _is_vouched_for(key)}
+    if KeySource.SMIMEA in usable:
+        return Way.SMIME, "an S/MIME certificate stands in signed DNS (RFC 8162)"
+    if KeySource.OPENPGPKEY in usable:
+        return Way.PGP, "an OpenPGP key stands in signed DNS (RFC 7929)"
+    if KeySource.WKD in usable:
+        return Way.PGP, "an OpenPGP key stands in the domain's Web Key Directory, over HTTPS"
+    return None
+
+
+def _is_vouched_for(key: RecipientKey) -> bool:
+    return key.source is KeySource.WKD or key.dnssec is Dnssec.SECURE
+
+
+def _why_no_key(keys: Sequence[RecipientKey]) -> str:
+    if any(key.found is Answer.YES for key in keys):
+        return "the key that was found is in DNS that nothing vouches for"
+    if any(key.found is Answer.NOT_TESTED for key in keys):
+        return "whether there is a key could not be learnt everywhere"
+    return "no key is published"
+
 
 _LONGEST_LOCAL_PART: Final = 64  # octets: RFC 5321 §4.5.3.1.1
 _NOT_FOUND: Final = (404, 410)

@@ -9,8 +9,8 @@ from typing import Self
 from prober.clock import Heartbeat
 from prober.endpoints import Endpoints
 from prober.net.mta_sts import PolicyClient
-from prober.net.own_name import own_fqdn
 from prober.net.resolver import Resolver
+from prober.net.route import own_fqdn
 from prober.net.smtp import Target
 from prober.net.tls import TlsClient
 from prober.records import EndpointFacts, Run

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prober.cli.logs import LogOptions, configure_logging
+from prober.cli.log_setup import LogOptions, configure_logging
 from prober.domains import Entry
 from prober.errors import InputError, ReportError, ResumeError
 from prober.files import (

@@ -20,18 +20,18 @@ import pytest
 
 from prober.domains import read_entries
 from prober.errors import InputError
-from prober.headers import read_stream
+from prober.headers.mailbox import read_stream
+from prober.headers.parse import parse_received
 from prober.lab.policy_host import policy_text
 from prober.net.dns_message import MalformedError, Query, TooLargeError, read_response
 from prober.net.reply import BadReplyError, parse_reply
+from prober.policy.csv import CsvMap
+from prober.policy.exim import EximMap
+from prober.policy.opensmtpd import OpenSmtpdMap
+from prober.policy.postfix import PostfixMap
 from prober.report.json_ import encode_report, read_reports
-from prober.report.policy_csv import CsvMap
-from prober.report.policy_exim import EximMap
-from prober.report.policy_opensmtpd import OpenSmtpdMap
-from prober.report.policy_postfix import PostfixMap
 from prober.rules.certificate_fields import read_certificate
 from prober.rules.identity import read_san
-from prober.rules.received.parse import parse_received
 from prober.rules.sts_policy import parse_policy, parse_sts_txt
 from prober.rules.tls_rpt import parse_tls_rpt
 from tests.report.samples import passes

@@ -1,7 +1,7 @@
 import pytest
 
-from prober import operators
-from prober.operators import operator_of
+from prober import domains
+from prober.domains import operator_of
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_a_host_that_comes_again_is_not_looked_up_again(monkeypatch: pytest.Monk
             asked.append(host)
             return host
 
-    monkeypatch.setattr(operators, "_suffixes", Suffixes)
+    monkeypatch.setattr(domains, "_suffixes", Suffixes)
     for _ in range(3):
         operator_of("mx.example.com")
     operator_of.cache_clear()

@@ -11,10 +11,15 @@ from prober.lab.faults import Fault
 from prober.lab.internet import Lab, LabDomain, LabHost
 from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.policy_host import NotFound, PolicyHost
-from prober.recipient import parse_recipient, probe_recipient
+from prober.recipient import (
+    KeySource,
+    RecipientReport,
+    Way,
+    owner_name,
+    parse_recipient,
+    probe_recipient,
+)
 from prober.records import Answer, Dnssec
-from prober.records.recipient import KeySource, RecipientReport, Way
-from prober.rules.recipient import owner_name
 from prober.vantage import Vantage
 from tests.support.waiting import PATIENT
 

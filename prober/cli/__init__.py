@@ -138,7 +138,7 @@ def _end_unheard(error: OSError) -> NoReturn:
 
 def _collect_garbage_rarely() -> None:
     """Called once the command is imported, so that nothing of its modules is looked at again."""
-    from prober.loop import collect_garbage_rarely
+    from prober.runtime import collect_garbage_rarely
 
     collect_garbage_rarely()
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from prober.errors import SettingsError
-from prober.report.escape import printable
+from prober.escape import printable
 from prober.report.sinks import is_stream, partial_of
 from prober.resume import checkpoint_path
 

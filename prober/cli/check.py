@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from prober.cli.apart import require_apart
-from prober.cli.logs import LogOptions, configure_logging
+from prober.cli.log_setup import LogOptions, configure_logging
 from prober.cli.options import LookOptions, ReportOptions, with_options
-from prober.cli.probing import Reporting
+from prober.cli.reporting import Reporting
 from prober.cli.running import exit_statuses, run
 from prober.domains import parse_entry
 from prober.report.output import ReportStyle

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from prober.cli.apart import Written
 from prober.cli.options import ReportOptions, option
-from prober.cli.probing import Reporting
+from prober.cli.reporting import Reporting
 from prober.cli.resuming import Resumable
 from prober.cli.running import run, tell
 from prober.domains import Entry
@@ -113,7 +113,7 @@ class ClusterOptions:
         self, entries: Iterable[Entry], job: ShardedScan, reporting: Reporting, command: str
     ) -> None:
         """Have *job* done and reported. *command* is what to type to go on where that stops."""
-        from prober.engine import local_workers, running_scheduler, scan_in_shards
+        from prober.sharded.dask import local_workers, running_scheduler, scan_in_shards
 
         if job.resume and not job.goes_on:
             tell(f"nothing to go on from ({job.folder} holds no run): beginning anew")
@@ -155,7 +155,7 @@ class ClusterOptions:
 def _require_dask(*, verbose: bool) -> None:
     """Raise SettingsError where it is not installed. To import it takes a third of a second."""
     try:
-        import prober.engine  # noqa: F401 # what imports it is imported where it is wanted only
+        import prober.sharded.dask  # noqa: F401 # what imports it is imported where it is wanted only
     except ImportError as error:
         raise SettingsError(
             "--workers and --scheduler need dask.distributed: "

@@ -6,9 +6,9 @@ import importlib.util
 import typer
 
 from prober.cli.apart import require_apart
-from prober.cli.logs import configure_logging
+from prober.cli.log_setup import configure_logging
 from prober.cli.options import ReportOptions, with_options
-from prober.cli.probing import Reporting
+from prober.cli.reporting import Reporting
 from prober.cli.running import exit_statuses, run
 from prober.domains import parse_entry
 from prober.errors import SettingsError

@@ -6,12 +6,12 @@ from typing import Annotated, Final
 
 import typer
 
-from prober.cli.logs import configure_logging
+from prober.cli.log_setup import configure_logging
 from prober.cli.options import LookOptions, domain_name, option, with_options
 from prober.cli.running import exit_statuses, run, show
 from prober.doctor import CONTROL_DOMAINS, Check, examine
+from prober.escape import printable
 from prober.records import Answer
-from prober.report.escape import printable
 from prober.report.page import WIDTH
 from prober.rules.exit_status import CANNOT_SEE, MEETS_ALL, SOME_UNDECIDED
 from prober.settings import Settings

@@ -11,17 +11,19 @@ from typing import Annotated
 import typer
 
 from prober.cli.apart import OwnFiles, Read, Written, require_apart, staged
-from prober.cli.logs import configure_logging
+from prober.cli.log_setup import configure_logging
 from prober.cli.options import LookOptions, option, with_options
 from prober.cli.running import exit_statuses, run, tell
-from prober.domains import parse_domain
+from prober.domains import operator_of, parse_domain
 from prober.errors import InputError, SettingsError
-from prober.headers import INTERNAL_FAULT, is_message, read_messages
-from prober.infer import Receivers, infer, load_habits, save_habits
-from prober.operators import operator_of
-from prober.records.headers import MessageHeaders, MessageReport, Requirement
-from prober.report.headers.output import HeadersStyle, HeadersWriter, open_headers_report
-from prober.report.headers.summary import Summary
+from prober.headers.habits import Habits
+from prober.headers.infer import Receivers, infer, load_habits, save_habits
+from prober.headers.judge import judge_requirement
+from prober.headers.mailbox import INTERNAL_FAULT, is_message, read_messages
+from prober.headers.records import MessageHeaders, MessageReport, Requirement
+from prober.headers.summary import Summary
+from prober.headers.text import HeadersStyle, HeadersWriter, open_headers_report
+from prober.headers.trust import TrustedBy, parse_trusted_by
 from prober.report.output import STDOUT, ReportFormat
 from prober.rules.exit_status import (
     FAULT_OF_OURS,
@@ -30,9 +32,6 @@ from prober.rules.exit_status import (
     SOME_INVALID,
     SOME_UNDECIDED,
 )
-from prober.rules.inference import judge_requirement
-from prober.rules.received.habits import Habits
-from prober.rules.received.trust import TrustedBy, parse_trusted_by
 from prober.rules.verdict import Standing
 from prober.settings import Settings
 from prober.vantage import Vantage

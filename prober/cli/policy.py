@@ -11,24 +11,23 @@ from typing import Annotated, Final
 import typer
 
 from prober.cli.apart import Read, require_apart, staged
-from prober.cli.logs import configure_logging
+from prober.cli.log_setup import configure_logging
 from prober.cli.options import option, quiet_option
 from prober.cli.running import exit_statuses, tell
 from prober.domains import STDIN, list_name, open_list, reading
 from prober.errors import InputError, ReportError, SettingsError
 from prober.files import read_whole
-from prober.policy import Draft
+from prober.policy.base import LiveMap, MapFormat
+from prober.policy.csv import CsvMap
+from prober.policy.decide import Patience, PolicyLevel
+from prober.policy.draft import Draft, show_changes
+from prober.policy.exim import EximMap
+from prober.policy.opensmtpd import OpenSmtpdMap
+from prober.policy.postfix import PostfixMap
 from prober.report.json_ import read_reports
 from prober.report.output import STDOUT
-from prober.report.policy_csv import CsvMap
-from prober.report.policy_diff import show_changes
-from prober.report.policy_exim import EximMap
-from prober.report.policy_format import LiveMap, MapFormat
-from prober.report.policy_opensmtpd import OpenSmtpdMap
-from prober.report.policy_postfix import PostfixMap
 from prober.report.sinks import StreamSink, is_stream, write_whole
 from prober.rules.exit_status import MEETS_ALL, SOME_FALL_SHORT
-from prober.rules.policy_map import Patience, PolicyLevel
 
 
 class Mta(enum.StrEnum):

@@ -6,12 +6,11 @@ from typing import Annotated
 import msgspec
 import typer
 
-from prober.cli.logs import configure_logging
+from prober.cli.log_setup import configure_logging
 from prober.cli.options import LookOptions, option, with_options
 from prober.cli.running import exit_statuses, run, show
-from prober.recipient import parse_recipient, probe_recipient
-from prober.records.recipient import RecipientReport, Way
-from prober.report.escape import printable
+from prober.escape import printable
+from prober.recipient import RecipientReport, Way, parse_recipient, probe_recipient
 from prober.report.text import headline
 from prober.rules.exit_status import FAULT_OF_OURS, MEETS_ALL, SOME_FALL_SHORT
 from prober.rules.verdict import is_fault

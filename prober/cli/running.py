@@ -16,10 +16,10 @@ import typer
 
 from prober.cli import ARGUMENTS
 from prober.errors import ProbeError, ReportError
-from prober.loop import loop_factory
-from prober.report.escape import printable
+from prober.escape import printable
 from prober.report.sinks import StreamSink
 from prober.rules.exit_status import FAULT_OF_OURS, INTERRUPTED, PIPE_CLOSED, TERMINATED
+from prober.runtime import loop_factory
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ import typer
 
 from prober.cli.apart import Read, require_apart
 from prober.cli.cluster import ClusterOptions
-from prober.cli.logs import LogOptions, configure_logging
+from prober.cli.log_setup import LogOptions, configure_logging
 from prober.cli.options import SET_BY, LookOptions, ReportOptions, option, with_options
-from prober.cli.probing import Reporting
+from prober.cli.reporting import Reporting
 from prober.cli.resuming import Resumable
 from prober.cli.running import command_line, exit_statuses, run, tell
 from prober.domains import Entry, list_digest, list_name, open_list, read_entries

@@ -23,7 +23,7 @@ from prober.net.reply import (
 )
 from prober.net.tls import TlsLink, Wire, is_wire
 from prober.records import Anomaly, AnomalyKind, Line
-from prober.rules.again import SERVICE_CLOSING
+from prober.rules.retry import SERVICE_CLOSING
 from prober.settings import Settings
 
 

@@ -23,10 +23,10 @@ import dns.rdata
 import dns.resolver
 from dns.rcode import Rcode
 
+from prober.answer_cache import Once
 from prober.errors import SettingsError
 from prober.net.dns_message import Query, Response, TooLargeError
 from prober.net.nameserver import Nameserver, NoneLeftError, ask_in_turn
-from prober.once import Once
 from prober.pace import QuestionPacer
 from prober.records import Answer, Dnssec, Reason
 from prober.settings import Settings

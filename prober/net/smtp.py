@@ -40,7 +40,7 @@ from prober.records import (
     StartTls,
     Step,
 )
-from prober.rules.again import SERVICE_CLOSING
+from prober.rules.retry import SERVICE_CLOSING
 from prober.settings import Settings
 
 log = logging.getLogger(__name__)

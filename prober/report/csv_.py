@@ -8,9 +8,9 @@ import csv
 import io
 from collections.abc import Iterable
 
+from prober.escape import printable
 from prober.records import DomainReport
-from prober.report.escape import printable
-from prober.report.formatter import Formatter
+from prober.report.interface import Formatter
 from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS, Cell, Row, to_endpoint_rows, to_row
 
 # What a spreadsheet may take for a formula: OWASP, "CSV Injection", the full-width forms too.

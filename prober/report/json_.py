@@ -14,7 +14,7 @@ import msgspec
 
 from prober.errors import InputError
 from prober.records import SCHEMA, DomainReport
-from prober.report.formatter import Formatter
+from prober.report.interface import Formatter
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,14 @@ from types import MappingProxyType, TracebackType
 from typing import BinaryIO, Final, Self, assert_never
 
 from prober.errors import ReportError, SettingsError
+from prober.escape import printable
 from prober.records import DomainReport
 from prober.report.csv_ import DomainCsv, EndpointCsv
-from prober.report.escape import printable
-from prober.report.formatter import Formatter
+from prober.report.interface import Formatter
 from prober.report.json_ import JsonLines, PrettyJson
 from prober.report.page import Paper
-from prober.report.scan_text import ScanText
 from prober.report.sinks import FileSink, GoOn, Mark, Sink, StreamSink, open_sink
-from prober.report.text import TextReport
+from prober.report.text import ScanText, TextReport
 from prober.rules.exit_status import Totals
 
 STDOUT: Final = "-"

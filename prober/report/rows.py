@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final, TypeAlias
 
+from prober.escape import utc
 from prober.records import (
     Certificate,
     Dane,
@@ -18,7 +19,6 @@ from prober.records import (
     Severity,
     Step,
 )
-from prober.report.escape import utc
 from prober.report.words import certificate_valid, name_of, trouble, worst_answer
 from prober.rules.delivery import forced_tls
 

@@ -17,8 +17,8 @@ from types import MappingProxyType
 from typing import BinaryIO, Final, Protocol
 
 from prober.errors import ReportError, ResumeError
+from prober.escape import printable
 from prober.files import create_ours, open_ours, require_trusted_links
-from prober.report.escape import printable
 
 _ADVICE: Final = MappingProxyType(
     {

@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from prober.escape import printable, utc
 from prober.records import (
     Code,
     DomainReport,
@@ -26,19 +27,19 @@ from prober.records import (
 from prober.records.delivery import DeliveryOutcome
 from prober.report.advice import ADVICE
 from prober.report.delivery_words import explain_delivery
-from prober.report.escape import printable, utc
-from prober.report.formatter import Formatter
+from prober.report.interface import Formatter
 from prober.report.page import Page, Paper
-from prober.report.published_words import published_lines
 from prober.report.rows import severity_order
 from prober.report.words import (
     failure_words,
     name_of,
     outcome_words,
+    published_lines,
     starttls_words,
     tls_words,
     trouble,
 )
+from prober.rules.exit_status import Totals
 from prober.rules.hellos import tls_depends_on_sender
 
 _LEVELS: Final[Mapping[Level, str]] = MappingProxyType(
@@ -255,3 +256,50 @@ def _gathered(report: DomainReport) -> str:
     parts.append(f"EHLO {run.ehlo_name}, resolver {', '.join(run.resolver) or 'none'}")
     parts.append(f"{run.trust_store.certificates} trust anchors, version {run.version}")
     return printable("; ".join(parts))
+
+
+_LEVEL_WIDTH = max(map(len, Level))
+
+
+class ScanText(Formatter):
+    """One line a domain, and a summary that only a finished run has."""
+
+    def __init__(self, paper: Paper) -> None:
+        self._page = Page(paper)
+
+    def body(self, report: DomainReport) -> bytes:
+        verdict = report.verdict
+        line = Text(f"{verdict.level:<{_LEVEL_WIDTH}}", style=LEVEL_STYLES[verdict.level])
+        name = printable(name_of(report))
+        line.append(f"  {_tested(report):<13}  {name}", style="default")
+        if note := _note(report):
+            line.append(f"  {note}", style="dim")
+        return self._page.draw_line(line)
+
+    def foot(self, totals: Totals) -> bytes:
+        levels = [
+            f"{totals.levels[level]} {level}" for level in reversed(Level) if level in totals.levels
+        ]
+        parts = [
+            f"{totals.domains} domain{'' if totals.domains == 1 else 's'}",
+            ", ".join(levels),
+            f"{totals.incomplete} incomplete",
+            f"{totals.endpoints_tested} of {totals.endpoints} endpoints tested",
+        ]
+        return self._page.draw("", Text("; ".join(part for part in parts if part), style="bold"))
+
+
+def _tested(report: DomainReport) -> str:
+    return f"{report.verdict.endpoints_tested} of {report.verdict.endpoints} tested"
+
+
+def _note(report: DomainReport) -> str:
+    """The codes of the worst findings, and what is not known and why."""
+    if report.verdict.level is Level.INVALID:
+        return trouble(report)
+    worst = sorted(report.findings, key=severity_order)
+    codes = dict.fromkeys(one.code for one in worst if one.severity is Severity.HIGH)
+    parts = [", ".join(codes)]
+    if not report.verdict.complete:
+        parts.append(": ".join(part for part in ("incomplete", trouble(report)) if part))
+    return "; ".join(part for part in parts if part)

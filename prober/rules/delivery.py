@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from prober.records import DomainReport, Endpoint, MxHost, Route, RouteStatus
 from prober.records.delivery import Delivery, DeliveryOutcome, SenderKind, SenderOutcomes
-from prober.rules.coverage import NO_MAIL, hides_addresses, is_excused
+from prober.rules.completeness import NO_MAIL, hides_addresses, is_excused
 from prober.rules.endpoint import Outcome, proven
 from prober.rules.senders import PEACE, WAR, Destination, meet_secure, worst
 

@@ -11,10 +11,10 @@ from typing import Final
 
 from prober.records import Answer, DomainReport, Endpoint, RouteStatus
 from prober.rules.certificate_fields import Key, ReadCertificate, Signature, read_certificate
-from prober.rules.coverage import covers_every_endpoint
+from prober.rules.ciphers import iana_name
+from prober.rules.completeness import covers_every_endpoint
 from prober.rules.endpoint import Outcome, proven
 from prober.rules.profiles import Profile, Rating
-from prober.rules.received.ciphers import iana_name
 from prober.rules.verdict import Standing, authenticated, depends_on_sender, is_fault
 
 _WORST_FIRST: Final = (

@@ -29,15 +29,14 @@ from prober.records import (
 )
 from prober.rules.baseline import ACCEPTABLE_TLS_VERSIONS, found
 from prober.rules.certificate import certificate_findings, judge_authenticity, judge_certificate
-from prober.rules.coverage import (
+from prober.rules.completeness import (
     NO_MAIL,
     covers_every_endpoint,
     is_excused,
     is_tested,
     saw_every_endpoint,
 )
-from prober.rules.dane import is_dane_usable, judge_dane
-from prober.rules.dane_findings import dane_findings
+from prober.rules.dane import dane_findings, is_dane_usable, judge_dane
 from prober.rules.delivery import judge_delivery
 from prober.rules.endpoint import (
     Outcome,

@@ -1,5 +1,5 @@
-"""A scan in shards, by whatever engine: what one worker does (stages), in which folder, for whom.
+"""A scan in shards: what one worker does (stages), in which folder, and how dask hands out tasks.
 
-Files are whole or not there, so that a run goes on where one was killed. ``prober.engine`` hands
-the tasks to dask; nothing here knows of it. docs/scale.md.
+A file is there as a whole or not at all, so a run can be resumed where one was killed. Only
+``prober.sharded.dask`` knows dask. docs/scale.md.
 """

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Any, Final, NoReturn, TypeVar
 
 from prober.errors import ProbeError
-from prober.loop import first_error, loop_factory
+from prober.runtime import first_error, loop_factory
 from prober.sharded.folder import WorkFolder
 
 T = TypeVar("T")

@@ -15,13 +15,12 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from prober.domains import Entry
+from prober.domains import Entry, operator_of
 from prober.endpoints import not_contacted
 from prober.errors import SettingsError, blind
 from prober.faults import formatted, judged, observed
 from prober.files import writing
 from prober.net.smtp import Target
-from prober.operators import operator_of
 from prober.probe import begin, observe_published, observe_route, targets_of
 from prober.records import DomainFacts, EndpointFacts, Level, Reason, Run
 from prober.report.output import Layout

@@ -158,7 +158,7 @@ def test_headers_a_message_with_a_fault_costs_its_row_and_the_run_ends_with_70(
 
     message = tmp_path / "message.eml"
     message.write_text("Received: from a.test by b.test; Mon, 1 Jan 2024 00:00:00 +0000\n\n")
-    monkeypatch.setattr("prober.rules.inference.parse_received", fail)
+    monkeypatch.setattr("prober.headers.judge.parse_received", fail)
 
     ended = invoke("headers", str(message))
 

@@ -339,7 +339,7 @@ def test_lines_written_by_hand_are_parsed_once(
         calls.append(text)
         return parse_domain(text)
 
-    monkeypatch.setattr("prober.report.policy_format.parse_domain", parse)
+    monkeypatch.setattr("prober.policy.base.parse_domain", parse)
     live = tmp_path / "map"
     live.write_text("".join(f"hand{number}.test may\n" for number in range(50)))
     counts = []

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from prober.headers import parse_header
-from prober.operators import operator_of
-from prober.records.headers import Basis, Judgement, Received, TlsStatement
-from prober.rules.inference import judge_message
-from prober.rules.received import parse_received
-from prober.rules.received.ciphers import iana_name
-from prober.rules.received.habits import Habits
+from prober.domains import operator_of
+from prober.headers.habits import Habits
+from prober.headers.judge import judge_message
+from prober.headers.mailbox import parse_header
+from prober.headers.parse import parse_received
+from prober.headers.records import Basis, Judgement, Received, TlsStatement
+from prober.rules.ciphers import iana_name
 from tests.mta.certificates import MtaCa
 from tests.mta.receiving import RECEIVING, SINK_TIMEOUT_S, Sink, running_sink
 from tests.mta.servers import RunningMta, require, running

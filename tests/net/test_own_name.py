@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from prober.net.own_name import own_fqdn
+from prober.net.route import own_fqdn
 
 
 @pytest.mark.parametrize(

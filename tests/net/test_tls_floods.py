@@ -19,9 +19,9 @@ from prober.net.failures import AlertError, LimitError
 from prober.net.smtp import Target, probe_endpoint
 from prober.net.tls import TlsClient, TlsLink
 from prober.records import EndpointFacts, Hello, Reason, StartTls, Step
-from prober.rules.again import next_session
 from prober.rules.endpoint import Outcome, outcome
 from prober.rules.exit_status import was_tried
+from prober.rules.retry import next_session
 from prober.settings import Settings
 from tests.support.records import (
     ALERT,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from prober.records import DomainReport
 from prober.report.csv_ import DomainCsv, EndpointCsv, neutralised
-from prober.report.formatter import Formatter
+from prober.report.interface import Formatter
 from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS, Cell
 from prober.rules.exit_status import Totals
 from tests.report.strategies import reports

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from prober.errors import InputError
 from prober.records import DomainReport
 from prober.report import json_
-from prober.report.formatter import Formatter
+from prober.report.interface import Formatter
 from prober.report.json_ import (
     JsonLines,
     PrettyJson,

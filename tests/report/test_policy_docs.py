@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from prober.cli.policy import Mta
+from prober.policy.base import LiveMap, Provenance
+from prober.policy.csv import COLUMNS
+from prober.policy.decide import Change, PolicyLevel
+from prober.policy.postfix import PostfixMap
 from prober.records.delivery import DeliveryOutcome, SenderKind
-from prober.report.policy_csv import COLUMNS
-from prober.report.policy_format import LiveMap, Provenance
-from prober.report.policy_postfix import PostfixMap
-from prober.rules.policy_map import Change, PolicyLevel
 from prober.rules.profiles import PROFILES, Profile
 from tests.report.test_docs import named, rows_below
 

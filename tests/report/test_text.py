@@ -20,10 +20,9 @@ from prober.records import (
     StsStatus,
     TlsaRecord,
 )
-from prober.report.formatter import Formatter
+from prober.report.interface import Formatter
 from prober.report.page import Paper
-from prober.report.scan_text import ScanText
-from prober.report.text import TextReport, headline
+from prober.report.text import ScanText, TextReport, headline
 from prober.rules.baseline import found
 from prober.rules.exit_status import Totals
 from tests.report import samples

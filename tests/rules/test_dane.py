@@ -29,13 +29,13 @@ from prober.report.advice import ADVICE
 from prober.rules import dane_path
 from prober.rules.dane import (
     authenticates,
+    dane_findings,
     has_secure_tlsa,
     is_dane_usable,
     judge_dane,
     match_records,
     server_name,
 )
-from prober.rules.dane_findings import dane_findings
 from prober.rules.tlsa import show, why_unusable
 from tests.rules import dane_cases as cases
 from tests.rules.certificates import (

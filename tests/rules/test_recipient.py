@@ -2,9 +2,8 @@
 
 import pytest
 
+from prober.recipient import KeySource, RecipientKey, Way, choose_way, owner_name, wkd_path
 from prober.records import Answer, Dnssec, DomainFacts, Route, RouteStatus
-from prober.records.recipient import KeySource, RecipientKey, Way
-from prober.rules.recipient import choose_way, owner_name, wkd_path
 from prober.rules.verdict import judge_domain
 from tests.rules.certificates import issue
 from tests.support.builders import MX, completed, confirmed, domain, not_offered, untested

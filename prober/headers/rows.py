@@ -1,0 +1,349 @@
+"""The columns of the CSV of `probe headers`, once; also the cells of its other formats."""
+
+import abc
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Final, TypeAlias
+
+from prober.escape import utc
+from prober.headers.records import HEADERS_SCHEMA, Hop, MessageReport, Peer, TlsFacts
+from prober.headers.summary import Counts, Summary
+from prober.report.csv_ import neutralised
+from prober.report.rows import Cell, Row
+
+MESSAGE_COLUMNS: Final = (
+    "file",
+    "position",
+    "message_id",
+    "sender_domain",
+    "verdict",
+    "at_hop",
+    "as_claimed",
+    "basis",
+    "reason",
+    "hops",
+    "hops_trusted",
+    "hops_encrypted",
+    "hops_not_encrypted",
+    "hops_internal",
+    "hops_unknown",
+    "tls_versions",
+    "remarks",
+    "probe",
+    "error",
+)
+HOP_COLUMNS: Final = (
+    "file",
+    "position",
+    "message_id",
+    "verdict",
+    "hop",
+    "date",
+    "from_helo",
+    "from_name",
+    "from_address",
+    "by",
+    "with",
+    "id",
+    "software",
+    "tls",
+    "protocol",
+    "protocol_as_written",
+    "cipher",
+    "cipher_iana",
+    "bits",
+    "key_exchange",
+    "client_certificate",
+    "trust",
+    "judgement",
+    "basis",
+    "reason",
+)
+SUMMARY_COLUMNS: Final = (
+    "kind",
+    "name",
+    "total",
+    "encrypted",
+    "not_encrypted",
+    "unknown",
+    "claimed",
+    "share_encrypted",
+    "tls_versions",
+)
+
+
+def to_message_row(report: MessageReport) -> Row:
+    """One row a message, in the order of ``MESSAGE_COLUMNS``."""
+    message, hops = report.message, report.hops
+    judged = Counter(str(hop.judgement) for hop in hops)
+    versions = sorted({facts.protocol or "" for hop in hops if (facts := hop.received.tls_facts)})
+    return (
+        message.file,
+        message.position,
+        message.message_id,
+        message.sender_domain,
+        report.verdict,
+        report.at_hop,
+        "yes" if report.as_claimed else "no",
+        report.basis,
+        report.reason,
+        len(hops),
+        sum(hop.trust == "trusted" for hop in hops),
+        judged["encrypted"],
+        judged["not-encrypted"],
+        judged["internal"],
+        judged["unknown"],
+        " ".join(filter(None, versions)),
+        " ".join(dict.fromkeys(str(remark.kind) for remark in report.remarks)),
+        " ".join(f"{seen.host}={seen.conclusion}" for seen in report.probe),
+        message.error,
+    )
+
+
+def to_hop_rows(report: MessageReport) -> Iterator[Row]:
+    """One row a hop, in the order of ``HOP_COLUMNS``; a message without one has a row, too."""
+    message = report.message
+    start: Row = (message.file, message.position, message.message_id, report.verdict)
+    for hop in report.hops:
+        yield start + _hop_cells(hop)
+    if not report.hops:
+        empty: list[Cell] = [None] * (len(HOP_COLUMNS) - len(start) - 1)
+        yield (*start, *empty, report.reason)
+
+
+def _hop_cells(hop: Hop) -> Row:
+    line = hop.received
+    peer, facts = line.peer or Peer(), line.tls_facts or TlsFacts()
+    return (
+        hop.index,
+        utc(line.date) if line.date else None,
+        peer.helo,
+        peer.name,
+        peer.address,
+        line.by,
+        line.with_,
+        line.id,
+        line.software,
+        line.tls,
+        facts.protocol,
+        facts.protocol_as_written,
+        facts.cipher,
+        facts.cipher_iana,
+        facts.bits,
+        facts.key_exchange,
+        facts.client_certificate,
+        hop.trust,
+        hop.judgement,
+        hop.basis,
+        hop.reason,
+    )
+
+
+def to_summary_rows(summary: Summary) -> Iterator[Row]:
+    """One row a sending domain and one a receiving server, in the order of ``SUMMARY_COLUMNS``."""
+    for kind, name, counts in summary.groups():
+        yield (
+            kind,
+            name,
+            counts.total,
+            counts.encrypted,
+            counts.not_encrypted,
+            counts.unknown,
+            counts.claimed,
+            share_words(counts),
+            versions_words(counts),
+        )
+
+
+def share_words(counts: Counts) -> str | None:
+    """The share as a number between 0 and 1, None where nothing is known."""
+    return None if counts.share is None else f"{counts.share:g}"
+
+
+def versions_words(counts: Counts) -> str:
+    """Such as ``TLSv1.3=12 TLSv1.2=3``, the most frequent first."""
+    order = sorted(counts.versions.items(), key=lambda item: (-item[1], item[0]))
+    return " ".join(f"{version}={count}" for version, count in order)
+
+
+Json: TypeAlias = str | int | float | bool | list["Json"] | dict[str, "Json"] | None
+_DELETE: Final = "\x7f"
+
+
+class HeadersFormatter(abc.ABC):
+    """Bytes before the first message, for each, and after the last. Does no I/O."""
+
+    def head(self) -> bytes:
+        return b""
+
+    @abc.abstractmethod
+    def body(self, report: MessageReport) -> bytes: ...
+
+    def foot(self, summary: Summary) -> bytes:
+        return b""
+
+
+class HeadersJson(HeadersFormatter):
+    """One object a message; on one line each, or *pretty* over many."""
+
+    def __init__(self, *, pretty: bool) -> None:
+        self._pretty = pretty
+
+    def body(self, report: MessageReport) -> bytes:
+        return encode(to_object(report), pretty=self._pretty)
+
+
+class SummaryJson(HeadersFormatter):
+    """One object for all messages together."""
+
+    def __init__(self, *, pretty: bool) -> None:
+        self._pretty = pretty
+
+    def body(self, report: MessageReport) -> bytes:
+        return b""
+
+    def foot(self, summary: Summary) -> bytes:
+        return encode(summary_object(summary), pretty=self._pretty)
+
+
+class HeadersCsv(HeadersFormatter):
+    """One row a message, or with *per_hop* one a hop."""
+
+    def __init__(self, *, per_hop: bool) -> None:
+        self._per_hop = per_hop
+
+    def head(self) -> bytes:
+        return _rows([HOP_COLUMNS if self._per_hop else MESSAGE_COLUMNS])
+
+    def body(self, report: MessageReport) -> bytes:
+        return _rows(to_hop_rows(report) if self._per_hop else [to_message_row(report)])
+
+
+class SummaryCsv(HeadersFormatter):
+    """One row a sending domain, and one a receiving server."""
+
+    def head(self) -> bytes:
+        return _rows([SUMMARY_COLUMNS])
+
+    def body(self, report: MessageReport) -> bytes:
+        return b""
+
+    def foot(self, summary: Summary) -> bytes:
+        return _rows(to_summary_rows(summary))
+
+
+def encode(value: Json, *, pretty: bool) -> bytes:
+    """*value* as ASCII JSON: no control or bidi character, and no lone surrogate, gets out."""
+    text = json.dumps(value, ensure_ascii=True, indent=2 if pretty else None)
+    return text.replace(_DELETE, "\\u007f").encode() + b"\n"
+
+
+def to_object(report: MessageReport) -> Json:
+    """One message as JSON: the fields of its record, by the keys of docs/headers.md."""
+    message = report.message
+    return {
+        "schema": report.schema,
+        "file": message.file,
+        "position": message.position,
+        "message_id": message.message_id,
+        "sender_domain": message.sender_domain,
+        "verdict": report.verdict,
+        "at_hop": report.at_hop,
+        "as_claimed": report.as_claimed,
+        "basis": report.basis,
+        "reason": report.reason,
+        "error": message.error,
+        "hops": [_hop_object(hop) for hop in report.hops],
+        "remarks": [
+            {"kind": remark.kind, "hop": remark.hop, "detail": remark.detail}
+            for remark in report.remarks
+        ],
+        "context": {
+            "x_received": message.x_received,
+            "authentication_results": list(message.authentication_results),
+        },
+        "probe": [
+            {
+                "hop": seen.hop,
+                "host": seen.host,
+                "offer": seen.offer,
+                "tls_versions": list(seen.tls_versions),
+                "detail": seen.detail,
+                "conclusion": seen.conclusion,
+                "text": seen.text,
+            }
+            for seen in report.probe
+        ],
+    }
+
+
+def _hop_object(hop: Hop) -> Json:
+    line = hop.received
+    facts = line.tls_facts or TlsFacts()
+    return {
+        "index": hop.index,
+        "by": line.by,
+        "by_address": line.by_address,
+        "from": _peer_object(line.peer),
+        "with": line.with_,
+        "via": line.via,
+        "id": line.id,
+        "for": line.for_,
+        "date": utc(line.date) if line.date else None,
+        "tls": line.tls,
+        "protocol": facts.protocol,
+        "protocol_as_written": facts.protocol_as_written,
+        "cipher": facts.cipher,
+        "cipher_iana": facts.cipher_iana,
+        "bits": facts.bits,
+        "key_exchange": facts.key_exchange,
+        "client_certificate": facts.client_certificate,
+        "shape": facts.shape,
+        "tls_text": line.text[slice(*facts.span)] if facts.span else None,
+        "software": line.software,
+        "trust": hop.trust,
+        "border": hop.border,
+        "judgement": hop.judgement,
+        "basis": hop.basis,
+        "reason": hop.reason,
+    }
+
+
+def _peer_object(peer: Peer | None) -> Json:
+    peer = peer or Peer()
+    return {"helo": peer.helo, "name": peer.name, "address": peer.address}
+
+
+def summary_object(summary: Summary) -> Json:
+    """The counts of all messages."""
+    groups: list[Json] = [
+        {
+            "kind": kind,
+            "name": name,
+            "total": counts.total,
+            "encrypted": counts.encrypted,
+            "not_encrypted": counts.not_encrypted,
+            "unknown": counts.unknown,
+            "claimed": counts.claimed,
+            "share_encrypted": counts.share,
+            "tls_versions": dict(sorted(counts.versions.items())),
+        }
+        for kind, name, counts in summary.groups()
+    ]
+    return {
+        "schema": HEADERS_SCHEMA,
+        "messages": summary.messages,
+        "unreadable": summary.unreadable,
+        "verdicts": {str(verdict): count for verdict, count in sorted(summary.verdicts.items())},
+        "groups": groups,
+    }
+
+
+def _rows(rows: Iterable[Row]) -> bytes:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerows([neutralised(cell) for cell in row] for row in rows)
+    return buffer.getvalue().encode("utf-8", "backslashreplace")

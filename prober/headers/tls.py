@@ -1,0 +1,356 @@
+"""What a Received field says of TLS: by the parts in ``shapes``, or by its keyword's S. RFC 3848.
+
+Nothing is inferred here. A line with neither states nothing; where a part of it that the server
+wrote speaks of TLS in words that cannot be read, that part is named, so that nobody concludes
+from silence.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from prober.headers.peer import holds_address
+from prober.headers.records import ClientCertificate, TlsFacts, TlsStatement
+from prober.headers.shapes import (
+    ALGORITHM,
+    BARE,
+    BARE_WORDS,
+    BEHIND_A_RECEIVER,
+    BITS,
+    CLIENT_COMMENTS,
+    CLIENTS_OWN,
+    CLIENTS_TEXT,
+    COLON_SUITE,
+    COURIER_LOGIN,
+    DENIALS,
+    DENIED_CLAUSE,
+    DOTNET,
+    FIREWALL,
+    FORMS,
+    HINTS,
+    KEY_EXCHANGE,
+    KEYED_SUITE,
+    LINE_HINTS,
+    LONE_SUITE,
+    NEGATION,
+    NO_VERSION,
+    SIGNATURES,
+    TLS_WORD,
+    UNKNOWN_SUITE,
+    VERIFY,
+    VERIFY_WORDS,
+    VERSION,
+)
+from prober.headers.tables import KEYWORDS_TLS, MIN_KEY_BITS, STRONGEST_BYTES
+from prober.headers.tokens import TAIL, TLS_CLAUSE, Clause, Clauses, Token
+from prober.rules.ciphers import iana_name
+
+_NUMBERS: Final = re.compile(r"\d+")
+# "TLSv1/SSLv3" is OpenSSL's label of a suite's family, "SSLv23" its name of "any version".
+_NO_SINGLE_VERSION: Final = frozenset({"SSLV23", "SSLV2/V3"})
+# Clauses in whose words a server may write of TLS. Behind the name in by, and behind the recipient,
+# such words are no statement, but silence they are not.
+_WORDS: Final = (("with", 0), ("via", 0), ("id", 1), (TLS_CLAUSE, 0))
+_OTHER_WORDS: Final = (("by", 1), ("for", 1))
+# Clauses in whose comments a version on its own is a statement; elsewhere it needs a suite or
+# "using", since the reverse name of a client may look like a version.
+_TAIL: Final = frozenset({TAIL})
+_SERVERS_OWN: Final = frozenset({"by", "with", "via", "id", TLS_CLAUSE, TAIL})
+
+
+@dataclass(frozen=True, slots=True)
+class TlsReading:
+    """What a line states of TLS; *unread* is a part about TLS that could not be read."""
+
+    statement: TlsStatement
+    facts: TlsFacts | None = None
+    unread: str | None = None
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What one comment says, or the words of one clause."""
+
+    form: str
+    span: tuple[int, int]
+    groups: dict[str, str] = field(default_factory=dict)
+
+
+def normalised_protocol(written: str) -> str | None:
+    """OpenSSL's name of a version, such as "TLSv1.3"; None where no single one is meant."""
+    upper = written.upper()
+    if "/" in upper or upper in _NO_SINGLE_VERSION:
+        return None
+    numbers = _NUMBERS.findall(upper)
+    if not numbers:
+        return None
+    family = "SSLv" if upper.startswith("SSL") else "TLSv"
+    if len(numbers) == 1 and len(numbers[0]) == 2:  # .NET's Tls12
+        numbers = list(numbers[0])
+    minor = [number for number in numbers[1:] if number != "0"]
+    return family + ".".join([numbers[0], *minor])
+
+
+def find_tls(text: str, clauses: Clauses) -> TlsReading:
+    """What the line *text* states. A denial beats all else, a form beats the keyword."""
+    if not _has_one(LINE_HINTS, text) and TLS_CLAUSE not in clauses.by_name:
+        return _by_keyword(clauses, None)
+    comments = list(_comments(clauses))
+    if any(DENIALS.fullmatch(comment.text) for comment, _ in comments) or _is_denied(clauses):
+        return TlsReading(TlsStatement.DENIED)
+    found, unread = _read_all(clauses, comments)
+    if found:
+        client = _client_certificate([comment for comment, _ in comments])
+        return TlsReading(TlsStatement.STATED, _merged(found, client))
+    return _by_keyword(clauses, unread or _unread_comment(comments))
+
+
+def _has_one(hints: tuple[str, ...], text: str) -> bool:
+    return any(map(text.lower().__contains__, hints))
+
+
+def _by_keyword(clauses: Clauses, unread: str | None) -> TlsReading:
+    if states_by_keyword(clauses.get("with")):
+        return TlsReading(TlsStatement.STATED)
+    return TlsReading(TlsStatement.NOT_STATED, unread=unread)
+
+
+def _read_all(
+    clauses: Clauses, comments: list[tuple[Token, bool]]
+) -> tuple[list[_Parts], str | None]:
+    """What is read, and the first text about TLS that is not."""
+    found = []
+    unread = None
+    for token, alone in (*comments, *_words(clauses)):
+        if not _has_one(HINTS, token.text):
+            continue
+        parts = _read(token, alone=alone)
+        if parts is not None:
+            found.append(parts)
+        elif unread is None and _speaks_of_tls(token.text):
+            unread = token.text
+    for token in _other_words(clauses):
+        if unread is None and _speaks_of_tls(token.text):
+            unread = token.text
+    clause = clauses.get(TLS_CLAUSE)
+    if clause.words and not found:
+        found += _tls_clause(clause.words)
+        unread = unread or f"{TLS_CLAUSE} {clause.phrase}"
+    return found, unread
+
+
+def states_by_keyword(clause: Clause) -> bool:
+    """Whether a word of the ``with`` clause is a keyword with the S of RFC 3848."""
+    return any(word.text.lower().strip(",:.") in KEYWORDS_TLS for word in clause.words)
+
+
+def _comments(clauses: Clauses) -> Iterator[tuple[Token, bool]]:
+    """Every comment in which a server may write of TLS, and whether a version alone counts there.
+
+    In a ``from`` clause only behind the client's name and its address: a client may call itself
+    anything, also something in parentheses. Behind a semicolon only where the server is named
+    before it.
+    """
+    for name, clause in clauses.by_name.items():
+        if name == TAIL and (clauses.doubtful or not clauses.stands_before("by", _TAIL)):
+            continue
+        first, alone = _end_of_peer(clause) if name == "from" else (-1, name in _SERVERS_OWN)
+        for comment in clause.comments:
+            if comment.start > first:
+                yield comment, alone
+
+
+def _end_of_peer(clause: Clause) -> tuple[float, bool]:
+    """Where the client and its address end, and whether the address is in a comment there.
+
+    Without one the next comment may be the client's reverse name.
+    """
+    last = max((one.start for one in clause.comments if holds_address(one.text)), default=-1)
+    if not clause.words:
+        return (last, True) if last >= 0 else (math.inf, False)
+    return max(clause.words[0].start, last), last >= 0
+
+
+def _words(clauses: Clauses) -> Iterator[tuple[Token, bool]]:
+    """The words of each clause that may speak of TLS, as one token."""
+    for name, first in _WORDS:
+        for token in _phrase(clauses.get(name).words[first:]):
+            yield token, True
+    for token in _phrase(clauses.get("by").words[1:]):
+        if BEHIND_A_RECEIVER.match(token.text):
+            yield token, True
+
+
+def _other_words(clauses: Clauses) -> Iterator[Token]:
+    for name, first in _OTHER_WORDS:
+        yield from _phrase(clauses.get(name).words[first:])
+
+
+def _phrase(words: list[Token]) -> list[Token]:
+    """Words as one token."""
+    if not words:
+        return []
+    return [Token(" ".join(word.text for word in words), words[0].start, words[-1].end)]
+
+
+def _tls_clause(words: list[Token]) -> list[_Parts]:
+    """Exim's and RFC 8314 §4.3's clause with a suite of an unknown name."""
+    name = words[0].text
+    if UNKNOWN_SUITE.fullmatch(name) is None:
+        return []
+    return [_Parts("tls-clause", (words[0].start, words[0].end), {"cipher": name})]
+
+
+def _is_denied(clauses: Clauses) -> bool:
+    words = clauses.get(TLS_CLAUSE).words
+    return bool(words) and words[0].text.lower() in DENIED_CLAUSE
+
+
+def _speaks_of_tls(text: str) -> bool:
+    """Whether the server says something of TLS there: not the client, nor a name."""
+    if CLIENTS_OWN.match(text):
+        return False
+    return TLS_WORD.search(CLIENTS_TEXT.sub(" ", text)) is not None
+
+
+def _unread_comment(comments: list[tuple[Token, bool]]) -> str | None:
+    """A comment about the client's certificate: a server writes it of a TLS session only."""
+    return next(
+        (token.text for token, _ in comments if _client_certificate([token]) is not None), None
+    )
+
+
+def _read(token: Token, *, alone: bool) -> _Parts | None:
+    """The parts of one comment, or of the words of a clause; None where it is no statement."""
+    text = COURIER_LOGIN.sub("", token.text, count=1)
+    if CLIENTS_OWN.match(text):
+        return None
+    parts = _Parts(_form_of(text), (token.start, token.end))
+    text = CLIENTS_TEXT.sub(_blank, text)
+    if (bare := _bare(text, alone=alone)) is not None:
+        parts.groups |= bare
+        return parts
+    version, suite = _version_and_suite(text, parts)
+    if not _is_statement(text, version, suite, alone=alone):
+        return None
+    if NEGATION.search(_left_over(text, version, suite)):
+        return None
+    _add_others(text, parts)
+    return parts
+
+
+def _form_of(text: str) -> str:
+    return next((name for name, pattern in FORMS if pattern.match(text)), "parts")
+
+
+def _blank(found: re.Match[str]) -> str:
+    return " " * len(found[0])
+
+
+def _bare(text: str, *, alone: bool) -> dict[str, str] | None:
+    """What is said of TLS where the whole text names it without a version; None if it does not."""
+    found = BARE.fullmatch(text) or FIREWALL.fullmatch(text)
+    if found is None and alone:
+        found = BARE_WORDS.fullmatch(text)
+    if found is None or (not alone and " " not in text):
+        return None
+    return {key: value for key, value in found.groupdict().items() if value}
+
+
+def _version_and_suite(
+    text: str, parts: _Parts
+) -> tuple[re.Match[str] | None, re.Match[str] | None]:
+    version = VERSION.search(text) or NO_VERSION.search(text)
+    suite = None
+    if version is not None:
+        parts.groups["protocol"] = version["protocol"]
+        suite = COLON_SUITE.match(text, version.end())
+        if suite is not None:
+            parts.form = "colon"
+    suite = suite or KEYED_SUITE.search(text) or LONE_SUITE.search(text)
+    if suite is not None:
+        parts.groups |= {key: value for key, value in suite.groupdict().items() if value}
+    return version, suite
+
+
+def _is_statement(
+    text: str, version: re.Match[str] | None, suite: re.Match[str] | None, *, alone: bool
+) -> bool:
+    """Whether the parts are enough: a version with its number, or a suite that encrypts by name.
+
+    A bare "TLS" is not: it also stands in what a server tells about its rules.
+    """
+    if suite is not None and (version is not None or ALGORITHM.search(suite["cipher"])):
+        return True
+    if version is None or version.re is NO_VERSION:
+        return False
+    return alone or text.startswith(("using ", "Using ", "version="))
+
+
+def _left_over(text: str, *found: re.Match[str] | None) -> str:
+    """*text* without the parts that were read."""
+    for one in found:
+        if one is not None:
+            text = text[: one.start()] + " " * len(one[0]) + text[one.end() :]
+    text = VERIFY.sub(" ", text)
+    for pattern, _ in CLIENT_COMMENTS:
+        text = pattern.sub(" ", text)
+    return text.replace("(not verified)", " ")
+
+
+def _add_others(text: str, parts: _Parts) -> None:
+    """Bits, key exchange and the client's certificate, where the comment has them."""
+    exchange = KEY_EXCHANGE.search(text) or DOTNET.fullmatch(text)
+    if exchange is not None:
+        parts.groups["key_exchange"] = exchange["key_exchange"]
+    ends = [found.start() for found in (exchange, SIGNATURES.search(text)) if found is not None]
+    if bits := BITS.search(text, 0, min(ends, default=len(text)) or len(text)):
+        parts.groups.setdefault("bits", bits["keyed"] or bits["lone"] or bits["pair"])
+    if verify := VERIFY.search(text):
+        parts.groups.setdefault("verify", verify["verify"])
+
+
+def _merged(found: list[_Parts], client: ClientCertificate | None) -> TlsFacts:
+    """One record of all parts: Exim has the version in one place, the suite in another."""
+    groups: dict[str, str] = {}
+    for parts in found:
+        for key, value in parts.groups.items():
+            groups.setdefault(key, value)
+    protocol = normalised_protocol(groups.get("protocol", ""))
+    cipher = groups.get("cipher")
+    return TlsFacts(
+        protocol=protocol,
+        protocol_as_written=groups.get("protocol"),
+        cipher=cipher,
+        cipher_iana=iana_name(cipher, protocol) if cipher else None,
+        bits=_bits(groups.get("bits"), cipher),
+        key_exchange=groups.get("key_exchange"),
+        client_certificate=client or _by_verify(groups.get("verify")),
+        shape=found[0].form,
+        span=(min(one.span[0] for one in found), max(one.span[1] for one in found)),
+    )
+
+
+def _bits(text: str | None, cipher: str | None) -> int | None:
+    """The number of bits; old GnuTLS, whose suites are spelt with underscores, counts bytes."""
+    if text is None:
+        return None
+    number = int(text)
+    counts_bytes = number < MIN_KEY_BITS and number <= STRONGEST_BYTES and "_" in (cipher or "")
+    return number * 8 if counts_bytes else number
+
+
+def _client_certificate(comments: list[Token]) -> ClientCertificate | None:
+    for comment in comments:
+        for pattern, state in CLIENT_COMMENTS:
+            if pattern.match(comment.text):
+                return state
+    return None
+
+
+def _by_verify(word: str | None) -> ClientCertificate | None:
+    if word is None:
+        return None
+    return VERIFY_WORDS.get(word.upper(), ClientCertificate.UNKNOWN)

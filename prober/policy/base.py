@@ -1,0 +1,109 @@
+"""What every format of a policy map has in common. docs/policy.md."""
+
+import abc
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar
+
+from prober.domains import parse_domain
+from prober.errors import InputError
+from prober.escape import printable, utc
+from prober.policy.decide import Decision, Policy, PolicyLevel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveMap:
+    """A map that is in use. ``foreign``: lines that this program would not write, as they are."""
+
+    policies: Mapping[str, Policy] = field(default_factory=dict)  # by domain
+    foreign: tuple[str, ...] = ()
+
+    @property
+    def by_hand(self) -> frozenset[str]:
+        """The domains that the foreign lines are about: no other line is written for them."""
+        keys = (line.split(maxsplit=1)[0].rstrip(":") for line in self.foreign)
+        return frozenset(domain for domain in map(domain_of, keys) if domain is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What a map was made from."""
+
+    version: str
+    files: int
+    first: datetime | None  # when the first and the last domain in the results were checked
+    last: datetime | None
+    trust_stores: tuple[str, ...]  # what their certificates were verified against
+
+
+class MapFormat(abc.ABC):
+    """Writes a map for one kind of MTA, and reads it back. Does no I/O."""
+
+    levels: ClassVar[Collection[PolicyLevel]]  # what the MTA can be told to insist on
+
+    @abc.abstractmethod
+    def parse(self, text: str) -> LiveMap:
+        """The map in *text*. Raises ``InputError`` with the line that cannot be read."""
+
+    def lines_of(self, text: str) -> frozenset[str]:
+        """The domains and the lines of others in *text*; all its lines where it is no such map."""
+        try:
+            live = self.parse(text)
+        except InputError:
+            return frozenset(line for _, line in meaningful_lines(text))
+        return frozenset(live.policies) | frozenset(live.foreign)
+
+    @abc.abstractmethod
+    def render(self, decisions: Sequence[Decision], live: LiveMap, provenance: Provenance) -> str:
+        """The new map: a line for each of *decisions* that has one, and the foreign lines."""
+
+
+def standing(decisions: Iterable[Decision]) -> Iterator[tuple[str, Policy]]:
+    """The lines of the new map, in the order of the domains."""
+    for decision in sorted(decisions, key=lambda each: each.domain):
+        if decision.after is not None:
+            yield decision.domain, decision.after
+
+
+def told(provenance: Provenance) -> Iterator[str]:
+    """Where a map comes from, for its head."""
+    files = f"{provenance.files} file{'' if provenance.files == 1 else 's'} of results"
+    when = ""
+    if provenance.first is not None and provenance.last is not None:
+        when = f", checked {utc(provenance.first)} to {utc(provenance.last)}"
+    yield f"Written by probe {provenance.version} from {files}{when}."
+    if provenance.trust_stores:
+        stores = ", ".join(printable(store) for store in provenance.trust_stores)
+        yield f"Certificates were verified against {stores}."
+
+
+def commented(lines: Iterable[str]) -> str:
+    """*lines* as comments of the kind that Postfix, Exim and OpenSMTPD all know."""
+    return "".join(f"# {line}".rstrip() + "\n" for line in lines)
+
+
+def meaningful_lines(text: str) -> Iterator[tuple[int, str]]:
+    """The logical lines of a table, and where each begins: postconf(5), exim's lsearch.
+
+    Comments and blank lines go, and a line that begins with white space continues the last one.
+    """
+    begun, pieces = 0, list[str]()
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if pieces and not line[0].isspace():
+            yield begun, " ".join(pieces)
+            pieces = []
+        begun = begun if pieces else number
+        pieces.append(line.strip())
+    if pieces:
+        yield begun, " ".join(pieces)
+
+
+def domain_of(key: str) -> str | None:
+    """The domain that a key of a live map names; ``None`` for ``.parent``, ``[host]`` and such."""
+    try:
+        return parse_domain(key) if "@" not in key else None
+    except InputError:
+        return None

@@ -1,0 +1,326 @@
+"""Which policy a sender may set for a domain: the strictest that has lost no mail. docs/policy.md.
+
+A live map is a promise that somebody relies on. So a line is never below what the map says, except
+by express wish and after several runs that prove that it loses mail; what is unknown loosens
+nothing, and what is not complete tightens nothing.
+"""
+
+import enum
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, assert_never
+
+from prober.records import DomainReport, MtaSts, StsStatus
+from prober.records.delivery import Delivery, DeliveryOutcome, SenderOutcomes
+from prober.rules.completeness import covers_every_endpoint
+from prober.rules.delivery import judge_delivery, judge_secure
+from prober.rules.identity import name_fault
+from prober.rules.senders import SECURE_MATCH
+from prober.rules.sts_policy import is_covered
+
+
+class PolicyLevel(enum.StrEnum):
+    """Postfix's words for what a sender insists on, the strictest first. TLS_README."""
+
+    DANE_ONLY = "dane-only"  # TLSA, and nothing else will do: RFC 7672
+    SECURE = "secure"  # a certificate for a name that does not come from DNS
+    VERIFY = "verify"  # a certificate for the MX host
+    ENCRYPT = "encrypt"  # TLS 1.2 or better, any certificate
+
+
+_RANK: Final = {level: rank for rank, level in enumerate(reversed(PolicyLevel), start=1)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What to insist on. ``match``: the names that ``secure`` takes, in Postfix's spelling.
+
+    ``sts``: those names are the ones that the domain's MTA-STS policy lists. It makes no other
+    policy of it: which versions of Postfix can be told is a matter of the map's format.
+    """
+
+    level: PolicyLevel
+    match: tuple[str, ...] = ()
+    sts: bool = field(default=False, compare=False)
+
+
+class Effect(enum.StrEnum):
+    """What a policy does to today's mail."""
+
+    DELIVERS = "delivers"
+    LOSES = "loses"  # a server that is asked first does not meet it: mail is held back
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What one run says of a domain, as far as a map is concerned."""
+
+    checked_at: datetime
+    complete: bool  # every endpoint was seen; what else was not is unknown to some policy only
+    offers: tuple[Policy, ...]  # those that deliver now and in fallback, the strictest first
+    losing: frozenset[PolicyLevel]  # of verify and encrypt, those that hold mail back now
+    live: Effect  # of the line that the live map has; unknown where it has none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How many runs in a row it takes. ``loosen_runs`` None: nothing loosens a line."""
+
+    require_runs: int = 1
+    loosen_runs: int | None = None
+
+
+class Change(enum.StrEnum):
+    """What becomes of a domain's line."""
+
+    NONE = "none"  # no line, before or after
+    NEW = "new"
+    TIGHTENED = "tightened"
+    MOVED = "moved"  # as strict as before, for other names
+    KEPT = "kept"
+    LOOSENED = "loosened"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The line for a domain, and why. ``loses``: it is kept although it holds mail back today."""
+
+    domain: str
+    before: Policy | None
+    after: Policy | None
+    change: Change
+    reason: str
+    loses: bool = False
+
+
+def assess(report: DomainReport, live: Policy | None = None) -> Evidence:
+    """What *report* says of every policy, and of the one that the *live* map has."""
+    delivery = judge_delivery(report)
+    effects = {
+        PolicyLevel.VERIFY: _effect(delivery.verified, DeliveryOutcome.AUTHENTICATED),
+        PolicyLevel.ENCRYPT: _effect(delivery.mandatory, DeliveryOutcome.ENCRYPTED),
+    }
+    return Evidence(
+        checked_at=report.checked_at,
+        complete=covers_every_endpoint(report, report.endpoints),
+        offers=tuple(_offers(report, delivery)),
+        losing=frozenset(level for level, effect in effects.items() if effect is Effect.LOSES),
+        live=_judge_live(report, delivery, live) if live is not None else Effect.UNKNOWN,
+    )
+
+
+def decide(
+    domain: str,
+    runs: Collection[Evidence],
+    live: Policy | None,
+    *,
+    levels: Collection[PolicyLevel],
+    patience: Patience,
+) -> Decision:
+    """The line for *domain* after *runs*, which may come in any order; one of *levels*, or none.
+
+    A run that is given twice counts once.
+    """
+    ordered = sorted({run.checked_at: run for run in runs}.values(), key=lambda run: run.checked_at)
+    proven = _strictest(ordered, levels, patience.require_runs)
+    if proven is not None and (live is None or _RANK[proven.level] > _RANK[live.level]):
+        change = Change.NEW if live is None else Change.TIGHTENED
+        why = f"{_runs(patience.require_runs)} delivered"
+        return Decision(domain=domain, before=live, after=proven, change=change, reason=why)
+    if live is None:
+        reason = _why_nothing(ordered, levels, patience)
+        return Decision(domain=domain, before=None, after=None, change=Change.NONE, reason=reason)
+    return _decide_live(domain, ordered, live, proven, levels, patience)
+
+
+def _decide_live(
+    domain: str,
+    runs: Sequence[Evidence],
+    live: Policy,
+    proven: Policy | None,
+    levels: Collection[PolicyLevel],
+    patience: Patience,
+) -> Decision:
+    """A line that is not to be tightened: moved, loosened by express wish, or kept."""
+    lost = _count_losses(runs)
+    moves = proven is not None and proven.level is live.level and proven != live
+    if moves and lost >= patience.require_runs:
+        reason = f"{_runs(lost)} lost mail by the old names, and delivered by the new ones"
+        return Decision(
+            domain=domain, before=live, after=proven, change=Change.MOVED, reason=reason
+        )
+    if patience.loosen_runs is not None and lost >= patience.loosen_runs:
+        after = _step_down(runs[-patience.loosen_runs :], live, levels)
+        change = Change.REMOVED if after is None else Change.LOOSENED
+        reason = f"{_runs(lost)} lost mail"
+        return Decision(domain=domain, before=live, after=after, change=change, reason=reason)
+    return Decision(
+        domain=domain,
+        before=live,
+        after=proven if proven == live else live,  # which knows whether the names are by MTA-STS
+        change=Change.KEPT,
+        reason=_why_kept(runs, lost, patience),
+        loses=lost > 0,
+    )
+
+
+def _offers(report: DomainReport, delivery: Delivery) -> Iterator[Policy]:
+    """The policies that deliver now and in fallback, the strictest first.
+
+    None where the domain's TLSA and its servers disagree: a line takes the place of DANE at a
+    sender that does it, and would deliver what RFC 7672 §2.2 says to hold back.
+    """
+    dane = delivery.dane
+    if DeliveryOutcome.DEFERRED in (dane.now, dane.fallback):
+        return
+    if _delivers(dane, DeliveryOutcome.AUTHENTICATED) and dane.attacked is DeliveryOutcome.DEFERRED:
+        yield Policy(level=PolicyLevel.DANE_ONLY)
+    for policy in _secure_policies(report.mta_sts):
+        # by MTA-STS the names are those of MX hosts, and each has to prove its own: RFC 8461 §4.1
+        obeyed = not policy.sts or _delivers(delivery.mta_sts, DeliveryOutcome.AUTHENTICATED)
+        named = judge_secure(report, policy.match)
+        if obeyed and _delivers(named, DeliveryOutcome.AUTHENTICATED):
+            yield policy
+    if _delivers(delivery.verified, DeliveryOutcome.AUTHENTICATED):
+        yield Policy(level=PolicyLevel.VERIFY)
+    if _delivers(delivery.mandatory, DeliveryOutcome.ENCRYPTED):
+        yield Policy(level=PolicyLevel.ENCRYPT)
+
+
+def _secure_policies(sts: MtaSts | None) -> Iterator[Policy]:
+    """Names that do not come from DNS: what the MTA-STS policy promises, and the domain itself.
+
+    The names of today's MX hosts would do as well today, but nobody promises that they stay.
+    """
+    agreed = sts is not None and sts.senders_differ is None
+    if agreed and sts is not None and sts.status is StsStatus.ENFORCE and sts.mx:
+        names = tuple(sorted(dict.fromkeys(pattern.lower() for pattern in sts.mx)))
+        # the policy is a stranger's text: nothing but names may get from it into a map
+        if all(name_fault(name) is None for name in names):
+            match = tuple(name.removeprefix("*") for name in names)
+            yield Policy(level=PolicyLevel.SECURE, match=match, sts=True)
+    yield Policy(level=PolicyLevel.SECURE, match=SECURE_MATCH)
+
+
+def _judge_live(report: DomainReport, delivery: Delivery, live: Policy) -> Effect:
+    match live.level:
+        case PolicyLevel.DANE_ONLY:
+            return _judge_dane_only(delivery.dane)
+        case PolicyLevel.SECURE if live.sts:
+            return _judge_sts_line(report, delivery, live)
+        case PolicyLevel.SECURE:
+            outcomes = judge_secure(report, live.match or SECURE_MATCH)
+            return _effect(outcomes, DeliveryOutcome.AUTHENTICATED)
+        case PolicyLevel.VERIFY:
+            return _effect(delivery.verified, DeliveryOutcome.AUTHENTICATED)
+        case PolicyLevel.ENCRYPT:
+            return _effect(delivery.mandatory, DeliveryOutcome.ENCRYPTED)
+        case _:
+            assert_never(live.level)
+
+
+def mx_patterns(match: Iterable[str]) -> tuple[str, ...]:
+    """The names of a policy in the spelling of MTA-STS, where ``.example.com`` is a wildcard."""
+    return tuple(f"*{name}" if name.startswith(".") else name for name in match)
+
+
+def _judge_sts_line(report: DomainReport, delivery: Delivery, live: Policy) -> Effect:
+    """Postfix goes only to the MX hosts that the line lists, and each has to prove its own name."""
+    patterns = mx_patterns(live.match)
+    listed = [is_covered(host.name, patterns) for host in report.mx_hosts]
+    verified = _effect(delivery.verified, DeliveryOutcome.AUTHENTICATED)
+    if verified is Effect.LOSES or (listed and not any(listed)):
+        return Effect.LOSES
+    return verified if listed and all(listed) else Effect.UNKNOWN
+
+
+def _judge_dane_only(dane: SenderOutcomes) -> Effect:
+    """Where a DANE sender delivers without TLSA, or by TLSA it cannot use, dane-only does not."""
+    if dane.now in (DeliveryOutcome.CLEAR, DeliveryOutcome.ENCRYPTED):
+        return Effect.LOSES
+    return _effect(dane, DeliveryOutcome.AUTHENTICATED)
+
+
+def _effect(outcomes: SenderOutcomes, delivered: DeliveryOutcome) -> Effect:
+    if outcomes.now is DeliveryOutcome.DEFERRED:
+        return Effect.LOSES
+    return Effect.DELIVERS if _delivers(outcomes, delivered) else Effect.UNKNOWN
+
+
+def _delivers(outcomes: SenderOutcomes, delivered: DeliveryOutcome) -> bool:
+    return outcomes.now is delivered and outcomes.fallback is delivered
+
+
+def _strictest(
+    runs: Sequence[Evidence], levels: Collection[PolicyLevel], wanted: int
+) -> Policy | None:
+    """The strictest policy that each of the last *wanted* runs offers, all of them complete."""
+    last = runs[-wanted:]
+    if len(last) < wanted or not all(run.complete for run in last):
+        return None
+    common = (
+        policy
+        for policy in last[-1].offers
+        if policy.level in levels and all(policy in run.offers for run in last)
+    )
+    return next(common, None)
+
+
+def _count_losses(runs: Sequence[Evidence]) -> int:
+    """How many runs, from the last one back, prove that the live line loses mail."""
+    count = 0
+    for run in reversed(runs):
+        if run.live is not Effect.LOSES:
+            break
+        count += 1
+    return count
+
+
+def _step_down(
+    runs: Sequence[Evidence], live: Policy, levels: Collection[PolicyLevel]
+) -> Policy | None:
+    """No further down than must be: the next policy that no run proves to lose mail."""
+    secure = [
+        policy
+        for policy in runs[-1].offers
+        if policy.level is PolicyLevel.SECURE and all(policy in run.offers for run in runs)
+    ]
+    lost = frozenset[PolicyLevel]().union(*(run.losing for run in runs))
+    others = [Policy(level=level) for level in (PolicyLevel.VERIFY, PolicyLevel.ENCRYPT)]
+    below = (
+        policy
+        for policy in (*secure, *others)
+        if _RANK[policy.level] < _RANK[live.level]
+        and policy.level in levels
+        and policy.level not in lost
+    )
+    return next(below, None)
+
+
+def _why_nothing(
+    runs: Sequence[Evidence], levels: Collection[PolicyLevel], patience: Patience
+) -> str:
+    if len(runs) < patience.require_runs:
+        return f"seen in {_runs(len(runs))} of {patience.require_runs}"
+    if not all(run.complete for run in runs[-patience.require_runs :]):
+        return "not seen completely"
+    some = any(policy.level in levels for policy in runs[-1].offers)
+    return "not in every run" if some else "no policy is known to deliver to every host"
+
+
+def _why_kept(runs: Sequence[Evidence], lost: int, patience: Patience) -> str:
+    if not runs:
+        return "not in the results"
+    if lost:
+        of = f" of {patience.loosen_runs}" if patience.loosen_runs is not None else ""
+        return f"it holds mail back today ({_runs(lost)}{of})"
+    if runs[-1].live is Effect.DELIVERS:
+        return "it delivers"
+    return "not seen well enough to say"
+
+
+def _runs(count: int) -> str:
+    return f"{count} run{'' if count == 1 else 's'}"

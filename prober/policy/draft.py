@@ -1,0 +1,113 @@
+"""From the results of one run or many to a policy map: reads, decides, and keeps little of each."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from prober.domains import parse_domain
+from prober.errors import InputError
+from prober.policy.base import LiveMap, Provenance
+from prober.policy.decide import (
+    Change,
+    Decision,
+    Evidence,
+    Patience,
+    Policy,
+    PolicyLevel,
+    assess,
+    decide,
+)
+from prober.policy.postfix import show_policy
+from prober.records import DomainReport
+from prober.version import __version__
+
+
+class Draft:
+    """A policy map in the making. *levels* are those that may be written."""
+
+    def __init__(self, live: LiveMap, levels: Collection[PolicyLevel], patience: Patience) -> None:
+        self._live = live
+        self._by_hand = live.by_hand
+        self._levels = levels
+        self._patience = patience
+        self._runs: dict[str, list[Evidence]] = defaultdict(list)
+        self._trust_stores: dict[str, None] = {}
+        self._first: datetime | None = None
+        self._last: datetime | None = None
+
+    def add(self, report: DomainReport) -> None:
+        """Take from *report* what it says; one on no domain says nothing."""
+        domain = report.domain
+        if domain is None or not _is_domain(domain) or domain in self._by_hand:
+            return
+        self._runs[domain].append(assess(report, self._live.policies.get(domain)))
+        store = report.run.trust_store
+        self._trust_stores[f"{store.certificates} anchors of {store.source}"] = None
+        self._first = min(filter(None, (self._first, report.checked_at)))
+        self._last = max(filter(None, (self._last, report.checked_at)))
+
+    def decisions(self) -> tuple[Decision, ...]:
+        """A decision for every domain in the results or in the live map."""
+        domains = sorted(self._runs.keys() | self._live.policies.keys())
+        return tuple(
+            decide(
+                domain,
+                self._runs.get(domain, ()),
+                self._live.policies.get(domain),
+                levels=self._levels,
+                patience=self._patience,
+            )
+            for domain in domains
+        )
+
+    def provenance(self, files: int) -> Provenance:
+        """Where it all comes from: *files* files, and what was in them."""
+        return Provenance(
+            version=__version__,
+            files=files,
+            first=self._first,
+            last=self._last,
+            trust_stores=tuple(self._trust_stores),
+        )
+
+
+def _is_domain(name: str) -> bool:
+    """Whether *name* is a domain as we write them: a result file may come from anywhere."""
+    try:
+        return parse_domain(name) == name
+    except InputError:
+        return False
+
+
+_MARKS: Final = MappingProxyType(
+    {
+        Change.NEW: "+",
+        Change.TIGHTENED: "^",
+        Change.MOVED: "~",
+        Change.LOOSENED: "v",
+        Change.REMOVED: "-",
+        Change.KEPT: "!",
+    }
+)
+
+
+def show_changes(decisions: Iterable[Decision]) -> Iterator[str]:
+    """Each change, each line that is kept although it loses mail, and how many are as they were."""
+    unchanged: Counter[Change] = Counter()
+    for decision in sorted(decisions, key=lambda each: each.domain):
+        if decision.change is Change.NONE or (
+            decision.change is Change.KEPT and not decision.loses
+        ):
+            unchanged[decision.change] += 1
+            continue
+        what = _shown(decision.after)
+        if decision.before is not None and decision.before != decision.after:
+            what = f"{_shown(decision.before)} -> {what}"
+        yield f"{_MARKS[decision.change]} {decision.domain}: {what} ({decision.reason})"
+    yield f"{unchanged[Change.KEPT]} as before, {unchanged[Change.NONE]} without a line"
+
+
+def _shown(policy: Policy | None) -> str:
+    return show_policy(policy) if policy is not None else "no line"

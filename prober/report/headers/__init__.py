@@ -1,1 +1,0 @@
-"""Reports of `probe headers`: one module a format, the columns once. Nothing here judges."""

@@ -1,0 +1,46 @@
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prober.escape import printable, utc
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("\x1b[2J", "\\x1b[2J", id="ESC"),
+        pytest.param("\x9b2J", "\\x9b2J", id="C1-CSI"),
+        pytest.param("a\r\n\tb\x00\x7f", "a\\x0d\\x0a\\x09b\\x00\\x7f", id="C0-and-DEL"),
+        pytest.param("a\u202eb\u2066c", "a\\u202eb\\u2066c", id="bidi"),
+        pytest.param("a\u2028b\u200b\ufeff", "a\\u2028b\\u200b\\ufeff", id="separators"),
+        pytest.param("a\xa0b\u3000", "a\\xa0b\\u3000", id="odd-spaces"),
+        pytest.param("\ud800", "\\ud800", id="lone-surrogate"),
+        pytest.param("\U000e0041", "\\U000e0041", id="tag-character"),
+        pytest.param("Müller \\x1b 日本", "Müller \\x1b 日本", id="printable-stays"),
+        pytest.param("", "", id="empty"),
+    ],
+)
+def test_what_does_not_print_is_escaped(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+@given(st.text(st.characters()))  # with surrogates
+def test_the_result_prints_and_stays_as_it_is(text: str) -> None:
+    shown = printable(text)
+
+    assert shown.isprintable()
+    assert printable(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("time", "text"),
+    [
+        (datetime(2026, 1, 2, 3, 4, 5, 999999, tzinfo=UTC), "2026-01-02T03:04:05Z"),
+        (datetime(2026, 1, 2, 3, tzinfo=timezone(timedelta(hours=-5))), "2026-01-02T08:00:00Z"),
+        (datetime(1, 1, 1, tzinfo=UTC), "0001-01-01T00:00:00Z"),
+    ],
+)
+def test_times_are_utc_to_the_second(time: datetime, text: str) -> None:
+    assert utc(time) == text

@@ -1,0 +1,98 @@
+"""Reports handed on as they come, or in order, however many have to wait."""
+
+import importlib
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prober.errors import ReportError
+from prober.progress import Positions, Progress
+from prober.records import DomainReport
+from prober.rules.verdict import judge_domain
+from prober.scan import OrderedReports
+from tests.support.builders import completed, domain
+
+MODULE = importlib.import_module("prober.scan")  # prober.scan itself is the function
+REPORTS = [
+    judge_domain(domain(completed(), input=f"{n}.test", domain=f"{n}.test")) for n in range(12)
+]
+
+
+def deliver(order: list[int], *, ordered: bool, progress: Progress | None = None) -> list[str]:
+    handed_on: list[DomainReport] = []
+    with OrderedReports(handed_on.append, progress or Progress(), ordered=ordered) as taken:
+        for position in order:
+            taken.take(position, REPORTS[position])
+    return [report.input for report in handed_on]
+
+
+def names(positions: list[int]) -> list[str]:
+    return [f"{position}.test" for position in positions]
+
+
+def test_as_they_come() -> None:
+    assert deliver([3, 0, 2, 1], ordered=False) == names([3, 0, 2, 1])
+
+
+@given(order=st.permutations(range(12)))
+def test_in_order(order: list[int]) -> None:
+    assert deliver(order, ordered=True) == names(list(range(12)))
+
+
+@given(order=st.permutations(range(12)))
+def test_in_order_from_the_disk(order: list[int]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MODULE, "_IN_MEMORY", 2)
+        assert deliver(order, ordered=True) == names(list(range(12)))
+
+
+def test_a_report_from_the_disk_is_the_one_that_was_put_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(MODULE, "_IN_MEMORY", 0)
+    handed_on: list[DomainReport] = []
+    with OrderedReports(handed_on.append, Progress(), ordered=True) as taken:
+        for position in (2, 1, 0):
+            taken.take(position, REPORTS[position])
+    assert handed_on == REPORTS[:3]
+
+
+def test_what_an_earlier_run_reported_is_not_waited_for() -> None:
+    progress = Progress(reported=Positions([(0, 1), (4, 4), (7, 7)]))
+    order = [position for position in range(10) if position not in progress.reported]
+    shown = deliver(order[::-1], ordered=True, progress=progress)
+    assert shown == names([2, 3, 5, 6, 8, 9])
+
+
+def test_a_report_that_could_not_be_written_does_not_count_as_reported() -> None:
+    def fail_at_the_third(report: DomainReport) -> None:
+        if report == REPORTS[2]:
+            raise ReportError("full")
+
+    progress = Progress()
+    with OrderedReports(fail_at_the_third, progress, ordered=True) as taken:
+        taken.take(1, REPORTS[1])
+        taken.take(0, REPORTS[0])
+        with pytest.raises(ReportError, match="full"):
+            taken.take(2, REPORTS[2])
+    assert progress.reported.ranges() == [(0, 1)]
+    assert progress.done == 2
+
+
+def test_a_full_disk_under_what_waits_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MODULE, "_IN_MEMORY", 0)
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: open("/dev/full", "w+b"))
+    taken = OrderedReports(lambda _report: None, Progress(), ordered=True)
+    with pytest.raises(ReportError, match="cannot write what waits for its turn"), taken:
+        taken.take(1, REPORTS[1])
+
+
+def test_no_folder_for_what_waits_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(MODULE, "_IN_MEMORY", 0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "not-there"))
+    taken = OrderedReports(lambda _report: None, Progress(), ordered=True)
+    with pytest.raises(ReportError, match="cannot write what waits for its turn"), taken:
+        taken.take(1, REPORTS[1])
