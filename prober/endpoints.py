@@ -23,10 +23,12 @@ from prober.pace import Pacer
 from prober.records import EndpointFacts, Failure, Reason, Step
 from prober.rules.address import may_contact
 from prober.rules.endpoint import (
+    Outcome,
     add_without_sni,
     depends_on_hello,
     describe_failure,
     merge_sessions,
+    outcome,
     uses_sni,
 )
 from prober.rules.retry import (
@@ -42,6 +44,7 @@ from prober.shared_addresses import SharedAddresses
 
 log = logging.getLogger(__name__)
 
+_TROUBLE_KEPT_S: Final = 60.0
 _KEPT: Final = 10_000  # about 20 kB each, the transcript included
 
 
@@ -56,6 +59,11 @@ class _Address:
     @classmethod
     def of(cls, target: Target) -> Self:
         return cls(target.address, target.port, target)
+
+
+def _lifetime_s(facts: EndpointFacts) -> float | None:
+    """Trouble may pass: it is kept for as long as a failure of DNS."""
+    return _TROUBLE_KEPT_S if outcome(facts) is Outcome.NOT_TESTED else None
 
 
 class Endpoints:
@@ -80,7 +88,9 @@ class Endpoints:
         ask = self._ask_named
         self._named = SharedAddresses(ask).observe if settings.share else ask
         self._facts: Once[Target, EndpointFacts] = Once(self._observe, size=_KEPT)
-        self._unnamed: Once[_Address, EndpointFacts] = Once(self._ask_unnamed, size=_KEPT)
+        self._unnamed: Once[_Address, EndpointFacts] = Once(
+            self._ask_unnamed, size=_KEPT, lifetime_s=_lifetime_s
+        )
 
     async def get(self, target: Target) -> EndpointFacts:
         """The facts of *target*. Raises nothing for what a peer does."""
@@ -163,6 +173,8 @@ class Endpoints:
                 require_route(address, target.port)
             except NoRouteError as error:
                 return error.reason, str(error.strerror)
+            except OSError:  # such as too many open files: the session itself will tell
+                return None
         return None
 
     async def _session(self, target: Target, again: Again) -> EndpointFacts:

@@ -62,7 +62,7 @@ class Settings:
     greeting_s: float = 60.0
     command_s: float = 30.0
     handshake_s: float = 20.0
-    stray_s: float = 5.0  # for a reply behind a line that is none; a wrong protocol sends no more
+    stray_s: float = 5.0  # for a greeting behind a line that is none; no other protocol sends one
     quit_s: float = 2.0  # politeness, not evidence: the answer is in hand by then
     session_s: float = 150.0  # all of them together: a tarpit answers just within each
     confirm_delay_s: float = 5.0  # rate limiters look at seconds; two looks in one prove little

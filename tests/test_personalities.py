@@ -179,7 +179,7 @@ SAY_NO_TWICE = [
     (
         "starttls-refused-and-closes",
         REFUSED,
-        (Step.STARTTLS, Reason.BAD_REPLY, 454),
+        (Step.STARTTLS, Reason.CLOSED, 454),
         [Code.STARTTLS_REFUSED],
     ),
     (

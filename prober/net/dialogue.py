@@ -5,6 +5,7 @@ RFC 5321 §4.2, over aiosmtplib's command loop, in clear and over TLS alike.
 
 import asyncio
 from time import monotonic
+from typing import Final
 
 import aiosmtplib
 from aiosmtplib.protocol import SMTPProtocol
@@ -25,6 +26,8 @@ from prober.net.tls import TlsLink, Wire, is_wire
 from prober.records import Anomaly, AnomalyKind, Line
 from prober.rules.retry import SERVICE_CLOSING
 from prober.settings import Settings
+
+_OF_SENDERS: Final = ("EHLO", "HELO", "STARTTLS")  # every sender must read the replies to these
 
 
 class Transcript:
@@ -60,7 +63,8 @@ class Dialogue(SMTPProtocol):
     def __init__(self, transcript: Transcript, *, stray_s: float) -> None:
         super().__init__(loop=asyncio.get_running_loop())
         self._transcript = transcript
-        self._stray_s = stray_s  # how long to wait for a reply behind a line that is none
+        self._stray_s = stray_s  # how long to wait for a greeting behind a line that is none
+        self._is_judged = True  # what the reply is to, senders read as well
         self._stray_timer: asyncio.TimerHandle | None = None
         self._reader = ReplyReader()
         self._reply: Reply | None = None
@@ -88,7 +92,7 @@ class Dialogue(SMTPProtocol):
         else:
             if reply is not None:
                 self._take(waiter, reply)
-            elif self._reader.strays and self._stray_timer is None:
+            elif self._reader.strays and self._reply is None and self._stray_timer is None:
                 self._stray_timer = self._loop.call_later(self._stray_s, self._give_up_on_strays)
 
     def _give_up_on_strays(self) -> None:
@@ -143,7 +147,7 @@ class Dialogue(SMTPProtocol):
         if reply.bare_lf:
             self.remark(AnomalyKind.BARE_LF, reply.text)
         differs = why_senders_differ(reply)
-        if differs is not None:
+        if differs is not None and self._is_judged:
             self.remark(AnomalyKind.REPLY_MALFORMED, differs)
         waiter.set_result(aiosmtplib.SMTPResponse(reply.code, "\n".join(reply.lines)))
 
@@ -185,6 +189,7 @@ class Dialogue(SMTPProtocol):
         if surplus:
             require_open(surplus)
             self.remark(AnomalyKind.UNSOLICITED, printable_ascii(surplus))
+        self._is_judged = words[0] in _OF_SENDERS
         line = " ".join(words)
         self._transcript.note("client", line)
         # not execute_command: its lock and checks are for many tasks and for words of others

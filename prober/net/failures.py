@@ -35,6 +35,15 @@ class UnwantedReplyError(Exception):
         self.reply = reply
 
 
+class SilentRefusalError(Exception):
+    """A command was refused by *reply*, and then *error* was all that came."""
+
+    def __init__(self, reply: Reply, error: Exception) -> None:
+        super().__init__(f"{reply.text}; then nothing more")
+        self.reply = reply
+        self.error = error
+
+
 class AlertError(Exception):
     """The peer sent a fatal TLS alert."""
 
@@ -58,6 +67,7 @@ PEER_ERRORS: Final = (
     aiosmtplib.SMTPException,
     BadReplyError,
     UnwantedReplyError,
+    SilentRefusalError,
     AlertError,
     LimitError,
 )
@@ -74,6 +84,11 @@ def classify(step: Step, error: BaseException) -> Failure:
                 reply_code=reply.code,
                 detail=reply.text[:200],
             )
+        case SilentRefusalError(reply=reply, error=cause):
+            reason = classify(step, cause).reason
+            if reason is Reason.BAD_REPLY:  # a 421: the server closes its service
+                reason = Reason.CLOSED
+            return Failure(step=step, reason=reason, reply_code=reply.code, detail=str(error)[:200])
         case NoRouteError(reason=no_route):
             reason = no_route
         case BadReplyError():

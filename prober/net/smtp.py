@@ -17,6 +17,7 @@ from prober.net.dialogue import Dialogue, Transcript, require_open
 from prober.net.failures import (
     PEER_ERRORS,
     AlertError,
+    SilentRefusalError,
     UnwantedReplyError,
     classify,
 )
@@ -169,7 +170,7 @@ class _Session:
         self._enter(Step.STARTTLS)
         reply = await dialogue.command("STARTTLS", timeout_s=self._settings.command_s)
         if reply.code // 100 != 2 and reply.code != SERVICE_CLOSING:
-            await self._see_who_goes_on(dialogue)
+            await self._require_answer(dialogue, reply)
         _accepted(reply)
         self._seen.starttls = StartTls.OFFERED
         injected = dialogue.take_surplus()  # nothing may stand there: CVE-2011-0411
@@ -178,18 +179,17 @@ class _Session:
             shown = printable_ascii(injected)
             dialogue.remark(AnomalyKind.STARTTLS_RESPONSE_INJECTION, shown)
 
-    async def _see_who_goes_on(self, dialogue: Dialogue) -> None:
-        """Whether the server still answers after it refused STARTTLS.
+    async def _require_answer(self, dialogue: Dialogue, refusal: Reply) -> None:
+        """Raise SilentRefusalError where the server answers no more after it refused STARTTLS.
 
         A sender that does not insist sends MAIL now. Where no answer comes, it holds the mail back.
         """
         try:
             reply = await dialogue.command("NOOP", timeout_s=self._settings.command_s)
-        except PEER_ERRORS as error:
-            dialogue.remark(AnomalyKind.NO_REPLY_AFTER_REFUSAL, str(error) or None)
-        else:
             if reply.code == SERVICE_CLOSING:
-                dialogue.remark(AnomalyKind.NO_REPLY_AFTER_REFUSAL, reply.text)
+                raise UnwantedReplyError(reply)
+        except PEER_ERRORS as error:
+            raise SilentRefusalError(refusal, error) from error
 
     async def _handshake(self, dialogue: Dialogue) -> None:
         self._enter(Step.HANDSHAKE)

@@ -17,7 +17,7 @@ from OpenSSL import SSL, crypto
 
 from prober.net.failures import AlertError, LimitError, UnwantedReplyError
 from prober.net.key_exchange import DhGroup, ServerKeyExchange
-from prober.net.reply import BadReplyError, parse_reply
+from prober.net.reply import BadReplyError, ReplyReader, not_a_reply
 from prober.net.trust import load_anchors
 from prober.records import Anomaly, AnomalyKind, Hello, VerifyError
 from prober.settings import Settings
@@ -317,7 +317,8 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
         self._connection = connection
         self._handshake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._is_first = True
-        self._clear = b""  # what came in the handshake's place: an SMTP reply
+        self._in_clear: ReplyReader | None = None  # reads a reply in the handshake's place
+        self._unread = bytearray()
         self._broken: Exception | None = None  # why nothing can be said over TLS any more
 
     async def handshake(self, timeout_s: float) -> None:
@@ -339,7 +340,7 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
 
     def data_received(self, data: bytes) -> None:
         """From the network."""
-        if self._clear or (self._is_first and data[:1] in _REPLY_STARTS):
+        if self._in_clear or (self._is_first and data[:1] in _REPLY_STARTS):
             self._read_reply(data)
             return
         self._is_first = False
@@ -389,14 +390,17 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
 
     def _read_reply(self, data: bytes) -> None:
         """The server answers in clear, such as with a 421: read it, in however many pieces."""
-        self._clear += data
+        self._in_clear = reader = self._in_clear or ReplyReader()
+        self._unread += data
         try:
-            parsed = parse_reply(self._clear)
+            reply = reader.feed(self._unread)
         except BadReplyError as error:
             self._finish(error)
-        else:
-            if parsed is not None:
-                self._finish(UnwantedReplyError(parsed[0]))
+            return
+        if reader.strays:
+            self._finish(not_a_reply(reader.strays[0]))
+        elif reply is not None:
+            self._finish(UnwantedReplyError(reply))
 
     def _advance(self) -> None:
         try:

@@ -231,10 +231,11 @@ def _judge_sts_line(report: DomainReport, delivery: Delivery, live: Policy) -> E
     """Postfix goes only to the MX hosts that the line lists, and each has to prove its own name."""
     patterns = mx_patterns(live.match)
     listed = [is_covered(host.name, patterns) for host in report.mx_hosts]
-    verified = _effect(delivery.verified, DeliveryOutcome.AUTHENTICATED)
-    if verified is Effect.LOSES or (listed and not any(listed)):
+    if listed and not any(listed):
         return Effect.LOSES
-    return verified if listed and all(listed) else Effect.UNKNOWN
+    if not listed or not all(listed):  # a host that Postfix leaves out may be the one that fails
+        return Effect.UNKNOWN
+    return _effect(delivery.verified, DeliveryOutcome.AUTHENTICATED)
 
 
 def _judge_dane_only(dane: SenderOutcomes) -> Effect:

@@ -51,6 +51,8 @@ class EximMap(MapFormat):
             key, _, value = line.replace(":", " ", 1).partition(" ")
             if not value.strip():
                 raise InputError(f"line {number}: a domain without a level")
+            if len(value.split()) > 1:
+                raise InputError(f"line {number}: more than a level behind {key[:80]!a}")
             domain, word = domain_of(key), value.strip()
             if domain is None or word not in self.levels:
                 foreign.append(line)

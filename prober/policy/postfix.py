@@ -6,7 +6,7 @@ from typing import Final
 
 import idna
 
-from prober.errors import SettingsError
+from prober.errors import InputError, SettingsError
 from prober.policy.base import (
     LiveMap,
     MapFormat,
@@ -48,6 +48,12 @@ _ENFORCES_STS: Final = (3, 10, 5)
 _VERSION: Final = re.compile(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?")
 
 
+# postconf(5), smtp_tls_policy_maps
+_LEVELS_OF_POSTFIX: Final = [
+    [level] for level in "none may encrypt dane dane-only fingerprint verify secure".split()
+]
+
+
 class PostfixMap(MapFormat):
     """``domain level [match=name:name]``, one a line; IDN domains in both their spellings.
 
@@ -67,11 +73,16 @@ class PostfixMap(MapFormat):
         self._enforces_sts = tuple(parts) >= _ENFORCES_STS
 
     def parse(self, text: str) -> LiveMap:
-        """Lines of other levels, attributes or keys stay as they are: they are foreign."""
+        """Lines of other levels, attributes or keys stay as they are: they are foreign.
+
+        Raises InputError for a line without a level of Postfix: the file is another kind of map.
+        """
         policies: dict[str, Policy] = {}
         foreign: list[str] = []
-        for _, line in meaningful_lines(text):
+        for number, line in meaningful_lines(text):
             key, _, value = line.replace("\t", " ").partition(" ")
+            if value.replace(",", " ").split()[:1] not in _LEVELS_OF_POSTFIX:
+                raise InputError(f"line {number}: no level of Postfix behind {key[:80]!a}")
             domain = domain_of(key)
             policy = parse_policy(value, domain) if domain is not None else None
             if domain is None or policy is None:

@@ -67,8 +67,8 @@ class Attempt:
 class WithoutSni:
     """What a ClientHello without SNI was answered at an address: what such senders meet.
 
-    One session per address and run, for all MX hosts there. ``tls_version`` is set exactly when
-    TLS completed. ``chain`` is None where it is the endpoint's own chain; ``path`` and
+    Asked once per address and run, for all MX hosts there. ``tls_version`` is set exactly when TLS
+    completed. ``chain`` is None where it is the endpoint's own chain; ``path`` and
     ``verify_errors`` are then the endpoint's, too.
     """
 

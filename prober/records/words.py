@@ -136,7 +136,6 @@ class AnomalyKind(enum.StrEnum):
     MASKED = "masked"
     REPLY_MALFORMED = "reply-malformed"  # senders read it differently, or not at all
     STARTTLS_OFFER_MALFORMED = "starttls-offer-malformed"  # not all senders see the offer
-    NO_REPLY_AFTER_REFUSAL = "no-reply-after-refusal"  # STARTTLS refused, then no more answers
     CHAIN_TRUNCATED = "chain-truncated"
     MX_DUPLICATE = "mx-duplicate"
     MX_LEFT_OUT = "mx-left-out"

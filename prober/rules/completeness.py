@@ -14,6 +14,8 @@ from prober.records import (
 from prober.rules.endpoint import Outcome, proven, was_refused_twice
 
 NO_MAIL: Final = (RouteStatus.NULL_MX, RouteStatus.NXDOMAIN, RouteStatus.NO_MAIL_HOST)
+# What the domain's nameservers answer, to senders as to us; a time-out may be ours alone.
+_TOLD_TO_ALL: Final = (Reason.SERVFAIL, Reason.DNS_REFUSED, Reason.BOGUS)
 _NO_WAY_FROM_HERE: Final = (Reason.NO_IPV6_HERE, Reason.NO_IPV4_HERE)
 
 
@@ -48,8 +50,8 @@ def hides_addresses(host: MxHost, endpoints: Sequence[Endpoint]) -> bool:
     """
     if not _lookup_failed(host):
         return False
-    cut_short = host.failure is not None and host.failure.reason is Reason.LIMIT
-    return cut_short or not any(
+    told = host.failure is not None and host.failure.reason in _TOLD_TO_ALL
+    return not told or not any(
         endpoint.mx_host == host.name and is_tested(endpoint) for endpoint in endpoints
     )
 

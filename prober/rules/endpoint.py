@@ -119,12 +119,15 @@ def _confirmation(first: EndpointFacts, second: EndpointFacts) -> Confirmed:
 
 
 def _confirmed_negative(first: EndpointFacts, second: EndpointFacts) -> Confirmed:
-    """Two sessions agree; a failed handshake counts once it also failed without SNI."""
+    """Two sessions agree; a failed handshake counts once it failed by each kind of hello."""
     attempts = first.attempts + second.attempts
-    handshakes = [attempt for attempt in attempts if failed_in_handshake(attempt)]
-    if handshakes and all(uses_sni(attempt.hello) for attempt in handshakes):
-        return Confirmed.NO
-    return Confirmed.YES
+    failed = {attempt.hello for attempt in attempts if failed_in_handshake(attempt)}
+    if not failed:
+        return Confirmed.YES
+    if not any(map(uses_sni, failed)):  # the sessions of an address, without SNI
+        return Confirmed.YES if failed == {Hello.NO_SNI, Hello.NO_SNI_LARGE} else Confirmed.NO
+    is_tried = Hello.NO_SNI in failed and failed & {Hello.TLS12, Hello.ANONYMOUS}
+    return Confirmed.YES if is_tried else Confirmed.NO
 
 
 def add_without_sni(facts: EndpointFacts, plain: EndpointFacts) -> EndpointFacts:
@@ -181,7 +184,7 @@ def session_findings(facts: EndpointFacts) -> tuple[Finding, ...]:
     """Findings on the SMTP and TLS sessions; those on certificates are another module's."""
     pairs = (
         *_on_outcome(facts),
-        *_on_tls(facts),
+        *tls_findings(facts),
         *(
             (_ANOMALY_FINDINGS[anomaly.kind], anomaly.detail)
             for anomaly in facts.anomalies
@@ -206,18 +209,11 @@ def _on_outcome(facts: EndpointFacts) -> _Found:
             if facts.failure is not None:
                 yield Code.SESSION_FAILED_AFTER_TLS, why
         case Outcome.NEGATIVE:
-            yield _negative_code(facts), _refusal(facts)
+            yield _negative_code(facts), why
             if facts.confirmed is not Confirmed.YES:
                 yield Code.UNCONFIRMED, "no further session could confirm it"
         case never:
             assert_never(never)
-
-
-def _refusal(facts: EndpointFacts) -> str | None:
-    """How STARTTLS was refused, and what came of it."""
-    why = describe_failure(facts.failure)
-    gone = any(each.kind is AnomalyKind.NO_REPLY_AFTER_REFUSAL for each in facts.anomalies)
-    return f"{why}; the server then answers nothing more" if gone else why
 
 
 def _negative_code(facts: EndpointFacts) -> Code:
@@ -230,7 +226,8 @@ def _negative_code(facts: EndpointFacts) -> Code:
             return Code.TLS_FAILED
 
 
-def _on_tls(facts: EndpointFacts) -> _Found:
+def tls_findings(facts: EndpointFacts) -> Iterator[tuple[Code, str | None]]:
+    """What is worth knowing of the TLS that was negotiated."""
     bits = facts.key_exchange_bits
     if bits is not None and bits < SMALLEST_DH_BITS:  # may be why the handshake failed
         yield Code.DH_WEAK, f"DH {bits}"

@@ -160,6 +160,7 @@ _NEVER_CONTACTED: Final = (
     Reason.LIMIT,
     Reason.NO_IPV6_HERE,
     Reason.NO_IPV4_HERE,
+    Reason.FAULT,
 )
 
 

@@ -46,6 +46,7 @@ READ_DIFFERENTLY: Final = frozenset(
         AnomalyKind.REPLY_MALFORMED,
         AnomalyKind.STARTTLS_OFFER_MALFORMED,
         AnomalyKind.STARTTLS_RESPONSE_INJECTION,  # Postfix goes on with TLS, Exim in clear
+        AnomalyKind.UNSOLICITED,  # takes senders out of step: mail bounces or waits
     }
 )
 

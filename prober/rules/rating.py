@@ -14,6 +14,7 @@ from prober.rules.certificate_fields import Key, ReadCertificate, Signature, rea
 from prober.rules.ciphers import iana_name
 from prober.rules.completeness import covers_every_endpoint
 from prober.rules.endpoint import Outcome, proven
+from prober.rules.hellos import without_sni
 from prober.rules.profiles import Profile, Rating
 from prober.rules.verdict import Standing, authenticated, depends_on_sender, is_fault
 
@@ -77,6 +78,9 @@ def judge_profile(report: DomainReport, profile: Profile) -> Standing:
     proof = profile.authenticated
     if any(depends_on_sender(each, asks_for_proof=proof) for each in report.endpoints):
         return Standing.UNDECIDED
+    plain = [without_sni(each) for each in report.endpoints]
+    if any(view is not None and _meets(view, profile) is Answer.NO for view in plain):
+        return Standing.UNDECIDED  # senders with SNI meet it, those without do not
     seen = [endpoint for endpoint in report.endpoints if proven(endpoint) is Outcome.COMPLETED]
     known = all(_meets(endpoint, profile) is Answer.YES for endpoint in seen)
     if seen and known and covers_every_endpoint(report, report.endpoints):

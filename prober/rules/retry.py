@@ -51,7 +51,8 @@ def next_session(
     first, last = facts.attempts[0], facts.attempts[-1]
     seen = outcome(last)
     if seen is not Outcome.NEGATIVE and uses_sni(first.hello) and not uses_sni(last.hello):
-        return None  # the address was asked without SNI as often as it takes
+        # the address was asked without SNI as often as it takes
+        return Again(hello=_capped(facts.attempts), lane=Lane.SECOND_LOOK)
     busy = sum(map(is_busy, facts.attempts))
     if is_busy(last):
         again = Again(hello=last.hello, lane=Lane.BUSY, doublings=busy - 1)
@@ -78,13 +79,19 @@ def _next_hello(looks: Sequence[Attempt], *, sni_only: bool) -> Hello | None:
     if not uses_sni(looks[0].hello):
         hellos: tuple[Hello, ...] = (Hello.NO_SNI_LARGE,)
     else:
-        alerted = any(look.failure and look.failure.reason is Reason.ALERT for look in looks)
-        capped = Hello.ANONYMOUS if alerted else Hello.TLS12
+        capped = _capped(looks)
         hellos = (Hello.SMALL, capped) if sni_only else (Hello.SMALL, Hello.NO_SNI, capped)
     tried = {look.hello for look in looks}
     if tried & {Hello.ANONYMOUS, Hello.TLS12}:
         return None
     return next((hello for hello in hellos if hello not in tried), None)
+
+
+def _capped(attempts: Sequence[Attempt]) -> Hello:
+    """The last ClientHello to try: TLS 1.2 at most, and after an alert without a certificate."""
+    failures = [attempt.failure for attempt in attempts if attempt.failure is not None]
+    alerted = any(failure.reason is Reason.ALERT for failure in failures)
+    return Hello.ANONYMOUS if alerted else Hello.TLS12
 
 
 _PASSING: Final = frozenset(

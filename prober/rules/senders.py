@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import Final, assert_never
 
 from prober.records import (
-    AnomalyKind,
     Answer,
     Attempt,
     Certificate,
@@ -262,10 +261,9 @@ def _without_tls(view: Endpoint) -> DeliveryOutcome:
         each for each in view.attempts if outcome(each) is Outcome.NEGATIVE
     ]
     steps = {_without_tls_at(each.starttls, each.failure) for each in sessions or [view]}
-    if len(steps) > 1 or _TROUBLE & {each.kind for each in view.anomalies}:
+    if len(steps) > 1 or READ_DIFFERENTLY & {each.kind for each in view.anomalies}:
         return _UNKNOWN
-    gone = any(each.kind is AnomalyKind.NO_REPLY_AFTER_REFUSAL for each in view.anomalies)
-    return _DEFERRED if gone else steps.pop()
+    return steps.pop()
 
 
 def _without_tls_at(starttls: StartTls, failure: Failure | None) -> DeliveryOutcome:
@@ -274,11 +272,12 @@ def _without_tls_at(starttls: StartTls, failure: Failure | None) -> DeliveryOutc
     Postfix 3.7 and Exim 4.96, three attempts or more: no offer, a readable refusal (any code but
     2yz) and a handshake that fails are followed by mail in clear, in Postfix once the message is
     older than minimal_backoff_time. A STARTTLS that is answered by silence, a close, a reset or a
-    line without a code makes both defer.
+    line without a code makes both defer, and so does a refusal after which nothing more comes.
     """
-    refused = starttls is StartTls.REFUSED
-    unreadable = failure is not None and failure.reply_code is None
-    return _DEFERRED if refused and unreadable else _CLEAR
+    if starttls is not StartTls.REFUSED or failure is None:
+        return _CLEAR
+    answered = failure.reason is Reason.BAD_REPLY and failure.reply_code is not None
+    return _CLEAR if answered else _DEFERRED
 
 
 def _mandatory(view: Endpoint) -> DeliveryOutcome:
@@ -318,10 +317,6 @@ def _secure(view: Endpoint, to: Destination, match: Sequence[str]) -> DeliveryOu
     return _pkix(view, Answer.NOT_TESTED if differ else Answer.NO)
 
 
-# Unasked replies take senders out of step: mail bounces or waits.
-_TROUBLE: Final = READ_DIFFERENTLY | {AnomalyKind.UNSOLICITED}
-
-
 def _senders_differ(view: Endpoint) -> bool:
     """Whether TLS depends on who asks, on luck, or is not all that it takes.
 
@@ -330,7 +325,7 @@ def _senders_differ(view: Endpoint) -> bool:
     Or the session broke once TLS was up.
     """
     earlier = any(outcome(attempt) is Outcome.NEGATIVE for attempt in view.attempts)
-    trouble = _TROUBLE & {each.kind for each in view.anomalies}
+    trouble = READ_DIFFERENTLY & {each.kind for each in view.anomalies}
     return earlier or bool(trouble) or view.failure is not None
 
 

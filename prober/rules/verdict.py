@@ -42,6 +42,7 @@ from prober.rules.endpoint import (
     Outcome,
     proven,
     session_findings,
+    tls_findings,
     was_refused_twice,
 )
 from prober.rules.hellos import hello_findings, tls_depends_on_sender, without_sni
@@ -380,8 +381,12 @@ def _excused_or_not(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> tuple[
 def _on_hellos(endpoint: Endpoint) -> Iterator[Finding]:
     """Where TLS, or the proof of a name, depends on the sender's ClientHello."""
     details = [(each.code, each.detail) for each in hello_findings(endpoint)]
+    shown = without_sni(endpoint)
+    if shown is not None:
+        usual = set(tls_findings(endpoint))
+        others = (pair for pair in tls_findings(shown) if pair not in usual)
+        details += [(code, f"without SNI: {detail or code}") for code, detail in others]
     if _proof_depends_on_sni(endpoint):
-        shown = without_sni(endpoint)
         errors = shown.certificate.errors if shown and shown.certificate else ()
         why = "; ".join(errors) or "it does not prove the MX host"
         details.append((Code.SNI_REQUIRED, f"without SNI another certificate is sent: {why}"))

@@ -30,7 +30,7 @@ from prober.net.reply import Reply
 from prober.net.route import require_route
 from prober.net.smtp import Target, probe_endpoint
 from prober.net.tls import TlsClient
-from prober.records import EndpointFacts, Reason, StartTls, Step
+from prober.records import AnomalyKind, EndpointFacts, Reason, StartTls, Step
 from prober.rules.endpoint import Outcome, outcome
 from prober.settings import Settings
 from tests.support.waiting import PATIENCE_S, until
@@ -115,7 +115,7 @@ _DEADLINES = {Step.GREETING: "greeting_s", Step.HANDSHAKE: "handshake_s"}
 
 async def probe_failing(step: Step, how: str) -> EndpointFacts:
     """The facts of a server that fails at *step*; only where it is silent, it is left soon."""
-    is_silent = how in ("timeout", "half-reply")
+    is_silent = how in ("timeout", "half-reply", "garbage")
     soon = {_DEADLINES.get(step, "command_s"): SILENCE_S, "quit_s": 0.2} if is_silent else {}
     return await probe(Failing(step, how), **soon)
 
@@ -133,6 +133,66 @@ async def test_up_to_ehlo_no_failure_reads_as_a_negative(step: Step, how: str) -
     assert facts.failure is not None
     assert facts.failure.step is step
     assert facts.tls_version is None
+
+
+class LateBehindALine(Scripted):
+    """An empty line, and the 220 to STARTTLS only later than a greeting would be waited for."""
+
+    async def on_starttls(self, peer: Peer) -> None:
+        peer.send(b"\r\n")
+        await peer.pause(0.3)
+        await super().on_starttls(peer)
+
+
+async def test_a_reply_behind_a_line_without_a_code_may_be_late() -> None:
+    """Postfix waits for it, and so TLS completes; Exim gives up."""
+    facts = await probe(LateBehindALine(), stray_s=0.05)
+    assert facts.tls_version is not None
+    assert [anomaly.kind for anomaly in facts.anomalies] == [AnomalyKind.REPLY_MALFORMED]
+
+
+class OddGoodbye(Scripted):
+    """A reply to QUIT with a line without a code, which no sender's mail depends on."""
+
+    async def obey(self, peer: Peer, line: str) -> None:
+        if line.upper() == "QUIT":
+            peer.send(b"bye\r\n221 closing\r\n")
+            peer.close()
+        else:
+            await super().obey(peer, line)
+
+
+async def test_an_odd_reply_to_quit_is_no_matter() -> None:
+    assert (await probe(OddGoodbye())).anomalies == ()
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        pytest.param(b"", Reason.CLOSED, id="closes"),
+        pytest.param(b"421 bye\r\n", Reason.CLOSED, id="421"),
+        pytest.param(b"502 what\r\n", Reason.BAD_REPLY, id="goes-on"),
+    ],
+)
+async def test_whether_a_server_goes_on_after_it_refused_starttls(
+    answer: bytes, reason: Reason
+) -> None:
+    class Refuses(Scripted):
+        async def on_starttls(self, peer: Peer) -> None:
+            peer.send(b"454 4.7.0 no\r\n")
+
+        async def obey(self, peer: Peer, line: str) -> None:
+            if line.upper() == "NOOP":
+                peer.send(answer)
+                if not answer.startswith(b"5"):
+                    peer.close()
+            else:
+                await super().obey(peer, line)
+
+    facts = await probe(Refuses())
+    assert facts.starttls is StartTls.REFUSED
+    assert facts.failure is not None
+    assert (facts.failure.reason, facts.failure.reply_code) == (reason, 454)
 
 
 async def test_masked_keywords_are_not_tested() -> None:

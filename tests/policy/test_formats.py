@@ -245,7 +245,6 @@ def test_no_text_does_harm(format_: MapFormat, text: str) -> None:
     ("text", "policies", "foreign"),
     [
         pytest.param("", {}, (), id="empty"),
-        pytest.param("a.test\n", {}, ("a.test",), id="no-level"),
         pytest.param("a.test may\n", {}, ("a.test may",), id="may"),
         pytest.param("a.test dane\n", {}, ("a.test dane",), id="dane"),
         pytest.param(
@@ -293,6 +292,10 @@ def test_domains_of_foreign_lines_are_theirs_alone() -> None:
     ("format_", "text", "message"),
     [
         pytest.param(EximMap(), "a.test: encrypt\nb.test:\n", "line 2: .*without", id="exim"),
+        pytest.param(EximMap(), "a.test secure match=b\n", "more than a level", id="exim-postfix"),
+        pytest.param(PostfixMap(), "a.test\n", "line 1: no level", id="postfix-no-level"),
+        pytest.param(PostfixMap(), "a.test: encrypt\nb.test,x\n", "line 2: no level", id="csv"),
+        pytest.param(PostfixMap(), '{"input": "a.test"}\n', "line 1: no level", id="json"),
         pytest.param(OpenSmtpdMap(), "listen on lo0\n", "not a map of this", id="opensmtpd"),
         pytest.param(OpenSmtpdMap(), 'table other { "a.test" }\n', "table other", id="table"),
         pytest.param(OpenSmtpdMap(), 'table tls_verify { "a..b" }\n', "is no domain", id="member"),

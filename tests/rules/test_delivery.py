@@ -175,6 +175,12 @@ def with_host(facts: DomainFacts, **changes: Any) -> DomainFacts:
             id="aaaa-servfail-beside-an-untested-a",
         ),
         pytest.param(
+            with_host(domain(completed()), failure=lost(Reason.TIMED_OUT).failure),
+            UNKNOWN,
+            UNKNOWN,
+            id="a-time-out-may-be-ours-alone",
+        ),
+        pytest.param(
             with_host(domain(completed()), failure=lost(Reason.LIMIT).failure),
             UNKNOWN,
             UNKNOWN,

@@ -25,6 +25,8 @@ from prober.records import (
 from prober.records.delivery import DeliveryOutcome, SenderKind
 from prober.rules.endpoint import Outcome, add_without_sni, merge_sessions, outcome, proven
 from prober.rules.hellos import completes, hello_findings, with_sni, without_sni
+from prober.rules.profiles import PROFILES, ProfileName
+from prober.rules.rating import judge_profile
 from prober.rules.senders import PEACE, Destination
 from prober.rules.verdict import Standing, judge_domain, judge_endpoint, judge_standing
 from tests.rules.certificates import issue
@@ -135,6 +137,24 @@ def test_a_handshake_that_failed_counts_once_it_failed_without_sni_too() -> None
     with_name = seen(fails(), fails(Hello.SMALL), fails(Hello.ANONYMOUS))
     assert (with_name.confirmed, proven(with_name)) == (Confirmed.NO, Outcome.NOT_TESTED)
     assert (NO_TLS.confirmed, proven(NO_TLS)) == (Confirmed.YES, Outcome.NEGATIVE)
+
+
+@pytest.mark.parametrize(
+    "sessions",
+    [
+        pytest.param((seen(*NO_PLAIN),), id="tls-1.2-not-tried"),
+        pytest.param(
+            (seen(fails(Hello.NO_SNI), untested(reason=Reason.REFUSED)),),
+            id="without-sni-once-and-tls-1.2-not-tried",
+        ),
+        pytest.param((seen(*NO_PLAIN), untested()), id="tls-1.2-could-not-look"),
+    ],
+)
+def test_a_handshake_that_failed_is_open_until_every_hello_was_tried(
+    sessions: tuple[EndpointFacts, ...],
+) -> None:
+    facts = seen(fails(), fails(Hello.SMALL), *sessions)
+    assert (facts.confirmed, proven(facts)) == (Confirmed.NO, Outcome.NOT_TESTED)
 
 
 def test_the_facts_are_those_of_the_session_that_completed() -> None:
@@ -257,6 +277,16 @@ def test_a_certificate_that_only_sni_brings_is_undecided_where_proof_is_asked_fo
     assert report.endpoints[0].certificate_without_sni is not None
     assert judge_standing(report, Level.OPPORTUNISTIC) is Standing.MEETS
     assert judge_standing(report, Level.AUTHENTICATED) is Standing.UNDECIDED
+
+
+def test_old_tls_without_sni_is_told_and_leaves_a_profile_undecided() -> None:
+    """Postfix and Exim send no SNI by default: what they negotiate is rated, too."""
+    old = works(Hello.NO_SNI, tls_version="TLSv1", cipher="AES128-SHA", cipher_bits=128)
+    report = judge_domain(domain(seen(works(), plain=(old,))))
+
+    (found,) = (each for each in report.findings if each.code is Code.TLS_VERSION_OBSOLETE)
+    assert found.detail == "without SNI: TLSv1"
+    assert judge_profile(report, PROFILES[ProfileName.DEFAULT]) is Standing.UNDECIDED
 
 
 def test_a_view_without_sni_has_its_own_certificate() -> None:

@@ -58,9 +58,6 @@ def look(hello: Hello = Hello.DEFAULT) -> Again:
         pytest.param([FAILED, FAILED_SMALL, FAILED_NO_SNI, FAILED_CAPPED], id="by-every-hello"),
         pytest.param([FAILED, completed(Hello.SMALL)], id="completed-with-a-small-hello"),
         pytest.param([FAILED, not_offered()], id="then-not-offered"),
-        pytest.param(
-            [FAILED, FAILED_SMALL, replied(421, hello=Hello.NO_SNI)], id="address-busy-without-sni"
-        ),
         pytest.param([replied(521)], id="521-takes-no-mail-rfc7504"),
         pytest.param(
             [FAILED_NO_SNI, handshake_failed(hello=Hello.NO_SNI_LARGE)], id="without-sni-twice"
@@ -94,6 +91,11 @@ def test_who_was_not_contacted_is_not_asked_again() -> None:
             id="then-without-a-certificate",
         ),
         pytest.param([FAILED_NO_SNI], look(Hello.NO_SNI_LARGE), id="without-sni-then-a-large-one"),
+        pytest.param(
+            [FAILED, FAILED_SMALL, replied(421, hello=Hello.NO_SNI)],
+            look(Hello.TLS12),
+            id="address-busy-without-sni",
+        ),
         pytest.param([NO_ANSWER, not_offered()], look(), id="seen-at-last-to-be-confirmed"),
         pytest.param([BUSY, not_offered()], look(), id="seen-after-421-to-be-confirmed"),
     ],
