@@ -1,7 +1,7 @@
 """One endpoint, asked as often as it takes: retries, what addresses share, and the pace.
 
 One session answers the main question, and one more per address, without SNI, what senders without
-SNI meet there. rules/again.py decides on further sessions. docs/verdict.md, "One endpoint".
+SNI meet there. rules/retry.py decides on further sessions. docs/verdict.md, "One endpoint".
 """
 
 import asyncio
@@ -126,7 +126,7 @@ class Endpoints:
         return await self._ask(address.target, FIRST_WITHOUT_SNI)
 
     async def _ask(self, target: Target, first: Again) -> EndpointFacts:
-        """A session, and further ones as long as rules/again.py wants to know more."""
+        """A session, and further ones as long as rules/retry.py wants to know more."""
         settings = self.settings
         facts = await self._session(target, first)
         while again := next_session(

@@ -1,4 +1,4 @@
-"""Asks what the names at one address have in common once: rules/sharing.py says what that is."""
+"""Asks what the names at one address have in common once: rules/same_server.py says what that is."""
 
 import asyncio
 from collections import OrderedDict
