@@ -50,8 +50,9 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
         ),
         # DNS
         Code.DNS_ERROR: (
-            "The name could not be looked up, so nothing can be said about what stands behind it. "
-            "Try again; if it stays, check the domain's nameservers."
+            "A DNS look-up failed; the detail says which one, and what it would tell is unknown. "
+            "Try again; if it fails again, check the domain's nameservers, or with "
+            "`probe doctor` this machine."
         ),
         Code.DOMAIN_NOT_FOUND: (
             "The domain does not exist in DNS, so no mail can reach it. "
