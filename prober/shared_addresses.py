@@ -1,4 +1,4 @@
-"""Asks what the names at one address have in common once: rules/same_server.py says what that is."""
+"""What the names at one address have in common is asked once: rules/same_server.py says what."""
 
 import asyncio
 from collections import OrderedDict
