@@ -1,6 +1,6 @@
 """The prober and Postfix agree on DANE, over a signed tree of NSD's that unbound validates.
 
-Done-when 2 of issue 4. The rules on chains alone have OpenSSL for a referee in test_openssl.py.
+The rules on chains alone have OpenSSL for a referee in test_openssl.py.
 """
 
 import asyncio

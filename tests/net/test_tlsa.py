@@ -318,7 +318,7 @@ async def test_too_many_records_are_not_judged(resolver: Resolver) -> None:
 
 
 class TestAResolverThatCannotBeBelieved:
-    """Done-when 5 of issue 4, FIELD §2.3 rule 10: DANE is not tested, and never absent."""
+    """Without a resolver that validates, DANE is not tested, and never absent."""
 
     async def judge(self, resolver: Resolver) -> Answer:
         return has_secure_tlsa(await look_up("mx.signed.test", resolver))

@@ -103,7 +103,7 @@ def test_a_chain_against_records(each: Case) -> None:
 
 
 class TestWhetherDaneApplies:
-    """Rules 1, 2, 4, 5, 8 and 10 of FIELD §2.3; done-when 5 of issue 4."""
+    """RFC 7672 §2.1 and §2.2: what binds a sender, and what does not."""
 
     @pytest.mark.parametrize(
         ("fields", "answer"),
