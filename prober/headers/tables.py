@@ -57,7 +57,7 @@ class Internal(enum.StrEnum):
     NOTE = "it is a note of a program on the same host, not a transfer"
 
 
-# Words of the with clause. FIELD §3.2; the rest as real lines have them.
+# Words of the with clause: RFC 5321 §4.4, RFC 3848, and those that real lines have.
 KEYWORDS_INTERNAL: Final = MappingProxyType(
     {
         **dict.fromkeys(("lmtp", "lmtpa", "utf8lmtp", "utf8lmtpa"), Internal.LMTP),

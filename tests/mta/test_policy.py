@@ -245,7 +245,7 @@ async def predict(
 
 
 async def test_mail_fares_as_predicted(mta_ca: MtaCa, tmp_path: Path) -> None:
-    """Issue 4, done when 4: for every sender that Postfix can be, at every kind of server."""
+    """For every sender that Postfix can be, at every kind of server."""
     domains = destinations(CASES)
     async with world(*domains.values()) as at:
         predicted = await predict(at, domains, lambda outcomes: outcomes.now)

@@ -176,7 +176,7 @@ class TestAFailureIsNeverNoTlsa:
 
 
 class TestNotAsked:
-    """RFC 7672 §2.2.2, FIELD §2.3 rule 2: only where the addresses are secure."""
+    """RFC 7672 §2.2.2: only where the addresses are secure."""
 
     @pytest.mark.parametrize(
         "name", ["mx.unsigned.test", "in.unsigned.test", "nothing.signed.test"]

@@ -1,4 +1,4 @@
-"""DANE as FIELD §2.3 numbers its rules; the cases of chains against records are dane_cases.py's."""
+"""DANE by RFC 7672; the cases of chains against records are dane_cases.py's."""
 
 from collections.abc import Iterable
 from dataclasses import replace
