@@ -58,7 +58,7 @@ def _require_ours(path: Path) -> None:
         require_ours(path)
     except ForeignFileError as error:
         raise ResumeError(f"{printable(str(path))}: {error.strerror}") from error
-    except OSError:  # the report beside it cannot be written either, which is told then
+    except OSError:  # then the report beside it cannot be written either, and that is reported
         return
 
 

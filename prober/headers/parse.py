@@ -90,7 +90,7 @@ _DATE: Final = re.compile(
 _ISO_DATE: Final = re.compile(
     r"(?<!\d)(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d{1,9})? ?([+-]\d\d:?\d\d|Z)?", re.ASCII
 )
-# Clauses in which a client has its say; what stands behind them shows nothing about the server.
+# Clauses whose text the client chooses: what follows them proves nothing about the server.
 _CLIENTS_CLAUSES: Final = frozenset({"id", "for"})
 _BY: Final = frozenset({"by"})
 _LOCAL_CLAUSES: Final = frozenset({"head", "by", "via", "with", TLS_CLAUSE})

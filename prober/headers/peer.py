@@ -171,7 +171,7 @@ def parse_peer(
 
 
 def _first_word(clause: Clause) -> str:
-    """The word in the first place, empty where a comment stands there."""
+    """The first word; empty if the text begins with a comment."""
     if not clause.words or (clause.comments and clause.comments[0].start < clause.words[0].start):
         return ""
     return clause.words[0].text

@@ -22,7 +22,7 @@ _PARENTHESIS: Final = re.compile(rf"{_QUOTED}|\\.|[()]", re.DOTALL)
 CLAUSES: Final = frozenset({"from", "by", "via", "with", "id", "for"})
 TLS_CLAUSE: Final = "tls"  # RFC 8314 §4.3; Exim writes it
 _KEYWORDS: Final = CLAUSES | {TLS_CLAUSE}
-TAIL: Final = "tail"  # what stands behind a semicolon and in no clause
+TAIL: Final = "tail"  # the text after a semicolon, which belongs to no clause
 # At once: Mimecast's "with ESMTP with STARTTLS", "from NAME from [ADDRESS]".
 _REPEATABLE: Final = frozenset({"with", "from"})
 # A sender chooses the address behind "for", and a bad quote could end it early.

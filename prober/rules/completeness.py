@@ -20,11 +20,10 @@ _NO_WAY_FROM_HERE: Final = (Reason.NO_IPV6_HERE, Reason.NO_IPV4_HERE)
 
 
 def covers_every_endpoint(facts: DomainFacts | DomainReport, endpoints: Sequence[Endpoint]) -> bool:
-    """Whether every endpoint that a sender would use was named by DNS, and tested or excused.
+    """Whether DNS named every endpoint that a sender would use, and each was tested or excused.
 
-    Excused: no route here to that address family, or TCP refused twice, while another endpoint was
-    tested; a host of which one look-up failed and another gave an address that was tested. Senders
-    use what answers.
+    Excused, while another endpoint was tested: an address family without a route from here, and an
+    endpoint that refused TCP twice. A host with one failed look-up: see ``hides_addresses``.
     """
     if facts.route is None or facts.route.status is RouteStatus.DNS_ERROR:
         return False
@@ -43,10 +42,10 @@ def saw_every_endpoint(facts: DomainFacts | DomainReport, endpoints: Sequence[En
 
 
 def hides_addresses(host: MxHost, endpoints: Sequence[Endpoint]) -> bool:
-    """Whether senders may use addresses of *host* that we do not know, and no other instead.
+    """Whether *host* may have addresses that senders use and that we do not know.
 
-    Where the A record is there and the look-up of AAAA fails (or the other way round), Postfix and
-    Exim deliver to the address that they have.
+    Not where the nameserver answers AAAA by an error and an address from A was tested, or the other
+    way round: Postfix and Exim get the same answers, and deliver to the address that they have.
     """
     if not _lookup_failed(host):
         return False

@@ -60,7 +60,7 @@ class HelloFinding:
 
 
 def with_sni(facts: F) -> F:
-    """*facts* as a sender with SNI meets them: without TLS where it completed only without SNI."""
+    """*facts* as a sender with SNI meets them: no TLS, where only a hello without SNI gets it."""
     sessions = tuple(attempt for attempt in facts.attempts if uses_sni(attempt.hello))
     if len(sessions) == len(facts.attempts):
         return facts
@@ -165,7 +165,7 @@ def hello_findings(facts: EndpointFacts) -> Iterator[HelloFinding]:
 
 
 def _without_the_usual(facts: EndpointFacts, plain: Answer) -> Iterator[HelloFinding]:
-    """TLS completed, with no hello that names the server and offers TLS 1.3."""
+    """Why TLS did not complete with SNI and TLS 1.3, though it completed with another hello."""
     tried = {attempt.hello for attempt in facts.attempts}
     if plain is Answer.YES:
         yield HelloFinding(code=Code.SNI_REFUSED, detail=_failed(facts, Hello.DEFAULT))
