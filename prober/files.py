@@ -22,7 +22,7 @@ _SAFELY: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PRIVATE: Final = 0o600
 _PRIVATE_FOLDER: Final = 0o700
 _WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
-_MOST_LINKS: Final = 40  # as Linux follows
+_MAX_LINKS: Final = 40  # as Linux follows
 _PIECE: Final = 1 << 20
 
 
@@ -70,7 +70,7 @@ def require_trusted_links(path: Path) -> None:
     The rule of Linux's fs.protected_symlinks, for a program that resolves links itself. Folders on
     the way to *path* are not checked.
     """
-    for _ in range(_MOST_LINKS):
+    for _ in range(_MAX_LINKS):
         try:
             link, folder = path.lstat(), path.parent.stat()
         except OSError:

@@ -9,7 +9,7 @@ from prober.net import dns_message, guarded, nameserver, reply, tls
 from prober.records import Code, Level
 from prober.report.advice import ADVICE
 from prober.rules import dane_path, der, exit_status
-from prober.rules.baseline import SEVERITY
+from prober.rules.thresholds import SEVERITY
 from prober.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -55,14 +55,14 @@ def test_security_md_has_the_bounds_of_the_settings() -> None:
     ("bound", "value"),
     [
         ("8,192 bytes; 32,768 bytes (`net/reply.py`)", (reply.MAX_LINE, reply.MAX_REPLY)),
-        ("5,000 (`rules/der.py`)", (der.MOST_ELEMENTS,)),
+        ("5,000 (`rules/der.py`)", (der.MAX_ELEMENTS,)),
         (
             "64 a chain, 100 steps (`rules/dane_path.py`)",
-            (dane_path.MOST_SIGNATURES, dane_path.MOST_STEPS),
+            (dane_path.MAX_SIGNATURES, dane_path.MAX_STEPS),
         ),
-        ("1,024 (`net/dns_message.py`)", (dns_message.MOST_ENTRIES,)),
+        ("1,024 (`net/dns_message.py`)", (dns_message.MAX_ENTRIES,)),
         ("16,384; 65,535 for TLSA", (dns_message.LARGEST, nameserver.LARGEST)),
-        ("16 (`net/dns_message.py`)", (dns_message.LONGEST_CHAIN,)),
+        ("16 (`net/dns_message.py`)", (dns_message.MAX_CHAIN,)),
         ("100 a question (`net/nameserver.py`)", (nameserver.STRAY_MESSAGES,)),
         ("16,384 bytes; 4,096 bytes (`net/guarded.py`)", (guarded.READ_SIZE, guarded.PIECE_SIZE)),
         ("4,096 bytes (`net/tls.py`)", (tls.PIECE_SIZE,)),

@@ -56,7 +56,7 @@ PIECES_OF_TEXT: Final = (
     b"\xc3\xa9",
     b"9" * 40,
 )
-MOST_CHANGES: Final = 8
+MAX_CHANGES: Final = 8
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ TARGETS: Final = {
 def changed(sample: bytes, rng: random.Random) -> bytes:
     """*sample* with a few random changes."""
     raw = bytearray(sample)
-    for _ in range(rng.randint(1, MOST_CHANGES)):
+    for _ in range(rng.randint(1, MAX_CHANGES)):
         at, end = sorted((rng.randint(0, len(raw)), rng.randint(0, len(raw))))
         match rng.randrange(5):
             case 0:

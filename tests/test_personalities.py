@@ -357,7 +357,7 @@ async def test_manners(scanned: Scanned, personality: str) -> None:
     server = scanned.lab.servers[f"mx1.{personality}.test"]
 
     assert len(server.sessions) <= (5 if depends_on_hello(endpoint_of(scanned, personality)) else 2)
-    assert server.most_open <= 1
+    assert server.max_open <= 1
     for session in server.sessions:
         # a server that wants no TLS reads the ClientHello as if it were commands
         commands = [command for command in session.commands if command.isprintable()]

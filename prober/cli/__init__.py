@@ -119,13 +119,13 @@ def main() -> None:
         app(obj=_collect_garbage_rarely)
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):  # rich and typer make it status 1
-            _end_unheard(end.__context__)
+            _end_closed_pipe(end.__context__)
         raise
     except OSError as error:  # of the help itself; a command has its own way
-        _end_unheard(error)
+        _end_closed_pipe(error)
 
 
-def _end_unheard(error: OSError) -> NoReturn:
+def _end_closed_pipe(error: OSError) -> NoReturn:
     """End at once: what is left in the buffers cannot be written either.
 
     A complaint about wrong usage that nobody reads leaves the status at that of wrong usage.

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from prober.cli.apart import require_apart
+from prober.cli.distinct_files import require_distinct
 from prober.cli.log_setup import LogOptions, configure_logging
 from prober.cli.options import LookOptions, ReportOptions, with_options
 from prober.cli.reporting import Reporting
@@ -36,7 +36,7 @@ def check(
     """
     style = ReportStyle(per_endpoint=report.per_endpoint, transcripts=report.verbose)
     with exit_statuses():
-        require_apart(look.read, [*report.written, *log.written])
+        require_distinct(look.read, [*report.written, *log.written])
         configure_logging(verbose=report.verbose, log=log, explain_waits=not report.quiet)
         entries = [parse_entry(text) for text in domains]
         with Reporting.open(report, style, total=len(entries)) as reporting:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from prober.cli.apart import Written
+from prober.cli.distinct_files import Written
 from prober.cli.options import ReportOptions, option
 from prober.cli.reporting import Reporting
 from prober.cli.resuming import Resumable

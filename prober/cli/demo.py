@@ -5,7 +5,7 @@ import importlib.util
 
 import typer
 
-from prober.cli.apart import require_apart
+from prober.cli.distinct_files import require_distinct
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import ReportOptions, with_options
 from prober.cli.reporting import Reporting
@@ -26,7 +26,7 @@ def demo(report: ReportOptions) -> None:
     configure_logging(verbose=False)
     style = ReportStyle(per_endpoint=report.per_endpoint, transcripts=report.verbose)
     with exit_statuses():
-        require_apart([], report.written)
+        require_distinct([], report.written)
         if importlib.util.find_spec("trustme") is None:
             raise SettingsError("the demo needs an extra: pip install 'smtp-tls-prober[demo]'")
         raise typer.Exit(_demonstrate(report, style))

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from prober.cli.apart import OwnFiles, Read, Written, require_apart, staged
+from prober.cli.distinct_files import OwnFiles, Read, Written, require_distinct, staged
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import LookOptions, option, with_options
 from prober.cli.running import exit_statuses, run, tell
@@ -188,7 +188,7 @@ def headers(
     with exit_statuses():
         written = [*read.written, *report.written]
         messages = [Read(file, "a file of messages") for file in files]
-        require_apart([*messages, *read.read, *look.read], written, is_input=is_message)
+        require_distinct([*messages, *read.read, *look.read], written, is_input=is_message)
         habits = Habits(operator_of)
         if read.habits is not None:
             load_habits(read.habits, habits)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from prober.cli.apart import Written
+from prober.cli.distinct_files import Written
 from prober.cli.options import option
 from prober.cli.running import tell
 from prober.files import require_trusted_links

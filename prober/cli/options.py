@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, ParamSpec, TypeVar, get_type_
 
 import typer
 
-from prober.cli.apart import Read, Written, staged
+from prober.cli.distinct_files import Read, Written, staged
 from prober.domains import literal_address, parse_domain
 from prober.errors import InputError, SettingsError
 from prober.net.trust import find_store
@@ -69,7 +69,7 @@ _LOOK = "How to look"
 _FROM = "From where"
 _PACE = "How fast"
 _REPORT = "Report"
-_MOST_S = 3600.0  # an hour; more, or infinity, is a slip
+_MAX_S = 3600.0  # an hour; more, or infinity, is a slip
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -163,7 +163,7 @@ class LookOptions:
         option(
             "--timeout",
             min=0.1,
-            max=_MOST_S,
+            max=_MAX_S,
             metavar="SECONDS",
             help=f"Most seconds a session; {_DEFAULTS.session_s:g} if not given.",
             env="TIMEOUT",
@@ -184,7 +184,7 @@ class LookOptions:
         option(
             "--confirm-delay",
             min=0.0,
-            max=_MOST_S,
+            max=_MAX_S,
             metavar="SECONDS",
             help="Wait before a second session confirms a negative.",
             env="CONFIRM_DELAY",
@@ -228,7 +228,7 @@ class LookOptions:
         option(
             "--pace",
             min=0.0,
-            max=_MOST_S,
+            max=_MAX_S,
             metavar="SECONDS",
             help="Least time between two sessions on one address; grows where a server says 421.",
             env="PACE",
@@ -276,7 +276,7 @@ class LookOptions:
         option(
             "--stop-grace",
             min=0.0,
-            max=_MOST_S,
+            max=_MAX_S,
             metavar="SECONDS",
             help="On SIGTERM, how long what is in flight may take to finish.",
             env="STOP_GRACE",

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from prober.cli.apart import Read, require_apart, staged
+from prober.cli.distinct_files import Read, require_distinct, staged
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import option, quiet_option
 from prober.cli.running import exit_statuses, tell
@@ -48,7 +48,7 @@ _FORMATS: Final = MappingProxyType(
     }
 )
 _MAP = "Map"
-_MOST_BYTES: Final = 1 << 30  # of a live map: over ten million lines
+_MAX_BYTES: Final = 1 << 30  # of a live map: over ten million lines
 _WRITTEN: Final = "the map"
 
 
@@ -182,7 +182,7 @@ def _read_live(file: Path | None, format_: MapFormat) -> LiveMap:
     if file is None:
         return LiveMap()
     try:
-        return format_.parse(read_whole(file, _MOST_BYTES).decode())
+        return format_.parse(read_whole(file, _MAX_BYTES).decode())
     except OSError as error:
         raise InputError(f"cannot read {file}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -195,7 +195,7 @@ def _keep_apart(results: Sequence[str], current: Path | None, output: str) -> No
     read = [Read(file, "a file of results") for file in results]
     if current is not None:
         read.append(Read(str(current), "the live map", becomes=_WRITTEN))
-    require_apart(read, staged(output, _WRITTEN))
+    require_distinct(read, staged(output, _WRITTEN))
 
 
 def _require_most_kept(output: str, text: str, format_: MapFormat) -> None:
@@ -207,7 +207,7 @@ def _require_most_kept(output: str, text: str, format_: MapFormat) -> None:
     if output == STDOUT or is_stream(path) or not path.exists():
         return
     try:
-        before = read_whole(path, _MOST_BYTES).decode("utf-8", "surrogateescape")
+        before = read_whole(path, _MAX_BYTES).decode("utf-8", "surrogateescape")
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     lines = format_.lines_of(before)

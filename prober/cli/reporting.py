@@ -15,9 +15,9 @@ from prober.cli.options import ReportOptions
 from prober.cli.resuming import (
     Resumable,
     checkpoint_beside,
+    resume_points,
     starting_point,
-    told_how_to_go_on,
-    ways_on,
+    suggest_resume,
 )
 from prober.cli.running import tell
 from prober.domains import operator_of
@@ -28,7 +28,7 @@ from prober.files import remove_drafts
 from prober.progress import Positions, Progress
 from prober.records import DomainReport
 from prober.report.output import STDOUT, ReportStyle, ReportWriter, open_report
-from prober.report.sinks import GoOn, Mark
+from prober.report.sinks import Mark, ResumeFrom
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
 from prober.rules.exit_status import Tally, Totals, exit_status
 
@@ -107,13 +107,13 @@ class Reporting:
         start = starting_point(path, resumable, quiet=options.quiet)
         tally = Tally(require=options.required, operator_of=operator_of, totals=start.totals)
         progress = Progress(reported=Positions(start.reported))
-        go_on = ways_on(targets, path, start)
+        go_on = resume_points(targets, path, start)
         with (
-            told_how_to_go_on(progress, resumable if path else None) as hint,
+            suggest_resume(progress, resumable if path else None) as hint,
             _open_reports(options, style, tally.totals, go_on) as writers,
             progress_bar(total, is_wanted=not options.quiet and _all_to_files(writers)) as bar,
         ):
-            hint.arm()
+            hint.armed = True
             reporting = cls(writers, tally, progress, bar)
             if resumable is None or path is None:
                 yield reporting
@@ -217,7 +217,10 @@ def _counted(number: int, noun: str) -> str:
 
 @contextlib.contextmanager
 def _open_reports(
-    options: ReportOptions, style: ReportStyle, totals: Totals, go_on: Mapping[str, GoOn | None]
+    options: ReportOptions,
+    style: ReportStyle,
+    totals: Totals,
+    go_on: Mapping[str, ResumeFrom | None],
 ) -> Iterator[Sequence[ReportWriter]]:
     with contextlib.ExitStack() as stack:
         writers: list[ReportWriter] = []

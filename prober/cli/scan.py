@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from prober.cli.apart import Read, require_apart
 from prober.cli.cluster import ClusterOptions
+from prober.cli.distinct_files import Read, require_distinct
 from prober.cli.log_setup import LogOptions, configure_logging
 from prober.cli.options import SET_BY, LookOptions, ReportOptions, option, with_options
 from prober.cli.reporting import Reporting
@@ -70,7 +70,7 @@ def scan(
     """
     style = ReportStyle(per_endpoint=report.per_endpoint, scan=True)
     with exit_statuses(), open_list(file) as list_:
-        require_apart(
+        require_distinct(
             [Read(file, "the list"), *look.read],
             [*report.written, *log.written, *cluster.written],
         )

@@ -36,7 +36,7 @@ from prober.report.output import STDOUT, ReportFormat, choose_format
 from prober.report.page import Page, Paper
 from prober.report.sinks import FileSink, Sink, StreamSink, open_sink
 
-_MOST_GROUPS: Final = 20  # of each kind in the text; the other formats have all
+_MAX_GROUPS: Final = 20  # of each kind in the text; the other formats have all
 _STYLES: Final = {
     MessageVerdict.ENCRYPTED: "green",
     MessageVerdict.ENCRYPTED_EXCEPT_INTERNAL: "green",
@@ -121,10 +121,10 @@ class HeadersText(HeadersFormatter):
         for wanted, title in ((SENDERS, "sending domain"), (None, "receiving server")):
             rows = [group for group in groups if (group[0] == SENDERS) == (wanted == SENDERS)]
             table.add_row(title, "total", "encrypted", "not", "unknown", "share", "versions")
-            for _, name, counts in islice(rows, _MOST_GROUPS):
+            for _, name, counts in islice(rows, _MAX_GROUPS):
                 table.add_row(*(Text(cell) for cell in _cells(name, counts)))
-            if len(rows) > _MOST_GROUPS:
-                table.add_row(f"and {len(rows) - _MOST_GROUPS} more")
+            if len(rows) > _MAX_GROUPS:
+                table.add_row(f"and {len(rows) - _MAX_GROUPS} more")
         return self._page.draw("", Text(head, style="bold"), table)
 
 

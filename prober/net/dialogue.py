@@ -35,18 +35,18 @@ class Transcript:
 
     def __init__(self, settings: Settings) -> None:
         self._start = monotonic()
-        self._most_lines = settings.transcript_lines
-        self._most_chars = settings.transcript_chars
+        self._max_lines = settings.transcript_lines
+        self._max_chars = settings.transcript_chars
         self._lines: list[Line] = []
 
     def note(self, peer: str, line: str) -> None:
         """Add *line* of ``server``, ``client`` or ``probe``, cut to what the settings allow."""
-        if len(self._lines) > self._most_lines:
+        if len(self._lines) > self._max_lines:
             return
-        if len(self._lines) == self._most_lines:
+        if len(self._lines) == self._max_lines:
             peer, line = "probe", "the transcript ends here; the session went on"
         ms = round((monotonic() - self._start) * 1000)
-        self._lines.append(Line(ms=ms, peer=peer, line=line[: self._most_chars]))
+        self._lines.append(Line(ms=ms, peer=peer, line=line[: self._max_chars]))
 
     def lines(self) -> tuple[Line, ...]:
         """What was noted, one more than the bound where something was cut off."""

@@ -22,13 +22,13 @@ import dns.rrset
 
 _HEADER: Final = 12  # octets; RFC 1035 §4.1.1
 _FLAGS: Final = int(dns.flags.RD | dns.flags.AD)
-LONGEST_CHAIN: Final = 16  # aliases; resolvers stop at 8 to 16
+MAX_CHAIN: Final = 16  # aliases; resolvers stop at 8 to 16
 _PAYLOAD: Final = 1232  # bytes of UDP that pass everywhere unfragmented; DNS flag day 2020
 # What may come without a question: the server did not get as far as to read it.
 _UNREAD: Final = (dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED)
 
 
-MOST_ENTRIES: Final = 1024  # 90 ms to parse; RRsets that mail uses have tens at most
+MAX_ENTRIES: Final = 1024  # 90 ms to parse; RRsets that mail uses have tens at most
 LARGEST: Final = 16_384  # octets: 60,000 of TXT take 0.8 s
 _WITH_KEYS: Final = frozenset(  # of these a record may be a certificate, or a key with signatures
     {dns.rdatatype.TLSA, dns.rdatatype.SMIMEA, dns.rdatatype.OPENPGPKEY}
@@ -129,8 +129,8 @@ def read_response(wire: bytes, query: Query, message_id: int) -> Response:
 def _require_parsable(wire: bytes, query: Query) -> None:
     """Hold the size of *wire*, and the counts in its header, against the bounds."""
     entries = sum(int.from_bytes(wire[at : at + 2]) for at in range(4, _HEADER, 2))
-    if entries > MOST_ENTRIES:  # questions and records: RFC 1035 §4.1.1
-        raise TooLargeError(f"{entries} entries in the response, more than {MOST_ENTRIES}")
+    if entries > MAX_ENTRIES:  # questions and records: RFC 1035 §4.1.1
+        raise TooLargeError(f"{entries} entries in the response, more than {MAX_ENTRIES}")
     if len(wire) > LARGEST and query.rdtype not in _WITH_KEYS:
         raise TooLargeError(f"{len(wire)} bytes in the response, more than {LARGEST}")
 
@@ -168,7 +168,7 @@ def _follow(
     Not dnspython's own, which looks for the SOA of what there is not, for a TTL of no use here.
     """
     owner = query.name
-    for _ in range(LONGEST_CHAIN):
+    for _ in range(MAX_CHAIN):
         found = {
             rrset.rdtype: rrset
             for rrset in answer

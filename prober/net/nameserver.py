@@ -27,7 +27,7 @@ from prober.net.dns_message import (
 LARGEST: Final = 65_535  # octets of a message
 STRAY_MESSAGES: Final = 100  # that are no response, before a question is given up: a flood
 _BACKOFF_S: Final = 0.1  # between two rounds of all nameservers, twice as long each time
-_LONGEST_BACKOFF_S: Final = 2.0
+_MAX_BACKOFF_S: Final = 2.0
 
 
 Fault: TypeAlias = OSError | MalformedError | TooLargeError | Rcode
@@ -130,7 +130,7 @@ async def ask_in_turn(
                 faults.append(result)
         if left:
             await asyncio.sleep(backoff_s)
-            backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
+            backoff_s = min(2 * backoff_s, _MAX_BACKOFF_S)
     raise NoneLeftError(faults)
 
 

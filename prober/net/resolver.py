@@ -23,7 +23,7 @@ import dns.rdata
 import dns.resolver
 from dns.rcode import Rcode
 
-from prober.answer_cache import Once
+from prober.answer_cache import SingleFlight
 from prober.errors import SettingsError
 from prober.net.dns_message import Query, Response, TooLargeError
 from prober.net.nameserver import Nameserver, NoneLeftError, ask_in_turn
@@ -95,13 +95,13 @@ class Resolver:
         self._nameservers = _nameservers(settings)
         self._pacer = QuestionPacer(settings.dns_concurrency, settings.dns_per_s)
         self._needs_tcp_until = 0.0
-        self._answers: Once[Question, DnsAnswer] = Once(
+        self._answers: SingleFlight[Question, DnsAnswer] = SingleFlight(
             self._ask, size=_CACHED_ANSWERS, lifetime_s=self._lifetime_s
         )
-        self._alive: Once[None, Alive] = Once(
+        self._alive: SingleFlight[None, Alive] = SingleFlight(
             self._test_alive, size=1, lifetime_s=lambda _alive: settings.dns_failure_ttl_s
         )
-        self._validates: Once[None, Answer] = Once(self._test_validation, size=1)
+        self._validates: SingleFlight[None, Answer] = SingleFlight(self._test_validation, size=1)
 
     @property
     def addresses(self) -> tuple[str, ...]:

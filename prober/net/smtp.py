@@ -29,8 +29,8 @@ from prober.net.reply import (
     offers,
     printable_ascii,
 )
-from prober.net.route import of_the_vantage, require_route
-from prober.net.tls import TlsClient, TlsFacts, TlsLink
+from prober.net.route import blame_missing_ipv6, require_route
+from prober.net.tls import HandshakeFacts, TlsClient, TlsLink
 from prober.records import (
     AnomalyKind,
     Attempt,
@@ -100,7 +100,7 @@ class _Session:
         self._may_quit = False
         self.step, self._step_began = Step.CONNECT, monotonic()
         self._seen = _Seen()
-        self._tls_facts = TlsFacts()
+        self._tls_facts = HandshakeFacts()
         self._observed_at = clock.now()
 
     async def run(self) -> None:
@@ -247,7 +247,7 @@ class _Session:
             failure = Failure(step=Step.HANDSHAKE, reason=Reason.ALERT, detail=str(error))
             self._tls_facts = self._tls_facts.refused(alert=str(error))
         else:
-            failure = of_the_vantage(classify(self.step, error), self._target.address)
+            failure = blame_missing_ipv6(classify(self.step, error), self._target.address)
         starttls = _starttls_after(self._seen.starttls, failure, undecided=out_of_time)
         self._seen.failure, self._seen.starttls = failure, starttls
         self._transcript.note("probe", _in_words(failure))

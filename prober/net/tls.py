@@ -125,7 +125,7 @@ def alert_name(code: int) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TlsFacts:
+class HandshakeFacts:
     """What a handshake showed, whether it completed or not."""
 
     version: str | None = None
@@ -191,7 +191,7 @@ class TlsClient:
                 store.add_cert(anchor)
         return context
 
-    def facts(self, connection: SSL.Connection, *, completed: bool) -> TlsFacts:
+    def facts(self, connection: SSL.Connection, *, completed: bool) -> HandshakeFacts:
         """What *connection* saw. The session's own values only where the handshake completed."""
         observed: _Observed = connection.get_app_data()
         sent = connection.get_peer_cert_chain() or []
@@ -200,7 +200,7 @@ class TlsClient:
         chain = tuple(self._shared(der) for der in ders)
         errors = tuple(observed.verify_errors)
         dh_group = _dh_group(connection)
-        return TlsFacts(
+        return HandshakeFacts(
             version=connection.get_protocol_version_name() if completed else None,
             cipher=connection.get_cipher_name() if completed else None,
             cipher_bits=connection.get_cipher_bits() if completed else None,

@@ -177,7 +177,7 @@ class TlsRptStatus(enum.StrEnum):
 
 
 class Severity(enum.StrEnum):
-    """How much a finding matters. Only ``rules/baseline.py`` assigns it."""
+    """How much a finding matters. Only ``rules/thresholds.py`` assigns it."""
 
     HIGH = "high"
     MEDIUM = "medium"

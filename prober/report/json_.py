@@ -22,7 +22,7 @@ class _Header:
     schema: int
 
 
-_MOST_BYTES: Final = 128 << 20  # of one report; 160 endpoints with large chains come to 30 MB
+_MAX_BYTES: Final = 128 << 20  # of one report; 160 endpoints with large chains come to 30 MB
 
 _encoder = msgspec.json.Encoder()
 _header_decoder = msgspec.json.Decoder(_Header)
@@ -116,13 +116,13 @@ def _objects(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
     """The lines of *file*; one that is too long comes in pieces, and ``_bounded`` refuses it."""
-    return iter(lambda: file.readline(_MOST_BYTES + 1), b"")
+    return iter(lambda: file.readline(_MAX_BYTES + 1), b"")
 
 
 def _bounded(line: bytes, size: int, number: int) -> bytes:
     """*line*, unless the object it belongs to has come to more than the bound."""
-    if size > _MOST_BYTES:
-        raise InputError(f"line {number}: longer than {_MOST_BYTES} bytes: no report is that large")
+    if size > _MAX_BYTES:
+        raise InputError(f"line {number}: longer than {_MAX_BYTES} bytes: no report is that large")
     return line
 
 

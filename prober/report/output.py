@@ -15,7 +15,7 @@ from prober.report.csv_ import DomainCsv, EndpointCsv
 from prober.report.interface import Formatter
 from prober.report.json_ import JsonLines, PrettyJson
 from prober.report.page import Paper
-from prober.report.sinks import FileSink, GoOn, Mark, Sink, StreamSink, open_sink
+from prober.report.sinks import FileSink, Mark, ResumeFrom, Sink, StreamSink, open_sink
 from prober.report.text import ScanText, TextReport
 from prober.rules.exit_status import Totals
 
@@ -151,7 +151,7 @@ def open_report(
     format_: ReportFormat | None = None,
     style: ReportStyle | None = None,
     totals: Totals | None = None,
-    go_on: GoOn | None = None,
+    go_on: ResumeFrom | None = None,
 ) -> ReportWriter:
     """A writer for the file *target*, or for stdout where that is ``-``.
 

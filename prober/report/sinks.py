@@ -60,14 +60,14 @@ NOTHING: Final = Mark(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class GoOn:
+class ResumeFrom:
     """To go on behind *mark*, as long as *is_current* says that nobody else has done so since."""
 
     mark: Mark
     is_current: Callable[[], bool] = lambda: True
 
 
-def open_sink(path: Path, go_on: GoOn | None = None, what: str = "the report") -> Sink:
+def open_sink(path: Path, go_on: ResumeFrom | None = None, what: str = "the report") -> Sink:
     """A file, or what else stands at *path*: a device, a FIFO or ``/dev/stdout`` as it is.
 
     Everything that can be wrong with the path shows here, before there is anything to write. With
@@ -123,7 +123,9 @@ class FileSink:
     *go_on* they are gone on with instead. ``mark`` is how far it is written.
     """
 
-    def __init__(self, path: Path, go_on: GoOn | None = None, what: str = "the report") -> None:
+    def __init__(
+        self, path: Path, go_on: ResumeFrom | None = None, what: str = "the report"
+    ) -> None:
         self._name = str(path)
         self._what = what
         self._path = Path(os.path.realpath(path))  # a link stays one; its target is replaced
@@ -193,7 +195,7 @@ class FileSink:
                 raise
             os.close(fd)
 
-    def _reclaim(self, go_on: GoOn) -> int:
+    def _reclaim(self, go_on: ResumeFrom) -> int:
         """The partial file as it was at the mark, locked.
 
         Where a run was stopped while it finished, the partial file is the report by now: it

@@ -20,7 +20,6 @@ from prober.records import (
     TrustStore,
     VerifyError,
 )
-from prober.rules.baseline import EXPIRES_SOON_DAYS, EXPIRES_SOON_SHARE, found
 from prober.rules.certificate_fields import Name, ReadCertificate, read_certificate
 from prober.rules.chain import (
     judge_strength,
@@ -30,6 +29,7 @@ from prober.rules.chain import (
     weak_signature,
 )
 from prober.rules.identity import SanNames, acceptance, dispute
+from prober.rules.thresholds import EXPIRES_SOON_DAYS, EXPIRES_SOON_SHARE, finding
 
 # X509_V_ERR_…: openssl/x509_vfy.h
 _NOT_YET_VALID: Final = 9
@@ -37,12 +37,12 @@ _HAS_EXPIRED: Final = 10
 _SELF_SIGNED_LEAF: Final = 18
 _NO_ISSUER: Final = (20, 21)  # none found locally; none at all to verify the leaf with
 
-_LONGEST_NAME: Final = 512  # characters of a subject or issuer
-_LONGEST_LABEL: Final = 100  # the same within a sentence
-_LONGEST_ERROR: Final = 200
-_MOST_NAMES: Final = 100  # of a SAN, kept; all are matched
-_MOST_ERRORS: Final = 50
-_MOST_SHOWN: Final = 5  # names or faults in one sentence
+_MAX_NAME: Final = 512  # characters of a subject or issuer
+_MAX_LABEL: Final = 100  # the same within a sentence
+_MAX_ERROR: Final = 200
+_MAX_NAMES: Final = 100  # of a SAN, kept; all are matched
+_MAX_ERRORS: Final = 50
+_MAX_SHOWN: Final = 5  # names or faults in one sentence
 
 
 def judge_certificate(
@@ -58,7 +58,7 @@ def judge_certificate(
     return Certificate(
         subject=_text(leaf.subject),
         issuer=_text(leaf.issuer),
-        san=leaf.san.names[:_MOST_NAMES] if leaf.san is not None else (),
+        san=leaf.san.names[:_MAX_NAMES] if leaf.san is not None else (),
         serial=leaf.serial,
         not_before=leaf.not_before,
         not_after=leaf.not_after,
@@ -108,7 +108,7 @@ def certificate_findings(endpoint: Endpoint, *, now: datetime) -> tuple[Finding,
         *_on_order(endpoint, certificate, chain),
     )
     return tuple(
-        found(code, mx_host=endpoint.mx_host, address=endpoint.address, detail=detail)
+        finding(code, mx_host=endpoint.mx_host, address=endpoint.address, detail=detail)
         for code, detail in pairs
     )
 
@@ -263,11 +263,11 @@ def _errors(facts: EndpointFacts, leaf: ReadCertificate) -> tuple[str, ...]:
         *leaf.unreadable,
         *leaf.remarks,
         *(f"subjectAltName: {each}" for each in malformed),
-    )[:_MOST_ERRORS]
+    )[:_MAX_ERRORS]
 
 
 def _complaint(error: VerifyError) -> str:
-    return f"{_cap(error.text, _LONGEST_ERROR)} (X509 error {error.code} at depth {error.depth})"
+    return f"{_cap(error.text, _MAX_ERROR)} (X509 error {error.code} at depth {error.depth})"
 
 
 def _where(position: int, certificate: ReadCertificate) -> str:
@@ -276,17 +276,17 @@ def _where(position: int, certificate: ReadCertificate) -> str:
 
 
 def _text(name: Name | None) -> str | None:
-    return _cap(name.text, _LONGEST_NAME) if name is not None and name.text is not None else None
+    return _cap(name.text, _MAX_NAME) if name is not None and name.text is not None else None
 
 
 def _label(name: Name | None) -> str:
     text = _text(name)
-    return "name unreadable" if text is None else _cap(text, _LONGEST_LABEL) or "no name"
+    return "name unreadable" if text is None else _cap(text, _MAX_LABEL) or "no name"
 
 
 def _listed(texts: tuple[str, ...]) -> str:
-    more = len(texts) - _MOST_SHOWN
-    return ", ".join(texts[:_MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    more = len(texts) - _MAX_SHOWN
+    return ", ".join(texts[:_MAX_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _cap(text: str, longest: int) -> str:

@@ -15,7 +15,7 @@ from prober.rules.identity import matches, name_fault
 from prober.rules.txt_record import Invalid, is_extension_value, read_fields, shown
 
 VERSION: Final = "STSv1"
-LONGEST_MAX_AGE_S: Final = 31_557_600  # §3.2: one year
+MAX_AGE_LIMIT_S: Final = 31_557_600  # §3.2: one year
 
 _MODES: Final = MappingProxyType(
     {mode.value: mode for mode in (StsStatus.ENFORCE, StsStatus.TESTING, StsStatus.NONE)}
@@ -106,7 +106,7 @@ def _policy(
     max_age = _seconds(fields["max_age"])
     if max_age is None:
         text = shown(fields["max_age"])
-        return Invalid(f"the max_age is {text}: not seconds, at most {LONGEST_MAX_AGE_S}")
+        return Invalid(f"the max_age is {text}: not seconds, at most {MAX_AGE_LIMIT_S}")
     for pattern in patterns:
         if fault := _pattern_fault(pattern):
             return Invalid(f"the mx {shown(pattern)} {fault}")
@@ -116,7 +116,7 @@ def _policy(
 
 
 def _seconds(text: str) -> int | None:
-    if not _MAX_AGE.fullmatch(text) or int(text) > LONGEST_MAX_AGE_S:
+    if not _MAX_AGE.fullmatch(text) or int(text) > MAX_AGE_LIMIT_S:
         return None
     return int(text)
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from prober.records import Code, Finding, TlsRpt, TlsRptStatus, TxtFacts
-from prober.rules.baseline import found
 from prober.rules.endpoint import describe_failure
+from prober.rules.thresholds import finding
 from prober.rules.txt_record import Invalid, is_extension_value, listed, read_fields, shown
 
 VERSION: Final = "TLSRPTv1"
@@ -92,4 +92,4 @@ def tls_rpt_findings(tls_rpt: TlsRpt | None) -> tuple[Finding, ...]:
     """What is worth knowing of *tls_rpt*: that there is none is no fault."""
     if tls_rpt is None or tls_rpt.status is not TlsRptStatus.INVALID:
         return ()
-    return (found(Code.TLS_RPT_INVALID, detail=tls_rpt.detail),)
+    return (finding(Code.TLS_RPT_INVALID, detail=tls_rpt.detail),)

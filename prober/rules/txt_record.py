@@ -14,7 +14,7 @@ _WSP: Final = " \t"
 _FIELD: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})=(.*)", re.DOTALL)
 _EXTENSION_VALUE: Final = re.compile(r"[\x21-\x3a\x3c\x3e-\x7e]+")  # no "=", ";", blank, control
 _SHOWN: Final = 80  # characters of a peer's text in a sentence
-_MOST_SHOWN: Final = 5  # texts in one
+_MAX_SHOWN: Final = 5  # texts in one
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ def shown(text: str) -> str:
 
 def listed(texts: Collection[str]) -> str:
     """The first few of *texts*, and how many more there are."""
-    more = len(texts) - _MOST_SHOWN
-    first = ", ".join(itertools.islice(texts, _MOST_SHOWN))
+    more = len(texts) - _MAX_SHOWN
+    first = ", ".join(itertools.islice(texts, _MAX_SHOWN))
     return f"{first} and {more} more" if more > 0 else first
 
 

@@ -27,7 +27,6 @@ from prober.records import (
     TrustStore,
     Verdict,
 )
-from prober.rules.baseline import ACCEPTABLE_TLS_VERSIONS, found
 from prober.rules.certificate import certificate_findings, judge_authenticity, judge_certificate
 from prober.rules.completeness import (
     NO_MAIL,
@@ -48,6 +47,7 @@ from prober.rules.endpoint import (
 from prober.rules.hellos import hello_findings, tls_depends_on_sender, without_sni
 from prober.rules.mta_sts import judge_sts, sts_enforces, sts_findings
 from prober.rules.mx import may_receive, route_findings
+from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS, finding
 from prober.rules.tls_rpt import judge_tls_rpt, tls_rpt_findings
 
 _RANK: Final = {
@@ -70,7 +70,7 @@ def judge_domain(facts: DomainFacts) -> DomainReport:
     mta_sts = judge_sts(facts.sts, facts.mx_hosts)
     verdict = Verdict(
         level=(level := judge_level(replace(facts, error=error), endpoints, mta_sts)),
-        encrypted=encrypted_in_a_word(level),
+        encrypted=summarize_encrypted(level),
         complete=is_complete(facts, endpoints) and error is None,
         endpoints=len(endpoints),
         endpoints_tested=sum(is_tested(endpoint) for endpoint in endpoints),
@@ -195,7 +195,7 @@ def judge_level(facts: DomainFacts, endpoints: Sequence[Endpoint], mta_sts: MtaS
         return Level.PARTIAL
     if not all(authenticated(endpoint) is Answer.YES for endpoint in completed):
         return Level.OPPORTUNISTIC
-    insists = judge_insistence(facts.route, facts.mx_hosts, mta_sts)
+    insists = judge_requirable(facts.route, facts.mx_hosts, mta_sts)
     return Level.ENFORCED if insists is Answer.YES else Level.AUTHENTICATED
 
 
@@ -218,7 +218,7 @@ def authenticated(endpoint: Endpoint) -> Answer:
             assert_never(endpoint.dane)
 
 
-def judge_insistence(route: Route, mx_hosts: Sequence[MxHost], mta_sts: MtaSts | None) -> Answer:
+def judge_requirable(route: Route, mx_hosts: Sequence[MxHost], mta_sts: MtaSts | None) -> Answer:
     """Whether the domain tells senders to insist: MTA-STS at every MX host, or DANE at each.
 
     A host that could not be looked up counts among them, and so do those beyond our bound; one that
@@ -243,7 +243,7 @@ def _every(answers: Iterable[Answer]) -> Answer:
     return Answer.YES if each == {Answer.YES} else Answer.NOT_TESTED
 
 
-def encrypted_in_a_word(level: Level) -> Encrypted:
+def summarize_encrypted(level: Level) -> Encrypted:
     """The level as an answer to: does mail arrive encrypted?"""
     match level:
         case Level.OPPORTUNISTIC | Level.AUTHENTICATED | Level.ENFORCED:
@@ -299,7 +299,7 @@ def judge_standing(report: DomainReport, require: Level) -> Standing:
     if any(_keeps_below(endpoint, require) for endpoint in report.endpoints):
         return Standing.FALLS_SHORT
     if require is Level.ENFORCED and report.endpoints:
-        insists = judge_insistence(report.route, report.mx_hosts, report.mta_sts)
+        insists = judge_requirable(report.route, report.mx_hosts, report.mta_sts)
         if insists is Answer.NO:
             return Standing.FALLS_SHORT
     asks_for_proof = _RANK[require] >= _RANK[Level.AUTHENTICATED]
@@ -356,25 +356,25 @@ def _findings(
         findings += _excused_or_not(endpoint, endpoints)
         findings += _certificate_findings(endpoint)
     if facts.run.trust_store.certificates == 0 and any(e.chain for e in endpoints):
-        findings.append(found(Code.TRUST_NOT_TESTED, detail="no trust store was found"))
+        findings.append(finding(Code.TRUST_NOT_TESTED, detail="no trust store was found"))
     return tuple(sorted(findings, key=lambda item: _SEVERITY_ORDER.index(item.severity)))
 
 
-_OF_NO_MATTER_TO_DANE: Final = (Code.CERTIFICATE_NOT_TRUSTED, Code.CERTIFICATE_SELF_SIGNED)
+_MOOT_WITH_DANE: Final = (Code.CERTIFICATE_NOT_TRUSTED, Code.CERTIFICATE_SELF_SIGNED)
 
 
 def _certificate_findings(endpoint: Endpoint) -> Iterator[Finding]:
     """Those on its certificates; that no CA vouches for one is no fault where TLSA does."""
-    for finding in certificate_findings(endpoint, now=endpoint.observed_at):
-        if endpoint.dane is not Dane.MATCH or finding.code not in _OF_NO_MATTER_TO_DANE:
-            yield finding
+    for each in certificate_findings(endpoint, now=endpoint.observed_at):
+        if endpoint.dane is not Dane.MATCH or each.code not in _MOOT_WITH_DANE:
+            yield each
 
 
 def _excused_or_not(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> tuple[Finding, ...]:
     if was_refused_twice(endpoint) and is_excused(endpoint, endpoints):
         where = (endpoint.mx_host, endpoint.address)
         detail = "TCP refused twice, another endpoint answers"
-        return (found(Code.MX_NOT_LISTENING, mx_host=where[0], address=where[1], detail=detail),)
+        return (finding(Code.MX_NOT_LISTENING, mx_host=where[0], address=where[1], detail=detail),)
     return (*session_findings(endpoint), *_on_hellos(endpoint))
 
 
@@ -391,4 +391,4 @@ def _on_hellos(endpoint: Endpoint) -> Iterator[Finding]:
         why = "; ".join(errors) or "it does not prove the MX host"
         details.append((Code.SNI_REQUIRED, f"without SNI another certificate is sent: {why}"))
     for code, detail in details:
-        yield found(code, mx_host=endpoint.mx_host, address=endpoint.address, detail=detail)
+        yield finding(code, mx_host=endpoint.mx_host, address=endpoint.address, detail=detail)

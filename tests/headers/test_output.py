@@ -339,7 +339,7 @@ def test_probing_asks_nobody_but_the_resolver_given() -> None:
 
 
 def test_many_names_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(summary_module, "MOST_NAMES", 1)
+    monkeypatch.setattr(summary_module, "MAX_NAMES", 1)
     summary = Summary()
 
     for number in range(3):

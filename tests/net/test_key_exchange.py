@@ -15,7 +15,7 @@ from prober.lab.certificates import CertificateKind, LabCa
 from prober.lab.dhe import PRIME_1024, DheConnection
 from prober.lab.tls import RSA_KEY_EXCHANGE, TLS12_ONLY, TLS13_ONLY, Keyring, TlsProfile
 from prober.net.key_exchange import DhGroup, ServerKeyExchange
-from prober.net.tls import TlsClient, TlsFacts
+from prober.net.tls import HandshakeFacts, TlsClient
 from prober.records import Hello
 
 # RFC 7919 appendix A.1
@@ -182,7 +182,7 @@ def dhe(keyring: Keyring) -> DheConnection:
     return DheConnection(keyring.certificate(CertificateKind.RSA), PRIME_1024)
 
 
-def shake_hands(server: SSL.Connection | DheConnection, tls: TlsClient) -> TlsFacts:
+def shake_hands(server: SSL.Connection | DheConnection, tls: TlsClient) -> HandshakeFacts:
     """A handshake with our client over memory, without a ``TlsLink``."""
     client = tls.connection("mx.test", Hello.DEFAULT)
     reader = client.get_app_data().server_key_exchange

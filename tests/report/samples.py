@@ -33,8 +33,8 @@ from prober.records import (
     Verdict,
     VerifyError,
 )
-from prober.rules.baseline import found
 from prober.rules.exit_status import Tally, Totals
+from prober.rules.thresholds import finding
 
 NOW: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -229,9 +229,9 @@ def warns() -> DomainReport:
         ),
     )
     findings = [
-        found(Code.CERTIFICATE_SELF_SIGNED, mx_host="mx2.warns.example", address="192.0.2.5"),
+        finding(Code.CERTIFICATE_SELF_SIGNED, mx_host="mx2.warns.example", address="192.0.2.5"),
         *(
-            found(
+            finding(
                 Code.CERTIFICATE_EXPIRED,
                 mx_host=seen.mx_host,
                 address=seen.address,
@@ -264,8 +264,8 @@ def fails() -> DomainReport:
         failure=refused,
     )
     findings = (
-        found(Code.STARTTLS_NOT_SUPPORTED, mx_host="mx1.fails.example", address="192.0.2.1"),
-        found(Code.TLS_FAILED, mx_host="mx1.fails.example", address="192.0.2.9"),
+        finding(Code.STARTTLS_NOT_SUPPORTED, mx_host="mx1.fails.example", address="192.0.2.1"),
+        finding(Code.TLS_FAILED, mx_host="mx1.fails.example", address="192.0.2.9"),
     )
     return make_report(Level.NONE, (bare, alert), domain="fails.example", findings=findings)
 
@@ -292,9 +292,9 @@ def partly() -> DomainReport:
         failure=Failure(step=Step.RESOLVE, reason=Reason.SERVFAIL),
     )
     findings = (
-        found(Code.NOT_TESTED, mx_host="mx3.partly.example", address="192.0.2.6"),
-        found(Code.STARTTLS_REFUSED, mx_host="mx2.partly.example", address="192.0.2.1"),
-        found(Code.DNS_ERROR, mx_host="mx4.partly.example", detail="SERVFAIL"),
+        finding(Code.NOT_TESTED, mx_host="mx3.partly.example", address="192.0.2.6"),
+        finding(Code.STARTTLS_REFUSED, mx_host="mx2.partly.example", address="192.0.2.1"),
+        finding(Code.DNS_ERROR, mx_host="mx4.partly.example", detail="SERVFAIL"),
     )
     return replace(report, mx_hosts=(*report.mx_hosts, lost), findings=findings)
 
@@ -313,7 +313,7 @@ def dns_error() -> DomainReport:
         complete=False,
         domain="dns-error.example",
         route=route,
-        findings=(found(Code.DNS_ERROR),),
+        findings=(finding(Code.DNS_ERROR),),
     )
 
 
@@ -328,7 +328,7 @@ def null_mx() -> DomainReport:
         (),
         domain="null.example",
         route=route,
-        findings=(found(Code.NULL_MX), found(Code.NULL_MX_PREFERENCE, detail="10")),
+        findings=(finding(Code.NULL_MX), finding(Code.NULL_MX_PREFERENCE, detail="10")),
     )
 
 
@@ -338,7 +338,7 @@ def nowhere() -> DomainReport:
         (),
         domain="typo.example",
         route=Route(status=RouteStatus.NXDOMAIN),
-        findings=(found(Code.DOMAIN_NOT_FOUND),),
+        findings=(finding(Code.DOMAIN_NOT_FOUND),),
     )
 
 
@@ -377,7 +377,7 @@ def hostile() -> DomainReport:
         (seen,),
         input=HOSTILE,
         domain="hostile.example",
-        findings=(found(Code.UNSOLICITED_DATA, mx_host=host, detail=HOSTILE),),
+        findings=(finding(Code.UNSOLICITED_DATA, mx_host=host, detail=HOSTILE),),
     )
 
 
@@ -394,7 +394,7 @@ def large() -> DomainReport:
         for i in range(3)
     )
     findings = tuple(
-        found(Code.CERTIFICATE_HOST_MISMATCH, mx_host=seen.mx_host, address=seen.address)
+        finding(Code.CERTIFICATE_HOST_MISMATCH, mx_host=seen.mx_host, address=seen.address)
         for seen in endpoints
     )
     return make_report(Level.OPPORTUNISTIC, endpoints, domain="large.example", findings=findings)

@@ -167,7 +167,7 @@ def test_a_time_that_utc_cannot_tell_is_named_with_its_line(time: str, field: st
 def test_an_object_larger_than_any_report_is_refused(
     text: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(json_, "_MOST_BYTES", 2000)
+    monkeypatch.setattr(json_, "_MAX_BYTES", 2000)
     file = io.BytesIO(b"\n" + text)
 
     with pytest.raises(InputError, match="line 2: longer than 2000 bytes"):

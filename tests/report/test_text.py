@@ -23,8 +23,8 @@ from prober.records import (
 from prober.report.interface import Formatter
 from prober.report.page import Paper
 from prober.report.text import ScanText, TextReport, headline
-from prober.rules.baseline import found
 from prober.rules.exit_status import Totals
+from prober.rules.thresholds import finding
 from tests.report import samples
 from tests.report.samples import totals_of
 from tests.report.strategies import reports
@@ -165,7 +165,7 @@ def test_findings_stand_once_a_code_the_most_severe_first() -> None:
     assert "mx2.large.example 192.0.2.20 and 5 more" in text
 
     codes = [Code.NULL_MX, Code.BARE_LF, Code.TLS_FAILED, Code.UNCONFIRMED]
-    report = samples.make_report(findings=tuple(map(found, codes)))
+    report = samples.make_report(findings=tuple(map(finding, codes)))
     order = re.findall(r"^(HIGH|MEDIUM|LOW|INFO) ", shown(report), re.MULTILINE)
     assert order == ["HIGH", "MEDIUM", "LOW", "INFO"]
 
@@ -173,7 +173,7 @@ def test_findings_stand_once_a_code_the_most_severe_first() -> None:
 def test_a_shared_detail_stands_once_and_others_by_themselves() -> None:
     details = [("a.example", "same"), ("b.example", "same"), ("c.example", "other"), (None, None)]
     findings = tuple(
-        found(Code.TLS_FAILED, mx_host=host, detail=detail) for host, detail in details
+        finding(Code.TLS_FAILED, mx_host=host, detail=detail) for host, detail in details
     )
 
     lines = [line.strip() for line in shown(samples.make_report(findings=findings)).splitlines()]

@@ -356,7 +356,7 @@ class TestBounds:
         assert judge(chain, tlsa(2, 0, 1, many[7])) is Dane.MATCH
 
     def test_signatures(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(dane_path, "MOST_SIGNATURES", 1)
+        monkeypatch.setattr(dane_path, "MAX_SIGNATURES", 1)
         assert judge(CHAIN, tlsa(2, 0, 1, MIDDLE)) is Dane.MATCH
         assert judge(CHAIN, tlsa(2, 0, 1, ROOT)) is Dane.NOT_TESTED
 

@@ -35,10 +35,10 @@ from prober.records import (
 from prober.rules.verdict import (
     REQUIRABLE,
     Standing,
-    encrypted_in_a_word,
     facts_of,
     judge_domain,
     judge_standing,
+    summarize_encrypted,
 )
 from tests.rules.certificates import issue
 from tests.support.builders import (
@@ -424,7 +424,7 @@ def test_the_count_of_endpoints_stands_beside_the_level() -> None:
     ],
 )
 def test_encrypted_in_a_word(level: Level, word: Encrypted) -> None:
-    assert encrypted_in_a_word(level) is word
+    assert summarize_encrypted(level) is word
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ from prober.records import Code, Finding, Severity
 ACCEPTABLE_TLS_VERSIONS: Final = frozenset({"TLSv1.2", "TLSv1.3"})
 
 # NIST SP 800-57 part 1 r5 table 2: the sizes of 112-bit strength.
-SMALLEST_KEY_BITS: Final = MappingProxyType({"RSA": 2048, "DSA": 2048, "EC": 224})
+MIN_KEY_BITS: Final = MappingProxyType({"RSA": 2048, "DSA": 2048, "EC": 224})
 # NIST SP 800-131A r2 §9: digests that do not make a signature any more.
 WEAK_SIGNATURE_DIGESTS: Final = frozenset({"md2", "md4", "md5", "sha1"})
-SMALLEST_CIPHER_BITS: Final = 112  # NIST SP 800-131A r2 §2
+MIN_CIPHER_BITS: Final = 112  # NIST SP 800-131A r2 §2
 # RFC 9325 §4.5: REQUIRED, and the size of 112-bit strength. One severity for 1024 bits and for
 # less: 1024 is in reach of states (weakdh.org), and senders whose OpenSSL is at security level 2,
 # the default of Debian and Ubuntu, break the handshake off; below 1024 every OpenSSL does.
-SMALLEST_DH_BITS: Final = 2048
+MIN_DH_BITS: Final = 2048
 
 # A certificate that lives for a week is renewed with half of it left: a third left says the same.
 EXPIRES_SOON_SHARE: Final = 3
@@ -24,7 +24,7 @@ EXPIRES_SOON_DAYS: Final = 14  # ours: renewers start at 30 days, so 14 left say
 
 # RFC 8461 §3.2 expects "weeks or greater", against attacks at the time of a refresh; §3.3 suggests
 # a refresh once a day, so that a policy with a shorter life is gone before it.
-SHORTEST_MAX_AGE_S: Final = 86_400
+SHORT_MAX_AGE_S: Final = 86_400
 
 # Ours: how many names at an address must have shown the same leaf, TLS version, suite and DH size
 # before further ones are taken to show it; and how many looks an address may have before we give
@@ -124,7 +124,7 @@ SEVERITY: Final = MappingProxyType(
 )
 
 
-def found(
+def finding(
     code: Code,
     *,
     mx_host: str | None = None,

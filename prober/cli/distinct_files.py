@@ -57,7 +57,7 @@ def staged(path: str, what: str = REPORT) -> Iterator[Written]:
     yield Written(f"{path}.work", f"the work folder of {what}", folder=True)
 
 
-def require_apart(
+def require_distinct(
     read: Iterable[Read],
     written: Iterable[Written],
     *,
