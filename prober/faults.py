@@ -13,7 +13,7 @@ from prober.errors import ProbeError
 from prober.records import DomainFacts, DomainReport
 from prober.report.interface import Formatter
 from prober.rules.exit_status import Tally
-from prober.rules.verdict import Standing, facts_of, judge_domain, report_fault
+from prober.rules.verdict import facts_of, judge_domain, report_fault
 from prober.runtime import first_error
 
 log = logging.getLogger(__name__)
@@ -46,8 +46,8 @@ def judged(facts: DomainFacts) -> DomainReport:
 
 def formatted(
     report: DomainReport, tally: Tally, formatters: Sequence[Formatter]
-) -> tuple[DomainReport, Standing, list[bytes]]:
-    """*report*, its standing, and its rows in each format; of the fault, where these fail."""
+) -> tuple[DomainReport, list[bytes]]:
+    """*report* with its standing, and its rows in each format; of the fault, where these fail."""
     try:
         return _formatted(report, tally, formatters)
     except Exception as error:
@@ -57,8 +57,9 @@ def formatted(
 
 def _formatted(
     report: DomainReport, tally: Tally, formatters: Sequence[Formatter]
-) -> tuple[DomainReport, Standing, list[bytes]]:
-    return report, tally.standing_of(report), [each.body(report) for each in formatters]
+) -> tuple[DomainReport, list[bytes]]:
+    assessed = tally.assess(report)
+    return assessed, [each.body(assessed) for each in formatters]
 
 
 def internal_fault(error: Exception, where: object) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from prober.errors import ResumeError
 from prober.net.trust import trust_store_digest
-from prober.records import Level
+from prober.records import Level, Standing
 from prober.report.sinks import Mark
 from prober.resume import (
     Checkpoint,
@@ -21,7 +21,6 @@ from prober.resume import (
     load_checkpoint,
 )
 from prober.rules.exit_status import Totals
-from prober.rules.verdict import Standing
 from prober.settings import Settings
 
 IDENTITY = {"list": "sha256 00", "port": "25"}

@@ -24,6 +24,7 @@ from prober.headers.records import MessageHeaders, MessageReport, Requirement
 from prober.headers.summary import Summary
 from prober.headers.text import HeadersStyle, HeadersWriter, open_headers_report
 from prober.headers.trust import TrustedBy, parse_trusted_by
+from prober.records import Standing
 from prober.report.output import STDOUT, ReportFormat
 from prober.rules.exit_status import (
     FAULT_OF_OURS,
@@ -32,7 +33,6 @@ from prober.rules.exit_status import (
     SOME_INVALID,
     SOME_UNDECIDED,
 )
-from prober.rules.verdict import Standing
 from prober.settings import Settings
 from prober.vantage import Vantage
 

@@ -11,7 +11,7 @@ from prober.cli.options import LookOptions, option, with_options
 from prober.cli.running import exit_statuses, run, show
 from prober.escape import printable
 from prober.recipient import RecipientReport, Way, parse_recipient, probe_recipient
-from prober.report.text import headline
+from prober.report.answer import headline
 from prober.rules.exit_status import FAULT_OF_OURS, MEETS_ALL, SOME_FALL_SHORT
 from prober.rules.verdict import is_fault
 from prober.settings import Settings

@@ -27,6 +27,7 @@ from prober.faults import formatted
 from prober.files import remove_drafts
 from prober.progress import Positions, Progress
 from prober.records import DomainReport
+from prober.report.answer import answer
 from prober.report.output import STDOUT, ReportStyle, ReportWriter, open_report
 from prober.report.sinks import Mark, ResumeFrom
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
@@ -105,7 +106,9 @@ class Reporting:
         targets = options.output or [STDOUT]
         path = checkpoint_beside(targets) if resumable is not None else None
         start = starting_point(path, resumable, quiet=options.quiet)
-        tally = Tally(require=options.required, operator_of=operator_of, totals=start.totals)
+        tally = Tally(
+            require=options.required, operator_of=operator_of, describe=answer, totals=start.totals
+        )
         progress = Progress(reported=Positions(start.reported))
         go_on = resume_points(targets, path, start)
         with (
@@ -126,10 +129,10 @@ class Reporting:
         """Count and write one report. Raises BlindError where this machine turns out blind."""
         if self._keeper is not None and self.progress.reported:
             self._keeper.tick(self._checkpoint)
-        report, standing, rows = formatted(report, self._tally, self._formatters)
+        report, rows = formatted(report, self._tally, self._formatters)
         for writer, row in zip(self._writers, rows, strict=True):
             writer.write_rows(row)
-        self._tally.add(report, standing)
+        self._tally.add(report)
         self._marks = self._marks_now()
         self._bar.advance()
         totals = self._tally.totals

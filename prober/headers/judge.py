@@ -35,8 +35,8 @@ from prober.headers.trust import (
     judge_internals,
     judge_trust,
 )
+from prober.records import Standing
 from prober.rules.ciphers import is_null
-from prober.rules.verdict import Standing
 
 
 def judge_message(

@@ -13,6 +13,7 @@ from prober.records.words import (
     Encrypted,
     Level,
     Severity,
+    Standing,
     StsStatus,
     TlsRptStatus,
 )
@@ -117,3 +118,6 @@ class DomainReport:
     tls_rpt: TlsRpt | None = None
     delivery: Delivery | None = None  # None: the input is no domain
     findings: tuple[Finding, ...] = ()
+    requirement: str | None = None  # a level, or "profile:" and its name; None: none was set
+    standing: Standing | None = None
+    reasons: tuple[str, ...] = ()  # why it does not meet the requirement: a Code or a Gap each

@@ -24,6 +24,27 @@ class Level(enum.StrEnum):
     ENFORCED = "enforced"
 
 
+class Standing(enum.StrEnum):
+    """Whether a domain meets what is required."""
+
+    MEETS = "meets"
+    FALLS_SHORT = "falls-short"
+    UNDECIDED = "undecided"
+    NEUTRAL = "neutral"  # it says that it receives no mail
+    INVALID = "invalid"
+
+
+class Gap(enum.StrEnum):
+    """Why a domain does not meet what is required, where no finding says it."""
+
+    NO_DOMAIN = "not-a-domain"
+    FAULT = "internal-fault"  # of this program
+    TLS_NOT_REQUIRED = "tls-not-required"  # neither DANE nor MTA-STS tells senders to use TLS
+    NOT_AUTHENTICATED = "not-authenticated"
+    BELOW_PROFILE = "below-profile"
+    NOT_SEEN = "not-seen"  # something was not seen, and no finding names it
+
+
 class Encrypted(enum.StrEnum):
     """The level in one word, for a reader who asks only that."""
 

@@ -212,6 +212,6 @@ def make_formatter(format_: ReportFormat, style: ReportStyle, paper: Paper) -> F
         case ReportFormat.TEXT if style.scan:
             return ScanText(paper)
         case ReportFormat.TEXT:
-            return TextReport(paper, transcripts=style.transcripts)
+            return TextReport(paper, verbose=style.transcripts)
         case _:
             assert_never(format_)

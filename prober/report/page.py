@@ -2,10 +2,20 @@
 
 import io
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 from rich.console import Console, RenderableType
 
+from prober.records import Answer
+
 WIDTH = 80  # where there is no terminal to ask
+
+_MARKS: Final = MappingProxyType({Answer.YES: "✔", Answer.NO: "✘", Answer.NOT_TESTED: "?"})
+_ASCII_MARKS: Final = MappingProxyType({Answer.YES: "ok", Answer.NO: "x", Answer.NOT_TESTED: "?"})
+MARK_STYLES: Final = MappingProxyType(
+    {"✔": "green", "ok": "green", "✘": "red", "x": "red", "?": "magenta"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +41,15 @@ class Page:
             highlight=False,
             legacy_windows=False,
         )
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return self._console.width
+
+    def mark(self, answer: Answer) -> str:
+        """A sign for *answer*; plain words where the encoding has no such sign."""
+        return (_MARKS if self._paper.encoding.lower().startswith("utf") else _ASCII_MARKS)[answer]
 
     def draw(self, *parts: RenderableType) -> bytes:
         """*parts* one below the other, folded to the width; no white space ends a line."""

@@ -51,6 +51,9 @@ COLUMNS: Final = (
     "findings",
     "error",
     "elapsed_ms",
+    "requirement",
+    "standing",
+    "reasons",
 )
 
 ENDPOINT_COLUMNS: Final = (
@@ -137,6 +140,9 @@ def to_row(report: DomainReport) -> Row:
         _joined(finding.code for finding in sorted(report.findings, key=severity_order)),
         trouble(report),
         report.elapsed_ms,
+        report.requirement,
+        report.standing,
+        _joined(report.reasons),
     )
 
 

@@ -1,13 +1,26 @@
-"""The exit status: a function of the reports, counted one at a time so that none is kept."""
+"""What is counted over the reports of a run, what is kept for its summary, and the exit status.
+
+Reports are counted one at a time, and none is kept.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Final
 
-from prober.records import DomainReport, EndpointFacts, Level, Reason, Route, RouteStatus, Step
+from prober.records import (
+    DomainReport,
+    EndpointFacts,
+    Level,
+    Reason,
+    Route,
+    RouteStatus,
+    Standing,
+    Step,
+)
 from prober.rules.profiles import Profile
-from prober.rules.rating import judge_profile
-from prober.rules.verdict import Standing, is_fault, judge_standing
+from prober.rules.standing import assess
+from prober.rules.verdict import is_fault
 
 MEETS_ALL: Final = 0
 SOME_FALL_SHORT: Final = 1
@@ -23,6 +36,39 @@ TERMINATED: Final = 143  # 128 + SIGTERM
 # A run that never connects says more of this machine than of so many hosts of so many operators.
 BLIND_ENDPOINTS: Final = 20
 BLIND_OPERATORS: Final = 5
+EXPIRY_NOTICE_DAYS: Final = 30  # renewers start then
+
+
+MAX_NOTED: Final = 1_000  # domains, and certificates, that a summary can name
+_RANK_OF_STANDING: Final = {
+    Standing.FALLS_SHORT: 0,
+    Standing.INVALID: 1,
+    Standing.UNDECIDED: 2,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotedDomain:
+    """A domain that falls short, is undecided or invalid, with the answer in a sentence."""
+
+    standing: Standing
+    level: Level
+    name: str
+    answer: str
+
+    @property
+    def rank(self) -> tuple[int, int, str]:
+        """Sorts the worst first."""
+        return _RANK_OF_STANDING[self.standing], list(Level).index(self.level), self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotedCertificate:
+    """A certificate that ends soon, and one MX host that shows it."""
+
+    not_after: datetime
+    mx_host: str
+    domains: int  # for how many domains it was seen
 
 
 @dataclass(slots=True)
@@ -40,6 +86,8 @@ class Totals:
     dns_answered: bool = False
     dns_silent: bool = False
     faults: int = 0  # of this program
+    noted: list[NotedDomain] = field(default_factory=list)  # the worst MAX_NOTED
+    expiring: dict[str, NotedCertificate] = field(default_factory=dict)  # by SHA-256; the soonest
 
     @property
     def domains(self) -> int:
@@ -63,6 +111,30 @@ class Totals:
         self.dns_answered |= other.dns_answered
         self.dns_silent |= other.dns_silent
         self.faults += other.faults
+        self.noted.extend(other.noted)
+        self._keep_worst(MAX_NOTED)
+        for digest, certificate in other.expiring.items():
+            self.note_certificate(digest, certificate)
+
+    def note_domain(self, domain: NotedDomain) -> None:
+        """Keep *domain*, unless MAX_NOTED others are worse."""
+        self.noted.append(domain)
+        self._keep_worst(2 * MAX_NOTED)
+
+    def note_certificate(self, digest: str, certificate: NotedCertificate) -> None:
+        """Keep *certificate*, unless MAX_NOTED others end sooner."""
+        known = self.expiring.get(digest)
+        if known is not None:
+            certificate = replace(known, domains=known.domains + certificate.domains)
+        self.expiring[digest] = certificate
+        if len(self.expiring) > MAX_NOTED:
+            last = max(self.expiring, key=lambda each: self.expiring[each].not_after)
+            del self.expiring[last]
+
+    def _keep_worst(self, at_most: int) -> None:
+        if len(self.noted) > at_most:
+            self.noted.sort(key=lambda domain: domain.rank)
+            del self.noted[MAX_NOTED:]
 
     @property
     def why_blind(self) -> str | None:
@@ -87,17 +159,25 @@ class Totals:
 class Tally:
     """Counts reports, each held against what is required.
 
-    *operator_of* names who runs an MX host: its registered domain.
+    *operator_of* names who runs an MX host: its registered domain. *describe* gives the answer of
+    a report in a sentence. A certificate is noted when it ends within *expires_soon_days*.
     """
 
     require: Level | Profile
     operator_of: Callable[[str], str]
+    describe: Callable[[DomainReport], str]
+    expires_soon_days: int = EXPIRY_NOTICE_DAYS
     totals: Totals = field(default_factory=Totals)
 
-    def add(self, report: DomainReport, standing: Standing | None = None) -> None:
-        """Count one report; with its *standing*, where that is known."""
-        totals, verdict = self.totals, report.verdict
-        standing = standing or self.standing_of(report)
+    def assess(self, report: DomainReport) -> DomainReport:
+        """*report* with its standing against what is required, and the reasons."""
+        return assess(report, self.require)
+
+    def add(self, report: DomainReport) -> None:
+        """Count one report, as ``assess`` returned it."""
+        totals, verdict, standing = self.totals, report.verdict, report.standing
+        if standing is None:
+            raise ValueError("a report is assessed before it is counted")
         totals.faults += is_fault(report)
         totals.levels[verdict.level] = totals.levels.get(verdict.level, 0) + 1
         totals.standings[standing] = totals.standings.get(standing, 0) + 1
@@ -107,6 +187,33 @@ class Tally:
         self.note_route(report.route)
         for endpoint in report.endpoints:
             self.note_endpoint(endpoint)
+        self._note_certificates(report)
+        if standing in _RANK_OF_STANDING:
+            name = report.domain if report.domain is not None else report.input
+            totals.note_domain(
+                NotedDomain(
+                    standing=standing,
+                    level=verdict.level,
+                    name=name,
+                    answer=self.describe(report),
+                )
+            )
+
+    def _note_certificates(self, report: DomainReport) -> None:
+        """Those of its endpoints that end soon, each once."""
+        seen = {
+            endpoint.certificate.sha256: (endpoint, endpoint.certificate.not_after)
+            for endpoint in report.endpoints
+            if endpoint.certificate is not None
+        }
+        for digest, (endpoint, not_after) in seen.items():
+            if not_after is None or not_after < endpoint.observed_at:
+                continue  # one that has ended is a finding
+            if not_after - endpoint.observed_at <= timedelta(days=self.expires_soon_days):
+                self.totals.note_certificate(
+                    digest,
+                    NotedCertificate(not_after=not_after, mx_host=endpoint.mx_host, domains=1),
+                )
 
     def note_route(self, route: Route | None) -> None:
         """Note whether a nameserver answered; None: it was not looked up."""
@@ -120,12 +227,6 @@ class Tally:
         if was_tried(facts):
             self.totals.has_connected |= _connected(facts)
             self._note_tried(facts)
-
-    def standing_of(self, report: DomainReport) -> Standing:
-        """How *report* stands to what is required."""
-        if isinstance(self.require, Profile):
-            return judge_profile(report, self.require)
-        return judge_standing(report, self.require)
 
     def _note_tried(self, endpoint: EndpointFacts) -> None:
         """Keep distinct endpoints and operators, as far as it matters."""

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from prober.records import Answer, DomainReport, Endpoint, RouteStatus
+from prober.records import Answer, DomainReport, Endpoint, RouteStatus, Standing
 from prober.rules.certificate_fields import Key, ReadCertificate, Signature, read_certificate
 from prober.rules.ciphers import iana_name
 from prober.rules.completeness import covers_every_endpoint
 from prober.rules.endpoint import Outcome, proven
 from prober.rules.hellos import without_sni
 from prober.rules.profiles import Profile, Rating
-from prober.rules.verdict import Standing, authenticated, depends_on_sender, is_fault
+from prober.rules.verdict import authenticated, depends_on_sender, is_fault
 
 _WORST_FIRST: Final = (
     Rating.INSUFFICIENT,
@@ -72,23 +72,24 @@ def judge_profile(report: DomainReport, profile: Profile) -> Standing:
         return Standing.INVALID
     if report.route.status is RouteStatus.NULL_MX:
         return Standing.NEUTRAL
-    answers = [_meets(endpoint, profile) for endpoint in report.endpoints]
+    answers = [meets_profile(endpoint, profile) for endpoint in report.endpoints]
     if Answer.NO in answers:
         return Standing.FALLS_SHORT
     proof = profile.authenticated
     if any(depends_on_sender(each, asks_for_proof=proof) for each in report.endpoints):
         return Standing.UNDECIDED
     plain = [without_sni(each) for each in report.endpoints]
-    if any(view is not None and _meets(view, profile) is Answer.NO for view in plain):
+    if any(view is not None and meets_profile(view, profile) is Answer.NO for view in plain):
         return Standing.UNDECIDED  # senders with SNI meet it, those without do not
     seen = [endpoint for endpoint in report.endpoints if proven(endpoint) is Outcome.COMPLETED]
-    known = all(_meets(endpoint, profile) is Answer.YES for endpoint in seen)
+    known = all(meets_profile(endpoint, profile) is Answer.YES for endpoint in seen)
     if seen and known and covers_every_endpoint(report, report.endpoints):
         return Standing.MEETS
     return Standing.UNDECIDED
 
 
-def _meets(endpoint: Endpoint, profile: Profile) -> Answer:
+def meets_profile(endpoint: Endpoint, profile: Profile) -> Answer:
+    """Whether every rating of *endpoint* reaches the floor of *profile*, and its proof is there."""
     if endpoint.tls_version is None or proven(endpoint) is not Outcome.COMPLETED:
         return Answer.NO if proven(endpoint) is Outcome.NEGATIVE else Answer.NOT_TESTED
     certificates = _path(endpoint)

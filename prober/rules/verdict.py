@@ -1,6 +1,5 @@
 """From facts to a verdict: level, completeness, standing against a requirement. docs/verdict.md."""
 
-import enum
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Final, assert_never
@@ -22,7 +21,6 @@ from prober.records import (
     MxHost,
     Reason,
     Route,
-    RouteStatus,
     Severity,
     TrustStore,
     Verdict,
@@ -30,7 +28,6 @@ from prober.records import (
 from prober.rules.certificate import certificate_findings, judge_authenticity, judge_certificate
 from prober.rules.completeness import (
     NO_MAIL,
-    covers_every_endpoint,
     is_excused,
     is_tested,
     saw_every_endpoint,
@@ -50,7 +47,7 @@ from prober.rules.mx import may_receive, route_findings
 from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS, finding
 from prober.rules.tls_rpt import judge_tls_rpt, tls_rpt_findings
 
-_RANK: Final = {
+RANK: Final = {
     Level.NONE: 0,
     Level.PARTIAL: 1,
     Level.OPPORTUNISTIC: 2,
@@ -262,55 +259,14 @@ def summarize_encrypted(level: Level) -> Encrypted:
 
 def is_complete(facts: DomainFacts, endpoints: Sequence[Endpoint]) -> bool:
     """Whether nothing that could change the level was left unseen."""
-    return saw_every_endpoint(facts, endpoints) and not any(map(_is_proof_open, endpoints))
+    return saw_every_endpoint(facts, endpoints) and not any(map(is_proof_open, endpoints))
 
 
-def _is_proof_open(endpoint: Endpoint) -> bool:
+def is_proof_open(endpoint: Endpoint) -> bool:
     """Whether trust or TLSA, not tested, could make another answer of the one that stands."""
     if endpoint.tls_version is None:
         return False
     return endpoint.dane is Dane.NOT_TESTED or authenticated(endpoint) is Answer.NOT_TESTED
-
-
-class Standing(enum.StrEnum):
-    """How a domain stands to what is required."""
-
-    MEETS = "meets"
-    FALLS_SHORT = "falls-short"
-    UNDECIDED = "undecided"
-    NEUTRAL = "neutral"  # it says that it receives no mail
-    INVALID = "invalid"
-
-
-def judge_standing(report: DomainReport, require: Level) -> Standing:
-    """How *report* stands to the level *require*, one of REQUIRABLE.
-
-    It falls short when one confirmed fact alone keeps it below; it meets when the level suffices,
-    every endpoint that senders use was tested and, where more than opportunistic is required, trust
-    and TLSA were, too. It is undecided where that depends on the sender. A domain that does not
-    exist is undecided.
-    """
-    if is_fault(report):
-        return Standing.UNDECIDED
-    if report.route is None:
-        return Standing.INVALID
-    if report.route.status is RouteStatus.NULL_MX:
-        return Standing.NEUTRAL
-    if any(_keeps_below(endpoint, require) for endpoint in report.endpoints):
-        return Standing.FALLS_SHORT
-    if require is Level.ENFORCED and report.endpoints:
-        insists = judge_requirable(report.route, report.mx_hosts, report.mta_sts)
-        if insists is Answer.NO:
-            return Standing.FALLS_SHORT
-    asks_for_proof = _RANK[require] >= _RANK[Level.AUTHENTICATED]
-    if any(depends_on_sender(each, asks_for_proof=asks_for_proof) for each in report.endpoints):
-        return Standing.UNDECIDED
-    is_open = asks_for_proof and any(map(_is_proof_open, report.endpoints))
-    complete = covers_every_endpoint(report, report.endpoints) and not is_open
-    level = report.verdict.level
-    if level in _RANK and _RANK[level] >= _RANK[require] and complete:
-        return Standing.MEETS
-    return Standing.UNDECIDED
 
 
 def depends_on_sender(endpoint: Endpoint, *, asks_for_proof: bool) -> bool:
@@ -324,19 +280,6 @@ def _proof_depends_on_sni(endpoint: Endpoint) -> bool:
     if plain is None or plain.tls_version is None or endpoint.dane is Dane.MATCH:
         return False
     return (authenticated(endpoint), authenticated(plain)) == (Answer.YES, Answer.NO)
-
-
-def _keeps_below(endpoint: Endpoint, require: Level) -> bool:
-    match proven(endpoint):
-        case Outcome.NEGATIVE:
-            return True
-        case Outcome.NOT_TESTED:
-            return False
-        case Outcome.COMPLETED:
-            asks_for_proof = _RANK[require] >= _RANK[Level.AUTHENTICATED]
-            return asks_for_proof and authenticated(endpoint) is Answer.NO
-        case never:
-            assert_never(never)
 
 
 _SEVERITY_ORDER: Final = tuple(Severity)

@@ -23,6 +23,7 @@ from prober.files import writing
 from prober.net.smtp import Target
 from prober.probe import begin, observe_published, observe_route, targets_of
 from prober.records import DomainFacts, EndpointFacts, Level, Reason, Run
+from prober.report.answer import answer
 from prober.report.output import Layout
 from prober.rules.exit_status import BLIND_ENDPOINTS, Tally, Totals
 from prober.rules.profiles import Profile
@@ -167,7 +168,7 @@ def _require_sight(work: Work, seen: Sequence[DomainFacts]) -> None:
 
 
 def _tally(work: Work) -> Tally:
-    return Tally(require=work.judging.require, operator_of=operator_of)
+    return Tally(require=work.judging.require, operator_of=operator_of, describe=answer)
 
 
 async def _observe(facts: DomainFacts, vantage: Vantage) -> DomainFacts:
@@ -279,8 +280,8 @@ def judge_shard(work: Work, shard: int) -> Totals:
         for facts in read_lines(work.folder.facts(shard), DomainFacts):
             watch.require_owned()
             report = judged(_join(facts, stores, work.settings))
-            report, standing, rows = formatted(report, tally, formatters)
-            tally.add(report, standing)
+            report, rows = formatted(report, tally, formatters)
+            tally.add(report)
             for row, file in zip(rows, files, strict=True):
                 file.write(row)
     write_record(work.folder.judged(shard), tally.totals)

@@ -38,6 +38,7 @@ from prober.headers.text import (
     open_headers_report,
     verdict_words,
 )
+from prober.records import Standing
 from prober.report.page import Paper
 from prober.rules.exit_status import (
     INTERRUPTED,
@@ -46,7 +47,6 @@ from prober.rules.exit_status import (
     SOME_INVALID,
     SOME_UNDECIDED,
 )
-from prober.rules.verdict import Standing
 from tests.headers.builders import TLS, judge, line, message
 from tests.headers.test_judge import ANOTHER_BY_PROOFPOINT, LUXSCI
 

@@ -168,7 +168,9 @@ def test_stdout_streams_text_by_default(capsysbinary: pytest.CaptureFixture[byte
     assert (writer.partial, writer.kept) == (None, None)
 
     writer.write(samples.null_mx())
-    assert capsysbinary.readouterr().out.startswith(b"null.example: receives no mail")
+    assert capsysbinary.readouterr().out.startswith(
+        b"null.example: The domain states that it receives no mail"
+    )
 
     writer.write(samples.nowhere())
     writer.finish()
@@ -182,7 +184,7 @@ def test_stdout_streams_text_by_default(capsysbinary: pytest.CaptureFixture[byte
         (ReportFormat.CSV, ReportStyle(per_endpoint=True), b"domain,checked_at,level,mx_host,"),
         (ReportFormat.JSON, ReportStyle(), b'{\n  "schema": 1,\n'),
         (ReportFormat.JSONL, ReportStyle(), b'{"schema":1,'),
-        (ReportFormat.TEXT, ReportStyle(scan=True), b"no-mail        0 of 0 tested  null.example"),
+        (ReportFormat.TEXT, ReportStyle(scan=True), b"NO MAIL  no-mail        null.example"),
     ],
 )
 def test_stdout_in_every_format(
@@ -192,7 +194,7 @@ def test_stdout_in_every_format(
     begin: bytes,
 ) -> None:
     with open_report("-", format_, style) as writer:
-        writer.write(samples.null_mx())
+        writer.write(samples.assessed(samples.null_mx()))
 
     assert capsysbinary.readouterr().out.startswith(begin)
 

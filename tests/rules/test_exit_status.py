@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from prober.records import DomainFacts, Level, Reason, Route, RouteStatus, Step
+from prober.report.answer import answer
 from prober.rules.exit_status import (
     CANNOT_SEE,
     MEETS_ALL,
@@ -28,9 +29,11 @@ SERVFAIL = domain(route=Route(status=RouteStatus.DNS_ERROR, reason=Reason.SERVFA
 
 
 def tally(*reports: DomainFacts, require: Level | Profile = Level.OPPORTUNISTIC) -> Tally:
-    counted = Tally(require=require, operator_of=lambda host: host.split(".", 1)[1])
+    counted = Tally(
+        require=require, operator_of=lambda host: host.split(".", 1)[1], describe=answer
+    )
     for facts in reports:
-        counted.add(judge_domain(facts))
+        counted.add(counted.assess(judge_domain(facts)))
     return counted
 
 

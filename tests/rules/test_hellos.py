@@ -19,6 +19,7 @@ from prober.records import (
     Level,
     MtaSts,
     Reason,
+    Standing,
     StsStatus,
     VerifyError,
 )
@@ -28,7 +29,8 @@ from prober.rules.hellos import completes, hello_findings, with_sni, without_sni
 from prober.rules.profiles import PROFILES, ProfileName
 from prober.rules.rating import judge_profile
 from prober.rules.senders import DELIVERY, Destination
-from prober.rules.verdict import Standing, judge_domain, judge_endpoint, judge_standing
+from prober.rules.standing import judge_standing
+from prober.rules.verdict import judge_domain, judge_endpoint
 from tests.rules.certificates import issue
 from tests.support.builders import (
     MX,

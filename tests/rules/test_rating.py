@@ -13,11 +13,12 @@ from prober.records import (
     Reason,
     Route,
     RouteStatus,
+    Standing,
     VerifyError,
 )
 from prober.rules.profiles import PROFILES, Profile, ProfileName, Rating
 from prober.rules.rating import Ratings, judge_profile, rate
-from prober.rules.verdict import Standing, judge_domain, judge_endpoint
+from prober.rules.verdict import judge_domain, judge_endpoint
 from tests.rules.certificates import (
     SHA1_RSA,
     Issued,
