@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
@@ -30,6 +31,7 @@ from prober.records import DomainReport
 from prober.report.answer import answer
 from prober.report.output import STDOUT, ReportStyle, ReportWriter, open_report
 from prober.report.sinks import Mark, ResumeFrom
+from prober.report.summary import counts_line, noted_lines, summary_lines
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
 from prober.rules.exit_status import Tally, Totals, exit_status
 
@@ -84,6 +86,7 @@ class Reporting:
         self._formatters = [writer.formatter for writer in writers]
         self._tally = tally
         self._bar = bar
+        self._began = time.monotonic()
         self._marks = self._marks_now()
         self._keeper: CheckpointKeeper | None = None
         self._identity: dict[str, str] = {}
@@ -155,15 +158,39 @@ class Reporting:
         return exit_status(self._tally.totals)
 
     def summary(self) -> str:
-        """One line: how many domains, and how many of each level."""
+        """One line: how many domains, and how many of them pass, fail and so on."""
         totals = self._tally.totals
-        levels = sorted(totals.levels.items())
-        counts = ", ".join(f"{count} {level}" for level, count in levels)
         repeated = self.progress.duplicates
         note = f"; {_counted(repeated, 'repeated line')} left out" if repeated else ""
         if totals.faults:
             note += f"; {_counted(totals.faults, 'internal fault')}: please report it, with the log"
-        return f"{_counted(totals.domains, 'domain')}: {counts or 'none'}{note}"
+        return f"{counts_line(totals)}{note}"
+
+    def tell_summary(self, *, quiet: bool) -> None:
+        """The end of the run on stderr; *quiet*: only what does not pass, and nothing if all does.
+
+        A text report on stdout ends with the same lines, so they are not repeated beside it.
+        """
+        totals = self._tally.totals
+        lines = [self.summary()]
+        if quiet:
+            lines = [*lines, *noted_lines(totals)] if self.status else []
+        else:
+            if not any(writer.shows_summary for writer in self._writers):
+                lines += summary_lines(totals)[1:]
+            lines.append(self._written())
+        for line in lines:
+            tell(line)
+        why = totals.why_blind
+        if why is not None:
+            tell(f"{why}: this says nothing about the domains; run `probe doctor`")
+
+    def _written(self) -> str:
+        """Which reports were written, and how long the run took."""
+        files = ", ".join(writer.target for writer in self._writers if writer.partial is not None)
+        minutes, seconds = divmod(round(time.monotonic() - self._began), 60)
+        took = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+        return f"{files} written in {took}" if files else f"took {took}"
 
     @contextlib.contextmanager
     def _keeping(self, path: Path, resumable: Resumable) -> Iterator[None]:

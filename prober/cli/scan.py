@@ -13,7 +13,7 @@ from prober.cli.log_setup import LogOptions, configure_logging
 from prober.cli.options import SET_BY, LookOptions, ReportOptions, option, with_options
 from prober.cli.reporting import Reporting
 from prober.cli.resuming import Resumable
-from prober.cli.running import command_line, exit_statuses, run, tell
+from prober.cli.running import command_line, exit_statuses, run
 from prober.domains import Entry, list_digest, list_name, open_list, read_entries
 from prober.errors import BlindError, InputError
 from prober.records import Level
@@ -97,8 +97,7 @@ def scan(
                 raise
             cluster.clear(job)
         logger.info("finished with exit status %d; %s", reporting.status, reporting.summary())
-        if not report.quiet or reporting.status:
-            tell(reporting.summary())
+        reporting.tell_summary(quiet=report.quiet)
         raise typer.Exit(reporting.status)
 
 

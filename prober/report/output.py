@@ -93,6 +93,11 @@ class ReportWriter:
         self._write(rows)
 
     @property
+    def shows_summary(self) -> bool:
+        """Whether it goes to stdout and ends with the summary of the run."""
+        return self.target == STDOUT and isinstance(self.formatter, ScanText)
+
+    @property
     def mark(self) -> Mark | None:
         """How far the partial file is written; None for a stream."""
         return self._sink.mark if isinstance(self._sink, FileSink) else None

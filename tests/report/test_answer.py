@@ -56,7 +56,7 @@ def report(level: Level = Level.OPPORTUNISTIC, **changes: SenderOutcomes) -> Dom
 
 
 def said(**changes: SenderOutcomes) -> str:
-    return " ".join(effects(report(**changes)))
+    return " ".join(effects(replace(report(), delivery=replace(PLAIN, **changes))))
 
 
 def test_the_usual_domain() -> None:

@@ -168,9 +168,7 @@ def test_stdout_streams_text_by_default(capsysbinary: pytest.CaptureFixture[byte
     assert (writer.partial, writer.kept) == (None, None)
 
     writer.write(samples.null_mx())
-    assert capsysbinary.readouterr().out.startswith(
-        b"null.example: The domain states that it receives no mail"
-    )
+    assert capsysbinary.readouterr().out.startswith(b"null.example: The domain states that")
 
     writer.write(samples.nowhere())
     writer.finish()
