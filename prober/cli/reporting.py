@@ -178,19 +178,20 @@ class Reporting:
         else:
             if not any(writer.shows_summary for writer in self._writers):
                 lines += summary_lines(totals)[1:]
-            lines.append(self._written())
+            lines += self._written()
         for line in lines:
             tell(line)
         why = totals.why_blind
         if why is not None:
             tell(f"{why}: this says nothing about the domains; run `probe doctor`")
 
-    def _written(self) -> str:
-        """Which reports were written, and how long the run took."""
+    def _written(self) -> Iterator[str]:
+        """Which files were written, and how long the run took."""
         files = ", ".join(writer.target for writer in self._writers if writer.partial is not None)
         minutes, seconds = divmod(round(time.monotonic() - self._began), 60)
         took = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
-        return f"{files} written in {took}" if files else f"took {took}"
+        if files:
+            yield f"{files} written in {took}"
 
     @contextlib.contextmanager
     def _keeping(self, path: Path, resumable: Resumable) -> Iterator[None]:
