@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from prober.domains import operator_of
 from prober.escape import printable, utc
 from prober.records import (
     Code,
@@ -25,7 +26,6 @@ from prober.records import (
     StartTls,
 )
 from prober.records.delivery import DeliveryOutcome
-from prober.report.advice import ADVICE
 from prober.report.delivery_words import explain_delivery
 from prober.report.interface import Formatter
 from prober.report.page import Page, Paper
@@ -41,6 +41,7 @@ from prober.report.words import (
 )
 from prober.rules.exit_status import Totals
 from prober.rules.hellos import tls_depends_on_sender
+from prober.rules.operator_advice import advice_for
 
 _LEVELS: Final[Mapping[Level, str]] = MappingProxyType(
     {
@@ -225,7 +226,8 @@ def _finding_block(findings: list[Finding]) -> Table:
     block.add_column(overflow="fold")
     severity = Text(first.severity.upper(), style=_SEVERITY_STYLES[first.severity])
     block.add_row(severity, Text(first.code, style="bold"))
-    block.add_row("", Text(ADVICE[first.code]))
+    advice = dict.fromkeys(advice_for(found, operator_of) for found in findings)
+    block.add_row("", Text(" ".join((first.code.meaning, *advice))))
     for line in _places(findings):
         block.add_row("", Padding(Text(line, style="dim"), _INDENT))
     return block

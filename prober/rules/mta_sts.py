@@ -20,6 +20,7 @@ from prober.records import (
     Reason,
     StsFacts,
     StsStatus,
+    finding,
 )
 from prober.rules.endpoint import Outcome, describe_failure, proven
 from prober.rules.hellos import with_sni
@@ -31,7 +32,7 @@ from prober.rules.sts_policy import (
     parse_sts_txt,
 )
 from prober.rules.sts_readers import disagreement, media_type
-from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS, SHORT_MAX_AGE_S, finding
+from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS, SHORT_MAX_AGE_S
 from prober.rules.txt_record import Invalid, listed, shown
 
 # What kept us from asking, which is no answer of the domain's.

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from prober.records import Code, Finding, TlsRpt, TlsRptStatus, TxtFacts
+from prober.records import Code, Finding, TlsRpt, TlsRptStatus, TxtFacts, finding
 from prober.rules.endpoint import describe_failure
-from prober.rules.thresholds import finding
 from prober.rules.txt_record import Invalid, is_extension_value, listed, read_fields, shown
 
 VERSION: Final = "TLSRPTv1"

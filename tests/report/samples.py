@@ -32,9 +32,9 @@ from prober.records import (
     TrustStore,
     Verdict,
     VerifyError,
+    finding,
 )
 from prober.rules.exit_status import Tally, Totals
-from prober.rules.thresholds import finding
 
 NOW: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
