@@ -1,6 +1,9 @@
 """Makes a peer's text harmless to show: no control, bidi or other invisible character gets out."""
 
 from datetime import UTC, datetime
+from typing import Final
+
+MAX_QUOTED: Final = 80  # characters of a peer's text in a sentence
 
 
 def printable(text: str) -> str:
@@ -12,6 +15,11 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else _escaped(ord(char)) for char in text)
+
+
+def quoted(text: str) -> str:
+    """*text* for a sentence: in quotes, as ``printable``, and cut to 80 characters."""
+    return repr(text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}...")
 
 
 def as_text(name: str) -> str:
