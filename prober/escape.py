@@ -18,8 +18,13 @@ def printable(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """*text* for a sentence: in quotes, as ``printable``, and cut to 80 characters."""
-    return repr(text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}...")
+    """A peer's *text* for a sentence: in quotes, in ASCII, and cut to 80 characters."""
+    return ascii(text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}...")
+
+
+def as_ascii(raw: bytes) -> str:
+    r"""*raw* as text, each byte beyond ASCII as ``\xNN``. Controls stay: see ``printable``."""
+    return raw.decode("ascii", "backslashreplace")
 
 
 def as_text(name: str) -> str:

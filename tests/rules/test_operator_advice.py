@@ -7,7 +7,7 @@ from prober.records import Code, finding
 from prober.rules.operator_advice import ABOUT_TLSA, OPERATORS, advice_for
 
 
-@pytest.mark.parametrize("code", ABOUT_TLSA)
+@pytest.mark.parametrize("code", sorted(ABOUT_TLSA))
 @pytest.mark.parametrize(
     ("mx_host", "said"),
     [
