@@ -21,6 +21,16 @@ def test_findings_md_is_made_from_the_catalogue() -> None:
     assert [code for code in Code if page.count(f"\n| `{code}` |") != 1] == []
 
 
+def test_the_examples_in_contributing_md_are_in_the_code() -> None:
+    page = (ROOT / "docs/contributing.md").read_text()
+    examples = re.findall(r"```diff\n(.*?)```", page, re.DOTALL)
+    assert examples
+    for example in examples:
+        for name, *added in (part.splitlines() for part in example.split("+++ ")[1:]):
+            lines = [line.strip().removeprefix("+") for line in added if line.strip()]
+            assert "\n".join(lines) in (ROOT / name).read_text()
+
+
 def test_verdict_md_explains_every_level() -> None:
     text = (ROOT / "docs/verdict.md").read_text()
     assert [level for level in Level if f"| `{level}` |" not in text] == []
