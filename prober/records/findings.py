@@ -315,7 +315,7 @@ class Code(enum.StrEnum):
         "large-hello-intolerant",
         _MEDIUM,
         "Senders with current TLS software get no TLS, because the server or a device on the path "
-        "rejects a large ClientHello, as post-quantum key exchange needs it.",
+        "rejects a large ClientHello, which post-quantum key exchange needs.",
         "Update the mail server or the firewall in front of it.",
         "RFC 8446 §4.2.8",
     )
@@ -363,7 +363,8 @@ class Code(enum.StrEnum):
         _MEDIUM,
         "Senders may send mail in clear text, because a firewall overwrites the greeting or the "
         "EHLO keywords and hides STARTTLS.",
-        "Disable SMTP inspection in the firewall (on Cisco: `inspect esmtp`).",
+        "Disable SMTP inspection in the firewall in front of the server, or in front of this "
+        "machine (on Cisco: `inspect esmtp`).",
         "ours",
     )
     EHLO_NOT_SUPPORTED = (
@@ -410,7 +411,7 @@ class Code(enum.StrEnum):
     CIPHER_WEAK = (
         "cipher-weak",
         _HIGH,
-        "Encrypted mail to this server can be decrypted by others, because the cipher is too weak.",
+        "Encrypted mail to this server may be decrypted by others, because the cipher is too weak.",
         "Enable AES-GCM or ChaCha20 cipher suites, and disable the weak ones.",
         "NIST SP 800-131A r2 §2",
     )
@@ -482,16 +483,16 @@ class Code(enum.StrEnum):
     CERTIFICATE_KEY_WEAK = (
         "certificate-key-weak",
         _HIGH,
-        "An attacker can break a key in the certificate chain, because it has less than 112 bits "
-        "of strength.",
+        "An attacker may be able to pretend to be this server, because a key in its certificate "
+        "chain has less than 112 bits of strength.",
         "Create a new key, EC P-256 or RSA with at least 2048 bits, and get a new certificate.",
         "NIST SP 800-57 part 1 r5 table 2",
     )
     CERTIFICATE_SIGNATURE_WEAK = (
         "certificate-signature-weak",
         _HIGH,
-        "An attacker can forge a certificate, because one in the chain is signed with MD5, SHA-1 "
-        "or another broken digest.",
+        "An attacker may be able to pretend to be this server, because a certificate in its chain "
+        "is signed with MD5, SHA-1 or another broken digest.",
         "Install a chain that is signed with SHA-256 or better.",
         "NIST SP 800-131A r2 §9",
     )
