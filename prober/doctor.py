@@ -12,7 +12,7 @@ from prober.net.route import require_route
 from prober.net.smtp import Target
 from prober.probe import resolve_route
 from prober.records import Answer, EndpointFacts, Step
-from prober.rules.exit_status import was_tried
+from prober.rules.totals import was_tried
 from prober.vantage import Vantage
 
 CONTROL_DOMAINS: Final = ("gmail.com", "outlook.com", "yahoo.com")

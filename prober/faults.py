@@ -12,7 +12,7 @@ from typing import Final
 from prober.errors import ProbeError
 from prober.records import DomainFacts, DomainReport
 from prober.report.interface import Formatter
-from prober.rules.exit_status import Tally
+from prober.rules.totals import Tally
 from prober.rules.verdict import facts_of, judge_domain, report_fault
 from prober.runtime import first_error
 

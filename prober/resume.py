@@ -24,7 +24,7 @@ from prober.escape import as_text, printable
 from prober.files import open_ours, writing
 from prober.net.trust import trust_store_digest
 from prober.report.sinks import Mark
-from prober.rules.exit_status import Totals
+from prober.rules.totals import Totals
 from prober.settings import Settings
 from prober.version import __version__
 

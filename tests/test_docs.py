@@ -7,22 +7,28 @@ import pytest
 
 from prober.net import dns_message, guarded, nameserver, reply, tls
 from prober.records import Code, Level
-from prober.report.advice import ADVICE
 from prober.rules import dane_path, der, exit_status
-from prober.rules.thresholds import SEVERITY
 from prober.settings import Settings
+from tests.support import findings_page
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
-def test_findings_md_lists_every_code_with_its_severity_and_advice() -> None:
-    rows = re.findall(
-        r"^\| `([a-z0-9-]+)` \| (\w+) \| (.+?) \| .+ \|$",
-        (ROOT / "docs/findings.md").read_text(),
-        re.MULTILINE,
-    )
-    assert rows == [(code, SEVERITY[code], ADVICE[code]) for code in Code]
+def test_findings_md_is_made_from_the_catalogue() -> None:
+    page = findings_page.PAGE.read_text()
+    assert page == findings_page.render(page), "run `poe findings`"
+    assert [code for code in Code if page.count(f"\n| `{code}` |") != 1] == []
+
+
+def test_the_examples_in_contributing_md_are_in_the_code() -> None:
+    page = (ROOT / "docs/contributing.md").read_text()
+    examples = re.findall(r"```diff\n(.*?)```", page, re.DOTALL)
+    assert examples
+    for example in examples:
+        for name, *added in (part.splitlines() for part in example.split("+++ ")[1:]):
+            lines = [line.strip().removeprefix("+") for line in added if line.strip()]
+            assert "\n".join(lines) in (ROOT / name).read_text()
 
 
 def test_verdict_md_explains_every_level() -> None:

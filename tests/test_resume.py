@@ -20,7 +20,7 @@ from prober.resume import (
     is_current,
     load_checkpoint,
 )
-from prober.rules.exit_status import Totals
+from prober.rules.totals import Totals
 from prober.settings import Settings
 
 IDENTITY = {"list": "sha256 00", "port": "25"}

@@ -33,7 +33,8 @@ from prober.report.output import STDOUT, ReportStyle, ReportWriter, open_report
 from prober.report.sinks import Mark, ResumeFrom
 from prober.report.summary import counts_line, noted_lines, summary_lines
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
-from prober.rules.exit_status import Tally, Totals, exit_status
+from prober.rules.exit_status import exit_status
+from prober.rules.totals import Tally, Totals
 
 
 class Bar:

@@ -12,9 +12,9 @@ from typing import Final
 
 import aiohttp
 
+from prober.escape import as_ascii
 from prober.net.failures import classify
 from prober.net.guarded import BoundedConnector, Bounds, GuardedResolver, StopError, stop
-from prober.net.reply import printable_ascii
 from prober.net.resolver import Resolver
 from prober.records import Failure, PolicyFetch, Reason, Step
 from prober.rules.identity import name_fault
@@ -185,7 +185,7 @@ def _trace(attempt: _Attempt) -> aiohttp.TraceConfig:
 def _header(response: aiohttp.ClientResponse, name: str) -> str | None:
     """The value of a header; those of several of its name, joined (RFC 9110 §5.3)."""
     value = ", ".join(response.headers.getall(name, ()))
-    return printable_ascii(value.encode("utf-8", "surrogateescape"))[:_SHOWN] if value else None
+    return as_ascii(value.encode("utf-8", "surrogateescape"))[:_SHOWN] if value else None
 
 
 def _explain(attempt: _Attempt, error: aiohttp.ClientError | OSError) -> Failure:

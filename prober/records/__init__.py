@@ -2,7 +2,8 @@
 
 Plain values only (certificates as DER, times in UTC), so a record pickles to a worker and writes
 as JSON without a second model. Field names are the keys of the JSON report (docs/json.md).
-``words`` has the enums, ``facts`` what was observed, ``judged`` what the rules made of it.
+``words`` has the enums, ``facts`` what was observed, ``judged`` what the rules made of it, and
+``findings`` the catalogue of findings.
 """
 
 from prober.records.facts import (
@@ -23,12 +24,12 @@ from prober.records.facts import (
     VerifyError,
     WithoutSni,
 )
+from prober.records.findings import Code, Finding, finding
 from prober.records.judged import (
     SCHEMA,
     Certificate,
     DomainReport,
     Endpoint,
-    Finding,
     MtaSts,
     TlsRpt,
     Verdict,
@@ -36,7 +37,6 @@ from prober.records.judged import (
 from prober.records.words import (
     AnomalyKind,
     Answer,
-    Code,
     Confirmed,
     Dane,
     Dnssec,
@@ -97,4 +97,5 @@ __all__ = [
     "Verdict",
     "VerifyError",
     "WithoutSni",
+    "finding",
 ]

@@ -6,13 +6,12 @@ from typing import Final
 
 from prober.records.delivery import Delivery
 from prober.records.facts import EndpointFacts, MxHost, Route, Run, StsFacts, TxtFacts
+from prober.records.findings import Finding
 from prober.records.words import (
     Answer,
-    Code,
     Dane,
     Encrypted,
     Level,
-    Severity,
     Standing,
     StsStatus,
     TlsRptStatus,
@@ -48,17 +47,6 @@ class Endpoint(EndpointFacts):
     certificate: Certificate | None = None
     certificate_without_sni: Certificate | None = None  # where another chain is sent without SNI
     dane: Dane = Dane.NOT_TESTED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing worth knowing, by a stable code. The wording of ``detail`` may change."""
-
-    code: Code
-    severity: Severity
-    mx_host: str | None = None
-    address: str | None = None
-    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from prober.records import (
 )
 from prober.records.delivery import Delivery, DeliveryOutcome, SenderKind, SenderOutcomes
 from prober.report.rows import severity_order
-from prober.report.words import name_of, short_trouble, title_of, trouble
+from prober.report.words import name_of, short_trouble, trouble
 from prober.rules.completeness import is_tested
 from prober.rules.hellos import tls_depends_on_sender
 from prober.rules.verdict import authenticated
@@ -38,13 +38,16 @@ LABELS: Final[Mapping[Standing, str]] = MappingProxyType(
 )
 GAPS: Final[Mapping[Gap, str]] = MappingProxyType(
     {
-        Gap.NO_DOMAIN: "this is not a mail domain",
-        Gap.FAULT: "probe itself failed",
-        Gap.TLS_NOT_REQUIRED: "the domain does not require senders to use TLS (DANE, MTA-STS)",
-        Gap.NOT_AUTHENTICATED: "a server's identity cannot be verified",
-        Gap.BELOW_PROFILE: "a server's TLS is below what the norm asks for",
-        Gap.NOT_SEEN: "not everything that matters could be tested",
+        Gap.NO_DOMAIN: "This is not a mail domain.",
+        Gap.FAULT: "Probe itself failed on this domain.",
+        Gap.TLS_NOT_REQUIRED: "The domain does not require senders to use TLS (DANE, MTA-STS).",
+        Gap.NOT_AUTHENTICATED: "A server's identity cannot be verified.",
+        Gap.BELOW_PROFILE: "What a server negotiated is below what the profile asks for.",
+        Gap.NOT_SEEN: "Not everything that matters could be tested.",
     }
+)
+_REASONS: Final[Mapping[str, str]] = MappingProxyType(
+    {str(gap): words for gap, words in GAPS.items()} | {str(code): code.meaning for code in Code}
 )
 SENDERS: Final[Mapping[SenderKind, str]] = MappingProxyType(
     {
@@ -102,7 +105,7 @@ def answer(report: DomainReport) -> str:
         return _NO_MAIL.get(status, "The domain receives no mail")
     if level is Level.UNKNOWN:
         return f"Could not test: {short_trouble(report) or 'no server answered'}"
-    sentence = _on_level(report)
+    sentence = "; ".join([_on_level(report), *_gaps(report)])
     if report.standing is Standing.UNDECIDED and not report.verdict.complete:
         why = short_trouble(report)
         return f"{sentence}, as far as could be tested" + (
@@ -123,8 +126,8 @@ def warning_of(report: DomainReport) -> str | None:
     high = [each for each in report.findings if each.severity is Severity.HIGH]
     if not high:
         return None
-    title = title_of(min(high, key=severity_order).code)
-    return title[0].lower() + title[1:]
+    meaning = min(high, key=severity_order).code.meaning
+    return meaning[0].lower() + meaning[1:].removesuffix(".")
 
 
 def effects(report: DomainReport) -> tuple[str, ...]:
@@ -137,10 +140,8 @@ def effects(report: DomainReport) -> tuple[str, ...]:
 
 
 def reasons(report: DomainReport) -> tuple[str, ...]:
-    """Why the domain does not meet the requirement, a clause for each reason."""
-    gaps: Mapping[str, str] = {str(gap): words for gap, words in GAPS.items()}
-    titles = {str(code): title_of(code) for code in Code}
-    return tuple(gaps.get(reason) or titles.get(reason, reason) for reason in report.reasons)
+    """Why the domain does not meet the requirement, a sentence for each reason."""
+    return tuple(_REASONS.get(reason, reason) for reason in report.reasons)
 
 
 def kinds_differ(delivery: Delivery) -> bool:
@@ -152,6 +153,14 @@ def kinds_differ(delivery: Delivery) -> bool:
     kinds = [kind for kind in SenderKind if kind is not SenderKind.DOMAIN_VERIFIED]
     outcomes = [delivery.of(kind).now for kind in kinds]
     return len({"encrypted" if each in _DELIVERED else each for each in outcomes}) > 1
+
+
+def _gaps(report: DomainReport) -> Iterator[str]:
+    """What keeps the domain below the requirement, where its level does not say it."""
+    if Gap.TLS_NOT_REQUIRED in report.reasons:
+        yield "the domain does not require senders to use TLS"
+    if Gap.BELOW_PROFILE in report.reasons:
+        yield f"a server does not meet {report.requirement}"
 
 
 def _on_level(report: DomainReport) -> str:

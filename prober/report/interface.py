@@ -3,7 +3,7 @@
 import abc
 
 from prober.records import DomainReport
-from prober.rules.exit_status import Totals
+from prober.rules.totals import Totals
 
 
 class Formatter(abc.ABC):

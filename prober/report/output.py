@@ -17,7 +17,7 @@ from prober.report.json_ import JsonLines, PrettyJson
 from prober.report.page import Paper
 from prober.report.sinks import FileSink, Mark, ResumeFrom, Sink, StreamSink, open_sink
 from prober.report.text import ScanText, TextReport
-from prober.rules.exit_status import Totals
+from prober.rules.totals import Totals
 
 STDOUT: Final = "-"
 

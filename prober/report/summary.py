@@ -6,7 +6,7 @@ from typing import Final
 from prober.escape import printable
 from prober.records import Level, Standing
 from prober.report.answer import LABELS
-from prober.rules.exit_status import MAX_NOTED, Totals
+from prober.rules.totals import MAX_NOTED, Totals
 
 _WORST: Final = 10
 _SOONEST: Final = 10

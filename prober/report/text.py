@@ -13,6 +13,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from prober.domains import operator_of
 from prober.escape import printable, utc
 from prober.records import (
     Answer,
@@ -26,7 +27,6 @@ from prober.records import (
     Standing,
 )
 from prober.records.delivery import Delivery, SenderKind
-from prober.report.advice import ADVICE
 from prober.report.answer import (
     LABELS,
     OUTCOMES,
@@ -35,7 +35,6 @@ from prober.report.answer import (
     effects,
     headline,
     kinds_differ,
-    reasons,
     warning_of,
 )
 from prober.report.interface import Formatter
@@ -53,7 +52,8 @@ from prober.report.words import (
 )
 from prober.rules.completeness import is_tested
 from prober.rules.endpoint import Outcome, proven
-from prober.rules.exit_status import Totals
+from prober.rules.operator_advice import advice_for
+from prober.rules.totals import Totals
 from prober.rules.verdict import authenticated
 
 STANDING_STYLES: Final[Mapping[Standing, str]] = MappingProxyType(
@@ -201,8 +201,15 @@ def _lines(
     for mark, *cells, last in rows:
         padded = [cell.ljust(room) for cell, room in zip((mark, *cells), widths, strict=True)]
         head = " " * indent + "".join(f"{cell}{' ' * _GAP}" for cell in padded)
-        folded = textwrap.wrap(last, max(width - len(head), _MIN_LAST // 2)) or [""]
-        text = Text(head + f"\n{' ' * len(head)}".join(folded))
+        if width - len(head) >= _MIN_LAST:
+            folded = textwrap.wrap(last, width - len(head)) or [""]
+            text = Text(head + f"\n{' ' * len(head)}".join(folded))
+        else:
+            inset = " " * (indent + _GAP + widths[0])
+            text = Text(
+                head
+                + "".join(f"\n{inset}{line}" for line in textwrap.wrap(last, width - len(inset)))
+            )
         if mark:
             text.stylize(MARK_STYLES[mark], indent, indent + len(mark))
         else:
@@ -288,9 +295,11 @@ def _finding_block(findings: list[Finding]) -> Table:
     block.add_column(overflow="fold")
     severity = Text(first.severity.upper(), style=_SEVERITY_STYLES[first.severity])
     block.add_row(severity, Text(first.code, style="bold"))
+    advice = dict.fromkeys(advice_for(found, operator_of) for found in findings)
+    block.add_row("", Text(first.code.meaning))
     for line in _places(findings):
         block.add_row("", Text(line))
-    block.add_row("", Text(ADVICE[first.code]))
+    block.add_row("", Text(" ".join(advice)))
     return block
 
 
@@ -314,8 +323,7 @@ def _basis(report: DomainReport) -> str:
     """What the answer rests on: the requirement, what was tested, and when."""
     parts = []
     if report.requirement is not None:
-        why = "" if report.standing is Standing.NEUTRAL else "; ".join(reasons(report))
-        parts.append(f"Required: {report.requirement}{f' ({why})' if why else ''}.")
+        parts.append(f"Required: {report.requirement}.")
     if report.verdict.level is not Level.INVALID:
         parts.append(f"Level: {report.verdict.level}, {counts(report)}.")
     parts.append(f"Checked {utc(report.checked_at)} in {report.elapsed_ms / 1000:.1f} s.")

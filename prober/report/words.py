@@ -9,7 +9,6 @@ from prober.escape import printable, utc
 from prober.records import (
     Answer,
     Certificate,
-    Code,
     Confirmed,
     Dane,
     Dnssec,
@@ -79,11 +78,6 @@ def failure_words(failure: Failure) -> str:
     words = reason_words(failure.reason, failure.step, failure.reply_code)
     detail = printable(failure.detail or "")
     return f"{words} ({detail})" if detail and detail.lower() not in words.lower() else words
-
-
-def title_of(code: Code) -> str:
-    """What a finding says, in one clause."""
-    return code.value.replace("-", " ").capitalize()
 
 
 def name_of(report: DomainReport) -> str:

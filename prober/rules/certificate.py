@@ -19,6 +19,7 @@ from prober.records import (
     Finding,
     TrustStore,
     VerifyError,
+    finding,
 )
 from prober.rules.certificate_fields import Name, ReadCertificate, read_certificate
 from prober.rules.chain import (
@@ -29,7 +30,7 @@ from prober.rules.chain import (
     weak_signature,
 )
 from prober.rules.identity import SanNames, acceptance, dispute
-from prober.rules.thresholds import EXPIRES_SOON_DAYS, EXPIRES_SOON_SHARE, finding
+from prober.rules.thresholds import EXPIRES_SOON_DAYS, EXPIRES_SOON_SHARE
 
 # X509_V_ERR_…: openssl/x509_vfy.h
 _NOT_YET_VALID: Final = 9

@@ -22,12 +22,12 @@ from prober.records import (
     StartTls,
     Step,
     WithoutSni,
+    finding,
 )
 from prober.rules.thresholds import (
     ACCEPTABLE_TLS_VERSIONS,
     MIN_CIPHER_BITS,
     MIN_DH_BITS,
-    finding,
 )
 
 

@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from prober.escape import quoted
+
 _WSP: Final = " \t"
 _FIELD: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})=(.*)", re.DOTALL)
 _EXTENSION_VALUE: Final = re.compile(r"[\x21-\x3a\x3c\x3e-\x7e]+")  # no "=", ";", blank, control
-_SHOWN: Final = 80  # characters of a peer's text in a sentence
 _MAX_SHOWN: Final = 5  # texts in one
 
 
@@ -49,18 +50,13 @@ def read_fields(records: Sequence[str], version: str) -> Fields | Invalid | None
     for record in records:
         if misspelt.match(record):
             among = ", as it must among several records" if len(records) > 1 else ""
-            return Invalid(f"{shown(record)} does not begin with {begin!r}{among}")
+            return Invalid(f"{quoted(record)} does not begin with {begin!r}{among}")
     return None
 
 
 def is_extension_value(value: str) -> bool:
     """Whether *value* may stand in a field that we do not know, which is then ignored."""
     return _EXTENSION_VALUE.fullmatch(value) is not None
-
-
-def shown(text: str) -> str:
-    """A peer's *text* for a sentence: ASCII, in quotes, and not too long."""
-    return ascii(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
 
 
 def listed(texts: Collection[str]) -> str:
@@ -82,7 +78,7 @@ def _split(text: str) -> Fields | Invalid:
     for piece in _pieces(text):
         field = _FIELD.fullmatch(piece)
         if field is None:
-            return Invalid(f"{shown(piece)} is no name=value" if piece else "a field is empty")
+            return Invalid(f"{quoted(piece)} is no name=value" if piece else "a field is empty")
         fields.append((field[1], field[2]))
     return tuple(fields)
 

@@ -24,6 +24,7 @@ from prober.records import (
     Severity,
     TrustStore,
     Verdict,
+    finding,
 )
 from prober.rules.certificate import certificate_findings, judge_authenticity, judge_certificate
 from prober.rules.completeness import (
@@ -44,7 +45,7 @@ from prober.rules.endpoint import (
 from prober.rules.hellos import hello_findings, tls_depends_on_sender, without_sni
 from prober.rules.mta_sts import judge_sts, sts_enforces, sts_findings
 from prober.rules.mx import may_receive, route_findings
-from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS, finding
+from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS
 from prober.rules.tls_rpt import judge_tls_rpt, tls_rpt_findings
 
 RANK: Final = {

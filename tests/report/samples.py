@@ -32,11 +32,11 @@ from prober.records import (
     TrustStore,
     Verdict,
     VerifyError,
+    finding,
 )
 from prober.report.answer import answer
-from prober.rules.exit_status import Tally, Totals
 from prober.rules.standing import assess
-from prober.rules.thresholds import finding
+from prober.rules.totals import Tally, Totals
 
 NOW: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from prober.records import DomainReport
 from prober.report.csv_ import DomainCsv, EndpointCsv, neutralised
 from prober.report.interface import Formatter
 from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS, Cell
-from prober.rules.exit_status import Totals
+from prober.rules.totals import Totals
 from tests.report.strategies import reports
 
 FORMULA_STARTS = tuple("=+-@\t\r")

@@ -19,13 +19,14 @@ from prober.records import (
     Step,
     StsStatus,
     TlsaRecord,
+    finding,
 )
 from prober.report.answer import headline
 from prober.report.interface import Formatter
 from prober.report.page import Paper
 from prober.report.text import ScanText, TextReport
-from prober.rules.exit_status import Totals
-from prober.rules.thresholds import finding
+from prober.rules.operator_advice import OPERATORS
+from prober.rules.totals import Totals
 from tests.report import samples
 from tests.report.samples import totals_of
 from tests.report.strategies import reports
@@ -51,7 +52,11 @@ def shown(report: DomainReport, paper: Paper | None = None, *, verbose: bool = F
             samples.passes(),
             "example.com: PASS. Mail is encrypted, and every server's identity is verified.",
         ),
-        (samples.warns(), "warns.example: PASS, but certificate expired."),
+        (
+            samples.warns(),
+            "warns.example: PASS, but senders that check certificates hold mail back, because the "
+            "certificate of this server has expired.",
+        ),
         (
             samples.partly(),
             "partly.example: FAIL. Mail is encrypted at some servers only: not all complete TLS.",
@@ -179,6 +184,17 @@ def test_a_shared_detail_stands_once_and_others_by_themselves() -> None:
 
     assert "a.example, b.example: same" in lines
     assert "c.example: other" in lines
+
+
+def test_advice_on_dane_depends_on_who_runs_the_mx_host() -> None:
+    hosts = ("mx1.example.com", "aspmx.l.google.com", "alt1.aspmx.l.google.com")
+    findings = tuple(finding(Code.TLSA_INSECURE, mx_host=host) for host in hosts)
+
+    text = " ".join(shown(samples.make_report(findings=findings), verbose=True).split())
+
+    assert text.count(Code.TLSA_INSECURE.meaning) == 1
+    assert text.count(Code.TLSA_INSECURE.advice) == 1
+    assert text.count(OPERATORS["google.com"]) == 1
 
 
 def test_transcripts_are_shown_when_asked_for() -> None:

@@ -12,10 +12,10 @@ from prober.rules.exit_status import (
     SOME_FALL_SHORT,
     SOME_INVALID,
     SOME_UNDECIDED,
-    Tally,
     exit_status,
 )
 from prober.rules.profiles import PROFILES, Profile, ProfileName
+from prober.rules.totals import Tally
 from prober.rules.verdict import judge_domain
 from tests.support.builders import completed, confirmed, domain, not_offered, untested
 

@@ -17,7 +17,8 @@ from prober.errors import BlindError, SettingsError
 from prober.lab.internet import Lab
 from prober.progress import Progress
 from prober.records import DomainFacts, DomainReport
-from prober.rules.exit_status import Totals, exit_status
+from prober.rules.exit_status import exit_status
+from prober.rules.totals import Totals
 from prober.rules.verdict import judge_domain
 from prober.scan import unique
 from prober.settings import Settings
