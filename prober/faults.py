@@ -58,6 +58,7 @@ def formatted(
 def _formatted(
     report: DomainReport, tally: Tally, formatters: Sequence[Formatter]
 ) -> tuple[DomainReport, Standing, list[bytes]]:
+    report = tally.rated(report)
     return report, tally.standing_of(report), [each.body(report) for each in formatters]
 
 

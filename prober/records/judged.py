@@ -12,6 +12,9 @@ from prober.records.words import (
     Dane,
     Encrypted,
     Level,
+    ProfileName,
+    RatedFact,
+    Rating,
     Severity,
     StsStatus,
     TlsRptStatus,
@@ -97,6 +100,29 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FactRating:
+    """How a norm rates one fact at one endpoint. ``sni``: whether the client sent SNI."""
+
+    mx_host: str
+    address: str
+    sni: bool
+    fact: RatedFact
+    value: str | None  # None: not tested
+    rating: Rating
+    source: str | None  # the paragraph; None where the norm says nothing of the value
+    ours: str | None = None  # why, where the rating is our choice or our reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileRatings:
+    """How a norm rates what was seen of the domain, fact by fact."""
+
+    profile: ProfileName
+    norm: str
+    ratings: tuple[FactRating, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DomainReport:
     """One domain: the facts, and the verdict and findings drawn from them."""
 
@@ -117,3 +143,4 @@ class DomainReport:
     tls_rpt: TlsRpt | None = None
     delivery: Delivery | None = None  # None: the input is no domain
     findings: tuple[Finding, ...] = ()
+    profile_ratings: ProfileRatings | None = None  # None: no profile was asked for

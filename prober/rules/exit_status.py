@@ -1,12 +1,12 @@
 """The exit status: a function of the reports, counted one at a time so that none is kept."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from prober.records import DomainReport, EndpointFacts, Level, Reason, Route, RouteStatus, Step
-from prober.rules.profiles import Profile
-from prober.rules.rating import judge_profile
+from prober.rules.norms import Profile
+from prober.rules.rating import judge_profile, rate_report
 from prober.rules.verdict import Standing, is_fault, judge_standing
 
 MEETS_ALL: Final = 0
@@ -126,6 +126,14 @@ class Tally:
         if isinstance(self.require, Profile):
             return judge_profile(report, self.require)
         return judge_standing(report, self.require)
+
+    def rated(self, report: DomainReport) -> DomainReport:
+        """*report* with the ratings of the required profile; without any where none is."""
+        if isinstance(self.require, Profile):
+            return replace(report, profile_ratings=rate_report(report, self.require))
+        return (
+            replace(report, profile_ratings=None) if report.profile_ratings is not None else report
+        )
 
     def _note_tried(self, endpoint: EndpointFacts) -> None:
         """Keep distinct endpoints and operators, as far as it matters."""

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from prober.records import DomainFacts, Level, Reason, Route, RouteStatus, Step
+from prober.records import DomainFacts, Level, ProfileName, Reason, Route, RouteStatus, Step
 from prober.rules.exit_status import (
     CANNOT_SEE,
     MEETS_ALL,
@@ -14,7 +14,8 @@ from prober.rules.exit_status import (
     Tally,
     exit_status,
 )
-from prober.rules.profiles import PROFILES, Profile, ProfileName
+from prober.rules.norms import Profile
+from prober.rules.profiles import PROFILES
 from prober.rules.verdict import judge_domain
 from tests.support.builders import completed, confirmed, domain, not_offered, untested
 
