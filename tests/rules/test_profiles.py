@@ -1,7 +1,7 @@
 """Each value of each norm, with its source: written out here, so that no short form hides one.
 
 Compared value by value with Internet.nl's checks/tasks/tls/tls_constants.py (NCSC-NL 2025-05), the
-guideline files of TLS-Scanner (NIST SP 800-52r2, BSI TR-02102-2) and BSI's TaSK (TR-02102-2).
+guideline files of TLS-Scanner (NIST SP 800-52r2) and TR-02102-2, version 2026-01, itself.
 """
 
 import os
@@ -194,12 +194,12 @@ SUITES = {
     ProfileName.BSI: rows(
         (
             GOOD,
-            "§3.4.4, table 12",
+            "§3.4.4, table 13",
             "TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384 TLS_AES_128_CCM_SHA256",
         ),
         (
             SUFFICIENT,
-            "§3.3.1.1, table 1",
+            "§3.3.1.1, table 3, until the end of 2031",
             """TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256 TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384
             TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384
             TLS_ECDHE_ECDSA_WITH_AES_128_CCM TLS_ECDHE_ECDSA_WITH_AES_256_CCM
@@ -208,7 +208,7 @@ SUITES = {
         ),
         (
             PHASE_OUT,
-            "§3.3.1.1, table 1",
+            "§3.3.1.1, table 3, until the end of 2029",
             """TLS_DHE_DSS_WITH_AES_128_CBC_SHA256 TLS_DHE_DSS_WITH_AES_256_CBC_SHA256
             TLS_DHE_DSS_WITH_AES_128_GCM_SHA256 TLS_DHE_DSS_WITH_AES_256_GCM_SHA384
             TLS_DHE_RSA_WITH_AES_128_CBC_SHA256 TLS_DHE_RSA_WITH_AES_256_CBC_SHA256
@@ -217,7 +217,7 @@ SUITES = {
         ),
         (
             PHASE_OUT,
-            "§3.3.1.2, table 2, until the end of 2026",
+            "§3.3.1.2, table 4, until the end of 2026",
             """TLS_ECDH_ECDSA_WITH_AES_128_CBC_SHA256 TLS_ECDH_ECDSA_WITH_AES_256_CBC_SHA384
             TLS_ECDH_ECDSA_WITH_AES_128_GCM_SHA256 TLS_ECDH_ECDSA_WITH_AES_256_GCM_SHA384
             TLS_ECDH_RSA_WITH_AES_128_CBC_SHA256 TLS_ECDH_RSA_WITH_AES_256_CBC_SHA384
@@ -247,13 +247,13 @@ PROTOCOLS = {
         (INSUFFICIENT, "§3.3.1", "TLSv1.1 TLSv1 SSLv3"),
     ),
     ProfileName.BSI: rows(
-        (GOOD, "§3.2", "TLSv1.3"),
-        (SUFFICIENT, "§3.2", "TLSv1.2"),
+        (GOOD, "§3.2, table 2", "TLSv1.3"),
+        (SUFFICIENT, "§3.2, table 2, until the end of 2031", "TLSv1.2"),
         (INSUFFICIENT, "§3.2, not recommended", "TLSv1.1 TLSv1 SSLv3"),
     ),
 }
 _56A = "§3.4.2; SP 800-56A r3 appendix D"
-_TABLES_5_9 = "§3.3.2, table 5; §3.4.2, table 9"
+_TABLES_6_10 = "§3.3.2, table 6; §3.4.2, table 10"
 _BRAINPOOL = """brainpoolp256r1 brainpoolp384r1 brainpoolp512r1
     brainpoolp256r1tls13 brainpoolp384r1tls13 brainpoolp512r1tls13"""
 GROUPS = {
@@ -290,12 +290,16 @@ GROUPS = {
         (INSUFFICIENT, "§3.3.3", "ffdhe2048"),
     ),
     ProfileName.BSI: rows(
-        (SUFFICIENT, _TABLES_5_9, "secp256r1 secp384r1 secp521r1 " + _BRAINPOOL),
-        (PHASE_OUT, _TABLES_5_9, "ffdhe3072 ffdhe4096"),
-        (INSUFFICIENT, "§3.3.2, table 5, until the end of 2022", "ffdhe2048"),
-        (INSUFFICIENT, "§3.6.1, table 13, 250 bits", "secp192r1 secp224r1"),
-        (NOT_NAMED, _TABLES_5_9, "x25519 x448 ffdhe6144 ffdhe8192"),
-        (NOT_NAMED, _TABLES_5_9, "x25519mlkem768 secp256r1mlkem768 secp384r1mlkem1024"),
+        (
+            SUFFICIENT,
+            _TABLES_6_10 + ", until the end of 2031",
+            "secp256r1 secp384r1 secp521r1 " + _BRAINPOOL,
+        ),
+        (PHASE_OUT, _TABLES_6_10 + ", until the end of 2029", "ffdhe3072 ffdhe4096"),
+        (INSUFFICIENT, "§3.6.1, table 14, DH 3000 bits since 2023", "ffdhe2048"),
+        (INSUFFICIENT, "§3.6.1, table 14, ECDH 250 bits", "secp192r1 secp224r1"),
+        (NOT_NAMED, "§3.4.2", "secp256r1mlkem768 secp384r1mlkem1024"),
+        (NOT_NAMED, _TABLES_6_10, "x25519 x448 x25519mlkem768 ffdhe6144 ffdhe8192"),
     ),
 }
 DH_BITS = {
@@ -310,8 +314,8 @@ DH_BITS = {
     ),
     ProfileName.NCSC_NL: steps((0, INSUFFICIENT, "§3.3.3, groups of RFC 7919 only")),
     ProfileName.BSI: steps(
-        (3000, PHASE_OUT, "§3.6.1, table 13"),
-        (0, INSUFFICIENT, "§3.6.1, table 13, 3000 bits since 2023"),
+        (3000, PHASE_OUT, "§3.6.1, table 14; §3.3.1.1, table 3, until the end of 2029"),
+        (0, INSUFFICIENT, "§3.6.1, table 14, DH 3000 bits since 2023"),
     ),
 }
 KEY_EXCHANGE_HASHES = {
@@ -330,7 +334,7 @@ KEY_EXCHANGE_HASHES = {
         (PHASE_OUT, "§3.3.5", "sha224"),
         (INSUFFICIENT, "§3.3.5", "sha1 md5"),
     ),
-    ProfileName.BSI: rows((GOOD, "§3.3.3, table 6", "sha256 sha384 sha512")),
+    ProfileName.BSI: rows((GOOD, "§3.3.3, table 8", "sha256 sha384 sha512")),
 }
 KEYS = {
     ProfileName.DEFAULT: rows(
@@ -362,8 +366,8 @@ KEYS = {
     ProfileName.BSI: rows(
         (GOOD, "§3.6.2", "brainpoolP256r1 brainpoolP384r1 brainpoolP512r1"),
         (GOOD, "§3.6.2", "secp256r1 secp384r1 secp521r1"),
-        (INSUFFICIENT, "§3.6.1, table 13, 250 bits", "secp192r1 secp224r1"),
-        (NOT_NAMED, "§3.3.3, §3.4.3", "Ed25519 Ed448 MLDSA44 MLDSA65 MLDSA87"),
+        (INSUFFICIENT, "§3.6.1, table 14, ECDSA 250 bits", "secp192r1 secp224r1"),
+        (NOT_NAMED, "§3.3.3, table 7; §3.4.3, table 12", "Ed25519 Ed448 MLDSA44 MLDSA65 MLDSA87"),
     ),
 }
 KEY_BITS = {
@@ -388,17 +392,18 @@ KEY_BITS = {
     },
     ProfileName.BSI: {
         "RSA": steps(
-            (3000, GOOD, "§3.6.1, table 13"),
-            (2000, PHASE_OUT, "§3.6.1, table 13, until the end of 2023"),
-            (0, INSUFFICIENT, "§3.6.1, table 13"),
+            (3000, GOOD, "§3.6.1, table 14"),
+            (2000, PHASE_OUT, "§3.6.1, table 14, 3000 bits since 2023"),
+            (0, INSUFFICIENT, "§3.6.1, table 14, 3000 bits since 2023"),
         ),
         "DSA": steps(
-            (3000, PHASE_OUT, "§3.6.1, table 13"),
-            (0, INSUFFICIENT, "§3.6.1, table 13, 3000 bits since 2023"),
+            (3000, PHASE_OUT, "§3.6.1, table 14, until the end of 2029"),
+            (0, INSUFFICIENT, "§3.6.1, table 14, 3000 bits since 2023"),
         ),
     },
 }
-_TABLES_6_11 = "§3.3.3, table 6; §3.4.3, table 11"
+_TABLES_7_12 = "§3.3.3, table 7; §3.4.3, table 12"
+_TABLES_8_12 = "§3.3.3, table 8; §3.4.3, table 12"
 SIGNATURES = {
     ProfileName.DEFAULT: rows(
         (GOOD, "RFC 9325 §4.5", "rsa-pss ecdsa ed25519 ed448"),
@@ -417,11 +422,11 @@ SIGNATURES = {
         (NOT_NAMED, "§3.3.2", "ml-dsa"),
     ),
     ProfileName.BSI: rows(
-        (GOOD, _TABLES_6_11, "ecdsa"),
-        (GOOD, "§3.4.3, table 11", "rsa-pss"),
-        (PHASE_OUT, _TABLES_6_11 + ", until the end of 2025", "rsa"),
-        (PHASE_OUT, "§3.3.3, table 6", "dsa"),
-        (NOT_NAMED, "§3.3.3, §3.4.3", "ed25519 ed448 ml-dsa"),
+        (GOOD, _TABLES_7_12, "ecdsa"),
+        (GOOD, "§3.4.3, table 12", "rsa-pss"),
+        (PHASE_OUT, _TABLES_7_12 + ", until the end of 2025", "rsa"),
+        (PHASE_OUT, "§3.3.3, table 7, until the end of 2029", "dsa"),
+        (NOT_NAMED, _TABLES_7_12, "ed25519 ed448 ml-dsa"),
     ),
 }
 DIGESTS = {
@@ -435,7 +440,7 @@ DIGESTS = {
     ProfileName.NCSC_NL: rows(
         (GOOD, "§3.3.5", "sha256 sha384 sha512"), (PHASE_OUT, "§3.3.5", "sha224")
     ),
-    ProfileName.BSI: rows((GOOD, _TABLES_6_11, "sha256 sha384 sha512")),
+    ProfileName.BSI: rows((GOOD, _TABLES_8_12, "sha256 sha384 sha512")),
 }
 EMS, RENEGOTIATION = RatedFact.EXTENDED_MASTER_SECRET, RatedFact.SECURE_RENEGOTIATION
 COMPRESSION, EARLY_DATA = RatedFact.COMPRESSION, RatedFact.EARLY_DATA
@@ -466,7 +471,7 @@ FEATURES = {
         EMS: (GOOD, PHASE_OUT, "§3.3.4.7"),
         RENEGOTIATION: (GOOD, PHASE_OUT, "§3.3.4.1"),
         COMPRESSION: (INSUFFICIENT, GOOD, "§3.3.4.3"),
-        EARLY_DATA: (INSUFFICIENT, GOOD, "§3.4, not recommended"),
+        EARLY_DATA: (INSUFFICIENT, GOOD, "§3.4.1, not recommended"),
     },
 }
 OTHERS = {
@@ -495,12 +500,12 @@ OTHERS = {
         (INSUFFICIENT, "§3.3.2, §3.3.5"),
     ),
     ProfileName.BSI: (
-        (INSUFFICIENT, "§3.2"),
+        (INSUFFICIENT, "§3.2, table 2"),
         (INSUFFICIENT, "§3.3.1, §3.4.4"),
-        (NOT_NAMED, _TABLES_5_9),
-        (INSUFFICIENT, "§3.3.3, table 6"),
+        (NOT_NAMED, _TABLES_6_10),
+        (INSUFFICIENT, "§3.3.3, table 8"),
         (NOT_NAMED, "§3.6"),
-        (INSUFFICIENT, _TABLES_6_11),
+        (INSUFFICIENT, _TABLES_8_12),
     ),
 }
 NORMS = [pytest.param(name, id=name) for name in SUITES]
