@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from prober.records import DomainFacts, Level, ProfileName, Reason, Route, RouteStatus, Step
+from prober.report.json_ import decode_report, encode_report
 from prober.rules.exit_status import (
     CANNOT_SEE,
     MEETS_ALL,
@@ -114,3 +115,18 @@ def test_totals_of_shards_add_up_to_those_of_the_whole() -> None:
 def test_a_few_domains_without_a_nameserver_are_no_reason_to_stop() -> None:
     assert not tally(*[NO_DNS] * 19).totals.is_hopeless
     assert tally(*[NO_DNS] * 20).totals.is_hopeless
+
+
+def test_a_report_carries_the_ratings_of_the_required_profile_and_no_others() -> None:
+    report = judge_domain(MEETS)
+    by_nist = tally(require=PROFILES[ProfileName.NIST]).rated(report)
+    by_ncsc = tally(require=PROFILES[ProfileName.NCSC_NL]).rated(by_nist)
+
+    assert tally().rated(report) == report
+    assert by_nist.profile_ratings is not None
+    assert by_ncsc.profile_ratings is not None
+    assert by_nist.profile_ratings.profile is ProfileName.NIST
+    assert by_ncsc.profile_ratings.profile is ProfileName.NCSC_NL
+    assert by_ncsc.profile_ratings.ratings
+    assert tally().rated(by_ncsc) == report
+    assert decode_report(encode_report(by_ncsc)) == by_ncsc
