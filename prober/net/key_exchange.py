@@ -31,6 +31,7 @@ _KEPT: Final = MappingProxyType(
 _EXTENSION_HEADER: Final = 4  # type, length: RFC 5246 §7.4.1.4
 
 # https://www.iana.org/assignments/tls-extensiontype-values/
+ENCRYPT_THEN_MAC: Final = 22  # RFC 7366 §2
 EXTENDED_MASTER_SECRET: Final = 23  # RFC 7627 §5.1
 RENEGOTIATION_INFO: Final = 0xFF01  # RFC 5746 §3.2
 

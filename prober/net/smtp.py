@@ -271,6 +271,7 @@ class _Session:
             key_exchange=tls.key_exchange,
             key_exchange_bits=tls.key_exchange_bits,
             key_exchange_hash=tls.key_exchange_hash,
+            encrypt_then_mac=tls.encrypt_then_mac,
             extended_master_secret=tls.extended_master_secret,
             secure_renegotiation=tls.secure_renegotiation,
             client_certificate_requested=tls.client_certificate_requested,

@@ -17,6 +17,7 @@ from OpenSSL import SSL, crypto
 
 from prober.net.failures import AlertError, LimitError, UnwantedReplyError
 from prober.net.key_exchange import (
+    ENCRYPT_THEN_MAC,
     EXTENDED_MASTER_SECRET,
     RENEGOTIATION_INFO,
     DhGroup,
@@ -139,6 +140,7 @@ class TlsFacts:
     key_exchange: str | None = None
     key_exchange_bits: int | None = None
     key_exchange_hash: str | None = None
+    encrypt_then_mac: bool | None = None
     extended_master_secret: bool | None = None
     secure_renegotiation: bool | None = None
     client_certificate_requested: bool | None = None
@@ -158,6 +160,7 @@ class TlsFacts:
             cipher_bits=None,
             key_exchange=None,
             key_exchange_hash=None,
+            encrypt_then_mac=None,
             extended_master_secret=None,
             secure_renegotiation=None,
         )
@@ -224,6 +227,7 @@ class TlsClient:
             key_exchange=_key_exchange(connection, dh_group) if completed else None,
             key_exchange_bits=dh_group.bits if dh_group is not None else None,
             key_exchange_hash=_signed_hash(connection) if completed else None,
+            encrypt_then_mac=_has(extensions, ENCRYPT_THEN_MAC),
             extended_master_secret=_has(extensions, EXTENDED_MASTER_SECRET),
             secure_renegotiation=_has(extensions, RENEGOTIATION_INFO),
             client_certificate_requested=observed.certificate_requested if chain else None,
@@ -273,7 +277,7 @@ def _signed_hash(connection: SSL.Connection) -> str | None:
 
 
 def _extensions_12(connection: SSL.Connection) -> frozenset[int] | None:
-    """The extensions of the ServerHello; None in TLS 1.3, which has no use for those two."""
+    """The extensions of the ServerHello; None in TLS 1.3, which has no use for those here."""
     if connection.get_protocol_version() == SSL.TLS1_3_VERSION:
         return None
     observed: _Observed = connection.get_app_data()

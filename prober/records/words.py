@@ -216,6 +216,7 @@ class RatedFact(enum.StrEnum):
     KEY = "key"
     SIGNATURE = "signature"
     VALIDITY = "validity"
+    ENCRYPT_THEN_MAC = "encrypt-then-mac"
     EXTENDED_MASTER_SECRET = "extended-master-secret"  # noqa: S105 (an extension of TLS)
     SECURE_RENEGOTIATION = "secure-renegotiation"
     SERVER_NAME_INDICATION = "server-name-indication"

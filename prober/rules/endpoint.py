@@ -144,6 +144,7 @@ def add_without_sni(facts: EndpointFacts, plain: EndpointFacts) -> EndpointFacts
         key_exchange=plain.key_exchange,
         key_exchange_bits=plain.key_exchange_bits,
         key_exchange_hash=plain.key_exchange_hash,
+        encrypt_then_mac=plain.encrypt_then_mac,
         extended_master_secret=plain.extended_master_secret,
         secure_renegotiation=plain.secure_renegotiation,
         alert=plain.alert,

@@ -282,6 +282,8 @@ def _has(fact: RatedFact, endpoint: Endpoint, profile: Profile) -> Answer:
     heeds SNI cannot be told from one session.
     """
     match fact:
+        case RatedFact.ENCRYPT_THEN_MAC:
+            return _encrypts_then_macs(endpoint)
         case RatedFact.EXTENDED_MASTER_SECRET:
             return _answer(endpoint.extended_master_secret)
         case RatedFact.SECURE_RENEGOTIATION:
@@ -290,6 +292,14 @@ def _has(fact: RatedFact, endpoint: Endpoint, profile: Profile) -> Answer:
             return _is_short_lived(endpoint, profile)
         case _:
             return Answer.NOT_TESTED
+
+
+def _encrypts_then_macs(endpoint: Endpoint) -> Answer:
+    """A server takes the extension only with a CBC suite, so others show nothing: RFC 7366 §3."""
+    suite = iana_name(endpoint.cipher) if endpoint.cipher is not None else None
+    if suite is None or "_CBC_" not in suite:
+        return Answer.NOT_TESTED
+    return _answer(endpoint.encrypt_then_mac)
 
 
 def _answer(seen: bool | None) -> Answer:

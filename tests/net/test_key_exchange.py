@@ -262,6 +262,7 @@ def test_the_hash_of_the_signature(params: bytes, elliptic: bool, expected: str 
 
 
 DHE_ONLY = TlsProfile(highest=SSL.TLS1_2_VERSION, ciphers=b"kDHE:@SECLEVEL=0")
+CBC_ONLY = TlsProfile(highest=SSL.TLS1_2_VERSION, ciphers=b"ECDHE-RSA-AES128-SHA256")
 NO_EMS: Final = 1  # SSL_OP_NO_EXTENDED_MASTER_SECRET, for which pyOpenSSL has no name
 
 
@@ -272,30 +273,33 @@ def without_ems(keyring: Keyring) -> SSL.Connection:
 
 
 @pytest.mark.parametrize(
-    ("server", "hash_", "extended_master_secret", "secure_renegotiation"),
+    ("server", "hash_", "encrypt_then_mac", "extended_master_secret", "secure_renegotiation"),
     [
-        pytest.param(without_ems, "sha256", False, True, id="no-extended-master-secret"),
-        pytest.param(dhe, "sha256", False, True, id="dhe-1024"),
-        pytest.param(openssl(RSA_KEY_EXCHANGE), None, True, True, id="rsa"),
-        pytest.param(openssl(DHE_ONLY), "sha256", True, True, id="dhe"),
-        pytest.param(openssl(TLS12_ONLY), "sha256", True, True, id="ecdhe"),
-        pytest.param(openssl(TLS13_ONLY), None, None, None, id="tls13"),
+        pytest.param(without_ems, "sha256", False, False, True, id="no-extended-master-secret"),
+        pytest.param(dhe, "sha256", False, False, True, id="dhe-1024"),
+        pytest.param(openssl(RSA_KEY_EXCHANGE), None, False, True, True, id="rsa"),
+        pytest.param(openssl(DHE_ONLY), "sha256", False, True, True, id="dhe"),
+        pytest.param(openssl(TLS12_ONLY), "sha256", False, True, True, id="ecdhe"),
+        pytest.param(openssl(CBC_ONLY), "sha256", True, True, True, id="cbc"),
+        pytest.param(openssl(TLS13_ONLY), None, None, None, None, id="tls13"),
     ],
 )
 def test_what_else_a_handshake_tells(
     server: Callable[[Keyring], SSL.Connection | DheConnection],
     hash_: str | None,
+    encrypt_then_mac: bool | None,
     extended_master_secret: bool | None,
     secure_renegotiation: bool | None,
     tmp_path: Path,
 ) -> None:
-    """RFC 7627 §5.1, RFC 5746 §3.4, RFC 5246 §7.4.3; TLS 1.3 has none of the three in clear."""
+    """RFC 7627 §5.1, RFC 5746 §3.4, RFC 5246 §7.4.3; RFC 7366 §3; TLS 1.3 has none in clear."""
     ca = LabCa()
     ca.write_pem(tmp_path / "ca.pem")
     facts = shake_hands(
         server(Keyring("mx.test", ca)), TlsClient(tmp_path / "ca.pem", chain_certificates=16)
     )
     assert facts.key_exchange_hash == hash_
+    assert facts.encrypt_then_mac is encrypt_then_mac
     assert facts.extended_master_secret is extended_master_secret
     assert facts.secure_renegotiation is secure_renegotiation
 

@@ -443,6 +443,7 @@ DIGESTS = {
     ProfileName.BSI: rows((GOOD, _TABLES_8_12, "sha256 sha384 sha512")),
 }
 EMS, RENEGOTIATION = RatedFact.EXTENDED_MASTER_SECRET, RatedFact.SECURE_RENEGOTIATION
+ETM = RatedFact.ENCRYPT_THEN_MAC
 COMPRESSION, EARLY_DATA = RatedFact.COMPRESSION, RatedFact.EARLY_DATA
 # each with what it is rated where the server has it, and where it has it not
 FEATURES = {
@@ -453,6 +454,7 @@ FEATURES = {
         EARLY_DATA: (PHASE_OUT, GOOD, "RFC 9325 §3.10"),
     },
     ProfileName.NIST: {
+        ETM: (GOOD, INSUFFICIENT, "§3.4.2, shall with CBC suites"),
         EMS: (GOOD, INSUFFICIENT, "§3.4.1, shall"),
         RENEGOTIATION: (GOOD, INSUFFICIENT, "§3.4.1, shall"),
         RatedFact.SERVER_NAME_INDICATION: (GOOD, INSUFFICIENT, "§3.4.1, shall"),
@@ -468,6 +470,7 @@ FEATURES = {
         EARLY_DATA: (INSUFFICIENT, GOOD, "§3.4.4"),
     },
     ProfileName.BSI: {
+        ETM: (GOOD, INSUFFICIENT, "§3.3.1.1, §3.3.4.5"),
         EMS: (GOOD, PHASE_OUT, "§3.3.4.7"),
         RENEGOTIATION: (GOOD, PHASE_OUT, "§3.3.4.1"),
         COMPRESSION: (INSUFFICIENT, GOOD, "§3.3.4.3"),

@@ -375,6 +375,25 @@ def test_features_of_tls12(fact: RatedFact, field: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("cipher", "seen_", "expected"),
+    [
+        # RFC 7366 §3: only with a CBC suite does the server take it
+        pytest.param("ECDHE-RSA-AES256-GCM-SHA384", False, NOT_TESTED, id="not-cbc"),
+        pytest.param("SOMETHING-NEW", False, NOT_TESTED, id="not-known"),
+        pytest.param(None, False, NOT_TESTED, id="not-seen"),
+        pytest.param("ECDHE-RSA-AES256-SHA384", None, NOT_TESTED, id="cbc-not-seen"),
+        pytest.param("ECDHE-RSA-AES256-SHA384", False, INSUFFICIENT, id="cbc-without"),
+        pytest.param("ECDHE-RSA-AES256-SHA384", True, GOOD, id="cbc-with"),
+    ],
+)
+def test_encrypt_then_mac(cipher: str | None, seen_: bool | None, expected: Rating) -> None:
+    """SP 800-52r2 §3.4.2; TR-02102-2 §3.3.1.1, §3.3.4.5."""
+    endpoint = judged(seen(**(OF_TLS12 | {"cipher": cipher, "encrypt_then_mac": seen_})))
+    for profile in (NIST, BSI):
+        assert rated(endpoint, RatedFact.ENCRYPT_THEN_MAC, profile) == [expected]
+
+
+@pytest.mark.parametrize(
     "fact",
     [
         RatedFact.SERVER_NAME_INDICATION,
@@ -529,6 +548,14 @@ NULL_MX = domain(route=Route(status=RouteStatus.NULL_MX))
             NCSC,
             Standing.FALLS_SHORT,
             id="key-exchange-signed-with-sha1",
+        ),
+        pytest.param(
+            domain(
+                seen(**(OF_TLS12 | {"cipher": "ECDHE-RSA-AES256-SHA384"}), encrypt_then_mac=False)
+            ),
+            BSI,
+            Standing.FALLS_SHORT,
+            id="cbc-without-encrypt-then-mac",
         ),
         pytest.param(domain(seen(**OF_TLS12)), NIST, Standing.MEETS, id="features-not-tested"),
         pytest.param(

@@ -38,9 +38,6 @@ _UNLISTED: Final = (
 )
 _PLANNED: Final = "BSI intends to recommend it once its RFC is out; version 2026-01 does not yet."
 _RECOMMENDED_ONLY: Final = "It is recommended and not required, so its absence does not decide."
-_WITH_ETM: Final = (
-    "CBC is recommended with encrypt-then-MAC only (§3.3.4.5), which is not read from the session."
-)
 _ENDED: Final = (
     "The recommendation has ended; public CAs go on to issue so, which the server cannot change "
     "in the certificates above its own."
@@ -59,27 +56,21 @@ BSI: Final = Profile(
         (Value(GOOD, "§3.4.4, table 13"), TLS13),
         (
             Value(SUFFICIENT, "§3.3.1.1, table 3, until the end of 2031"),
-            [*suites(ECDHE, GCM), *suites(["ECDHE_ECDSA"], CCM)],
-        ),
-        (
-            Value(SUFFICIENT, "§3.3.1.1, table 3, until the end of 2031", _WITH_ETM),
-            suites(ECDHE, CBC_SHA2),
+            [*suites(ECDHE, [*GCM, *CBC_SHA2]), *suites(["ECDHE_ECDSA"], CCM)],
         ),
         (
             Value(PHASE_OUT, "§3.3.1.1, table 3, until the end of 2029"),
-            [*suites(["DHE_RSA"], [*GCM, *CCM]), *suites(["DHE_DSS"], GCM)],
-        ),
-        (
-            Value(PHASE_OUT, "§3.3.1.1, table 3, until the end of 2029", _WITH_ETM),
-            suites(["DHE_RSA", "DHE_DSS"], CBC_SHA256),
+            [
+                *suites(["DHE_RSA"], [*GCM, *CCM, *CBC_SHA256]),
+                *suites(["DHE_DSS"], [*GCM, *CBC_SHA256]),
+            ],
         ),
         (
             Value(PHASE_OUT, "§3.3.1.2, table 4, until the end of 2026"),
-            [*suites(STATIC_ECDH, GCM), *suites(STATIC_DH, GCM)],
-        ),
-        (
-            Value(PHASE_OUT, "§3.3.1.2, table 4, until the end of 2026", _WITH_ETM),
-            [*suites(STATIC_ECDH, CBC_SHA2), *suites(STATIC_DH, CBC_SHA256)],
+            [
+                *suites(STATIC_ECDH, [*GCM, *CBC_SHA2]),
+                *suites(STATIC_DH, [*GCM, *CBC_SHA256]),
+            ],
         ),
     ),
     groups=table(
@@ -141,6 +132,8 @@ BSI: Final = Profile(
     ),
     digests=table((Value(GOOD, "§3.3.3, table 8; §3.4.3, table 12"), SHA2)),
     features={
+        # CBC is recommended only together with it
+        RatedFact.ENCRYPT_THEN_MAC: wanted("§3.3.1.1, §3.3.4.5"),
         EMS: wanted("§3.3.4.7", PHASE_OUT, _RECOMMENDED_ONLY),
         RENEGOTIATION: wanted("§3.3.4.1", PHASE_OUT, _RECOMMENDED_ONLY),
         RatedFact.COMPRESSION: unwanted("§3.3.4.3"),

@@ -158,6 +158,7 @@ NIST: Final = Profile(
         (Value(SUFFICIENT, "§3.2.1, SHA-224 or stronger", _STRENGTH), ["sha224"]),
     ),
     features={
+        RatedFact.ENCRYPT_THEN_MAC: wanted("§3.4.2, shall with CBC suites"),
         EMS: wanted("§3.4.1, shall"),
         RENEGOTIATION: wanted("§3.4.1, shall"),
         RatedFact.SERVER_NAME_INDICATION: wanted("§3.4.1, shall"),
