@@ -423,6 +423,15 @@ async def test_the_size_of_a_dh_group_is_seen(scanned: Scanned) -> None:
 
 
 @in_one_loop
+async def test_what_a_session_up_to_tls12_tells_besides_is_kept(scanned: Scanned) -> None:
+    old, new = endpoint_of(scanned, "weak-dh"), endpoint_of(scanned, "well-configured")
+    seen = (old.key_exchange_hash, old.extended_master_secret, old.secure_renegotiation)
+    assert seen == ("sha256", False, True)
+    assert (new.tls_version, new.key_exchange_hash) == ("TLSv1.3", None)
+    assert (new.extended_master_secret, new.secure_renegotiation) == (None, None)
+
+
+@in_one_loop
 async def test_nobody_holds_up_another(scanned: Scanned) -> None:
     """The sound servers answered long before the silent ones had used up their deadlines."""
     longest = DEADLINES["greeting_s"] * 1000

@@ -15,9 +15,10 @@ from prober.cli.distinct_files import Read, Written, staged
 from prober.domains import literal_address, parse_domain
 from prober.errors import InputError, SettingsError
 from prober.net.trust import find_store
-from prober.records import Level
+from prober.records import Level, ProfileName
 from prober.report.output import STDOUT, ReportFormat
-from prober.rules.profiles import PROFILES, Profile, ProfileName
+from prober.rules.norms import Profile
+from prober.rules.profiles import PROFILES
 from prober.rules.verdict import REQUIRABLE
 from prober.settings import Settings
 

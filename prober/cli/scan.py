@@ -16,10 +16,9 @@ from prober.cli.resuming import Resumable
 from prober.cli.running import command_line, exit_statuses, run
 from prober.domains import Entry, list_digest, list_name, open_list, read_entries
 from prober.errors import BlindError, InputError
-from prober.records import Level
+from prober.records import Level, ProfileName
 from prober.report.output import ReportStyle, choose_format
 from prober.resume import identity_of
-from prober.rules.profiles import ProfileName
 from prober.scan import Ending
 from prober.scan import scan as scan_entries
 from prober.settings import Settings

@@ -80,6 +80,10 @@ class WithoutSni:
     cipher_bits: int | None = None
     key_exchange: str | None = None
     key_exchange_bits: int | None = None
+    key_exchange_hash: str | None = None
+    encrypt_then_mac: bool | None = None
+    extended_master_secret: bool | None = None
+    secure_renegotiation: bool | None = None
     alert: str | None = None
     chain: tuple[bytes, ...] | None = None
     path: tuple[int, ...] = ()
@@ -111,6 +115,10 @@ class EndpointFacts:
     cipher_bits: int | None = None
     key_exchange: str | None = None  # the group, DH where it has no name; None: plain RSA
     key_exchange_bits: int | None = None  # of finite-field DH, also where the handshake failed
+    key_exchange_hash: str | None = None  # that the server signed with in TLS 1.2, such as "sha256"
+    encrypt_then_mac: bool | None = None  # RFC 7366, up to TLS 1.2; None: not seen
+    extended_master_secret: bool | None = None  # RFC 7627, up to TLS 1.2; None: not seen
+    secure_renegotiation: bool | None = None  # RFC 5746, up to TLS 1.2; None: not seen
     client_certificate_requested: bool | None = None
     alert: str | None = None  # the fatal alert received, by its name in RFC 8446 §6
     chain: tuple[bytes, ...] = ()

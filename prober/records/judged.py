@@ -12,6 +12,9 @@ from prober.records.words import (
     Dane,
     Encrypted,
     Level,
+    ProfileName,
+    RatedFact,
+    Rating,
     Standing,
     StsStatus,
     TlsRptStatus,
@@ -86,6 +89,29 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FactRating:
+    """How a norm rates one fact at one endpoint. ``sni``: whether the client sent SNI."""
+
+    mx_host: str
+    address: str
+    sni: bool
+    fact: RatedFact
+    value: str | None  # None: not tested
+    rating: Rating
+    source: str | None  # the paragraph; None where the norm says nothing of the value
+    ours: str | None = None  # why, where the rating is our choice or our reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileRatings:
+    """How a norm rates what was seen of the domain, fact by fact."""
+
+    profile: ProfileName
+    norm: str
+    ratings: tuple[FactRating, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DomainReport:
     """One domain: the facts, and the verdict and findings drawn from them."""
 
@@ -109,3 +135,4 @@ class DomainReport:
     requirement: str | None = None  # a level, or "profile:" and its name; None: none was set
     standing: Standing | None = None
     reasons: tuple[str, ...] = ()  # why it does not meet the requirement: a Code or a Gap each
+    profile_ratings: ProfileRatings | None = None  # None: no profile was asked for

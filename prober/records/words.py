@@ -204,3 +204,43 @@ class Severity(enum.StrEnum):
     MEDIUM = "medium"
     LOW = "low"
     INFO = "info"
+
+
+class ProfileName(enum.StrEnum):
+    """What ``--profile`` takes."""
+
+    DEFAULT = "default"
+    NIST = "nist-800-52r2"
+    NCSC_NL = "ncsc-nl-2025"
+    BSI = "bsi-tr-02102-2"
+    HIPAA = "hipaa"
+
+
+class Rating(enum.StrEnum):
+    """How a norm rates a fact: NCSC-NL's four words, and two for where the norm gives no answer."""
+
+    GOOD = "good"
+    SUFFICIENT = "sufficient"
+    PHASE_OUT = "phase-out"  # allowed for some time yet
+    INSUFFICIENT = "insufficient"
+    NOT_NAMED = "not-named"  # in no list of the norm, and by no rule of the norm excluded
+    NOT_TESTED = "not-tested"
+
+
+class RatedFact(enum.StrEnum):
+    """What a profile rates at an endpoint."""
+
+    PROTOCOL = "protocol"
+    SUITE = "suite"
+    KEY_EXCHANGE = "key-exchange"
+    KEY_EXCHANGE_HASH = "key-exchange-hash"
+    KEY = "key"
+    SIGNATURE = "signature"
+    VALIDITY = "validity"
+    ENCRYPT_THEN_MAC = "encrypt-then-mac"
+    EXTENDED_MASTER_SECRET = "extended-master-secret"  # noqa: S105 (an extension of TLS)
+    SECURE_RENEGOTIATION = "secure-renegotiation"
+    SERVER_NAME_INDICATION = "server-name-indication"
+    COMPRESSION = "compression"
+    EARLY_DATA = "early-data"
+    RAW_PUBLIC_KEY = "raw-public-key"

@@ -17,8 +17,8 @@ from prober.records import (
 )
 from prober.rules.completeness import covers_every_endpoint
 from prober.rules.endpoint import Outcome, proven
-from prober.rules.profiles import Profile
-from prober.rules.rating import judge_profile, meets_profile
+from prober.rules.norms import Profile
+from prober.rules.rating import judge_profile, meets_profile, rate_report
 from prober.rules.verdict import (
     RANK,
     authenticated,
@@ -34,12 +34,20 @@ def assess(report: DomainReport, require: Level | Profile) -> DomainReport:
 
     There is at least one reason unless the domain meets the requirement.
     """
+    ratings = None
     if isinstance(require, Profile):
         requirement, standing = f"profile:{require.name}", judge_profile(report, require)
+        ratings = rate_report(report, require)
     else:
         requirement, standing = str(require), judge_standing(report, require)
     reasons = tuple(dict.fromkeys(_reasons(report, standing, require)))
-    return replace(report, requirement=requirement, standing=standing, reasons=reasons)
+    return replace(
+        report,
+        requirement=requirement,
+        standing=standing,
+        reasons=reasons,
+        profile_ratings=ratings,
+    )
 
 
 def judge_standing(report: DomainReport, require: Level) -> Standing:

@@ -18,7 +18,7 @@ from prober.records import (
     Standing,
     Step,
 )
-from prober.rules.profiles import Profile
+from prober.rules.norms import Profile
 from prober.rules.standing import assess
 from prober.rules.verdict import is_fault
 

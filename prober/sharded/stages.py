@@ -25,7 +25,7 @@ from prober.probe import begin, observe_published, observe_route, targets_of
 from prober.records import DomainFacts, EndpointFacts, Level, Reason, Run
 from prober.report.answer import answer
 from prober.report.output import Layout
-from prober.rules.profiles import Profile
+from prober.rules.norms import Profile
 from prober.rules.totals import BLIND_ENDPOINTS, Tally, Totals
 from prober.settings import Settings
 from prober.sharded.files import (

@@ -9,8 +9,9 @@ import pytest
 
 from prober.cli.options import SET_BY, LookOptions, ReportOptions
 from prober.lab.internet import EHLO_NAME
-from prober.records import Level
-from prober.rules.profiles import PROFILES, Profile, ProfileName
+from prober.records import Level, ProfileName
+from prober.rules.norms import Profile
+from prober.rules.profiles import PROFILES
 from tests.cli.commands import NO_NAMESERVER, OFFLINE, invoke
 
 VARIABLES = {"PROBE_RESOLVER": NO_NAMESERVER, "PROBE_EHLO_NAME": EHLO_NAME}

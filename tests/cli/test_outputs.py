@@ -51,6 +51,24 @@ def test_a_dash_is_stdout_beside_files(tmp_path: Path, list_: str) -> None:
     assert levels_in(tmp_path / "r.csv") == ["unknown", "invalid", "unknown"]
 
 
+@pytest.mark.parametrize(
+    ("options", "profile"),
+    [
+        pytest.param((), None, id="a-level"),
+        pytest.param(("--require", "profile"), "default", id="the-default"),
+        pytest.param(("--profile", "ncsc-nl-2025"), "ncsc-nl-2025", id="a-profile"),
+    ],
+)
+def test_json_tells_the_ratings_of_a_profile(
+    list_: str, options: tuple[str, ...], profile: str | None
+) -> None:
+    ended = scan_offline(list_, "--ordered", "-f", "jsonl", "-o", "-", *options)
+
+    rated = [json.loads(line)["profile_ratings"] for line in ended.out.splitlines()]
+    assert [each and each["profile"] for each in rated] == [profile] * 3
+    assert all(each is None or each["ratings"] == [] for each in rated)  # nothing was seen
+
+
 def test_format_beats_the_extension_of_every_output(tmp_path: Path, list_: str) -> None:
     output = tmp_path / "r.csv"
     ended = scan_offline(list_, "-f", "jsonl", "-o", str(output), "-o", "-")

@@ -18,6 +18,7 @@ from prober.records import (
     Hello,
     Level,
     MtaSts,
+    ProfileName,
     Reason,
     Standing,
     StsStatus,
@@ -26,7 +27,7 @@ from prober.records import (
 from prober.records.delivery import DeliveryOutcome, SenderKind
 from prober.rules.endpoint import Outcome, add_without_sni, merge_sessions, outcome, proven
 from prober.rules.hellos import completes, hello_findings, with_sni, without_sni
-from prober.rules.profiles import PROFILES, ProfileName
+from prober.rules.profiles import PROFILES
 from prober.rules.rating import judge_profile
 from prober.rules.senders import DELIVERY, Destination
 from prober.rules.standing import judge_standing

@@ -36,7 +36,8 @@ from prober.records import (
 )
 from prober.records.delivery import DeliveryOutcome
 from prober.report.answer import LABELS, effects, headline
-from prober.rules.profiles import PROFILES, Profile
+from prober.rules.norms import Profile
+from prober.rules.profiles import PROFILES
 from prober.rules.standing import assess, judge_standing
 from prober.rules.verdict import REQUIRABLE, facts_of, judge_domain, summarize_encrypted
 from tests.rules.certificates import issue
