@@ -98,7 +98,7 @@ class FactRating:
     fact: RatedFact
     value: str | None  # None: not tested
     rating: Rating
-    source: str | None  # the paragraph; None where the norm says nothing of the value
+    source: str  # the paragraph
     ours: str | None = None  # why, where the rating is our choice or our reading
 
 

@@ -39,7 +39,6 @@ _WORST_FIRST: Final = (
 )
 _UNKNOWN: Final = (Rating.NOT_TESTED, Rating.NOT_NAMED)
 _NAMELESS: Final = ("DH", "ECDH")
-_NOT_SEEN: Final = Value(Rating.NOT_TESTED, "")
 
 # Without these a profile is neither met nor missed. The others decide only where they were seen,
 # and are below the floor: most sessions cannot show them.
@@ -82,7 +81,7 @@ def _rows(endpoint: Endpoint, profile: Profile, *, sni: bool) -> Iterator[FactRa
             fact=rated.fact,
             value=rated.value,
             rating=rated.norm.rating,
-            source=rated.norm.source or None,
+            source=rated.norm.source,
             ours=rated.norm.ours,
         )
 
@@ -185,10 +184,15 @@ def _by_name(fact: RatedFact, name: str, profile: Profile) -> _Rated:
     return _Rated(fact, name, tables[fact].get(key, profile.others[fact]))
 
 
+def _not_seen(fact: RatedFact, profile: Profile) -> Value:
+    """Not tested, with the paragraph that it would be rated by."""
+    return Value(Rating.NOT_TESTED, profile.others[fact].source)
+
+
 def _suite(cipher: str | None, profile: Profile) -> _Rated:
     name = iana_name(cipher) if cipher is not None else None
     if name is None:
-        return _Rated(RatedFact.SUITE, cipher, _NOT_SEEN)
+        return _Rated(RatedFact.SUITE, cipher, _not_seen(RatedFact.SUITE, profile))
     return _by_name(RatedFact.SUITE, name, profile)
 
 
@@ -200,7 +204,7 @@ def _key_exchange(endpoint: Endpoint, profile: Profile) -> Iterator[_Rated]:
     if name not in _NAMELESS:
         yield _by_name(RatedFact.KEY_EXCHANGE, name, profile)
     elif bits is None:  # not seen, as in results from before it was read
-        yield _Rated(RatedFact.KEY_EXCHANGE, name, _NOT_SEEN)
+        yield _Rated(RatedFact.KEY_EXCHANGE, name, _not_seen(RatedFact.KEY_EXCHANGE, profile))
     else:
         yield _Rated(RatedFact.KEY_EXCHANGE, f"{name} {bits}", at_least(bits, profile.dh_bits))
 
@@ -208,13 +212,15 @@ def _key_exchange(endpoint: Endpoint, profile: Profile) -> Iterator[_Rated]:
 def _key_exchange_hash(name: str | None, profile: Profile) -> _Rated:
     """Not tested in TLS 1.3, where the signature is encrypted. RFC 8446 §4.4.3."""
     if name is None:
-        return _Rated(RatedFact.KEY_EXCHANGE_HASH, None, _NOT_SEEN)
+        unseen = _not_seen(RatedFact.KEY_EXCHANGE_HASH, profile)
+        return _Rated(RatedFact.KEY_EXCHANGE_HASH, None, unseen)
     return _by_name(RatedFact.KEY_EXCHANGE_HASH, name, profile)
 
 
 def _key(key: Key | None, profile: Profile) -> _Rated:
     if key is None or _is_dotted(key.kind):  # or an algorithm that we have no name for
-        return _Rated(RatedFact.KEY, None if key is None else key.text, _NOT_SEEN)
+        text = None if key is None else key.text
+        return _Rated(RatedFact.KEY, text, _not_seen(RatedFact.KEY, profile))
     name = key.text.removeprefix("EC ") if key.kind == "EC" else key.kind
     steps = profile.key_bits.get(key.kind)
     if steps is not None and name not in profile.keys and key.bits is not None:
@@ -238,17 +244,18 @@ _FAMILIES: Final = MappingProxyType(
 
 def _signature(signature: Signature | None, profile: Profile) -> _Rated:
     """The worse of the two: what the norm says of the algorithm, and of the hash."""
+    unseen = _not_seen(RatedFact.SIGNATURE, profile)
     if signature is None:
-        return _Rated(RatedFact.SIGNATURE, None, _NOT_SEEN)
+        return _Rated(RatedFact.SIGNATURE, None, unseen)
     family = next((name for part, name in _FAMILIES.items() if part in signature.text), None)
     if family is None:
-        return _Rated(RatedFact.SIGNATURE, signature.text, _NOT_SEEN)
+        return _Rated(RatedFact.SIGNATURE, signature.text, unseen)
     other = profile.others[RatedFact.SIGNATURE]
     by_family = profile.signatures.get(family, other)
     if signature.digest is not None:
         by_digest = profile.digests.get(signature.digest, other)
     else:  # RSASSA-PSS with parameters that could not be read; the others have none apart
-        by_digest = _NOT_SEEN if family == "rsa-pss" else by_family
+        by_digest = unseen if family == "rsa-pss" else by_family
     return _Rated(RatedFact.SIGNATURE, signature.text, _worse(by_family, by_digest))
 
 

@@ -438,6 +438,7 @@ def test_a_row_has_the_fact_its_value_and_the_paragraph() -> None:
         rating=GOOD,
         source="§3.2, table 2",
     )
+    assert all(row.source for row in ratings.ratings)
     [group] = [row for row in ratings.ratings if row.fact is RatedFact.KEY_EXCHANGE]
     assert (group.value, group.rating) == ("x25519", NOT_NAMED)
     assert group.source == "§3.3.2, table 6; §3.4.2, table 10"
