@@ -23,6 +23,7 @@ from benchmarks.plan import REALISTIC_TROUBLE, Behaviour, Plan
 from benchmarks.targets import entries
 from prober.records import DomainReport, Level
 from prober.report.output import ReportWriter, open_report
+from prober.rules.exit_status import Totals
 from prober.scan import scan
 from prober.settings import Settings
 
@@ -71,7 +72,7 @@ def _scan(internet: Internet, settings: Settings) -> Counter[bool]:
         for domain, name in enumerate(internet.plan.names())
     }
 
-    def report(found: DomainReport, writer: ReportWriter) -> None:
+    def report(found: DomainReport, writer: ReportWriter[DomainReport, Totals]) -> None:
         writer.write(found)
         answers[found.verdict.level is expected[found.domain or ""]] += 1
 

@@ -2,17 +2,19 @@
 
 import textwrap
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Final
 
 import typer
 
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import LookOptions, domain_name, option, with_options
-from prober.cli.running import exit_statuses, run, show
+from prober.cli.running import exit_statuses, run
 from prober.doctor import CONTROL_DOMAINS, Check, examine
 from prober.escape import printable
 from prober.records import Answer
-from prober.report.page import WIDTH
+from prober.report.output import STDOUT, Formats, ReportFormat, open_writer
+from prober.report.page import WIDTH, PlainText
 from prober.rules.exit_status import CANNOT_SEE, MEETS_ALL, SOME_UNDECIDED
 from prober.settings import Settings
 from prober.vantage import Vantage
@@ -49,10 +51,11 @@ def doctor(
 
 async def _show(settings: Settings, controls: Sequence[str]) -> Sequence[Check]:
     checks = []
-    async with Vantage(settings) as vantage:
-        async for check in examine(vantage, controls):
-            show(render(check))
-            checks.append(check)
+    with open_writer(STDOUT, ReportFormat.TEXT, _FORMATS, None) as writer:
+        async with Vantage(settings) as vantage:
+            async for check in examine(vantage, controls):
+                writer.write(check)
+                checks.append(check)
     return checks
 
 
@@ -72,6 +75,9 @@ def render(check: Check) -> str:
         for indent, text in parts
         if text
     )
+
+
+_FORMATS: Final[Formats[Check, None]] = {ReportFormat.TEXT: partial(PlainText, render)}
 
 
 def status_of(checks: Sequence[Check]) -> int:

@@ -1,16 +1,19 @@
 """``probe recipient user@domain``: how to write to one recipient in secret."""
 
 import enum
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Final
 
-import msgspec
 import typer
 
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import LookOptions, option, with_options
-from prober.cli.running import exit_statuses, run, show
+from prober.cli.running import exit_statuses, run
 from prober.escape import printable
 from prober.recipient import RecipientReport, Way, parse_recipient, probe_recipient
+from prober.report.json_ import JsonLines
+from prober.report.output import STDOUT, Formats, ReportFormat, open_writer
+from prober.report.page import PlainText
 from prober.report.text import headline
 from prober.rules.exit_status import FAULT_OF_OURS, MEETS_ALL, SOME_FALL_SHORT
 from prober.rules.verdict import is_fault
@@ -46,8 +49,9 @@ def recipient(
     configure_logging(verbose=False)
     with exit_statuses():
         parse_recipient(address)
-        report = run(_probe(address, look.settings()))
-        show(_json(report) if format_ is RecipientFormat.JSON else render(report))
+        with open_writer(STDOUT, ReportFormat[format_.name], _FORMATS, None) as writer:
+            report = run(_probe(address, look.settings()))
+            writer.write(report)
         if is_fault(report.domain):
             raise typer.Exit(FAULT_OF_OURS)
         by_mail = report.way not in (Way.PORTAL, Way.NONE)
@@ -59,10 +63,6 @@ async def _probe(address: str, settings: Settings) -> RecipientReport:
         return await probe_recipient(address, vantage)
 
 
-def _json(report: RecipientReport) -> str:
-    return msgspec.json.encode(report).decode()
-
-
 def render(report: RecipientReport) -> str:
     """The answer, then what it rests on."""
     way = "" if report.way is Way.NONE else f"send by {report.way}: "
@@ -72,3 +72,9 @@ def render(report: RecipientReport) -> str:
         lines.append(f"  {key.source:<11} {key.found:<11}{dnssec:<21}{key.where}")
     lines += ["", headline(report.domain)]
     return "\n".join(printable(line) for line in lines)
+
+
+_FORMATS: Final[Formats[RecipientReport, None]] = {
+    ReportFormat.TEXT: partial(PlainText, render),
+    ReportFormat.JSON: lambda _: JsonLines(),  # on one line, as it always was
+}

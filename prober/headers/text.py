@@ -1,18 +1,13 @@
 """Text of `probe headers`: a lone message hop by hop, many a line each and a summary at the end."""
 
-import os
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from pathlib import Path
-from types import TracebackType
-from typing import Final, Self, assert_never
+from typing import Final
 
 from rich.table import Table
 from rich.text import Text
 
-from prober.errors import ReportError
 from prober.escape import printable
 from prober.headers.records import (
     Basis,
@@ -24,17 +19,22 @@ from prober.headers.records import (
     Trust,
 )
 from prober.headers.rows import (
-    HeadersCsv,
-    HeadersFormatter,
-    HeadersJson,
-    SummaryCsv,
-    SummaryJson,
+    HOP_COLUMNS,
+    MESSAGE_COLUMNS,
+    SUMMARY_COLUMNS,
+    encode_message,
+    encode_summary,
+    to_hop_rows,
+    to_message_rows,
+    to_summary_rows,
     versions_words,
 )
 from prober.headers.summary import SENDERS, Counts, Summary
-from prober.report.output import STDOUT, ReportFormat, choose_format
+from prober.report.csv_ import Csv
+from prober.report.interface import Formatter, TotalsOnly
+from prober.report.json_ import JsonLines, PrettyJson
+from prober.report.output import Formats, ReportFormat
 from prober.report.page import Page, Paper
-from prober.report.sinks import FileSink, Sink, StreamSink, open_sink
 
 _MAX_GROUPS: Final = 20  # of each kind in the text; the other formats have all
 _STYLES: Final = {
@@ -51,7 +51,7 @@ _HOP_STYLES: Final = {
 }
 
 
-class HeadersText(HeadersFormatter):
+class HeadersText(Formatter[MessageReport, Summary]):
     """*per_hop* shows the hops of every message, *summary_only* none of them."""
 
     def __init__(self, paper: Paper, *, per_hop: bool, summary_only: bool) -> None:
@@ -225,80 +225,22 @@ def _cells(name: str, counts: Counts) -> tuple[str, ...]:
     return (f"  {printable(name)}", *map(str, numbers), share, versions_words(counts))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeadersStyle:
-    """How much a report shows."""
-
-    per_hop: bool = False  # csv: one row a hop; text: the hops of every message
-    summary: bool = False  # the summary alone
-
-
-class HeadersWriter:
-    """Writes reports as they come. As a context it finishes, or abandons when left by a fault."""
-
-    def __init__(self, formatter: HeadersFormatter, sink: Sink) -> None:
-        self._formatter = formatter
-        self._sink = sink
-        self._begun = False
-        self.kept = sink.kept if isinstance(sink, FileSink) else None
-
-    def write(self, report: MessageReport) -> None:
-        """Raises ``ReportError`` if it cannot, ``BrokenPipeError`` if nobody reads any more."""
-        self._write(self._formatter.body(report))
-
-    @property
-    def left(self) -> Path | None:
-        """The partial file, if abandoning leaves it: it goes where nothing was written to it."""
-        return self._sink.partial if self._begun and isinstance(self._sink, FileSink) else None
-
-    def finish(self, summary: Summary) -> None:
-        """The last bytes; the file is there once the context is left."""
-        self._write(self._formatter.foot(summary))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if kind is None:
-            self._sink.finish()
-        else:
-            self._sink.abandon()
-
-    def _write(self, text: bytes) -> None:
-        head = b"" if self._begun else self._formatter.head()
-        self._sink.write(head + text)
-        self._begun = True
-
-
-def open_headers_report(
-    target: str, format_: ReportFormat | None, style: HeadersStyle
-) -> HeadersWriter:
-    """A writer for the file *target*, or for stdout where that is ``-``; see ``open_report``."""
-    name = os.fspath(target)
-    format_ = format_ or choose_format(name)
-    if name != STDOUT:
-        return HeadersWriter(_formatter(format_, style, Paper()), open_sink(Path(name)))
-    if sys.stdout is None:  # started with it closed: >&-
-        raise ReportError("stdout: cannot write the report: it is closed")
-    sys.stdout.flush()
-    stream = sys.stdout.buffer
-    paper = Paper(terminal=stream.isatty(), encoding=sys.stdout.encoding)
-    return HeadersWriter(_formatter(format_, style, paper), StreamSink(stream, "stdout"))
-
-
-def _formatter(format_: ReportFormat, style: HeadersStyle, paper: Paper) -> HeadersFormatter:
-    match format_:
-        case ReportFormat.CSV:
-            return SummaryCsv() if style.summary else HeadersCsv(per_hop=style.per_hop)
-        case ReportFormat.JSON | ReportFormat.JSONL:
-            pretty = format_ is ReportFormat.JSON
-            return SummaryJson(pretty=pretty) if style.summary else HeadersJson(pretty=pretty)
-        case ReportFormat.TEXT:
-            return HeadersText(paper, per_hop=style.per_hop, summary_only=style.summary)
-        case _:
-            assert_never(format_)
+def message_formats(
+    *, per_hop: bool = False, summary: bool = False
+) -> Formats[MessageReport, Summary]:
+    """Each format, for messages: *per_hop* with a row per hop, *summary* with the counts alone."""
+    text = partial(HeadersText, per_hop=per_hop, summary_only=summary)
+    if summary:
+        return {
+            ReportFormat.TEXT: text,
+            ReportFormat.JSON: lambda _: TotalsOnly(PrettyJson(encode_summary)),
+            ReportFormat.JSONL: lambda _: TotalsOnly(JsonLines(encode_summary)),
+            ReportFormat.CSV: lambda _: TotalsOnly(Csv(SUMMARY_COLUMNS, to_summary_rows)),
+        }
+    table = (HOP_COLUMNS, to_hop_rows) if per_hop else (MESSAGE_COLUMNS, to_message_rows)
+    return {
+        ReportFormat.TEXT: text,
+        ReportFormat.JSON: lambda _: PrettyJson(encode_message),
+        ReportFormat.JSONL: lambda _: JsonLines(encode_message),
+        ReportFormat.CSV: lambda _: Csv(*table),
+    }

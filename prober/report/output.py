@@ -1,45 +1,32 @@
-"""Opens a report: picks its format, and writes record by record to a file or to stdout."""
+"""Opens a report: picks its format, and writes record by record to a file or to stdout.
+
+The formats of domain reports are the rows of ``ReportFormat``. A wing with records of its own gives
+``open_writer`` a formatter for each format that it has.
+"""
 
 import enum
 import os
 import sys
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import BinaryIO, Final, Self, assert_never
+from types import TracebackType
+from typing import BinaryIO, Final, Generic, Self, TypeAlias
 
 from prober.errors import ReportError, SettingsError
 from prober.escape import printable
 from prober.records import DomainReport
-from prober.report.csv_ import DomainCsv, EndpointCsv
-from prober.report.interface import Formatter
+from prober.report.csv_ import Csv
+from prober.report.interface import Formatter, R, T
 from prober.report.json_ import JsonLines, PrettyJson
 from prober.report.page import Paper
-from prober.report.sinks import FileSink, Mark, ResumeFrom, Sink, StreamSink, open_sink
+from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS, to_endpoint_rows, to_row
+from prober.report.sinks import Mark, ResumeFrom, Sink, StreamSink, open_sink
 from prober.report.text import ScanText, TextReport
 from prober.rules.exit_status import Totals
 
 STDOUT: Final = "-"
-
-
-class ReportFormat(enum.StrEnum):
-    """The formats, by the names that the command line gives them."""
-
-    TEXT = "text"
-    JSON = "json"
-    JSONL = "jsonl"
-    CSV = "csv"
-
-
-_BY_SUFFIX: Final = MappingProxyType(
-    {
-        ".txt": ReportFormat.TEXT,
-        ".json": ReportFormat.JSON,
-        ".jsonl": ReportFormat.JSONL,
-        ".ndjson": ReportFormat.JSONL,
-        ".csv": ReportFormat.CSV,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +38,55 @@ class ReportStyle:
     scan: bool = False  # text: one line a domain and a summary, in place of whole answers
 
 
+DomainFormatter: TypeAlias = Formatter[DomainReport, Totals]
+
+
+def _text(style: ReportStyle, paper: Paper) -> DomainFormatter:
+    return ScanText(paper) if style.scan else TextReport(paper, transcripts=style.transcripts)
+
+
+def _json(_style: ReportStyle, _paper: Paper) -> DomainFormatter:
+    return PrettyJson()
+
+
+def _jsonl(_style: ReportStyle, _paper: Paper) -> DomainFormatter:
+    return JsonLines()
+
+
+def _csv(style: ReportStyle, _paper: Paper) -> DomainFormatter:
+    if style.per_endpoint:
+        return Csv(ENDPOINT_COLUMNS, to_endpoint_rows)
+    return Csv(COLUMNS, lambda report: [to_row(report)])
+
+
+class ReportFormat(enum.StrEnum):
+    """The formats: name on the command line, extensions of files, formatter of domain reports."""
+
+    extensions: tuple[str, ...]
+    formatter: Callable[[ReportStyle, Paper], DomainFormatter]
+
+    TEXT = "text", (".txt",), _text
+    JSON = "json", (".json",), _json
+    JSONL = "jsonl", (".jsonl", ".ndjson"), _jsonl
+    CSV = "csv", (".csv",), _csv
+
+    def __new__(
+        cls,
+        name: str,
+        extensions: tuple[str, ...],
+        formatter: Callable[[ReportStyle, Paper], DomainFormatter],
+    ) -> Self:
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.extensions = extensions
+        member.formatter = formatter
+        return member
+
+
+Formats: TypeAlias = Mapping[ReportFormat, Callable[[Paper], Formatter[R, T]]]
+"""The formats that a kind of report has, and what makes their formatters."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """All that decides how a report's rows look: plain values, for a worker to format them by."""
@@ -59,35 +95,36 @@ class Layout:
     style: ReportStyle
     paper: Paper
 
-    def formatter(self) -> Formatter:
+    def formatter(self) -> DomainFormatter:
         """A formatter of this layout."""
-        return make_formatter(self.format_, self.style, self.paper)
+        return self.format_.formatter(self.style, self.paper)
 
 
-class ReportWriter:
-    """Writes reports as they come, each out at once.
+class ReportWriter(Generic[R, T]):
+    """Writes records as they come, each out at once.
 
     As a context it finishes, or abandons when left by an exception. ``partial`` is the file that
     is written until then, None for a stream; ``kept`` is where the rows of an earlier run went
     that never finished.
     """
 
-    def __init__(self, target: str, formatter: Formatter, sink: Sink, totals: Totals) -> None:
+    def __init__(self, target: str, formatter: Formatter[R, T], sink: Sink, totals: T) -> None:
         self.target = target
         self.formatter = formatter
         self._totals = totals
         self._sink = sink
         self._closed = False
-        self.partial = sink.partial if isinstance(sink, FileSink) else None
-        self.kept = sink.kept if isinstance(sink, FileSink) else None
-        self._begun = self.mark is not None and self.mark.size > 0
+        self._finished = False
+        self.partial = sink.partial
+        self.kept = sink.kept
+        self._begun = self._holds_rows
 
-    def write(self, report: DomainReport) -> None:
+    def write(self, record: R) -> None:
         """Raises ``ReportError`` if it cannot, ``BrokenPipeError`` if nobody reads any more."""
-        self.write_rows(self.formatter.body(report))
+        self.write_rows(self.formatter.body(record))
 
     def write_rows(self, rows: bytes) -> None:
-        """Write what a formatter of the same layout has made of some reports. Raises likewise."""
+        """Write what a formatter of the same layout has made of some records. Raises likewise."""
         if self._closed:
             raise ValueError("this report is finished or abandoned")
         self._write(rows)
@@ -95,17 +132,21 @@ class ReportWriter:
     @property
     def mark(self) -> Mark | None:
         """How far the partial file is written; None for a stream."""
-        return self._sink.mark if isinstance(self._sink, FileSink) else None
+        return self._sink.mark
 
     def sync(self) -> None:
         """What was written is on the disk, where it goes to a file. Raises OSError."""
-        if isinstance(self._sink, FileSink) and not self._closed:
+        if not self._closed:
             self._sink.sync()
 
     @property
     def left(self) -> Path | None:
-        """The partial file, if abandoning leaves it: it goes where nothing was written to it."""
-        return self.partial if self._begun else None
+        """The partial file, if abandoning leaves it: not if it is empty, or finished already."""
+        return self.partial if self._holds_rows and not self._finished else None
+
+    @property
+    def _holds_rows(self) -> bool:
+        return self.mark is not None and self.mark.size > 0
 
     def finish(self) -> None:
         """The report is whole. Raises as ``write`` does, and is then abandoned."""
@@ -118,6 +159,7 @@ class ReportWriter:
             raise
         self._closed = True
         self._sink.finish()
+        self._finished = True
 
     def abandon(self) -> None:
         """The run did not finish: no older report is touched. Never raises."""
@@ -152,66 +194,84 @@ def open_report(
     style: ReportStyle | None = None,
     totals: Totals | None = None,
     go_on: ResumeFrom | None = None,
-) -> ReportWriter:
-    """A writer for the file *target*, or for stdout where that is ``-``.
+) -> ReportWriter[DomainReport, Totals]:
+    """A writer of domain reports; see ``open_writer``. *totals* counts them, for a summary."""
+    totals = totals if totals is not None else Totals()
+    formats = domain_formats(style or ReportStyle())
+    return open_writer(os.fspath(target), format_, formats, totals, go_on)
 
-    *totals* is what the caller counts the reports in, for formats that end with a summary. With
+
+def domain_formats(style: ReportStyle) -> Formats[DomainReport, Totals]:
+    """Every format, for domain reports in *style*."""
+    return {format_: partial(format_.formatter, style) for format_ in ReportFormat}
+
+
+def open_writer(
+    target: str,
+    format_: ReportFormat | None,
+    formats: Formats[R, T],
+    totals: T,
+    go_on: ResumeFrom | None = None,
+) -> ReportWriter[R, T]:
+    """A writer for the file *target*, or for stdout where that is ``-``, in one of *formats*.
+
+    *totals* is what the caller counts the records in, for formats that end with a summary. With
     *go_on*, a file that an earlier run left goes on where that stopped.
 
     Without *format_* the file's extension says it, and stdout is text. Raises ``SettingsError``
     where neither does, ``ReportError`` where the file cannot be written; so open it before a scan.
     """
-    name = os.fspath(target)
-    layout = layout_of(name, format_, style)
-    totals = totals if totals is not None else Totals()
-    sink = StreamSink(_stdout(), "stdout") if name == STDOUT else open_sink(Path(name), go_on)
-    return ReportWriter(name, layout.formatter(), sink, totals)
+    make = formats[choose_format(target, format_, formats)]
+    formatter = make(_paper(target))
+    return ReportWriter(target, formatter, open_target(target, go_on), totals)
 
 
-def layout_of(
-    target: str, format_: ReportFormat | None = None, style: ReportStyle | None = None
-) -> Layout:
-    """How the report *target* is to look: as ``open_report`` decides, and raising likewise."""
-    paper = Paper()
+def open_target(target: str, go_on: ResumeFrom | None = None, what: str = "the report") -> Sink:
+    """The file *target*, or stdout where that is ``-``; see ``open_sink``."""
     if target == STDOUT:
-        paper = Paper(terminal=_stdout().isatty(), encoding=sys.stdout.encoding)
-    return Layout(
-        format_=format_ or choose_format(target), style=style or ReportStyle(), paper=paper
-    )
+        return StreamSink(_stdout(what), "stdout")
+    return open_sink(Path(target), go_on, what)
 
 
-def _stdout() -> BinaryIO:
-    if sys.stdout is None:  # started with it closed: >&-
-        raise ReportError("stdout: cannot write the report: it is closed")
-    sys.stdout.flush()
-    return sys.stdout.buffer
+def layout_of(target: str, format_: ReportFormat | None, style: ReportStyle) -> Layout:
+    """How the report *target* is to look: as ``open_report`` decides, and raising likewise."""
+    return Layout(format_=choose_format(target, format_), style=style, paper=_paper(target))
 
 
-def choose_format(target: str) -> ReportFormat:
-    """The format that *target* asks for by its extension. Raises ``SettingsError`` if none."""
+def choose_format(
+    target: str,
+    format_: ReportFormat | None = None,
+    formats: Collection[ReportFormat] = tuple(ReportFormat),
+) -> ReportFormat:
+    """The one of *formats* that is given, or else that the extension of *target* asks for.
+
+    Raises ``SettingsError`` if none.
+    """
+    names = ", ".join(formats)
+    if format_ is not None:
+        if format_ not in formats:
+            raise SettingsError(f"this report is not written as {format_}: choose one of {names}")
+        return format_
     if target == STDOUT:
         return ReportFormat.TEXT
-    chosen = _BY_SUFFIX.get(Path(target).suffix.lower())
+    by_extension = {extension: each for each in formats for extension in each.extensions}
+    chosen = by_extension.get(Path(target).suffix.lower())
     if chosen is None:
         raise SettingsError(
-            f"{printable(target)}: no format has this extension: use {' '.join(_BY_SUFFIX)}, "
-            f"or choose one of {', '.join(ReportFormat)} with --format"
+            f"{printable(target)}: no format has this extension: use {' '.join(by_extension)}, "
+            f"or choose one of {names} with --format"
         )
     return chosen
 
 
-def make_formatter(format_: ReportFormat, style: ReportStyle, paper: Paper) -> Formatter:
-    """The formatter of *format_* in *style*, drawing on *paper* where it draws at all."""
-    match format_:
-        case ReportFormat.CSV:
-            return EndpointCsv() if style.per_endpoint else DomainCsv()
-        case ReportFormat.JSON:
-            return PrettyJson()
-        case ReportFormat.JSONL:
-            return JsonLines()
-        case ReportFormat.TEXT if style.scan:
-            return ScanText(paper)
-        case ReportFormat.TEXT:
-            return TextReport(paper, transcripts=style.transcripts)
-        case _:
-            assert_never(format_)
+def _paper(target: str) -> Paper:
+    if target != STDOUT:
+        return Paper()
+    return Paper(terminal=_stdout().isatty(), encoding=sys.stdout.encoding)
+
+
+def _stdout(what: str = "the report") -> BinaryIO:
+    if sys.stdout is None:  # started with it closed: >&-
+        raise ReportError(f"stdout: cannot write {what}: it is closed")
+    sys.stdout.flush()
+    return sys.stdout.buffer

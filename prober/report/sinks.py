@@ -4,6 +4,7 @@ A file is written as ``FILE.partial``, a row at a time, locked, and renamed to F
 finished. So FILE is always one whole report, and what a stopped run has seen is not lost.
 """
 
+import abc
 import contextlib
 import errno
 import fcntl
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final
 
 from prober.errors import ReportError, ResumeError
 from prober.escape import printable
@@ -38,16 +39,6 @@ _FLAGS: Final = os.O_RDWR | os.O_APPEND
 _STANDARD: Final = frozenset({"/dev/stdout", "/dev/stderr"})
 
 
-class Sink(Protocol):
-    """Takes bytes and gets them out at once. Raises ``ReportError`` if it cannot."""
-
-    def write(self, text: bytes) -> None: ...
-
-    def finish(self) -> None: ...
-
-    def abandon(self) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Mark:
     """How far a file was written: its bytes up to there, and their CRC-32."""
@@ -57,6 +48,30 @@ class Mark:
 
 
 NOTHING: Final = Mark(0, 0)
+
+
+class Sink(abc.ABC):
+    """Takes bytes and gets them out at once. Raises ``ReportError`` if it cannot.
+
+    ``partial`` is the file that is written until it is finished, ``mark`` how far it is written,
+    and ``kept`` where the rows of an earlier run went that never finished: None for a stream.
+    """
+
+    partial: Path | None = None
+    mark: Mark | None = None
+    kept: Path | None = None
+
+    @abc.abstractmethod
+    def write(self, text: bytes) -> None: ...
+
+    @abc.abstractmethod
+    def finish(self) -> None: ...
+
+    @abc.abstractmethod
+    def abandon(self) -> None: ...
+
+    @abc.abstractmethod
+    def sync(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +96,7 @@ def open_sink(path: Path, go_on: ResumeFrom | None = None, what: str = "the repo
     return FileSink(path, go_on, what)
 
 
-class StreamSink:
+class StreamSink(Sink):
     """Stdout, a device or a FIFO; *ours* to close. A closed pipe is a ``BrokenPipeError``."""
 
     def __init__(self, stream: BinaryIO, name: str, *, ours: bool = False) -> None:
@@ -108,6 +123,9 @@ class StreamSink:
         if self._ours:
             self._stream.close()
 
+    def sync(self) -> None:
+        """Nothing to do: what a stream leads to is not ours."""
+
     def _discard(self) -> None:
         """Point a failed stream at /dev/null: Python flushes what it still holds at exit."""
         with contextlib.suppress(OSError, ValueError):
@@ -116,12 +134,11 @@ class StreamSink:
             os.close(null)
 
 
-class FileSink:
-    """FILE by way of ``FILE.partial``.
+class FileSink(Sink):
+    """FILE by way of ``FILE.partial``; with *go_on* behind what an earlier run has written."""
 
-    ``kept`` is where the rows of an earlier run that never finished were put aside; with
-    *go_on* they are gone on with instead. ``mark`` is how far it is written.
-    """
+    partial: Path
+    mark: Mark
 
     def __init__(
         self, path: Path, go_on: ResumeFrom | None = None, what: str = "the report"
@@ -130,7 +147,6 @@ class FileSink:
         self._what = what
         self._path = Path(os.path.realpath(path))  # a link stays one; its target is replaced
         self.partial = partial_of(path)
-        self.kept: Path | None = None
         self.mark = go_on.mark if go_on is not None else NOTHING
         try:
             require_trusted_links(path)
@@ -242,9 +258,8 @@ class FileSink:
             # a file system without locks: two runs at once are then the caller's to avoid
 
 
-def write_whole(path: Path, content: bytes, what: str = "the report") -> None:
-    """Write *content* to *path*, whole or not at all, and on the disk. Raises ReportError."""
-    sink = open_sink(path, what=what)
+def write_whole(sink: Sink, content: bytes) -> None:
+    """Write *content*, to a file whole or not at all, and on the disk. Raises ReportError."""
     try:
         sink.write(content)
     except BaseException:

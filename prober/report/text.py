@@ -97,7 +97,7 @@ _INDENT = (0, 0, 0, 2)
 _PLACES = 4  # of one finding, before "and N more"
 
 
-class TextReport(Formatter):
+class TextReport(Formatter[DomainReport, Totals]):
     """The whole answer, domain by domain; with *transcripts*, what was said too."""
 
     def __init__(self, paper: Paper, *, transcripts: bool = False) -> None:
@@ -261,7 +261,7 @@ def _gathered(report: DomainReport) -> str:
 _LEVEL_WIDTH = max(map(len, Level))
 
 
-class ScanText(Formatter):
+class ScanText(Formatter[DomainReport, Totals]):
     """One line a domain, and a summary that only a finished run has."""
 
     def __init__(self, paper: Paper) -> None:

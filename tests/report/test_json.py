@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from prober.errors import InputError
 from prober.records import DomainReport
 from prober.report import json_
-from prober.report.interface import Formatter
 from prober.report.json_ import (
     JsonLines,
     PrettyJson,
@@ -18,8 +17,12 @@ from prober.report.json_ import (
     encode_report,
     read_reports,
 )
+from prober.report.output import DomainFormatter
 from tests.report import samples
 from tests.report.strategies import reports
+
+LINES: DomainFormatter = JsonLines()
+PRETTY: DomainFormatter = PrettyJson()
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -29,7 +32,7 @@ def test_record_to_json_to_record_is_the_identity(report: DomainReport) -> None:
 
     assert decode_report(line) == report
     assert line.decode().isprintable()  # one line, and nothing that a terminal obeys
-    assert [*read_reports(io.BytesIO(PrettyJson().body(report)))] == [report]
+    assert [*read_reports(io.BytesIO(PRETTY.body(report)))] == [report]
 
 
 @pytest.mark.parametrize("report", samples.all_samples(), ids=lambda report: report.domain)
@@ -124,8 +127,8 @@ def test_fields_that_a_later_version_adds_are_passed_over() -> None:
     assert decode_report(line) == samples.passes()
 
 
-@pytest.mark.parametrize("formatter", [JsonLines(), PrettyJson()], ids=["jsonl", "json"])
-def test_a_file_of_either_form_is_read_back(formatter: Formatter) -> None:
+@pytest.mark.parametrize("formatter", [LINES, PRETTY], ids=["jsonl", "json"])
+def test_a_file_of_either_form_is_read_back(formatter: DomainFormatter) -> None:
     written = b"\n".join(formatter.body(report) for report in samples.all_samples())
 
     assert tuple(read_reports(io.BytesIO(written))) == samples.all_samples()

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from prober.errors import ReportError, SettingsError
-from prober.report.csv_ import DomainCsv
 from prober.report.json_ import decode_report
 from prober.report.output import ReportFormat, ReportStyle, choose_format, open_report
+from prober.report.page import Paper
 from tests.report import samples
 
-ROW = DomainCsv().body(samples.passes()).decode()
-WHOLE = DomainCsv().head().decode() + ROW
+CSV = ReportFormat.CSV.formatter(ReportStyle(), Paper())
+ROW = CSV.body(samples.passes()).decode()
+WHOLE = CSV.head().decode() + ROW
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ def test_the_file_appears_when_it_is_whole(tmp_path: Path) -> None:
 def test_a_scan_of_nothing_still_has_its_columns(tmp_path: Path) -> None:
     open_report(tmp_path / "report.csv").finish()
 
-    assert (tmp_path / "report.csv").read_bytes() == DomainCsv().head()
+    assert (tmp_path / "report.csv").read_bytes() == CSV.head()
 
 
 def test_a_run_that_fails_leaves_the_old_report_and_its_own_rows(tmp_path: Path) -> None:

@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 
 from prober.errors import ReportError, ResumeError
-from prober.report.csv_ import DomainCsv
-from prober.report.output import ReportWriter, open_report
+from prober.records import DomainReport
+from prober.report.output import ReportFormat, ReportStyle, ReportWriter, open_report
+from prober.report.page import Paper
 from prober.report.sinks import NOTHING, Mark, ResumeFrom
+from prober.rules.exit_status import Totals
 from tests.report import samples
 
-ROW = DomainCsv().body(samples.passes())
-HEAD = DomainCsv().head()
+CSV = ReportFormat.CSV.formatter(ReportStyle(), Paper())
+ROW = CSV.body(samples.passes())
+HEAD = CSV.head()
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ def stopped_after_a_row(target: Path) -> Mark:
     return mark
 
 
-def marked(writer: ReportWriter) -> Mark:
+def marked(writer: ReportWriter[DomainReport, Totals]) -> Mark:
     assert writer.mark is not None
     return writer.mark
 

@@ -20,7 +20,7 @@ from prober.records import (
     StsStatus,
     TlsaRecord,
 )
-from prober.report.interface import Formatter
+from prober.report.output import DomainFormatter
 from prober.report.page import Paper
 from prober.report.text import ScanText, TextReport, headline
 from prober.rules.exit_status import Totals
@@ -114,19 +114,19 @@ def test_a_terminal_gets_the_whole_answer_within_its_width(
     assert first.replace("\n", "").replace(" ", "") == headline(report).replace(" ", "")
 
 
-def plain() -> Formatter:
+def plain() -> DomainFormatter:
     return TextReport(Paper(), transcripts=True)
 
 
-def on_a_terminal() -> Formatter:
+def on_a_terminal() -> DomainFormatter:
     return TextReport(TERMINAL, transcripts=True)
 
 
-def scan() -> Formatter:
+def scan() -> DomainFormatter:
     return ScanText(Paper())
 
 
-def scan_on_a_terminal() -> Formatter:
+def scan_on_a_terminal() -> DomainFormatter:
     return ScanText(TERMINAL)
 
 
@@ -134,7 +134,7 @@ def scan_on_a_terminal() -> Formatter:
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50)
 @given(report=reports())
 def test_nothing_reaches_the_terminal_that_does_not_print(
-    make: Callable[[], Formatter], report: DomainReport
+    make: Callable[[], DomainFormatter], report: DomainReport
 ) -> None:
     formatter = make()
     text = SGR.sub("", (formatter.body(report) + formatter.foot(totals_of(report))).decode())
