@@ -2,7 +2,6 @@
 
 import textwrap
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated, Final
 
 import typer
@@ -13,8 +12,8 @@ from prober.cli.running import exit_statuses, run
 from prober.doctor import CONTROL_DOMAINS, Check, examine
 from prober.escape import printable
 from prober.records import Answer
-from prober.report.output import STDOUT, Formats, ReportFormat, open_writer
-from prober.report.page import WIDTH, PlainText
+from prober.report.output import STDOUT, open_report, plain
+from prober.report.page import WIDTH
 from prober.rules.exit_status import CANNOT_SEE, MEETS_ALL, SOME_UNDECIDED
 from prober.settings import Settings
 from prober.vantage import Vantage
@@ -51,7 +50,7 @@ def doctor(
 
 async def _show(settings: Settings, controls: Sequence[str]) -> Sequence[Check]:
     checks = []
-    with open_writer(STDOUT, ReportFormat.TEXT, _FORMATS, None) as writer:
+    with open_report(STDOUT, plain(render), None) as writer:
         async with Vantage(settings) as vantage:
             async for check in examine(vantage, controls):
                 writer.write(check)
@@ -75,9 +74,6 @@ def render(check: Check) -> str:
         for indent, text in parts
         if text
     )
-
-
-_FORMATS: Final[Formats[Check, None]] = {ReportFormat.TEXT: partial(PlainText, render)}
 
 
 def status_of(checks: Sequence[Check]) -> int:

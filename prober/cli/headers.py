@@ -23,7 +23,7 @@ from prober.headers.judge import judge_requirement
 from prober.headers.mailbox import INTERNAL_FAULT, is_message, read_messages
 from prober.headers.records import MessageHeaders, MessageReport, Requirement
 from prober.headers.summary import Summary
-from prober.headers.text import message_formats
+from prober.headers.text import SUMMARY, messages
 from prober.headers.trust import TrustedBy, parse_trusted_by
 from prober.report.output import STDOUT, ReportFormat, ReportWriter
 from prober.rules.exit_status import (
@@ -262,11 +262,16 @@ class _Reporting:
     @contextlib.contextmanager
     def open(cls, options: HeadersReportOptions) -> Iterator["_Reporting"]:
         """With all outputs of *options* open; finished at the end, or left as partial files."""
-        formats = message_formats(per_hop=options.per_hop, summary=options.summary)
-        targets = dict.fromkeys(options.output or [STDOUT])
-        summary = Summary()
-        with open_reports(targets, options.format_, formats, summary) as writers:
-            yield cls(writers, summary, options.require)
+        targets, summary = dict.fromkeys(options.output or [STDOUT]), Summary()
+        if options.summary:
+            with open_reports(targets, options.format_, SUMMARY, summary) as counted:
+                yield cls([], summary, options.require)
+                for writer in counted:
+                    writer.write(summary)
+        else:
+            kind = messages(per_hop=options.per_hop)
+            with open_reports(targets, options.format_, kind, summary) as writers:
+                yield cls(writers, summary, options.require)
 
     def add_all(self, reports: Iterable[MessageReport]) -> None:
         """Count and write each of *reports*."""

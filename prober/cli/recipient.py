@@ -1,8 +1,7 @@
 """``probe recipient user@domain``: how to write to one recipient in secret."""
 
 import enum
-from functools import partial
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -11,9 +10,7 @@ from prober.cli.options import LookOptions, option, with_options
 from prober.cli.running import exit_statuses, run
 from prober.escape import printable
 from prober.recipient import RecipientReport, Way, parse_recipient, probe_recipient
-from prober.report.json_ import JsonLines
-from prober.report.output import STDOUT, Formats, ReportFormat, open_writer
-from prober.report.page import PlainText
+from prober.report.output import STDOUT, ReportFormat, open_report, plain
 from prober.report.text import headline
 from prober.rules.exit_status import FAULT_OF_OURS, MEETS_ALL, SOME_FALL_SHORT
 from prober.rules.verdict import is_fault
@@ -25,7 +22,7 @@ class RecipientFormat(enum.StrEnum):
     """How to show the answer."""
 
     TEXT = "text"
-    JSON = "json"
+    JSON = "json"  # on one line
 
 
 @with_options
@@ -49,7 +46,8 @@ def recipient(
     configure_logging(verbose=False)
     with exit_statuses():
         parse_recipient(address)
-        with open_writer(STDOUT, ReportFormat[format_.name], _FORMATS, None) as writer:
+        format_of = ReportFormat.TEXT if format_ is RecipientFormat.TEXT else ReportFormat.JSONL
+        with open_report(STDOUT, plain(render), None, format_of) as writer:
             report = run(_probe(address, look.settings()))
             writer.write(report)
         if is_fault(report.domain):
@@ -72,9 +70,3 @@ def render(report: RecipientReport) -> str:
         lines.append(f"  {key.source:<11} {key.found:<11}{dnssec:<21}{key.where}")
     lines += ["", headline(report.domain)]
     return "\n".join(printable(line) for line in lines)
-
-
-_FORMATS: Final[Formats[RecipientReport, None]] = {
-    ReportFormat.TEXT: partial(PlainText, render),
-    ReportFormat.JSON: lambda _: JsonLines(),  # on one line, as it always was
-}

@@ -27,15 +27,14 @@ from prober.faults import formatted
 from prober.files import remove_drafts
 from prober.progress import Positions, Progress
 from prober.records import DomainReport
-from prober.report.interface import R, T
+from prober.report.interface import Kind, R, T
 from prober.report.output import (
     STDOUT,
-    Formats,
     ReportFormat,
     ReportStyle,
     ReportWriter,
-    domain_formats,
-    open_writer,
+    domains,
+    open_report,
 )
 from prober.report.sinks import Mark, ResumeFrom
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
@@ -120,7 +119,7 @@ class Reporting:
         with (
             suggest_resume(progress, resumable if path else None) as hint,
             open_reports(
-                go_on, options.format_, domain_formats(style), tally.totals, quiet=options.quiet
+                go_on, options.format_, domains(style), tally.totals, quiet=options.quiet
             ) as writers,
             progress_bar(total, is_wanted=not options.quiet and _all_to_files(writers)) as bar,
         ):
@@ -230,19 +229,19 @@ def _counted(number: int, noun: str) -> str:
 def open_reports(
     targets: Mapping[str, ResumeFrom | None],
     format_: ReportFormat | None,
-    formats: Formats[R, T],
+    kind: Kind[R, T],
     totals: T,
     *,
     quiet: bool = False,
 ) -> Iterator[Sequence[ReportWriter[R, T]]]:
-    """Writers of *targets*, each to go on from where it says; see ``open_writer``.
+    """Writers of *targets* for a *kind* of report, each to go on from where it says.
 
     They are finished at the end, or left as partial files, which are named on stderr.
     """
     with contextlib.ExitStack() as stack:
         writers: list[ReportWriter[R, T]] = []
         for target, go_on in targets.items():
-            writer = open_writer(target, format_, formats, totals, go_on)
+            writer = open_report(target, kind, totals, format_, go_on)
             writers.append(stack.enter_context(writer))
             _clear_away(writer, go_on)
             if writer.kept is not None and not quiet:

@@ -30,11 +30,8 @@ from prober.headers.rows import (
     versions_words,
 )
 from prober.headers.summary import SENDERS, Counts, Summary
-from prober.report.csv_ import Csv
-from prober.report.interface import Formatter, TotalsOnly
-from prober.report.json_ import JsonLines, PrettyJson
-from prober.report.output import Formats, ReportFormat
-from prober.report.page import Page, Paper
+from prober.report.interface import Formatter, Kind, Paper
+from prober.report.page import Page
 
 _MAX_GROUPS: Final = 20  # of each kind in the text; the other formats have all
 _STYLES: Final = {
@@ -52,18 +49,15 @@ _HOP_STYLES: Final = {
 
 
 class HeadersText(Formatter[MessageReport, Summary]):
-    """*per_hop* shows the hops of every message, *summary_only* none of them."""
+    """*per_hop* shows the hops of every message."""
 
-    def __init__(self, paper: Paper, *, per_hop: bool, summary_only: bool) -> None:
+    def __init__(self, paper: Paper, *, per_hop: bool) -> None:
         self._page = Page(paper)
         self._per_hop = per_hop
-        self._summary_only = summary_only
         self._waiting: MessageReport | None = None  # the first: alone, or one of many?
         self._begun = False
 
     def body(self, report: MessageReport) -> bytes:
-        if self._summary_only:
-            return b""
         if self._per_hop:
             return self._whole(report)
         if not self._begun:
@@ -74,9 +68,7 @@ class HeadersText(Formatter[MessageReport, Summary]):
 
     def foot(self, summary: Summary) -> bytes:
         alone = self._whole(self._waiting) if self._waiting is not None else b""
-        if summary.messages < 2 and not self._summary_only:
-            return alone
-        return alone + self._summary(summary)
+        return alone if summary.messages < 2 else alone + _draw_summary(self._page, summary)
 
     def _line(self, report: MessageReport) -> bytes:
         line = Text(verdict_words(report), style=_STYLES[report.verdict])
@@ -112,20 +104,31 @@ class HeadersText(Formatter[MessageReport, Summary]):
         parts += [Text(f"  {words}", "dim") for words in _legend(report)]
         return self._page.draw(*parts, "")
 
-    def _summary(self, summary: Summary) -> bytes:
-        verdicts = [f"{summary.verdicts[word]} {word}" for word in MessageVerdict]
-        counted = ", ".join(words for words in verdicts if not words.startswith("0 "))
-        head = f"{summary.messages} messages: {counted}"
-        table = Table.grid(padding=(0, 2))
-        groups = list(summary.groups())
-        for wanted, title in ((SENDERS, "sending domain"), (None, "receiving server")):
-            rows = [group for group in groups if (group[0] == SENDERS) == (wanted == SENDERS)]
-            table.add_row(title, "total", "encrypted", "not", "unknown", "share", "versions")
-            for _, name, counts in islice(rows, _MAX_GROUPS):
-                table.add_row(*(Text(cell) for cell in _cells(name, counts)))
-            if len(rows) > _MAX_GROUPS:
-                table.add_row(f"and {len(rows) - _MAX_GROUPS} more")
-        return self._page.draw("", Text(head, style="bold"), table)
+
+class SummaryText(Formatter[Summary, Summary]):
+    """The counts alone."""
+
+    def __init__(self, paper: Paper) -> None:
+        self._page = Page(paper)
+
+    def body(self, record: Summary) -> bytes:
+        return _draw_summary(self._page, record)
+
+
+def _draw_summary(page: Page, summary: Summary) -> bytes:
+    verdicts = [f"{summary.verdicts[word]} {word}" for word in MessageVerdict]
+    counted = ", ".join(words for words in verdicts if not words.startswith("0 "))
+    head = f"{summary.messages} messages: {counted}"
+    table = Table.grid(padding=(0, 2))
+    groups = list(summary.groups())
+    for wanted, title in ((SENDERS, "sending domain"), (None, "receiving server")):
+        rows = [group for group in groups if (group[0] == SENDERS) == (wanted == SENDERS)]
+        table.add_row(title, "total", "encrypted", "not", "unknown", "share", "versions")
+        for _, name, counts in islice(rows, _MAX_GROUPS):
+            table.add_row(*(Text(cell) for cell in _cells(name, counts)))
+        if len(rows) > _MAX_GROUPS:
+            table.add_row(f"and {len(rows) - _MAX_GROUPS} more")
+    return page.draw("", Text(head, style="bold"), table)
 
 
 def verdict_words(report: MessageReport) -> str:
@@ -225,22 +228,20 @@ def _cells(name: str, counts: Counts) -> tuple[str, ...]:
     return (f"  {printable(name)}", *map(str, numbers), share, versions_words(counts))
 
 
-def message_formats(
-    *, per_hop: bool = False, summary: bool = False
-) -> Formats[MessageReport, Summary]:
-    """Each format, for messages: *per_hop* with a row per hop, *summary* with the counts alone."""
-    text = partial(HeadersText, per_hop=per_hop, summary_only=summary)
-    if summary:
-        return {
-            ReportFormat.TEXT: text,
-            ReportFormat.JSON: lambda _: TotalsOnly(PrettyJson(encode_summary)),
-            ReportFormat.JSONL: lambda _: TotalsOnly(JsonLines(encode_summary)),
-            ReportFormat.CSV: lambda _: TotalsOnly(Csv(SUMMARY_COLUMNS, to_summary_rows)),
-        }
-    table = (HOP_COLUMNS, to_hop_rows) if per_hop else (MESSAGE_COLUMNS, to_message_rows)
-    return {
-        ReportFormat.TEXT: text,
-        ReportFormat.JSON: lambda _: PrettyJson(encode_message),
-        ReportFormat.JSONL: lambda _: JsonLines(encode_message),
-        ReportFormat.CSV: lambda _: Csv(*table),
-    }
+def messages(*, per_hop: bool) -> Kind[MessageReport, Summary]:
+    """Reports on messages, in text or as a table hop by hop where *per_hop* says so."""
+    return Kind(
+        text=partial(HeadersText, per_hop=per_hop),
+        encode=encode_message,
+        columns=HOP_COLUMNS if per_hop else MESSAGE_COLUMNS,
+        rows=to_hop_rows if per_hop else to_message_rows,
+    )
+
+
+SUMMARY: Final[Kind[Summary, Summary]] = Kind(
+    text=SummaryText,
+    encode=encode_summary,
+    columns=SUMMARY_COLUMNS,
+    rows=to_summary_rows,
+)
+"""The one report on all messages, their counts."""

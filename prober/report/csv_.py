@@ -6,27 +6,26 @@ UTF-8, comma, lines end in LF: every spreadsheet reads that, and so do ``grep``,
 
 import csv
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from prober.escape import printable
-from prober.report.interface import Cell, Formatter, R, Row, T
+from prober.report.interface import Cell, Formatter, Kind, Paper, R, Row, T
 
 # What a spreadsheet may take for a formula: OWASP, "CSV Injection", the full-width forms too.
 _FORMULA_STARTS = frozenset("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
 
 
 class Csv(Formatter[R, T]):
-    """The names of the *columns*, then what *rows* makes of each record."""
+    """The names of the columns, then the rows of each record."""
 
-    def __init__(self, columns: Row, rows: Callable[[R], Iterable[Row]]) -> None:
-        self._columns = columns
-        self._rows = rows
+    def __init__(self, kind: Kind[R, T], _paper: Paper) -> None:
+        self._kind = kind
 
     def head(self) -> bytes:
-        return to_csv([self._columns])
+        return to_csv([self._kind.columns])
 
     def body(self, record: R) -> bytes:
-        return to_csv(self._rows(record))
+        return to_csv(self._kind.rows(record))
 
 
 def to_csv(rows: Iterable[Row]) -> bytes:

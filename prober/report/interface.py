@@ -1,6 +1,8 @@
-"""What every format of every kind of report gives to the file that it is written to."""
+"""What a kind of report gives to each format, and each format to the file that it is written to."""
 
 import abc
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
 R = TypeVar("R")  # the record: a domain, a message
@@ -9,6 +11,15 @@ T = TypeVar("T")  # what the records of a run are counted in
 Cell: TypeAlias = str | int | None
 """Text of whatever origin, a number of our own, or nothing."""
 Row: TypeAlias = tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """What the text is drawn on. Colours on a terminal only; ``width`` None asks it."""
+
+    terminal: bool = False
+    width: int | None = None
+    encoding: str = "utf-8"
 
 
 class Formatter(abc.ABC, Generic[R, T]):
@@ -27,17 +38,11 @@ class Formatter(abc.ABC, Generic[R, T]):
         return b""
 
 
-class TotalsOnly(Formatter[R, T]):
-    """Leaves the records out: the totals are the one record that *formatter* writes."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind(Generic[R, T]):
+    """A kind of report: what the formats are to make of its records."""
 
-    def __init__(self, formatter: Formatter[T, T]) -> None:
-        self._formatter = formatter
-
-    def head(self) -> bytes:
-        return self._formatter.head()
-
-    def body(self, record: R) -> bytes:
-        return b""
-
-    def foot(self, totals: T) -> bytes:
-        return self._formatter.body(totals)
+    text: Callable[[Paper], Formatter[R, T]]
+    encode: Callable[[R], bytes]  # a record as one line of JSON
+    columns: Row  # of a table
+    rows: Callable[[R], Iterable[Row]]

@@ -5,7 +5,7 @@ objects, however many records there are: ``jq`` reads it as it comes, and what a
 written so far is whole. An array would be neither.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO, Final
@@ -14,7 +14,7 @@ import msgspec
 
 from prober.errors import InputError
 from prober.records import SCHEMA, DomainReport
-from prober.report.interface import Formatter, R, T
+from prober.report.interface import Formatter, Kind, Paper, R, T
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +81,10 @@ def read_reports(file: BinaryIO) -> Iterator[DomainReport]:
 
 
 class JsonLines(Formatter[R, T]):
-    """The ``jsonl`` format: one object a line, as *encode* makes it."""
+    """The ``jsonl`` format: one object a line."""
 
-    def __init__(self, encode: Callable[[R], bytes] = encode_report) -> None:
-        self._encode = encode
+    def __init__(self, kind: Kind[R, T], _paper: Paper) -> None:
+        self._encode = kind.encode
 
     def body(self, record: R) -> bytes:
         return self._encode(record) + b"\n"

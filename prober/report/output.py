@@ -1,26 +1,24 @@
 """Opens a report: picks its format, and writes record by record to a file or to stdout.
 
-The formats of domain reports are the rows of ``ReportFormat``. A wing with records of its own gives
-``open_writer`` a formatter for each format that it has.
+The formats are the rows of ``ReportFormat``. A wing that has records of its own describes them as a
+``Kind`` and gives that to ``open_report``.
 """
 
 import enum
-import os
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, Generic, Self, TypeAlias
+from typing import BinaryIO, Final, Generic, Protocol, Self
 
 from prober.errors import ReportError, SettingsError
 from prober.escape import printable
 from prober.records import DomainReport
 from prober.report.csv_ import Csv
-from prober.report.interface import Formatter, R, T
-from prober.report.json_ import JsonLines, PrettyJson
-from prober.report.page import Paper
+from prober.report.interface import Formatter, Kind, Paper, R, Row, T
+from prober.report.json_ import JsonLines, PrettyJson, encode_report
 from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS, to_endpoint_rows, to_row
 from prober.report.sinks import Mark, ResumeFrom, Sink, StreamSink, open_sink
 from prober.report.text import ScanText, TextReport
@@ -38,53 +36,57 @@ class ReportStyle:
     scan: bool = False  # text: one line a domain and a summary, in place of whole answers
 
 
-DomainFormatter: TypeAlias = Formatter[DomainReport, Totals]
+def domains(style: ReportStyle) -> Kind[DomainReport, Totals]:
+    """Reports on domains, in *style*."""
+    text = ScanText if style.scan else partial(TextReport, transcripts=style.transcripts)
+    columns: Row = ENDPOINT_COLUMNS if style.per_endpoint else COLUMNS
+    rows: Callable[[DomainReport], Iterable[Row]] = (
+        to_endpoint_rows if style.per_endpoint else lambda report: (to_row(report),)
+    )
+    return Kind(text=text, encode=encode_report, columns=columns, rows=rows)
 
 
-def _text(style: ReportStyle, paper: Paper) -> DomainFormatter:
-    return ScanText(paper) if style.scan else TextReport(paper, transcripts=style.transcripts)
+def plain(render: Callable[[R], str]) -> Kind[R, None]:
+    """Reports in the words of *render*, or as JSON; without colours or a table."""
+    return Kind(
+        text=partial(_PlainText, render), encode=encode_report, columns=(), rows=lambda _record: ()
+    )
 
 
-def _json(_style: ReportStyle, _paper: Paper) -> DomainFormatter:
-    return PrettyJson()
+class _PlainText(Formatter[R, T]):
+    def __init__(self, render: Callable[[R], str], paper: Paper) -> None:
+        self._render = render
+        self._encoding = paper.encoding
+
+    def body(self, record: R) -> bytes:
+        return f"{self._render(record)}\n".encode(self._encoding, "backslashreplace")
 
 
-def _jsonl(_style: ReportStyle, _paper: Paper) -> DomainFormatter:
-    return JsonLines()
+class _Maker(Protocol):
+    def __call__(self, kind: Kind[R, T], paper: Paper, /) -> Formatter[R, T]: ...
 
 
-def _csv(style: ReportStyle, _paper: Paper) -> DomainFormatter:
-    if style.per_endpoint:
-        return Csv(ENDPOINT_COLUMNS, to_endpoint_rows)
-    return Csv(COLUMNS, lambda report: [to_row(report)])
+def _text(kind: Kind[R, T], paper: Paper) -> Formatter[R, T]:
+    return kind.text(paper)
 
 
 class ReportFormat(enum.StrEnum):
-    """The formats: name on the command line, extensions of files, formatter of domain reports."""
+    """The formats: name on the command line, extensions of files, and what makes a formatter."""
 
     extensions: tuple[str, ...]
-    formatter: Callable[[ReportStyle, Paper], DomainFormatter]
+    formatter: _Maker
 
     TEXT = "text", (".txt",), _text
-    JSON = "json", (".json",), _json
-    JSONL = "jsonl", (".jsonl", ".ndjson"), _jsonl
-    CSV = "csv", (".csv",), _csv
+    JSON = "json", (".json",), PrettyJson
+    JSONL = "jsonl", (".jsonl", ".ndjson"), JsonLines
+    CSV = "csv", (".csv",), Csv
 
-    def __new__(
-        cls,
-        name: str,
-        extensions: tuple[str, ...],
-        formatter: Callable[[ReportStyle, Paper], DomainFormatter],
-    ) -> Self:
+    def __new__(cls, name: str, extensions: tuple[str, ...], formatter: _Maker) -> Self:
         member = str.__new__(cls, name)
         member._value_ = name
         member.extensions = extensions
         member.formatter = formatter
         return member
-
-
-Formats: TypeAlias = Mapping[ReportFormat, Callable[[Paper], Formatter[R, T]]]
-"""The formats that a kind of report has, and what makes their formatters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +97,9 @@ class Layout:
     style: ReportStyle
     paper: Paper
 
-    def formatter(self) -> DomainFormatter:
+    def formatter(self) -> Formatter[DomainReport, Totals]:
         """A formatter of this layout."""
-        return self.format_.formatter(self.style, self.paper)
+        return self.format_.formatter(domains(self.style), self.paper)
 
 
 class ReportWriter(Generic[R, T]):
@@ -189,31 +191,13 @@ class ReportWriter(Generic[R, T]):
 
 
 def open_report(
-    target: str | os.PathLike[str],
-    format_: ReportFormat | None = None,
-    style: ReportStyle | None = None,
-    totals: Totals | None = None,
-    go_on: ResumeFrom | None = None,
-) -> ReportWriter[DomainReport, Totals]:
-    """A writer of domain reports; see ``open_writer``. *totals* counts them, for a summary."""
-    totals = totals if totals is not None else Totals()
-    formats = domain_formats(style or ReportStyle())
-    return open_writer(os.fspath(target), format_, formats, totals, go_on)
-
-
-def domain_formats(style: ReportStyle) -> Formats[DomainReport, Totals]:
-    """Every format, for domain reports in *style*."""
-    return {format_: partial(format_.formatter, style) for format_ in ReportFormat}
-
-
-def open_writer(
     target: str,
-    format_: ReportFormat | None,
-    formats: Formats[R, T],
+    kind: Kind[R, T],
     totals: T,
+    format_: ReportFormat | None = None,
     go_on: ResumeFrom | None = None,
 ) -> ReportWriter[R, T]:
-    """A writer for the file *target*, or for stdout where that is ``-``, in one of *formats*.
+    """A writer for the file *target*, or for stdout where that is ``-``, of reports of one *kind*.
 
     *totals* is what the caller counts the records in, for formats that end with a summary. With
     *go_on*, a file that an earlier run left goes on where that stopped.
@@ -221,8 +205,7 @@ def open_writer(
     Without *format_* the file's extension says it, and stdout is text. Raises ``SettingsError``
     where neither does, ``ReportError`` where the file cannot be written; so open it before a scan.
     """
-    make = formats[choose_format(target, format_, formats)]
-    formatter = make(_paper(target))
+    formatter = (format_ or choose_format(target)).formatter(kind, _paper(target))
     return ReportWriter(target, formatter, open_target(target, go_on), totals)
 
 
@@ -235,31 +218,19 @@ def open_target(target: str, go_on: ResumeFrom | None = None, what: str = "the r
 
 def layout_of(target: str, format_: ReportFormat | None, style: ReportStyle) -> Layout:
     """How the report *target* is to look: as ``open_report`` decides, and raising likewise."""
-    return Layout(format_=choose_format(target, format_), style=style, paper=_paper(target))
+    return Layout(format_=format_ or choose_format(target), style=style, paper=_paper(target))
 
 
-def choose_format(
-    target: str,
-    format_: ReportFormat | None = None,
-    formats: Collection[ReportFormat] = tuple(ReportFormat),
-) -> ReportFormat:
-    """The one of *formats* that is given, or else that the extension of *target* asks for.
-
-    Raises ``SettingsError`` if none.
-    """
-    names = ", ".join(formats)
-    if format_ is not None:
-        if format_ not in formats:
-            raise SettingsError(f"this report is not written as {format_}: choose one of {names}")
-        return format_
+def choose_format(target: str) -> ReportFormat:
+    """The format that *target* asks for by its extension. Raises ``SettingsError`` if none."""
     if target == STDOUT:
         return ReportFormat.TEXT
-    by_extension = {extension: each for each in formats for extension in each.extensions}
+    by_extension = {extension: each for each in ReportFormat for extension in each.extensions}
     chosen = by_extension.get(Path(target).suffix.lower())
     if chosen is None:
         raise SettingsError(
             f"{printable(target)}: no format has this extension: use {' '.join(by_extension)}, "
-            f"or choose one of {names} with --format"
+            f"or choose one of {', '.join(ReportFormat)} with --format"
         )
     return chosen
 

@@ -1,34 +1,12 @@
 """Rich, tamed: turns what it draws into bytes, with nothing of a peer's read as markup."""
 
 import io
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from rich.console import Console, RenderableType
 
-from prober.report.interface import Formatter, R, T
+from prober.report.interface import Paper
 
 WIDTH = 80  # where there is no terminal to ask
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paper:
-    """What the text is drawn on. Colours on a terminal only; ``width`` None asks it."""
-
-    terminal: bool = False
-    width: int | None = None
-    encoding: str = "utf-8"
-
-
-class PlainText(Formatter[R, T]):
-    """The lines that *render* gives for each record, without colours."""
-
-    def __init__(self, render: Callable[[R], str], paper: Paper) -> None:
-        self._render = render
-        self._encoding = paper.encoding
-
-    def body(self, record: R) -> bytes:
-        return f"{self._render(record)}\n".encode(self._encoding, "backslashreplace")
 
 
 class Page:

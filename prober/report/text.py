@@ -27,8 +27,8 @@ from prober.records import (
 from prober.records.delivery import DeliveryOutcome
 from prober.report.advice import ADVICE
 from prober.report.delivery_words import explain_delivery
-from prober.report.interface import Formatter
-from prober.report.page import Page, Paper
+from prober.report.interface import Formatter, Paper
+from prober.report.page import Page
 from prober.report.rows import severity_order
 from prober.report.words import (
     failure_words,

@@ -39,12 +39,12 @@ from prober.headers.summary import OTHERS, Summary
 from prober.headers.tables import SHIPPED_HABITS
 from prober.headers.text import (
     HeadersText,
-    message_formats,
+    messages,
     next_steps,
     verdict_words,
 )
-from prober.report.output import open_writer
-from prober.report.page import Paper
+from prober.report.interface import Paper
+from prober.report.output import open_report
 from prober.rules.exit_status import (
     INTERRUPTED,
     MEETS_ALL,
@@ -165,7 +165,7 @@ def test_hops_of_every_message_and_the_summary_alone() -> None:
     undated = line("out.example.net", tls=TLS, date="yesterday")
     assert "note: no-date at hop 0" in invoke("-", stdin=eml(undated))[1]
     cut = judge(ENCRYPTED, received_left_out=1)
-    page = HeadersText(Paper(), per_hop=True, summary_only=False)
+    page = HeadersText(Paper(), per_hop=True)
     assert b"note: too-many-lines: 1 lines" in page.body(cut)
     assert invoke("-", "--summary", stdin=data)[1].lstrip().startswith("2 messages:")
     assert "\nmx.example.com" not in invoke("-", "--summary", stdin=data)[1]
@@ -281,7 +281,7 @@ def test_a_run_that_fails_leaves_the_older_report(tmp_path: Path) -> None:
     report = tmp_path / "a.csv"
     report.write_text("older")
 
-    writer = open_writer(str(report), None, message_formats(), Summary())
+    writer = open_report(str(report), messages(per_hop=False), Summary())
     writer.__enter__()
     writer.write(judge(ENCRYPTED))
     writer.__exit__(RuntimeError, RuntimeError(), None)
@@ -313,7 +313,7 @@ def test_a_closed_stdout_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", None)
 
     with pytest.raises(ReportError, match="closed"):
-        open_writer("-", None, message_formats(), Summary())
+        open_report("-", messages(per_hop=False), Summary())
 
 
 def test_habits_are_kept_between_runs(tmp_path: Path) -> None:
@@ -478,7 +478,7 @@ def test_a_line_of_many_messages_has_what_the_probe_concludes() -> None:
         conclusion="consistent",
         text="It came so.",
     )
-    page = HeadersText(Paper(), per_hop=False, summary_only=False)
+    page = HeadersText(Paper(), per_hop=False)
     page.body(replace(judge(ENCRYPTED), probe=(seen,)))
 
     assert b"probe: It came so." in page.body(judge(CLEAR))

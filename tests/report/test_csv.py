@@ -8,16 +8,11 @@ from hypothesis import strategies as st
 from prober.records import DomainReport
 from prober.report.csv_ import neutralised
 from prober.report.interface import Cell
-from prober.report.output import DomainFormatter, ReportFormat, ReportStyle
-from prober.report.page import Paper
+from prober.report.output import ReportFormat
 from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS
 from prober.rules.exit_status import Totals
 from tests.report.strategies import reports
-
-
-def domain_csv(*, per_endpoint: bool) -> DomainFormatter:
-    return ReportFormat.CSV.formatter(ReportStyle(per_endpoint=per_endpoint), Paper())
-
+from tests.support.reports import DomainFormatter, formatter
 
 FORMULA_STARTS = tuple("=+-@\t\r")
 
@@ -53,16 +48,19 @@ def test_no_text_whatever_is_a_formula(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("formatter", "columns"),
-    [(domain_csv(per_endpoint=False), COLUMNS), (domain_csv(per_endpoint=True), ENDPOINT_COLUMNS)],
+    ("csv_", "columns"),
+    [
+        (formatter(ReportFormat.CSV), COLUMNS),
+        (formatter(ReportFormat.CSV, per_endpoint=True), ENDPOINT_COLUMNS),
+    ],
     ids=["domains", "endpoints"],
 )
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(report=reports())
 def test_any_report_is_whole_rows_of_harmless_cells(
-    formatter: DomainFormatter, columns: tuple[str, ...], report: DomainReport
+    csv_: DomainFormatter, columns: tuple[str, ...], report: DomainReport
 ) -> None:
-    text = (formatter.head() + formatter.body(report) + formatter.foot(Totals())).decode()
+    text = (csv_.head() + csv_.body(report) + csv_.foot(Totals())).decode()
     rows = list(csv.reader(io.StringIO(text, newline="")))
 
     assert tuple(rows[0]) == columns

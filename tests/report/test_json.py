@@ -11,18 +11,17 @@ from prober.errors import InputError
 from prober.records import DomainReport
 from prober.report import json_
 from prober.report.json_ import (
-    JsonLines,
-    PrettyJson,
     decode_report,
     encode_report,
     read_reports,
 )
-from prober.report.output import DomainFormatter
+from prober.report.output import ReportFormat
 from tests.report import samples
 from tests.report.strategies import reports
+from tests.support.reports import DomainFormatter, formatter
 
-LINES: DomainFormatter = JsonLines()
-PRETTY: DomainFormatter = PrettyJson()
+LINES = formatter(ReportFormat.JSONL)
+PRETTY = formatter(ReportFormat.JSON)
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -127,9 +126,9 @@ def test_fields_that_a_later_version_adds_are_passed_over() -> None:
     assert decode_report(line) == samples.passes()
 
 
-@pytest.mark.parametrize("formatter", [LINES, PRETTY], ids=["jsonl", "json"])
-def test_a_file_of_either_form_is_read_back(formatter: DomainFormatter) -> None:
-    written = b"\n".join(formatter.body(report) for report in samples.all_samples())
+@pytest.mark.parametrize("written_as", [LINES, PRETTY], ids=["jsonl", "json"])
+def test_a_file_of_either_form_is_read_back(written_as: DomainFormatter) -> None:
+    written = b"\n".join(written_as.body(report) for report in samples.all_samples())
 
     assert tuple(read_reports(io.BytesIO(written))) == samples.all_samples()
 

@@ -7,11 +7,11 @@ import pytest
 
 from prober.errors import ReportError, SettingsError
 from prober.report.json_ import decode_report
-from prober.report.output import ReportFormat, ReportStyle, choose_format, open_report
-from prober.report.page import Paper
+from prober.report.output import ReportFormat, ReportStyle, choose_format
 from tests.report import samples
+from tests.support.reports import formatter, open_report
 
-CSV = ReportFormat.CSV.formatter(ReportStyle(), Paper())
+CSV = formatter(ReportFormat.CSV)
 ROW = CSV.body(samples.passes()).decode()
 WHOLE = CSV.head().decode() + ROW
 

@@ -6,14 +6,12 @@ from pathlib import Path
 import pytest
 
 from prober.errors import ReportError, ResumeError
-from prober.records import DomainReport
-from prober.report.output import ReportFormat, ReportStyle, ReportWriter, open_report
-from prober.report.page import Paper
+from prober.report.output import ReportFormat
 from prober.report.sinks import NOTHING, Mark, ResumeFrom
-from prober.rules.exit_status import Totals
 from tests.report import samples
+from tests.support.reports import DomainWriter, formatter, open_report
 
-CSV = ReportFormat.CSV.formatter(ReportStyle(), Paper())
+CSV = formatter(ReportFormat.CSV)
 ROW = CSV.body(samples.passes())
 HEAD = CSV.head()
 
@@ -31,7 +29,7 @@ def stopped_after_a_row(target: Path) -> Mark:
     return mark
 
 
-def marked(writer: ReportWriter[DomainReport, Totals]) -> Mark:
+def marked(writer: DomainWriter) -> Mark:
     assert writer.mark is not None
     return writer.mark
 

@@ -20,8 +20,7 @@ from prober.records import (
     StsStatus,
     TlsaRecord,
 )
-from prober.report.output import DomainFormatter
-from prober.report.page import Paper
+from prober.report.interface import Formatter, Paper
 from prober.report.text import ScanText, TextReport, headline
 from prober.rules.exit_status import Totals
 from prober.rules.thresholds import finding
@@ -114,19 +113,19 @@ def test_a_terminal_gets_the_whole_answer_within_its_width(
     assert first.replace("\n", "").replace(" ", "") == headline(report).replace(" ", "")
 
 
-def plain() -> DomainFormatter:
+def plain() -> Formatter[DomainReport, Totals]:
     return TextReport(Paper(), transcripts=True)
 
 
-def on_a_terminal() -> DomainFormatter:
+def on_a_terminal() -> Formatter[DomainReport, Totals]:
     return TextReport(TERMINAL, transcripts=True)
 
 
-def scan() -> DomainFormatter:
+def scan() -> Formatter[DomainReport, Totals]:
     return ScanText(Paper())
 
 
-def scan_on_a_terminal() -> DomainFormatter:
+def scan_on_a_terminal() -> Formatter[DomainReport, Totals]:
     return ScanText(TERMINAL)
 
 
@@ -134,7 +133,7 @@ def scan_on_a_terminal() -> DomainFormatter:
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50)
 @given(report=reports())
 def test_nothing_reaches_the_terminal_that_does_not_print(
-    make: Callable[[], DomainFormatter], report: DomainReport
+    make: Callable[[], Formatter[DomainReport, Totals]], report: DomainReport
 ) -> None:
     formatter = make()
     text = SGR.sub("", (formatter.body(report) + formatter.foot(totals_of(report))).decode())
