@@ -1,6 +1,12 @@
 """Makes a peer's text harmless to show: no control, bidi or other invisible character gets out."""
 
+import itertools
+from collections.abc import Collection
 from datetime import UTC, datetime
+from typing import Final
+
+_MAX_QUOTED: Final = 80  # characters of a text in a sentence
+_MAX_LISTED: Final = 5  # texts in a sentence
 
 
 def printable(text: str) -> str:
@@ -12,6 +18,18 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else _escaped(ord(char)) for char in text)
+
+
+def quoted(text: str) -> str:
+    """A peer's *text* for a sentence: ASCII, in quotes, and not too long."""
+    return ascii(text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}...")
+
+
+def listed(texts: Collection[str]) -> str:
+    """The first few of *texts*, and how many more there are."""
+    more = len(texts) - _MAX_LISTED
+    first = ", ".join(itertools.islice(texts, _MAX_LISTED))
+    return f"{first} and {more} more" if more > 0 else first
 
 
 def as_text(name: str) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from prober.escape import printable, utc
+from prober.escape import listed, printable, utc
 from prober.records import (
     Answer,
     Certificate,
@@ -22,7 +22,6 @@ from prober.records import (
     StsStatus,
     TlsRptStatus,
 )
-from prober.rules.txt_record import listed
 
 _DOING: Final = MappingProxyType(
     {

@@ -89,6 +89,17 @@ def test_a_run_that_fails_leaves_the_old_report_and_its_own_rows(tmp_path: Path)
     assert (tmp_path / "report.csv.partial").read_text() == WHOLE
 
 
+def test_what_is_left_is_a_file_that_is_there(tmp_path: Path) -> None:
+    finished, empty = open_report(tmp_path / "a.csv"), open_report(tmp_path / "b.jsonl")
+    finished.write(samples.passes())
+    finished.finish()
+    empty.write_rows(b"")
+    empty.abandon()
+
+    assert (finished.left, empty.left) == (None, None)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
 def test_a_run_that_saw_nothing_leaves_nothing(tmp_path: Path) -> None:
     open_report(tmp_path / "report.csv").abandon()
 
