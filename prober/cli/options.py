@@ -16,7 +16,7 @@ from prober.domains import literal_address, parse_domain
 from prober.errors import InputError, SettingsError
 from prober.net.trust import find_store
 from prober.records import Level
-from prober.report.output import STDOUT, ReportFormat
+from prober.report.output import STDOUT, ReportFormat, ReportStyle
 from prober.rules.profiles import PROFILES, Profile, ProfileName
 from prober.rules.verdict import REQUIRABLE
 from prober.settings import Settings
@@ -441,6 +441,10 @@ class ReportOptions:
                 f"--profile {self.profile} implies --require {_PROFILE}, "
                 f"and --require is {self.require}: give one of them"
             )
+
+    def style(self, *, scan: bool = False) -> ReportStyle:
+        """How much the report shows; of a *scan*, one line per domain in text."""
+        return ReportStyle(per_endpoint=self.per_endpoint, transcripts=self.verbose, scan=scan)
 
     @property
     def written(self) -> Iterator[Written]:

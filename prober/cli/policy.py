@@ -15,7 +15,7 @@ from prober.cli.options import option, quiet_option
 from prober.cli.running import exit_statuses, tell
 from prober.domains import STDIN, list_name, open_list, reading
 from prober.errors import InputError, SettingsError
-from prober.files import read_whole
+from prober.files import is_stream, read_whole
 from prober.policy.base import LiveMap, MapFormat
 from prober.policy.csv import CsvMap
 from prober.policy.decide import Patience, PolicyLevel
@@ -25,7 +25,7 @@ from prober.policy.opensmtpd import OpenSmtpdMap
 from prober.policy.postfix import PostfixMap
 from prober.report.json_ import read_reports
 from prober.report.output import STDOUT, open_target
-from prober.report.sinks import is_stream, write_whole
+from prober.report.sinks import write_whole
 from prober.rules.exit_status import MEETS_ALL, SOME_FALL_SHORT
 
 

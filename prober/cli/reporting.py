@@ -24,7 +24,7 @@ from prober.domains import operator_of
 from prober.errors import BlindError, blind
 from prober.escape import as_text
 from prober.faults import formatted
-from prober.files import remove_drafts
+from prober.files import Mark, ResumeFrom, remove_drafts
 from prober.progress import Positions, Progress
 from prober.records import DomainReport
 from prober.report.interface import Kind, R, T
@@ -36,7 +36,6 @@ from prober.report.output import (
     domains,
     open_report,
 )
-from prober.report.sinks import Mark, ResumeFrom
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
 from prober.rules.exit_status import Tally, Totals, exit_status
 

@@ -15,12 +15,13 @@ from typing import BinaryIO, Final, Generic, Protocol, Self
 
 from prober.errors import ReportError, SettingsError
 from prober.escape import printable
+from prober.files import Mark, ResumeFrom
 from prober.records import DomainReport
 from prober.report.csv_ import Csv
 from prober.report.interface import Formatter, Kind, Paper, R, Row, T
 from prober.report.json_ import JsonLines, PrettyJson, encode_report
 from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS, to_endpoint_rows, to_row
-from prober.report.sinks import Mark, ResumeFrom, Sink, StreamSink, open_sink
+from prober.report.sinks import Sink, StreamSink, open_sink
 from prober.report.text import ScanText, TextReport
 from prober.rules.exit_status import Totals
 

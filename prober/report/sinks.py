@@ -11,43 +11,24 @@ import fcntl
 import os
 import stat
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import BinaryIO, Final
 
 from prober.errors import ReportError, ResumeError
 from prober.escape import printable
-from prober.files import create_ours, open_ours, require_trusted_links
-
-_ADVICE: Final = MappingProxyType(
-    {
-        errno.ENOSPC: "no space is left: free some, or write elsewhere",
-        errno.EFBIG: "the file would be larger than is allowed here: raise the limit (ulimit -f)",
-        errno.EDQUOT: "the disk quota is used up: free some space, or write elsewhere",
-        errno.EACCES: "permission denied: make its folder writable, or write elsewhere",
-        errno.EPERM: "not permitted: make its folder writable, or write elsewhere",
-        errno.EROFS: "the file system is read-only: write elsewhere",
-        errno.EISDIR: "is a folder: name a file in it",
-        errno.ENOENT: "its folder does not exist: create that first",
-        errno.ENOTDIR: "its folder is a file: write elsewhere",
-        errno.ENAMETOOLONG: "the name is too long: give a shorter one",
-    }
+from prober.files import (
+    NOTHING,
+    Mark,
+    ResumeFrom,
+    create_ours,
+    is_stream,
+    open_ours,
+    partial_of,
+    require_trusted_links,
+    unwritable,
 )
+
 _FLAGS: Final = os.O_RDWR | os.O_APPEND
-_STANDARD: Final = frozenset({"/dev/stdout", "/dev/stderr"})
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """How far a file was written: its bytes up to there, and their CRC-32."""
-
-    size: int
-    crc32: int
-
-
-NOTHING: Final = Mark(0, 0)
 
 
 class Sink(abc.ABC):
@@ -72,14 +53,6 @@ class Sink(abc.ABC):
 
     @abc.abstractmethod
     def sync(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class ResumeFrom:
-    """To go on behind *mark*, as long as *is_current* says that nobody else has done so since."""
-
-    mark: Mark
-    is_current: Callable[[], bool] = lambda: True
 
 
 def open_sink(path: Path, go_on: ResumeFrom | None = None, what: str = "the report") -> Sink:
@@ -266,32 +239,6 @@ def write_whole(sink: Sink, content: bytes) -> None:
         sink.abandon()
         raise
     sink.finish()
-
-
-def partial_of(path: Path) -> Path:
-    """What the report *path* is called until it is finished."""
-    real = Path(os.path.realpath(path))
-    return real.with_name(f"{real.name}.partial")
-
-
-def unwritable(name: str, exc: OSError, what: str = "the report") -> ReportError:
-    """The fault *exc* of writing *what* to the file *name*, with what to do about it."""
-    advice = _ADVICE.get(exc.errno or 0, exc.strerror or str(exc))
-    return ReportError(f"{printable(name)}: cannot write {what}: {advice}")
-
-
-def is_stream(path: Path) -> bool:
-    """Whether to write straight to *path*: nothing there can be renamed over, or should be.
-
-    That a redirected /dev/stdout is a regular file does not make it ours to replace.
-    """
-    if str(path) in _STANDARD or path.is_relative_to("/dev/fd") or path.is_relative_to("/proc"):
-        return True
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _check_replaceable(path: Path) -> None:

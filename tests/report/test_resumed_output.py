@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from prober.errors import ReportError, ResumeError
+from prober.files import NOTHING, Mark, ResumeFrom
 from prober.report.output import ReportFormat
-from prober.report.sinks import NOTHING, Mark, ResumeFrom
 from tests.report import samples
 from tests.support.reports import DomainWriter, formatter, open_report
 

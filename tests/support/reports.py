@@ -2,11 +2,11 @@
 
 import os
 
+from prober.files import ResumeFrom
 from prober.records import DomainReport
 from prober.report.interface import Formatter, Paper
 from prober.report.output import ReportFormat, ReportStyle, ReportWriter, domains
 from prober.report.output import open_report as open_any
-from prober.report.sinks import ResumeFrom
 from prober.rules.exit_status import Totals
 
 DomainFormatter = Formatter[DomainReport, Totals]
