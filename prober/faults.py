@@ -12,7 +12,7 @@ from typing import Final
 from prober.errors import ProbeError
 from prober.records import DomainFacts, DomainReport
 from prober.report.interface import Formatter
-from prober.rules.totals import Tally
+from prober.rules.totals import Tally, Totals
 from prober.rules.verdict import facts_of, judge_domain, report_fault
 from prober.runtime import first_error
 
@@ -45,7 +45,7 @@ def judged(facts: DomainFacts) -> DomainReport:
 
 
 def formatted(
-    report: DomainReport, tally: Tally, formatters: Sequence[Formatter]
+    report: DomainReport, tally: Tally, formatters: Sequence[Formatter[DomainReport, Totals]]
 ) -> tuple[DomainReport, list[bytes]]:
     """*report* with its standing, and its rows in each format; of the fault, where these fail."""
     try:
@@ -56,7 +56,7 @@ def formatted(
 
 
 def _formatted(
-    report: DomainReport, tally: Tally, formatters: Sequence[Formatter]
+    report: DomainReport, tally: Tally, formatters: Sequence[Formatter[DomainReport, Totals]]
 ) -> tuple[DomainReport, list[bytes]]:
     assessed = tally.assess(report)
     return assessed, [each.body(assessed) for each in formatters]

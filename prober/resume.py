@@ -21,9 +21,8 @@ import msgspec
 
 from prober.errors import ResumeError
 from prober.escape import as_text, printable
-from prober.files import open_ours, writing
+from prober.files import Mark, open_ours, writing
 from prober.net.trust import trust_store_digest
-from prober.report.sinks import Mark
 from prober.rules.totals import Totals
 from prober.settings import Settings
 from prober.version import __version__

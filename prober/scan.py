@@ -11,10 +11,10 @@ from types import TracebackType
 from typing import IO, Final, Self
 
 from prober.domains import Entry, parse_domain
+from prober.files import unwritable
 from prober.probe import Probing, probe_entry
 from prober.progress import Progress
 from prober.records import DomainReport
-from prober.report.sinks import unwritable
 from prober.runtime import first_error
 from prober.settings import Settings
 from prober.vantage import Vantage

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from prober.errors import ResumeError
+from prober.files import Mark
 from prober.net.trust import trust_store_digest
 from prober.records import Level, Standing
-from prober.report.sinks import Mark
 from prober.resume import (
     Checkpoint,
     CheckpointKeeper,

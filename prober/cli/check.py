@@ -10,7 +10,6 @@ from prober.cli.options import LookOptions, ReportOptions, with_options
 from prober.cli.reporting import Reporting
 from prober.cli.running import exit_statuses, run
 from prober.domains import parse_entry
-from prober.report.output import ReportStyle
 from prober.scan import scan
 
 
@@ -34,12 +33,11 @@ def check(
     undecided; 4 this machine cannot see; 5 the report could not be written; 70 a fault of the
     program; 130 interrupted; 141 nobody reads stdout any more; 143 terminated.
     """
-    style = ReportStyle(per_endpoint=report.per_endpoint, transcripts=report.verbose)
     with exit_statuses():
         require_distinct(look.read, [*report.written, *log.written])
         configure_logging(verbose=report.verbose, log=log, explain_waits=not report.quiet)
         entries = [parse_entry(text) for text in domains]
-        with Reporting.open(report, style, total=len(entries)) as reporting:
+        with Reporting.open(report, report.style(), total=len(entries)) as reporting:
             probing = scan(
                 entries,
                 look.settings(),

@@ -8,10 +8,11 @@ import typer
 
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import LookOptions, domain_name, option, with_options
-from prober.cli.running import exit_statuses, run, show
+from prober.cli.running import exit_statuses, run
 from prober.doctor import CONTROL_DOMAINS, Check, examine
 from prober.escape import printable
 from prober.records import Answer
+from prober.report.output import STDOUT, open_report, plain
 from prober.report.page import WIDTH
 from prober.rules.exit_status import CANNOT_SEE, MEETS_ALL, SOME_UNDECIDED
 from prober.settings import Settings
@@ -49,10 +50,11 @@ def doctor(
 
 async def _show(settings: Settings, controls: Sequence[str]) -> Sequence[Check]:
     checks = []
-    async with Vantage(settings) as vantage:
-        async for check in examine(vantage, controls):
-            show(render(check))
-            checks.append(check)
+    with open_report(STDOUT, plain(render), None) as writer:
+        async with Vantage(settings) as vantage:
+            async for check in examine(vantage, controls):
+                writer.write(check)
+                checks.append(check)
     return checks
 
 

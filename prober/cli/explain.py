@@ -11,10 +11,11 @@ import typer
 
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import option
-from prober.cli.running import exit_statuses, show
+from prober.cli.running import exit_statuses
 from prober.errors import InputError
 from prober.escape import quoted
 from prober.records import Code, Severity
+from prober.report.output import STDOUT, open_report, plain
 from prober.report.page import WIDTH
 from prober.rules.operator_advice import ABOUT_TLSA, OPERATORS
 
@@ -57,11 +58,13 @@ def explain(
         everything = sorted(Code, key=lambda code: _SEVERITIES.index(code.severity))
         if format_ is ExplainFormat.JSON:
             rows = [_row(code) for code in chosen or everything]
-            show(msgspec.json.format(msgspec.json.encode(rows)).decode())
+            text = msgspec.json.format(msgspec.json.encode(rows)).decode()
         elif chosen:
-            show("\n\n".join(map(render, chosen)))
+            text = "\n\n".join(map(render, chosen))
         else:
-            show("\n".join(_lines(everything)))
+            text = "\n".join(_lines(everything))
+        with open_report(STDOUT, plain(str), None) as writer:
+            writer.write(text)
 
 
 def parse_code(text: str) -> Code:

@@ -13,7 +13,8 @@ import typer
 from prober.cli.distinct_files import OwnFiles, Read, Written, require_distinct, staged
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import LookOptions, option, with_options
-from prober.cli.running import exit_statuses, run, tell
+from prober.cli.reporting import open_reports
+from prober.cli.running import exit_statuses, run
 from prober.domains import operator_of, parse_domain
 from prober.errors import InputError, SettingsError
 from prober.headers.habits import Habits
@@ -22,10 +23,10 @@ from prober.headers.judge import judge_requirement
 from prober.headers.mailbox import INTERNAL_FAULT, is_message, read_messages
 from prober.headers.records import MessageHeaders, MessageReport, Requirement
 from prober.headers.summary import Summary
-from prober.headers.text import HeadersStyle, HeadersWriter, open_headers_report
+from prober.headers.text import SUMMARY, messages
 from prober.headers.trust import TrustedBy, parse_trusted_by
 from prober.records import Standing
-from prober.report.output import STDOUT, ReportFormat
+from prober.report.output import STDOUT, ReportFormat, ReportWriter
 from prober.rules.exit_status import (
     FAULT_OF_OURS,
     MEETS_ALL,
@@ -245,34 +246,32 @@ def _recipient(text: str) -> str:
 class _Reporting:
     """Takes the reports of a run: to every output, to the summary, to the exit status."""
 
-    def __init__(self, writers: Sequence[HeadersWriter], require: Requirement) -> None:
+    def __init__(
+        self,
+        writers: Sequence[ReportWriter[MessageReport, Summary]],
+        summary: Summary,
+        require: Requirement,
+    ) -> None:
         self.standings: set[Standing] = set()
         self.faults = 0  # of this program
         self._writers = writers
         self._require = require
-        self._summary = Summary()
+        self._summary = summary
 
     @classmethod
     @contextlib.contextmanager
     def open(cls, options: HeadersReportOptions) -> Iterator["_Reporting"]:
         """With all outputs of *options* open; finished at the end, or left as partial files."""
-        style = HeadersStyle(per_hop=options.per_hop, summary=options.summary)
-        with contextlib.ExitStack() as stack:
-            writers = [
-                stack.enter_context(open_headers_report(target, options.format_, style))
-                for target in options.output or [STDOUT]
-            ]
-            for kept in filter(None, (writer.kept for writer in writers)):
-                tell(f"rows of an earlier run that did not finish are in {kept}")
-            reporting = cls(writers, options.require)
-            try:
-                yield reporting
-                for writer in writers:
-                    writer.finish(reporting._summary)
-            except BaseException:
-                for left in filter(None, (writer.left for writer in writers)):
-                    tell(f"not finished; what was seen is in {left}")
-                raise
+        targets, summary = dict.fromkeys(options.output or [STDOUT]), Summary()
+        if options.summary:
+            with open_reports(targets, options.format_, SUMMARY, summary) as counted:
+                yield cls([], summary, options.require)
+                for writer in counted:
+                    writer.write(summary)
+        else:
+            kind = messages(per_hop=options.per_hop)
+            with open_reports(targets, options.format_, kind, summary) as writers:
+                yield cls(writers, summary, options.require)
 
     def add_all(self, reports: Iterable[MessageReport]) -> None:
         """Count and write each of *reports*."""

@@ -16,8 +16,7 @@ from typing import Annotated, Any, Final
 from prober.cli.distinct_files import Written
 from prober.cli.options import option
 from prober.cli.running import tell
-from prober.files import require_trusted_links
-from prober.report.sinks import unwritable
+from prober.files import require_trusted_links, unwritable
 
 _NOISY: Final = ("asyncio", "aiosmtplib")
 _WAITS: Final = "prober.endpoints"  # whose remarks explain why an answer takes long

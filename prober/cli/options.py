@@ -16,7 +16,7 @@ from prober.domains import literal_address, parse_domain
 from prober.errors import InputError, SettingsError
 from prober.net.trust import find_store
 from prober.records import Level, ProfileName
-from prober.report.output import STDOUT, ReportFormat
+from prober.report.output import STDOUT, ReportFormat, ReportStyle
 from prober.rules.norms import Profile
 from prober.rules.profiles import PROFILES
 from prober.rules.verdict import REQUIRABLE
@@ -442,6 +442,10 @@ class ReportOptions:
                 f"--profile {self.profile} implies --require {_PROFILE}, "
                 f"and --require is {self.require}: give one of them"
             )
+
+    def style(self, *, scan: bool = False) -> ReportStyle:
+        """How much the report shows; of a *scan*, one line per domain in text."""
+        return ReportStyle(per_endpoint=self.per_endpoint, transcripts=self.verbose, scan=scan)
 
     @property
     def written(self) -> Iterator[Written]:

@@ -2,7 +2,6 @@
 
 import enum
 import itertools
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -15,8 +14,8 @@ from prober.cli.log_setup import configure_logging
 from prober.cli.options import option, quiet_option
 from prober.cli.running import exit_statuses, tell
 from prober.domains import STDIN, list_name, open_list, reading
-from prober.errors import InputError, ReportError, SettingsError
-from prober.files import read_whole
+from prober.errors import InputError, SettingsError
+from prober.files import is_stream, read_whole
 from prober.policy.base import LiveMap, MapFormat
 from prober.policy.csv import CsvMap
 from prober.policy.decide import Patience, PolicyLevel
@@ -25,8 +24,8 @@ from prober.policy.exim import EximMap
 from prober.policy.opensmtpd import OpenSmtpdMap
 from prober.policy.postfix import PostfixMap
 from prober.report.json_ import read_reports
-from prober.report.output import STDOUT
-from prober.report.sinks import StreamSink, is_stream, write_whole
+from prober.report.output import STDOUT, open_target
+from prober.report.sinks import write_whole
 from prober.rules.exit_status import MEETS_ALL, SOME_FALL_SHORT
 
 
@@ -163,7 +162,8 @@ def policy(
         text = format_.render(decisions, live, draft.provenance(len(results)))
         if not yes:
             _require_most_kept(output, text, format_)
-        _write(output, text)
+        # UTF-8 on stdout, too, whatever the terminal has: it is a file that an MTA reads
+        write_whole(open_target(output, what=_WRITTEN), text.encode())
         if not quiet:
             for line in show_changes(decisions):
                 tell(line)
@@ -230,13 +230,3 @@ def _add_results(draft: Draft, file: str) -> None:
                 draft.add(report)
         except InputError as error:
             raise InputError(f"{list_name(file)}: {error}") from error
-
-
-def _write(target: str, text: str) -> None:
-    """UTF-8 on stdout, too, whatever the terminal has: it is a file that an MTA reads."""
-    if target == STDOUT:
-        if sys.stdout is None:  # started with it closed: >&-
-            raise ReportError("stdout: cannot write: it is closed")
-        StreamSink(sys.stdout.buffer, "stdout").write(text.encode())
-        return
-    write_whole(Path(target), text.encode(), _WRITTEN)

@@ -25,12 +25,19 @@ from prober.domains import operator_of
 from prober.errors import BlindError, blind
 from prober.escape import as_text
 from prober.faults import formatted
-from prober.files import remove_drafts
+from prober.files import Mark, ResumeFrom, remove_drafts
 from prober.progress import Positions, Progress
 from prober.records import DomainReport
 from prober.report.answer import answer
-from prober.report.output import STDOUT, ReportStyle, ReportWriter, open_report
-from prober.report.sinks import Mark, ResumeFrom
+from prober.report.interface import Kind, R, T
+from prober.report.output import (
+    STDOUT,
+    ReportFormat,
+    ReportStyle,
+    ReportWriter,
+    domains,
+    open_report,
+)
 from prober.report.summary import counts_line, noted_lines, summary_lines
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
 from prober.rules.exit_status import exit_status
@@ -76,7 +83,7 @@ class Reporting:
 
     def __init__(
         self,
-        writers: Sequence[ReportWriter],
+        writers: Sequence[ReportWriter[DomainReport, Totals]],
         tally: Tally,
         progress: Progress,
         bar: Bar,
@@ -117,7 +124,9 @@ class Reporting:
         go_on = resume_points(targets, path, start)
         with (
             suggest_resume(progress, resumable if path else None) as hint,
-            _open_reports(options, style, tally.totals, go_on) as writers,
+            open_reports(
+                go_on, options.format_, domains(style), tally.totals, quiet=options.quiet
+            ) as writers,
             progress_bar(total, is_wanted=not options.quiet and _all_to_files(writers)) as bar,
         ):
             hint.armed = True
@@ -248,33 +257,46 @@ def _counted(number: int, noun: str) -> str:
 
 
 @contextlib.contextmanager
-def _open_reports(
-    options: ReportOptions,
-    style: ReportStyle,
-    totals: Totals,
-    go_on: Mapping[str, ResumeFrom | None],
-) -> Iterator[Sequence[ReportWriter]]:
+def open_reports(
+    targets: Mapping[str, ResumeFrom | None],
+    format_: ReportFormat | None,
+    kind: Kind[R, T],
+    totals: T,
+    *,
+    quiet: bool = False,
+) -> Iterator[Sequence[ReportWriter[R, T]]]:
+    """Writers of *targets* for a *kind* of report, each to go on from where it says.
+
+    They are finished at the end, or left as partial files, which are named on stderr.
+    """
     with contextlib.ExitStack() as stack:
-        writers: list[ReportWriter] = []
-        for target, way in go_on.items():
-            writer = open_report(target, options.format_, style, totals, way)
-            stack.enter_context(writer)
-            if writer.partial is not None:
-                checkpoint = checkpoint_path(writer.partial)
-                remove_drafts(checkpoint)  # nobody else writes it: the partial file is locked
-                if way is None:  # it was of rows that were put aside
-                    with contextlib.suppress(OSError):
-                        checkpoint.unlink(missing_ok=True)
-            if writer.kept is not None and not options.quiet:
+        writers: list[ReportWriter[R, T]] = []
+        for target, go_on in targets.items():
+            writer = open_report(target, kind, totals, format_, go_on)
+            writers.append(stack.enter_context(writer))
+            _clear_away(writer, go_on)
+            if writer.kept is not None and not quiet:
                 tell(f"{target}: rows of an earlier run that did not finish are in {writer.kept}")
-            writers.append(writer)
         try:
             yield writers
+            for writer in writers:
+                writer.finish()
         except BaseException:
             for left in filter(None, (writer.left for writer in writers)):
                 tell(f"not finished; what was seen is in {left}")
             raise
 
 
-def _all_to_files(writers: Sequence[ReportWriter]) -> bool:
+def _clear_away(writer: ReportWriter[R, T], go_on: ResumeFrom | None) -> None:
+    """Remove what runs that were killed left beside the partial file, which is locked by now."""
+    if writer.partial is None:
+        return
+    checkpoint = checkpoint_path(writer.partial)
+    remove_drafts(checkpoint)
+    if go_on is None:  # it was of rows that were put aside
+        with contextlib.suppress(OSError):
+            checkpoint.unlink(missing_ok=True)
+
+
+def _all_to_files(writers: Iterable[ReportWriter[R, T]]) -> bool:
     return all(writer.partial is not None for writer in writers)

@@ -17,7 +17,7 @@ from prober.cli.running import command_line, exit_statuses, run
 from prober.domains import Entry, list_digest, list_name, open_list, read_entries
 from prober.errors import BlindError, InputError
 from prober.records import Level, ProfileName
-from prober.report.output import ReportStyle, choose_format
+from prober.report.output import choose_format
 from prober.resume import identity_of
 from prober.scan import Ending
 from prober.scan import scan as scan_entries
@@ -67,7 +67,7 @@ def scan(
     comes again is probed and reported once. What comes through a pipe is read to its end first.
     A run that was stopped, however, goes on with `--resume`. Exit status as for `probe check`.
     """
-    style = ReportStyle(per_endpoint=report.per_endpoint, scan=True)
+    style = report.style(scan=True)
     with exit_statuses(), open_list(file) as list_:
         require_distinct(
             [Read(file, "the list"), *look.read],

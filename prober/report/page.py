@@ -1,13 +1,13 @@
 """Rich, tamed: turns what it draws into bytes, with nothing of a peer's read as markup."""
 
 import io
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from rich.console import Console, RenderableType
 
 from prober.records import Answer
+from prober.report.interface import Paper
 
 WIDTH = 80  # where there is no terminal to ask
 
@@ -16,15 +16,6 @@ _ASCII_MARKS: Final = MappingProxyType({Answer.YES: "ok", Answer.NO: "x", Answer
 MARK_STYLES: Final = MappingProxyType(
     {"✔": "green", "ok": "green", "✘": "red", "x": "red", "?": "magenta"}
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paper:
-    """What the text is drawn on. Colours on a terminal only; ``width`` None asks it."""
-
-    terminal: bool = False
-    width: int | None = None
-    encoding: str = "utf-8"
 
 
 class Page:

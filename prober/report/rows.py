@@ -6,7 +6,7 @@ at the end.
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Final
 
 from prober.escape import utc
 from prober.records import (
@@ -19,12 +19,9 @@ from prober.records import (
     Severity,
     Step,
 )
+from prober.report.interface import Row
 from prober.report.words import certificate_valid, name_of, trouble, worst_answer
 from prober.rules.delivery import forced_tls
-
-Cell: TypeAlias = str | int | None
-"""Text of whatever origin, a number of our own, or nothing."""
-Row: TypeAlias = tuple[Cell, ...]
 
 COLUMNS: Final = (
     "domain",

@@ -37,8 +37,8 @@ from prober.report.answer import (
     kinds_differ,
     warning_of,
 )
-from prober.report.interface import Formatter
-from prober.report.page import MARK_STYLES, Page, Paper
+from prober.report.interface import Formatter, Paper
+from prober.report.page import MARK_STYLES, Page
 from prober.report.rows import severity_order
 from prober.report.summary import summary_lines
 from prober.report.words import (
@@ -76,7 +76,7 @@ _GAP: Final = 2  # between columns
 _MIN_LAST: Final = 24  # what the last column of the endpoints needs, before they are laid out anew
 
 
-class TextReport(Formatter):
+class TextReport(Formatter[DomainReport, Totals]):
     """The whole answer, domain by domain; *verbose* adds details and transcripts."""
 
     def __init__(self, paper: Paper, *, verbose: bool = False) -> None:
@@ -353,7 +353,7 @@ _LABEL_WIDTH: Final = max(map(len, LABELS.values()))
 _LEVEL_WIDTH: Final = max(map(len, Level))
 
 
-class ScanText(Formatter):
+class ScanText(Formatter[DomainReport, Totals]):
     """One line per domain, and a summary at the end of a finished run."""
 
     def __init__(self, paper: Paper) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from prober.escape import printable, utc
+from prober.escape import listed, printable, utc
 from prober.records import (
     Answer,
     Certificate,
@@ -23,7 +23,6 @@ from prober.records import (
     TlsRptStatus,
 )
 from prober.rules.retry import SERVICE_CLOSING
-from prober.rules.txt_record import listed
 
 _DOING: Final = MappingProxyType(
     {

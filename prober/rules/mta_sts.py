@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, assert_never
 
-from prober.escape import quoted
+from prober.escape import listed, quoted
 from prober.records import (
     Answer,
     Code,
@@ -34,7 +34,7 @@ from prober.rules.sts_policy import (
 )
 from prober.rules.sts_readers import disagreement, media_type
 from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS, SHORT_MAX_AGE_S
-from prober.rules.txt_record import Invalid, listed
+from prober.rules.txt_record import Invalid
 
 # What kept us from asking, which is no answer of the domain's.
 _NOT_ASKED: Final = frozenset(

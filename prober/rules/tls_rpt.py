@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from prober.escape import quoted
+from prober.escape import listed, quoted
 from prober.records import Code, Finding, TlsRpt, TlsRptStatus, TxtFacts, finding
 from prober.rules.endpoint import describe_failure
-from prober.rules.txt_record import Invalid, is_extension_value, listed, read_fields
+from prober.rules.txt_record import Invalid, is_extension_value, read_fields
 
 VERSION: Final = "TLSRPTv1"
 # RFC 3986 §2, without "," and "!", which "MUST be encoded", and ";", which ends the field.

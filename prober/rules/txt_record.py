@@ -4,9 +4,8 @@ Both have one grammar but for the version and the fields of their own, so it sta
 What the fields mean is the business of ``mta_sts`` and ``tls_rpt``.
 """
 
-import itertools
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +14,6 @@ from prober.escape import quoted
 _WSP: Final = " \t"
 _FIELD: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})=(.*)", re.DOTALL)
 _EXTENSION_VALUE: Final = re.compile(r"[\x21-\x3a\x3c\x3e-\x7e]+")  # no "=", ";", blank, control
-_MAX_SHOWN: Final = 5  # texts in one
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +55,6 @@ def read_fields(records: Sequence[str], version: str) -> Fields | Invalid | None
 def is_extension_value(value: str) -> bool:
     """Whether *value* may stand in a field that we do not know, which is then ignored."""
     return _EXTENSION_VALUE.fullmatch(value) is not None
-
-
-def listed(texts: Collection[str]) -> str:
-    """The first few of *texts*, and how many more there are."""
-    more = len(texts) - _MAX_SHOWN
-    first = ", ".join(itertools.islice(texts, _MAX_SHOWN))
-    return f"{first} and {more} more" if more > 0 else first
 
 
 def _misspelling(version: str) -> re.Pattern[str]:

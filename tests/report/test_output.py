@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from prober.errors import ReportError, SettingsError
-from prober.report.csv_ import DomainCsv
 from prober.report.json_ import decode_report
-from prober.report.output import ReportFormat, ReportStyle, choose_format, open_report
+from prober.report.output import ReportFormat, ReportStyle, choose_format
 from tests.report import samples
+from tests.support.reports import formatter, open_report
 
-ROW = DomainCsv().body(samples.passes()).decode()
-WHOLE = DomainCsv().head().decode() + ROW
+CSV = formatter(ReportFormat.CSV)
+ROW = CSV.body(samples.passes()).decode()
+WHOLE = CSV.head().decode() + ROW
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ def test_the_file_appears_when_it_is_whole(tmp_path: Path) -> None:
 def test_a_scan_of_nothing_still_has_its_columns(tmp_path: Path) -> None:
     open_report(tmp_path / "report.csv").finish()
 
-    assert (tmp_path / "report.csv").read_bytes() == DomainCsv().head()
+    assert (tmp_path / "report.csv").read_bytes() == CSV.head()
 
 
 def test_a_run_that_fails_leaves_the_old_report_and_its_own_rows(tmp_path: Path) -> None:
@@ -86,6 +87,17 @@ def test_a_run_that_fails_leaves_the_old_report_and_its_own_rows(tmp_path: Path)
 
     assert target.read_text() == "old"
     assert (tmp_path / "report.csv.partial").read_text() == WHOLE
+
+
+def test_what_is_left_is_a_file_that_is_there(tmp_path: Path) -> None:
+    finished, empty = open_report(tmp_path / "a.csv"), open_report(tmp_path / "b.jsonl")
+    finished.write(samples.passes())
+    finished.finish()
+    empty.write_rows(b"")
+    empty.abandon()
+
+    assert (finished.left, empty.left) == (None, None)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 
 
 def test_a_run_that_saw_nothing_leaves_nothing(tmp_path: Path) -> None:

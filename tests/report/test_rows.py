@@ -14,7 +14,8 @@ from prober.records import (
     Reason,
     Step,
 )
-from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS, Cell, to_endpoint_rows, to_row
+from prober.report.interface import Cell
+from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS, to_endpoint_rows, to_row
 from prober.rules.delivery import forced_tls
 from tests.report import samples
 from tests.report.samples import make_certificate, make_endpoint, make_failed_endpoint, make_report

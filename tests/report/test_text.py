@@ -22,8 +22,7 @@ from prober.records import (
     finding,
 )
 from prober.report.answer import headline
-from prober.report.interface import Formatter
-from prober.report.page import Paper
+from prober.report.interface import Formatter, Paper
 from prober.report.text import ScanText, TextReport
 from prober.rules.operator_advice import OPERATORS
 from prober.rules.totals import Totals
@@ -118,19 +117,19 @@ def test_a_terminal_gets_the_whole_answer_within_its_width(
     assert first.replace("\n", "").replace(" ", "") == headline(report).replace(" ", "")
 
 
-def plain() -> Formatter:
+def plain() -> Formatter[DomainReport, Totals]:
     return TextReport(Paper(), verbose=True)
 
 
-def on_a_terminal() -> Formatter:
+def on_a_terminal() -> Formatter[DomainReport, Totals]:
     return TextReport(TERMINAL, verbose=True)
 
 
-def scan() -> Formatter:
+def scan() -> Formatter[DomainReport, Totals]:
     return ScanText(Paper())
 
 
-def scan_on_a_terminal() -> Formatter:
+def scan_on_a_terminal() -> Formatter[DomainReport, Totals]:
     return ScanText(TERMINAL)
 
 
@@ -138,7 +137,7 @@ def scan_on_a_terminal() -> Formatter:
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50)
 @given(report=reports())
 def test_nothing_reaches_the_terminal_that_does_not_print(
-    make: Callable[[], Formatter], report: DomainReport
+    make: Callable[[], Formatter[DomainReport, Totals]], report: DomainReport
 ) -> None:
     formatter = make()
     text = SGR.sub("", (formatter.body(report) + formatter.foot(totals_of(report))).decode())

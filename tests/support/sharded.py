@@ -10,9 +10,9 @@ from prober.lab.internet import Lab, LabDomain, LabHost
 from prober.lab.personalities.sound import WellConfigured
 from prober.progress import Progress
 from prober.records import DomainReport, Level
+from prober.report.interface import Paper
 from prober.report.json_ import read_reports
 from prober.report.output import Layout, ReportFormat, ReportStyle
-from prober.report.page import Paper
 from prober.scan import scan
 from prober.settings import Settings
 from prober.sharded.stages import Judging, ShardedScan
