@@ -152,7 +152,7 @@ async def scan(
             try:
                 async with asyncio.TaskGroup() as group:
                     feeding = group.create_task(running.feed(pending, group))
-                    ending.attach(feeding, running.tasks, settings.stop_grace_s)
+                    ending.attach(feeding, running.tasks, settings.pace.stop_grace_s)
             except ExceptionGroup as errors:
                 raise first_error(errors) from None
             finally:
@@ -165,8 +165,8 @@ class _Running:
     def __init__(self, vantage: Vantage, delivery: OrderedReports) -> None:
         self._vantage = vantage
         self._delivery = delivery
-        self._looking_up = asyncio.Semaphore(vantage.settings.concurrency)
-        self._in_hand = asyncio.Semaphore(vantage.settings.in_hand)
+        self._looking_up = asyncio.Semaphore(vantage.settings.pace.concurrency)
+        self._in_hand = asyncio.Semaphore(vantage.settings.pace.in_hand)
         self.tasks: set[asyncio.Task[None]] = set()
 
     async def feed(self, pending: Iterator[tuple[int, Entry]], group: asyncio.TaskGroup) -> None:

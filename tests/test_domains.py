@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prober.domains import MAX_LINE, Entry, open_list, parse_domain, parse_entry, read_entries
+from prober.domain_list import MAX_LINE, DomainList
+from prober.domains import Entry, parse_domain, parse_entry
 from prober.errors import InputError
 
 FULL = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])  # 253 characters
@@ -139,7 +140,7 @@ def test_an_entry_says_where_and_why_it_is_no_domain() -> None:
 
 
 def entries(raw: bytes) -> list[Entry]:
-    return list(read_entries(io.BytesIO(raw), "list"))
+    return list(DomainList("list", io.BytesIO(raw)).entries())
 
 
 @pytest.mark.parametrize(
@@ -241,10 +242,10 @@ def test_a_file_that_is_no_text_is_refused_by_what_it_is(
     path = tmp_path / "list"
     path.write_bytes(start + b"a.test\n")
 
-    with pytest.raises(InputError) as refused, open_list(str(path)):
+    with pytest.raises(InputError) as refused, DomainList.open(str(path)):
         pass
 
-    assert str(refused.value) == f"{path} is {what}; a list is UTF-8 text, one domain a line"
+    assert str(refused.value) == f"{path} is {what}; a list is UTF-8 text, one domain per line"
 
 
 @pytest.mark.parametrize(
@@ -254,8 +255,8 @@ def test_a_text_is_read_from_its_start(tmp_path: Path, raw: bytes) -> None:
     path = tmp_path / "list"
     path.write_bytes(raw)
 
-    with open_list(str(path)) as stream:
-        assert stream.read() == raw
+    with DomainList.open(str(path)) as list_:
+        assert list_.stream.read() == raw
 
 
 @pytest.mark.parametrize("raw", [b"", b"a.test\n", b"a.test\n" * 100_000])
@@ -264,8 +265,8 @@ def test_a_pipe_is_a_list_too(tmp_path: Path, raw: bytes) -> None:
     os.mkfifo(path)
     writer = threading.Thread(target=path.write_bytes, args=(raw,))
     writer.start()
-    with open_list(str(path)) as stream:
-        assert stream.read() == raw
+    with DomainList.open(str(path)) as list_:
+        assert list_.stream.read() == raw
     writer.join()
 
 
@@ -275,7 +276,7 @@ def test_a_list_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
         (tmp_path, "Is a directory"),
         (tmp_path / "none" / "x", "No such file or directory"),
     ]:
-        with pytest.raises(InputError) as refused, open_list(str(path)):
+        with pytest.raises(InputError) as refused, DomainList.open(str(path)):
             pass
         assert str(refused.value) == f"cannot read {path}: {why}"
 
@@ -283,5 +284,5 @@ def test_a_list_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
 def test_a_closed_stdin_is_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
 
-    with pytest.raises(InputError, match="cannot read stdin: it is closed"), open_list("-"):
+    with pytest.raises(InputError, match="cannot read stdin: it is closed"), DomainList.open("-"):
         pass

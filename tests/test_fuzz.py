@@ -18,7 +18,7 @@ import dns.message
 import dns.rrset
 import pytest
 
-from prober.domains import read_entries
+from prober.domain_list import DomainList
 from prober.errors import InputError
 from prober.headers.mailbox import read_stream
 from prober.headers.parse import parse_received
@@ -105,7 +105,7 @@ TARGETS: Final = {
     ),
     "list": Target(
         [b"a.test\n# b\n\xef\xbb\xbfuser@\xc3\xbc.test\r\n"],
-        lambda raw: list(read_entries(io.BytesIO(raw), "x")),
+        lambda raw: list(DomainList("x", io.BytesIO(raw)).entries()),
         (InputError,),
     ),
     "sts-txt": Target([b"v=STSv1; id=20260101;"], lambda raw: parse_sts_txt([text_of(raw)])),

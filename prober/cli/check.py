@@ -30,9 +30,10 @@ def check(
 ) -> None:
     """Probe domains and show what was found, with the evidence.
 
-    Exit status: 0 all meet --require; 1 some fall short; 2 usage, or no domain; 3 some are
-    undecided; 4 this machine cannot see; 5 the report could not be written; 70 a fault of the
-    program; 130 interrupted; 141 nobody reads stdout any more; 143 terminated.
+    Exit status: 0 all domains meet --require; 1 some fall short; 2 wrong usage, or not a domain;
+    3 some are undecided; 4 this machine cannot reach mail servers or DNS; 5 the report could not
+    be written; 70 a fault of the program; 130 interrupted; 141 the reader of stdout has gone;
+    143 terminated.
     """
     style = ReportStyle(per_endpoint=report.per_endpoint, transcripts=report.verbose)
     with exit_statuses():

@@ -40,8 +40,7 @@ class LogOptions:
         option(
             "--log-file",
             metavar="FILE",
-            help="Append a log to FILE: each domain, each wait, each trouble; more with --verbose.",
-            env="LOG_FILE",
+            help="Append a log to FILE: each domain, each wait, each problem; more with --verbose.",
             panel=_LOG,
         ),
     ] = None
@@ -50,7 +49,6 @@ class LogOptions:
         option(
             "--log-format",
             help="A line as text, or as a JSON object.",
-            env="LOG_FORMAT",
             panel=_LOG,
             show_default=True,
         ),

@@ -73,6 +73,12 @@ def test_a_variable_means_the_same_in_every_command() -> None:
     assert {name: helps for name, helps in meanings.items() if len(helps) > 1} == {}
 
 
+@pytest.mark.parametrize("option", ["--pace", "--concurrency", "--busy-tries", "--no-share"])
+def test_doctor_offers_no_option_that_changes_nothing_there(option: str) -> None:
+    assert option in invoke("check", "--help").out
+    assert option not in invoke("doctor", "--help").out
+
+
 def test_the_help_tells_each_exit_status() -> None:
     told = invoke("check", "--help").out
     for name, status in vars(exit_status).items():

@@ -1,4 +1,4 @@
-"""What the options on looking do to servers; and doctor, which looks with the same ones."""
+"""What the options on looking do to servers; and doctor, which takes some of them."""
 
 from typing import Final
 
@@ -65,7 +65,7 @@ async def test_few_open_files_are_no_reason_to_see_nothing(probe: Probe) -> None
 
 
 async def test_doctor_finds_all_well(probe: Probe) -> None:
-    ended = await probe.run("doctor", *probe.look, "--control", "good.test")
+    ended = await probe.run("doctor", *probe.sight, "--control", "good.test")
 
     assert (ended.status, ended.err) == (0, "")
     assert checks(ended.out) == {
@@ -85,7 +85,7 @@ async def test_doctor_finds_all_well(probe: Probe) -> None:
 async def test_doctor_tries_the_port_with_what_it_is_given(
     probe: Probe, control: str, word: str, status: int
 ) -> None:
-    ended = await probe.run("doctor", *probe.look, "--control", control)
+    ended = await probe.run("doctor", *probe.sight, "--control", control)
 
     assert checks(ended.out)[f"port {probe.lab.port}"] == word
     assert (ended.status, ended.err) == (status, "")
