@@ -9,16 +9,18 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Final, Self
 
 from prober.domains import Entry, parse_entry
 from prober.errors import InputError
+from prober.escape import printable
 
 MAX_LINE: Final = 4096  # bytes; a quoted local part and a domain have 320 characters
 STDIN: Final = "-"
 _SHOWN: Final = 80
+_LOOKED_AT_LINES: Final = 10  # to tell whether it is CSV
 _LOOKED_AT: Final = 8192  # bytes of a file, to tell whether it is text
 _BINARY_STARTS: Final = {
     b"\x1f\x8b": "gzip data",
@@ -76,6 +78,7 @@ class DomainList(TextFile):
     """A list of domains, one per line."""
 
     contents = "a list is UTF-8 text, one domain per line"
+    columns: tuple[str, ...] = ()  # that its entries have besides the domain
 
     def digest(self) -> str:
         """The SHA-256 of all that is left to read, which is read and rewound."""
@@ -88,12 +91,24 @@ class DomainList(TextFile):
         return digest.hexdigest()
 
     def some_entries(self) -> Iterator[Entry]:
-        """The entries, the first one read now. Raises InputError where there is none."""
+        """The entries, the first of them read now. Raises InputError where there is none."""
         entries = self.entries()
-        first = next(entries, None)
-        if first is None:
+        first = list(itertools.islice(entries, _LOOKED_AT_LINES))
+        if not first:
             raise InputError(f"{self.name} names no domain: write one per line")
-        return itertools.chain([first], entries)
+        self._require_list(first)
+        return itertools.chain(first, entries)
+
+    def _require_list(self, first: Sequence[Entry]) -> None:
+        """Raise InputError where the *first* lines look like those of a CSV table."""
+        bad = [entry.text for entry in first if entry.error is not None]
+        for mark in ",;\t":
+            if 2 * sum(mark in text for text in bad) > len(first) and mark in bad[0]:
+                names = bad[0].replace(mark, ", ")
+                raise InputError(
+                    f"{self.name} looks like CSV: name the column of the domains, with "
+                    f"--column NAME or --column N. Its first row is: {printable(names)}"
+                )
 
     def entries(self) -> Iterator[Entry]:
         """The entries, lazily.
@@ -104,15 +119,24 @@ class DomainList(TextFile):
         """
         for number in itertools.count(1):
             with self.reading():
-                raw = self.stream.readline(MAX_LINE + 1)
-                too_long = len(raw) > MAX_LINE and not raw.endswith(b"\n")
-                if too_long:
-                    _skip_line(self.stream)
+                raw = self.read_line(MAX_LINE)
             if not raw:
                 return
-            entry = _parse_line(raw.removeprefix(_UTF8_BOM), number, too_long=too_long)
+            entry = _parse_line(raw, number)
             if entry is not None:
                 yield entry
+
+    def read_line(self, most: int) -> bytes:
+        """The next line without a BOM; empty at the end. Of a longer one, more than *most* bytes.
+
+        Such a line counts as one: the rest of it is skipped.
+        """
+        raw = self.stream.readline(most + 1)
+        if len(raw) > most and not raw.endswith(b"\n"):
+            while (rest := self.stream.readline(65536)) and not rest.endswith(b"\n"):
+                pass
+            return raw
+        return raw.removeprefix(_UTF8_BOM)
 
 
 def _name(file: str) -> str:
@@ -146,24 +170,26 @@ def _rewindable(stream: BinaryIO) -> Iterator[BinaryIO]:
         yield whole
 
 
-def _skip_line(stream: BinaryIO) -> None:
-    while (rest := stream.readline(65536)) and not rest.endswith(b"\n"):
-        pass
-
-
-def _parse_line(raw: bytes, number: int, *, too_long: bool) -> Entry | None:
+def _parse_line(raw: bytes, number: int) -> Entry | None:
     """The entry on a line, or None where it has only blanks or a comment."""
     written, *comment = _COMMENT.split(raw, maxsplit=1)
-    if too_long and not comment:
-        reason = f"line {number}: longer than {MAX_LINE} bytes"
-        return Entry(text=_shown(written), error=reason, line=number)
     try:
-        text = written.decode().strip()
-    except UnicodeDecodeError as error:
-        reason = f"line {number}: not UTF-8 at byte {error.start + 1}; save the list as UTF-8"
-        return Entry(text=_shown(written), error=reason, line=number)
+        if len(raw) > MAX_LINE and not raw.endswith(b"\n") and not comment:
+            raise InputError(f"longer than {MAX_LINE} bytes")
+        text = decoded(written).strip()
+    except InputError as error:
+        return Entry(text=shown(written), error=f"line {number}: {error}", line=number)
     return parse_entry(text, number) if text else None
 
 
-def _shown(written: bytes) -> str:
+def decoded(written: bytes) -> str:
+    """*written* as text. Raises InputError where it is not UTF-8."""
+    try:
+        return written.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"not UTF-8 at byte {error.start + 1}; save the list as UTF-8") from error
+
+
+def shown(written: bytes) -> str:
+    """The start of *written* as text, whatever its encoding."""
     return written[:_SHOWN].decode("utf-8", "backslashreplace").strip()

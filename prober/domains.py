@@ -6,7 +6,7 @@ Parsed once, here: behind this module a domain is A-labels, lower case, without 
 import functools
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import idna
@@ -33,6 +33,7 @@ class Entry:
     domain: str | None = None
     error: str | None = None
     line: int | None = None
+    columns: dict[str, str] = field(default_factory=dict)  # the others of its row, in a CSV list
 
 
 def parse_domain(text: str) -> str:

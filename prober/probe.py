@@ -76,6 +76,7 @@ def begin(entry: Entry, vantage: Vantage) -> DomainFacts:
     return DomainFacts(
         input=entry.text,
         domain=entry.domain,
+        columns=entry.columns,
         checked_at=clock.now(),
         elapsed_ms=0,
         run=vantage.run,

@@ -248,12 +248,13 @@ def _log_verdict(report: DomainReport) -> None:
 
 
 def unique(entries: Iterable[Entry], progress: Progress) -> Iterator[Entry]:
-    """Each domain once; what is no domain every time, since each such line wants its row."""
+    """Each domain once, and again with other columns of the list; what is no domain every time."""
     seen: set[bytes] = set()
     for entry in entries:
         if entry.domain is not None:
             # 8 bytes a domain: among 10 million the chance of a false duplicate is 1 in 370,000
-            digest = hashlib.blake2b(entry.domain.encode(), digest_size=8).digest()
+            told = "\0".join((entry.domain, *entry.columns.values()))
+            digest = hashlib.blake2b(told.encode(), digest_size=8).digest()
             if digest in seen:
                 progress.duplicates += 1
                 continue

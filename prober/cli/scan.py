@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from prober.cli.options import LookOptions, ReportOptions, option, with_options
 from prober.cli.reporting import Reporting
 from prober.cli.resuming import Resumable
 from prober.cli.running import command_line, exit_statuses, run, tell
+from prober.csv_list import CsvList
 from prober.domain_list import DomainList
 from prober.domains import Entry
 from prober.errors import BlindError
@@ -43,6 +45,16 @@ def scan(
     report: ReportOptions,
     log: LogOptions,
     cluster: ClusterOptions,
+    column: Annotated[
+        str | None,
+        option(
+            "--column",
+            metavar="NAME|N",
+            help="The list is CSV, and this column has the domain. The report has the other "
+            "columns, too.",
+            panel="Report",
+        ),
+    ] = None,
     ordered: Annotated[
         bool,
         option(
@@ -66,15 +78,15 @@ def scan(
     is listed twice is probed and reported once. A pipe is read to its end first. A stopped run is
     continued with `--resume`. Exit status as for `probe check`.
     """
-    style = ReportStyle(per_endpoint=report.per_endpoint, scan=True)
-    with exit_statuses(), DomainList.open(file) as list_:
+    with exit_statuses(), _open_list(file, column) as list_:
+        style = ReportStyle(per_endpoint=report.per_endpoint, scan=True, columns=list_.columns)
         require_distinct(
             [Read(file, "the list"), *look.read],
             [*report.written, *log.written, *cluster.written],
         )
         configure_logging(verbose=report.verbose, log=log)
         settings = look.settings()
-        options = _options_of(report, ordered=ordered)
+        options = _options_of(report, ordered=ordered, column=column)
         resumable = Resumable(
             identity=identity_of(list_.digest(), settings, options),
             command=command_line(context, add="--resume"),
@@ -100,6 +112,10 @@ def scan(
         raise typer.Exit(reporting.status)
 
 
+def _open_list(file: str, column: str | None) -> AbstractContextManager[DomainList]:
+    return DomainList.open(file) if column is None else CsvList.open_column(file, column)
+
+
 def _scan_here(
     entries: Iterable[Entry], settings: Settings, reporting: Reporting, *, ordered: bool
 ) -> None:
@@ -116,7 +132,7 @@ def _scan_here(
     run(probing, wind_down=ending.request)
 
 
-def _options_of(report: ReportOptions, *, ordered: bool) -> dict[str, object]:
+def _options_of(report: ReportOptions, *, ordered: bool, column: str | None) -> dict[str, object]:
     """What of the options decides what the report files hold, and how they are judged."""
     required = report.required
     profile = None if isinstance(required, Level) else required.name
@@ -127,4 +143,5 @@ def _options_of(report: ReportOptions, *, ordered: bool) -> dict[str, object]:
         "--profile": profile or ProfileName.DEFAULT,
         "--per-endpoint": report.per_endpoint,
         "--ordered": ordered,
+        **({} if column is None else {"--column": column}),
     }

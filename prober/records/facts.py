@@ -1,6 +1,6 @@
 """What was observed: of an endpoint, a host, a domain. Nothing here is a judgement."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from prober.records.words import (
@@ -213,6 +213,7 @@ class DomainFacts:
 
     input: str
     domain: str | None  # A-labels, lower case, no trailing dot
+    columns: dict[str, str] = field(default_factory=dict)  # of a CSV list, but that of the domain
     checked_at: datetime
     elapsed_ms: int
     run: Run

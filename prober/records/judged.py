@@ -1,6 +1,6 @@
 """What the rules made of the facts, and the report that holds both."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -103,6 +103,7 @@ class DomainReport:
     schema: int = SCHEMA
     input: str
     domain: str | None
+    columns: dict[str, str] = field(default_factory=dict)
     checked_at: datetime
     elapsed_ms: int
     run: Run

@@ -6,35 +6,51 @@ UTF-8, comma, lines end in LF: every spreadsheet reads that, and so do ``grep``,
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from prober.escape import printable
 from prober.records import DomainReport
 from prober.report.interface import Formatter
-from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS, Cell, Row, to_endpoint_rows, to_row
+from prober.report.rows import (
+    COLUMNS,
+    ENDPOINT_COLUMNS,
+    Cell,
+    Row,
+    list_cells,
+    list_names,
+    to_endpoint_rows,
+    to_row,
+)
 
 # What a spreadsheet may take for a formula: OWASP, "CSV Injection", the full-width forms too.
 _FORMULA_STARTS = frozenset("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
 
 
 class DomainCsv(Formatter):
-    """One row a domain."""
+    """One row per domain, with the *columns* of the list that was read at its end."""
+
+    def __init__(self, columns: Sequence[str] = ()) -> None:
+        self._columns = columns
 
     def head(self) -> bytes:
-        return _encoded([COLUMNS])
+        return _encoded([(*COLUMNS, *list_names(self._columns))])
 
     def body(self, report: DomainReport) -> bytes:
-        return _encoded([to_row(report)])
+        return _encoded([(*to_row(report), *list_cells(report, self._columns))])
 
 
 class EndpointCsv(Formatter):
-    """One row an endpoint; a domain without one has a row all the same."""
+    """One row per endpoint; a domain without one has a row, too. *columns* as above."""
+
+    def __init__(self, columns: Sequence[str] = ()) -> None:
+        self._columns = columns
 
     def head(self) -> bytes:
-        return _encoded([ENDPOINT_COLUMNS])
+        return _encoded([(*ENDPOINT_COLUMNS, *list_names(self._columns))])
 
     def body(self, report: DomainReport) -> bytes:
-        return _encoded(to_endpoint_rows(report))
+        cells = list_cells(report, self._columns)
+        return _encoded((*row, *cells) for row in to_endpoint_rows(report))
 
 
 def neutralised(cell: Cell) -> str:

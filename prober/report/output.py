@@ -49,6 +49,7 @@ class ReportStyle:
     per_endpoint: bool = False  # csv: one row an endpoint
     transcripts: bool = False  # text: what was said, line by line
     scan: bool = False  # text: one line a domain and a summary, in place of whole answers
+    columns: tuple[str, ...] = ()  # csv: of the list that was read, at the end of each row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +205,8 @@ def make_formatter(format_: ReportFormat, style: ReportStyle, paper: Paper) -> F
     """The formatter of *format_* in *style*, drawing on *paper* where it draws at all."""
     match format_:
         case ReportFormat.CSV:
-            return EndpointCsv() if style.per_endpoint else DomainCsv()
+            csv_ = EndpointCsv if style.per_endpoint else DomainCsv
+            return csv_(style.columns)
         case ReportFormat.JSON:
             return PrettyJson()
         case ReportFormat.JSONL:

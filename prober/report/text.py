@@ -32,6 +32,7 @@ from prober.report.page import Page, Paper
 from prober.report.rows import severity_order
 from prober.report.words import (
     failure_words,
+    list_words,
     name_of,
     outcome_words,
     published_lines,
@@ -274,6 +275,8 @@ class ScanText(Formatter):
         line.append(f"  {_tested(report):<13}  {name}", style="default")
         if note := _note(report):
             line.append(f"  {note}", style="dim")
+        if told := list_words(report):
+            line.append(f"  ({told})", style="default")
         return self._page.draw_line(line)
 
     def foot(self, totals: Totals) -> bytes:

@@ -83,6 +83,12 @@ def name_of(report: DomainReport) -> str:
     return report.domain if report.domain is not None else report.input
 
 
+def list_words(report: DomainReport) -> str:
+    """The other columns of the list: "owner: Ann; partner: ACME"."""
+    pairs = (f"{name}: {value}" for name, value in report.columns.items() if value)
+    return printable("; ".join(pairs))
+
+
 def trouble(report: DomainReport) -> str:
     """The first thing that went wrong, in words; empty if nothing did.
 

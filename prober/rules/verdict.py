@@ -78,6 +78,7 @@ def judge_domain(facts: DomainFacts) -> DomainReport:
     report = DomainReport(
         input=facts.input,
         domain=facts.domain,
+        columns=facts.columns,
         checked_at=facts.checked_at,
         elapsed_ms=facts.elapsed_ms,
         run=facts.run,
@@ -107,6 +108,7 @@ def report_fault(facts: DomainFacts, error: str) -> DomainReport:
     return DomainReport(
         input=facts.input,
         domain=facts.domain,
+        columns=facts.columns,
         checked_at=facts.checked_at,
         elapsed_ms=facts.elapsed_ms,
         run=facts.run,
