@@ -8,11 +8,13 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urlsplit
 
 import idna
 from publicsuffixlist import PublicSuffixList
 
 from prober.errors import InputError
+from prober.records import GivenServer
 
 MAX_NAME: Final = 253  # characters: 255 octets on the wire, RFC 1035 §2.3.4
 MAX_LABEL: Final = 63
@@ -22,6 +24,7 @@ _SHOWN: Final = 80
 # deliver there
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 _DOTS: Final = re.compile(r"[.\u3002\uff0e\uff61]")  # UTS 46 §2.3, separators of labels
+_PORT: Final = re.compile(r":[0-9]{1,5}$")
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -34,6 +37,7 @@ class Entry:
     error: str | None = None
     line: int | None = None
     columns: dict[str, str] = field(default_factory=dict)  # the others of its row, in a CSV list
+    server: GivenServer | None = None  # to be tested in place of its MX hosts
 
 
 def parse_domain(text: str) -> str:
@@ -45,7 +49,7 @@ def parse_domain(text: str) -> str:
     """
     name = text.strip()
     if _URL.match(name):
-        raise InputError("a URL, not a domain")
+        raise InputError(f"a URL, not a domain{_suggestion(name)}")
     name = name.rpartition("@")[2]  # of user@domain; a local part may hold anything
     _refuse_lookalikes(name)
     name = _to_ascii(name).lower().removesuffix(".")
@@ -63,9 +67,23 @@ def _refuse_lookalikes(name: str) -> None:
     if not name:
         raise InputError("empty")
     if "/" in name:
-        raise InputError("a path or a network, not a domain")
+        raise InputError(f"a path or a network, not a domain{_suggestion(name)}")
     if _is_address(name):
         raise InputError("an IP address, not a domain")
+    if _PORT.search(name):
+        raise InputError(f"a host and a port, not a domain{_suggestion(name)}")
+
+
+def _suggestion(text: str) -> str:
+    """The host in a URL, a path or HOST:PORT as a question, where it is a domain with a dot."""
+    try:
+        host = urlsplit(text if _URL.match(text) else f"//{text}").hostname
+        domain = parse_domain(host or "")
+    except ValueError:  # of urlsplit
+        return ""
+    except InputError:
+        return ""
+    return f"; did you mean {domain}?" if "." in domain else ""
 
 
 def _is_address(name: str) -> bool:
@@ -91,6 +109,21 @@ def literal_address(text: str) -> str | None:
         return str(ipaddress.IPv4Address(text[1:-1]))
     except ValueError:
         return None
+
+
+def parse_server(text: str) -> GivenServer:
+    """The server in NAME or NAME@ADDRESS; an IPv6 address may have brackets. Raises InputError."""
+    name, at, written = text.strip().partition("@")
+    if not at:
+        return GivenServer(name=parse_domain(name))
+    bare = written.removeprefix("[").removesuffix("]")
+    try:
+        address = str(ipaddress.ip_address(bare))
+    except ValueError as error:
+        raise InputError(f"{written!r} is no IP address; write NAME or NAME@ADDRESS") from error
+    if "%" in address:
+        raise InputError(f"{written!r} has a zone, which no MX host has")
+    return GivenServer(name=parse_domain(name), address=address)
 
 
 def _to_ascii(name: str) -> str:
@@ -133,6 +166,15 @@ def parse_entry(text: str, line: int | None = None) -> Entry:
 @functools.cache
 def _suffixes() -> PublicSuffixList:
     return PublicSuffixList()  # 10,000 rules, 50 ms: read only once a host is asked about
+
+
+def is_known_domain(text: str) -> bool:
+    """Whether *text* is a domain below a public suffix that is on the list, such as ``com``."""
+    try:
+        domain = parse_domain(text)
+    except InputError:
+        return False
+    return _suffixes().privatesuffix(domain, accept_unknown=False) is not None
 
 
 @functools.lru_cache(maxsize=4096)  # one host comes in many rows; a look-up takes 20 µs

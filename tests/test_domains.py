@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prober.domain_list import MAX_LINE, DomainList
-from prober.domains import Entry, parse_domain, parse_entry
+from prober.domains import Entry, is_known_domain, parse_domain, parse_entry
 from prober.errors import InputError
 
 FULL = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])  # 253 characters
@@ -55,7 +55,7 @@ FULL = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])  # 253 characters
         ("a.test\rb.test", "no host name label"),
         ("a.test\0", "no host name label"),
         ("\x1b[2Ja.test", "no host name label"),
-        ("example.test:25", "no host name label"),
+        ("example.test:25", "a host and a port"),
         ("user@example.test>", "no host name label"),
         (f"{'a' * 64}.test", "a label of 64 characters; DNS allows 63"),
         (f"a{FULL}", "254 characters; a domain name has at most 253"),
@@ -129,6 +129,47 @@ NEARLY = st.lists(
 @given(st.one_of(st.text(), NEARLY))
 def test_any_text_is_a_domain_that_parses_to_itself_or_is_refused(text: str) -> None:
     assert is_domain_or_refused(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("https://Www.Example.COM/inbox?x#y", "www.example.com"),
+        ("http://user:pw@mail.example.com:8080/", "mail.example.com"),
+        ("https://müller.example/", "xn--mller-kva.example"),
+        ("smtp://mx.example.com", "mx.example.com"),
+        ("example.com/", "example.com"),
+        ("example.com:25", "example.com"),
+        ("user@example.com:25", "example.com"),
+        ("https://192.0.2.1/", None),
+        ("https://[2001:db8::1]/", None),
+        ("https://[nonsense/", None),
+        ("https://localhost/", None),
+        ("https://", None),
+        ("192.0.2.0/24", None),
+        ("https://https://a.test/", None),
+    ],
+)
+def test_the_host_of_a_url_is_suggested(text: str, host: str | None) -> None:
+    with pytest.raises(InputError) as refused:
+        parse_domain(text)
+    _, _, suggestion = str(refused.value).partition("; did you mean ")
+    assert suggestion == ("" if host is None else f"{host}?")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_known"),
+    [
+        ("example.com", True),
+        ("a.co.uk", True),
+        ("partners.csv", False),
+        ("a.test", False),
+        ("com", False),
+    ],
+)
+def test_a_known_domain_has_a_suffix_on_the_list(text: str, is_known: bool) -> None:
+    assert is_known_domain(text) is is_known
+    assert not is_known_domain(f"/{text}")
 
 
 def test_an_entry_says_where_and_why_it_is_no_domain() -> None:

@@ -150,6 +150,11 @@ class HeadersReportOptions:
         bool, option("--verbose", "-v", help="Log to stderr.", env="HEADERS_VERBOSE", panel=_REPORT)
     ] = False
 
+    def __post_init__(self) -> None:
+        """Raises BadParameter where two options contradict."""
+        if self.summary and self.per_hop:
+            raise typer.BadParameter("--summary and --per-hop contradict: give one of them")
+
     @property
     def written(self) -> Iterator[Written]:
         """The files that these options have written."""

@@ -1,5 +1,6 @@
 """The options that commands share. Those on how to look are declared in settings.py."""
 
+import contextlib
 import dataclasses
 import functools
 import inspect
@@ -21,10 +22,10 @@ from typing import (
 import typer
 
 from prober.cli.distinct_files import Read, Written, staged
-from prober.errors import InputError
+from prober.errors import InputError, SettingsError
 from prober.net.trust import find_store
 from prober.records import Level
-from prober.report.output import STDOUT, ReportFormat
+from prober.report.output import STDOUT, ReportFormat, choose_format
 from prober.rules.profiles import PROFILES, Profile, ProfileName
 from prober.rules.verdict import REQUIRABLE
 from prober.settings import Declared, Pace, Settings, declared
@@ -61,10 +62,10 @@ def quiet_option(panel: str) -> Any:
     return option("--quiet", "-q", help=help, panel=panel)
 
 
-def parser_of(parse: Callable[[str], str]) -> Callable[[str], str]:
+def parser_of(parse: Callable[[str], T]) -> Callable[[str], T]:
     """*parse* for an option: what it refuses is reported as a wrong value of the option."""
 
-    def parser(text: str) -> str:
+    def parser(text: str) -> T:
         try:
             return parse(text)
         except InputError as error:
@@ -231,11 +232,24 @@ class ReportOptions:
 
     def __post_init__(self) -> None:
         """Raises BadParameter where two options contradict."""
+        if self.verbose and self.quiet:
+            raise typer.BadParameter("--verbose and --quiet contradict: give one of them")
+        if self.per_endpoint and ReportFormat.CSV not in self._formats():
+            given = f"--format {self.format_}" if self.format_ is not None else "the other outputs"
+            raise typer.BadParameter(
+                f"--per-endpoint is for CSV and contradicts {given}: add --format csv"
+            )
         if self.profile is not None and self.require not in (None, _PROFILE):
             raise typer.BadParameter(
                 f"--profile {self.profile} implies --require {_PROFILE}, "
                 f"and --require is {self.require}: give one of them"
             )
+
+    def _formats(self) -> Iterator[ReportFormat]:
+        """The formats of all outputs but those of an unknown extension, which are refused later."""
+        for path in self.output or [STDOUT]:
+            with contextlib.suppress(SettingsError):
+                yield self.format_ or choose_format(path)
 
     @property
     def written(self) -> Iterator[Written]:

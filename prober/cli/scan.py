@@ -1,6 +1,7 @@
 """``probe scan FILE``: a list of domains, from a file or stdin, into a report."""
 
 import logging
+import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Annotated
@@ -16,8 +17,8 @@ from prober.cli.resuming import Resumable
 from prober.cli.running import command_line, exit_statuses, run, tell
 from prober.csv_list import CsvList
 from prober.domain_list import DomainList
-from prober.domains import Entry
-from prober.errors import BlindError
+from prober.domains import Entry, is_known_domain
+from prober.errors import BlindError, InputError
 from prober.records import Level
 from prober.report.output import ReportStyle, choose_format
 from prober.resume import identity_of
@@ -113,6 +114,8 @@ def scan(
 
 
 def _open_list(file: str, column: str | None) -> AbstractContextManager[DomainList]:
+    if not os.path.exists(file) and is_known_domain(file):
+        raise InputError(f"there is no file {file!r}; to probe that domain: probe {file}")
     return DomainList.open(file) if column is None else CsvList.open_column(file, column)
 
 

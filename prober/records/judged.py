@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from prober.records.delivery import Delivery
-from prober.records.facts import EndpointFacts, MxHost, Route, Run, StsFacts, TxtFacts
+from prober.records.facts import EndpointFacts, GivenServer, MxHost, Route, Run, StsFacts, TxtFacts
 from prober.records.words import (
     Answer,
     Code,
@@ -104,6 +104,7 @@ class DomainReport:
     input: str
     domain: str | None
     columns: dict[str, str] = field(default_factory=dict)
+    server: GivenServer | None = None
     checked_at: datetime
     elapsed_ms: int
     run: Run

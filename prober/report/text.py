@@ -36,6 +36,7 @@ from prober.report.words import (
     name_of,
     outcome_words,
     published_lines,
+    server_words,
     starttls_words,
     tls_words,
     trouble,
@@ -109,6 +110,8 @@ class TextReport(Formatter):
     def body(self, report: DomainReport) -> bytes:
         style = LEVEL_STYLES[report.verdict.level]
         pieces = [self._separator, self._page.draw_line(Text(headline(report), style=style))]
+        if tested := server_words(report):
+            pieces.append(self._page.draw("", Text(tested)))
         for block in _blocks(report):
             pieces.append(self._page.draw("", block))
         if self._transcripts:

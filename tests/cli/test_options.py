@@ -44,6 +44,11 @@ WRONG = [
     (["--ehlo-name", "[192.0.2.1]\r\nMAIL FROM:<>"], "no address literal"),
     (["--profile", "hipaa", "--require", "authenticated"], "implies --require profile"),
     (["--profile", "default", "--require", "opportunistic"], "--require is opportunistic"),
+    (["-v", "-q"], "--verbose and --quiet contradict: give one of them"),
+    (["--per-endpoint", "-f", "text"], "--per-endpoint is for CSV and contradicts --format text"),
+    (["--per-endpoint", "-f", "json"], "--per-endpoint is for CSV and contradicts --format json"),
+    (["--per-endpoint"], "--per-endpoint is for CSV and contradicts the other outputs: add"),
+    (["--per-endpoint", "-o", "r.json", "-o", "-"], "--per-endpoint is for CSV and contradicts"),
     (["--dnssec-probe", "a..b"], "an empty label"),
     (["--port", "0"], "Invalid value for '--port' (env var: 'PROBE_PORT')"),
     (["--port", "smtp"], "Invalid value for '--port'"),
@@ -103,6 +108,18 @@ def test_a_profile_and_another_requirement_by_variables_contradict() -> None:
     ended = invoke("check", *OFFLINE, "a.test", env=variables)
     assert (ended.status, ended.out) == (2, "")
     assert "implies --require profile" in unboxed(ended.err)
+
+
+def test_a_summary_and_hops_contradict() -> None:
+    ended = invoke("headers", "--summary", "--per-hop", "-")
+    assert (ended.status, ended.out) == (2, "")
+    assert "--summary and --per-hop contradict" in unboxed(ended.err)
+
+
+def test_rows_per_endpoint_want_one_output_in_csv(tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in ("r.csv", "r.json")]
+    ended = invoke("check", *OFFLINE, "--per-endpoint", "-o", files[0], "-o", files[1], "a.test")
+    assert ended.status == 4
 
 
 def test_a_variable_stands_in_for_an_option() -> None:
