@@ -24,6 +24,7 @@ from benchmarks.targets import entries
 from prober.report.output import ReportStyle, domains, open_report
 from prober.rules.totals import Totals
 from prober.scan import scan
+from prober.settings import Pace
 
 TARGETS: Final = {Spread.UNIQUE: 8.0, Spread.CONCENTRATED: 4.0}  # bare handshakes
 WARM_UP: Final = 100  # domains
@@ -69,7 +70,7 @@ def scan_cpu_s(internet: Internet, plan: Plan, *, sni_only: bool) -> float:
         tempfile.TemporaryDirectory(prefix="probe-benchmark-") as folder,
         open_report(f"{folder}/report.csv", domains(ReportStyle()), Totals()) as writer,
     ):
-        settings = replace(internet.settings, dns_per_s=NO_LIMIT, sni_only=sni_only)
+        settings = replace(internet.settings, pace=Pace(dns_per_s=NO_LIMIT), sni_only=sni_only)
         started = process_time()
         run(scan(entries(plan), settings, writer.write))
         return process_time() - started

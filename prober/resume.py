@@ -14,7 +14,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
-from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -61,20 +60,13 @@ def identity_of(
     list_sha256: str,
     settings: Settings,
     options: Mapping[str, object],
-    set_by: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
-    """All on which the answers of a run depend: program, list, trust store, settings, *options*.
-
-    *set_by* has the options behind the settings, to name them where two runs differ.
-    """
+    """All on which the answers of a run depend: program, list, trust store, settings, *options*."""
     return {
         "version": __version__,
         "list": f"sha256 {list_sha256}",
         "trust store": f"sha256 {trust_store_digest(settings.ca_file)}",
-        **{
-            f"{name} ({set_by[name]})" if name in set_by else name: as_text(value)
-            for name, value in settings.answer_bearing().items()
-        },
+        **{name: as_text(value) for name, value in settings.identity().items()},
         **{name: as_text(str(value)) for name, value in options.items()},
     }
 

@@ -18,7 +18,8 @@ import dns.message
 import dns.rrset
 import pytest
 
-from prober.domains import read_entries
+from prober.csv_list import CsvList
+from prober.domain_list import DomainList
 from prober.errors import InputError
 from prober.headers.mailbox import read_stream
 from prober.headers.parse import parse_received
@@ -105,7 +106,12 @@ TARGETS: Final = {
     ),
     "list": Target(
         [b"a.test\n# b\n\xef\xbb\xbfuser@\xc3\xbc.test\r\n"],
-        lambda raw: list(read_entries(io.BytesIO(raw), "x")),
+        lambda raw: list(DomainList("x", io.BytesIO(raw)).entries()),
+        (InputError,),
+    ),
+    "csv-list": Target(
+        [b'\xef\xbb\xbfa;domain\r\n"b\nc";user@\xc3\xbc.test\r\n', b"a.test,b\nc.test,d\n"],
+        lambda raw: list(CsvList(DomainList("x", io.BytesIO(raw)), "2").entries()),
         (InputError,),
     ),
     "sts-txt": Target([b"v=STSv1; id=20260101;"], lambda raw: parse_sts_txt([text_of(raw)])),

@@ -21,7 +21,7 @@ from prober.resume import (
     load_checkpoint,
 )
 from prober.rules.totals import Totals
-from prober.settings import Settings
+from prober.settings import Pace, Settings
 
 IDENTITY = {"list": "sha256 00", "port": "25"}
 TOTALS = Totals(
@@ -164,7 +164,8 @@ def test_what_bears_on_answers_makes_another_run(change: dict[str, Any]) -> None
 
 
 def test_the_pace_does_not() -> None:
-    slow = Settings(concurrency=1, sessions=1, address_interval_s=9, dns_per_s=1, in_hand=1)
+    pace = Pace(concurrency=1, sessions=1, address_interval_s=9, dns_per_s=1, in_hand=1)
+    slow = Settings(pace=pace)
     before = identity_of("00", Settings(), {"ordered": True})
     assert differences(before, identity_of("00", slow, {"ordered": True})) == []
 

@@ -51,8 +51,7 @@ class ReadOptions:
             "--trusted-by",
             metavar="NAME",
             help="Host, domain, address or network whose lines are believed; repeatable. "
-            "If not given: the lines down to where mail came in from another operator.",
-            env="TRUSTED_BY",
+            "If not given: the lines down to where another operator handed the mail over.",
             panel=_READ,
         ),
     ] = dataclasses.field(default_factory=list)
@@ -61,8 +60,7 @@ class ReadOptions:
         option(
             "--habits",
             metavar="FILE",
-            help="Read which servers state TLS from FILE, and write there what was learnt.",
-            env="HABITS",
+            help="Read from FILE which servers state TLS, and write there what was learnt.",
             panel=_READ,
         ),
     ] = None
@@ -80,8 +78,7 @@ class ReadOptions:
         option(
             "--recipient",
             metavar="DOMAIN",
-            help="The recipient's domain for --probe; as the messages say, if not given.",
-            env="RECIPIENT",
+            help="The recipient's domain, for --probe. If not given: as the messages say.",
             panel=_READ,
         ),
     ] = None
@@ -108,8 +105,7 @@ class HeadersReportOptions:
         option(
             "--format",
             "-f",
-            help="Format of the report; by the file's extension, or text on stdout, if not given.",
-            env="FORMAT",
+            help="Format of the report. If not given: by the file's extension, or text on stdout.",
             panel=_REPORT,
             case_sensitive=False,
         ),
@@ -121,7 +117,6 @@ class HeadersReportOptions:
             "-o",
             metavar="FILE",
             help="Write the report to FILE instead of stdout; repeatable. '-' is stdout.",
-            env="OUTPUT",
             panel=_REPORT,
         ),
     ] = dataclasses.field(default_factory=list)
@@ -129,8 +124,8 @@ class HeadersReportOptions:
         Requirement,
         option(
             "--require",
-            help="What is good enough, for the exit status: encryption into the trusted servers, "
-            "on the whole path if its lines are true, or on the whole path by trusted lines.",
+            help="What must be encrypted for exit status 0: the way into the trusted servers, the "
+            "whole path if its lines are true, or the whole path by trusted lines.",
             env="HEADERS_REQUIRE",
             panel=_REPORT,
             show_default=True,
@@ -140,8 +135,7 @@ class HeadersReportOptions:
         bool,
         option(
             "--per-hop",
-            help="One row a hop in place of one a message; text shows every message's hops.",
-            env="PER_HOP",
+            help="One row per hop instead of one per message; text shows all hops.",
             panel=_REPORT,
         ),
     ] = False
@@ -150,13 +144,17 @@ class HeadersReportOptions:
         option(
             "--summary",
             help="Only the counts by sending domain and by receiving server.",
-            env="SUMMARY",
             panel=_REPORT,
         ),
     ] = False
     verbose: Annotated[
         bool, option("--verbose", "-v", help="Log to stderr.", env="HEADERS_VERBOSE", panel=_REPORT)
     ] = False
+
+    def __post_init__(self) -> None:
+        """Raises BadParameter where two options contradict."""
+        if self.summary and self.per_hop:
+            raise typer.BadParameter("--summary and --per-hop contradict: give one of them")
 
     @property
     def written(self) -> Iterator[Written]:

@@ -39,8 +39,7 @@ class LogOptions:
         option(
             "--log-file",
             metavar="FILE",
-            help="Append a log to FILE: each domain, each wait, each trouble; more with --verbose.",
-            env="LOG_FILE",
+            help="Append a log to FILE: each domain, each wait, each problem; more with --verbose.",
             panel=_LOG,
         ),
     ] = None
@@ -49,7 +48,6 @@ class LogOptions:
         option(
             "--log-format",
             help="A line as text, or as a JSON object.",
-            env="LOG_FORMAT",
             panel=_LOG,
             show_default=True,
         ),

@@ -17,7 +17,7 @@ from prober.lab.faults import Fault
 from prober.lab.personalities.scripted import Personality
 from prober.lab.policy_host import TXT, PolicyHost
 from prober.lab.smtp import LabSmtpServer
-from prober.settings import Settings
+from prober.settings import Pace, Settings
 
 ATTEMPTS = 20  # to find a port that is free at every address
 EHLO_NAME = "probe.lab.test"
@@ -105,23 +105,23 @@ class Lab:
     def settings(self, **changes: object) -> Settings:
         """Settings with which a prober sees this lab and nothing else, but for *changes*.
 
-        Without manners, since nobody here minds; who tests those sets them.
+        Sessions follow each other at once. *changes* may name fields of `Pace`, too.
         """
         settings = Settings(
             resolvers=(self.resolver,),
-            port=self.port,
-            sts_port=self.port,
+            port=self.port or 25,  # none listens without domains
+            sts_port=self.port or 443,
             ca_file=self.ca_file,
             allow_private=True,
             ehlo_name=EHLO_NAME,
-            address_interval_s=0.0,
-            operator_interval_s=0.0,
-            dns_per_s=1e6,
             busy_tries=2,
             slow_greeting_s=0.0,
         )
+        unpaced = Pace(address_interval_s=0.0, operator_interval_s=0.0, dns_per_s=1e6)
+        of_pace = {each.name for each in dataclasses.fields(Pace)} & changes.keys()
         # mypy cannot see which value goes to which field
-        return dataclasses.replace(settings, **changes)  # type: ignore[arg-type]
+        pace = dataclasses.replace(unpaced, **{name: changes.pop(name) for name in of_pace})  # type: ignore[arg-type]
+        return dataclasses.replace(settings, pace=pace, **changes)  # type: ignore[arg-type]
 
     async def start(self) -> None:
         """Start everything, or nothing."""

@@ -93,7 +93,7 @@ class Resolver:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._nameservers = _nameservers(settings)
-        self._pacer = QuestionPacer(settings.dns_concurrency, settings.dns_per_s)
+        self._pacer = QuestionPacer(settings.pace.dns_concurrency, settings.pace.dns_per_s)
         self._needs_tcp_until = 0.0
         self._answers: SingleFlight[Question, DnsAnswer] = SingleFlight(
             self._ask, size=_CACHED_ANSWERS, lifetime_s=self._lifetime_s

@@ -1,6 +1,6 @@
 """What was observed: of an endpoint, a host, a domain. Nothing here is a judgement."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from prober.records.words import (
@@ -158,6 +158,14 @@ class MxHost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GivenServer:
+    """A server that is tested as if it were the domain's only MX host (``--server``)."""
+
+    name: str
+    address: str | None = None  # None: those that DNS has
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """Where DNS sends the domain's mail. ``reason`` and ``detail`` where the look-up failed."""
 
@@ -221,6 +229,8 @@ class DomainFacts:
 
     input: str
     domain: str | None  # A-labels, lower case, no trailing dot
+    columns: dict[str, str] = field(default_factory=dict)  # of a CSV list, but that of the domain
+    server: GivenServer | None = None  # then ``mx_hosts`` has it, and not what DNS says
     checked_at: datetime
     elapsed_ms: int
     run: Run

@@ -1,11 +1,11 @@
 """What the rules made of the facts, and the report that holds both."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from prober.records.delivery import Delivery
-from prober.records.facts import EndpointFacts, MxHost, Route, Run, StsFacts, TxtFacts
+from prober.records.facts import EndpointFacts, GivenServer, MxHost, Route, Run, StsFacts, TxtFacts
 from prober.records.findings import Finding
 from prober.records.words import (
     Answer,
@@ -118,6 +118,8 @@ class DomainReport:
     schema: int = SCHEMA
     input: str
     domain: str | None
+    columns: dict[str, str] = field(default_factory=dict)
+    server: GivenServer | None = None
     checked_at: datetime
     elapsed_ms: int
     run: Run

@@ -165,7 +165,8 @@ def _without_surrogates(value: object) -> object:
         case str():
             return value.encode("utf-8", "backslashreplace").decode()
         case dict():
-            return {key: _without_surrogates(item) for key, item in value.items()}
+            names = map(_without_surrogates, value)
+            return dict(zip(names, map(_without_surrogates, value.values()), strict=True))
         case list() | tuple():
             return [_without_surrogates(item) for item in value]
         case _:

@@ -6,7 +6,7 @@ The formats are the rows of ``ReportFormat``. A wing that has records of its own
 
 import enum
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,14 @@ from prober.records import DomainReport
 from prober.report.csv_ import Csv
 from prober.report.interface import Formatter, Kind, Paper, R, Row, T
 from prober.report.json_ import JsonLines, PrettyJson, encode_report
-from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS, to_endpoint_rows, to_row
+from prober.report.rows import (
+    COLUMNS,
+    ENDPOINT_COLUMNS,
+    list_cells,
+    list_names,
+    to_endpoint_rows,
+    to_row,
+)
 from prober.report.sinks import Sink, StreamSink, open_sink
 from prober.report.text import ScanText, TextReport
 from prober.rules.totals import Totals
@@ -35,16 +42,21 @@ class ReportStyle:
     per_endpoint: bool = False  # csv: one row an endpoint
     transcripts: bool = False  # text: what was said, line by line
     scan: bool = False  # text: one line a domain and a summary, in place of whole answers
+    columns: tuple[str, ...] = ()  # csv: of the list that was read, at the end of each row
 
 
 def domains(style: ReportStyle) -> Kind[DomainReport, Totals]:
     """Reports on domains, in *style*."""
     text = ScanText if style.scan else partial(TextReport, verbose=style.transcripts)
-    columns: Row = ENDPOINT_COLUMNS if style.per_endpoint else COLUMNS
-    rows: Callable[[DomainReport], Iterable[Row]] = (
-        to_endpoint_rows if style.per_endpoint else lambda report: (to_row(report),)
-    )
-    return Kind(text=text, encode=encode_report, columns=columns, rows=rows)
+    columns = ENDPOINT_COLUMNS if style.per_endpoint else COLUMNS
+
+    def rows(report: DomainReport) -> Iterator[Row]:
+        cells = list_cells(report, style.columns)
+        own = to_endpoint_rows(report) if style.per_endpoint else (to_row(report),)
+        yield from ((*row, *cells) for row in own)
+
+    names = list_names(style.columns)
+    return Kind(text=text, encode=encode_report, columns=(*columns, *names), rows=rows)
 
 
 def plain(render: Callable[[R], str]) -> Kind[R, None]:

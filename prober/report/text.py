@@ -44,9 +44,11 @@ from prober.report.summary import summary_lines
 from prober.report.words import (
     exchange_words,
     failure_words,
+    list_words,
     name_of,
     outcome_words,
     published_lines,
+    server_words,
     starttls_words,
     version_words,
 )
@@ -86,9 +88,9 @@ class TextReport(Formatter[DomainReport, Totals]):
 
     def body(self, report: DomainReport) -> bytes:
         pieces = [self._separator, self._page.draw_line(_headline(report))]
-        meaning = " ".join(effects(report))
-        if meaning:
-            pieces.append(self._page.draw(Text(meaning)))
+        for line in (server_words(report), " ".join(effects(report))):
+            if line:
+                pieces.append(self._page.draw(Text(line)))
         for block in self._blocks(report):
             pieces.append(self._page.draw("", *block))
         if self._verbose:
@@ -365,6 +367,8 @@ class ScanText(Formatter[DomainReport, Totals]):
         line.append(f"  {report.verdict.level:<{_LEVEL_WIDTH}}  {name}", style="default")
         if note := _note(report):
             line.append(f"  {note}", style="dim")
+        if told := list_words(report):
+            line.append(f"  ({told})", style="default")
         return self._page.draw_line(line)
 
     def foot(self, totals: Totals) -> bytes:

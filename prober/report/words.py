@@ -84,6 +84,23 @@ def name_of(report: DomainReport) -> str:
     return report.domain if report.domain is not None else report.input
 
 
+def server_words(report: DomainReport) -> str:
+    """That another server than those of the MX records was tested; empty if not."""
+    if report.server is None:
+        return ""
+    at = f" at {report.server.address}" if report.server.address else ""
+    return printable(
+        f"Tested as if {report.server.name}{at} were the only MX host of {name_of(report)}. "
+        "The MX records in DNS were not used."
+    )
+
+
+def list_words(report: DomainReport) -> str:
+    """The other columns of the list: "owner: Ann; partner: ACME"."""
+    pairs = (f"{name}: {value}" for name, value in report.columns.items() if value)
+    return printable("; ".join(pairs))
+
+
 def trouble(report: DomainReport) -> str:
     """The first thing that went wrong, in words; empty if nothing did.
 

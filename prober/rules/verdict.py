@@ -76,6 +76,8 @@ def judge_domain(facts: DomainFacts) -> DomainReport:
     report = DomainReport(
         input=facts.input,
         domain=facts.domain,
+        columns=facts.columns,
+        server=facts.server,
         checked_at=facts.checked_at,
         elapsed_ms=facts.elapsed_ms,
         run=facts.run,
@@ -105,6 +107,8 @@ def report_fault(facts: DomainFacts, error: str) -> DomainReport:
     return DomainReport(
         input=facts.input,
         domain=facts.domain,
+        columns=facts.columns,
+        server=facts.server,
         checked_at=facts.checked_at,
         elapsed_ms=facts.elapsed_ms,
         run=facts.run,

@@ -76,14 +76,18 @@ class Probe:
     lab: Lab
 
     @property
-    def look(self) -> tuple[str, ...]:
+    def sight(self) -> tuple[str, ...]:
         """The options with which it sees the lab."""
         lab = self.lab
         return (
             *("--resolver", lab.resolver, "--port", str(lab.port), "--ca-file", str(lab.ca_file)),
-            *("--allow-private", "--ehlo-name", EHLO_NAME, "--confirm-delay", "0.1"),
-            *("--pace", "0", "--stop-grace", "0.2"),
+            *("--allow-private", "--ehlo-name", EHLO_NAME),
         )
+
+    @property
+    def look(self) -> tuple[str, ...]:
+        """Those, and what keeps a test short."""
+        return (*self.sight, "--confirm-delay", "0.1", "--pace", "0", "--stop-grace", "0.2")
 
     async def check(self, *args: str) -> Ended:
         return await self.run("check", *self.look, *args)

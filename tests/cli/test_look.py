@@ -1,4 +1,4 @@
-"""What the options on looking do to servers; and doctor, which looks with the same ones."""
+"""What the options on looking do to servers; and doctor, which takes some of them."""
 
 from typing import Final
 
@@ -65,7 +65,7 @@ async def test_few_open_files_are_no_reason_to_see_nothing(probe: Probe) -> None
 
 
 async def test_doctor_finds_all_well(probe: Probe) -> None:
-    ended = await probe.run("doctor", *probe.look, "--control", "good.test")
+    ended = await probe.run("doctor", *probe.sight, "--control", "good.test")
 
     assert (ended.status, ended.err) == (0, "")
     assert checks(ended.out) == {
@@ -85,7 +85,7 @@ async def test_doctor_finds_all_well(probe: Probe) -> None:
 async def test_doctor_tries_the_port_with_what_it_is_given(
     probe: Probe, control: str, word: str, status: int
 ) -> None:
-    ended = await probe.run("doctor", *probe.look, "--control", control)
+    ended = await probe.run("doctor", *probe.sight, "--control", control)
 
     assert checks(ended.out)[f"port {probe.lab.port}"] == word
     assert (ended.status, ended.err) == (status, "")
@@ -108,3 +108,23 @@ def checks(out: str) -> dict[str, str]:
     """The word that each topic got; what to do stands indented below."""
     heads = (line[:20] for line in out.splitlines() if not line.startswith(" "))
     return {head[8:].strip(): head[:8].strip() for head in heads}
+
+
+async def test_a_server_that_is_given_is_tested_in_place_of_the_mx_hosts(probe: Probe) -> None:
+    address = probe.lab.servers["mx1.good.test"].address
+    before = len(sessions(probe, "mx1.clear.test"))
+    ended = await probe.check("clear.test", "--server", f"mx1.good.test@{address}")
+
+    assert ended.status == 0
+    assert f"MX 0 mx1.good.test\n  {address}" in ended.out
+    assert len(sessions(probe, "mx1.clear.test")) == before
+    told = f"Tested as if mx1.good.test at {address} were the only MX host of clear.test."
+    assert told in " ".join(ended.out.split())
+
+
+async def test_a_server_without_an_address_is_told_before_anything_is_reported(
+    probe: Probe,
+) -> None:
+    ended = await probe.check("good.test", "--server", "nowhere.test")
+    complaint = "probe: nowhere.test has no address in DNS; give one: nowhere.test@ADDRESS\n"
+    assert (ended.status, ended.out, ended.err) == (2, "", complaint)

@@ -1,17 +1,18 @@
 """Options and their environment variables, offline: what is told of them."""
 
 import json
-from dataclasses import fields
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from prober.cli.options import SET_BY, LookOptions, ReportOptions
+from prober.cli.options import LookOptions, ReportOptions
 from prober.lab.internet import EHLO_NAME
 from prober.records import Level, ProfileName
 from prober.rules.norms import Profile
 from prober.rules.profiles import PROFILES
+from prober.settings import Pace, Settings, declared
 from tests.cli.commands import NO_NAMESERVER, OFFLINE, invoke
 
 VARIABLES = {"PROBE_RESOLVER": NO_NAMESERVER, "PROBE_EHLO_NAME": EHLO_NAME}
@@ -44,6 +45,11 @@ WRONG = [
     (["--ehlo-name", "[192.0.2.1]\r\nMAIL FROM:<>"], "no address literal"),
     (["--profile", "hipaa", "--require", "authenticated"], "implies --require profile"),
     (["--profile", "default", "--require", "opportunistic"], "--require is opportunistic"),
+    (["-v", "-q"], "--verbose and --quiet contradict: give one of them"),
+    (["--per-endpoint", "-f", "text"], "--per-endpoint is for CSV and contradicts --format text"),
+    (["--per-endpoint", "-f", "json"], "--per-endpoint is for CSV and contradicts --format json"),
+    (["--per-endpoint"], "--per-endpoint is for CSV and contradicts the other outputs: add"),
+    (["--per-endpoint", "-o", "r.json", "-o", "-"], "--per-endpoint is for CSV and contradicts"),
     (["--dnssec-probe", "a..b"], "an empty label"),
     (["--port", "0"], "Invalid value for '--port' (env var: 'PROBE_PORT')"),
     (["--port", "smtp"], "Invalid value for '--port'"),
@@ -103,6 +109,18 @@ def test_a_profile_and_another_requirement_by_variables_contradict() -> None:
     ended = invoke("check", *OFFLINE, "a.test", env=variables)
     assert (ended.status, ended.out) == (2, "")
     assert "implies --require profile" in unboxed(ended.err)
+
+
+def test_a_summary_and_hops_contradict() -> None:
+    ended = invoke("headers", "--summary", "--per-hop", "-")
+    assert (ended.status, ended.out) == (2, "")
+    assert "--summary and --per-hop contradict" in unboxed(ended.err)
+
+
+def test_rows_per_endpoint_want_one_output_in_csv(tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in ("r.csv", "r.json")]
+    ended = invoke("check", *OFFLINE, "--per-endpoint", "-o", files[0], "-o", files[1], "a.test")
+    assert ended.status == 4
 
 
 def test_a_variable_stands_in_for_an_option() -> None:
@@ -171,13 +189,29 @@ OTHER: dict[str, Any] = {  # for each option, a value that is not its default
 }
 
 
-@pytest.mark.parametrize("field", [field.name for field in fields(LookOptions)])
-def test_where_runs_differ_the_option_is_named(field: str) -> None:
-    """So that who is told by --resume knows what to type."""
-    before = LookOptions().settings().answer_bearing()
-    after = LookOptions(**{field: OTHER.get(field, True)}).settings().answer_bearing()
-    changed = {name for name in before if before[name] != after[name]}
-    flag = f"--{field.replace('_', '-')}"
-    named = {name for name, flags in SET_BY.items() if flag in flags.split(", ")}
+@pytest.mark.parametrize("name", [each.parameter for each in declared(Settings)])
+def test_where_runs_differ_the_option_is_named(name: str) -> None:
+    """So --resume can say what to type."""
+    before = LookOptions().settings().identity()
+    after = LookOptions(**{name: OTHER.get(name, True)}).settings().identity()
+    changed = {shown for shown in before if before[shown] != after.get(shown)}
+    flag = f"--{name.replace('_', '-')}"
+    named = {shown for shown in before if flag in re.split(r"[(), ]+", shown)}
+    assert changed
     assert changed == named
-    assert named <= before.keys()
+
+
+@pytest.mark.parametrize("name", [each.parameter for each in declared(Pace)])
+def test_the_pace_makes_no_other_run(name: str) -> None:
+    changed = LookOptions(**{name: OTHER[name]}).settings()
+    assert changed != LookOptions().settings()
+    assert changed.identity() == LookOptions().settings().identity()
+
+
+def test_only_timeout_and_patience_change_more_than_their_own_setting() -> None:
+    patient = LookOptions(patient=True).settings()
+    assert (patient.greeting_s, patient.session_s) == (300.0, 390.0)
+    short = LookOptions(timeout=20.0).settings()
+    assert (short.session_s, short.slow_lane) == (20.0, False)
+    both = LookOptions(timeout=20.0, patient=True).settings()
+    assert (both.greeting_s, both.session_s, both.slow_lane) == (300.0, 20.0, False)

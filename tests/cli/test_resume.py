@@ -140,6 +140,30 @@ def names(path: Path) -> list[str]:
 
 
 @in_one_loop
+async def test_a_table_is_gone_on_with_and_only_by_the_same_column(
+    probe: Probe, tmp_path: Path
+) -> None:
+    report, partial = tmp_path / "r.csv", tmp_path / "r.csv.partial"
+    table = tmp_path / "table.csv"
+    write(table, ["owner,domain", "Ann,good.test", "Bob,good.test", "Eve,also-good.test"])
+    args = ("scan", *probe.look, "-o", str(report), str(table), "--column", "domain")
+    probe.lab.dns.delay("also-good.test", 60.0, "MX")
+    async with probe.running(*args) as running:
+        await until(lambda: partial.exists() and len(names(partial)) == 2)
+        running.send(signal.SIGINT)
+        assert (await running.ended()).status == 130
+    other = await probe.run(*args[:-1], "1", "--resume")
+    assert other.status == 2
+    assert "--column was domain and is 1" in other.err
+
+    probe.lab.dns.delay("also-good.test", None, "MX")
+    last = await probe.run(*args, "--resume")
+    assert "beginning anew" not in last.err
+    written = list(csv.DictReader(report.read_text().splitlines()))
+    assert sorted(row["list_owner"] for row in written) == ["Ann", "Bob", "Eve"]
+
+
+@in_one_loop
 async def test_after_ctrl_c_the_command_that_it_tells_goes_on(probe: Probe, tmp_path: Path) -> None:
     report, partial = tmp_path / "r.csv", tmp_path / "r.csv.partial"
     short = tmp_path / "short.txt"

@@ -62,8 +62,10 @@ async def test_help_that_nobody_reads_is_no_fault(probe: Probe, args: list[str])
 
 
 async def test_help_on_a_full_disk(probe: Probe) -> None:
-    ended = await probe.run("--help", in_bash='exec "$@" >/dev/full')
-    assert ended == Ended(status=NOT_WRITTEN, out="", err="")
+    for args in (["--help"], ["scan", "-h"], ["--version"], []):
+        ended = await probe.run(*args, in_bash='exec "$@" >/dev/full')
+        complaint = "probe: stdout: cannot write the help: no space is left: free some, or write"
+        assert ended == Ended(status=NOT_WRITTEN, out="", err=f"{complaint} elsewhere\n")
 
 
 async def test_a_wrong_option_is_status_2_also_where_nobody_reads_the_complaint(

@@ -44,8 +44,12 @@ def files_in(folder: Path) -> set[str]:
     return {file.name for file in folder.iterdir()}
 
 
+def write(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
 def append(path: Path, text: str) -> None:
-    path.write_text(path.read_text() + text)
+    write(path, path.read_text() + text)
 
 
 def json_rows(path: Path) -> list[object]:
@@ -74,6 +78,22 @@ async def test_two_processes_report_what_one_does(probe: Probe, path: Path) -> N
     assert files_in(folder) == {"list.txt"} | {
         f"{name}.{kind}" for name in ("one", "two") for kind in ("csv", "jsonl", "txt")
     }
+
+
+@in_module_loop
+async def test_workers_carry_the_columns_of_a_table(probe: Probe, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    rows = ["owner,domain", "Ann,good.test", "Bob,good.test", "Eve,no domain", "Dan,clear.test"]
+    write(path, "\n".join(rows))
+    one = await scan(probe, path, "one", "--column", "domain", "--ordered")
+    two = await scan(probe, path, "two", "--column", "domain", "--workers", "2")
+
+    folder = path.parent
+    assert (two.status, two.err) == (one.status, one.err)
+    assert csv_rows(folder / "two.csv") == csv_rows(folder / "one.csv")
+    owners = [row["list_owner"] for row in csv_rows(folder / "two.csv")]
+    assert owners == ["Ann", "Bob", "Eve", "Dan"]
+    assert (folder / "two.txt").read_text() == (folder / "one.txt").read_text()
 
 
 @in_module_loop
