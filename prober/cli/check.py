@@ -35,7 +35,7 @@ def check(
         list[str],
         typer.Argument(
             metavar="DOMAIN",
-            help="Domains in any spelling: U-labels, A-labels, user@domain.",
+            help="Domains: example.com, bücher.example, or user@example.com.",
             show_default=False,
         ),
     ],

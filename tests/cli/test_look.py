@@ -116,7 +116,8 @@ async def test_a_server_that_is_given_is_tested_in_place_of_the_mx_hosts(probe: 
     ended = await probe.check("clear.test", "--server", f"mx1.good.test@{address}")
 
     assert ended.status == 0
-    assert f"MX 0 mx1.good.test\n  {address}" in ended.out
+    assert "MX 0 mx1.good.test\n" in ended.out
+    assert f"  {address}  TLS" in ended.out
     assert len(sessions(probe, "mx1.clear.test")) == before
     told = f"Tested as if mx1.good.test at {address} were the only MX host of clear.test."
     assert told in " ".join(ended.out.split())
