@@ -25,6 +25,7 @@ COMMANDS: Final = MappingProxyType(
         "looks like.",
         "doctor": "Check what a probe needs: DNS, port 25, IPv6, trust store, EHLO name.",
         "headers": "Read Received headers: was each message encrypted in transit, hop by hop?",
+        "logs": "Read mail server logs: was each message that was sent encrypted?",
         "policy": "Write a policy map: for each domain the strictest policy that loses no mail.",
         "recipient": "Find the best way to write to one recipient in secret: forced TLS, PGP, "
         "S/MIME or a portal.",

@@ -1,0 +1,334 @@
+"""``probe logs FILE…``: was the mail that we sent encrypted?"""
+
+import contextlib
+import dataclasses
+import io
+import ipaddress
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prober.cli.apart import Read, Written, require_apart, staged
+from prober.cli.log_setup import configure_logging
+from prober.cli.options import domain_name, option, with_options
+from prober.cli.running import exit_statuses, tell
+from prober.domains import parse_domain
+from prober.errors import InputError, SettingsError
+from prober.escape import printable
+from prober.files import read_whole
+from prober.logs.lines import in_order
+from prober.logs.privacy import LEAST_KEY_BYTES, MOST_KEY_BYTES, Addresses, Privacy, without_names
+from prober.logs.reading import Reading, Wanted
+from prober.logs.records import Delivery, Internal, Level, Scope
+from prober.logs.report import LogsStyle, LogsWriter
+from prober.logs.summary import Summary
+from prober.report.output import STDOUT, ReportFormat
+from prober.rules.exit_status import MEETS_ALL, SOME_FALL_SHORT, SOME_UNDECIDED
+
+_READ = "How to read"
+_WHICH = "Which messages"
+_REPORT = "Report"
+_MOST_SHOWN = 500  # characters of a line that --unread shows
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LogOptions:
+    """How to read the logs."""
+
+    inbound: Annotated[
+        bool,
+        option(
+            "--inbound", help="Also report the messages that came in.", env="INBOUND", panel=_READ
+        ),
+    ] = False
+    internal: Annotated[
+        list[str],
+        option(
+            "--internal",
+            metavar="NET|DOMAIN",
+            help="Network of relays or domain of recipients that is inside; counted apart; "
+            "repeatable.",
+            env="INTERNAL",
+            panel=_READ,
+        ),
+    ] = dataclasses.field(default_factory=list)
+    tls_logged: Annotated[
+        bool,
+        option(
+            "--tls-logged",
+            help="The servers logged TLS all the time: where a log does not mention TLS, it was "
+            "not used.",
+            env="TLS_LOGGED",
+            panel=_READ,
+        ),
+    ] = False
+    unread: Annotated[
+        bool,
+        option(
+            "--unread",
+            help="Show on stderr each line that was not understood.",
+            env="UNREAD",
+            panel=_READ,
+        ),
+    ] = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WhichOptions:
+    """Which messages to report."""
+
+    since: Annotated[
+        datetime | None,
+        option("--since", help="From this time on (UTC).", env="SINCE", panel=_WHICH),
+    ] = None
+    until: Annotated[
+        datetime | None,
+        option("--until", help="Before this time (UTC).", env="UNTIL", panel=_WHICH),
+    ] = None
+    domain: Annotated[
+        list[str],
+        option(
+            "--domain",
+            metavar="DOMAIN",
+            help="To this domain (with --inbound also from it); repeatable.",
+            env="DOMAIN",
+            panel=_WHICH,
+            parser=domain_name,
+        ),
+    ] = dataclasses.field(default_factory=list)
+    message_id: Annotated[
+        str | None,
+        option(
+            "--message-id",
+            metavar="ID",
+            help="The whole story of the message with this message-id.",
+            env="MESSAGE_ID",
+            panel=_WHICH,
+        ),
+    ] = None
+    queue_id: Annotated[
+        str | None,
+        option(
+            "--queue-id",
+            metavar="ID",
+            help="The whole story of the message with this queue id.",
+            env="QUEUE_ID",
+            panel=_WHICH,
+        ),
+    ] = None
+
+    @property
+    def wanted(self) -> Wanted:
+        """The filter that these options make."""
+        return Wanted(
+            since=self.since and self.since.replace(tzinfo=UTC),
+            until=self.until and self.until.replace(tzinfo=UTC),
+            domains=frozenset(self.domain),
+            message_id=self.message_id,
+            queue_id=self.queue_id,
+        )
+
+    @property
+    def is_story(self) -> bool:
+        """Whether one message is asked for."""
+        return self.message_id is not None or self.queue_id is not None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LogsReportOptions:
+    """What to report, and what is good enough."""
+
+    format_: Annotated[
+        ReportFormat | None,
+        option(
+            "--format",
+            "-f",
+            help="Format of the report; by the file's extension, or text on stdout, if not given.",
+            env="FORMAT",
+            panel=_REPORT,
+            case_sensitive=False,
+        ),
+    ] = None
+    output: Annotated[
+        list[str],
+        option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write the report to FILE instead of stdout; repeatable. '-' is stdout.",
+            env="OUTPUT",
+            panel=_REPORT,
+        ),
+    ] = dataclasses.field(default_factory=list)
+    at_least: Annotated[
+        Level,
+        option(
+            "--at-least",
+            help="What is good enough, for the exit status.",
+            env="AT_LEAST",
+            panel=_REPORT,
+            show_default=True,
+        ),
+    ] = Level.ENCRYPTED
+    summary: Annotated[
+        bool,
+        option(
+            "--summary",
+            help="Only the counts per domain and week, in CSV and JSON too.",
+            env="SUMMARY",
+            panel=_REPORT,
+        ),
+    ] = False
+    addresses: Annotated[
+        Addresses,
+        option(
+            "--addresses",
+            help="Whether reports name people: the part of an address before the @, also in "
+            "servers' replies.",
+            env="ADDRESSES",
+            panel=_REPORT,
+            show_default=True,
+        ),
+    ] = Addresses.DROP
+    pseudonyms: Annotated[
+        Path | None,
+        option(
+            "--pseudonyms",
+            metavar="KEYFILE",
+            help="Put a pseudonym in place of each person: a hash with the key in KEYFILE.",
+            env="PSEUDONYMS",
+            panel=_REPORT,
+        ),
+    ] = None
+    verbose: Annotated[
+        bool, option("--verbose", "-v", help="Log to stderr.", env="LOGS_VERBOSE", panel=_REPORT)
+    ] = False
+
+    @property
+    def read(self) -> Iterator[Read]:
+        """The files that these options have read."""
+        if self.pseudonyms is not None:
+            yield Read(str(self.pseudonyms), "the key")
+
+    @property
+    def written(self) -> Iterator[Written]:
+        """The files that these options have written."""
+        for path in self.output or [STDOUT]:
+            yield from staged(path)
+
+    @property
+    def privacy(self) -> Privacy:
+        """What reports may show of people. Raises SettingsError, InputError."""
+        if self.pseudonyms is None:
+            return Privacy(self.addresses)
+        if self.addresses is Addresses.KEEP:
+            raise SettingsError("--pseudonyms and --addresses keep exclude each other")
+        name = printable(str(self.pseudonyms))
+        try:
+            key = read_whole(self.pseudonyms, MOST_KEY_BYTES)
+        except OSError as error:
+            raise InputError(f"--pseudonyms: cannot read {name}: {error.strerror}") from error
+        if len(key.strip()) < LEAST_KEY_BYTES:
+            raise InputError(
+                f"--pseudonyms: {name} has fewer than {LEAST_KEY_BYTES} bytes: make a key with "
+                "head -c 32 /dev/urandom"
+            )
+        return Privacy(self.addresses, key)
+
+
+@with_options
+def logs(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE",
+            help="Mail logs, also packed (gzip, bzip2, xz), in any order; '-' is stdin.",
+            show_default=False,
+        ),
+    ],
+    read: LogOptions,
+    which: WhichOptions,
+    report: LogsReportOptions,
+) -> None:
+    """Read mail server logs: was each message that was sent encrypted?
+
+    Exit status: 0 all that left met --at-least; 1 some left below it; 2 usage, or a log that cannot
+    be read; 3 for some it is not known; 5 the report could not be written; 130 interrupted.
+    """
+    configure_logging(verbose=report.verbose)
+    with exit_statuses():
+        require_apart([*(Read(file, "a log") for file in files), *report.read], report.written)
+        privacy, internal = report.privacy, parse_internal(read.internal)
+        stdin = sys.stdin.buffer if sys.stdin is not None else io.BytesIO()  # closed: <&-
+        sources = in_order(files, stdin, datetime.now(UTC).astimezone())
+        summary = Summary(at_least=report.at_least)
+        with _writers(report, LogsStyle(summary=report.summary, story=which.is_story)) as writers:
+
+            def take(delivery: Delivery, scope: Scope) -> None:
+                shown = privacy.apply(delivery)
+                for writer in writers:
+                    writer.write(shown, scope)
+
+            Reading(
+                take,
+                wanted=which.wanted,
+                internal=internal,
+                summary=summary,
+                unread=_show if read.unread else _ignore,
+                inbound=read.inbound,
+                tls_logged=read.tls_logged,
+            ).read(sources)
+            for writer in writers:
+                writer.finish(summary)
+        raise typer.Exit(status_of(summary))
+
+
+def status_of(summary: Summary) -> int:
+    """The exit status, the first that applies: some below --at-least, some unknown, all met it."""
+    if summary.below:
+        return SOME_FALL_SHORT
+    return SOME_UNDECIDED if summary.undecided else MEETS_ALL
+
+
+def parse_internal(texts: list[str]) -> Internal:
+    """The networks and domains of --internal. Raises SettingsError."""
+    networks, domains = [], []
+    for text in texts:
+        try:
+            networks.append(ipaddress.ip_network(text, strict=False))
+        except ValueError:
+            try:
+                domains.append(parse_domain(text))
+            except InputError as error:
+                raise SettingsError(f"--internal: {printable(text)}: {error}") from error
+    return Internal(tuple(networks), tuple(domains))
+
+
+def _show(name: str, number: int, line: str) -> None:
+    tell(f"not understood: {name}:{number}: {without_names(line)[:_MOST_SHOWN]}")
+
+
+def _ignore(_name: str, _number: int, _line: str) -> None:
+    """The line is counted, and not shown."""
+
+
+@contextlib.contextmanager
+def _writers(options: LogsReportOptions, style: LogsStyle) -> Iterator[list[LogsWriter]]:
+    """All outputs, open; finished at the end, or left as partial files."""
+    with contextlib.ExitStack() as stack:
+        writers = [
+            stack.enter_context(LogsWriter(target, options.format_, style))
+            for target in options.output or [STDOUT]
+        ]
+        for kept in filter(None, (writer.kept for writer in writers)):
+            tell(f"rows of an earlier run that did not finish are in {kept}")
+        try:
+            yield writers
+        except BaseException:
+            for left in filter(None, (writer.left for writer in writers)):
+                tell(f"not finished; what was seen is in {left}")
+            raise
