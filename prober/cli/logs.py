@@ -279,7 +279,7 @@ def logs(
                 internal=internal,
                 summary=summary,
                 unread=_show if read.unread else _ignore,
-                inbound=read.inbound,
+                inbound=read.inbound or which.is_story,
                 tls_logged=read.tls_logged,
             ).read(sources)
             for writer in writers:

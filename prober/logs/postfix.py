@@ -9,7 +9,7 @@ reused TLS connection without saying "TLS connection reused".
 
 import re
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from prober.logs.base import (
@@ -100,13 +100,14 @@ _TO_NETWORK: Final = frozenset({"smtp", "lmtp"})
 _TO_MACHINE: Final = frozenset({"local", "virtual", "pipe", "discard"})
 _NOWHERE: Final = frozenset({"error", "retry"})
 DELIVER: Final = _TO_NETWORK | _TO_MACHINE | _NOWHERE
-COMPONENTS: Final = DELIVER | {"smtpd", "cleanup", "qmgr"}  # whose lines are read
+COMPONENTS: Final = DELIVER | {"smtpd", "cleanup", "qmgr", "master"}  # whose lines are read
+_ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
 _SLACK: Final = timedelta(seconds=2)  # stamps are cut to seconds
 _LONGEST: Final = timedelta(minutes=30)  # of a delivery whose line has no delays=
 # Lines of smtp(8) and smtpd(8) that are known, and change no answer.
 _OTHER: Final = re.compile(
     r"(?:warning|fatal|error|panic|info|statistics|improper|initializing|setting up|mapping|"
-    r"certificate |SSL_|SSL3 |TLS |tls_|Server certificate|host |connect to |lost connection|"
+    r"[Ss]erver certificate|certificate |SSL_|SSL3 |TLS |tls_|host |connect to |lost connection|"
     r"timeout|too many|using backwards|NOQUEUE|milter|daemon |reload|proxy-|save |read |write |"
     r"subject|issuer|verify|cert|Host offered|private|Peer|\S+: (?:re-using|looking|Reusing|"
     r"subject_CN|issuer|depth|Trusted|Untrusted|Matched|TLS|SSL|certificate))"
@@ -156,9 +157,13 @@ class PostfixReader(Reader):
         )
 
     def read(self, line: Line) -> bool:
+        component = line.program.rpartition("/")[2]
         if line.host not in self._begins:
             self._begins[line.host] = line.time
-        component = line.program.rpartition("/")[2]
+        if component == "master":
+            if line.text.startswith("daemon started"):  # no connection is older
+                self._begins[line.host] = _ALWAYS
+            return True
         if component in DELIVER:
             return self._deliver(line, component)
         if component == "smtpd":
@@ -228,7 +233,7 @@ class PostfixReader(Reader):
         if tls is not None:
             session = _as_stated(tls, joined)
             self._emit(replace(delivery, session=session))
-            return session.tls is not Tls.UNKNOWN or tls.rstrip("?") != tls or tls[:1] == "!"
+            return _SINGLE_TLS.fullmatch(tls) is not None
         if joined is not None:
             self._emit(replace(delivery, session=joined))
         elif delivery.content is Content.HELD or delivery.address is None:
@@ -265,7 +270,8 @@ class PostfixReader(Reader):
             took = timedelta(seconds=setup + sending) + _SLACK
         except (ValueError, OverflowError):
             took = _LONGEST
-        return BEGINS if line.time - took < self._begins[line.host] else None
+        began = self._begins[line.host]
+        return BEGINS if began is not _ALWAYS and line.time - took < began else None
 
     def _forget(self, key: tuple[str, str, str], process: _Process) -> None:
         newest = self._processes.newest()

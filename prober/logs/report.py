@@ -220,7 +220,9 @@ class LogsText(LogsFormatter):
             if total.clear > len(self._clear):
                 parts.append(Text(f"  and {total.clear - len(self._clear)} more (see -o FILE.csv)"))
         parts += [Text(f"\nUnknown for {n}: {printable(why)}") for why, n in _unknown(summary)]
-        rows = [tuple(_cell(cell) for cell in row[1:]) for row in to_summary_rows(summary)]
+        if versions := _versions(total):
+            parts.append(Text(f"\nTLS versions: {versions.replace('=', ': ').replace(' ', ', ')}"))
+        rows = [tuple(_cell(cell) for cell in row[1:-1]) for row in to_summary_rows(summary)]
         if rows:
             parts += [Text(""), _table(("", *SUMMARY_HEAD), rows[:MOST_SHOWN])]
             if len(rows) > MOST_SHOWN:
@@ -250,9 +252,8 @@ class LogsText(LogsFormatter):
 
 
 CLEAR_HEAD: Final = ("time", "domain", "relay", "queue id", "message id")
-SUMMARY_HEAD: Final = (
-    *("domain", "week of", "messages", "encrypted", "verified", "clear", "held", "unknown"),
-    "versions",
+SUMMARY_HEAD: Final = tuple(
+    "domain,week of,messages,encrypted,verified,clear,held,unknown".split(",")
 )
 CONTENT_WORDS: Final = {
     Content.LEFT: "went over this connection",
@@ -301,7 +302,10 @@ def _about_lines(summary: Summary) -> Iterable[str]:
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:
-    table = Table.grid(padding=(0, 2))
+    """Numbers are never folded; the first column, of names, and ids are."""
+    table = Table.grid(padding=(0, 1))
+    for title in head:
+        table.add_column(no_wrap=title in SUMMARY_HEAD[1:], overflow="fold")
     table.add_row(*head)
     for row in rows:
         table.add_row("", *(Text(printable(cell)) for cell in row))
