@@ -25,7 +25,7 @@ STDIN: Final = "-"
 MOST_LINE_BYTES: Final = 16384  # servers cut their lines at 1 to 8 kB; the rest is dropped
 _FIRST_LINES: Final = 100  # in which the first stamp of a file is looked for
 _LEAP: Final = timedelta(days=1)  # a file's date may be that much behind its last line
-_PROGRAM: Final = r"([^\s\[\]:]+)(?:\[(\d+)\])?: ?"
+_PROGRAM: Final = r"([^\s\[\]:]+)(?:\[(\d+)\])?:(?: |$)"
 _ISO: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*"
 # A log socket's lines name no host. A host is tried last, so that no text can become one.
 _SYSLOG: Final = re.compile(
