@@ -179,7 +179,7 @@ class LogsReportOptions:
         option(
             "--summary",
             help="Only the counts per domain and week, in CSV and JSON too.",
-            env="SUMMARY",
+            env="LOGS_SUMMARY",
             panel=_REPORT,
         ),
     ] = False

@@ -45,6 +45,7 @@ _MONTHS: Final = {
     name: number
     for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
 }
+_SECONDS: Final = [timedelta(seconds=second) for second in range(61)]  # one may be a leap second
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNPACK: Final = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\x00", lzma.open))
 _DAMAGED: Final = (OSError, EOFError, zlib.error, lzma.LZMAError)
@@ -72,6 +73,7 @@ class LineParser:
         self._zone = zone
         self._stamp = ""  # the last one, and its time: most lines repeat it
         self._time = reference
+        self._minute, self._minute_time = "", reference
         self._last: datetime | None = None
 
     def parse(self, raw: str) -> Line | None:
@@ -97,9 +99,16 @@ class LineParser:
 
     def _time_of(self, stamp: str) -> datetime | None:
         try:
-            time = self._classic(stamp) if stamp[0].isalpha() else datetime.fromisoformat(stamp)
-            return self._aware(time).astimezone(UTC) if time is not None else None
-        except (ValueError, OverflowError):
+            if not stamp[0].isalpha():
+                return self._aware(datetime.fromisoformat(stamp)).astimezone(UTC)
+            minute, second = stamp[:-2], _SECONDS[int(stamp[-2:])]
+            if minute != self._minute:  # a busy log has many lines in a minute
+                time = self._classic(f"{minute}00")
+                if time is None:
+                    return None
+                self._minute, self._minute_time = minute, self._aware(time).astimezone(UTC)
+            return self._minute_time + second
+        except (ValueError, OverflowError, IndexError):
             return None
 
     def _aware(self, time: datetime) -> datetime:

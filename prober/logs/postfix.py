@@ -34,6 +34,7 @@ from prober.logs.records import (
     Session,
     Status,
     Tls,
+    domain_of,
     ip_address,
 )
 
@@ -211,6 +212,7 @@ class PostfixReader(Reader):
             software="postfix",
             queue_id=queue_id,
             message_id=message.message_id if message else None,
+            domain=domain_of(recipient),
             recipient=recipient,
             relay=endpoint[1] if endpoint else None,
             address=address,
@@ -340,6 +342,7 @@ class PostfixReader(Reader):
             direction=Direction.IN,
             queue_id=queue_id,
             message_id=message.message_id,
+            domain=domain_of(sender),
             recipient=sender,
             relay=name,
             address=address,

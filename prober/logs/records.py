@@ -90,7 +90,8 @@ class Delivery:
     direction: Direction = Direction.OUT
     queue_id: str
     message_id: str | None = None
-    recipient: str | None = None  # as logged; the sender of a message that came in
+    domain: str = ""  # of the recipient; of the sender of a message that came in
+    recipient: str | None = None  # the whole address, as logged
     relay: str | None = None  # name of the other server
     address: str | None = None
     status: Status
@@ -99,14 +100,10 @@ class Delivery:
     local: bool = False  # to this machine; see Scope.LOCAL
     reply: str | None = None  # the other server's words, or the reason
 
-    @property
-    def domain(self) -> str:
-        """The domain of the recipient, lower case; empty for a bounce or a local name."""
-        return (self.recipient or "").rpartition("@")[2].lower().rstrip(".") if self._at else ""
 
-    @property
-    def _at(self) -> bool:
-        return "@" in (self.recipient or "")
+def domain_of(address: str) -> str:
+    """The domain of an address, lower case; empty for a bounce's sender or a local name."""
+    return address.rpartition("@")[2].lower().rstrip(".") if "@" in address else ""
 
 
 @dataclass(frozen=True, slots=True)

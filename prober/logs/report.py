@@ -221,7 +221,7 @@ class LogsText(LogsFormatter):
                 parts.append(Text(f"  and {total.clear - len(self._clear)} more (see -o FILE.csv)"))
         parts += [Text(f"\nUnknown for {n}: {printable(why)}") for why, n in _unknown(summary)]
         if versions := _versions(total):
-            parts.append(Text(f"\nTLS versions: {versions.replace('=', ': ').replace(' ', ', ')}"))
+            parts.append(Text(f"\nTLS versions: {versions.replace(' ', ', ').replace('=', ': ')}"))
         rows = [tuple(_cell(cell) for cell in row[1:-1]) for row in to_summary_rows(summary)]
         if rows:
             parts += [Text(""), _table(("", *SUMMARY_HEAD), rows[:MOST_SHOWN])]
