@@ -1,12 +1,14 @@
 """One run: lines to the reader of their server, deliveries through the filters to the counts."""
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from prober.logs.base import Emit, Reader
+from prober.logs.exim import EximReader
 from prober.logs.lines import Log
 from prober.logs.postfix import COMPONENTS, PostfixReader
 from prober.logs.records import Delivery, Internal, Scope
@@ -114,7 +116,10 @@ MOST_PROGRAMS: Final = 10_000  # names of programs that are remembered
 
 def make_readers(emit: Emit, *, inbound: bool, tls_logged: bool) -> dict[str, Reader]:
     """A reader for each kind of server."""
-    return {"postfix": PostfixReader(emit, inbound=inbound, tls_logged=tls_logged)}
+    kinds = {"postfix": PostfixReader, "exim": EximReader}
+    return {
+        name: kind(emit, inbound=inbound, tls_logged=tls_logged) for name, kind in kinds.items()
+    }
 
 
 def software_of(program: str) -> str | None:
@@ -122,4 +127,4 @@ def software_of(program: str) -> str | None:
     instance, _, component = program.rpartition("/")
     if instance:
         return "postfix" if component in COMPONENTS else None
-    return None
+    return "exim" if re.fullmatch(r"exim[\w.-]*", program) else None

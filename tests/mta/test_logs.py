@@ -17,9 +17,10 @@ from prober.logs.base import NO_TLS
 from prober.logs.records import Content, Delivery, Identity, Status, Tls
 from tests.logs.reading import read
 from tests.mta.certificates import MtaCa
+from tests.mta.exim_sender import deliver_by_exim
 from tests.mta.sender import deliver
 from tests.mta.servers import SERVERS, require
-from tests.mta.test_policy import SETTINGS, Case, domain, publish_tlsa, tlsa_of, world
+from tests.mta.test_policy import SETTINGS, Case, World, domain, publish_tlsa, tlsa_of, world
 from tests.support.accepting import Accepting, Arrival
 
 
@@ -104,6 +105,16 @@ def domains() -> list[LabDomain]:
     ]
 
 
+def take_refusals(at: World) -> None:
+    """Let the servers refuse that are to."""
+    for name, refusing in (
+        ("content-refused", RefusingAfterData),
+        ("content-refused-clear", RefusingAfterData),
+        ("recipient-refused", RefusingRecipients),
+    ):
+        at.lab.servers[f"mx.{name}.test"].personality = refusing(KINDS[name], at.mailbox)
+
+
 def logged(folder: Path) -> list[str]:
     """What the server told syslog; the shell that runs it has a word in the file, too."""
     lines = (folder / "log").read_text(errors="backslashreplace").splitlines()
@@ -137,13 +148,7 @@ async def test_what_postfix_logs_is_what_the_servers_saw(
     recipients = [f"u{number}@{name}.test" for number in range(each) for name in names]
     async with world(*domains()) as at:
         publish_tlsa(at.lab, "dane.test", Case(name="", personality=SelfSigned(), tlsa=tlsa_of))
-        for name, refusing in (
-            ("content-refused", RefusingAfterData),
-            ("content-refused-clear", RefusingAfterData),
-            ("recipient-refused", RefusingRecipients),
-        ):
-            server = at.lab.servers[f"mx.{name}.test"]
-            server.personality = refusing(KINDS[name], at.mailbox)
+        take_refusals(at)
         fates = await deliver(
             at.lab,
             POLICY_MAP,
@@ -192,3 +197,31 @@ async def test_without_its_tls_lines_postfix_leaves_it_unknown(
     sessions = [each.session for each in read(logged(tmp_path / "postfix")).deliveries]
     assert [each.tls for each in sessions] == [Tls.UNKNOWN, Tls.UNKNOWN]
     assert {each.why for each in sessions} == {NO_TLS}
+
+
+async def test_what_exim_logs_is_what_the_servers_saw(mta_ca: MtaCa, tmp_path: Path) -> None:
+    require(SERVERS["exim"])
+    names = [
+        *("clear", "tls12", "tls13", "untrusted", "expired", "trusted"),
+        *("content-refused", "content-refused-clear", "recipient-refused"),
+    ]
+    recipients = [f"u{number}@{name}.test" for number in range(3) for name in names]
+    async with world(*domains()) as at:
+        take_refusals(at)
+        fates = await deliver_by_exim(
+            at.lab, recipients, ca=mta_ca, folder=tmp_path / "exim", attempts=1
+        )
+    outcome = read(logged(tmp_path / "exim"))
+    assert outcome.unread == []
+    by_recipient = {each.recipient: each for each in outcome.deliveries}
+    assert by_recipient.keys() >= set(recipients)
+    flags = {"=>": Status.SENT, "->": Status.SENT, "==": Status.DEFERRED, "**": Status.BOUNCED}
+    for recipient in recipients:
+        delivery = by_recipient[recipient]
+        tls, _, content = EXPECTED[delivery.domain.removesuffix(".test")]
+        arrival = at.mailbox.arrival(recipient)
+        assert delivery.status is flags[fates[recipient][:2]], delivery
+        assert (delivery.content, delivery.session.tls) == (content, tls), delivery
+        assert (arrival is not None) == (content is Content.LEFT), delivery
+        if arrival is not None:
+            assert arrival.encrypted == (delivery.session.tls is Tls.ENCRYPTED), delivery
