@@ -36,9 +36,10 @@ _QUEUED: Final = re.compile(
     re.DOTALL,
 )
 _ADDRESS: Final = r'(?:"(?:[^"\\]|\\.)*+"@[^\s<>]*[^\s<>:]|[^\s<>]*[^\s<>:])'
-# An address, the original in brackets; a pipe or a file stands in place of the first.
+# The final address, or a pipe or file in its place; the original in brackets.
 _RECIPIENT: Final = re.compile(
-    rf' (?:({_ADDRESS})|[|/:]\S+|"\|(?:[^"\\]|\\.)*+")(?: \(([^()]*)\))?(?: <({_ADDRESS})>)?'
+    r' (?:[|/]\S+(?= [(<])|:\w+:|"\|(?:[^"\\]|\\.)*+"|'
+    rf"({_ADDRESS}))(?: \(([^()]*)\))?(?: <({_ADDRESS})>)?"
 )
 _SENDER: Final = re.compile(rf" (?:({_ADDRESS})|<>)")
 _HOST: Final = re.compile(
@@ -92,7 +93,7 @@ class EximReader(Reader):
         found = _RECIPIENT.match(rest)
         if found is None:
             return False
-        recipient = found[3] or found[1]
+        recipient = found[1] if "@" in (found[1] or "") else found[3] or found[1]
         fields, name, address, reply = _fields(rest[found.end() :])
         session = _session(fields)
         delivery = Delivery(

@@ -67,7 +67,7 @@ def test_x_and_cv(
         (f"=> a@example.com R=d T=r H=mx.example.com [192.0.2.1]*{X}{OK}", "sent", "left", "mx"),
         (f"=> a@example.com F=<s@us.test> P=<s@us.test> R=d T=r S=9 H=mx.example.com "
          f"[192.0.2.1]:25 I=[198.51.100.1]:40{X}{OK} QT=1s DT=0s", "sent", "left", "mx"),
-        (f"=> b@example.net <a@example.com> R=d T=r H=mx.example.com [192.0.2.1]{X}{OK}", "sent",
+        (f"=> a@example.com <b@example.net> R=d T=r H=mx.example.com [192.0.2.1]{X}{OK}", "sent",
          "left", "mx"),
         (f"=> a@example.com R=d T=r H=mx.example.com [192.0.2.1] PRX=192.0.2.7{X}{OK}", "sent",
          "left", "mx"),
