@@ -28,6 +28,6 @@ The traps:
 - A log can be cut, rotated, out of order, or thinned out by a rate limit. What had to be guessed is
   unknown; what was not understood is counted.
 
-lines.py takes lines apart; postfix.py joins them to deliveries, with what base.py has for the
-readers of all servers; summary.py counts; report.py writes; reading.py runs it all. docs/logs.md.
+lines.py takes lines apart; postfix.py, exim.py, opensmtpd.py and sendmail.py join them to
+deliveries, with what base.py has for all readers; summary.py counts; report.py writes; reading.py runs it all. docs/logs.md.
 """

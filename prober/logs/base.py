@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from prober.logs.lines import Line
 from prober.logs.records import Delivery, Session, Tls
@@ -72,6 +72,31 @@ class Bounded(Generic[K, V]):
         values = list(self._entries.values())
         self._entries.clear()
         return values
+
+
+class Timed(Protocol):
+    """What was last heard of a process."""
+
+    time: datetime
+
+
+P = TypeVar("P", bound=Timed)
+
+
+class Processes(Bounded[tuple[str, str, str], P]):
+    """The processes of (host, program, process). ``forgot``: programs of which one had to go.
+
+    One that was silent for an hour is done with its mail: to forget it does no harm.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(MOST_PROCESSES, self._note)
+        self.forgot: set[tuple[str, str]] = set()
+
+    def _note(self, key: tuple[str, str, str], process: P) -> None:
+        newest = self.newest()
+        if newest is not None and newest.time - process.time < FORGETTABLE:
+            self.forgot.add(key[:2])
 
 
 class Silence:

@@ -14,7 +14,6 @@ from typing import Final
 
 from prober.logs.base import (
     BEGINS,
-    FORGETTABLE,
     FORGOTTEN,
     LOCAL_SESSION,
     MOST_MESSAGES,
@@ -23,6 +22,7 @@ from prober.logs.base import (
     NOTHING_SENT,
     Bounded,
     Emit,
+    Processes,
     Reader,
 )
 from prober.logs.lines import Line
@@ -148,11 +148,8 @@ class PostfixReader(Reader):
         super().__init__(emit, tls_logged=tls_logged)
         self._inbound = inbound
         self._begins: dict[str, datetime] = {}  # the first line of each host
-        self._forgot: set[tuple[str, str]] = set()  # programs of which a process was forgotten
         self._messages: Bounded[tuple[str, str], _Message] = Bounded(MOST_MESSAGES, self._drop)
-        self._processes: Bounded[tuple[str, str, str], _Process] = Bounded(
-            MOST_PROCESSES, self._forget
-        )
+        self._processes: Processes[_Process] = Processes()
         self._clients: Bounded[tuple[str, str, str], _Inbound] = Bounded(
             MOST_PROCESSES, lambda _key, client: self._end(client, "")
         )
@@ -265,7 +262,7 @@ class PostfixReader(Reader):
 
     def _why_silent(self, line: Line, delays: str | None) -> str | None:
         """Why nothing follows from there being no TLS line; None: something may."""
-        if (line.host, line.program) in self._forgot:
+        if (line.host, line.program) in self._processes.forgot:
             return FORGOTTEN
         try:
             setup, sending = (float(part) for part in (delays or "").split("/")[2:4])
@@ -274,12 +271,6 @@ class PostfixReader(Reader):
             took = _LONGEST
         began = self._begins[line.host]
         return BEGINS if began is not _ALWAYS and line.time - took < began else None
-
-    def _forget(self, key: tuple[str, str, str], process: _Process) -> None:
-        newest = self._processes.newest()
-        if newest is not None and newest.time - process.time < FORGETTABLE:
-            self.dropped += 1
-            self._forgot.add(key[:2])
 
     def _drop(self, _key: tuple[str, str], _message: _Message) -> None:
         self.dropped += 1

@@ -10,8 +10,10 @@ from typing import Final
 from prober.logs.base import Emit, Reader
 from prober.logs.exim import EximReader
 from prober.logs.lines import Log
+from prober.logs.opensmtpd import OpenSmtpdReader
 from prober.logs.postfix import COMPONENTS, PostfixReader
 from prober.logs.records import Delivery, Internal, Scope
+from prober.logs.sendmail import SendmailReader
 from prober.logs.summary import Summary
 
 _log: Final = logging.getLogger(__name__)
@@ -111,12 +113,22 @@ class Reading:
         self._unread(name, number, raw)
 
 
+_PROGRAMS: Final = {
+    "exim": re.compile(r"exim[\w.-]*"),
+    "opensmtpd": re.compile(r"smtpd|opensmtpd"),
+    "sendmail": re.compile(r"sm-mta|sm-msp-queue|sendmail[\w.-]*"),
+}
 MOST_PROGRAMS: Final = 10_000  # names of programs that are remembered
 
 
 def make_readers(emit: Emit, *, inbound: bool, tls_logged: bool) -> dict[str, Reader]:
     """A reader for each kind of server."""
-    kinds = {"postfix": PostfixReader, "exim": EximReader}
+    kinds: dict[str, Callable[..., Reader]] = {
+        "postfix": PostfixReader,
+        "exim": EximReader,
+        "opensmtpd": OpenSmtpdReader,
+        "sendmail": SendmailReader,
+    }
     return {
         name: kind(emit, inbound=inbound, tls_logged=tls_logged) for name, kind in kinds.items()
     }
@@ -127,4 +139,4 @@ def software_of(program: str) -> str | None:
     instance, _, component = program.rpartition("/")
     if instance:
         return "postfix" if component in COMPONENTS else None
-    return "exim" if re.fullmatch(r"exim[\w.-]*", program) else None
+    return next((name for name, form in _PROGRAMS.items() if form.fullmatch(program)), None)

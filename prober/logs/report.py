@@ -61,7 +61,7 @@ SUMMARY_COLUMNS: Final = (
 MOST_SHOWN: Final = 50  # rows of each table in the text; the other formats have all
 ADVICE: Final = {
     NO_TLS: "let the server log TLS: smtp_tls_loglevel = 1 (Postfix), log_selector = "
-    "+tls_cipher +tls_certificate_verified (Exim), LogLevel 9 or more (Sendmail); if it did all "
+    "+tls_cipher +tls_certificate_verified (Exim), LogLevel 9 (Sendmail); if it did all "
     "the time, add --tls-logged",
     BEGINS: "name the log before this one, too",
     FORGOTTEN: "read fewer servers' logs in one run",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from prober.logs.base import Bounded
+from prober.logs.base import NO_TLS, Bounded
 from prober.logs.records import (
     Content,
     Delivery,
@@ -20,6 +20,7 @@ from prober.logs.records import (
 
 MOST_GROUPS: Final = 100_000  # domains times weeks; what comes later is counted together
 MOST_HELD: Final = 200_000  # recipients whose last attempt failed, until one succeeds
+PERHAPS_LEFT: Final = "the attempt failed, and the log does not say whether after the message"
 OTHERS: Final = "(others)"
 NO_DOMAIN: Final = "(none)"
 
@@ -89,10 +90,12 @@ class Summary:
         key = self._key(delivery)
         counts = self.groups.setdefault(key, Counts())
         recipient = _digest(delivery)
-        if delivery.content is Content.HELD:
+        if delivery.content is not Content.LEFT:
             if self._held.get(recipient) is None:
                 self._held.put(recipient, key)
                 counts.held_back += 1
+            if delivery.content is Content.UNKNOWN:
+                self._perhaps_left(delivery)
             return
         before = self._held.pop(recipient)
         if before is not None:
@@ -102,8 +105,6 @@ class Summary:
     def _left(self, delivery: Delivery, counts: Counts) -> None:
         session = delivery.session
         is_below = falls_short(session, self.at_least)
-        if delivery.content is Content.UNKNOWN and is_below:
-            is_below = None
         if delivery.direction is Direction.OUT:
             self.below += is_below is True
             self.undecided += is_below is None
@@ -112,11 +113,18 @@ class Summary:
             counts.verified += falls_short(session, Level.VERIFIED) is False
             version = session.version or "TLS"
             counts.versions[version] = counts.versions.get(version, 0) + 1
-        elif session.tls is Tls.CLEAR and delivery.content is Content.LEFT:
+        elif session.tls is Tls.CLEAR:
             counts.clear += 1
         else:
             counts.unknown += 1
-            self.reasons[session.why or "the line is cut off"] += 1
+            self.reasons[session.why or NO_TLS] += 1
+
+    def _perhaps_left(self, delivery: Delivery) -> None:
+        """A failed attempt of which the log does not say how far it came."""
+        is_below = falls_short(delivery.session, self.at_least)
+        if is_below is not False and delivery.direction is Direction.OUT:
+            self.undecided += 1
+            self.reasons[PERHAPS_LEFT] += 1
 
     def _key(self, delivery: Delivery) -> Key:
         day = delivery.time.date()
