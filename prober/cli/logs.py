@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 
@@ -26,6 +26,7 @@ from prober.logs.reading import Reading, Wanted
 from prober.logs.records import Delivery, Internal, Level, Scope
 from prober.logs.report import LogsStyle, LogsWriter
 from prober.logs.summary import Summary
+from prober.logs.tls_report import format_claims, read_claims
 from prober.report.output import STDOUT, ReportFormat
 from prober.rules.exit_status import MEETS_ALL, SOME_FALL_SHORT, SOME_UNDECIDED
 
@@ -63,6 +64,16 @@ class LogOptions:
             help="The servers logged TLS all the time: where a log does not mention TLS, it was "
             "not used.",
             env="TLS_LOGGED",
+            panel=_READ,
+        ),
+    ] = False
+    tls_report: Annotated[
+        bool,
+        option(
+            "--tls-report",
+            help="Each FILE holds TLS reports (RFC 8460) that others sent to you: JSON, gzip, "
+            "messages or mailboxes. Options about logs and messages do not apply.",
+            env="TLS_REPORT",
             panel=_READ,
         ),
     ] = False
@@ -246,7 +257,8 @@ def logs(
         list[str],
         typer.Argument(
             metavar="FILE",
-            help="Mail logs, also packed (gzip, bzip2, xz), in any order; '-' is stdin.",
+            help="Mail logs, also packed (gzip, bzip2, xz), in any order; '-' is stdin. With "
+            "--tls-report, TLS reports.",
             show_default=False,
         ),
     ],
@@ -256,15 +268,17 @@ def logs(
 ) -> None:
     """Read mail server logs: was each message that was sent encrypted?
 
-    Exit status: 0 all that left met --at-least; 1 some left below it; 2 usage, or a log that cannot
-    be read; 3 for some it is not known; 5 the report could not be written; 130 interrupted.
+    Exit status: 0 all that left met --at-least; 1 some left below it, or with --tls-report some
+    sessions failed; 2 usage, or a log that cannot be read; 3 for some it is not known; 5 the report
+    could not be written; 130 interrupted.
     """
     configure_logging(verbose=report.verbose)
     with exit_statuses():
         require_apart([*(Read(file, "a log") for file in files), *report.read], report.written)
+        if read.tls_report:
+            raise typer.Exit(_tls_reports(files, report))
         privacy, internal = report.privacy, parse_internal(read.internal)
-        stdin = sys.stdin.buffer if sys.stdin is not None else io.BytesIO()  # closed: <&-
-        sources = in_order(files, stdin, datetime.now(UTC).astimezone())
+        sources = in_order(files, _stdin(), datetime.now(UTC).astimezone())
         summary = Summary(at_least=report.at_least)
         with _writers(report, LogsStyle(summary=report.summary, story=which.is_story)) as writers:
 
@@ -285,6 +299,21 @@ def logs(
             for writer in writers:
                 writer.finish(summary)
         raise typer.Exit(status_of(summary))
+
+
+def _stdin() -> BinaryIO:
+    return sys.stdin.buffer if sys.stdin is not None else io.BytesIO()  # closed: <&-
+
+
+def _tls_reports(files: list[str], report: LogsReportOptions) -> int:
+    """Read and write TLS reports; the exit status."""
+    claims = read_claims(files, _stdin())
+    for each in claims.unreadable:
+        tell(f"no TLS report: {each}")
+    with _writers(report, LogsStyle()) as writers:
+        for writer in writers:
+            writer.write_whole(format_claims(claims, writer.format, writer.paper))
+    return SOME_FALL_SHORT if claims.failed else MEETS_ALL
 
 
 def status_of(summary: Summary) -> int:

@@ -29,5 +29,7 @@ The traps:
   unknown; what was not understood is counted.
 
 lines.py takes lines apart; postfix.py, exim.py, opensmtpd.py and sendmail.py join them to
-deliveries, with what base.py has for all readers; summary.py counts; report.py writes; reading.py runs it all. docs/logs.md.
+deliveries, with what base.py has for all readers; summary.py counts; report.py writes; reading.py
+runs it all. tls_report.py is about the other direction: what others met when they sent to us.
+docs/logs.md.
 """

@@ -134,20 +134,20 @@ class LogsCsv(LogsFormatter):
     """One row an attempt."""
 
     def head(self) -> bytes:
-        return _csv([COLUMNS])
+        return csv_bytes([COLUMNS])
 
     def body(self, delivery: Delivery, scope: Scope) -> bytes:
-        return _csv([to_row(delivery, scope)])
+        return csv_bytes([to_row(delivery, scope)])
 
 
 class SummaryCsv(LogsFormatter):
     """One row per domain and week."""
 
     def head(self) -> bytes:
-        return _csv([SUMMARY_COLUMNS])
+        return csv_bytes([SUMMARY_COLUMNS])
 
     def foot(self, summary: Summary) -> bytes:
-        return _csv(to_summary_rows(summary))
+        return csv_bytes(to_summary_rows(summary))
 
 
 @dataclass(slots=True)
@@ -158,7 +158,7 @@ class LogsJson(LogsFormatter):
 
     def body(self, delivery: Delivery, scope: Scope) -> bytes:
         row = dict(zip(COLUMNS, to_row(delivery, scope), strict=True))
-        return _json({"schema": LOGS_SCHEMA, **row}, pretty=self.pretty)
+        return json_bytes({"schema": LOGS_SCHEMA, **row}, pretty=self.pretty)
 
 
 @dataclass(slots=True)
@@ -188,7 +188,7 @@ class SummaryJson(LogsFormatter):
             "lines_not_understood": summary.unread,
             "joins_dropped": summary.dropped,
         }
-        return _json({**about, "groups": groups}, pretty=self.pretty)
+        return json_bytes({**about, "groups": groups}, pretty=self.pretty)
 
 
 class LogsText(LogsFormatter):
@@ -216,7 +216,7 @@ class LogsText(LogsFormatter):
         total = summary.total()
         parts: list[Text | Table] = [Text(headline(total), _style(total))]
         if self._clear:
-            parts += [Text("\nIn clear:"), _table(("", *CLEAR_HEAD), self._clear)]
+            parts += [Text("\nIn clear:"), table(("", *CLEAR_HEAD), self._clear)]
             if total.clear > len(self._clear):
                 parts.append(Text(f"  and {total.clear - len(self._clear)} more (see -o FILE.csv)"))
         parts += [Text(f"\nUnknown for {n}: {printable(why)}") for why, n in _unknown(summary)]
@@ -224,7 +224,7 @@ class LogsText(LogsFormatter):
             parts.append(Text(f"\nTLS versions: {versions.replace(' ', ', ').replace('=', ': ')}"))
         rows = [tuple(_cell(cell) for cell in row[1:-1]) for row in to_summary_rows(summary)]
         if rows:
-            parts += [Text(""), _table(("", *SUMMARY_HEAD), rows[:MOST_SHOWN])]
+            parts += [Text(""), table(("", *SUMMARY_HEAD), rows[:MOST_SHOWN])]
             if len(rows) > MOST_SHOWN:
                 parts.append(Text(f"  and {len(rows) - MOST_SHOWN} more rows (see -o FILE.csv)"))
         parts += [Text(f"\n{line}", "dim") for line in _about_lines(summary)]
@@ -301,7 +301,7 @@ def _about_lines(summary: Summary) -> Iterable[str]:
         yield f"{summary.dropped} open connections or messages were forgotten for want of room."
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:
     """Numbers are never folded; the first column, of names, and ids are."""
     table = Table.grid(padding=(0, 1))
     for title in head:
@@ -316,14 +316,14 @@ def _cell(cell: object) -> str:
     return "" if cell is None else str(cell)
 
 
-def _csv(rows: Iterable[Row]) -> bytes:
+def csv_bytes(rows: Iterable[Row]) -> bytes:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerows([neutralised(cell) for cell in row] for row in rows)
     return buffer.getvalue().encode("utf-8", "backslashreplace")
 
 
-def _json(value: dict[str, object], *, pretty: bool) -> bytes:
+def json_bytes(value: dict[str, object], *, pretty: bool) -> bytes:
     """ASCII JSON: no control or bidi character, and no lone surrogate, gets out."""
     text = json.dumps(value, ensure_ascii=True, indent=2 if pretty else None)
     return text.replace("\x7f", "\\u007f").encode() + b"\n"
@@ -355,18 +355,18 @@ class LogsWriter:
     """Writes to a file or to stdout. As a context it finishes, or abandons when left by a fault."""
 
     def __init__(self, target: str, format_: ReportFormat | None, style: LogsStyle) -> None:
-        format_ = format_ or choose_format(target)
+        self.format = format_ or choose_format(target)
         self._sink: Sink
         if target != STDOUT:
-            paper, self._sink = Paper(), open_sink(Path(target))
+            self.paper, self._sink = Paper(), open_sink(Path(target))
         elif sys.stdout is None:  # started with it closed: >&-
             raise ReportError("stdout: cannot write the report: it is closed")
         else:
             sys.stdout.flush()
             stream = sys.stdout.buffer
-            paper = Paper(terminal=stream.isatty(), encoding=sys.stdout.encoding)
+            self.paper = Paper(terminal=stream.isatty(), encoding=sys.stdout.encoding)
             self._sink = StreamSink(stream, "stdout")
-        self._formatter = make_formatter(format_, style, paper)
+        self._formatter = make_formatter(self.format, style, self.paper)
         self._begun = False
 
     def write(self, delivery: Delivery, scope: Scope) -> None:
@@ -387,6 +387,11 @@ class LogsWriter:
     def finish(self, summary: Summary) -> None:
         """The last bytes; the file is there once the context is left."""
         self._write(self._formatter.foot(summary))
+
+    def write_whole(self, report: bytes) -> None:
+        """The whole report, in ``format`` and drawn on ``paper``, in place of attempts."""
+        self._begun = True
+        self._sink.write(report)
 
     def __enter__(self) -> Self:
         return self
