@@ -20,6 +20,7 @@ from prober.domains import parse_domain
 from prober.errors import InputError, SettingsError
 from prober.escape import printable
 from prober.files import read_whole
+from prober.logs.advice import MOST_SEEN, Known, Seen, advise
 from prober.logs.lines import in_order
 from prober.logs.privacy import LEAST_KEY_BYTES, MOST_KEY_BYTES, Addresses, Privacy, without_names
 from prober.logs.reading import Reading, Wanted
@@ -27,12 +28,16 @@ from prober.logs.records import Delivery, Internal, Level, Scope
 from prober.logs.report import LogsStyle, LogsWriter
 from prober.logs.summary import Summary
 from prober.logs.tls_report import format_claims, read_claims
+from prober.policy.postfix import PostfixMap
+from prober.report.json_ import read_reports
 from prober.report.output import STDOUT, ReportFormat
 from prober.rules.exit_status import MEETS_ALL, SOME_FALL_SHORT, SOME_UNDECIDED
 
 _READ = "How to read"
 _WHICH = "Which messages"
+_JOIN = "What to compare with"
 _REPORT = "Report"
+_MOST_MAP_BYTES = 1 << 30
 _MOST_SHOWN = 500  # characters of a line that --unread shows
 
 
@@ -150,6 +155,64 @@ class WhichOptions:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class JoinOptions:
+    """What to hold the logs against."""
+
+    results: Annotated[
+        list[Path],
+        option(
+            "--results",
+            metavar="FILE",
+            help="Saved results of probing (.json, .jsonl): what each domain that got mail in "
+            "clear offers; repeatable.",
+            env="LOGS_RESULTS",
+            panel=_JOIN,
+        ),
+    ] = dataclasses.field(default_factory=list)
+    policy: Annotated[
+        Path | None,
+        option(
+            "--policy",
+            metavar="MAP",
+            help="The live policy map of Postfix: what it should have prevented, what it holds "
+            "back, what could be tightened.",
+            env="LOGS_POLICY",
+            panel=_JOIN,
+        ),
+    ] = None
+
+    @property
+    def read(self) -> Iterator[Read]:
+        """The files that these options have read."""
+        yield from (Read(str(path), "a file of results") for path in self.results)
+        if self.policy is not None:
+            yield Read(str(self.policy), "the policy map")
+
+    @property
+    def known(self) -> Known:
+        """What these files say. Raises InputError."""
+        seen: dict[str, list[Seen]] = {}
+        for path in self.results:
+            with _naming(path), path.open("rb") as stream:
+                for report in read_reports(stream):
+                    if report.domain is not None and len(seen.get(report.domain, ())) < MOST_SEEN:
+                        verdict = report.verdict
+                        now = Seen(report.checked_at, verdict.level, verdict.complete)
+                        seen.setdefault(report.domain, []).append(now)
+        if self.policy is None:
+            return Known(seen=seen if self.results else None)
+        with _naming(self.policy):
+            raw = read_whole(self.policy, _MOST_MAP_BYTES)
+            live = PostfixMap().parse(raw.decode("utf-8", "surrogateescape"))
+        keys = {line.split(maxsplit=1)[0].lower() for line in live.foreign}
+        return Known(
+            seen=seen if self.results else None,
+            required=frozenset(live.policies),
+            listed=frozenset(live.policies) | keys,
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class LogsReportOptions:
     """What to report, and what is good enough."""
 
@@ -239,10 +302,8 @@ class LogsReportOptions:
         if self.addresses is Addresses.KEEP:
             raise SettingsError("--pseudonyms and --addresses keep exclude each other")
         name = printable(str(self.pseudonyms))
-        try:
+        with _naming(self.pseudonyms):
             key = read_whole(self.pseudonyms, MOST_KEY_BYTES)
-        except OSError as error:
-            raise InputError(f"--pseudonyms: cannot read {name}: {error.strerror}") from error
         if len(key.strip()) < LEAST_KEY_BYTES:
             raise InputError(
                 f"--pseudonyms: {name} has fewer than {LEAST_KEY_BYTES} bytes: make a key with "
@@ -264,6 +325,7 @@ def logs(
     ],
     read: LogOptions,
     which: WhichOptions,
+    join: JoinOptions,
     report: LogsReportOptions,
 ) -> None:
     """Read mail server logs: was each message that was sent encrypted?
@@ -274,10 +336,11 @@ def logs(
     """
     configure_logging(verbose=report.verbose)
     with exit_statuses():
-        require_apart([*(Read(file, "a log") for file in files), *report.read], report.written)
+        inputs = [*(Read(file, "a log") for file in files), *join.read, *report.read]
+        require_apart(inputs, report.written)
         if read.tls_report:
             raise typer.Exit(_tls_reports(files, report))
-        privacy, internal = report.privacy, parse_internal(read.internal)
+        privacy, internal, known = report.privacy, parse_internal(read.internal), join.known
         sources = in_order(files, _stdin(), datetime.now(UTC).astimezone())
         summary = Summary(at_least=report.at_least)
         with _writers(report, LogsStyle(summary=report.summary, story=which.is_story)) as writers:
@@ -296,9 +359,22 @@ def logs(
                 inbound=read.inbound or which.is_story,
                 tls_logged=read.tls_logged,
             ).read(sources)
+            summary.advice = tuple(advise(summary, known))
             for writer in writers:
                 writer.finish(summary)
         raise typer.Exit(status_of(summary))
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """What is wrong with the content of *path* is said with its name."""
+    name = printable(str(path))
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"cannot read {name}: {error.strerror}") from error
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
 
 
 def _stdin() -> BinaryIO:

@@ -187,6 +187,7 @@ class SummaryJson(LogsFormatter):
             "lines_of_other_programs": summary.other_lines,
             "lines_not_understood": summary.unread,
             "joins_dropped": summary.dropped,
+            "advice": [each._asdict() for each in summary.advice],
         }
         return json_bytes({**about, "groups": groups}, pretty=self.pretty)
 
@@ -227,6 +228,12 @@ class LogsText(LogsFormatter):
             parts += [Text(""), table(("", *SUMMARY_HEAD), rows[:MOST_SHOWN])]
             if len(rows) > MOST_SHOWN:
                 parts.append(Text(f"  and {len(rows) - MOST_SHOWN} more rows (see -o FILE.csv)"))
+        if summary.advice:
+            parts.append(Text("\nNext:"))
+            texts = (f"  {each.domain}: {each.text}" for each in summary.advice[:MOST_SHOWN])
+            parts += [Text(printable(text)) for text in texts]
+        if len(summary.advice) > MOST_SHOWN:
+            parts.append(Text(f"  and {len(summary.advice) - MOST_SHOWN} more (see --summary)"))
         parts += [Text(f"\n{line}", "dim") for line in _about_lines(summary)]
         return self._page.draw(*parts)
 

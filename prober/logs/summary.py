@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from prober.logs.base import NO_TLS, Bounded
 from prober.logs.records import (
@@ -27,6 +27,14 @@ NO_DOMAIN: Final = "(none)"
 Key = tuple[Direction, str, date]
 
 
+class Advice(NamedTuple):
+    """What to do about a domain. The codes are stable; the wording may change."""
+
+    domain: str
+    code: str
+    text: str
+
+
 @dataclass(slots=True)
 class Counts:
     """Messages, each counted once for each recipient it was for.
@@ -41,6 +49,7 @@ class Counts:
     held_back: int = 0
     unknown: int = 0
     versions: dict[str, int] = field(default_factory=dict)
+    last_clear: datetime | None = None
 
     @property
     def messages(self) -> int:
@@ -54,6 +63,7 @@ class Counts:
         self.clear += other.clear
         self.held_back += other.held_back
         self.unknown += other.unknown
+        self.last_clear = max(filter(None, (self.last_clear, other.last_clear)), default=None)
         for version, count in other.versions.items():
             self.versions[version] = self.versions.get(version, 0) + count
 
@@ -75,6 +85,7 @@ class Summary:
     other_lines: int = 0  # of other programs
     unread: int = 0
     dropped: int = 0  # open joins forgotten for want of room
+    advice: tuple[Advice, ...] = ()
     _held: Bounded[bytes, Key] = field(default_factory=lambda: Bounded(MOST_HELD))
 
     def add(self, delivery: Delivery, scope: Scope) -> None:
@@ -115,6 +126,7 @@ class Summary:
             counts.versions[version] = counts.versions.get(version, 0) + 1
         elif session.tls is Tls.CLEAR:
             counts.clear += 1
+            counts.last_clear = max(filter(None, (counts.last_clear, delivery.time)))
         else:
             counts.unknown += 1
             self.reasons[session.why or NO_TLS] += 1
