@@ -31,7 +31,7 @@ from prober.logs.tls_report import format_claims, read_claims
 from prober.policy.postfix import PostfixMap
 from prober.report.json_ import read_reports
 from prober.report.output import STDOUT, ReportFormat
-from prober.rules.exit_status import MEETS_ALL, SOME_FALL_SHORT, SOME_UNDECIDED
+from prober.rules.exit_status import FAULT_OF_OURS, MEETS_ALL, SOME_FALL_SHORT, SOME_UNDECIDED
 
 _READ = "How to read"
 _WHICH = "Which messages"
@@ -332,7 +332,7 @@ def logs(
 
     Exit status: 0 all that left met --at-least; 1 some left below it, or with --tls-report some
     sessions failed; 2 usage, or a log that cannot be read; 3 for some it is not known; 5 the report
-    could not be written; 130 interrupted.
+    could not be written; 70 this program failed on some line; 130 interrupted.
     """
     configure_logging(verbose=report.verbose)
     with exit_statuses():
@@ -393,7 +393,9 @@ def _tls_reports(files: list[str], report: LogsReportOptions) -> int:
 
 
 def status_of(summary: Summary) -> int:
-    """The exit status, the first that applies: some below --at-least, some unknown, all met it."""
+    """The first that applies: a fault of ours, some below --at-least, some unknown, all met it."""
+    if summary.faults:
+        return FAULT_OF_OURS
     if summary.below:
         return SOME_FALL_SHORT
     return SOME_UNDECIDED if summary.undecided else MEETS_ALL

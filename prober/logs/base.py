@@ -4,7 +4,7 @@ import abc
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, Generic, Protocol, TypeVar
 
 from prober.logs.lines import Line
@@ -16,6 +16,8 @@ MOST_WAITING: Final = 20_000  # deliveries that wait for a line that gives silen
 MOST_TEXT: Final = 1000  # characters of a message id or a reply that are kept
 NEAR: Final = timedelta(days=1)  # how far a TLS line may be from a silent delivery to explain it
 FORGETTABLE: Final = timedelta(hours=1)  # a process that was silent so long is done with its mail
+
+LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)  # where nothing can be older
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

@@ -9,13 +9,14 @@ reused TLS connection without saying "TLS connection reused".
 
 import re
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from prober.logs.base import (
     BEGINS,
     FORGOTTEN,
     LOCAL_SESSION,
+    LONG_AGO,
     MOST_MESSAGES,
     MOST_PROCESSES,
     MOST_TEXT,
@@ -102,7 +103,6 @@ _TO_MACHINE: Final = frozenset({"local", "virtual", "pipe", "discard"})
 _NOWHERE: Final = frozenset({"error", "retry"})
 DELIVER: Final = _TO_NETWORK | _TO_MACHINE | _NOWHERE
 COMPONENTS: Final = DELIVER | {"smtpd", "cleanup", "qmgr", "master"}  # whose lines are read
-_ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
 _SLACK: Final = timedelta(seconds=2)  # stamps are cut to seconds
 _LONGEST: Final = timedelta(minutes=30)  # of a delivery whose line has no delays=
 # Lines of smtp(8) and smtpd(8) that are known, and change no answer.
@@ -160,7 +160,7 @@ class PostfixReader(Reader):
             self._begins[line.host] = line.time
         if component == "master":
             if line.text.startswith("daemon started"):  # no connection is older
-                self._begins[line.host] = _ALWAYS
+                self._begins[line.host] = LONG_AGO
             return True
         if component in DELIVER:
             return self._deliver(line, component)
@@ -269,8 +269,7 @@ class PostfixReader(Reader):
             took = timedelta(seconds=setup + sending) + _SLACK
         except (ValueError, OverflowError):
             took = _LONGEST
-        began = self._begins[line.host]
-        return BEGINS if began is not _ALWAYS and line.time - took < began else None
+        return BEGINS if line.time - took < self._begins[line.host] else None
 
     def _drop(self, _key: tuple[str, str], _message: _Message) -> None:
         self.dropped += 1

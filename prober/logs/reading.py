@@ -83,7 +83,8 @@ class Reading:
                     continue
                 try:
                     understood = reader.read(line)
-                except (ArithmeticError, LookupError, TypeError, ValueError):
+                except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+                    self._summary.faults += 1
                     _log.exception("%s line %d: internal fault", log.name, number)
                     understood = False
                 if not understood:

@@ -14,6 +14,7 @@ from prober.logs.base import (
     BEGINS,
     FORGOTTEN,
     LOCAL_SESSION,
+    LONG_AGO,
     MOST_MESSAGES,
     MOST_PROCESSES,
     MOST_TEXT,
@@ -43,7 +44,7 @@ _QUEUED: Final = re.compile(r"([0-9A-Za-z]{8,20}): (to|from)=(.*)", re.DOTALL)
 _TO: Final = re.compile(
     rf"({_ADDRESS}(?:,{_ADDRESS})*), (?:ctladdr={_ADDRESS}(?: \(\d+/\d+\))?, )?"
     r"delay=[\d:+]+, (?:xdelay=([\d:+]+), )?mailer=([\w*-]+), pri=\d+, "
-    r"(?:relay=([^,]*), )?(?:dsn=([245])\.\d+\.\d+, )?(?:reply=[^,]{0,200}, )?stat=(.*)",
+    r"(?:relay=([^,]*), )?(?:dsn=([245])\.\d+\.\d+, )?(?:reply=(.*), )?stat=(.*)",
     re.DOTALL,
 )
 _FROM: Final = re.compile(
@@ -54,7 +55,6 @@ _STARTTLS: Final = re.compile(
     r"STARTTLS=(client|server), relay=([^,]*), version=([^,\s]*), verify=(\w*), cipher=([^,\s]*), "
     r"bits="
 )
-_TLS_FAILED: Final = re.compile(r"STARTTLS=client, (?:error|relay=[^,]*, tlsstate)")
 _RELAY: Final = re.compile(r"(\S+?)\.? \[(?:IPv6:)?([0-9A-Fa-f:.]+)\](?: \(may be forged\))?")
 _LAST_RELAY: Final = re.compile(r".*, relay=([^,]+)$", re.DOTALL)
 _STATUS: Final = {"2": Status.SENT, "4": Status.DEFERRED, "5": Status.BOUNCED}
@@ -83,8 +83,9 @@ class SendmailReader(Reader):
 
     def read(self, line: Line) -> bool:
         text = line.text
-        if line.host not in self._begins:
-            self._begins[line.host] = line.time
+        if line.host not in self._begins:  # no connection is older than the daemon
+            is_start = text.startswith("starting daemon (")
+            self._begins[line.host] = LONG_AGO if is_start else line.time
         if (found := _QUEUED.match(text)) is not None:
             if found[2] == "to":
                 return self._delivered(line, found[1], found[3])
@@ -103,13 +104,13 @@ class SendmailReader(Reader):
             else:
                 self._in.put((line.host, line.pid), replace(session, identity=Identity.UNKNOWN))
             return True
-        return not text.startswith("STARTTLS=client, relay=") or bool(_TLS_FAILED.match(text))
+        return not text.startswith("STARTTLS=") or ", version=" not in text
 
     def _delivered(self, line: Line, queue_id: str, rest: str) -> bool:
         found = _TO.match(rest)
         if found is None:
             return False
-        recipients, took, mailer, relay, code, stat = found.groups()
+        recipients, took, mailer, relay, code, said, stat = found.groups()
         status = _STATUS.get(code or "")
         if status is None:  # put into the queue, or to be tried again by another run
             return stat.startswith(("queued", "Deferred", "quarantine"))
@@ -133,9 +134,9 @@ class SendmailReader(Reader):
                     relay=peer[1] if peer else None,
                     address=address,
                     status=status,
-                    content=_content(status, stat, reached=address is not None),
+                    content=_content(status, stat, said, reached=address is not None),
                     local=local,
-                    reply=stat[:MOST_TEXT],
+                    reply=(f"{stat}: {said}" if said else stat)[:MOST_TEXT],
                 ),
                 session,
             )
@@ -213,8 +214,14 @@ def _split(recipients: str) -> list[str]:
     return [each.removeprefix("<").removesuffix(">") for each in addresses if each]
 
 
-def _content(status: Status, stat: str, *, reached: bool) -> Content:
-    """A failure seldom says at which command, so the message may have been sent before it."""
+def _content(status: Status, stat: str, said: str | None, *, reached: bool) -> Content:
+    """A failure seldom says at which command, so the message may have been sent before it.
+
+    *said* is the peer's; where it imitates the field behind it, neither is believed.
+    """
     if status is Status.SENT:
         return Content.LEFT
-    return Content.HELD if not reached or stat.startswith(_HELD) else Content.UNKNOWN
+    if not reached:
+        return Content.HELD
+    imitated = said is not None and ", stat=" in f"{said}{stat}"
+    return Content.HELD if stat.startswith(_HELD) and not imitated else Content.UNKNOWN

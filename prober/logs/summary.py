@@ -85,6 +85,7 @@ class Summary:
     other_lines: int = 0  # of other programs
     unread: int = 0
     dropped: int = 0  # open joins forgotten for want of room
+    faults: int = 0  # of this program; such lines are not understood
     advice: tuple[Advice, ...] = ()
     _held: Bounded[bytes, Key] = field(default_factory=lambda: Bounded(MOST_HELD))
 

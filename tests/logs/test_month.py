@@ -8,7 +8,13 @@ import os
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from benchmarks.logs import Month, read
+from prober.cli.logs import status_of
+from prober.logs.lines import Line
+from prober.logs.postfix import PostfixReader
+from prober.rules.exit_status import FAULT_OF_OURS
 
 MESSAGES = int(os.environ.get("LOGS_MESSAGES", "20000"))
 
@@ -32,3 +38,19 @@ def test_a_month_gives_the_totals_of_its_truth(tmp_path: Path) -> None:
         expected[domain, words.get(outcome, outcome)] += count
     assert +seen == expected
     assert summary.below == sum(n for (_, what), n in expected.items() if what == "clear")
+
+
+def test_a_fault_of_ours_costs_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    month = Month(20)
+    month.write(tmp_path / "log")
+    real = PostfixReader.read
+
+    def faulty(self: PostfixReader, line: Line) -> bool:
+        if "removed" in line.text:
+            raise KeyError("a fault")
+        return real(self, line)
+
+    monkeypatch.setattr(PostfixReader, "read", faulty)
+    summary = read(tmp_path / "log")
+    assert summary.faults == summary.unread == 20
+    assert status_of(summary) == FAULT_OF_OURS

@@ -82,6 +82,22 @@ def test_results(dsn: str, stat: str, status: Status, content: Content) -> None:
     assert (delivery.status, delivery.content) == (status, content)
 
 
+@pytest.mark.parametrize(
+    ("said", "stat", "content"),
+    [
+        ("550 5.1.1 no, not here", "User unknown", Content.HELD),
+        ("550 5.7.1 spam", "Service unavailable", Content.UNKNOWN),
+        ("550 spam, stat=User unknown", "Service unavailable", Content.UNKNOWN),
+        ("550 spam", "Service unavailable, stat=User unknown", Content.UNKNOWN),
+        ("550 spam, dsn=2.0.0, stat=Sent (ok)", "User unknown", Content.UNKNOWN),
+    ],
+)
+def test_a_reply_is_no_field(said: str, stat: str, content: Content) -> None:
+    line = to(dsn="5.1.1", stat=stat).replace(", stat=", f", reply={said}, stat=", 1)
+    (delivery,) = run(tls(), line)
+    assert (delivery.status, delivery.content) == (Status.BOUNCED, content)
+
+
 def test_each_recipient_is_a_delivery() -> None:
     deliveries = run(tls(), to('<a@example.com>,<"b, c"@example.com>,d@example.com'))
     assert [each.recipient for each in deliveries] == [
@@ -127,6 +143,7 @@ def test_deliveries_to_this_machine_are_local(mailer: str) -> None:
     [
         f"{QUEUE_ID}: to=<a@example.com>, delay=00:00:00, mailer=esmtp, pri=30396, stat=queued",
         "STARTTLS=client, error: connect failed=-1, reason=sslv3 alert, SSL_error=1, errno=0",
+        "STARTTLS=client, relay=mx.example.com., field=cn_subject, status=failed to extract CN",
         "STARTTLS=client, cert-subject=/CN=mx, cert-issuer=/CN=ca, verifymsg=ok",
         f"{QUEUE_ID}: x89Bx1iP007423: DSN: User unknown",
         "ruleset=check_relay, arg1=c.test, arg2=198.51.100.1, relay=c.test, reject=550",

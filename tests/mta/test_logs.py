@@ -19,6 +19,7 @@ from tests.logs.reading import read
 from tests.mta.certificates import MtaCa
 from tests.mta.exim_sender import deliver_by_exim
 from tests.mta.sender import deliver
+from tests.mta.sendmail_sender import deliver_by_sendmail
 from tests.mta.servers import SERVERS, require
 from tests.mta.test_policy import SETTINGS, Case, World, domain, publish_tlsa, tlsa_of, world
 from tests.support.accepting import Accepting, Arrival
@@ -225,3 +226,38 @@ async def test_what_exim_logs_is_what_the_servers_saw(mta_ca: MtaCa, tmp_path: P
         assert (arrival is not None) == (content is Content.LEFT), delivery
         if arrival is not None:
             assert arrival.encrypted == (delivery.session.tls is Tls.ENCRYPTED), delivery
+
+
+async def test_what_sendmail_logs_is_what_the_servers_saw(mta_ca: MtaCa, tmp_path: Path) -> None:
+    require(SERVERS["sendmail"])
+    names = [
+        *("clear", "tls12", "tls13", "untrusted", "expired", "trusted"),
+        *("content-refused", "content-refused-clear", "recipient-refused"),
+    ]
+    recipients = [f"u{number}@{name}.test" for number in range(2) for name in names]
+
+    def is_done(log: str) -> bool:
+        ended = [line for line in log.splitlines() if ", dsn=" in line]
+        return all(any(f"to=<{each}>" in line for line in ended) for each in recipients)
+
+    async with world(*domains()) as at:
+        take_refusals(at)
+        await deliver_by_sendmail(
+            at.lab, recipients, ca=mta_ca, folder=tmp_path / "sendmail", is_done=is_done
+        )
+    outcome = read(logged(tmp_path / "sendmail"))
+    assert outcome.unread == []
+    by_recipient = {each.recipient: each for each in outcome.deliveries}
+    for recipient in recipients:
+        delivery = by_recipient[recipient]
+        tls, _, content = EXPECTED[delivery.domain.removesuffix(".test")]
+        arrival = at.mailbox.arrival(recipient)
+        assert (delivery.session.tls, delivery.content) in (
+            (tls, content),
+            (tls, Content.UNKNOWN),  # Sendmail does not say at which command it failed
+            (Tls.UNKNOWN, Content.HELD),
+        ), delivery
+        assert (arrival is not None) or content is Content.HELD, delivery
+        if arrival is not None:
+            assert arrival.encrypted == (delivery.session.tls is Tls.ENCRYPTED), delivery
+            assert delivery.content is not Content.HELD
