@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prober.logs.base import BEGINS, NO_TLS, NOT_SENT
+from prober.logs import base
+from prober.logs.base import BEGINS, FORGOTTEN, NO_TLS, NOT_SENT
 from prober.logs.records import Content, Delivery, Identity, Status, Tls
 from tests.logs.reading import read
 
@@ -434,3 +435,64 @@ def test_no_line_raises(texts: list[str]) -> None:
     for program in ("smtp", "smtpd", "cleanup", "qmgr"):
         read(log(*texts[:50], program=program), inbound=True)
     read(texts)
+
+
+# -- bounds --------------------------------------------------------------------------------------
+
+
+def test_silence_of_a_program_that_had_to_be_forgotten_is_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(base, "MOST_PROCESSES", 2)
+    lines = [START, *(AT.format(1) + f"smtp[{pid}]: {NEW}" for pid in (1, 2, 3))]
+    outcome = read([*lines, *(AT.format(9) + f"smtp[{pid}]: {to('AAAAAA')}" for pid in (1, 3))])
+    first, second = (each.session for each in outcome.deliveries)
+    assert (first.tls, first.why) == (Tls.UNKNOWN, FORGOTTEN)
+    assert second.tls is Tls.ENCRYPTED
+
+
+def test_a_process_that_was_silent_for_an_hour_is_forgotten_without_harm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(base, "MOST_PROCESSES", 1)
+    later = "Nov 28 19:00:00 mx1 postfix/"
+    lines = [START, AT.format(1) + f"smtp[1]: {NEW}", later + f"smtp[2]: {NEW}"]
+    assert [each.session.tls for each in read([*lines, later + f"smtp[3]: {to()}"]).deliveries] == [
+        Tls.CLEAR
+    ]
+
+
+def test_deliveries_that_wait_for_a_meaning_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "MOST_WAITING", 2)
+    assert sessions(to("AAAAAA"), to("BBBBBB"), to("CCCCCC"), NEW) == [
+        *(Tls.UNKNOWN, Tls.CLEAR, Tls.CLEAR),
+    ]
+
+
+@pytest.mark.parametrize(
+    "program",
+    ["postfix/smtp", "postfix-out/smtp", "postfix/relay/smtp", "mail/smtp", "postfix/lmtp"],
+)
+def test_instances_and_services_by_any_name(program: str) -> None:
+    lines = [f"Nov 28 17:00:00 mx1 {program}[7]: {text}" for text in (NEW, to())]
+    assert [each.session.tls for each in read(lines).deliveries] == [Tls.ENCRYPTED]
+
+
+def test_instances_do_not_explain_each_other() -> None:
+    lines = [
+        START,
+        f"Nov 28 17:00:01 mx1 postfix-out/smtp[7]: {NEW}",
+        f"Nov 28 17:00:02 mx1 postfix/smtp[7]: {to()}",
+        f"Nov 28 17:00:03 mx2 postfix/smtp[7]: {NEW}",
+    ]
+    assert [each.session.tls for each in read(lines).deliveries] == [Tls.UNKNOWN]
+
+
+@given(st.binary(max_size=60), st.integers(0, 400))
+def test_a_line_that_was_cut_or_is_binary_is_never_encrypted_by_itself(
+    junk: bytes, end: int
+) -> None:
+    line = AT.format(3) + f"smtp[7]: {to()}"
+    cut = line[:end] + junk.decode("utf-8", "backslashreplace")
+    for delivery in read([START, cut]).deliveries:
+        assert delivery.session.tls is Tls.UNKNOWN

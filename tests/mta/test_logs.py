@@ -18,6 +18,7 @@ from prober.logs.records import Content, Delivery, Identity, Status, Tls
 from tests.logs.reading import read
 from tests.mta.certificates import MtaCa
 from tests.mta.exim_sender import deliver_by_exim
+from tests.mta.opensmtpd_sender import deliver_by_opensmtpd
 from tests.mta.sender import deliver
 from tests.mta.sendmail_sender import deliver_by_sendmail
 from tests.mta.servers import SERVERS, require
@@ -261,3 +262,36 @@ async def test_what_sendmail_logs_is_what_the_servers_saw(mta_ca: MtaCa, tmp_pat
         if arrival is not None:
             assert arrival.encrypted == (delivery.session.tls is Tls.ENCRYPTED), delivery
             assert delivery.content is not Content.HELD
+
+
+async def test_what_opensmtpd_logs_is_what_the_servers_saw(mta_ca: MtaCa, tmp_path: Path) -> None:
+    require(SERVERS["opensmtpd"])
+    names = [
+        *("clear", "alert", "tls12", "tls13", "untrusted", "expired", "trusted"),
+        *("content-refused", "content-refused-clear", "recipient-refused"),
+    ]
+    recipients = [f"u{number}@{name}.test" for number in range(2) for name in names]
+
+    def is_done(log: str) -> bool:
+        ended = [line for line in log.splitlines() if " mta delivery evpid=" in line]
+        return all(any(f"to=<{each}>" in line for line in ended) for each in recipients)
+
+    async with world(*domains()) as at:
+        take_refusals(at)
+        await deliver_by_opensmtpd(
+            at.lab, recipients, ca=mta_ca, folder=tmp_path / "opensmtpd", is_done=is_done
+        )
+    # in the foreground it writes to stderr what it would tell syslog
+    log = (tmp_path / "opensmtpd" / "log").read_text(errors="backslashreplace")
+    outcome = read(f"Nov 28 17:00:00 mx1 smtpd[7]: {line}" for line in log.splitlines())
+    assert outcome.unread == []
+    by_recipient = {each.recipient: each for each in outcome.deliveries}
+    for recipient in recipients:
+        delivery = by_recipient[recipient]
+        tls, _, content = EXPECTED[delivery.domain.removesuffix(".test")]
+        arrival = at.mailbox.arrival(recipient)
+        assert delivery.session.tls is tls, (delivery, log)
+        assert (delivery.status is Status.SENT) == (delivery.content is Content.LEFT), delivery
+        assert (arrival is not None) == (content is Content.LEFT), delivery
+        if arrival is not None:
+            assert arrival.encrypted == (tls is Tls.ENCRYPTED), delivery
