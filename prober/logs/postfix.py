@@ -59,7 +59,7 @@ _FROM: Final = re.compile(rf"from=<({_ADDRESS})>, size=\d+, nrcpt=\d+ \(queue ac
 _CLIENT: Final = re.compile(r"client=([^\s,\[\]]+\[[^\s,\[\]]+\])(?::\d+)?(?:, |$)")
 _CONNECT: Final = re.compile(r"(connect|disconnect) from ([^\s\[\]]+\[[^\s\[\]]+\])(.*)")
 _STARTTLS: Final = re.compile(r" starttls=[1-9]")
-_SINGLE_TLS: Final = re.compile(r"(!?)([a-z-]+)(?::([a-z-]+))?(\?)?(?:/.*)?")
+_STATED: Final = re.compile(r"(!?)([a-z-]+)(?::([a-z-]+))?(\?)?(?:/.*)?")
 # Postfix's own words stand first or last in a reason, and the peer's between them.
 _SESSION_LOST: Final = re.compile(
     r"lost connection with \S+ while |conversation with \S+ timed out while |Cannot start TLS: |"
@@ -203,6 +203,11 @@ class PostfixReader(Reader):
         endpoint = _ENDPOINT.fullmatch(relay)
         address = endpoint[2] if endpoint and ip_address(endpoint[2]) else None
         is_local = component in _TO_MACHINE or (endpoint is not None and address is None)
+        content = Content.HELD if component in _NOWHERE else _content(status, reason)
+        session: Session | None = LOCAL_SESSION
+        if not is_local:
+            was_sent = content is not Content.HELD and address is not None
+            session = self._session_of(line, queue_id, relay, delays or "", tls, was_sent=was_sent)
         delivery = Delivery(
             time=line.time,
             server=line.host,
@@ -214,62 +219,49 @@ class PostfixReader(Reader):
             relay=endpoint[1] if endpoint else None,
             address=address,
             status=status,
-            content=Content.HELD if component in _NOWHERE else _content(status, reason),
+            content=content,
+            session=session or Session(),
             local=is_local,
             reply=reason.removesuffix(")")[:MOST_TEXT],
         )
-        if is_local:
-            self._emit(replace(delivery, session=LOCAL_SESSION))
-            return True
-        return self._outbound(line, delivery, relay, delays, tls)
-
-    def _outbound(
-        self, line: Line, delivery: Delivery, relay: str, delays: str | None, tls: str | None
-    ) -> bool:
-        """Emit a delivery over the network, or over none."""
-        key = (line.host, line.program, line.pid)
-        joined = self._join(key, relay, (delivery.queue_id, (delays or "").rpartition("/")[0]))
-        if tls is not None:
-            session = _as_stated(tls, joined)
-            self._emit(replace(delivery, session=session))
-            return _SINGLE_TLS.fullmatch(tls) is not None
-        if joined is not None:
-            self._emit(replace(delivery, session=joined))
-        elif delivery.content is Content.HELD or delivery.address is None:
-            self._emit(replace(delivery, session=NOTHING_SENT))
-        elif (why := self._why_silent(line, delays)) is not None:
-            self._emit(replace(delivery, session=Session(why=why)))
+        if session is None:
+            self._silence.judge((line.host, line.program), delivery)
         else:
-            self._silence.judge(key[:2], delivery)
-        return True
+            self._emit(delivery)
+        return tls is None or _STATED.fullmatch(tls) is not None
 
-    def _join(
-        self, key: tuple[str, str, str], relay: str, request: tuple[str, str]
+    def _session_of(
+        self, line: Line, queue_id: str, relay: str, delays: str, tls: str | None, *, was_sent: bool
     ) -> Session | None:
-        """The session of a delivery: the last one of its process, if it can be that.
+        """The session of a delivery over the network; None: the log is silent about it.
 
-        *request*: queue id and the times until the connection stood. All recipients of one request
-        over one connection have them in common; another request needs a TLS line of its own.
+        It is the last one of the process, if it can be that. All recipients of one request over one
+        connection have the times until it stood in common (``delays=``, but for the last of them);
+        another request needs a TLS line of its own.
         """
-        process = self._processes.get(key)
-        if process is None:
-            return None
-        if not _same_endpoint(process.endpoint, relay) or process.request not in (None, request):
-            self._processes.pop(key)
-            return None
-        process.request = request
-        return process.session
+        key, request = (line.host, line.program, line.pid), (queue_id, delays.rpartition("/")[0])
+        joined = None
+        if (process := self._processes.get(key)) is not None:
+            if _same_endpoint(process.endpoint, relay) and process.request in (None, request):
+                process.request, joined = request, process.session
+            else:
+                self._processes.pop(key)
+        if tls is not None:
+            return _as_stated(tls, joined)
+        if joined is None and not was_sent:
+            return NOTHING_SENT
+        return joined or self._why_silent(line, delays)
 
-    def _why_silent(self, line: Line, delays: str | None) -> str | None:
-        """Why nothing follows from there being no TLS line; None: something may."""
+    def _why_silent(self, line: Line, delays: str) -> Session | None:
+        """Unknown, where nothing follows from there being no TLS line; None: something may."""
         if (line.host, line.program) in self._processes.forgot:
-            return FORGOTTEN
+            return Session(why=FORGOTTEN)
         try:
-            setup, sending = (float(part) for part in (delays or "").split("/")[2:4])
+            setup, sending = (float(part) for part in delays.split("/")[2:4])
             took = timedelta(seconds=setup + sending) + _SLACK
         except (ValueError, OverflowError):
             took = _LONGEST
-        return BEGINS if line.time - took < self._begins[line.host] else None
+        return Session(why=BEGINS) if line.time - took < self._begins[line.host] else None
 
     def _drop(self, _key: tuple[str, str], _message: _Message) -> None:
         self.dropped += 1
@@ -389,7 +381,7 @@ def _as_stated(tls: str, joined: Session | None) -> Session:
     ``level`` was met; ``level:other`` was relaxed to the other; ``level?`` was not decided when
     the attempt ended; ``!level`` was not met.
     """
-    found = _SINGLE_TLS.fullmatch(tls)
+    found = _STATED.fullmatch(tls)
     level = _LEVELS.get(found[3] or found[2]) if found and not found[1] and not found[4] else None
     if level is None:
         return replace(joined or Session(), tls=Tls.UNKNOWN, why=f"the log says tls={tls[:40]}")

@@ -63,16 +63,18 @@ class Privacy:
 
 def without_names(text: str, local: str = "") -> str:
     """*text* without local parts of addresses, and without the name *local* and its parts."""
-    text = _QUOTED.sub(LEFT_OUT, text)
-    text = _ENCODED.sub(f"{LEFT_OUT}=40", text)
-    text = _LOCAL_PART.sub(LEFT_OUT, text)
+    if "@" in text or "40" in text:
+        text = _QUOTED.sub(LEFT_OUT, text)
+        text = _ENCODED.sub(f"{LEFT_OUT}=40", text)
+        text = _LOCAL_PART.sub(LEFT_OUT, text)
     return _without_name(text, local)
 
 
 def _without_name(text: str, local: str) -> str:
-    if not local:
-        return text
     parts = {part for part in _WORDS.findall(local) if len(part) >= _LEAST_PART}
-    names = sorted({local, local.strip('"'), *parts}, key=len, reverse=True)
-    pattern = "|".join(re.escape(name) for name in names if name)
+    low = text.casefold()
+    names = {name for name in (local, local.strip('"'), *parts) if name and name.casefold() in low}
+    if not names:  # as in nearly every reply
+        return text
+    pattern = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
     return re.sub(rf"(?<![^\W_])(?:{pattern})(?![^\W_])", LEFT_OUT, text, flags=re.IGNORECASE)

@@ -1,6 +1,7 @@
 """One delivery attempt as a mail server logged it, and the words for it. docs/logs.md."""
 
 import enum
+import functools
 import ipaddress
 from dataclasses import dataclass
 from datetime import datetime
@@ -130,6 +131,7 @@ class Internal:
         return Scope.OUTSIDE
 
 
+@functools.lru_cache(maxsize=10_000)  # a few relays take most of the mail
 def ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """*text* as an address, without a zone and without the prefix of an address literal."""
     try:
