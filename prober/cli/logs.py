@@ -340,29 +340,40 @@ def logs(
         require_apart(inputs, report.written)
         if read.tls_report:
             raise typer.Exit(_tls_reports(files, report))
-        privacy, internal, known = report.privacy, parse_internal(read.internal), join.known
-        sources = in_order(files, _stdin(), datetime.now(UTC).astimezone())
-        summary = Summary(at_least=report.at_least)
-        with _writers(report, LogsStyle(summary=report.summary, story=which.is_story)) as writers:
+        raise typer.Exit(_logs(files, read, which, join, report))
 
-            def take(delivery: Delivery, scope: Scope) -> None:
-                shown = privacy.apply(delivery)
-                for writer in writers:
-                    writer.write(shown, scope)
 
-            Reading(
-                take,
-                wanted=which.wanted,
-                internal=internal,
-                summary=summary,
-                unread=_show if read.unread else _ignore,
-                inbound=read.inbound or which.is_story,
-                tls_logged=read.tls_logged,
-            ).read(sources)
-            summary.advice = tuple(advise(summary, known))
+def _logs(
+    files: list[str],
+    read: LogOptions,
+    which: WhichOptions,
+    join: JoinOptions,
+    report: LogsReportOptions,
+) -> int:
+    """Read logs and write what is in them; the exit status."""
+    privacy, internal, known = report.privacy, parse_internal(read.internal), join.known
+    sources = in_order(files, _stdin(), datetime.now(UTC).astimezone())
+    summary = Summary(at_least=report.at_least)
+    with _writers(report, LogsStyle(summary=report.summary, story=which.is_story)) as writers:
+
+        def take(delivery: Delivery, scope: Scope) -> None:
+            shown = privacy.apply(delivery)
             for writer in writers:
-                writer.finish(summary)
-        raise typer.Exit(status_of(summary))
+                writer.write(shown, scope)
+
+        Reading(
+            take,
+            wanted=which.wanted,
+            internal=internal,
+            summary=summary,
+            unread=_show if read.unread else _ignore,
+            inbound=read.inbound or which.is_story,
+            tls_logged=read.tls_logged,
+        ).read(sources)
+        summary.advice = tuple(advise(summary, known))
+        for writer in writers:
+            writer.finish(summary)
+    return status_of(summary)
 
 
 @contextlib.contextmanager

@@ -198,17 +198,20 @@ class LogsText(LogsFormatter):
     def __init__(self, paper: Paper, *, story: bool) -> None:
         self._page = Page(paper)
         self._story = story
-        self._clear: list[tuple[str, ...]] = []
+        self._clear: list[str] = []  # two lines each
 
     def body(self, delivery: Delivery, scope: Scope) -> bytes:
         if self._story:
             return self._whole(delivery, scope)
         left = scope is Scope.OUTSIDE and delivery.content is Content.LEFT
         is_clear = left and delivery.session.tls is Tls.CLEAR
-        if is_clear and delivery.direction is Direction.OUT and len(self._clear) < MOST_SHOWN:
+        if is_clear and delivery.direction is Direction.OUT and len(self._clear) < 2 * MOST_SHOWN:
             where = f"{delivery.relay or ''}[{delivery.address or '?'}]"
-            about = (utc(delivery.time), delivery.domain, where, delivery.queue_id)
-            self._clear.append((*about, delivery.message_id or ""))
+            message = f", message {delivery.message_id}" if delivery.message_id else ""
+            self._clear += (
+                printable(f"  {utc(delivery.time)}  {delivery.domain}"),
+                printable(f"    by {where}, queue id {delivery.queue_id}{message}"),
+            )
         return b""
 
     def foot(self, summary: Summary) -> bytes:
@@ -217,9 +220,9 @@ class LogsText(LogsFormatter):
         total = summary.total()
         parts: list[Text | Table] = [Text(headline(total), _style(total))]
         if self._clear:
-            parts += [Text("\nIn clear:"), table(("", *CLEAR_HEAD), self._clear)]
-            if total.clear > len(self._clear):
-                parts.append(Text(f"  and {total.clear - len(self._clear)} more (see -o FILE.csv)"))
+            parts += [Text("\nIn clear:"), *map(Text, self._clear)]
+            if (more := total.clear - len(self._clear) // 2) > 0:
+                parts.append(Text(f"  and {more} more (see -o FILE.csv)"))
         parts += [Text(f"\nUnknown for {n}: {printable(why)}") for why, n in _unknown(summary)]
         if versions := _versions(total):
             parts.append(Text(f"\nTLS versions: {versions.replace(' ', ', ').replace('=', ': ')}"))
@@ -258,7 +261,6 @@ class LogsText(LogsFormatter):
         return b"".join(self._page.draw_line(Text(printable(line))) for line in lines)
 
 
-CLEAR_HEAD: Final = ("time", "domain", "relay", "queue id", "message id")
 SUMMARY_HEAD: Final = tuple(
     "domain,week of,messages,encrypted,verified,clear,held,unknown".split(",")
 )
@@ -282,7 +284,8 @@ def headline(total: Counts) -> str:
         head = f"All {left} messages that left were encrypted."
     else:
         head = "No message left."
-    return head + (f" {total.held_back} were held back." if total.held_back else "")
+    were = "was" if total.held_back == 1 else "were"
+    return head + (f" {total.held_back} {were} held back." if total.held_back else "")
 
 
 def _style(total: Counts) -> str:

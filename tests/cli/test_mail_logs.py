@@ -77,7 +77,7 @@ def test_the_exit_status(lines: list[str], options: tuple[str, ...], status: int
 
 def test_the_text_begins_with_what_left_in_clear() -> None:
     out = run(*ID, TLS, GOOD, CLEAR, REFUSED).out
-    assert out.startswith("1 of 2 messages left in clear. 1 were held back.\n\nIn clear:\n")
+    assert out.startswith("1 of 2 messages left in clear. 1 was held back.\n\nIn clear:\n")
     assert "clear.test" in out
     assert "TLS versions: TLSv1.3: 1" in out
     assert "…" not in out
