@@ -10,6 +10,7 @@ import gzip
 import io
 import lzma
 import re
+import stat
 import zlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -169,12 +170,17 @@ class Log:
         self._stdin = stdin
         self._reference = now
         self.begins: datetime | None = None
-        if name == STDIN:
+        self.is_stream = name == STDIN  # to be read once only
+        if self.is_stream:
             return
         try:
-            self._reference = datetime.fromtimestamp(Path(name).stat().st_mtime).astimezone()
+            status = Path(name).stat()
         except OSError as error:
             raise InputError(f"cannot read {printable(name)}: {error.strerror}") from error
+        self.is_stream = not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode))
+        if self.is_stream:  # a FIFO, as <(command) of a shell
+            return
+        self._reference = datetime.fromtimestamp(status.st_mtime).astimezone()
         parser = self.parser()
         for number, raw in enumerate(self.lines()):
             if (line := parser.parse(raw)) is not None:
@@ -204,10 +210,10 @@ class Log:
 def in_order(names: Sequence[str], stdin: BinaryIO, now: datetime) -> list[Log]:
     """The logs *names*, the oldest first: a rotated set may be named in any order.
 
-    With stdin among them the order stays. Raises InputError.
+    With stdin or a FIFO among them the order stays. Raises InputError.
     """
     logs = [Log(name, stdin, now) for name in names]
-    if STDIN in names:
+    if any(log.is_stream for log in logs):
         return logs
     return sorted(logs, key=lambda log: log.begins or datetime.max.replace(tzinfo=UTC))
 

@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import os
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -159,3 +160,18 @@ def test_a_rotated_set_is_put_in_order(tmp_path: Path) -> None:
         names.append(str(path))
     logs = in_order(names, io.BytesIO(), NOW)
     assert [Path(log.name).name for log in logs] == ["log.2.gz", "log.1", "log"]
+
+
+def test_a_fifo_is_read_once(tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(b"one\ntwo\n",))
+    (log,) = in_order([str(path)], io.BytesIO(), NOW)
+    writer.start()
+    assert list(log.lines()) == ["one", "two"]
+    writer.join()
+
+
+def test_a_folder_is_no_log(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="Is a directory"):
+        in_order([str(tmp_path)], io.BytesIO(), NOW)
