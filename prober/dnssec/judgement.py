@@ -55,7 +55,11 @@ def record_text(owner: Name, rdtype: RdataType) -> str:
 
 
 class LimitError(Exception):
-    """The bound on signatures or hashes is reached."""
+    """The bound on signatures or hashes is reached, of one answer or one zone."""
+
+
+class DomainLimitError(LimitError):
+    """The bound of a whole domain is reached: that says nothing of what is shared with others."""
 
 
 @dataclass(slots=True)
@@ -66,11 +70,11 @@ class Work:
     """
 
     signatures: int
-    hashes: int  # applications of SHA-1
+    hashes: int  # applications of SHA-1, and digests of keys
     domain: "Work | None" = None
 
     def spend(self, *, signatures: int = 0, hashes: int = 0) -> None:
-        """Raises LimitError before the work is done that would exceed the bound."""
+        """Raises LimitError before the work is done that would exceed a bound."""
         self.signatures -= signatures
         self.hashes -= hashes
         if self.signatures < 0:
@@ -78,7 +82,10 @@ class Work:
         if self.hashes < 0:
             raise LimitError("more NSEC3 hashes to compute than the bound allows")
         if self.domain is not None:
-            self.domain.spend(signatures=signatures, hashes=hashes)
+            try:
+                self.domain.spend(signatures=signatures, hashes=hashes)
+            except LimitError as error:
+                raise DomainLimitError(f"{error} for one domain") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from prober.dnssec.chain import (
     usable_ds,
 )
 from prober.dnssec.judgement import (
+    DomainLimitError,
     Judgement,
     LimitError,
     Reply,
@@ -80,6 +81,13 @@ class Validator:
             return await self._judge(name, rdtype, reply, work)
         except LimitError as error:
             return _limit(name, rdtype, error)
+
+    async def zone(self, name: Name) -> Zone:
+        """The closest zone at or above *name*, which ends where the chain of trust does."""
+        try:
+            return await self._zone(name)
+        except LimitError as error:
+            return Zone(name=name, judgement=_limit(name, _DS, error))
 
     async def aclose(self) -> None:
         """Cancel what is in flight."""
@@ -143,7 +151,6 @@ class Validator:
         return await self._zone(above)
 
     async def _zone(self, name: Name) -> Zone:
-        """The closest zone at or above *name*; the walk ends where the chain of trust does."""
         if len(name) > MOST_LABELS:
             error = LimitError(f"more than {MOST_LABELS} labels")
             return Zone(name=name, judgement=_limit(name, _DS, error))
@@ -165,6 +172,8 @@ class Validator:
             if name in self._anchors:
                 return await self._find_anchored(name, work)
             return await self._find_below(await self._zones.get(name.parent()), name, work)
+        except DomainLimitError:
+            raise  # so that nothing is kept: another domain may ask for this zone
         except LimitError as error:
             return Zone(name=name, judgement=_limit(name, _DS, error))
 
