@@ -19,7 +19,7 @@ from prober.records import Level
 from prober.report.output import STDOUT, ReportFormat
 from prober.rules.profiles import PROFILES, Profile, ProfileName
 from prober.rules.verdict import REQUIRABLE
-from prober.settings import Settings
+from prober.settings import Settings, Validation
 
 _DEFAULTS = Settings()
 P = ParamSpec("P")
@@ -106,6 +106,27 @@ class LookOptions:
             panel=_FROM,
         ),
     ] = _DEFAULTS.dnssec_probe
+    dnssec: Annotated[
+        Validation,
+        option(
+            "--dnssec",
+            help="Who validates DNSSEC: the resolver, this program from the root (local), the "
+            "resolver where it can be believed and else this program (auto), or nobody (off).",
+            env="DNSSEC",
+            panel=_FROM,
+            case_sensitive=False,
+        ),
+    ] = _DEFAULTS.dnssec
+    trust_anchor: Annotated[
+        Path | None,
+        option(
+            "--trust-anchor",
+            metavar="FILE",
+            help="DS or DNSKEY records in zone-file form, in place of the root's keys.",
+            env="TRUST_ANCHOR",
+            panel=_FROM,
+        ),
+    ] = None
     ca_file: Annotated[
         Path | None,
         option(
@@ -291,6 +312,8 @@ class LookOptions:
         store = find_store(self.ca_file)
         if store is not None:
             yield Read(str(store), "the trust store")
+        if self.trust_anchor is not None:
+            yield Read(str(self.trust_anchor), "the DNSSEC trust anchors")
 
     def settings(self) -> Settings:
         """These options as settings. Raises SettingsError where two of them contradict."""
@@ -302,6 +325,8 @@ class LookOptions:
             resolvers=tuple(self.resolver),
             trust_ad=self.trust_ad,
             dnssec_probe=self.dnssec_probe,
+            dnssec=self.dnssec,
+            trust_anchor=self.trust_anchor,
             ca_file=self.ca_file,
             use_ipv4=not self.ipv6_only,
             use_ipv6=not self.ipv4_only,
@@ -333,6 +358,8 @@ SET_BY: Final = MappingProxyType(
         "resolvers": "--resolver",
         "trust_ad": "--trust-ad",
         "dnssec_probe": "--dnssec-probe",
+        "dnssec": "--dnssec",
+        "trust_anchor": "--trust-anchor",
         "ca_file": "--ca-file",
         "use_ipv4": "--ipv6-only",
         "use_ipv6": "--ipv4-only",

@@ -412,10 +412,13 @@ def _anchors(settings: Settings) -> Anchors:
     path = settings.trust_anchor
     if path is None:
         return ROOT
+    name = printable(str(path))
     try:
         return parse_anchors(read_whole(path, _ANCHOR_BYTES).decode())
-    except (OSError, UnicodeDecodeError, ProbeError) as error:
-        raise SettingsError(f"trust anchor {printable(str(path))}: {error}") from error
+    except OSError as error:
+        raise SettingsError(f"cannot read the trust anchors {name}: {error.strerror}") from error
+    except (UnicodeDecodeError, ProbeError) as error:
+        raise SettingsError(f"the trust anchors {name}: {printable(str(error))}") from error
 
 
 def _nameservers(settings: Settings) -> tuple[Nameserver, ...]:

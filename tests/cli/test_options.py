@@ -11,6 +11,7 @@ from prober.cli.options import SET_BY, LookOptions, ReportOptions
 from prober.lab.internet import EHLO_NAME
 from prober.records import Level
 from prober.rules.profiles import PROFILES, Profile, ProfileName
+from prober.settings import Validation
 from tests.cli.commands import NO_NAMESERVER, OFFLINE, invoke
 
 VARIABLES = {"PROBE_RESOLVER": NO_NAMESERVER, "PROBE_EHLO_NAME": EHLO_NAME}
@@ -30,6 +31,11 @@ WRONG = [
     (["--ca-file", "/"], "cannot read the trust store /: Is a directory"),
     (["--ca-file", "/dev/null"], "/dev/null holds no certificate in PEM form"),
     (["--ca-file", "/bin/bash"], "/bin/bash holds no certificate in PEM form"),
+    (["--trust-anchor", "/nowhere"], "cannot read the trust anchors /nowhere: No such file"),
+    (["--trust-anchor", "/"], "cannot read the trust anchors /: Is a directory"),
+    (["--trust-anchor", "/dev/null"], "/dev/null: there is no DS or DNSKEY record in it"),
+    (["--trust-anchor", "/etc/hosts"], "the trust anchors /etc/hosts: no DS or DNSKEY records"),
+    (["--dnssec", "always"], "'always' is not one of 'auto', 'local', 'resolver', 'off'"),
     (["--ipv4-only", "--ipv6-only"], "--ipv4-only and --ipv6-only leave no address to contact"),
     (["--ehlo-name", "two words"], "is no host name label: letters, digits and hyphens"),
     (["--ehlo-name", "a.test\r\nMAIL FROM:<>"], "is no host name label"),
@@ -157,6 +163,8 @@ def test_a_wrong_variable_is_told_by_name(name: str, value: str) -> None:
 OTHER: dict[str, Any] = {  # for each option, a value that is not its default
     "resolver": ["192.0.2.53"],
     "dnssec_probe": "bogus.test",
+    "dnssec": Validation.LOCAL,
+    "trust_anchor": Path("root.ds"),
     "ca_file": Path("ca.pem"),
     "ehlo_name": "probe.test",
     "port": 2525,
