@@ -28,6 +28,7 @@ from prober.records import Dnssec
 
 _DIGESTS: Final = {1: "SHA1", 2: "SHA256", 4: "SHA384"}  # RFC 3658, RFC 4509, RFC 6605
 _SHA1: Final = 1
+NO_KEY: Final = "no key matches"
 _MOST_DENIALS: Final = 16  # RRsets in a response; RFC 5155 §7.2 needs three
 _DS, _DNSKEY, _CNAME = dns.rdatatype.DS, dns.rdatatype.DNSKEY, dns.rdatatype.CNAME
 
@@ -129,7 +130,7 @@ def judge_keys(name: Name, anchors: Sequence[DS], reply: Reply, work: Work) -> Z
     entry = tuple(key for key in keys if is_zone_key(key) and _is_vouched(name, key, anchors, work))
     if not entry:
         tags = ", ".join(str(ds.key_tag) for ds in anchors)
-        fault = f"no key matches the DS records or trust anchors, which name {tags}"
+        fault = f"{NO_KEY} the DS records or trust anchors, which name {tags}"
         return Zone(name=name, judgement=bogus(name, name, _DNSKEY, fault))
     outcome = verify(rrset, signatures, Zone(name=name, keys=entry), reply.now, work)
     if outcome.signature is None:

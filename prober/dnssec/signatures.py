@@ -25,6 +25,8 @@ from prober.records import Dnssec
 SUPPORTED: Final = frozenset({8, 10, 13, 14, 15, 16})
 _RSA: Final = frozenset({8, 10})
 _LONGEST_RSA_KEY: Final = 1024  # octets of key data: 4,096 bits of modulus (RFC 5702 §2), exponent
+EXPIRED: Final = "the signature expired at"
+NOT_YET_VALID: Final = "the signature is not valid before"
 _HALF: Final = 1 << 31
 
 
@@ -151,9 +153,9 @@ def _is_signed_by(rrset: dns.rrset.RRset, signature: RRSIG, key: DNSKEY) -> bool
 def _time_fault(signature: RRSIG, now: float) -> str | None:
     """RFC 4034 §3.1.5: serial arithmetic, so that it works beyond 2106."""
     if (signature.expiration - int(now)) % (1 << 32) >= _HALF:
-        return f"the signature expired at {_utc(signature.expiration)}"
+        return f"{EXPIRED} {_utc(signature.expiration)}"
     if (int(now) - signature.inception) % (1 << 32) >= _HALF:
-        return f"the signature is not valid before {_utc(signature.inception)}"
+        return f"{NOT_YET_VALID} {_utc(signature.inception)}"
     return None
 
 

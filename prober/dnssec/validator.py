@@ -34,6 +34,7 @@ from prober.dnssec.judgement import (
 )
 from prober.records import Dnssec, Reason
 
+UNREACHABLE: Final = "no answer from the resolver"
 LONGEST_CHAIN: Final = 16  # aliases, as in net/dns_message
 MOST_LABELS: Final = 40  # of a name whose zones are looked for; one question each
 _ZONES: Final = 100_000  # kept; about 1 kB each
@@ -225,7 +226,7 @@ def _unreachable(name: Name, rdtype: RdataType, reply: NoReply, *, failure: Reas
         state=Dnssec.INDETERMINATE,
         zone=str(name),
         record=record_text(name, rdtype),
-        fault=f"not to be had: {reply.detail}",
+        fault=f"{UNREACHABLE}: {reply.detail}",
         failure=failure,
     )
     return Zone(name=name, judgement=judgement)
