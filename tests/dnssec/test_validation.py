@@ -5,8 +5,9 @@ import re
 import secrets
 import subprocess
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import dns.flags
@@ -15,18 +16,21 @@ import dns.name
 import dns.query
 import dns.rcode
 import dns.rdatatype
+import dns.rrset
 import pytest
 from dns.name import Name
 from dns.rdatatype import RdataType
 
 from prober.dnssec.anchors import parse_anchors
 from prober.dnssec.judgement import Judgement, Reply, Work
-from prober.dnssec.validator import Validator
-from prober.records import Dnssec
+from prober.dnssec.validator import NoReply, Validator
+from prober.records import Dnssec, Reason
+from prober.settings import Settings
 from tests.dnssec.nameservers import require_nameservers, require_signers, serving_files
 from tests.dnssec.signing import sign_tree
 from tests.dnssec.validation_cases import CASES, ZONES, Case
 
+SETTINGS = Settings()
 TIMEOUT_S = 60.0  # of one question, or one run of delv, which take milliseconds
 
 
@@ -80,26 +84,54 @@ def to_reply(message: dns.message.Message) -> Reply:
     )
 
 
-@pytest.fixture(scope="module")
-def judged(servers: Servers) -> dict[Case, Judgement]:
-    """What our validator makes of every case, all by one validator."""
+Change = Callable[[Name, RdataType, Reply], Reply | NoReply]
 
-    async def fetch(name: Name, rdtype: RdataType) -> Reply:
-        return to_reply(ask(servers.forwarder, name, rdtype, cd=True))
 
-    async def judge_all() -> dict[Case, Judgement]:
-        validator = Validator(
+class Replies:
+    """What the forwarder answers: each question is asked once."""
+
+    def __init__(self, servers: Servers) -> None:
+        self._servers = servers
+        self._known: dict[tuple[Name, RdataType], Reply] = {}
+
+    def get(self, name: Name, rdtype: RdataType) -> Reply:
+        key = (name, rdtype)
+        if key not in self._known:
+            self._known[key] = to_reply(ask(self._servers.forwarder, name, rdtype, cd=True))
+        return self._known[key]
+
+    def all(self) -> list[Reply]:
+        return list(self._known.values())
+
+    def validator(self, change: Change = lambda _name, _rdtype, reply: reply) -> Validator:
+        """One for which *change* stands on the way between it and the forwarder."""
+
+        async def fetch(name: Name, rdtype: RdataType) -> Reply | NoReply:
+            return change(name, rdtype, self.get(name, rdtype))
+
+        return Validator(
             fetch,
-            anchors=parse_anchors(servers.anchor),
-            work=lambda: Work(signatures=64, hashes=4000),
+            anchors=parse_anchors(self._servers.anchor),
+            work=lambda: Work(SETTINGS.dnssec_signatures, SETTINGS.dnssec_hashes),
             failure_ttl_s=60.0,
         )
-        found = {}
-        for case in CASES:
-            name, rdtype = dns.name.from_text(case.name), dns.rdatatype.from_text(case.rdtype)
-            found[case] = await validator.judge(name, rdtype, await fetch(name, rdtype))
-        await validator.aclose()
-        return found
+
+
+@pytest.fixture(scope="module")
+def replies(servers: Servers) -> Replies:
+    return Replies(servers)
+
+
+@pytest.fixture(scope="module")
+def judged(replies: Replies) -> dict[Case, Judgement]:
+    """What our validator makes of every case, all by one validator."""
+
+    async def judge_all() -> dict[Case, Judgement]:
+        async with aclosing(replies.validator()) as validator:
+            return {
+                case: await validator.judge(*case.question, replies.get(*case.question))
+                for case in CASES
+            }
 
     return asyncio.run(judge_all())
 
@@ -119,8 +151,7 @@ def test_the_validator(case: Case, judged: dict[Case, Judgement]) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_unbound_agrees(case: Case, servers: Servers) -> None:
-    name, rdtype = dns.name.from_text(case.name), dns.rdatatype.from_text(case.rdtype)
-    response = ask(servers.resolver, name, rdtype, cd=False)
+    response = ask(servers.resolver, *case.question, cd=False)
     assert read_unbound(response) is (case.unbound or case.state), str(response)
 
 
@@ -152,3 +183,89 @@ def read_delv(output: str) -> Dnssec:
         return Dnssec.INSECURE
     found = re.search("^; (negative response, )?fully validated", output, re.MULTILINE)
     return Dnssec.SECURE if found else Dnssec.BOGUS
+
+
+# What a resolver may do to answers, and what that makes of a secure one.
+
+
+def strip(_name: Name, _rdtype: RdataType, reply: Reply) -> Reply:
+    """It does not know DNSSEC: no DO, no signatures, no denials."""
+    return replace(keep_signatures_back(_name, _rdtype, reply), knows_dnssec=False)
+
+
+def keep_signatures_back(_name: Name, _rdtype: RdataType, reply: Reply) -> Reply:
+    return replace(
+        reply,
+        answer=without(reply.answer, dns.rdatatype.RRSIG),
+        authority=without(
+            reply.authority, dns.rdatatype.RRSIG, dns.rdatatype.NSEC, dns.rdatatype.NSEC3
+        ),
+    )
+
+
+def strip_below_the_root(name: Name, rdtype: RdataType, reply: Reply) -> Reply:
+    return strip(name, rdtype, reply) if len(name) > 1 else reply
+
+
+def lose_large(_name: Name, rdtype: RdataType, reply: Reply) -> Reply | NoReply:
+    """Neither a large answer over UDP gets through, nor TCP."""
+    is_large = rdtype == dns.rdatatype.DNSKEY
+    return NoReply(Reason.TIMED_OUT, "timed out") if is_large else reply
+
+
+def lose_ds(_name: Name, rdtype: RdataType, reply: Reply) -> Reply | NoReply:
+    is_ds = rdtype == dns.rdatatype.DS
+    return NoReply(Reason.SERVFAIL, "SERVFAIL (dnssec bogus)") if is_ds else reply
+
+
+def rewrite(name: Name, rdtype: RdataType, reply: Reply) -> Reply:
+    """Another address, or one for a name that does not exist: a portal, a filter."""
+    if rdtype != dns.rdatatype.A:
+        return reply
+    return replace(
+        reply,
+        rcode=dns.rcode.NOERROR,
+        answer=(dns.rrset.from_text(name, 60, "IN", "A", "192.0.2.66"),),
+        authority=(),
+    )
+
+
+def rewrite_and_strip(name: Name, rdtype: RdataType, reply: Reply) -> Reply:
+    return strip(name, rdtype, rewrite(name, rdtype, reply))
+
+
+def deny_all(_name: Name, _rdtype: RdataType, reply: Reply) -> Reply:
+    return Reply(rcode=dns.rcode.NXDOMAIN, now=reply.now)
+
+
+def without(section: Sequence[dns.rrset.RRset], *rdtypes: RdataType) -> tuple[dns.rrset.RRset, ...]:
+    return tuple(each for each in section if each.rdtype not in rdtypes)
+
+
+@pytest.mark.parametrize(
+    ("change", "state", "reason"),
+    [
+        (strip, Dnssec.INDETERMINATE, "zone .: . DNSKEY: the resolver leaves signatures out"),
+        (strip_below_the_root, Dnssec.INDETERMINATE, "the resolver leaves signatures out"),
+        (keep_signatures_back, Dnssec.INDETERMINATE, "zone .: . DNSKEY: no signature"),
+        (lose_large, Dnssec.INDETERMINATE, "zone .: . DNSKEY: no answer from the resolver"),
+        (lose_ds, Dnssec.INDETERMINATE, "SERVFAIL (dnssec bogus)"),
+        (rewrite, Dnssec.BOGUS, "zone nsec.test.: mx.nsec.test. A: no signature"),
+        (rewrite_and_strip, Dnssec.INDETERMINATE, "the resolver leaves signatures out"),
+        (deny_all, Dnssec.INDETERMINATE, "zone .: . DNSKEY: the zone has no keys"),
+    ],
+)
+@pytest.mark.parametrize("name", ["mx.nsec.test.", "mx.unsigned.test."])
+async def test_a_resolver_that_tampers(
+    replies: Replies, name: str, change: Change, state: Dnssec, reason: str
+) -> None:
+    """An insecure answer is never made of a secure one; what is insecure anyway may stay so."""
+    asked = dns.name.from_text(name)
+    reply = change(asked, dns.rdatatype.A, replies.get(asked, dns.rdatatype.A))
+    assert isinstance(reply, Reply)
+    async with aclosing(replies.validator(change)) as validator:
+        judgement = await validator.judge(asked, dns.rdatatype.A, reply)
+    if "unsigned" in name and judgement.state is Dnssec.INSECURE:
+        return
+    assert judgement.state is state, str(judgement)
+    assert reason in str(judgement)

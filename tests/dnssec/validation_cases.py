@@ -64,6 +64,10 @@ class Case:
     def id(self) -> str:
         return f"{self.name}-{self.rdtype}"
 
+    @property
+    def question(self) -> tuple[dns.name.Name, dns.rdatatype.RdataType]:
+        return dns.name.from_text(self.name), dns.rdatatype.from_text(self.rdtype)
+
 
 # what is asked of every sound zone: name below it, type, state; and with opt-out
 _ASKED: tuple[tuple[str, str, Dnssec, Dnssec], ...] = (
