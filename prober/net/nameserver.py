@@ -161,12 +161,13 @@ async def _try(
         return error
     if response.truncated:  # there is no third way to ask: what was cut off is not known
         return MalformedError("truncated over TCP")
-    if _is_answer(response):
+    if is_answer(response):
         return response
     return ErrorCode(response.rcode, response.extended_error)
 
 
-def _is_answer(response: Response) -> bool:
+def is_answer(response: Response) -> bool:
+    """Whether *response* says what there is: records, or that there are none."""
     if response.contradicts_itself:
         return False
     return response.rcode in (Rcode.NOERROR, Rcode.NXDOMAIN)

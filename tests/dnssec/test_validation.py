@@ -1,10 +1,12 @@
 """The validator against unbound and delv, over a tree that BIND and ldns signed and NSD serves."""
 
 import asyncio
+import random
 import re
 import secrets
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -23,12 +25,15 @@ from dns.rdatatype import RdataType
 
 from prober.dnssec.anchors import parse_anchors
 from prober.dnssec.judgement import Judgement, Reply, Work
-from prober.dnssec.validator import NoReply, Validator
+from prober.dnssec.validator import LONGEST_CHAIN, NoReply, Validator
+from prober.net.dns_message import MalformedError, Query, TooLargeError, read_response
+from prober.net.nameserver import is_answer
 from prober.records import Dnssec, Reason
 from prober.settings import Settings
 from tests.dnssec.nameservers import require_nameservers, require_signers, serving_files
 from tests.dnssec.signing import sign_tree
 from tests.dnssec.validation_cases import CASES, ZONES, Case
+from tests.test_fuzz import INPUTS, changed
 
 SETTINGS = Settings()
 TIMEOUT_S = 60.0  # of one question, or one run of delv, which take milliseconds
@@ -93,15 +98,16 @@ class Replies:
     def __init__(self, servers: Servers) -> None:
         self._servers = servers
         self._known: dict[tuple[Name, RdataType], Reply] = {}
+        self.wires: dict[tuple[Name, RdataType], bytes] = {}  # by an id of 0
 
     def get(self, name: Name, rdtype: RdataType) -> Reply:
         key = (name, rdtype)
         if key not in self._known:
-            self._known[key] = to_reply(ask(self._servers.forwarder, name, rdtype, cd=True))
+            message = ask(self._servers.forwarder, name, rdtype, cd=True)
+            self._known[key] = to_reply(message)
+            message.id = 0
+            self.wires[key] = message.to_wire()
         return self._known[key]
-
-    def all(self) -> list[Reply]:
-        return list(self._known.values())
 
     def validator(self, change: Change = lambda _name, _rdtype, reply: reply) -> Validator:
         """One for which *change* stands on the way between it and the forwarder."""
@@ -269,3 +275,128 @@ async def test_a_resolver_that_tampers(
         return
     assert judgement.state is state, str(judgement)
     assert reason in str(judgement)
+
+
+class Mutator:
+    """Changes replies at random, in their bytes and in what they are made of."""
+
+    def __init__(self, replies: Replies) -> None:
+        self._replies = replies
+        self._rrsets = [
+            rrset
+            for question in replies.wires
+            for section in (replies.get(*question).answer, replies.get(*question).authority)
+            for rrset in section
+        ]
+
+    def change(self, name: Name, rdtype: RdataType, rng: random.Random) -> Reply | NoReply:
+        if rng.random() < 0.5:
+            return self._change_bytes(name, rdtype, rng)
+        reply = self._replies.get(name, rdtype)
+        for _ in range(rng.randint(1, 3)):
+            reply = self._change_parts(reply, rng)
+        return reply
+
+    def _change_bytes(self, name: Name, rdtype: RdataType, rng: random.Random) -> Reply | NoReply:
+        raw = changed(self._replies.wires[name, rdtype], rng)
+        try:
+            response = read_response(raw, Query(name, rdtype, checking_disabled=True), 0)
+        except (MalformedError, TooLargeError) as error:
+            return NoReply(Reason.DNS_REFUSED, str(error))
+        if not is_answer(response):
+            return NoReply(Reason.DNS_REFUSED, "an error code")
+        return Reply(
+            rcode=response.rcode,
+            answer=response.answer,
+            authority=response.authority,
+            knows_dnssec=response.knows_dnssec,
+            now=time.time(),
+        )
+
+    def _change_parts(self, reply: Reply, rng: random.Random) -> Reply:
+        answer, authority = list(reply.answer), list(reply.authority)
+        section = answer if rng.random() < 0.6 else authority
+        at = rng.randrange(len(section)) if section else 0
+        match rng.randrange(7):
+            case 0 if section:
+                del section[at]
+            case 1:
+                section.append(rng.choice(self._rrsets))
+            case 2:
+                section.insert(at, rng.choice(self._rrsets))
+            case 3 if section:
+                section[at] = renamed(section[at], rng.choice(self._rrsets).name)
+            case 4 if section:
+                section[at] = renamed(rng.choice(self._rrsets), section[at].name)
+            case 5 if section:
+                section[at] = self._with_one_more(section[at], rng)
+            case 6:
+                reply = replace(reply, rcode=rng.choice((dns.rcode.NOERROR, dns.rcode.NXDOMAIN)))
+        return replace(reply, answer=tuple(answer), authority=tuple(authority))
+
+    def _with_one_more(self, rrset: dns.rrset.RRset, rng: random.Random) -> dns.rrset.RRset:
+        kind = (rrset.rdtype, rrset.covers)
+        alike = [each for each in self._rrsets if (each.rdtype, each.covers) == kind]
+        return dns.rrset.from_rdata_list(rrset.name, 60, [*rrset, rng.choice(alike)[0]])
+
+
+def renamed(rrset: dns.rrset.RRset, name: Name) -> dns.rrset.RRset:
+    return dns.rrset.from_rdata_list(name, rrset.ttl, list(rrset))
+
+
+def outcome(name: Name, rdtype: RdataType, reply: Reply) -> object:
+    """What a reader takes from *reply*: the records in canonical form, or how there are none."""
+    for _ in range(LONGEST_CHAIN):
+        rrset = reply.rrset(name, rdtype)
+        if rrset is not None:
+            return name, frozenset(record.to_digestable() for record in rrset)
+        alias = reply.rrset(name, dns.rdatatype.CNAME)
+        if alias is None:
+            return name, reply.rcode
+        name = alias[0].target
+    return name, None
+
+
+@pytest.mark.timeout(0)  # a million takes half an hour
+async def test_what_a_changed_response_makes_secure_is_what_was_published(
+    replies: Replies, judged: dict[Case, Judgement]
+) -> None:
+    """RFC 4035 §5: whatever is changed on the way. FUZZ_INPUTS is how often."""
+    sound = [case for case in CASES if judged[case].state is not Dnssec.BOGUS]
+    mutator = Mutator(replies)
+    seen = Counter[Dnssec]()
+    async with aclosing(replies.validator()) as validator:
+        for number in range(INPUTS):
+            rng = random.Random(f"{number}")  # noqa: S311 - the same changes each time
+            case = rng.choice(sound)
+            reply = mutator.change(*case.question, rng)
+            if isinstance(reply, NoReply):
+                continue
+            judgement = await validator.judge(*case.question, reply)
+            seen[judgement.state] += 1
+            if judgement.state is Dnssec.SECURE:
+                published = outcome(*case.question, replies.get(*case.question))
+                assert outcome(*case.question, reply) == published, f"{case.id}, input {number}"
+    assert seen[Dnssec.SECURE]
+    assert seen[Dnssec.BOGUS]
+
+
+async def test_what_is_changed_in_the_chain_of_trust_makes_nothing_else_secure(
+    replies: Replies, judged: dict[Case, Judgement]
+) -> None:
+    """The same for the DS and DNSKEY records, and their denials, that validation asks for."""
+    mutator = Mutator(replies)
+    secure = [case for case in CASES if judged[case].state is Dnssec.SECURE]
+    insecure = [case for case in CASES if judged[case].state is Dnssec.INSECURE]
+    for number in range(INPUTS // 40):
+        rng = random.Random(f"chain {number}")  # noqa: S311 - the same changes each time
+
+        def change(name: Name, rdtype: RdataType, reply: Reply) -> Reply | NoReply:
+            is_changed = rng.random() < 0.3  # noqa: B023 - it is called within this turn
+            return mutator.change(name, rdtype, rng) if is_changed else reply  # noqa: B023
+
+        async with aclosing(replies.validator(change)) as validator:
+            for case in (rng.choice(secure), rng.choice(insecure)):
+                judgement = await validator.judge(*case.question, replies.get(*case.question))
+                allowed = {judged[case].state, Dnssec.BOGUS, Dnssec.INDETERMINATE}
+                assert judgement.state in allowed, f"{case.id}, input {number}: {judgement}"
