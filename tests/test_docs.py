@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from prober.dnssec import chain, validator
 from prober.net import dns_message, guarded, nameserver, reply, tls
 from prober.records import Code, Level
 from prober.report.advice import ADVICE
@@ -63,6 +64,8 @@ def test_security_md_has_the_bounds_of_the_settings() -> None:
         ("1,024 (`net/dns_message.py`)", (dns_message.MOST_ENTRIES,)),
         ("16,384; 65,535 for TLSA", (dns_message.LARGEST, nameserver.LARGEST)),
         ("16 (`net/dns_message.py`)", (dns_message.LONGEST_CHAIN,)),
+        ("40 (`dnssec/validator.py`)", (validator.MOST_LABELS,)),
+        ("16 (`dnssec/chain.py`)", (chain.MOST_DENIALS,)),
         ("100 a question (`net/nameserver.py`)", (nameserver.STRAY_MESSAGES,)),
         ("16,384 bytes; 4,096 bytes (`net/guarded.py`)", (guarded.READ_SIZE, guarded.PIECE_SIZE)),
         ("4,096 bytes (`net/tls.py`)", (tls.PIECE_SIZE,)),

@@ -29,7 +29,7 @@ from prober.records import Dnssec
 _DIGESTS: Final = {1: "SHA1", 2: "SHA256", 4: "SHA384"}  # RFC 3658, RFC 4509, RFC 6605
 _SHA1: Final = 1
 NO_KEY: Final = "no key matches"
-_MOST_DENIALS: Final = 16  # RRsets in a response; RFC 5155 §7.2 needs three
+MOST_DENIALS: Final = 16  # RRsets in a response; RFC 5155 §7.2 needs three
 _DS, _DNSKEY, _CNAME = dns.rdatatype.DS, dns.rdatatype.DNSKEY, dns.rdatatype.CNAME
 
 
@@ -144,7 +144,7 @@ def verified_denials(zone: Zone, reply: Reply, work: Work) -> list[dns.rrset.RRs
     One that was made from a wildcard is left out: the gap that it tells of is at its source.
     """
     found = []
-    for rrset in list(reply.denials())[:_MOST_DENIALS]:
+    for rrset in list(reply.denials())[:MOST_DENIALS]:
         signature = verify(rrset, reply.signatures(rrset), zone, reply.now, work).signature
         if signature is not None and not is_expanded(rrset, signature):
             found.append(rrset)

@@ -270,7 +270,8 @@ ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
         # DANE
         Code.TLSA_NOT_TESTED: (
             "Whether DANE is published could not be learnt, which is not the same as that it is "
-            "not. Use a validating resolver on this machine, or see why the look-up fails."
+            "not. See whether DNSSEC counts on this machine (probe doctor), or why the look-up "
+            "fails."
         ),
         Code.TLSA_UNUSABLE: (
             "Some or all of the TLSA records are of a kind that mail does not use (RFC 7672); the "
