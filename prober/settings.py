@@ -63,6 +63,7 @@ class Settings:
     trust_ad: bool = False  # believe AD from a resolver beyond loopback
     dnssec_probe: str = "dnssec-failed.org"  # bogus by intent: a validating resolver fails on it
     dnssec: Validation = Validation.AUTO
+    proofs: bool = False  # keep the signatures of secure answers
     trust_anchor: Path | None = None  # None: the keys of the root
     ca_file: Path | None = None  # None: the system's store
     use_ipv4: bool = True
@@ -136,6 +137,8 @@ class Settings:
                 raise SettingsError(f"{name} must be at least 1")
         if self.dns_per_s <= 0:
             raise SettingsError("dns_per_s must be more than 0")
+        if self.proofs and self.dnssec is not Validation.LOCAL:
+            raise SettingsError("proofs need validation by this program: use --dnssec local")
         greet = self.ehlo_name
         if greet is not None and not (_EHLO_NAME.fullmatch(greet) or literal_address(greet)):
             raise SettingsError(

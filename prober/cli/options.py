@@ -117,6 +117,16 @@ class LookOptions:
             case_sensitive=False,
         ),
     ] = _DEFAULTS.dnssec
+    proofs: Annotated[
+        bool,
+        option(
+            "--proofs",
+            help="Keep the signatures of secure answers in JSON reports: about 6 kB for a domain. "
+            "Needs --dnssec local.",
+            env="PROOFS",
+            panel=_REPORT,
+        ),
+    ] = False
     trust_anchor: Annotated[
         Path | None,
         option(
@@ -327,6 +337,7 @@ class LookOptions:
             dnssec_probe=self.dnssec_probe,
             dnssec=self.dnssec,
             trust_anchor=self.trust_anchor,
+            proofs=self.proofs,
             ca_file=self.ca_file,
             use_ipv4=not self.ipv6_only,
             use_ipv6=not self.ipv4_only,
@@ -360,6 +371,7 @@ SET_BY: Final = MappingProxyType(
         "dnssec_probe": "--dnssec-probe",
         "dnssec": "--dnssec",
         "trust_anchor": "--trust-anchor",
+        "proofs": "--proofs",
         "ca_file": "--ca-file",
         "use_ipv4": "--ipv6-only",
         "use_ipv6": "--ipv4-only",

@@ -12,6 +12,7 @@ import errno
 import functools
 import ipaddress
 import logging
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,7 @@ from dns.rdatatype import RdataType
 from prober.answer_cache import Once
 from prober.dnssec.anchors import ROOT, Anchors, parse_anchors
 from prober.dnssec.judgement import Judgement, Reply, Work
+from prober.dnssec.proof import make_proof
 from prober.dnssec.validator import NoReply, Validator
 from prober.errors import ProbeError, SettingsError
 from prober.escape import printable
@@ -37,7 +39,7 @@ from prober.files import read_whole
 from prober.net.dns_message import Query, Response, TooLargeError
 from prober.net.nameserver import ErrorCode, Nameserver, NoneLeftError, ask_in_turn
 from prober.pace import QuestionPacer
-from prober.records import Answer, Dnssec, Reason
+from prober.records import Answer, Dnssec, DnssecProof, Reason
 from prober.settings import Settings, Validation
 
 log = logging.getLogger(__name__)
@@ -48,9 +50,9 @@ _CACHED_ANSWERS: Final = 100_000  # about 1 kB each
 _DOCKER_FORWARDER: Final = "127.0.0.11"  # loopback, but it forwards to a resolver elsewhere
 _CAN_WAIT: Final = frozenset({"TXT"})  # the others lead to servers, which may take minutes
 _OURS: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
+_CHAIN_KEPT: Final = 20_000  # replies with DS and DNSKEY records for proofs, at 5 to 10 kB
 _LONGEST_DETAIL: Final = 300  # characters
 _ANCHOR_BYTES: Final = 65_536  # of a file of trust anchors; one key has 0.4 kB
-_DOMAIN_WORK: ContextVar[Work | None] = ContextVar("_DOMAIN_WORK", default=None)
 _NO_ANSWER: Final = frozenset({Reason.TIMED_OUT, Reason.NO_NAMESERVER})
 
 
@@ -74,6 +76,7 @@ class DnsAnswer:
     reason: Reason | None = None
     detail: str | None = None
     answered_at: float = field(default_factory=monotonic, compare=False)
+    reply: Reply | None = field(default=None, compare=False, repr=False)  # where proofs are kept
 
 
 # Secure, since nobody can forge a name that cannot exist. RFC 1035 §2.3.4.
@@ -95,6 +98,17 @@ class Alive:
 Question = tuple[str, str]  # name, type
 
 
+@dataclass(slots=True)
+class DomainDnssec:
+    """What DNSSEC means for one domain: what it may cost, and the secure answers so far."""
+
+    work: Work
+    answers: dict[tuple[Name, RdataType], Reply] = field(default_factory=dict)
+
+
+_DOMAIN: ContextVar[DomainDnssec | None] = ContextVar("_DOMAIN", default=None)
+
+
 class Resolver:
     """The system's resolver, or the ones of the settings; every answer is shared for the run.
 
@@ -114,9 +128,11 @@ class Resolver:
             self._test_alive, size=1, lifetime_s=lambda _alive: settings.dns_failure_ttl_s
         )
         self._is_disbelieved = False  # it is trusted, but was seen not to validate
+        self._anchors = _anchors(settings)
+        self._chain: OrderedDict[tuple[Name, RdataType], Reply] = OrderedDict()
         self.validator = Validator(
             self._ask_for_validation,
-            anchors=_anchors(settings),
+            anchors=self._anchors,
             work=self._new_work,
             failure_ttl_s=settings.dns_failure_ttl_s,
         )
@@ -142,6 +158,14 @@ class Resolver:
         in which a resolver may have restarted, and silence where it is somebody else's question
         that met it; one's own was repeated, over TCP too.
         """
+        answer = await self._query(name, rdtype)
+        domain = _DOMAIN.get()
+        if domain is not None and answer.reply is not None:
+            key = dns.name.from_text(name), dns.rdatatype.from_text(rdtype)
+            domain.answers[key] = answer.reply
+        return answer
+
+    async def _query(self, name: str, rdtype: str) -> DnsAnswer:
         question = (name, rdtype)
         began = monotonic()
         answer = await self._answers.get(question)
@@ -218,8 +242,12 @@ class Resolver:
         if response is None or answer.status is DnsStatus.FAILED:
             return await self._or_blind(answer)
         name, rdtype = dns.name.from_text(question[0]), dns.rdatatype.from_text(question[1])
-        judgement = await self.validator.judge(name, rdtype, _to_reply(response))
-        return _with_judgement(answer, judgement)
+        reply = _to_reply(response)
+        judgement = await self.validator.judge(name, rdtype, reply)
+        judged = _with_judgement(answer, judgement)
+        if self._settings.proofs and judged.dnssec is Dnssec.SECURE:
+            return replace(judged, reply=reply)
+        return judged
 
     async def _ask_for_validation(self, name: Name, rdtype: RdataType) -> Reply | NoReply:
         """A question of the validator's own; a failure is asked again before it is believed."""
@@ -229,28 +257,46 @@ class Resolver:
             await asyncio.sleep(_RETRY_DELAY_S)
             answer, response = await self._send(query)
         if response is not None and answer.status is not DnsStatus.FAILED:
-            return _to_reply(response)
+            reply = _to_reply(response)
+            if self._settings.proofs:
+                self._keep(name, rdtype, reply)
+            return reply
         reason = answer.reason or Reason.LOCAL
         return NoReply(reason, answer.detail or reason)
 
+    def _keep(self, name: Name, rdtype: RdataType, reply: Reply) -> None:
+        self._chain[name, rdtype] = reply
+        self._chain.move_to_end((name, rdtype))
+        if len(self._chain) > _CHAIN_KEPT:
+            self._chain.popitem(last=False)
+
     def _new_work(self) -> Work:
         """The bounds on the work for one answer, within those of the domain it is for."""
-        settings = self._settings
-        return Work(settings.dnssec_signatures, settings.dnssec_hashes, _DOMAIN_WORK.get())
+        settings, domain = self._settings, _DOMAIN.get()
+        within = None if domain is None else domain.work
+        return Work(settings.dnssec_signatures, settings.dnssec_hashes, within)
 
     @contextlib.contextmanager
-    def for_domain(self, work: Work) -> Iterator[None]:
-        """Count the work that DNSSEC makes in the block, and what it starts, against *work*."""
-        token = _DOMAIN_WORK.set(work)
+    def for_domain(self, domain: DomainDnssec) -> Iterator[None]:
+        """Count the work of DNSSEC in the block, and of what it starts, for *domain*."""
+        token = _DOMAIN.set(domain)
         try:
             yield
         finally:
-            _DOMAIN_WORK.reset(token)
+            _DOMAIN.reset(token)
 
-    def domain_work(self) -> Work:
-        """The bounds on the work for all answers of one domain."""
+    def new_domain(self) -> DomainDnssec:
+        """The bounds on the work for all answers of one domain, and no answers yet."""
         settings = self._settings
-        return Work(settings.dnssec_domain_signatures, settings.dnssec_domain_hashes)
+        return DomainDnssec(Work(settings.dnssec_domain_signatures, settings.dnssec_domain_hashes))
+
+    async def proof(self, domain: DomainDnssec) -> DnssecProof | None:
+        """The proof of the secure answers of *domain*; None where there are none, or it is off."""
+        settings = self._settings
+        if not settings.proofs:
+            return None
+        work = Work(settings.dnssec_domain_signatures, settings.dnssec_domain_hashes)
+        return await make_proof(domain.answers, self._chain, self._anchors, work)
 
     async def _explain_servfail(self, question: Question, answer: DnsAnswer) -> DnsAnswer:
         """RFC 4035 §4.7, RFC 6840 §5.9: SERVFAIL that answers with CD set is bogus data."""

@@ -5,7 +5,15 @@ from datetime import datetime
 from typing import Final
 
 from prober.records.delivery import Delivery
-from prober.records.facts import EndpointFacts, MxHost, Route, Run, StsFacts, TxtFacts
+from prober.records.facts import (
+    DnssecProof,
+    EndpointFacts,
+    MxHost,
+    Route,
+    Run,
+    StsFacts,
+    TxtFacts,
+)
 from prober.records.words import (
     Answer,
     Code,
@@ -117,3 +125,4 @@ class DomainReport:
     tls_rpt: TlsRpt | None = None
     delivery: Delivery | None = None  # None: the input is no domain
     findings: tuple[Finding, ...] = ()
+    proof: DnssecProof | None = None

@@ -35,6 +35,8 @@ WRONG = [
     (["--trust-anchor", "/"], "cannot read the trust anchors /: Is a directory"),
     (["--trust-anchor", "/dev/null"], "/dev/null: there is no DS or DNSKEY record in it"),
     (["--trust-anchor", "/etc/hosts"], "the trust anchors /etc/hosts: no DS or DNSKEY records"),
+    (["--proofs"], "proofs need validation by this program: use --dnssec local"),
+    (["--proofs", "--dnssec", "resolver"], "use --dnssec local"),
     (["--dnssec", "always"], "'always' is not one of 'auto', 'local', 'resolver', 'off'"),
     (["--ipv4-only", "--ipv6-only"], "--ipv4-only and --ipv6-only leave no address to contact"),
     (["--ehlo-name", "two words"], "is no host name label: letters, digits and hyphens"),
@@ -178,11 +180,15 @@ OTHER: dict[str, Any] = {  # for each option, a value that is not its default
 }
 
 
+ALONG: dict[str, dict[str, Any]] = {"proofs": {"dnssec": Validation.LOCAL}}  # what it needs
+
+
 @pytest.mark.parametrize("field", [field.name for field in fields(LookOptions)])
 def test_where_runs_differ_the_option_is_named(field: str) -> None:
     """So that who is told by --resume knows what to type."""
-    before = LookOptions().settings().answer_bearing()
-    after = LookOptions(**{field: OTHER.get(field, True)}).settings().answer_bearing()
+    along = ALONG.get(field, {})
+    before = LookOptions(**along).settings().answer_bearing()
+    after = LookOptions(**along, **{field: OTHER.get(field, True)}).settings().answer_bearing()
     changed = {name for name in before if before[name] != after[name]}
     flag = f"--{field.replace('_', '-')}"
     named = {name for name, flags in SET_BY.items() if flag in flags.split(", ")}
