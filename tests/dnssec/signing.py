@@ -3,7 +3,7 @@
 import base64
 import enum
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +83,8 @@ def sign_tree(folder: Path, zones: Sequence[SignedZone], *, nameserver: str) -> 
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(lambda zone: _make_keys(keys_folder, zone), zones))
         keys = {zone.name: each for zone, each in zip(zones, made, strict=True)}
-        list(pool.map(lambda zone: _write(folder, zone, zones, keys, nameserver), zones))
+        children = _children(zones)
+        list(pool.map(lambda zone: _write(folder, zone, children, keys, nameserver), zones))
     (root,) = (zone for zone in zones if not zone.name)
     return "\n".join(f". IN DS {ds.to_text()}" for ds in sha256(root.origin, keys[""]))
 
@@ -107,7 +108,7 @@ def _make_keys(folder: Path, zone: SignedZone) -> list[DNSKEY]:
 def _write(
     folder: Path,
     zone: SignedZone,
-    zones: Sequence[SignedZone],
+    children: dict[str, list[SignedZone]],
     keys: dict[str, list[DNSKEY]],
     nameserver: str,
 ) -> None:
@@ -117,7 +118,7 @@ def _write(
     lines.append(f"@ NS {NAMESERVER}")
     lines += [f"ns. A {nameserver}"] if not zone.name else []
     lines += zone.lines
-    for child in _children(zone, zones):
+    for child in children[zone.name]:
         lines.append(f"{child.name}. NS {NAMESERVER}")
         lines += [
             f"{child.name}. DS {ds.to_text()}" for ds in child.ds(child.origin, keys[child.name])
@@ -185,13 +186,18 @@ def _key_of_same_tag(key: DNSKEY, number: int) -> DNSKEY:
     return same
 
 
-def _children(zone: SignedZone, zones: Sequence[SignedZone]) -> Iterator[SignedZone]:
+def _children(zones: Sequence[SignedZone]) -> dict[str, list[SignedZone]]:
+    """Of each zone, those that it delegates to."""
+    names = {zone.origin: zone for zone in zones}
+    children: dict[str, list[SignedZone]] = {zone.name: [] for zone in zones}
     for child in zones:
-        above = [
-            each for each in zones if each is not child and child.origin.is_subdomain(each.origin)
-        ]
-        if child.name and max(above, key=lambda each: len(each.origin)) is zone:
-            yield child
+        above = child.origin
+        while above != dns.name.root:
+            above = above.parent()
+            if above in names:
+                children[names[above].name].append(child)
+                break
+    return children
 
 
 def _sign_by_bind(folder: Path, zone: SignedZone) -> None:
