@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from prober.dnssec import chain, validator
 from prober.logs import base, lines, summary, tls_report
 from prober.net import dns_message, guarded, nameserver, reply, tls
 from prober.records import Code, Level
@@ -70,6 +71,8 @@ def test_security_md_has_the_bounds_of_the_settings() -> None:
         ("1,024 (`net/dns_message.py`)", (dns_message.MAX_ENTRIES,)),
         ("16,384; 65,535 for TLSA", (dns_message.LARGEST, nameserver.LARGEST)),
         ("16 (`net/dns_message.py`)", (dns_message.MAX_CHAIN,)),
+        ("40 (`dnssec/validator.py`)", (validator.MAX_LABELS,)),
+        ("16 (`dnssec/chain.py`)", (chain.MAX_DENIALS,)),
         ("100 a question (`net/nameserver.py`)", (nameserver.STRAY_MESSAGES,)),
         ("16,384 bytes; 4,096 bytes (`net/guarded.py`)", (guarded.READ_SIZE, guarded.PIECE_SIZE)),
         ("4,096 bytes (`net/tls.py`)", (tls.PIECE_SIZE,)),

@@ -221,7 +221,7 @@ class LogsReportOptions:
         option(
             "--format",
             "-f",
-            help="Format of the report; by the file's extension, or text on stdout, if not given.",
+            help="Format of the report. If not given: by the file's extension, or text on stdout.",
             env="FORMAT",
             panel=_REPORT,
             case_sensitive=False,
