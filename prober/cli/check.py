@@ -48,4 +48,5 @@ def check(
                 ordered=True,
             )
             run(probing)
+        reporting.tell_blindness()
         raise typer.Exit(reporting.status)

@@ -127,6 +127,7 @@ def warning_of(report: DomainReport) -> str | None:
     if not high:
         return None
     meaning = min(high, key=severity_order).code.meaning
+    meaning = meaning.replace("this server", "a server")  # which one is said below
     return meaning[0].lower() + meaning[1:].removesuffix(".")
 
 
