@@ -118,7 +118,7 @@ def answer(report: DomainReport) -> str:
         )
     if sentence == _SENDERS_DIFFER:
         return sentence
-    doubt = next((each for each in report.reasons if isinstance(each, Code)), None)
+    doubt = next(iter(reasons(report)), None)
     return f"{sentence} in this test" + (f", but {_in_a_sentence(doubt)}" if doubt else "")
 
 
@@ -134,7 +134,7 @@ def warning_of(report: DomainReport) -> str | None:
     high = [each for each in report.findings if each.severity is Severity.HIGH]
     if not high:
         return None
-    return _in_a_sentence(min(high, key=severity_order).code)
+    return _in_a_sentence(min(high, key=severity_order).code.meaning)
 
 
 def effects(report: DomainReport) -> tuple[str, ...]:
@@ -169,9 +169,9 @@ def _gaps(report: DomainReport) -> Iterator[str]:
             yield GAPS[gap].removesuffix(".")
 
 
-def _in_a_sentence(code: Code) -> str:
+def _in_a_sentence(meaning: str) -> str:
     """What a finding means, to go on with a sentence; which server it is, is said elsewhere."""
-    return _uncapitalised(code.meaning.replace("this server", "a server").removesuffix("."))
+    return _uncapitalised(meaning.replace("this server", "a server").removesuffix("."))
 
 
 def _uncapitalised(sentence: str) -> str:

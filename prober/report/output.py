@@ -179,7 +179,11 @@ def layout_of(
     """How the report *target* is to look: as ``open_report`` decides, and raising likewise."""
     paper = Paper()
     if target == STDOUT:
-        paper = Paper(terminal=_stdout().isatty(), encoding=sys.stdout.encoding)
+        paper = Paper(
+            terminal=_stdout().isatty(),
+            colour=not os.environ.get("NO_COLOR"),  # no-color.org
+            encoding=sys.stdout.encoding,
+        )
     return Layout(
         format_=format_ or choose_format(target), style=style or ReportStyle(), paper=paper
     )

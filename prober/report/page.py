@@ -23,6 +23,7 @@ class Paper:
     """What the text is drawn on. Colours on a terminal only; ``width`` None asks it."""
 
     terminal: bool = False
+    colour: bool = True
     width: int | None = None
     encoding: str = "utf-8"
 
@@ -35,6 +36,7 @@ class Page:
         self._console = Console(
             file=io.StringIO(),
             force_terminal=paper.terminal,
+            color_system="auto" if paper.colour else None,
             width=paper.width or (None if paper.terminal else WIDTH),
             markup=False,
             emoji=False,

@@ -394,8 +394,11 @@ def _label(report: DomainReport) -> str:
 def _note(report: DomainReport) -> str:
     """Why the domain does not pass, and what was found: the lesser findings by their number."""
     parts = []
+    warning = warning_of(report)
     if report.standing in (Standing.FALLS_SHORT, Standing.UNDECIDED, Standing.INVALID):
         parts.append(answer(report))
+    elif report.standing is Standing.MEETS and warning is not None:
+        parts.append(f"but {warning}")
     found = sorted(report.findings, key=severity_order)
     codes = dict.fromkeys(one.code for one in found if one.severity in _IN_FULL)
     lesser = len({one.code for one in found} - set(codes))
