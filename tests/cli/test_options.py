@@ -13,7 +13,7 @@ from prober.records import Level, ProfileName
 from prober.rules.norms import Profile
 from prober.rules.profiles import PROFILES
 from prober.settings import Pace, Settings, Validation, declared
-from tests.cli.commands import NO_NAMESERVER, OFFLINE, invoke
+from tests.cli.commands import CANNOT_SEE, NO_NAMESERVER, OFFLINE, invoke, unknown_offline
 
 VARIABLES = {"PROBE_RESOLVER": NO_NAMESERVER, "PROBE_EHLO_NAME": EHLO_NAME}
 
@@ -154,7 +154,8 @@ def test_a_flag_is_set_by_its_variable(tmp_path: Path, value: str) -> None:
     variables = {**VARIABLES, "PROBE_QUIET": value, "PROBE_OUTPUT": str(tmp_path / "r.csv")}
     ended = invoke("scan", str(tmp_path / "list.txt"), env=variables)
 
-    assert (ended.out, ended.err) == ("", "probe: 1 domain: 1 unknown\n")
+    counts = "probe: 1 domain: 1 UNKNOWN\n"
+    assert (ended.out, ended.err) == ("", counts + unknown_offline("a.test") + CANNOT_SEE)
     assert (tmp_path / "r.csv").exists()
 
 
