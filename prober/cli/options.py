@@ -28,6 +28,7 @@ from prober.records import Level, ProfileName
 from prober.report.output import STDOUT, ReportFormat, ReportStyle, choose_format
 from prober.rules.norms import Profile
 from prober.rules.profiles import PROFILES
+from prober.rules.totals import EXPIRY_NOTICE_DAYS
 from prober.rules.verdict import REQUIRABLE
 from prober.settings import Declared, Pace, Settings, declared
 
@@ -270,6 +271,24 @@ class ReportOptions:
         if self.profile is not None or self.require == _PROFILE:
             return PROFILES[self.profile or ProfileName.DEFAULT]
         return Level(self.require or Level.OPPORTUNISTIC)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ManyReportOptions(ReportOptions):
+    """The options of a report on many domains, which ends with a summary."""
+
+    expires_soon: Annotated[
+        int,
+        option(
+            "--expires-soon",
+            min=0,
+            max=36_500,
+            metavar="DAYS",
+            help="List certificates in the summary that end within DAYS after they were seen.",
+            panel=_REPORT,
+            show_default=True,
+        ),
+    ] = EXPIRY_NOTICE_DAYS
 
 
 def with_options(command: Callable[P, T]) -> Callable[..., T]:
