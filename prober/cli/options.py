@@ -236,7 +236,7 @@ class ReportOptions:
         """Raises BadParameter where two options contradict."""
         if self.verbose and self.quiet:
             raise typer.BadParameter("--verbose and --quiet contradict: give one of them")
-        if self.per_endpoint and ReportFormat.CSV not in self._formats():
+        if self.per_endpoint and ReportFormat.CSV not in self.formats():
             given = f"--format {self.format_}" if self.format_ is not None else "the other outputs"
             raise typer.BadParameter(
                 f"--per-endpoint is for CSV and contradicts {given}: add --format csv"
@@ -253,7 +253,7 @@ class ReportOptions:
             per_endpoint=self.per_endpoint, transcripts=self.verbose, scan=scan, columns=columns
         )
 
-    def _formats(self) -> Iterator[ReportFormat]:
+    def formats(self) -> Iterator[ReportFormat]:
         """The formats of all outputs but those of an unknown extension, which are refused later."""
         for path in self.output or [STDOUT]:
             with contextlib.suppress(SettingsError):

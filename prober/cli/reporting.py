@@ -145,6 +145,16 @@ class Reporting:
 
     def add(self, report: DomainReport) -> None:
         """Count and write one report. Raises BlindError where this machine turns out blind."""
+        self.add_saved(report)
+        totals = self._tally.totals
+        if totals.is_hopeless and totals.why_blind is not None:
+            raise blind(totals.why_blind)
+
+    def add_saved(self, report: DomainReport) -> DomainReport:
+        """Count and write one report, which another machine may have made.
+
+        Gives it with its standing.
+        """
         if self._keeper is not None and self.progress.reported:
             self._keeper.tick(self._checkpoint)
         report, rows = formatted(report, self._tally, self._formatters)
@@ -153,9 +163,7 @@ class Reporting:
         self._tally.add(report)
         self._marks = self._marks_now()
         self._bar.advance()
-        totals = self._tally.totals
-        if totals.is_hopeless and totals.why_blind is not None:
-            raise blind(totals.why_blind)
+        return report
 
     def add_rows(self, rows: Sequence[Iterable[bytes]]) -> None:
         """Write what workers have formatted: for each output its rows, in pieces."""
