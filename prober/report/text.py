@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from rich.console import RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -351,15 +352,21 @@ def _vantage(report: DomainReport) -> str:
     return printable(f"{'; '.join(parts)}; probe {run.version}.")
 
 
+_NO_NOTES: Final[Mapping[str, str]] = MappingProxyType({})
 _LABEL_WIDTH: Final = max(map(len, LABELS.values()))
 _LEVEL_WIDTH: Final = max(map(len, Level))
+_NOTE_INDENT: Final = _LABEL_WIDTH + _GAP
 
 
 class ScanText(Formatter[DomainReport, Totals]):
-    """One line per domain, and a summary at the end of a finished run."""
+    """One line per domain, and a summary at the end of a finished run.
 
-    def __init__(self, paper: Paper) -> None:
+    *notes*: what to say below the lines of some domains.
+    """
+
+    def __init__(self, paper: Paper, notes: Mapping[str, str] = _NO_NOTES) -> None:
         self._page = Page(paper)
+        self._notes = notes
 
     def body(self, report: DomainReport) -> bytes:
         line = Text(f"{_label(report):<{_LABEL_WIDTH}}", style=_style(report))
@@ -369,7 +376,10 @@ class ScanText(Formatter[DomainReport, Totals]):
             line.append(f"  {note}", style="dim")
         if told := list_words(report):
             line.append(f"  ({told})", style="default")
-        return self._page.draw_line(line)
+        drawn = self._page.draw_line(line)
+        if name in self._notes:
+            drawn += self._page.draw(Padding(Text(self._notes[name]), (0, 0, 0, _NOTE_INDENT)))
+        return drawn
 
     def foot(self, totals: Totals) -> bytes:
         lines = summary_lines(totals)
