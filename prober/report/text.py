@@ -4,7 +4,7 @@ Everything a peer sent is escaped before rich sees it, and goes in as ``Text``, 
 """
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -49,6 +49,7 @@ from prober.report.words import (
     name_of,
     outcome_words,
     published_lines,
+    rating_words,
     server_words,
     starttls_words,
     version_words,
@@ -56,6 +57,8 @@ from prober.report.words import (
 from prober.rules.completeness import is_tested
 from prober.rules.endpoint import Outcome, proven
 from prober.rules.operator_advice import advice_for
+from prober.rules.profiles import PROFILES
+from prober.rules.rating import below_profile
 from prober.rules.totals import Totals
 from prober.rules.verdict import authenticated
 
@@ -110,6 +113,9 @@ class TextReport(Formatter[DomainReport, Totals]):
         delivery = report.delivery
         if delivery and report.endpoints and (self._verbose or kinds_differ(delivery)):
             yield [_senders(delivery)]
+        below = list(_below_profile(report, verbose=self._verbose))
+        if below:
+            yield below
         yield from _problems(report, verbose=self._verbose)
 
     def _transcript(self, seen: Endpoint) -> bytes:
@@ -272,6 +278,22 @@ def _senders(delivery: Delivery) -> Table:
     return table
 
 
+def _below_profile(report: DomainReport, *, verbose: bool) -> Iterator[RenderableType]:
+    """The facts that keep endpoints below the required profile, a line for all places of each."""
+    ratings = report.profile_ratings
+    if ratings is None or report.standing is Standing.MEETS:
+        return
+    places: dict[str, list[str]] = {}
+    for row in below_profile(ratings, PROFILES[ratings.profile]):
+        place = f"{row.mx_host} {row.address}{'' if row.sni else ' without SNI'}"
+        places.setdefault(rating_words(row, verbose=verbose), []).append(place)
+    if places:
+        yield Text(printable(f"Below profile {ratings.profile}. Its norm is {ratings.norm}."))
+    for words, found in places.items():
+        line = Text(f"{printable(_joined(found))}: {words}")
+        yield Padding(line, (0, 0, 0, _GAP))
+
+
 def _problems(report: DomainReport, *, verbose: bool) -> Iterator[Sequence[RenderableType]]:
     """Each problem with what to do; the lesser ones by their codes only, unless *verbose*."""
     groups: dict[Code, list[Finding]] = {}
@@ -314,12 +336,17 @@ def _places(findings: list[Finding]) -> Iterator[str]:
         place = " ".join(part for part in named if part is not None)
         by_detail.setdefault(finding.detail, []).append(place)
     for detail, places in by_detail.items():
-        known = list(dict.fromkeys(place for place in places if place))
-        more = f" and {len(known) - _PLACES} more" if len(known) > _PLACES else ""
-        parts = [", ".join(known[:_PLACES]) + more, detail or ""]
+        parts = [_joined(place for place in places if place), detail or ""]
         line = ": ".join(part for part in parts if part)
         if line:
             yield printable(line)
+
+
+def _joined(places: Iterable[str]) -> str:
+    """The first few of *places*, each once, and how many more there are."""
+    known = list(dict.fromkeys(places))
+    more = f" and {len(known) - _PLACES} more" if len(known) > _PLACES else ""
+    return ", ".join(known[:_PLACES]) + more
 
 
 def _basis(report: DomainReport) -> str:
