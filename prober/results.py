@@ -6,6 +6,7 @@ from prober.domain_list import TextFile
 from prober.errors import InputError
 from prober.records import DomainReport
 from prober.report.json_ import read_columns, read_reports
+from prober.rules.mx import ROUTE_ANOMALIES
 
 
 class ResultsFile(TextFile):
@@ -19,6 +20,7 @@ class ResultsFile(TextFile):
         with self.reading():
             try:
                 for report in read_reports(self.stream):
+                    require_possible(report, f"record {count + 1}")
                     count += 1
                     yield report
             except InputError as error:
@@ -36,3 +38,25 @@ class ResultsFile(TextFile):
         with self.reading():
             yield from read_columns(self.stream)
             self.stream.seek(start)
+
+
+def require_possible(report: DomainReport, name: str) -> None:
+    """Raise InputError where *report*, called *name*, says what no run can have seen.
+
+    Only what the rules rely on is looked at: a file may have been edited by hand.
+    """
+    for number, seen in enumerate(report.endpoints):
+        views: list[tuple[str, tuple[int, ...], tuple[bytes, ...]]]
+        views = [("path", seen.path, seen.chain)]
+        plain = seen.without_sni
+        if plain is not None and plain.chain is not None:
+            views.append(("without_sni.path", plain.path, plain.chain))
+        for field, path, chain in views:
+            if not all(0 <= position < len(chain) for position in path):
+                where = f"$.endpoints[{number}].{field}"
+                raise InputError(f"{name}: no report: a position outside the chain - at `{where}`")
+    anomalies = report.route.anomalies if report.route is not None else ()
+    for number, anomaly in enumerate(anomalies):
+        if anomaly.kind not in ROUTE_ANOMALIES:
+            where = f"$.route.anomalies[{number}].kind"
+            raise InputError(f"{name}: no report: {anomaly.kind} is not of DNS - at `{where}`")

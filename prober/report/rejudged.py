@@ -10,6 +10,8 @@ from prober.version import __version__
 
 _MOST_LINES: Final = 1_000
 _MOST_VERSIONS: Final = 10
+_LONGEST_VERSION: Final = 50  # characters
+_LONGEST_NAME: Final = 255
 
 
 class Rejudged:
@@ -30,7 +32,7 @@ class Rejudged:
         """Count the record *then*, and *now*, which has its standing."""
         self._records += 1
         if len(self._versions) < _MOST_VERSIONS:
-            self._versions[then.run.version] = None
+            self._versions[then.run.version[:_LONGEST_VERSION]] = None
         comparable = then.requirement == now.requirement
         self._not_compared += not comparable
         new, gone = _codes(now, then), _codes(then, now)
@@ -43,7 +45,7 @@ class Rejudged:
             was, is_ = (_judgement(each, with_standing=comparable) for each in (then, now))
             parts = [f"was {was}", f"is {is_}"]
             parts += [f"{label}: {codes}" for label, codes in _changes(new, gone) if codes]
-            self._lines.append(f"{name_of(now)}: {'; '.join(parts)}")
+            self._lines.append(f"{name_of(now)[:_LONGEST_NAME]}: {'; '.join(parts)}")
 
     def lines(self) -> Iterator[str]:
         """How many records there are, who wrote them, and which domains are judged differently."""
