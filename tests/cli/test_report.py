@@ -25,7 +25,7 @@ from prober.rules.profiles import PROFILES
 from prober.rules.standing import assess
 from prober.rules.verdict import judge_domain
 from prober.version import __version__
-from tests.cli.commands import invoke
+from tests.cli.commands import Probe, invoke
 from tests.rules.certificates import issue
 from tests.support.builders import MX, completed, confirmed, domain, not_offered
 
@@ -334,6 +334,35 @@ def test_every_profile_can_be_asked_for(results: str) -> None:
     for name in PROFILES:
         rows = invoke("report", results, "--profile", name, "-f", "jsonl").out.splitlines()
         assert [json.loads(row)["requirement"] for row in rows] == [f"profile:{name}"] * 2
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("options", [(), ("--profile", "hipaa")], ids=["a-level", "a-profile"])
+async def test_what_a_scan_has_just_written_is_judged_the_same(
+    probe: Probe, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    outputs = {name: tmp_path / name for name in ("r.jsonl", "r.csv", "r.txt", "again.txt")}
+    table = "owner,domain\nAnn,good.test\nBob,no domain\nEve,clear.test\nDan,self-signed.test\n"
+    args = ("-", "--column", "domain", "--ordered", *options)
+    args += (
+        "-o",
+        str(outputs["r.jsonl"]),
+        "-o",
+        str(outputs["r.csv"]),
+        "-o",
+        str(outputs["r.txt"]),
+    )
+    scanned = await probe.scan(*args, stdin=table.encode())
+
+    results = str(outputs["r.jsonl"])
+    again = await probe.run("report", results, *options, "-o", str(outputs["again.txt"]))
+    assert again.status == scanned.status
+    assert f"4 results of probe {__version__} judged again by" in again.err
+    assert ": nothing differs\n" in again.err
+    assert outputs["again.txt"].read_text() == outputs["r.txt"].read_text()
+    for format_ in ("jsonl", "csv"):
+        shown = await probe.run("report", results, *options, "-f", format_)
+        assert shown.out == outputs[f"r.{format_}"].read_text()
 
 
 def test_the_answers_of_the_samples_are_proven() -> None:
