@@ -61,7 +61,7 @@ class Probing:
         if facts.mx_hosts:
             facts = await observed(facts, self._ask)
         elapsed_ms = round((monotonic() - self._started) * 1000)
-        return judged(replace(facts, elapsed_ms=elapsed_ms))
+        return judged(replace(facts, elapsed_ms=elapsed_ms), self._vantage.reader)
 
     async def _ask(self, _domain: str) -> DomainFacts:
         facts = self._facts

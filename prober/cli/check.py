@@ -46,6 +46,7 @@ def check(
                 reporting.add,
                 progress=reporting.progress,
                 ordered=True,
+                reader=reporting.reader,
             )
             run(probing)
         raise typer.Exit(reporting.status)

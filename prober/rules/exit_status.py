@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from prober.records import DomainReport, EndpointFacts, Level, Reason, Route, RouteStatus, Step
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.profiles import Profile
 from prober.rules.rating import judge_profile
 from prober.rules.verdict import Standing, is_fault, judge_standing
@@ -87,12 +88,13 @@ class Totals:
 class Tally:
     """Counts reports, each held against what is required.
 
-    *operator_of* names who runs an MX host: its registered domain.
+    *operator_of* names who runs an MX host: its registered domain. *reader* remembers certificates.
     """
 
     require: Level | Profile
     operator_of: Callable[[str], str]
     totals: Totals = field(default_factory=Totals)
+    reader: CertificateReader = field(default_factory=CertificateReader)
 
     def add(self, report: DomainReport, standing: Standing | None = None) -> None:
         """Count one report; with its *standing*, where that is known."""
@@ -124,8 +126,8 @@ class Tally:
     def standing_of(self, report: DomainReport) -> Standing:
         """How *report* stands to what is required."""
         if isinstance(self.require, Profile):
-            return judge_profile(report, self.require)
-        return judge_standing(report, self.require)
+            return judge_profile(report, self.require, self.reader)
+        return judge_standing(report, self.require, self.reader)
 
     def _note_tried(self, endpoint: EndpointFacts) -> None:
         """Keep distinct endpoints and operators, as far as it matters."""

@@ -10,13 +10,13 @@ from types import MappingProxyType
 from typing import Final
 
 from prober.records import Answer, DomainReport, Endpoint, RouteStatus
-from prober.rules.certificate_fields import Key, ReadCertificate, Signature, read_certificate
+from prober.rules.certificate_fields import CertificateReader, Key, ReadCertificate, Signature
 from prober.rules.ciphers import iana_name
 from prober.rules.completeness import covers_every_endpoint
 from prober.rules.endpoint import Outcome, proven
-from prober.rules.hellos import without_sni
 from prober.rules.profiles import Profile, Rating
 from prober.rules.verdict import Standing, authenticated, depends_on_sender, is_fault
+from prober.rules.views import View, views_of
 
 _WORST_FIRST: Final = (
     Rating.INSUFFICIENT,
@@ -45,11 +45,12 @@ class Ratings:
     signature: Rating | None = None
 
 
-def rate(endpoint: Endpoint, profile: Profile) -> Ratings:
-    """The ratings of *endpoint* under *profile*; none where TLS was not completed."""
+def rate(view: View, profile: Profile) -> Ratings:
+    """The ratings of an endpoint under *profile*; none where TLS was not completed."""
+    endpoint = view.endpoint
     if endpoint.tls_version is None:
         return Ratings()
-    certificates = _path(endpoint)
+    certificates = _path(view)
     return Ratings(
         protocol=_rate_protocol(endpoint.tls_version, profile),
         suite=_rate_suite(endpoint.cipher, profile),
@@ -59,7 +60,9 @@ def rate(endpoint: Endpoint, profile: Profile) -> Ratings:
     )
 
 
-def judge_profile(report: DomainReport, profile: Profile) -> Standing:
+def judge_profile(
+    report: DomainReport, profile: Profile, reader: CertificateReader | None = None
+) -> Standing:
     """How *report* stands to *profile*: the meaning of ``--require profile``.
 
     It falls short as soon as one endpoint is proven to lack TLS, an aspect rated below the
@@ -72,26 +75,28 @@ def judge_profile(report: DomainReport, profile: Profile) -> Standing:
         return Standing.INVALID
     if report.route.status is RouteStatus.NULL_MX:
         return Standing.NEUTRAL
-    answers = [_meets(endpoint, profile) for endpoint in report.endpoints]
+    views = views_of(report.endpoints, reader)
+    answers = [_meets(each.seen, profile) for each in views]
     if Answer.NO in answers:
         return Standing.FALLS_SHORT
     proof = profile.authenticated
-    if any(depends_on_sender(each, asks_for_proof=proof) for each in report.endpoints):
+    if any(depends_on_sender(each, asks_for_proof=proof) for each in views):
         return Standing.UNDECIDED
-    plain = [without_sni(each) for each in report.endpoints]
+    plain = [each.without_sni for each in views]
     if any(view is not None and _meets(view, profile) is Answer.NO for view in plain):
         return Standing.UNDECIDED  # senders with SNI meet it, those without do not
-    seen = [endpoint for endpoint in report.endpoints if proven(endpoint) is Outcome.COMPLETED]
-    known = all(_meets(endpoint, profile) is Answer.YES for endpoint in seen)
+    seen = [each.seen for each in views if proven(each.seen.endpoint) is Outcome.COMPLETED]
+    known = all(_meets(view, profile) is Answer.YES for view in seen)
     if seen and known and covers_every_endpoint(report, report.endpoints):
         return Standing.MEETS
     return Standing.UNDECIDED
 
 
-def _meets(endpoint: Endpoint, profile: Profile) -> Answer:
+def _meets(view: View, profile: Profile) -> Answer:
+    endpoint = view.endpoint
     if endpoint.tls_version is None or proven(endpoint) is not Outcome.COMPLETED:
         return Answer.NO if proven(endpoint) is Outcome.NEGATIVE else Answer.NOT_TESTED
-    certificates = _path(endpoint)
+    certificates = _path(view)
     key_exchange = _rate_key_exchange(endpoint, profile)
     ratings = {
         _rate_protocol(endpoint.tls_version, profile),
@@ -100,16 +105,16 @@ def _meets(endpoint: Endpoint, profile: Profile) -> Answer:
         *(_rate_key(each.key, profile) for each in certificates),
         *_signature_ratings(certificates, profile),
     }
-    proof = authenticated(endpoint) if profile.authenticated else Answer.YES
+    proof = authenticated(view) if profile.authenticated else Answer.YES
     known = ratings - {Rating.NOT_TESTED}
     if proof is Answer.NO or any(_is_below(rating, profile.floor) for rating in known):
         return Answer.NO
     return Answer.NOT_TESTED if Rating.NOT_TESTED in ratings else proof
 
 
-def _path(endpoint: Endpoint) -> tuple[ReadCertificate, ...]:
-    positions = endpoint.path or ((0,) if endpoint.chain else ())
-    return tuple(read_certificate(endpoint.chain[position]) for position in positions)
+def _path(view: View) -> tuple[ReadCertificate, ...]:
+    positions = view.endpoint.path or ((0,) if view.chain else ())
+    return tuple(view.chain[position] for position in positions)
 
 
 def _is_below(rating: Rating, floor: Rating) -> bool:

@@ -8,16 +8,17 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 
 from prober.records import (
     DomainFacts,
-    Endpoint,
     EndpointFacts,
     Reason,
     Route,
     RouteStatus,
     VerifyError,
 )
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.profiles import PROFILES, Profile, ProfileName, Rating
 from prober.rules.rating import Ratings, judge_profile, rate
 from prober.rules.verdict import Standing, judge_domain, judge_endpoint
+from prober.rules.views import View
 from tests.rules.certificates import (
     SHA1_RSA,
     Issued,
@@ -66,8 +67,9 @@ def seen(certificate: Issued | bytes | None = P256, **fields: Any) -> EndpointFa
     return completed(**({"chain": (der,), "path": (0,)} | fields))
 
 
-def judged(facts: EndpointFacts) -> Endpoint:
-    return judge_endpoint(facts, TRUST)
+def judged(facts: EndpointFacts) -> View:
+    reader = CertificateReader()
+    return View(judge_endpoint(facts, TRUST, reader), reader)
 
 
 @pytest.mark.parametrize(
