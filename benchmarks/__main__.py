@@ -6,7 +6,17 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from benchmarks import domain, endpoint, headers, memory, served, start, throughput, workers
+from benchmarks import (
+    domain,
+    endpoint,
+    headers,
+    judging,
+    memory,
+    served,
+    start,
+    throughput,
+    workers,
+)
 from benchmarks.figures import Figure, Scale, machine, to_markdown, to_table
 from benchmarks.process import Measure, in_own_process
 
@@ -17,6 +27,7 @@ class Name(enum.StrEnum):
     START = "start"
     ENDPOINT = "endpoint"
     DOMAIN = "domain"
+    JUDGING = "judging"
     THROUGHPUT = "throughput"
     MEMORY = "memory"
     WORKERS = "workers"
@@ -29,6 +40,7 @@ MEASURES: Final[dict[Name, Measure]] = {
     Name.START: start.measure,
     Name.ENDPOINT: endpoint.measure,
     Name.DOMAIN: domain.measure,
+    Name.JUDGING: judging.measure,
     Name.THROUGHPUT: throughput.measure,
     Name.MEMORY: memory.measure,
     Name.WORKERS: workers.measure,

@@ -285,8 +285,8 @@ def _judge_pkix(view: View, named: Answer) -> Answer:
     answers = (certificate.trusted, certificate.in_date, named)
     if Answer.NO in answers:
         return Answer.NO
-    is_proof = all(each is Answer.YES for each in (*answers, view.path_strength))
-    return Answer.YES if is_proof else Answer.NOT_TESTED
+    is_open = Answer.NOT_TESTED in answers or view.path_strength is not Answer.YES
+    return Answer.NOT_TESTED if is_open else Answer.YES
 
 
 def _some_sender_takes(leaf: ReadCertificate | None, host: str) -> bool:

@@ -1,6 +1,9 @@
 """Level, completeness and standing. docs/verdict.md states each rule that a row is about."""
 
+import functools
+import gc
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -32,6 +35,9 @@ from prober.records import (
     TxtFacts,
     VerifyError,
 )
+from prober.rules.certificate_fields import CertificateReader, ReadCertificate, read_certificate
+from prober.rules.profiles import PROFILES, ProfileName
+from prober.rules.rating import judge_profile
 from prober.rules.verdict import (
     REQUIRABLE,
     Standing,
@@ -585,3 +591,40 @@ def test_no_level_without_evidence(facts: DomainFacts) -> None:
     verdict = judge_domain(facts).verdict
     if not verdict.endpoints_tested:
         assert verdict.level is Level.UNKNOWN
+
+
+class _CountingReader(CertificateReader):
+    """Counts how often each certificate is read anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readings: Counter[bytes] = Counter()
+        self._read = functools.lru_cache(self._count)
+
+    def _count(self, der: bytes) -> ReadCertificate:
+        self.readings[der] += 1
+        return read_certificate(der)
+
+
+def test_a_run_reads_a_certificate_once() -> None:
+    """However many rules, standings and domains ask for it."""
+    reader = _CountingReader()
+    facts = with_tlsa(domain(good(), good(mx_host=MX2)), KEY)
+    for name in ("one.example", "two.example"):
+        report = judge_domain(replace(facts, domain=name), reader)
+        judge_standing(report, ENFORCED, reader)
+        judge_profile(report, PROFILES[ProfileName.NIST], reader)
+    assert reader.readings == {CERTIFICATE: 1}
+
+
+def test_judging_leaves_no_cycles_for_the_garbage_collector() -> None:
+    """The command lets it run rarely: cycles would fill the memory."""
+    facts = domain(good(), unauthenticated(mx_host=MX2))
+    judge_standing(judge_domain(facts), ENFORCED)
+    gc.collect()
+    gc.disable()
+    try:
+        judge_standing(judge_domain(facts), ENFORCED)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
