@@ -11,6 +11,7 @@ from benchmarks import (
     endpoint,
     headers,
     judging,
+    latency,
     memory,
     served,
     start,
@@ -28,6 +29,7 @@ class Name(enum.StrEnum):
     ENDPOINT = "endpoint"
     DOMAIN = "domain"
     JUDGING = "judging"
+    LATENCY = "latency"
     THROUGHPUT = "throughput"
     MEMORY = "memory"
     WORKERS = "workers"
@@ -41,6 +43,7 @@ MEASURES: Final[dict[Name, Measure]] = {
     Name.ENDPOINT: endpoint.measure,
     Name.DOMAIN: domain.measure,
     Name.JUDGING: judging.measure,
+    Name.LATENCY: latency.measure,
     Name.THROUGHPUT: throughput.measure,
     Name.MEMORY: memory.measure,
     Name.WORKERS: workers.measure,

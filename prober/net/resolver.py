@@ -101,7 +101,9 @@ class Resolver:
         self._alive: SingleFlight[None, Alive] = SingleFlight(
             self._test_alive, size=1, lifetime_s=lambda _alive: settings.dns_failure_ttl_s
         )
-        self._validates: SingleFlight[None, Answer] = SingleFlight(self._test_validation, size=1)
+        self._validates: SingleFlight[None, Answer] = SingleFlight(
+            self._test_validation, size=1, lifetime_s=self._validation_lifetime_s
+        )
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -157,7 +159,12 @@ class Resolver:
     def _lifetime_s(self, answer: DnsAnswer) -> float | None:
         return self._settings.dns_failure_ttl_s if answer.status is DnsStatus.FAILED else None
 
+    def _validation_lifetime_s(self, answer: Answer) -> float | None:
+        return self._settings.dns_failure_ttl_s if answer is Answer.NOT_TESTED else None
+
     async def _ask(self, question: Question) -> DnsAnswer:
+        if self.is_trusted:  # asked beside the question, whose answer needs it
+            self._validates.begin(None)
         answer, authenticated = await self._exchange(question)
         if answer is ABSENT_BY_LENGTH:
             return answer
@@ -201,15 +208,15 @@ class Resolver:
 
     async def _test_validation(self, _key: None) -> Answer:
         question = (self._settings.dnssec_probe, "A")
-        checked, _ = await self._exchange(question)
+        (checked, _), (unchecked, _), (_, root_is_secure) = await asyncio.gather(
+            self._exchange(question),
+            self._exchange(question, checking_disabled=True),
+            self._exchange((".", "NS")),
+        )
         if checked.status is DnsStatus.FOUND:
             return Answer.NO
-        if checked.reason is not Reason.SERVFAIL:
+        if checked.reason is not Reason.SERVFAIL or unchecked.status is not DnsStatus.FOUND:
             return Answer.NOT_TESTED
-        unchecked, _ = await self._exchange(question, checking_disabled=True)
-        if unchecked.status is not DnsStatus.FOUND:
-            return Answer.NOT_TESTED
-        _, root_is_secure = await self._exchange((".", "NS"))
         return Answer.YES if root_is_secure else Answer.NO
 
     async def _exchange(
