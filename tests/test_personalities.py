@@ -10,9 +10,7 @@ import pytest
 import pytest_asyncio
 
 from prober.domains import parse_entry
-from prober.lab.demo import every_domain
 from prober.lab.internet import Lab
-from prober.lab.personalities import EVERY
 from prober.lab.personalities.scripted import Scripted
 from prober.records import (
     Code,
@@ -26,6 +24,7 @@ from prober.records import (
 )
 from prober.rules.endpoint import depends_on_hello
 from prober.scan import scan
+from tests.personalities import EVERY, every_domain
 from tests.support.waiting import until
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
