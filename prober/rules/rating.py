@@ -96,15 +96,9 @@ def _meets(view: View, profile: Profile) -> Answer:
     endpoint = view.endpoint
     if endpoint.tls_version is None or proven(endpoint) is not Outcome.COMPLETED:
         return Answer.NO if proven(endpoint) is Outcome.NEGATIVE else Answer.NOT_TESTED
-    certificates = _path(view)
-    key_exchange = _rate_key_exchange(endpoint, profile)
-    ratings = {
-        _rate_protocol(endpoint.tls_version, profile),
-        _rate_suite(endpoint.cipher, profile),
-        *(() if key_exchange is None else (key_exchange,)),
-        *(_rate_key(each.key, profile) for each in certificates),
-        *_signature_ratings(certificates, profile),
-    }
+    rated = rate(view, profile)
+    aspects = (rated.protocol, rated.suite, rated.key_exchange, rated.key, rated.signature)
+    ratings = {rating for rating in aspects if rating is not None}
     proof = authenticated(view) if profile.authenticated else Answer.YES
     known = ratings - {Rating.NOT_TESTED}
     if proof is Answer.NO or any(_is_below(rating, profile.floor) for rating in known):

@@ -29,6 +29,7 @@ from prober.rules.certificate import (
     judge_path_strength,
 )
 from prober.rules.certificate_fields import ReadCertificate, read_certificate
+from prober.rules.identity import SanNames
 
 HOST = "mx.example.com"
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -203,6 +204,10 @@ def facts_of(
         ),
         anomalies=(cut,) if truncated else (),
     )
+
+
+def read_san(certificate: bytes) -> SanNames | None:
+    return read_certificate(certificate).san
 
 
 def read_chain(facts: EndpointFacts) -> tuple[ReadCertificate, ...]:
