@@ -12,6 +12,7 @@ from benchmarks import (
     headers,
     judging,
     latency,
+    logs,
     memory,
     served,
     start,
@@ -34,6 +35,7 @@ class Name(enum.StrEnum):
     MEMORY = "memory"
     WORKERS = "workers"
     HEADERS = "headers"
+    LOGS = "logs"
     INTERNET = "internet"
 
 
@@ -48,6 +50,7 @@ MEASURES: Final[dict[Name, Measure]] = {
     Name.MEMORY: memory.measure,
     Name.WORKERS: workers.measure,
     Name.HEADERS: headers.measure,
+    Name.LOGS: logs.measure,
     Name.INTERNET: served.measure,
 }
 

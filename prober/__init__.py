@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from prober.errors import InputError, ProbeError, SettingsError
     from prober.records import DomainReport
     from prober.scan import probe_domain, scan
-    from prober.settings import Settings
+    from prober.settings import Pace, Settings
 
 __all__ = [
     "DomainReport",
     "Entry",
     "InputError",
+    "Pace",
     "ProbeError",
     "Settings",
     "SettingsError",
@@ -36,6 +37,7 @@ _MODULES: Final = MappingProxyType(
         "Entry": "domains",
         "InputError": "errors",
         "ProbeError": "errors",
+        "Pace": "settings",
         "Settings": "settings",
         "SettingsError": "errors",
         "parse_entry": "domains",

@@ -86,7 +86,7 @@ class Endpoints:
         self.settings = settings
         self._tls = tls
         self._heartbeat = heartbeat
-        self._pacer = Pacer(settings, operator_of, operator_shards)
+        self._pacer = Pacer(settings.pace, operator_of, operator_shards)
         ask = self._ask_named
         self._named = SharedAddresses(ask, reader).observe if settings.share else ask
         self._facts: SingleFlight[Target, EndpointFacts] = SingleFlight(self._observe, size=_KEPT)

@@ -12,13 +12,15 @@ from prober.domains import Entry
 from prober.errors import InputError, ReportError, ResumeError
 from prober.files import (
     ForeignFileError,
+    Mark,
+    ResumeFrom,
     is_draft,
     read_whole,
     remove_drafts,
     require_trusted_links,
     writing,
 )
-from prober.report.sinks import FileSink, Mark, ResumeFrom, open_sink
+from prober.report.sinks import FileSink, open_sink
 from prober.resume import Checkpoint, CheckpointKeeper, load_checkpoint
 from prober.sharded.folder import Job, WorkFolder
 

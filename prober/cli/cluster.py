@@ -37,7 +37,6 @@ class ClusterOptions:
             max=1024,
             metavar="N",
             help="Probe with N processes on this machine.",
-            env="WORKERS",
             panel=_PANEL,
         ),
     ] = None
@@ -47,7 +46,6 @@ class ClusterOptions:
             "--scheduler",
             metavar="URL",
             help="Probe with the workers of a dask.distributed cluster: tls://HOST:PORT, or tcp.",
-            env="SCHEDULER",
             panel=_PANEL,
         ),
     ] = None
@@ -56,8 +54,7 @@ class ClusterOptions:
         option(
             "--work-folder",
             metavar="DIR",
-            help="What workers hand on to each other; FILE.work beside the report, if not given.",
-            env="WORK_FOLDER",
+            help="Folder for files that workers exchange. Default: FILE.work by the report.",
             panel=_PANEL,
         ),
     ] = None
@@ -68,8 +65,7 @@ class ClusterOptions:
             min=1,
             max=100_000,
             metavar="N",
-            help="Domains that a worker takes at once.",
-            env="SHARD_SIZE",
+            help="Domains in one task of a worker.",
             panel=_PANEL,
             show_default=True,
         ),

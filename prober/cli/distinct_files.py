@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 
 from prober.errors import SettingsError
 from prober.escape import printable
-from prober.report.sinks import is_stream, partial_of
+from prober.files import is_stream, partial_of
 from prober.resume import checkpoint_path
 
 REPORT: Final = "the report"

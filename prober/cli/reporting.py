@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
@@ -24,13 +25,23 @@ from prober.domains import operator_of
 from prober.errors import BlindError, blind
 from prober.escape import as_text
 from prober.faults import formatted
-from prober.files import remove_drafts
+from prober.files import Mark, ResumeFrom, remove_drafts
 from prober.progress import Positions, Progress
 from prober.records import DomainReport
-from prober.report.output import STDOUT, ReportStyle, ReportWriter, open_report
-from prober.report.sinks import Mark, ResumeFrom
+from prober.report.answer import answer
+from prober.report.interface import Kind, R, T
+from prober.report.output import (
+    STDOUT,
+    ReportFormat,
+    ReportStyle,
+    ReportWriter,
+    domains,
+    open_report,
+)
+from prober.report.summary import counts_line, noted_lines, summary_lines
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
-from prober.rules.exit_status import Tally, Totals, exit_status
+from prober.rules.exit_status import exit_status
+from prober.rules.totals import Tally, Totals
 
 
 class Bar:
@@ -72,7 +83,7 @@ class Reporting:
 
     def __init__(
         self,
-        writers: Sequence[ReportWriter],
+        writers: Sequence[ReportWriter[DomainReport, Totals]],
         tally: Tally,
         progress: Progress,
         bar: Bar,
@@ -84,6 +95,7 @@ class Reporting:
         self._formatters = [writer.formatter for writer in writers]
         self._tally = tally
         self._bar = bar
+        self._began = time.monotonic()
         self._marks = self._marks_now()
         self._keeper: CheckpointKeeper | None = None
         self._identity: dict[str, str] = {}
@@ -106,12 +118,16 @@ class Reporting:
         targets = options.output or [STDOUT]
         path = checkpoint_beside(targets) if resumable is not None else None
         start = starting_point(path, resumable, quiet=options.quiet)
-        tally = Tally(require=options.required, operator_of=operator_of, totals=start.totals)
+        tally = Tally(
+            require=options.required, operator_of=operator_of, describe=answer, totals=start.totals
+        )
         progress = Progress(reported=Positions(start.reported))
         go_on = resume_points(targets, path, start)
         with (
             suggest_resume(progress, resumable if path else None) as hint,
-            _open_reports(options, style, tally.totals, go_on) as writers,
+            open_reports(
+                go_on, options.format_, domains(style), tally.totals, quiet=options.quiet
+            ) as writers,
             progress_bar(total, is_wanted=not options.quiet and _all_to_files(writers)) as bar,
         ):
             hint.armed = True
@@ -127,10 +143,10 @@ class Reporting:
         """Count and write one report. Raises BlindError where this machine turns out blind."""
         if self._keeper is not None and self.progress.reported:
             self._keeper.tick(self._checkpoint)
-        report, standing, rows = formatted(report, self._tally, self._formatters)
+        report, rows = formatted(report, self._tally, self._formatters)
         for writer, row in zip(self._writers, rows, strict=True):
             writer.write_rows(row)
-        self._tally.add(report, standing)
+        self._tally.add(report)
         self._marks = self._marks_now()
         self._bar.advance()
         totals = self._tally.totals
@@ -153,15 +169,44 @@ class Reporting:
         return exit_status(self._tally.totals)
 
     def summary(self) -> str:
-        """One line: how many domains, and how many of each level."""
+        """One line: how many domains, and how many of them pass, fail and so on."""
         totals = self._tally.totals
-        levels = sorted(totals.levels.items())
-        counts = ", ".join(f"{count} {level}" for level, count in levels)
         repeated = self.progress.duplicates
         note = f"; {_counted(repeated, 'repeated line')} left out" if repeated else ""
         if totals.faults:
             note += f"; {_counted(totals.faults, 'internal fault')}: please report it, with the log"
-        return f"{_counted(totals.domains, 'domain')}: {counts or 'none'}{note}"
+        return f"{counts_line(totals)}{note}"
+
+    def tell_summary(self, *, quiet: bool) -> None:
+        """The end of the run on stderr; *quiet*: only what does not pass, and nothing if all does.
+
+        A text report on stdout ends with the same lines, so they are not repeated beside it.
+        """
+        totals = self._tally.totals
+        lines = [self.summary()]
+        if quiet:
+            lines = [*lines, *noted_lines(totals)] if self.status else []
+        else:
+            if not any(writer.shows_summary for writer in self._writers):
+                lines += summary_lines(totals)[1:]
+            lines += self._written()
+        for line in lines:
+            tell(line)
+        self.tell_blindness()
+
+    def tell_blindness(self) -> None:
+        """On stderr, why this machine cannot see (exit status 4); nothing where it can."""
+        why = self._tally.totals.why_blind
+        if why is not None:
+            tell(f"{why}: this says nothing about the domains; run `probe doctor`")
+
+    def _written(self) -> Iterator[str]:
+        """Which files were written, and how long the run took."""
+        files = ", ".join(writer.target for writer in self._writers if writer.partial is not None)
+        minutes, seconds = divmod(round(time.monotonic() - self._began), 60)
+        took = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+        if files:
+            yield f"{files} written in {took}"
 
     @contextlib.contextmanager
     def _keeping(self, path: Path, resumable: Resumable) -> Iterator[None]:
@@ -217,33 +262,46 @@ def _counted(number: int, noun: str) -> str:
 
 
 @contextlib.contextmanager
-def _open_reports(
-    options: ReportOptions,
-    style: ReportStyle,
-    totals: Totals,
-    go_on: Mapping[str, ResumeFrom | None],
-) -> Iterator[Sequence[ReportWriter]]:
+def open_reports(
+    targets: Mapping[str, ResumeFrom | None],
+    format_: ReportFormat | None,
+    kind: Kind[R, T],
+    totals: T,
+    *,
+    quiet: bool = False,
+) -> Iterator[Sequence[ReportWriter[R, T]]]:
+    """Writers of *targets* for a *kind* of report, each to go on from where it says.
+
+    They are finished at the end, or left as partial files, which are named on stderr.
+    """
     with contextlib.ExitStack() as stack:
-        writers: list[ReportWriter] = []
-        for target, way in go_on.items():
-            writer = open_report(target, options.format_, style, totals, way)
-            stack.enter_context(writer)
-            if writer.partial is not None:
-                checkpoint = checkpoint_path(writer.partial)
-                remove_drafts(checkpoint)  # nobody else writes it: the partial file is locked
-                if way is None:  # it was of rows that were put aside
-                    with contextlib.suppress(OSError):
-                        checkpoint.unlink(missing_ok=True)
-            if writer.kept is not None and not options.quiet:
+        writers: list[ReportWriter[R, T]] = []
+        for target, go_on in targets.items():
+            writer = open_report(target, kind, totals, format_, go_on)
+            writers.append(stack.enter_context(writer))
+            _clear_away(writer, go_on)
+            if writer.kept is not None and not quiet:
                 tell(f"{target}: rows of an earlier run that did not finish are in {writer.kept}")
-            writers.append(writer)
         try:
             yield writers
+            for writer in writers:
+                writer.finish()
         except BaseException:
             for left in filter(None, (writer.left for writer in writers)):
                 tell(f"not finished; what was seen is in {left}")
             raise
 
 
-def _all_to_files(writers: Sequence[ReportWriter]) -> bool:
+def _clear_away(writer: ReportWriter[R, T], go_on: ResumeFrom | None) -> None:
+    """Remove what runs that were killed left beside the partial file, which is locked by now."""
+    if writer.partial is None:
+        return
+    checkpoint = checkpoint_path(writer.partial)
+    remove_drafts(checkpoint)
+    if go_on is None:  # it was of rows that were put aside
+        with contextlib.suppress(OSError):
+            checkpoint.unlink(missing_ok=True)
+
+
+def _all_to_files(writers: Iterable[ReportWriter[R, T]]) -> bool:
     return all(writer.partial is not None for writer in writers)

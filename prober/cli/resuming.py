@@ -8,10 +8,9 @@ from pathlib import Path
 from prober.cli.running import tell
 from prober.errors import BlindError, ResumeError, SettingsError
 from prober.escape import as_text, printable
-from prober.files import ForeignFileError, require_ours
+from prober.files import NOTHING, ForeignFileError, ResumeFrom, is_stream, partial_of, require_ours
 from prober.progress import Progress
 from prober.report.output import STDOUT
-from prober.report.sinks import NOTHING, ResumeFrom, is_stream, partial_of
 from prober.resume import Checkpoint, checkpoint_path, is_current, load_checkpoint
 
 

@@ -106,14 +106,6 @@ def _raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def show(line: str) -> None:
-    """Print *line* on stdout. Raises as the writers of reports do where it cannot."""
-    if sys.stdout is None:  # started with it closed: >&-
-        raise ReportError("stdout: cannot write: it is closed")
-    text = f"{line}\n".encode(sys.stdout.encoding, "backslashreplace")
-    StreamSink(sys.stdout.buffer, "stdout").write(text)
-
-
 def command_line(context: typer.Context, *, add: str) -> str:
     """The command that runs in *context*, as one would type it, with the option *add*."""
     program = shlex.split(context.find_root().info_name or "probe")  # or: python -m prober

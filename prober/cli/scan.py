@@ -1,8 +1,9 @@
 """``probe scan FILE``: a list of domains, from a file or stdin, into a report."""
 
-import itertools
 import logging
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import Annotated
 
 import typer
@@ -10,16 +11,17 @@ import typer
 from prober.cli.cluster import ClusterOptions
 from prober.cli.distinct_files import Read, require_distinct
 from prober.cli.log_setup import LogOptions, configure_logging
-from prober.cli.options import SET_BY, LookOptions, ReportOptions, option, with_options
+from prober.cli.options import LookOptions, ReportOptions, option, with_options
 from prober.cli.reporting import Reporting
 from prober.cli.resuming import Resumable
-from prober.cli.running import command_line, exit_statuses, run, tell
-from prober.domains import Entry, list_digest, list_name, open_list, read_entries
+from prober.cli.running import command_line, exit_statuses, run
+from prober.csv_list import CsvList
+from prober.domain_list import DomainList
+from prober.domains import Entry, is_known_domain
 from prober.errors import BlindError, InputError
-from prober.records import Level
-from prober.report.output import ReportStyle, choose_format
+from prober.records import Level, ProfileName
+from prober.report.output import choose_format
 from prober.resume import identity_of
-from prober.rules.profiles import ProfileName
 from prober.scan import Ending
 from prober.scan import scan as scan_entries
 from prober.settings import Settings
@@ -35,7 +37,7 @@ def scan(
         str,
         typer.Argument(
             metavar="FILE",
-            help="One domain a line, UTF-8; # starts a comment. '-' is stdin.",
+            help="The list: UTF-8 text, one domain per line. # starts a comment. '-' is stdin.",
             show_default=False,
         ),
     ],
@@ -43,12 +45,21 @@ def scan(
     report: ReportOptions,
     log: LogOptions,
     cluster: ClusterOptions,
+    column: Annotated[
+        str | None,
+        option(
+            "--column",
+            metavar="NAME|N",
+            help="The list is CSV, and this column has the domain. The report has the other "
+            "columns, too.",
+            panel="Report",
+        ),
+    ] = None,
     ordered: Annotated[
         bool,
         option(
             "--ordered",
-            help="Report in the order of the list, not as answers come.",
-            env="ORDERED",
+            help="Report in the order of the list, not in the order of the answers.",
             panel="Report",
         ),
     ] = False,
@@ -56,34 +67,33 @@ def scan(
         bool,
         option(
             "--resume",
-            help="Go on where a run with the same list and options was stopped, if one was.",
-            env="RESUME",
+            help="Continue a stopped run of the same list and options, if there is one.",
             panel="Report",
         ),
     ] = False,
 ) -> None:
     """Probe every domain in a list and write one report.
 
-    Every line of the list appears in the report, also one that is no domain; a domain that
-    comes again is probed and reported once. What comes through a pipe is read to its end first.
-    A run that was stopped, however, goes on with `--resume`. Exit status as for `probe check`.
+    Every line of the list appears in the report, also a line that is not a domain. A domain that
+    is listed twice is probed and reported once. A pipe is read to its end first. A stopped run is
+    continued with `--resume`. Exit status as for `probe check`.
     """
-    style = ReportStyle(per_endpoint=report.per_endpoint, scan=True)
-    with exit_statuses(), open_list(file) as list_:
+    with exit_statuses(), _open_list(file, column) as list_:
+        style = report.style(scan=True, columns=list_.columns)
         require_distinct(
             [Read(file, "the list"), *look.read],
             [*report.written, *log.written, *cluster.written],
         )
         configure_logging(verbose=report.verbose, log=log)
         settings = look.settings()
-        options = _options_of(report, ordered=ordered)
+        options = _options_of(report, ordered=ordered, column=column)
         resumable = Resumable(
-            identity=identity_of(list_digest(list_, file), settings, options, SET_BY),
+            identity=identity_of(list_.digest(), settings, options),
             command=command_line(context, add="--resume"),
             resume=resume,
         )
-        logger.info("probe %s begins to scan %s", __version__, list_name(file))
-        entries = _at_least_one(read_entries(list_, file), file)
+        logger.info("probe %s begins to scan %s", __version__, list_.name)
+        entries = list_.some_entries()
         job = cluster.job(settings, report, style, resumable) if cluster.is_wanted else None
         if job is None:
             with Reporting.open(report, style, resumable=resumable) as reporting:
@@ -97,9 +107,14 @@ def scan(
                 raise
             cluster.clear(job)
         logger.info("finished with exit status %d; %s", reporting.status, reporting.summary())
-        if not report.quiet or reporting.status:
-            tell(reporting.summary())
+        reporting.tell_summary(quiet=report.quiet)
         raise typer.Exit(reporting.status)
+
+
+def _open_list(file: str, column: str | None) -> AbstractContextManager[DomainList]:
+    if not os.path.exists(file) and is_known_domain(file):
+        raise InputError(f"there is no file {file!r}; to probe that domain: probe {file}")
+    return DomainList.open(file) if column is None else CsvList.open_column(file, column)
 
 
 def _scan_here(
@@ -119,7 +134,7 @@ def _scan_here(
     run(probing, wind_down=ending.request)
 
 
-def _options_of(report: ReportOptions, *, ordered: bool) -> dict[str, object]:
+def _options_of(report: ReportOptions, *, ordered: bool, column: str | None) -> dict[str, object]:
     """What of the options decides what the report files hold, and how they are judged."""
     required = report.required
     profile = None if isinstance(required, Level) else required.name
@@ -130,12 +145,5 @@ def _options_of(report: ReportOptions, *, ordered: bool) -> dict[str, object]:
         "--profile": profile or ProfileName.DEFAULT,
         "--per-endpoint": report.per_endpoint,
         "--ordered": ordered,
+        **({} if column is None else {"--column": column}),
     }
-
-
-def _at_least_one(entries: Iterator[Entry], file: str) -> Iterator[Entry]:
-    """*entries*, the first of them read now, so that a bad list fails before a report is begun."""
-    first = next(entries, None)
-    if first is None:
-        raise InputError(f"{list_name(file)} names no domain: write one a line")
-    return itertools.chain([first], entries)

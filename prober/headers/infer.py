@@ -35,7 +35,7 @@ from prober.headers.tables import MAX_PROBED
 from prober.headers.trust import TrustedBy
 from prober.probe import probe_entry, probe_hosts, resolve_addresses
 from prober.records import EndpointFacts, MxHost, Route
-from prober.report.sinks import write_whole
+from prober.report.sinks import open_sink, write_whole
 from prober.rules.verdict import is_fault
 from prober.vantage import Vantage
 
@@ -140,7 +140,8 @@ def load_habits(path: Path, habits: Habits) -> None:
 def save_habits(path: Path, habits: Habits) -> None:
     """Write *habits* to *path*, whole or not at all. Raises ``ReportError`` if it cannot."""
     body = msgspec.json.encode(_HabitsFile(HEADERS_SCHEMA, tuple(habits)))
-    write_whole(path, msgspec.json.format(body, indent=2) + b"\n", "the habits")
+    sink = open_sink(path, what="the habits")
+    write_whole(sink, msgspec.json.format(body, indent=2) + b"\n")
 
 
 class Receivers:

@@ -35,20 +35,8 @@ from prober.headers.trust import (
     judge_internals,
     judge_trust,
 )
+from prober.records import Standing
 from prober.rules.ciphers import is_null
-from prober.rules.verdict import Standing
-
-
-def judge_message(
-    message: MessageHeaders, habits: Habits, trusted_by: TrustedBy | None = None
-) -> MessageReport:
-    """The report on one message, its silent hops read by *habits*."""
-    return judge_lines(message, parse_lines(message), habits, trusted_by)
-
-
-def learn(message: MessageHeaders, habits: Habits, trusted_by: TrustedBy | None = None) -> None:
-    """Add what the lines of *message* show of their servers' habits."""
-    learn_lines(parse_lines(message), habits, trusted_by)
 
 
 def parse_lines(message: MessageHeaders) -> tuple[Received, ...]:
@@ -59,7 +47,7 @@ def parse_lines(message: MessageHeaders) -> tuple[Received, ...]:
 def learn_lines(
     lines: Sequence[Received], habits: Habits, trusted_by: TrustedBy | None = None
 ) -> None:
-    """The same of one message's *lines*, parsed before."""
+    """Add what the *lines* of one message show of their servers' habits."""
     internals = judge_internals(lines, habits.operator_of)
     standings = judge_trust(lines, internals, trusted_by or TrustedBy())
     for line, internal, standing, year in zip(

@@ -13,6 +13,7 @@ import aiosmtplib
 
 from prober import clock
 from prober.clock import Heartbeat
+from prober.escape import as_ascii
 from prober.net.dialogue import Dialogue, Transcript, require_open
 from prober.net.failures import (
     PEER_ERRORS,
@@ -27,7 +28,6 @@ from prober.net.reply import (
     masked_by,
     odd_offer,
     offers,
-    printable_ascii,
 )
 from prober.net.route import blame_missing_ipv6, require_route
 from prober.net.tls import TlsClient, TlsLink, refused_late
@@ -168,7 +168,7 @@ class _Session:
         injected = dialogue.take_surplus()  # nothing may stand there: CVE-2011-0411
         if injected:
             require_open(injected)
-            shown = printable_ascii(injected)
+            shown = as_ascii(injected)
             dialogue.remark(AnomalyKind.STARTTLS_RESPONSE_INJECTION, shown)
 
     async def _require_answer(self, dialogue: Dialogue, refusal: Reply) -> None:

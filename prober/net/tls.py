@@ -16,7 +16,13 @@ from cryptography.hazmat.bindings.openssl.binding import Binding
 from OpenSSL import SSL, crypto
 
 from prober.net.failures import AlertError, LimitError, UnwantedReplyError
-from prober.net.key_exchange import DhGroup, ServerKeyExchange
+from prober.net.key_exchange import (
+    ENCRYPT_THEN_MAC,
+    EXTENDED_MASTER_SECRET,
+    RENEGOTIATION_INFO,
+    DhGroup,
+    ServerKeyExchange,
+)
 from prober.net.reply import BadReplyError, ReplyReader, not_a_reply
 from prober.net.trust import load_anchors
 from prober.records import Anomaly, AnomalyKind, EndpointFacts, Hello, VerifyError
@@ -179,6 +185,7 @@ class TlsClient:
         chain = tuple(self._shared(der) for der in ders)
         errors = tuple(observed.verify_errors)
         dh_group = _dh_group(connection)
+        extensions = _extensions_12(connection) if completed else None
         return replace(
             facts,
             tls_version=connection.get_protocol_version_name() if completed else None,
@@ -186,6 +193,10 @@ class TlsClient:
             cipher_bits=connection.get_cipher_bits() if completed else None,
             key_exchange=_key_exchange(connection, dh_group) if completed else None,
             key_exchange_bits=dh_group.bits if dh_group is not None else None,
+            key_exchange_hash=_signed_hash(connection) if completed else None,
+            encrypt_then_mac=_has(extensions, ENCRYPT_THEN_MAC),
+            extended_master_secret=_has(extensions, EXTENDED_MASTER_SECRET),
+            secure_renegotiation=_has(extensions, RENEGOTIATION_INFO),
             client_certificate_requested=observed.certificate_requested if chain else None,
             alert=None if observed.alert is None else alert_name(observed.alert),
             chain=chain,
@@ -198,7 +209,16 @@ class TlsClient:
 def refused_late(facts: EndpointFacts, *, alert: str) -> EndpointFacts:
     """*facts* where the server took the handshake back with *alert*. RFC 8446 §4.4.2.4."""
     return replace(
-        facts, alert=alert, tls_version=None, cipher=None, cipher_bits=None, key_exchange=None
+        facts,
+        alert=alert,
+        tls_version=None,
+        cipher=None,
+        cipher_bits=None,
+        key_exchange=None,
+        key_exchange_hash=None,
+        encrypt_then_mac=None,
+        extended_master_secret=None,
+        secure_renegotiation=None,
     )
 
 
@@ -228,6 +248,27 @@ def _dh_group(connection: SSL.Connection) -> DhGroup | None:
         return DhGroup(name=name, bits=int(bits)) if bits.isdigit() else None
     observed: _Observed = connection.get_app_data()
     return observed.server_key_exchange.dh_group()
+
+
+def _signed_hash(connection: SSL.Connection) -> str | None:
+    """The hash with which the server signed its key exchange; None but in TLS 1.2."""
+    prefix = (connection.get_cipher_name() or "").partition("-")[0]
+    if connection.get_protocol_version() != SSL.TLS1_2_VERSION or prefix not in ("ECDHE", "DHE"):
+        return None
+    observed: _Observed = connection.get_app_data()
+    return observed.server_key_exchange.signature_hash(elliptic=prefix == "ECDHE")
+
+
+def _extensions_12(connection: SSL.Connection) -> frozenset[int] | None:
+    """The extensions of the ServerHello; None in TLS 1.3, which has no use for those here."""
+    if connection.get_protocol_version() == SSL.TLS1_3_VERSION:
+        return None
+    observed: _Observed = connection.get_app_data()
+    return observed.server_key_exchange.extensions()
+
+
+def _has(extensions: frozenset[int] | None, extension: int) -> bool | None:
+    return None if extensions is None else extension in extensions
 
 
 def _truncation(sent: int, kept: int) -> tuple[Anomaly, ...]:

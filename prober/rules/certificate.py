@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from prober.escape import listed, quoted
 from prober.records import (
     AnomalyKind,
     Answer,
@@ -19,6 +20,7 @@ from prober.records import (
     Finding,
     TrustStore,
     VerifyError,
+    finding,
 )
 from prober.rules.certificate_fields import Name, ReadCertificate
 from prober.rules.chain import (
@@ -29,7 +31,7 @@ from prober.rules.chain import (
     weak_signature,
 )
 from prober.rules.identity import SanNames, acceptance, dispute
-from prober.rules.thresholds import EXPIRES_SOON_DAYS, EXPIRES_SOON_SHARE, finding
+from prober.rules.thresholds import EXPIRES_SOON_DAYS, EXPIRES_SOON_SHARE
 
 # X509_V_ERR_…: openssl/x509_vfy.h
 _NOT_YET_VALID: Final = 9
@@ -42,7 +44,6 @@ _MAX_LABEL: Final = 100  # the same within a sentence
 _MAX_ERROR: Final = 200
 _MAX_NAMES: Final = 100  # of a SAN, kept; all are matched
 _MAX_ERRORS: Final = 50
-_MAX_SHOWN: Final = 5  # names or faults in one sentence
 
 
 def judge_certificate(
@@ -202,7 +203,7 @@ def _since(moment: datetime | None, verb: str, now: datetime) -> str:
 
 def _on_trust(facts: EndpointFacts, certificate: Certificate, leaf: ReadCertificate) -> _Found:
     if certificate.trusted is Answer.NO:
-        yield Code.CERTIFICATE_NOT_TRUSTED, _listed(tuple(map(_complaint, _distrust(facts))))
+        yield Code.CERTIFICATE_NOT_TRUSTED, listed(tuple(map(_complaint, _distrust(facts))))
     if certificate.trusted is Answer.YES:  # its own anchor, then, and that is no fault
         return
     if leaf.self_signed or _leaf_has(facts, _SELF_SIGNED_LEAF):
@@ -211,13 +212,13 @@ def _on_trust(facts: EndpointFacts, certificate: Certificate, leaf: ReadCertific
 
 def _on_names(facts: EndpointFacts, certificate: Certificate, leaf: ReadCertificate) -> _Found:
     if certificate.name_matches is Answer.NO:
-        names = _listed(leaf.san.names) if leaf.san is not None else ""
+        names = listed(leaf.san.names) if leaf.san is not None else ""
         detail = f"not for {facts.mx_host}, but for {names or 'no host'}"
         yield Code.CERTIFICATE_HOST_MISMATCH, detail
     if leaf.san is not None and certificate.name_matches is not Answer.YES:
         for name in (*leaf.san.names, *leaf.san.refused):
             if why := dispute(name, facts.mx_host):
-                yield Code.CERTIFICATE_NAME_DISPUTED, f"{name!a} for {facts.mx_host}: {why}"
+                yield Code.CERTIFICATE_NAME_DISPUTED, f"{quoted(name)} for {facts.mx_host}: {why}"
                 break
     if leaf.san == SanNames() and leaf.subject is not None:
         for name in leaf.subject.common_names:
@@ -228,13 +229,13 @@ def _on_names(facts: EndpointFacts, certificate: Certificate, leaf: ReadCertific
                 yield Code.CERTIFICATE_COMMON_NAME_ONLY, detail
                 break
     if leaf.san is not None and leaf.san.malformed:
-        yield Code.CERTIFICATE_SAN_MALFORMED, _listed(leaf.san.malformed)
+        yield Code.CERTIFICATE_SAN_MALFORMED, listed(leaf.san.malformed)
 
 
 def _on_reading(facts: EndpointFacts, chain: Sequence[ReadCertificate]) -> _Found:
     for position in facts.path or (0,):
         if unreadable := chain[position].unreadable:
-            detail = f"{_where(position, chain[position])}: {_listed(unreadable)}"
+            detail = f"{_where(position, chain[position])}: {listed(unreadable)}"
             yield Code.CERTIFICATE_UNREADABLE, detail
 
 
@@ -258,7 +259,7 @@ def _on_order(
             issuer = f"its issuer {_label(chain[last].issuer)} was not sent and is no trust anchor"
             yield Code.CHAIN_INCOMPLETE, f"{_where(last, chain[last])}: {issuer}"
     if faults := tuple(out_of_place(chain)):
-        yield Code.CHAIN_MISORDERED, _listed(faults)
+        yield Code.CHAIN_MISORDERED, listed(faults)
 
 
 def _errors(facts: EndpointFacts, leaf: ReadCertificate) -> tuple[str, ...]:
@@ -287,11 +288,6 @@ def _text(name: Name | None) -> str | None:
 def _label(name: Name | None) -> str:
     text = _text(name)
     return "name unreadable" if text is None else _cap(text, _MAX_LABEL) or "no name"
-
-
-def _listed(texts: tuple[str, ...]) -> str:
-    more = len(texts) - _MAX_SHOWN
-    return ", ".join(texts[:_MAX_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _cap(text: str, longest: int) -> str:

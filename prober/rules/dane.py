@@ -23,13 +23,13 @@ from prober.records import (
     Reason,
     Route,
     TlsaRecord,
+    finding,
 )
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.dane_path import PathFinder
 from prober.rules.endpoint import Outcome, describe_failure, proven
 from prober.rules.hellos import with_sni
 from prober.rules.identity import acceptance
-from prober.rules.thresholds import finding
 from prober.rules.tlsa import DANE_TA, deciding, selects, show, usable, why_unusable
 
 

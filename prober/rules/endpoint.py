@@ -22,12 +22,12 @@ from prober.records import (
     StartTls,
     Step,
     WithoutSni,
+    finding,
 )
 from prober.rules.thresholds import (
     ACCEPTABLE_TLS_VERSIONS,
     MIN_CIPHER_BITS,
     MIN_DH_BITS,
-    finding,
 )
 
 
@@ -143,6 +143,10 @@ def add_without_sni(facts: EndpointFacts, plain: EndpointFacts) -> EndpointFacts
         cipher_bits=plain.cipher_bits,
         key_exchange=plain.key_exchange,
         key_exchange_bits=plain.key_exchange_bits,
+        key_exchange_hash=plain.key_exchange_hash,
+        encrypt_then_mac=plain.encrypt_then_mac,
+        extended_master_secret=plain.extended_master_secret,
+        secure_renegotiation=plain.secure_renegotiation,
         alert=plain.alert,
         chain=None if same_chain else plain.chain,
         path=() if same_chain else plain.path,

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from prober.escape import quoted
 from prober.records import Answer
 from prober.rules.der import MAX_ELEMENTS, Element, Outline, split
 
@@ -19,7 +20,6 @@ _IP_ADDRESS: Final = 0x87  # [7] IMPLICIT OCTET STRING of 4 or 16 bytes
 _LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")  # "_" as well: hosts have it, and CAs signed it
 _PLAIN_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")  # RFC 1123 §2.1
 _MAX_NAME: Final = 253
-_SHOWN: Final = 80  # characters of a malformed name
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def _entry_fault(entry: Element) -> str | None:
         return None
     name = _text(entry)
     fault = name_fault(name)
-    return f"{name[:_SHOWN]!a} {fault}" if fault else None
+    return f"{quoted(name)} {fault}" if fault else None
 
 
 def _text(entry: Element) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, assert_never
 
+from prober.escape import listed, quoted
 from prober.records import (
     Answer,
     Code,
@@ -20,6 +21,7 @@ from prober.records import (
     Reason,
     StsFacts,
     StsStatus,
+    finding,
 )
 from prober.rules.endpoint import Outcome, describe_failure, proven
 from prober.rules.hellos import with_sni
@@ -31,8 +33,8 @@ from prober.rules.sts_policy import (
     parse_sts_txt,
 )
 from prober.rules.sts_readers import disagreement, media_type
-from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS, SHORT_MAX_AGE_S, finding
-from prober.rules.txt_record import Invalid, listed, shown
+from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS, SHORT_MAX_AGE_S
+from prober.rules.txt_record import Invalid
 
 # What kept us from asking, which is no answer of the domain's.
 _NOT_ASKED: Final = frozenset(
@@ -93,7 +95,7 @@ def _policy_in(fetch: PolicyFetch) -> StsPolicy | Invalid:
     """§3.2: the media type "MUST be text/plain", and senders SHOULD see to it."""
     served_as = media_type(fetch.content_type)
     if served_as != "text/plain":
-        served = shown(served_as) if served_as else "no media type"
+        served = quoted(served_as) if served_as else "no media type"
         return Invalid(f"it is served as {served}; RFC 8461 §3.2 asks for text/plain")
     return parse_policy(fetch.body or "")
 

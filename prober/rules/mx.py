@@ -19,8 +19,8 @@ from prober.records import (
     Route,
     RouteStatus,
     Step,
+    finding,
 )
-from prober.rules.thresholds import finding
 
 ROOT: Final = "."
 _HOST_LABEL: Final = re.compile(r"[a-z0-9_-]{1,63}")  # odd ones too: DNS knows whether they work

@@ -1,9 +1,7 @@
-"""Every severity, threshold and list that the rules need, as data, with its source beside it."""
+"""Every threshold and list that the rules need, as data, with its source beside it."""
 
 from types import MappingProxyType
 from typing import Final
-
-from prober.records import Code, Finding, Severity
 
 # RFC 9325 §3.1.1 (BCP 195): TLS 1.2 at least; RFC 8996 makes 1.0 and 1.1 historic.
 ACCEPTABLE_TLS_VERSIONS: Final = frozenset({"TLSv1.2", "TLSv1.3"})
@@ -31,107 +29,3 @@ SHORT_MAX_AGE_S: Final = 86_400
 # that up.
 NAMES_THAT_AGREE: Final = 3
 LEAVES_AT_ONE_ADDRESS: Final = 8
-
-_SEVERITIES: Final = {
-    Severity.HIGH: (
-        Code.STARTTLS_NOT_SUPPORTED,
-        Code.STARTTLS_REFUSED,
-        Code.STARTTLS_RESPONSE_INJECTION,
-        Code.TLS_FAILED,
-        Code.STARTTLS_OFFER_MALFORMED,
-        Code.SNI_REQUIRED,
-        Code.ANONYMOUS_ONLY,
-        Code.CERTIFICATE_EXPIRED,
-        Code.CERTIFICATE_NOT_YET_VALID,
-        Code.CERTIFICATE_NOT_TRUSTED,
-        Code.CERTIFICATE_HOST_MISMATCH,
-        Code.CERTIFICATE_KEY_WEAK,
-        Code.CERTIFICATE_SIGNATURE_WEAK,
-        Code.TLS_VERSION_OBSOLETE,
-        Code.CIPHER_WEAK,
-        Code.DH_WEAK,
-        Code.DNSSEC_INVALID,
-        Code.TLSA_INVALID,
-        Code.DANE_NO_TLS,
-        Code.STS_MX_FAILS,
-    ),
-    Severity.MEDIUM: (
-        Code.STARTTLS_INTERMITTENT,
-        Code.LARGE_HELLO_INTOLERANT,
-        Code.SNI_REFUSED,
-        Code.TLS13_INTOLERANT,
-        Code.REPLY_MALFORMED,
-        Code.MASKED_BY_MIDDLEBOX,
-        Code.EHLO_NOT_SUPPORTED,
-        Code.SESSION_FAILED_AFTER_TLS,
-        Code.CERTIFICATE_EXPIRES_SOON,
-        Code.CERTIFICATE_SELF_SIGNED,
-        Code.CERTIFICATE_NAME_DISPUTED,
-        Code.CERTIFICATE_COMMON_NAME_ONLY,
-        Code.CERTIFICATE_UNREADABLE,
-        Code.CHAIN_INCOMPLETE,
-        Code.MX_IP_LITERAL,
-        Code.MX_LOCALHOST,
-        Code.MX_INVALID_NAME,
-        Code.MX_NO_ADDRESS,
-        Code.NULL_MX_IGNORED,
-        Code.DNS_ERROR,
-        Code.DOMAIN_NOT_FOUND,
-        Code.NO_MAIL_HOST,
-        Code.UNCONFIRMED,
-        Code.TLSA_UNUSABLE,
-        Code.STS_POLICY_FETCH_ERROR,
-        Code.STS_POLICY_INVALID,
-        Code.STS_WEBPKI_INVALID,
-        Code.STS_TXT_INVALID,
-        Code.STS_MX_NOT_LISTED,
-        Code.STS_WITHOUT_TXT,
-        Code.STS_SENDERS_DIFFER,
-    ),
-    Severity.LOW: (
-        Code.NOT_TESTED,
-        Code.LIMIT_REACHED,
-        Code.MX_IS_CNAME,
-        Code.NAME_WITH_UNDERSCORE,
-        Code.MX_NOT_LISTENING,
-        Code.NULL_MX_PREFERENCE,
-        Code.STARTTLS_AFTER_TLS,
-        Code.BARE_LF,
-        Code.UNSOLICITED_DATA,
-        Code.CERTIFICATE_SAN_MALFORMED,
-        Code.CHAIN_MISORDERED,
-        Code.CHAIN_TRUNCATED,
-        Code.TRUST_NOT_TESTED,
-        Code.TLSA_NOT_TESTED,
-        Code.TLSA_INSECURE,
-        Code.STS_NOT_TESTED,
-        Code.STS_MAX_AGE_SHORT,
-        Code.TLS_RPT_INVALID,
-    ),
-    Severity.INFO: (
-        Code.NULL_MX,
-        Code.IMPLICIT_MX,
-        Code.MX_DUPLICATE,
-        Code.CLIENT_CERTIFICATE_REQUESTED,
-        Code.TLSA_STALE,
-        Code.TLSA_SPARE,
-        Code.TLSA_MX_INSECURE,
-        Code.STS_NOT_ENFORCED,
-    ),
-}
-SEVERITY: Final = MappingProxyType(
-    {code: severity for severity, codes in _SEVERITIES.items() for code in codes}
-)
-
-
-def finding(
-    code: Code,
-    *,
-    mx_host: str | None = None,
-    address: str | None = None,
-    detail: str | None = None,
-) -> Finding:
-    """A finding with the severity of its code."""
-    return Finding(
-        code=code, severity=SEVERITY[code], mx_host=mx_host, address=address, detail=detail
-    )

@@ -1,6 +1,5 @@
 """From facts to a verdict: level, completeness, standing against a requirement. docs/verdict.md."""
 
-import enum
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Final, assert_never
@@ -22,16 +21,15 @@ from prober.records import (
     MxHost,
     Reason,
     Route,
-    RouteStatus,
     Severity,
     TrustStore,
     Verdict,
+    finding,
 )
 from prober.rules.certificate import certificate_findings, judge_certificate
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.completeness import (
     NO_MAIL,
-    covers_every_endpoint,
     is_excused,
     is_tested,
     saw_every_endpoint,
@@ -48,11 +46,11 @@ from prober.rules.endpoint import (
 from prober.rules.hellos import hello_findings, tls_depends_on_sender
 from prober.rules.mta_sts import judge_sts, sts_enforces, sts_findings
 from prober.rules.mx import may_receive, route_findings
-from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS, finding
+from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS
 from prober.rules.tls_rpt import judge_tls_rpt, tls_rpt_findings
 from prober.rules.views import View, Views, views_of
 
-_RANK: Final = {
+RANK: Final = {
     Level.NONE: 0,
     Level.PARTIAL: 1,
     Level.OPPORTUNISTIC: 2,
@@ -87,6 +85,8 @@ def judge_domain(facts: DomainFacts, reader: CertificateReader | None = None) ->
     report = DomainReport(
         input=facts.input,
         domain=facts.domain,
+        columns=facts.columns,
+        server=facts.server,
         checked_at=facts.checked_at,
         elapsed_ms=facts.elapsed_ms,
         run=facts.run,
@@ -97,6 +97,7 @@ def judge_domain(facts: DomainFacts, reader: CertificateReader | None = None) ->
         endpoints=endpoints,
         sts=facts.sts,
         tls_rpt_txt=facts.tls_rpt_txt,
+        proof=facts.proof,
         mta_sts=mta_sts,
         tls_rpt=judge_tls_rpt(facts.tls_rpt_txt),
         findings=_findings(facts, views, tlsa, mta_sts),
@@ -117,6 +118,8 @@ def report_fault(facts: DomainFacts, error: str) -> DomainReport:
     return DomainReport(
         input=facts.input,
         domain=facts.domain,
+        columns=facts.columns,
+        server=facts.server,
         checked_at=facts.checked_at,
         elapsed_ms=facts.elapsed_ms,
         run=facts.run,
@@ -285,59 +288,15 @@ def summarize_encrypted(level: Level) -> Encrypted:
 def _is_complete(facts: DomainFacts, views: Sequence[Views]) -> bool:
     """Whether nothing that could change the level was left unseen."""
     endpoints = tuple(each.seen.endpoint for each in views)
-    is_open = any(_is_proof_open(each.seen) for each in views)
+    is_open = any(is_proof_open(each.seen) for each in views)
     return saw_every_endpoint(facts, endpoints) and not is_open
 
 
-def _is_proof_open(view: View) -> bool:
+def is_proof_open(view: View) -> bool:
     """Whether trust or TLSA, not tested, could make another answer of the one that stands."""
     if view.endpoint.tls_version is None:
         return False
     return view.endpoint.dane is Dane.NOT_TESTED or authenticated(view) is Answer.NOT_TESTED
-
-
-class Standing(enum.StrEnum):
-    """How a domain stands to what is required."""
-
-    MEETS = "meets"
-    FALLS_SHORT = "falls-short"
-    UNDECIDED = "undecided"
-    NEUTRAL = "neutral"  # it says that it receives no mail
-    INVALID = "invalid"
-
-
-def judge_standing(
-    report: DomainReport, require: Level, reader: CertificateReader | None = None
-) -> Standing:
-    """How *report* stands to the level *require*, one of REQUIRABLE.
-
-    It falls short when one confirmed fact alone keeps it below; it meets when the level suffices,
-    every endpoint that senders use was tested and, where more than opportunistic is required, trust
-    and TLSA were, too. It is undecided where that depends on the sender. A domain that does not
-    exist is undecided.
-    """
-    if is_fault(report):
-        return Standing.UNDECIDED
-    if report.route is None:
-        return Standing.INVALID
-    if report.route.status is RouteStatus.NULL_MX:
-        return Standing.NEUTRAL
-    views = views_of(report.endpoints, reader)
-    if any(_keeps_below(each.seen, require) for each in views):
-        return Standing.FALLS_SHORT
-    if require is Level.ENFORCED and report.endpoints:
-        insists = judge_requirable(report.route, report.mx_hosts, report.mta_sts)
-        if insists is Answer.NO:
-            return Standing.FALLS_SHORT
-    asks_for_proof = _RANK[require] >= _RANK[Level.AUTHENTICATED]
-    if any(depends_on_sender(each, asks_for_proof=asks_for_proof) for each in views):
-        return Standing.UNDECIDED
-    is_open = asks_for_proof and any(_is_proof_open(each.seen) for each in views)
-    complete = covers_every_endpoint(report, report.endpoints) and not is_open
-    level = report.verdict.level
-    if level in _RANK and _RANK[level] >= _RANK[require] and complete:
-        return Standing.MEETS
-    return Standing.UNDECIDED
 
 
 def depends_on_sender(views: Views, *, asks_for_proof: bool) -> bool:
@@ -353,19 +312,6 @@ def _proof_depends_on_sni(views: Views) -> bool:
     if plain is None or plain.endpoint.tls_version is None or seen.endpoint.dane is Dane.MATCH:
         return False
     return (authenticated(seen), authenticated(plain)) == (Answer.YES, Answer.NO)
-
-
-def _keeps_below(view: View, require: Level) -> bool:
-    match proven(view.endpoint):
-        case Outcome.NEGATIVE:
-            return True
-        case Outcome.NOT_TESTED:
-            return False
-        case Outcome.COMPLETED:
-            asks_for_proof = _RANK[require] >= _RANK[Level.AUTHENTICATED]
-            return asks_for_proof and authenticated(view) is Answer.NO
-        case never:
-            assert_never(never)
 
 
 _SEVERITY_ORDER: Final = tuple(Severity)

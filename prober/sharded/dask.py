@@ -29,7 +29,7 @@ from prober.domains import Entry
 from prober.errors import ProbeError, SettingsError, blind
 from prober.progress import Progress
 from prober.records import Run
-from prober.rules.exit_status import Totals
+from prober.rules.totals import Totals
 from prober.scan import unique
 from prober.sharded.files import read_pieces, read_record
 from prober.sharded.folder import Job, Plan, WorkFolder

@@ -14,7 +14,7 @@ from prober.headers.records import (
     Trust,
 )
 from prober.headers.tables import MAX_CHARACTERS
-from prober.rules.verdict import Standing
+from prober.records import Standing
 from tests.headers.builders import TLS, judge, line, message
 
 LUXSCI = (

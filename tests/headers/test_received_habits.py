@@ -5,11 +5,10 @@ import pytest
 from prober.headers import habits as module
 from prober.headers import tables
 from prober.headers.habits import HabitEvidence, Habits, Whose
-from prober.headers.judge import learn
 from prober.headers.parse import parse_received
 from prober.headers.records import Habit, Trust
 from prober.headers.tables import SHIPPED_HABITS, SOFTWARE
-from tests.headers.builders import TLS, habits, line, message, operator_of
+from tests.headers.builders import TLS, habits, learn, line, message, operator_of
 
 SILENT = parse_received(line(software="(Halon)"))
 TRUSTED, CLAIMED = Trust.TRUSTED, Trust.CLAIMED

@@ -18,9 +18,9 @@ from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.scripted import Scripted
 from prober.lab.personalities.sound import WellConfigured
 from prober.lab.personalities.starttls import HandshakeAlert, LargeHelloIntolerant, StarttlsDeferred
-from prober.records import Level
+from prober.records import Level, Standing
 from prober.records.delivery import DeliveryOutcome
-from prober.rules.verdict import Standing, judge_standing
+from prober.rules.standing import judge_standing
 from tests.mta.certificates import MtaCa
 from tests.mta.exim_sender import deliver_by_exim
 from tests.mta.sender import deliver

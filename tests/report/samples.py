@@ -32,18 +32,20 @@ from prober.records import (
     TrustStore,
     Verdict,
     VerifyError,
+    finding,
 )
-from prober.rules.exit_status import Tally, Totals
-from prober.rules.thresholds import finding
+from prober.report.answer import answer
+from prober.rules.standing import assess
+from prober.rules.totals import Tally, Totals
 
 NOW: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def totals_of(*reports: DomainReport) -> Totals:
     """What a run that gave *reports* has counted."""
-    tally = Tally(require=Level.OPPORTUNISTIC, operator_of=str)
+    tally = Tally(require=Level.OPPORTUNISTIC, operator_of=str, describe=answer)
     for report in reports:
-        tally.add(report)
+        tally.add(tally.assess(report))
     return tally.totals
 
 
@@ -400,9 +402,14 @@ def large() -> DomainReport:
     return make_report(Level.OPPORTUNISTIC, endpoints, domain="large.example", findings=findings)
 
 
+def assessed(report: DomainReport, require: Level = Level.OPPORTUNISTIC) -> DomainReport:
+    """*report* as a run writes it, with its standing against *require*."""
+    return assess(report, require)
+
+
 def all_samples() -> tuple[DomainReport, ...]:
-    """One of each kind, in the order of the golden files."""
-    return (
+    """One of each kind, in the order of the golden files, each with its standing."""
+    samples = (
         passes(),
         enforced(),
         warns(),
@@ -417,3 +424,4 @@ def all_samples() -> tuple[DomainReport, ...]:
         hostile_input(),
         large(),
     )
+    return tuple(map(assessed, samples))

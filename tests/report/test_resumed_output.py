@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from prober.errors import ReportError, ResumeError
-from prober.report.csv_ import DomainCsv
-from prober.report.output import ReportWriter, open_report
-from prober.report.sinks import NOTHING, Mark, ResumeFrom
+from prober.files import NOTHING, Mark, ResumeFrom
+from prober.report.output import ReportFormat
 from tests.report import samples
+from tests.support.reports import DomainWriter, formatter, open_report
 
-ROW = DomainCsv().body(samples.passes())
-HEAD = DomainCsv().head()
+CSV = formatter(ReportFormat.CSV)
+ROW = CSV.body(samples.passes())
+HEAD = CSV.head()
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def stopped_after_a_row(target: Path) -> Mark:
     return mark
 
 
-def marked(writer: ReportWriter) -> Mark:
+def marked(writer: DomainWriter) -> Mark:
     assert writer.mark is not None
     return writer.mark
 

@@ -18,7 +18,9 @@ from prober.records import (
     Hello,
     Level,
     MtaSts,
+    ProfileName,
     Reason,
+    Standing,
     StsStatus,
     VerifyError,
 )
@@ -26,10 +28,11 @@ from prober.records.delivery import DeliveryOutcome, SenderKind
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.endpoint import Outcome, add_without_sni, merge_sessions, outcome, proven
 from prober.rules.hellos import completes, hello_findings, with_sni, without_sni
-from prober.rules.profiles import PROFILES, ProfileName
+from prober.rules.profiles import PROFILES
 from prober.rules.rating import judge_profile
 from prober.rules.senders import DELIVERY, Destination
-from prober.rules.verdict import Standing, judge_domain, judge_endpoint, judge_standing
+from prober.rules.standing import judge_standing
+from prober.rules.verdict import judge_domain, judge_endpoint
 from prober.rules.views import Views
 from tests.rules.certificates import issue
 from tests.support.builders import (

@@ -207,7 +207,7 @@ GOOD = b"mx.example.com"
         ),
         pytest.param(b"a@example.com", "'a@example.com' is no host name", id="mail-address"),
         pytest.param(
-            b"x" * 300, f"'{'x' * 80}' is longer than 253 characters", id="longer-than-a-name"
+            b"x" * 300, f"'{'x' * 80}...' is longer than 253 characters", id="longer-than-a-name"
         ),
     ],
 )

@@ -26,26 +26,25 @@ from prober.records import (
     Level,
     MxHost,
     PolicyFetch,
+    ProfileName,
     Reason,
     Route,
     RouteStatus,
+    Severity,
+    Standing,
     Step,
     StsFacts,
     TlsaRecord,
     TxtFacts,
     VerifyError,
 )
+from prober.records.delivery import DeliveryOutcome
+from prober.report.answer import LABELS, answer, effects, headline
 from prober.rules.certificate_fields import CertificateReader, ReadCertificate, read_certificate
-from prober.rules.profiles import PROFILES, ProfileName
-from prober.rules.rating import judge_profile
-from prober.rules.verdict import (
-    REQUIRABLE,
-    Standing,
-    facts_of,
-    judge_domain,
-    judge_standing,
-    summarize_encrypted,
-)
+from prober.rules.norms import Profile
+from prober.rules.profiles import PROFILES
+from prober.rules.standing import assess, judge_standing
+from prober.rules.verdict import REQUIRABLE, facts_of, judge_domain, summarize_encrypted
 from tests.rules.certificates import issue
 from tests.support.builders import (
     NO_TRUST,
@@ -77,6 +76,7 @@ def refused(**fields: Any) -> EndpointFacts:
 
 
 NEGATIVE = confirmed(not_offered())
+DELIVERED = {DeliveryOutcome.ENCRYPTED, DeliveryOutcome.AUTHENTICATED}
 
 
 def level(facts: DomainFacts) -> tuple[Level, bool]:
@@ -549,7 +549,7 @@ def _with_faults(facts: DomainFacts, further: EndpointFacts) -> Sequence[DomainF
     """*facts* with one fault more, in every way that a fault can come.
 
     A tested endpoint that refuses TCP instead is not among them: it is out of the way by
-    DESIGN's rule on nolisting, as a mail server that was switched off is.
+    the rule on nolisting, as a mail server that was switched off is.
     """
     lame = MxHost(
         name="lame", preference=5, failure=Failure(step=Step.RESOLVE, reason=Reason.SERVFAIL)
@@ -612,8 +612,8 @@ def test_a_run_reads_a_certificate_once() -> None:
     facts = with_tlsa(domain(good(), good(mx_host=MX2)), KEY)
     for name in ("one.example", "two.example"):
         report = judge_domain(replace(facts, domain=name), reader)
-        judge_standing(report, ENFORCED, reader)
-        judge_profile(report, PROFILES[ProfileName.NIST], reader)
+        for require in (ENFORCED, PROFILES[ProfileName.NIST]):
+            answer(assess(report, require, reader), reader)
     assert reader.readings == {CERTIFICATE: 1}
 
 
@@ -628,3 +628,36 @@ def test_judging_leaves_no_cycles_for_the_garbage_collector() -> None:
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+@given(_domains, st.sampled_from([*REQUIRABLE, *PROFILES.values()]))
+def test_whatever_does_not_meet_has_a_reason(facts: DomainFacts, require: Level | Profile) -> None:
+    report = assess(judge_domain(facts), require)
+    assert (report.standing is Standing.MEETS) == (not report.reasons)
+
+
+@given(_domains, st.sampled_from([*REQUIRABLE, *PROFILES.values()]))
+def test_the_headline_never_contradicts_standing_delivery_or_findings(
+    facts: DomainFacts, require: Level | Profile
+) -> None:
+    report = assess(judge_domain(facts), require)
+    words = headline(report)
+    assert report.standing is not None
+    assert words.startswith(f"example.com: {LABELS[report.standing]}")
+    if report.standing is Standing.MEETS:
+        assert "unencrypted" not in words
+        assert "Could not test" not in words
+        high = any(each.severity is Severity.HIGH for each in report.findings)
+        assert not high or "PASS, but " in words
+    assert report.delivery is not None
+    now = report.delivery.opportunistic.now
+    if "Mail is sent unencrypted" in words and " or " not in words:
+        assert now is DeliveryOutcome.CLEAR
+    if "Mail is held back" in words:
+        assert now is DeliveryOutcome.DEFERRED
+    text = " ".join(effects(report))
+    mandatory = report.delivery.mandatory
+    if "You can require TLS for this domain without losing mail" in text:
+        assert {mandatory.now, mandatory.fallback} <= DELIVERED
+    if mandatory.now is DeliveryOutcome.DEFERRED:
+        assert "You can require TLS" not in text
