@@ -61,7 +61,7 @@ def _report(files: Sequence[ResultsFile], options: ManyReportOptions) -> int:
     rejudged = Rejudged()
     with Reporting.open(options, style, expires_soon_days=options.expires_soon) as reporting:
         for then in itertools.chain(first, records):
-            rejudged.note(then, reporting.add_saved(judged(facts_of(then))))
+            rejudged.note(then, reporting.add_saved(judged(facts_of(then), reporting.reader)))
     if not options.quiet:
         for line in rejudged.lines():
             tell(line)

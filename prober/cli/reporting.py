@@ -90,6 +90,7 @@ class Reporting:
     ) -> None:
         self.progress = progress
         self.show = bar.show
+        self.reader = tally.reader
         self._writers = writers
         self._formatters = [writer.formatter for writer in writers]
         self._tally = tally

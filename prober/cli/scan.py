@@ -131,6 +131,7 @@ def _scan_here(
         progress=reporting.progress,
         ordered=ordered,
         ending=ending,
+        reader=reporting.reader,
     )
     run(probing, wind_down=ending.request)
 

@@ -25,6 +25,7 @@ from prober.records import (
     StsStatus,
     TlsRptStatus,
 )
+from prober.rules.endpoint import offers_requiretls
 from prober.rules.retry import SERVICE_CLOSING
 
 _DOING: Final = MappingProxyType(
@@ -307,7 +308,7 @@ def published_lines(report: DomainReport) -> Iterator[str]:
     if report.tls_rpt is not None and report.tls_rpt.status is not TlsRptStatus.ABSENT:
         whom = ", ".join(report.tls_rpt.rua) or report.tls_rpt.detail or ""
         yield f"TLS-RPT: {report.tls_rpt.status} {whom}".rstrip()
-    if any("REQUIRETLS" in (seen.ehlo_keywords_tls or ()) for seen in report.endpoints):
+    if any(offers_requiretls(seen) is Answer.YES for seen in report.endpoints):
         yield "REQUIRETLS: offered over TLS (RFC 8689)"
 
 
