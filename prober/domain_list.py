@@ -44,6 +44,7 @@ class TextFile:
     def __init__(self, file: str, stream: BinaryIO) -> None:
         self.name = _name(file)
         self.stream = stream
+        self._start = stream.tell()
 
     @classmethod
     @contextlib.contextmanager
@@ -89,6 +90,20 @@ class DomainList(TextFile):
                 digest.update(part)
             self.stream.seek(start)
         return digest.hexdigest()
+
+    def count(self) -> int:
+        """How many entries there are, by a look at the lines alone."""
+        with self.reading():
+            here = self.stream.tell()
+            self.stream.seek(self._start)
+            count = sum(map(self._holds_entry, self.stream))
+            self.stream.seek(here)
+        return count
+
+    def _holds_entry(self, line: bytes) -> bool:
+        """Whether *line* is neither blank nor a comment."""
+        text = line.removeprefix(_UTF8_BOM).strip()
+        return bool(text) and not text.startswith(b"#")
 
     def some_entries(self) -> Iterator[Entry]:
         """The entries, the first of them read now. Raises InputError where there is none."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+from functools import partial
 
 import typer
 
@@ -48,6 +49,6 @@ def _demonstrate(options: ReportOptions) -> int:
             progress = reporting.progress
             await scan(entries, settings, reporting.add, progress=progress, ordered=True)
 
-    with Reporting.open(options, options.style(), total=len(DEMO)) as reporting:
-        run(scan_the_lab(reporting))
+    with Reporting.open(options, options.style(), count=lambda: len(DEMO)) as reporting:
+        run(reporting.watched(partial(scan_the_lab, reporting)))
     return reporting.status

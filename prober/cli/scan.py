@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -96,11 +97,11 @@ def scan(
         entries = list_.some_entries()
         job = cluster.job(settings, report, style, resumable) if cluster.is_wanted else None
         if job is None:
-            with Reporting.open(report, style, resumable=resumable) as reporting:
+            with Reporting.open(report, style, count=list_.count, resumable=resumable) as reporting:
                 _scan_here(entries, settings, reporting, ordered=ordered)
         else:
             try:
-                with Reporting.open(report, style) as reporting:
+                with Reporting.open(report, style, count=list_.count) as reporting:
                     cluster.scan(entries, job, reporting, resumable.command)
             except BlindError:  # all is to be asked again
                 cluster.clear(job)
@@ -122,7 +123,8 @@ def _scan_here(
 ) -> None:
     """In this process."""
     ending = Ending()
-    probing = scan_entries(
+    probing = partial(
+        scan_entries,
         entries,
         settings,
         reporting.add,
@@ -130,7 +132,7 @@ def _scan_here(
         ordered=ordered,
         ending=ending,
     )
-    run(probing, wind_down=ending.request)
+    run(reporting.watched(probing), wind_down=ending.request)
 
 
 def _options_of(report: ReportOptions, *, ordered: bool, column: str | None) -> dict[str, object]:

@@ -1,0 +1,163 @@
+"""What a terminal shows below everything else while a run goes on: its progress and its waits."""
+
+import contextlib
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from time import monotonic
+from typing import Final
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from prober.cli.running import tell
+from prober.escape import printable
+from prober.waits import Awaited, Wait, Watch
+
+_SHOWN_AFTER_S: Final = 1.0  # a shorter wait is over before it is read
+_MAX_WAITS: Final = 4
+_MAX_WHY: Final = 80  # characters
+_BAR: Final = 30  # columns at most
+_LEAST_BAR: Final = 10
+
+
+@dataclass(slots=True)
+class Stage:
+    """How far a run is: so many of *total* are *done* (None: nobody knows of how many).
+
+    ``counts`` says what they came to. ``began`` and ``done_before``: the time, and what was done
+    already, when this stage began.
+    """
+
+    name: str
+    total: int | None = None
+    done: int = 0
+    counts: str = ""
+    done_before: int = 0
+    began: float = 0.0
+
+    def words(self, now: float) -> str:
+        """Such as "probing 3/10, 0:00:06, ETA 0:00:14, 2 PASS, 1 FAIL"."""
+        elapsed_s = now - self.began
+        parts = [f"{self.name} {self.done}", str(timedelta(seconds=round(elapsed_s)))]
+        if self.total is not None:
+            parts[0] += f"/{self.total}"
+            fresh = self.done - self.done_before
+            left_s = elapsed_s * (self.total - self.done) / fresh if fresh > 0 else None
+            eta = "-:--:--" if left_s is None else timedelta(seconds=round(max(0.0, left_s)))
+            parts.append(f"ETA {eta}")
+        return ", ".join([*parts, *([self.counts] if self.counts else [])])
+
+
+def wait_words(wait: Wait) -> str:
+    """Such as "Waiting for the greeting of mx1.example.com (up to 60 s)"."""
+    notes = []
+    if wait.at_most_s is not None:
+        each = " per question" if wait.awaited is Awaited.RESOLVE else ""
+        notes.append(f"up to {wait.at_most_s:.0f} s{each}")
+    if wait.why is not None:
+        notes.append(printable(wait.why[:_MAX_WHY]))
+    note = f" ({'; '.join(notes)})" if notes else ""
+    return f"Waiting for {wait.awaited} {printable(wait.host)}{note}"
+
+
+def long_waits(watch: Watch, now: float) -> dict[str, float]:
+    """The waits that last for a second or more: in words, and since when."""
+    waits: dict[str, float] = {}
+    for wait in list(watch.waits.values()):
+        if now - wait.since >= _SHOWN_AFTER_S:
+            words = wait_words(wait)
+            waits[words] = min(wait.since, waits.get(words, now))
+    return waits
+
+
+class Display:
+    """Shows a *stage* and the waits of a *watch* at the bottom of the terminal on stderr.
+
+    Whatever else writes to the terminal hides it first; ``refresh`` shows it again. Where the
+    terminal cannot move its cursor, or *in_lines*, each wait is told once, and no stage.
+    """
+
+    def __init__(self, stage: Stage | None, watch: Watch | None, *, in_lines: bool) -> None:
+        self._console = Console(file=sys.stderr, markup=False, emoji=False, highlight=False)
+        self._in_lines = in_lines or self._console.is_dumb_terminal
+        self._stage = stage
+        self._watch = watch
+        self._live: Live | None = None
+        self._told: set[tuple[str, float]] = set()
+
+    def refresh(self) -> None:
+        """Show how things are now."""
+        if self._in_lines:
+            self._tell_waits()
+            return
+        parts = list(self._parts(monotonic()))
+        if not parts:
+            self.hide()
+            return
+        with self._while_there_is_a_terminal():
+            if self._live is None:
+                self._live = self._new_live()
+                self._live.start()
+            self._live.update(Group(*parts), refresh=True)
+
+    def hide(self) -> None:
+        """Leave the terminal as if nothing had been shown."""
+        live, self._live = self._live, None
+        if live is not None:
+            with self._while_there_is_a_terminal():
+                live.stop()
+
+    def _new_live(self) -> Live:
+        return Live(
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    @contextlib.contextmanager
+    def _while_there_is_a_terminal(self) -> Iterator[None]:
+        """A terminal that has gone is no fault of the run."""
+        try:
+            yield
+        except OSError:
+            self._stage, self._watch = None, None
+
+    def _tell_waits(self) -> None:
+        waits = long_waits(self._watch, monotonic()) if self._watch is not None else {}
+        for words, since in waits.items():
+            if (words, since) not in self._told:
+                self._told.add((words, since))
+                tell(words)
+
+    def _parts(self, now: float) -> Iterator[RenderableType]:
+        if self._stage is not None:
+            yield self._stage_line(self._stage, now)
+        if self._watch is not None:
+            yield from _wait_lines(long_waits(self._watch, now).items(), now)
+
+    def _stage_line(self, stage: Stage, now: float) -> RenderableType:
+        """The words, and before them a bar where it has room."""
+        words = stage.words(now)
+        room = self._console.width - len(words) - 2
+        if room < _LEAST_BAR or not stage.total:
+            return Text(words)
+        line = Table.grid(padding=(0, 1, 0, 0))
+        bar = ProgressBar(total=stage.total, completed=stage.done, width=min(room, _BAR))
+        line.add_row(bar, Text(words))
+        return line
+
+
+def _wait_lines(waits: Iterable[tuple[str, float]], now: float) -> Iterator[Text]:
+    """The longest waits first."""
+    ordered = sorted(waits, key=lambda each: each[1])
+    for words, since in ordered[:_MAX_WAITS]:
+        yield Text(f"{words}: {now - since:.0f} s")
+    if len(ordered) > _MAX_WAITS:
+        yield Text(f"… and {len(ordered) - _MAX_WAITS} more")
