@@ -41,6 +41,8 @@ class CsvList(DomainList):
     row: the first row is data if its field in that column has a dot, as a domain has.
     """
 
+    longest = MAX_ROW
+
     def __init__(self, plain: DomainList, column: str) -> None:
         super().__init__(plain.name, plain.stream)
         with self.reading():
@@ -70,7 +72,7 @@ class CsvList(DomainList):
         """Any row may come first."""
 
     def count(self) -> int:
-        """How many entries there are; too many where a quoted field has several lines."""
+        """How many; too many where a quoted field has several lines, or a row only empty fields."""
         return super().count() - self._has_names
 
     def _holds_entry(self, line: bytes) -> bool:

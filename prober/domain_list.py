@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Final, Self
+from typing import BinaryIO, ClassVar, Final, Self
 
 from prober.domains import Entry, parse_entry
 from prober.errors import InputError
@@ -79,6 +79,7 @@ class DomainList(TextFile):
     """A list of domains, one per line."""
 
     contents = "a list is UTF-8 text, one domain per line"
+    longest: ClassVar[int] = MAX_LINE  # bytes
     columns: tuple[str, ...] = ()  # that its entries have besides the domain
 
     def digest(self) -> str:
@@ -92,18 +93,20 @@ class DomainList(TextFile):
         return digest.hexdigest()
 
     def count(self) -> int:
-        """How many entries there are, by a look at the lines alone."""
+        """How many entries there are, without a look at what most of them say."""
         with self.reading():
             here = self.stream.tell()
             self.stream.seek(self._start)
-            count = sum(map(self._holds_entry, self.stream))
+            lines = iter(lambda: self.read_line(self.longest), b"")
+            count = sum(map(self._holds_entry, lines))
             self.stream.seek(here)
         return count
 
     def _holds_entry(self, line: bytes) -> bool:
         """Whether *line* is neither blank nor a comment."""
-        text = line.removeprefix(_UTF8_BOM).strip()
-        return bool(text) and not text.startswith(b"#")
+        if b"!" <= line[:1] <= b"~":
+            return line[:1] != b"#"
+        return _parse_line(line, 1) is not None
 
     def some_entries(self) -> Iterator[Entry]:
         """The entries, the first of them read now. Raises InputError where there is none."""

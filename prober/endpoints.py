@@ -120,10 +120,10 @@ class Endpoints:
         target: Target,
         awaited: Awaited,
         at_most_s: float | None = None,
-        why: str | None = None,
+        after: Failure | None = None,
     ) -> None:
         if self._watch is not None:
-            wait = Wait(awaited=awaited, host=target.mx_host, at_most_s=at_most_s, why=why)
+            wait = Wait(awaited=awaited, host=target.mx_host, at_most_s=at_most_s, after=after)
             self._watch.waits[target] = wait
 
     def _on_step(self, target: Target, step: Step, at_most_s: float) -> None:
@@ -180,7 +180,7 @@ class Endpoints:
                 again.lane,
                 again.hello,
             )
-            self._note_wait(target, Awaited.NEXT_SESSION, wait_s, why)
+            self._note_wait(target, Awaited.NEXT_SESSION, wait_s, facts.failure)
             if first is FIRST:
                 self._note_known(target, facts)
             await asyncio.sleep(wait_s)

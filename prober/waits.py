@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from time import monotonic
 
-from prober.records import DomainReport, EndpointFacts
+from prober.records import DomainReport, EndpointFacts, Failure
 
 
 class Awaited(enum.StrEnum):
@@ -33,14 +33,14 @@ class Awaited(enum.StrEnum):
 class Wait:
     """One wait: for what, on which host, and since when (seconds of the monotonic clock).
 
-    ``at_most_s``: after so many seconds it ends; None where nobody knows. ``why`` may be the words
-    of a server.
+    ``at_most_s``: after so many seconds it ends; None where nobody knows. ``after`` is the failure
+    of the session before, if there was one.
     """
 
     awaited: Awaited
     host: str
     at_most_s: float | None = None
-    why: str | None = None
+    after: Failure | None = None
     since: float = field(default_factory=monotonic)
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
@@ -16,11 +16,11 @@ from rich.text import Text
 
 from prober.cli.running import tell
 from prober.escape import printable
+from prober.report.words import reason_words
 from prober.waits import Awaited, Wait, Watch
 
 _SHOWN_AFTER_S: Final = 1.0  # a shorter wait is over before it is read
 _MAX_WAITS: Final = 4
-_MAX_WHY: Final = 80  # characters
 _BAR: Final = 30  # columns at most
 _LEAST_BAR: Final = 10
 
@@ -59,8 +59,8 @@ def wait_words(wait: Wait) -> str:
     if wait.at_most_s is not None:
         each = " per question" if wait.awaited is Awaited.RESOLVE else ""
         notes.append(f"up to {wait.at_most_s:.0f} s{each}")
-    if wait.why is not None:
-        notes.append(printable(wait.why[:_MAX_WHY]))
+    if wait.after is not None:
+        notes.append(reason_words(wait.after.reason, wait.after.step, wait.after.reply_code))
     note = f" ({'; '.join(notes)})" if notes else ""
     return f"Waiting for {wait.awaited} {printable(wait.host)}{note}"
 
@@ -88,6 +88,7 @@ class Display:
         self._stage = stage
         self._watch = watch
         self._live: Live | None = None
+        self._drawn: list[str] = []
         self._told: set[tuple[str, float]] = set()
 
     def refresh(self) -> None:
@@ -95,18 +96,24 @@ class Display:
         if self._in_lines:
             self._tell_waits()
             return
-        parts = list(self._parts(monotonic()))
-        if not parts:
+        lines = list(self._lines(monotonic()))
+        if not lines:
             self.hide()
-            return
+        elif lines != self._drawn:
+            self._draw(lines)
+
+    def _draw(self, lines: list[str]) -> None:
+        self._drawn = lines
         with self._while_there_is_a_terminal():
             if self._live is None:
                 self._live = self._new_live()
                 self._live.start()
-            self._live.update(Group(*parts), refresh=True)
+            head, *rest = map(Text, lines)
+            self._live.update(Group(self._with_bar(head), *rest), refresh=True)
 
     def hide(self) -> None:
         """Leave the terminal as if nothing had been shown."""
+        self._drawn = []
         live, self._live = self._live, None
         if live is not None:
             with self._while_there_is_a_terminal():
@@ -136,28 +143,27 @@ class Display:
                 self._told.add((words, since))
                 tell(words)
 
-    def _parts(self, now: float) -> Iterator[RenderableType]:
+    def _lines(self, now: float) -> Iterator[str]:
         if self._stage is not None:
-            yield self._stage_line(self._stage, now)
+            yield self._stage.words(now)
         if self._watch is not None:
-            yield from _wait_lines(long_waits(self._watch, now).items(), now)
+            yield from _wait_lines(long_waits(self._watch, now), now)
 
-    def _stage_line(self, stage: Stage, now: float) -> RenderableType:
-        """The words, and before them a bar where it has room."""
-        words = stage.words(now)
-        room = self._console.width - len(words) - 2
-        if room < _LEAST_BAR or not stage.total:
-            return Text(words)
-        line = Table.grid(padding=(0, 1, 0, 0))
-        bar = ProgressBar(total=stage.total, completed=stage.done, width=min(room, _BAR))
-        line.add_row(bar, Text(words))
-        return line
+    def _with_bar(self, line: Text) -> RenderableType:
+        """*line*, the first one, behind a bar where it tells a stage and a bar has room."""
+        room = self._console.width - len(line) - 2
+        if self._stage is None or not self._stage.total or room < _LEAST_BAR:
+            return line
+        row = Table.grid(padding=(0, 1, 0, 0))
+        stage, width = self._stage, min(room, _BAR)
+        row.add_row(ProgressBar(total=stage.total, completed=stage.done, width=width), line)
+        return row
 
 
-def _wait_lines(waits: Iterable[tuple[str, float]], now: float) -> Iterator[Text]:
+def _wait_lines(waits: Mapping[str, float], now: float) -> Iterator[str]:
     """The longest waits first."""
-    ordered = sorted(waits, key=lambda each: each[1])
+    ordered = sorted(waits.items(), key=lambda each: each[1])
     for words, since in ordered[:_MAX_WAITS]:
-        yield Text(f"{words}: {now - since:.0f} s")
+        yield f"{words}: {now - since:.0f} s"
     if len(ordered) > _MAX_WAITS:
-        yield Text(f"… and {len(ordered) - _MAX_WAITS} more")
+        yield f"and {len(ordered) - _MAX_WAITS} more"

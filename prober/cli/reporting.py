@@ -220,7 +220,7 @@ class Reporting:
 
     def _tell_what_is_known(self) -> None:
         """At the end of a run that did not finish."""
-        if self._stage is not None and self._is_counted_here:
+        if self.watch is None and self._tally.totals.domains:
             tell(f"so far {self.summary()}")
         unfinished = self._unfinished()
         for _, domain in unfinished[:_MAX_SHOWN]:
