@@ -103,6 +103,7 @@ async def test_dns_that_says_nothing_is_waited_for() -> None:
     assert report.route is not None
     assert report.route.reason is Reason.UNFINISHED
     assert report.verdict.level is Level.UNKNOWN
+    assert not report.findings
 
 
 async def test_what_is_known_of_an_unfinished_domain_is_reported_also_after_it_was_stopped() -> (

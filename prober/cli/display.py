@@ -1,8 +1,10 @@
 """What a terminal shows below everything else while a run goes on: its progress and its waits."""
 
+import asyncio
 import contextlib
+import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
@@ -19,6 +21,9 @@ from prober.escape import printable
 from prober.report.words import reason_words
 from prober.waits import Awaited, Wait, Watch
 
+log = logging.getLogger(__name__)
+
+_TICK_S: Final = 0.25
 _SHOWN_AFTER_S: Final = 1.0  # a shorter wait is over before it is read
 _MAX_WAITS: Final = 4
 _BAR: Final = 30  # columns at most
@@ -79,14 +84,15 @@ class Display:
     """Shows a *stage* and the waits of a *watch* at the bottom of the terminal on stderr.
 
     Whatever else writes to the terminal hides it first; ``refresh`` shows it again. Where the
-    terminal cannot move its cursor, or *in_lines*, each wait is told once, and no stage.
+    terminal cannot move its cursor, or *in_lines*, each wait is told once, and no stage. Without a
+    stage and a watch it shows nothing.
     """
 
-    def __init__(self, stage: Stage | None, watch: Watch | None, *, in_lines: bool) -> None:
+    def __init__(self, stage: Stage | None, watch: Watch | None, *, in_lines: bool = False) -> None:
         self._console = Console(file=sys.stderr, markup=False, emoji=False, highlight=False)
         self._in_lines = in_lines or self._console.is_dumb_terminal
         self._stage = stage
-        self._watch = watch
+        self.watch = watch
         self._live: Live | None = None
         self._drawn: list[str] = []
         self._told: set[tuple[str, float]] = set()
@@ -134,10 +140,10 @@ class Display:
         try:
             yield
         except OSError:
-            self._stage, self._watch = None, None
+            self._stage, self.watch = None, None
 
     def _tell_waits(self) -> None:
-        waits = long_waits(self._watch, monotonic()) if self._watch is not None else {}
+        waits = long_waits(self.watch, monotonic()) if self.watch is not None else {}
         for words, since in waits.items():
             if (words, since) not in self._told:
                 self._told.add((words, since))
@@ -146,8 +152,8 @@ class Display:
     def _lines(self, now: float) -> Iterator[str]:
         if self._stage is not None:
             yield self._stage.words(now)
-        if self._watch is not None:
-            yield from _wait_lines(long_waits(self._watch, now), now)
+        if self.watch is not None:
+            yield from _wait_lines(long_waits(self.watch, now), now)
 
     def _with_bar(self, line: Text) -> RenderableType:
         """*line*, the first one, behind a bar where it tells a stage and a bar has room."""
@@ -167,3 +173,38 @@ def _wait_lines(waits: Mapping[str, float], now: float) -> Iterator[str]:
         yield f"{words}: {now - since:.0f} s"
     if len(ordered) > _MAX_WAITS:
         yield f"and {len(ordered) - _MAX_WAITS} more"
+
+
+def can_show() -> bool:
+    """Whether a person sees stderr."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+@contextlib.asynccontextmanager
+async def repeatedly(refresh: Callable[[], None]) -> AsyncIterator[None]:
+    """Call *refresh* now and four times a second, until this is left."""
+
+    async def tick() -> None:
+        while True:
+            refresh()
+            await asyncio.sleep(_TICK_S)
+
+    ticking = asyncio.create_task(tick())
+    try:
+        yield
+    finally:
+        ticking.cancel()
+        (failure,) = await asyncio.gather(ticking, return_exceptions=True)
+        if isinstance(failure, Exception):
+            log.error("what the terminal shows failed; the run did not", exc_info=failure)
+
+
+@contextlib.asynccontextmanager
+async def waits_shown() -> AsyncIterator[Display]:
+    """A display of the waits that the run notes in its ``watch``, where a person sees it."""
+    display = Display(None, Watch() if can_show() else None)
+    async with repeatedly(display.refresh):
+        try:
+            yield display
+        finally:
+            display.hide()

@@ -6,11 +6,12 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final, Self
 
-from prober.cli.display import Display, Stage
+from prober.cli.display import Display, Stage, can_show, repeatedly
 from prober.cli.options import ReportOptions
 from prober.cli.resuming import (
     Resumable,
@@ -46,7 +47,6 @@ from prober.rules.totals import Tally, Totals
 from prober.settings import Settings
 from prober.waits import InHand, Watch
 
-_TICK_S: Final = 0.25
 _SILENCE_S: Final = 60.0  # after which a person wants to see what is known
 _MAX_SHOWN: Final = 10  # domains, of those that did not finish
 
@@ -110,7 +110,7 @@ class Reporting:
         ):
             hint.armed = True
             reporting = cls(writers, tally, progress)
-            if not options.quiet and sys.stderr is not None and sys.stderr.isatty():
+            if not options.quiet and can_show():
                 reporting._show_on_terminal(count, waits, in_lines=options.verbose)
             if resumable is None or path is None:
                 yield reporting
@@ -151,18 +151,17 @@ class Reporting:
         """
         if self._display is None:
             return await main()
-        ticking = asyncio.create_task(self._tick(self._display))
-        try:
-            result = await main()
-            self._refresh(self._display)
-        except asyncio.CancelledError:
-            self._display.hide()
-            self._tell_what_is_known()
-            raise
-        finally:
-            ticking.cancel()
-            await asyncio.gather(ticking, return_exceptions=True)
-            self._display.hide()
+        display = self._display
+        async with repeatedly(partial(self._tick, display)):
+            try:
+                result = await main()
+                self._refresh(display)
+            except asyncio.CancelledError:
+                display.hide()
+                self._tell_what_is_known()
+                raise
+            finally:
+                display.hide()
         return result
 
     def show(self, stage: str, done: int, total: int | None) -> None:
@@ -192,15 +191,13 @@ class Reporting:
         """Entries that need no more work."""
         return self._tally.totals.domains + self.progress.duplicates
 
-    async def _tick(self, display: Display) -> None:
-        while True:
-            self._refresh(display)
-            for position, domain in self._unfinished():
-                if monotonic() - domain.since >= self._silence_s and position not in self._shown:
-                    self._shown.add(position)
-                    display.hide()
-                    self._tell_known(domain, "the sessions go on; Ctrl-C ends them")
-            await asyncio.sleep(_TICK_S)
+    def _tick(self, display: Display) -> None:
+        self._refresh(display)
+        for position, domain in self._unfinished():
+            if monotonic() - domain.since >= self._silence_s and position not in self._shown:
+                self._shown.add(position)
+                display.hide()
+                self._tell_known(domain, "the sessions go on; Ctrl-C ends them")
 
     def _refresh(self, display: Display) -> None:
         if self._stage is not None and self._is_counted_here:
