@@ -1,8 +1,14 @@
-"""What is shown while a run goes on, in words."""
+"""What is shown while a run goes on."""
+
+import asyncio
+import errno
+import io
+from collections.abc import Callable
+from time import monotonic
 
 import pytest
 
-from prober.cli.display import Stage, long_waits, wait_words
+from prober.cli.display import Display, Stage, long_waits, repeatedly, wait_words
 from prober.records import Failure, Reason, Step
 from prober.waits import Awaited, Wait, Watch
 
@@ -85,3 +91,86 @@ def test_a_short_wait_is_not_shown_and_addresses_of_one_host_are_shown_once() ->
 )
 def test_a_stage_says_how_far_it_is_and_when_it_ends(stage: Stage, words: str) -> None:
     assert stage.words(106.0) == words
+
+
+class Screen(io.StringIO):
+    """A terminal; once it is ``gone``, nobody can write to it."""
+
+    gone = False
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if self.gone:
+            raise OSError(errno.EIO, "it is gone")
+        return super().write(text)
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Screen]:
+    """Makes stderr a terminal. To be called in the test: pytest sets stderr once it begins."""
+
+    def make() -> Screen:
+        screen = Screen()
+        monkeypatch.setattr("sys.stderr", screen)
+        return screen
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    return make
+
+
+def waits_on(hosts: int) -> Watch:
+    """A wait of a day on each of so many hosts."""
+    since = monotonic() - 86_400
+    waits = [
+        Wait(awaited=Awaited.EHLO, host=f"mx{number}.test", since=since + number)
+        for number in range(hosts)
+    ]
+    return Watch(waits=dict(enumerate(waits)))
+
+
+def test_of_many_waits_the_longest_are_shown(terminal: Callable[[], Screen]) -> None:
+    screen = terminal()
+    display = Display(None, waits_on(6))
+    display.refresh()
+    shown = screen.getvalue()
+    assert [f"from mx{number}.test" in shown for number in range(6)] == 4 * [True] + 2 * [False]
+    assert "and 2 more" in shown
+
+
+def test_what_did_not_change_is_not_drawn_again(terminal: Callable[[], Screen]) -> None:
+    screen = terminal()
+    display = Display(Stage("probing", total=10, began=monotonic() + 1e6), None)
+    display.refresh()
+    drawn = screen.getvalue()
+    display.refresh()
+    assert screen.getvalue() == drawn
+    display.hide()
+    display.refresh()
+    assert screen.getvalue().count("probing") > drawn.count("probing")
+
+
+def test_a_terminal_that_goes_away_disturbs_nothing(terminal: Callable[[], Screen]) -> None:
+    screen = terminal()
+    display = Display(Stage("probing", total=10, began=monotonic()), waits_on(1))
+    display.refresh()
+    screen.gone = True
+    assert display.watch is not None
+    display.watch.waits.clear()
+    display.refresh()
+    display.hide()
+    display.refresh()
+
+
+async def test_a_fault_of_the_display_is_logged_and_ends_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refresh() -> None:
+        raise ValueError("broken")
+
+    async with repeatedly(refresh):
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert "what the terminal shows failed" in caplog.text
