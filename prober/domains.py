@@ -75,7 +75,7 @@ def _refuse_lookalikes(name: str) -> None:
 
 
 def _suggestion(text: str) -> str:
-    """The host in a URL, a path or HOST:PORT as a question, where it is a domain with a dot."""
+    """What to write instead of a URL, a path or HOST:PORT: the host, if a domain with a dot."""
     try:
         host = urlsplit(text if _URL.match(text) else f"//{text}").hostname
         domain = parse_domain(host or "")
@@ -83,7 +83,7 @@ def _suggestion(text: str) -> str:
         return ""
     except InputError:
         return ""
-    return f"; did you mean {domain}?" if "." in domain else ""
+    return f": write {domain}" if "." in domain else ""
 
 
 def _is_address(name: str) -> bool:

@@ -52,12 +52,14 @@ class Probing:
         self._started = monotonic()
         self._facts = begin(entry, vantage)
         self._published: asyncio.Task[DomainFacts] | None = None
+        self._dnssec = vantage.resolver.new_domain()
 
     async def look_up(self) -> None:
         """Find the MX hosts and their addresses."""
         if self._facts.route is None and self._facts.error is None:
             self._note_wait(Awaited.RESOLVE, self._vantage.settings.dns_s)
-            self._facts = await observe_route(self._facts, self._vantage)
+            with self._vantage.resolver.for_domain(self._dnssec):
+                self._facts = await observe_route(self._facts, self._vantage)
             self._note_end(Awaited.RESOLVE)
 
     async def report(self) -> DomainReport:
@@ -65,7 +67,9 @@ class Probing:
         await self.look_up()
         facts = self._facts
         if facts.mx_hosts:
-            facts = await observed(facts, self._ask)
+            with self._vantage.resolver.for_domain(self._dnssec):
+                facts = await observed(facts, self._ask)
+        facts = replace(facts, proof=await self._vantage.resolver.proof(self._dnssec))
         elapsed_ms = round((monotonic() - self._started) * 1000)
         return judged(replace(facts, elapsed_ms=elapsed_ms))
 

@@ -127,7 +127,7 @@ def test_a_server_is_a_name_and_maybe_an_address(text: str, server: GivenServer)
         ("mx.a.test@b.test", "'b.test' is no IP address"),
         ("mx.a.test@192.0.2.1:25", "'192.0.2.1:25' is no IP address"),
         ("mx.a.test@fe80::1%eth0", "'fe80::1%eth0' has a zone, which no MX host has"),
-        ("https://mx.a.test", "a URL, not a domain; did you mean mx.a.test?"),
+        ("https://mx.a.test", "a URL, not a domain: write mx.a.test"),
     ],
 )
 def test_what_is_no_server_is_refused(text: str, why: str) -> None:

@@ -36,7 +36,7 @@ def check(
         list[str],
         typer.Argument(
             metavar="DOMAIN",
-            help="Domains in any spelling: U-labels, A-labels, user@domain.",
+            help="Domains: example.com, bücher.example, or user@example.com.",
             show_default=False,
         ),
     ],
@@ -82,6 +82,7 @@ def check(
                 watch=reporting.watch,
             )
             run(reporting.watched(probing))
+        reporting.tell_blindness()
         raise typer.Exit(reporting.status)
 
 

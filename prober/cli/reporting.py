@@ -43,7 +43,7 @@ from prober.report.text import TextReport
 from prober.report.words import name_of
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
 from prober.rules.exit_status import exit_status
-from prober.rules.totals import Tally, Totals
+from prober.rules.totals import EXPIRY_NOTICE_DAYS, Tally, Totals
 from prober.settings import Settings
 from prober.waits import InHand, Watch
 
@@ -88,6 +88,7 @@ class Reporting:
         count: Callable[[], int] | None = None,
         waits: Settings | None = None,
         resumable: Resumable | None = None,
+        expires_soon_days: int = EXPIRY_NOTICE_DAYS,
     ) -> Iterator[Self]:
         """With all outputs of *options* open; finished at the end, or left as partial files.
 
@@ -98,7 +99,11 @@ class Reporting:
         path = checkpoint_beside(targets) if resumable is not None else None
         start = starting_point(path, resumable, quiet=options.quiet)
         tally = Tally(
-            require=options.required, operator_of=operator_of, describe=answer, totals=start.totals
+            require=options.required,
+            operator_of=operator_of,
+            describe=answer,
+            expires_soon_days=expires_soon_days,
+            totals=start.totals,
         )
         progress = Progress(reported=Positions(start.reported))
         go_on = resume_points(targets, path, start)
@@ -121,6 +126,16 @@ class Reporting:
 
     def add(self, report: DomainReport) -> None:
         """Count and write one report. Raises BlindError where this machine turns out blind."""
+        self.add_saved(report)
+        totals = self._tally.totals
+        if totals.is_hopeless and totals.why_blind is not None:
+            raise blind(totals.why_blind)
+
+    def add_saved(self, report: DomainReport) -> DomainReport:
+        """Count and write one report, which another machine may have made.
+
+        Gives it with its standing.
+        """
         if self._keeper is not None and self.progress.reported:
             self._keeper.tick(self._checkpoint)
         report, rows = formatted(report, self._tally, self._formatters)
@@ -129,9 +144,7 @@ class Reporting:
             writer.write_rows(row)
         self._tally.add(report)
         self._marks = self._marks_now()
-        totals = self._tally.totals
-        if totals.is_hopeless and totals.why_blind is not None:
-            raise blind(totals.why_blind)
+        return report
 
     def add_rows(self, rows: Sequence[Iterable[bytes]]) -> None:
         """Write what workers have formatted: for each output its rows, in pieces."""
@@ -261,7 +274,11 @@ class Reporting:
             lines += self._written()
         for line in lines:
             tell(line)
-        why = totals.why_blind
+        self.tell_blindness()
+
+    def tell_blindness(self) -> None:
+        """On stderr, why this machine cannot see (exit status 4); nothing where it can."""
+        why = self._tally.totals.why_blind
         if why is not None:
             tell(f"{why}: this says nothing about the domains; run `probe doctor`")
 

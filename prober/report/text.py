@@ -4,12 +4,13 @@ Everything a peer sent is escaped before rich sees it, and goes in as ``Text``, 
 """
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from rich.console import RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +21,7 @@ from prober.records import (
     Code,
     DomainReport,
     Endpoint,
+    Failure,
     Finding,
     Level,
     MxHost,
@@ -48,13 +50,16 @@ from prober.report.words import (
     name_of,
     outcome_words,
     published_lines,
+    rating_words,
     server_words,
     starttls_words,
     version_words,
 )
 from prober.rules.completeness import is_tested
-from prober.rules.endpoint import Outcome, proven
+from prober.rules.endpoint import Outcome, describe_failure, proven
 from prober.rules.operator_advice import advice_for
+from prober.rules.profiles import PROFILES
+from prober.rules.rating import below_profile
 from prober.rules.totals import Totals
 from prober.rules.verdict import authenticated
 
@@ -72,6 +77,12 @@ _SEVERITY_STYLES: Final = MappingProxyType(
     {Severity.HIGH: "red", Severity.MEDIUM: "yellow", Severity.LOW: "cyan", Severity.INFO: "dim"}
 )
 _IN_FULL: Final = (Severity.HIGH, Severity.MEDIUM)  # the others take a line together
+_SAID_BY_MEANING: Final = (  # their details say the same in other words
+    Code.NULL_MX,
+    Code.DOMAIN_NOT_FOUND,
+    Code.NO_MAIL_HOST,
+    Code.IMPLICIT_MX,
+)
 _PEERS: Final = MappingProxyType({"server": "S:", "client": "C:"})
 _PLACES: Final = 4  # of one finding, before "and N more"
 _GAP: Final = 2  # between columns
@@ -109,6 +120,9 @@ class TextReport(Formatter[DomainReport, Totals]):
         delivery = report.delivery
         if delivery and report.endpoints and (self._verbose or kinds_differ(delivery)):
             yield [_senders(delivery)]
+        below = list(_below_profile(report, verbose=self._verbose))
+        if below:
+            yield below
         yield from _problems(report, verbose=self._verbose)
 
     def _transcript(self, seen: Endpoint) -> bytes:
@@ -271,6 +285,22 @@ def _senders(delivery: Delivery) -> Table:
     return table
 
 
+def _below_profile(report: DomainReport, *, verbose: bool) -> Iterator[RenderableType]:
+    """The facts that keep endpoints below the required profile, a line for all places of each."""
+    ratings = report.profile_ratings
+    if ratings is None or report.standing is Standing.MEETS:
+        return
+    places: dict[str, list[str]] = {}
+    for row in below_profile(ratings, PROFILES[ratings.profile]):
+        place = f"{row.mx_host} {row.address}{'' if row.sni else ' without SNI'}"
+        places.setdefault(rating_words(row, verbose=verbose), []).append(place)
+    if places:
+        yield Text(printable(f"Below profile {ratings.profile}. Its norm is {ratings.norm}."))
+    for words, found in places.items():
+        line = Text(f"{printable(_joined(found))}: {words}")
+        yield Padding(line, (0, 0, 0, _GAP))
+
+
 def _problems(report: DomainReport, *, verbose: bool) -> Iterator[Sequence[RenderableType]]:
     """Each problem with what to do; the lesser ones by their codes only, unless *verbose*."""
     groups: dict[Code, list[Finding]] = {}
@@ -278,10 +308,11 @@ def _problems(report: DomainReport, *, verbose: bool) -> Iterator[Sequence[Rende
         groups.setdefault(finding.code, []).append(finding)
     is_neutral = report.standing is Standing.NEUTRAL
     explained = () if is_neutral else report.reasons
+    said = {describe_failure(seen.failure): seen.failure for seen in report.endpoints}
     lesser = []
     for code, findings in groups.items():
         if verbose or findings[0].severity in _IN_FULL or code in explained:
-            yield [_finding_block(findings)]
+            yield [_finding_block(findings, said)]
         elif not (is_neutral and code in report.reasons):  # then the headline says it
             lesser.append(code)
     if lesser:
@@ -290,7 +321,7 @@ def _problems(report: DomainReport, *, verbose: bool) -> Iterator[Sequence[Rende
         ]
 
 
-def _finding_block(findings: list[Finding]) -> Table:
+def _finding_block(findings: list[Finding], said: Mapping[str | None, Failure | None]) -> Table:
     first = findings[0]
     block = Table.grid(padding=(0, _GAP, 0, 0))
     block.add_column(min_width=len(Severity.MEDIUM))
@@ -299,26 +330,37 @@ def _finding_block(findings: list[Finding]) -> Table:
     block.add_row(severity, Text(first.code, style="bold"))
     advice = dict.fromkeys(advice_for(found, operator_of) for found in findings)
     block.add_row("", Text(first.code.meaning))
-    for line in _places(findings):
+    for line in _places(findings, said):
         block.add_row("", Text(line))
     block.add_row("", Text(" ".join(advice)))
     return block
 
 
-def _places(findings: list[Finding]) -> Iterator[str]:
-    """Where it was found, one line for all places that share a detail."""
+def _places(findings: list[Finding], said: Mapping[str | None, Failure | None]) -> Iterator[str]:
+    """Where it was found, one line for all places that share a detail.
+
+    A detail that describes a failure is in the words of the endpoint's own line; *said* finds it.
+    """
     by_detail: dict[str | None, list[str]] = {}
     for finding in findings:
         named = (finding.mx_host, finding.address)
         place = " ".join(part for part in named if part is not None)
-        by_detail.setdefault(finding.detail, []).append(place)
+        detail = None if finding.code in _SAID_BY_MEANING else finding.detail
+        by_detail.setdefault(detail, []).append(place)
     for detail, places in by_detail.items():
-        known = list(dict.fromkeys(place for place in places if place))
-        more = f" and {len(known) - _PLACES} more" if len(known) > _PLACES else ""
-        parts = [", ".join(known[:_PLACES]) + more, detail or ""]
+        failure = said.get(detail)
+        words = failure_words(failure) if failure is not None else detail
+        parts = [_joined(place for place in places if place), words or ""]
         line = ": ".join(part for part in parts if part)
         if line:
             yield printable(line)
+
+
+def _joined(places: Iterable[str]) -> str:
+    """The first few of *places*, each once, and how many more there are."""
+    known = list(dict.fromkeys(places))
+    more = f" and {len(known) - _PLACES} more" if len(known) > _PLACES else ""
+    return ", ".join(known[:_PLACES]) + more
 
 
 def _basis(report: DomainReport) -> str:
@@ -351,15 +393,21 @@ def _vantage(report: DomainReport) -> str:
     return printable(f"{'; '.join(parts)}; probe {run.version}.")
 
 
+_NO_NOTES: Final[Mapping[str, str]] = MappingProxyType({})
 _LABEL_WIDTH: Final = max(map(len, LABELS.values()))
 _LEVEL_WIDTH: Final = max(map(len, Level))
+_NOTE_INDENT: Final = _LABEL_WIDTH + _GAP
 
 
 class ScanText(Formatter[DomainReport, Totals]):
-    """One line per domain, and a summary at the end of a finished run."""
+    """One line per domain, and a summary at the end of a finished run.
 
-    def __init__(self, paper: Paper) -> None:
+    *notes*: what to say below the lines of some domains.
+    """
+
+    def __init__(self, paper: Paper, notes: Mapping[str, str] = _NO_NOTES) -> None:
         self._page = Page(paper)
+        self._notes = notes
 
     def body(self, report: DomainReport) -> bytes:
         line = Text(f"{_label(report):<{_LABEL_WIDTH}}", style=_style(report))
@@ -369,7 +417,10 @@ class ScanText(Formatter[DomainReport, Totals]):
             line.append(f"  {note}", style="dim")
         if told := list_words(report):
             line.append(f"  ({told})", style="default")
-        return self._page.draw_line(line)
+        drawn = self._page.draw_line(line)
+        if name in self._notes:
+            drawn += self._page.draw(Padding(Text(self._notes[name]), (0, 0, 0, _NOTE_INDENT)))
+        return drawn
 
     def foot(self, totals: Totals) -> bytes:
         lines = summary_lines(totals)
@@ -384,8 +435,11 @@ def _label(report: DomainReport) -> str:
 def _note(report: DomainReport) -> str:
     """Why the domain does not pass, and what was found: the lesser findings by their number."""
     parts = []
+    warning = warning_of(report)
     if report.standing in (Standing.FALLS_SHORT, Standing.UNDECIDED, Standing.INVALID):
         parts.append(answer(report))
+    elif report.standing is Standing.MEETS and warning is not None:
+        parts.append(f"but {warning}")
     found = sorted(report.findings, key=severity_order)
     codes = dict.fromkeys(one.code for one in found if one.severity in _IN_FULL)
     lesser = len({one.code for one in found} - set(codes))
