@@ -19,6 +19,7 @@ from prober.rules.certificate_fields import CertificateReader
 from prober.runtime import first_error
 from prober.settings import Settings
 from prober.vantage import Vantage
+from prober.waits import InHand, Watch
 
 _IN_MEMORY: Final = 1000  # reports held for a slow one before them; further ones wait on the disk
 
@@ -135,13 +136,14 @@ async def scan(
     ordered: bool = False,
     ending: "Ending | None" = None,
     reader: CertificateReader | None = None,
+    watch: Watch | None = None,
 ) -> None:
     """Probe every entry and hand each report to *report* as it completes, or in input order.
 
     A domain that comes again is neither probed nor reported again, but counted in *progress*; one
     that *progress* has as reported is passed over. What *report* raises ends the scan and leaves
     as it is; so does cancellation, cleanly. *ending* lets the caller end it in an orderly way;
-    *reader* is one that the caller uses, too.
+    *reader* is one that the caller uses, too. *watch* lets the caller see what is waited for.
     """
     progress, ending = progress or Progress(), ending or Ending()
     pending = (
@@ -150,7 +152,7 @@ async def scan(
         if position not in progress.reported
     )
     with OrderedReports(report, progress, ordered=ordered) as delivery:
-        async with Vantage(settings, reader=reader) as vantage:
+        async with Vantage(settings, reader=reader, watch=watch) as vantage:
             running = _Running(vantage, delivery)
             try:
                 async with asyncio.TaskGroup() as group:
@@ -186,6 +188,8 @@ class _Running:
 
     async def _probe(self, position: int, entry: Entry) -> None:
         probing = Probing(entry, self._vantage)
+        if self._vantage.watch is not None:
+            self._vantage.watch.begun[position] = InHand(so_far=probing.so_far)
         try:
             try:
                 await probing.look_up()

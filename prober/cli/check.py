@@ -4,6 +4,7 @@ import difflib
 import os
 import shlex
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Annotated, Final
 
@@ -63,20 +64,25 @@ def check(
     """
     with exit_statuses():
         require_distinct(look.read, [*report.written, *log.written])
-        configure_logging(verbose=report.verbose, log=log, explain_waits=not report.quiet)
+        configure_logging(verbose=report.verbose, log=log)
         for text in domains:
             _require_meant(text, is_short=context.meta[SHORT])
         entries = [replace(parse_entry(text), server=server) for text in domains]
-        with Reporting.open(report, report.style(), total=len(entries)) as reporting:
-            probing = scan(
+        settings = look.settings()
+        with Reporting.open(
+            report, report.style(), count=lambda: len(entries), waits=settings
+        ) as reporting:
+            probing = partial(
+                scan,
                 entries,
-                look.settings(),
+                settings,
                 reporting.add,
                 progress=reporting.progress,
                 ordered=True,
                 reader=reporting.reader,
+                watch=reporting.watch,
             )
-            run(probing)
+            run(reporting.watched(probing))
         reporting.tell_blindness()
         raise typer.Exit(reporting.status)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
+from prober.cli.display import waits_shown
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import LookOptions, option, parser_of, with_options
 from prober.cli.running import exit_statuses, run
@@ -70,8 +71,9 @@ def doctor(
 async def _show(settings: Settings, controls: Sequence[str]) -> Sequence[Check]:
     checks = []
     with open_report(STDOUT, plain(render), None) as writer:
-        async with Vantage(settings) as vantage:
+        async with waits_shown() as display, Vantage(settings, watch=display.watch) as vantage:
             async for check in examine(vantage, controls):
+                display.hide()
                 writer.write(check)
                 checks.append(check)
     return checks

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -97,12 +98,16 @@ def scan(
         job = cluster.job(settings, report, style, resumable) if cluster.is_wanted else None
         if job is None:
             with Reporting.open(
-                report, style, resumable=resumable, expires_soon_days=report.expires_soon
+                report,
+                style,
+                count=list_.count,
+                resumable=resumable,
+                expires_soon_days=report.expires_soon,
             ) as reporting:
                 _scan_here(entries, settings, reporting, ordered=ordered)
         else:
             try:
-                with Reporting.open(report, style) as reporting:
+                with Reporting.open(report, style, count=list_.count) as reporting:
                     cluster.scan(entries, job, reporting, resumable.command)
             except BlindError:  # all is to be asked again
                 cluster.clear(job)
@@ -124,7 +129,8 @@ def _scan_here(
 ) -> None:
     """In this process."""
     ending = Ending()
-    probing = scan_entries(
+    probing = partial(
+        scan_entries,
         entries,
         settings,
         reporting.add,
@@ -133,7 +139,7 @@ def _scan_here(
         ending=ending,
         reader=reporting.reader,
     )
-    run(probing, wind_down=ending.request)
+    run(reporting.watched(probing), wind_down=ending.request)
 
 
 def _options_of(

@@ -5,6 +5,7 @@ Never sends MAIL FROM. Left out: HELP, AUTH, and every port but the one given.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final
@@ -78,8 +79,10 @@ class _Session:
         tls: TlsClient,
         hello: Hello,
         heartbeat: Heartbeat,
+        on_step: Callable[[Step, float], None] | None,
     ) -> None:
         self._heartbeat = heartbeat
+        self._on_step = on_step
         self._target = target
         self._settings = settings
         self._tls = tls
@@ -88,6 +91,7 @@ class _Session:
         self._dialogue: Dialogue | None = None
         self._may_quit = False
         self.step, self._step_began = Step.CONNECT, monotonic()
+        self._ends_by = self._step_began + settings.session_s
         self._facts = EndpointFacts(
             mx_host=target.mx_host,
             address=target.address,
@@ -110,11 +114,14 @@ class _Session:
         await self._handshake(dialogue)
         await self._ehlo_over_tls(dialogue)
 
-    def _enter(self, step: Step) -> None:
+    def _enter(self, step: Step, at_most_s: float) -> None:
         self.step, self._step_began = step, monotonic()
+        if self._on_step is not None:
+            self._on_step(step, min(at_most_s, self._ends_by - self._step_began))
 
     async def _connect(self) -> Dialogue:
         target = self._target
+        self._enter(Step.CONNECT, self._settings.connect_s)
         loop = asyncio.get_running_loop()
         self._dialogue = dialogue = Dialogue(self._transcript, stray_s=self._settings.stray_s)
         self._transcript.note("probe", f"connect to {target.address} port {target.port}")
@@ -127,7 +134,7 @@ class _Session:
         return dialogue
 
     async def _greeting(self, dialogue: Dialogue) -> Reply:
-        self._enter(Step.GREETING)
+        self._enter(Step.GREETING, self._settings.greeting_s)
         greeting = await dialogue.greeting(self._settings.greeting_s)
         self._may_quit = True  # before the greeting it would be a synchronisation error
         self._facts = replace(self._facts, greeting=greeting.text)
@@ -135,9 +142,9 @@ class _Session:
 
     async def _ehlo(self, dialogue: Dialogue) -> Reply | None:
         """The EHLO reply, or None where only HELO is understood (RFC 5321 §3.2)."""
-        self._enter(Step.EHLO)
-        name = self._settings.ehlo_name or _address_literal(dialogue)
         timeout_s = self._settings.command_s
+        self._enter(Step.EHLO, timeout_s)
+        name = self._settings.ehlo_name or _address_literal(dialogue)
         reply = await dialogue.command("EHLO", name, timeout_s=timeout_s)
         if reply.code in _EHLO_UNKNOWN:
             dialogue.remark(AnomalyKind.HELO_ONLY, reply.text)
@@ -159,7 +166,7 @@ class _Session:
             self._facts = replace(self._facts, failure=failure)
 
     async def _starttls(self, dialogue: Dialogue) -> None:
-        self._enter(Step.STARTTLS)
+        self._enter(Step.STARTTLS, self._settings.command_s)
         reply = await dialogue.command("STARTTLS", timeout_s=self._settings.command_s)
         if reply.code // 100 != 2 and reply.code != SERVICE_CLOSING:
             await self._require_answer(dialogue, reply)
@@ -184,7 +191,7 @@ class _Session:
             raise SilentRefusalError(refusal, error) from error
 
     async def _handshake(self, dialogue: Dialogue) -> None:
-        self._enter(Step.HANDSHAKE)
+        self._enter(Step.HANDSHAKE, self._settings.handshake_s)
         self._may_quit = False  # in clear it would be a record that is no TLS
         if dialogue.wire is None or not dialogue.is_connected:
             raise aiosmtplib.SMTPServerDisconnected("closed")
@@ -205,7 +212,7 @@ class _Session:
 
     async def _ehlo_over_tls(self, dialogue: Dialogue) -> None:
         """RFC 3207 §4.2: EHLO again. It is also the first read, where a late alert shows."""
-        self._enter(Step.POST_TLS)
+        self._enter(Step.POST_TLS, self._settings.command_s)
         name = self._settings.ehlo_name or _address_literal(dialogue)
         reply = await dialogue.command("EHLO", name, timeout_s=self._settings.command_s)
         self._facts = replace(self._facts, ehlo_keywords_tls=ehlo_keywords(_accepted(reply)))
@@ -297,14 +304,16 @@ async def probe_endpoint(
     tls: TlsClient,
     hello: Hello = Hello.DEFAULT,
     heartbeat: Heartbeat | None = None,
+    on_step: Callable[[Step, float], None] | None = None,
 ) -> EndpointFacts:
     """Open one SMTP session and try STARTTLS. RFC 5321 §3.1, RFC 3207 §4.
 
     Whatever the peer does, the facts so far come back, with ``failure`` naming the step it
     stopped at. Only cancellation leaves as an exception. A *heartbeat* that beats beside it tells
-    a time-out of the host's from one of ours.
+    a time-out of the host's from one of ours. *on_step* hears of each step as it begins, and how
+    many seconds it may take.
     """
-    session = _Session(target, settings, tls, hello, heartbeat or Heartbeat())
+    session = _Session(target, settings, tls, hello, heartbeat or Heartbeat(), on_step)
     deadline = asyncio.timeout(settings.session_s)
     try:
         try:

@@ -26,13 +26,17 @@ def summary_lines(totals: Totals) -> tuple[str, ...]:
 
 def counts_line(totals: Totals) -> str:
     """Such as "12 domains: 9 PASS, 2 FAIL, 1 UNKNOWN"."""
-    counted = [
+    noun = "domain" if totals.domains == 1 else "domains"
+    return f"{totals.domains} {noun}: {standing_counts(totals) or 'none'}"
+
+
+def standing_counts(totals: Totals) -> str:
+    """Such as "9 PASS, 2 FAIL, 1 UNKNOWN"; empty where nothing is counted."""
+    return ", ".join(
         f"{totals.standings[standing]} {LABELS[standing]}"
         for standing in Standing
         if standing in totals.standings
-    ]
-    noun = "domain" if totals.domains == 1 else "domains"
-    return f"{totals.domains} {noun}: {', '.join(counted) or 'none'}"
+    )
 
 
 def noted_lines(totals: Totals, at_most: int = MAX_NOTED) -> Iterator[str]:

@@ -61,6 +61,7 @@ _REASONS: Final = MappingProxyType(
         Reason.NO_IPV4_HERE: "no IPv4 on this machine",
         Reason.LOCAL: "this machine failed while {doing}",
         Reason.FAULT: "this program failed",
+        Reason.UNFINISHED: "still {doing}",
     }
 )
 _NOT_THE_DOMAINS: Final = frozenset({Reason.NO_IPV4_HERE, Reason.NO_IPV6_HERE})
