@@ -1,4 +1,4 @@
-"""`probe headers --probe`: what receivers offer now beside what lines say of then."""
+"""`probe headers --probe`: compares what receivers offer now with what lines say."""
 
 from itertools import product
 
@@ -115,8 +115,8 @@ async def test_what_is_probable_stays_so() -> None:
     [by_habit] = await look(judge(line(by="mx1.good.test", software="(Postfix)")))
     [stated] = await look(judge(line(by="mx1.good.test", tls="(NOT encrypted)")))
 
-    assert "the message probably came in clear" in by_habit.text
-    assert "the message came in clear" in stated.text
+    assert "The message probably came in clear" in by_habit.text
+    assert "The message came in clear" in stated.text
 
 
 def test_only_trusted_border_hops_are_receiving() -> None:
@@ -136,7 +136,7 @@ async def test_the_number_of_names_is_bounded(monkeypatch: pytest.MonkeyPatch) -
 
     assert seen.offer is Offer.NOT_TESTED
     assert seen.detail is not None
-    assert seen.detail.startswith("left out")
+    assert seen.detail.startswith("not contacted")
 
 
 @pytest.mark.parametrize(
