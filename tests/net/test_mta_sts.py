@@ -115,7 +115,11 @@ async def test_the_request() -> None:
         pytest.param(policy_host.HangsUp(), Step.POST_TLS, Reason.CLOSED, None, id="hangs-up"),
         pytest.param(policy_host.Resets(), Step.POST_TLS, Reason.RESET, None, id="resets"),
         pytest.param(
-            policy_host.AsksWhoYouAre(), Step.POST_TLS, Reason.TLS_ERROR, None, id="client-cert"
+            policy_host.RequiresClientCertificate(),
+            Step.POST_TLS,
+            Reason.TLS_ERROR,
+            None,
+            id="client-cert",
         ),
     ],
 )

@@ -38,7 +38,7 @@ def test_another_job_is_refused_by_every_key_that_differs(folder: WorkFolder) ->
     with pytest.raises(ResumeError) as caught:
         folder.claim(other, resume=True)
     assert str(caught.value).endswith(
-        ".work is of another run: list was aa and is bb; --trust-ad was no and is not there; "
+        ".work belongs to another run: list was aa and is bb; --trust-ad was no and is not there; "
         "--patient was not there and is yes"
     )
 
@@ -129,12 +129,12 @@ def test_a_damaged_file_is_told_and_is_no_fault_of_the_program(
     folder.claim(JOB, resume=False)
     folder.write_plan(Plan(1, 0))
     (folder.path / "planned.json").write_bytes(content)
-    with pytest.raises(ResumeError, match="is damaged"), folder.faults_named():
+    with pytest.raises(ResumeError, match="is damaged"), folder.translate_errors():
         assert folder.plan.shards
 
 
 def test_a_section_that_was_cut_off_is_told(folder: WorkFolder) -> None:
     folder.claim(JOB, resume=False)
     folder.targets(0).write_bytes(b"\0")
-    with pytest.raises(ResumeError, match="is damaged"), folder.faults_named():
+    with pytest.raises(ResumeError, match="is damaged"), folder.translate_errors():
         read_section(folder.targets(0), 0)

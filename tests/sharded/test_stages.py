@@ -31,7 +31,7 @@ from prober.sharded.stages import (
     judge_shard,
     probe_partition,
     resolve_shard,
-    share,
+    worker_share,
 )
 from tests.cli.commands import NO_NAMESERVER
 from tests.support.comparing import timeless
@@ -232,14 +232,14 @@ def test_workers_share_what_a_machine_and_a_resolver_bear(
     resolvers: tuple[str, ...], dns_per_s: float
 ) -> None:
     whole = Pace(dns_per_s=900.0, sessions=501, per_address=2)
-    part = share(Settings(resolvers=resolvers, pace=whole), on_machine=2, at_once=8).pace
+    part = worker_share(Settings(resolvers=resolvers, pace=whole), on_machine=2, at_once=8).pace
     assert (part.dns_per_s, part.sessions, part.dns_concurrency) == (dns_per_s, 250, 100)
     assert (part.per_address, part.per_operator) == (whole.per_address, whole.per_operator)
 
 
 def test_a_share_is_never_nothing() -> None:
     settings = Settings(pace=Pace(sessions=3))
-    assert share(settings, on_machine=8, at_once=8).pace.sessions == 1
+    assert worker_share(settings, on_machine=8, at_once=8).pace.sessions == 1
 
 
 @pytest.mark.parametrize("stage", ["resolve_route", "observe_sts", "targets_of"])

@@ -1,4 +1,4 @@
-"""Every way in which an SMTP server behaves here, a module for each step at which it differs."""
+"""All behaviours of SMTP servers in the lab. One module per step at which a server differs."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType, ModuleType

@@ -1,4 +1,4 @@
-"""Servers that differ in how they greet, and those that never come to it."""
+"""Servers with an unusual greeting, or without one."""
 
 from dataclasses import dataclass
 
@@ -7,18 +7,18 @@ from prober.lab.peer import Peer
 from prober.lab.personalities.scripted import Personality, Scripted, format_reply
 
 STARS = "*" * 40
-NOT_UTF8 = "\udcff"  # the byte 0xFF, once it is sent
+NOT_UTF8 = "\udcff"  # is sent as the byte 0xFF
 
 
 class Busy(Scripted):
-    """421 for a greeting: come back later. It says nothing about TLS."""
+    """Greets with 421: try again later. This says nothing about TLS."""
 
     async def greet(self, peer: Peer) -> None:
         await self.say_and_close(peer, 421, f"4.3.2 {peer.name} too busy, try again later")
 
 
 class NoService(Scripted):
-    """554 for a greeting: no SMTP service here. RFC 5321 §3.1."""
+    """Greets with 554: no SMTP service here. RFC 5321 §3.1."""
 
     async def greet(self, peer: Peer) -> None:
         await self.say(peer, 554, "5.7.1 No SMTP service here")
@@ -30,34 +30,34 @@ class NoService(Scripted):
 
 
 class Silent(Personality):
-    """Accepts, and says nothing."""
+    """Accepts the connection, and sends nothing."""
 
     async def converse(self, peer: Peer) -> None:
         await peer.silence()
 
 
 class Refuses(Silent):
-    """Nothing listens at its address."""
+    """Refuses TCP connections."""
 
     listens = False
 
 
 class ClosesAtOnce(Personality):
-    """Accepts, and closes."""
+    """Accepts the connection, and closes it."""
 
     async def converse(self, peer: Peer) -> None:
         peer.close()
 
 
 class ResetsAtOnce(Personality):
-    """Accepts, and resets."""
+    """Accepts the connection, and resets it."""
 
     async def converse(self, peer: Peer) -> None:
         peer.reset()
 
 
 class ClosesAfterGreeting(Scripted):
-    """Greets, and closes."""
+    """Greets, then closes."""
 
     async def greet(self, peer: Peer) -> None:
         await super().greet(peer)
@@ -66,7 +66,7 @@ class ClosesAfterGreeting(Scripted):
 
 @dataclass(frozen=True)
 class Slow(Scripted):
-    """Greets late, against clients that will not wait; then all is well."""
+    """Greets after a delay, as a defence against impatient clients. Otherwise correct."""
 
     delay: float = 0.3  # seconds
 
@@ -77,7 +77,7 @@ class Slow(Scripted):
 
 @dataclass(frozen=True)
 class Tarpit(Scripted):
-    """Sends a byte at a time: each soon enough, all of them never, or after ``lines`` lines."""
+    """Sends one byte at a time. The greeting never ends, or has *lines* lines."""
 
     interval: float = 0.01  # seconds
     lines: int | None = None
@@ -100,7 +100,7 @@ class Tarpit(Scripted):
 
 
 class NotSmtp(Personality):
-    """Another protocol."""
+    """Speaks another protocol."""
 
     async def converse(self, peer: Peer) -> None:
         peer.send(b"SSH-2.0-OpenSSH_9.9\r\n")
@@ -108,19 +108,19 @@ class NotSmtp(Personality):
 
 
 class MultilineGreeting(Scripted):
-    """A greeting of several lines, which is allowed. RFC 5321 §4.2."""
+    """Sends a greeting of several lines, which is allowed. RFC 5321 §4.2."""
 
     greeting = ("{name} ESMTP lab", "No unsolicited mail", "Have a nice day")
 
 
 class MaskedGreeting(Scripted):
-    """A middlebox hides the greeting and lets STARTTLS through."""
+    """A middlebox hides the greeting but not STARTTLS."""
 
     greeting = (STARS,)
 
 
 class MaskedKeywords(Scripted):
-    """A middlebox overwrites STARTTLS among the keywords, and refuses the command."""
+    """A middlebox overwrites the STARTTLS keyword, and refuses the command."""
 
     keywords = ("PIPELINING", "SIZE 10240000", "XXXXXXXA", "8BITMIME")
 
@@ -129,13 +129,15 @@ class MaskedKeywords(Scripted):
 
 
 class Masked(MaskedKeywords):
-    """A middlebox hides the greeting and the keywords: SMTP inspection of a Cisco PIX or ASA."""
+    """A middlebox hides the greeting and the keywords, as SMTP inspection on a Cisco PIX or ASA
+    does.
+    """
 
     greeting = (STARS,)
 
 
 class HostileText(Scripted):
-    """Control characters, escape codes and a spreadsheet formula wherever text can stand."""
+    """Sends control characters, escape codes and a spreadsheet formula in every text."""
 
     certificate = CertificateKind.HOSTILE_SUBJECT
     greeting = (HOSTILE_TEXT + NOT_UTF8,)

@@ -1,4 +1,4 @@
-"""Servers that treat one session otherwise than the next."""
+"""Servers that behave differently from one session to the next."""
 
 import itertools
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from prober.lab.personalities.scripted import Personality, Scripted
 
 
 class GainsStarttls(Personality):
-    """No STARTTLS in the first session, STARTTLS from the second on."""
+    """Offers no STARTTLS in the first session, but in all later ones."""
 
     async def converse(self, peer: Peer) -> None:
         first = peer.session.number == 1
@@ -17,7 +17,7 @@ class GainsStarttls(Personality):
 
 
 class LosesStarttls(Personality):
-    """STARTTLS in the first session, none from the second on."""
+    """Offers STARTTLS in the first session, but in no later one."""
 
     async def converse(self, peer: Peer) -> None:
         first = peer.session.number == 1
@@ -26,7 +26,7 @@ class LosesStarttls(Personality):
 
 @dataclass(frozen=True)
 class Throttle(Scripted):
-    """421 to more than ``most`` sessions within ``window`` seconds."""
+    """Answers 421 to more than *most* sessions within *window* seconds."""
 
     most: int = 2
     window: float = 60.0

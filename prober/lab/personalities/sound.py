@@ -1,4 +1,4 @@
-"""Servers that speak SMTP and TLS as the RFCs ask, and differ in TLS version or certificate."""
+"""Servers that follow the RFCs, with different TLS versions and certificates."""
 
 from prober.lab.certificates import CertificateKind
 from prober.lab.dhe import PRIME_1024, DheConnection
@@ -15,29 +15,29 @@ from prober.lab.tls import (
 
 
 class WellConfigured(Scripted):
-    """TLS 1.2 and 1.3, a certificate that is right in every respect."""
+    """TLS 1.2 and 1.3, and a correct certificate."""
 
 
 class Tls13Only(Scripted):
-    """TLS 1.3 and nothing older."""
+    """Only TLS 1.3."""
 
     tls = TLS13_ONLY
 
 
 class Tls12Only(Scripted):
-    """TLS 1.2 and nothing newer."""
+    """Only TLS 1.2."""
 
     tls = TLS12_ONLY
 
 
 class Tls11Only(Scripted):
-    """TLS 1.1, historic since RFC 8996."""
+    """Only TLS 1.1, historic since RFC 8996."""
 
     tls = TLS11_ONLY
 
 
 class Tls10Only(Scripted):
-    """TLS 1.0, historic since RFC 8996."""
+    """Only TLS 1.0, historic since RFC 8996."""
 
     tls = TLS10_ONLY
 
@@ -59,25 +59,25 @@ class WeakDh(Scripted):
 
 
 class AsksClientCertificate(Scripted):
-    """Requests a client certificate and goes on without one, as many MTAs do."""
+    """Requests a client certificate, and accepts a client without one, as many MTAs do."""
 
     tls = ASKS_CLIENT
 
 
 class SelfSigned(Scripted):
-    """A certificate that signs itself."""
+    """A self-signed certificate."""
 
     certificate = CertificateKind.SELF_SIGNED
 
 
 class Expired(Scripted):
-    """A certificate whose time is over."""
+    """An expired certificate."""
 
     certificate = CertificateKind.EXPIRED
 
 
 class NotYetValid(Scripted):
-    """A certificate whose time has not come."""
+    """A certificate that is not valid yet."""
 
     certificate = CertificateKind.NOT_YET_VALID
 
@@ -89,25 +89,25 @@ class WrongName(Scripted):
 
 
 class CnOnly(Scripted):
-    """A name in the subject only, which counts for nothing. RFC 9525 §2."""
+    """A certificate with the name in the subject only, which does not count. RFC 9525 §2."""
 
     certificate = CertificateKind.CN_ONLY
 
 
 class Wildcard(Scripted):
-    """A name by wildcard, which is valid. RFC 9525 §6.3."""
+    """A wildcard certificate, which is valid. RFC 9525 §6.3."""
 
     certificate = CertificateKind.WILDCARD
 
 
 class PartialWildcard(Scripted):
-    """A wildcard that is part of a label: RFC 9525 §6.3 forbids it, and some senders take it."""
+    """A wildcard inside a label. RFC 9525 §6.3 forbids it, but some senders accept it."""
 
     certificate = CertificateKind.PARTIAL_WILDCARD
 
 
 class MissingIntermediate(Scripted):
-    """The leaf alone: browsers would fetch the rest, mail servers do not."""
+    """Sends the leaf only. Browsers would fetch the intermediate, mail servers do not."""
 
     certificate = CertificateKind.MISSING_INTERMEDIATE
 
@@ -131,6 +131,6 @@ class WeakKey(Scripted):
 
 
 class MalformedSan(Scripted):
-    """A subjectAltName that holds the right name and one that cannot be read."""
+    """A subjectAltName with the right name, and an entry that cannot be parsed."""
 
     certificate = CertificateKind.MALFORMED_SAN
