@@ -50,18 +50,22 @@ class Probing:
         self._vantage = vantage
         self._started = monotonic()
         self._facts = begin(entry, vantage)
+        self._dnssec = vantage.resolver.new_domain()
 
     async def look_up(self) -> None:
         """Find the MX hosts and their addresses."""
         if self._facts.route is None and self._facts.error is None:
-            self._facts = await observe_route(self._facts, self._vantage)
+            with self._vantage.resolver.for_domain(self._dnssec):
+                self._facts = await observe_route(self._facts, self._vantage)
 
     async def report(self) -> DomainReport:
         """Ask the MX hosts, look at what the domain publishes, and judge."""
         await self.look_up()
         facts = self._facts
         if facts.mx_hosts:
-            facts = await observed(facts, self._ask)
+            with self._vantage.resolver.for_domain(self._dnssec):
+                facts = await observed(facts, self._ask)
+        facts = replace(facts, proof=await self._vantage.resolver.proof(self._dnssec))
         elapsed_ms = round((monotonic() - self._started) * 1000)
         return judged(replace(facts, elapsed_ms=elapsed_ms))
 

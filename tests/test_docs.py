@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from prober.dnssec import chain, validator
+from prober.logs import base, lines, summary, tls_report
 from prober.net import dns_message, guarded, nameserver, reply, tls
 from prober.records import Code, Level
 from prober.rules import dane_path, der, exit_status
@@ -69,9 +71,21 @@ def test_security_md_has_the_bounds_of_the_settings() -> None:
         ("1,024 (`net/dns_message.py`)", (dns_message.MAX_ENTRIES,)),
         ("16,384; 65,535 for TLSA", (dns_message.LARGEST, nameserver.LARGEST)),
         ("16 (`net/dns_message.py`)", (dns_message.MAX_CHAIN,)),
+        ("40 (`dnssec/validator.py`)", (validator.MAX_LABELS,)),
+        ("16 (`dnssec/chain.py`)", (chain.MAX_DENIALS,)),
         ("100 a question (`net/nameserver.py`)", (nameserver.STRAY_MESSAGES,)),
         ("16,384 bytes; 4,096 bytes (`net/guarded.py`)", (guarded.READ_SIZE, guarded.PIECE_SIZE)),
         ("4,096 bytes (`net/tls.py`)", (tls.PIECE_SIZE,)),
+        ("16,384 bytes (`logs/lines.py`)", (lines.MOST_LINE_BYTES,)),
+        (
+            "200,000; 20,000; 20,000 (`logs/base.py`)",
+            (base.MOST_MESSAGES, base.MOST_PROCESSES, base.MOST_WAITING),
+        ),
+        ("100,000 (`logs/summary.py`)", (summary.MOST_GROUPS,)),
+        (
+            "67,108,864; 33,554,432 bytes (`logs/tls_report.py`)",
+            (tls_report.MOST_FILE_BYTES, tls_report.MOST_REPORT_BYTES),
+        ),
     ],
 )
 def test_security_md_has_the_other_bounds(bound: str, value: tuple[int, ...]) -> None:

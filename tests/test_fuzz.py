@@ -24,6 +24,7 @@ from prober.errors import InputError
 from prober.headers.mailbox import read_stream
 from prober.headers.parse import parse_received
 from prober.lab.policy_host import policy_text
+from prober.logs.tls_report import read_claims
 from prober.net.dns_message import MalformedError, Query, TooLargeError, read_response
 from prober.net.reply import BadReplyError, parse_reply
 from prober.policy.csv import CsvMap
@@ -35,6 +36,7 @@ from prober.rules.certificate_fields import read_certificate
 from prober.rules.identity import read_san
 from prober.rules.sts_policy import parse_policy, parse_sts_txt
 from prober.rules.tls_rpt import parse_tls_rpt
+from tests.logs.reading import read as read_log
 from tests.report.samples import passes
 from tests.rules.certificates import issue
 
@@ -89,6 +91,20 @@ def received_samples() -> list[bytes]:
 MAILBOX: Final = (
     b"From a@b Mon Jan  1 00:00:00 2026\nReceived: from a by b\n\twith X\nFrom: a@b.c\n\nhi\n"
 )
+LOG_LINES: Final = (
+    b"Nov 28 17:00:00 mx1 postfix/smtp[7]: 4A1B2C3D4E: to=<a@example.com>, relay=mx[192.0.2.1]:25, "
+    b"delay=0.6, delays=0/0/0/0, tls=may, dsn=2.0.0, status=sent (250 ok)\n"
+    b"Nov 28 17:00:00 mx1 postfix/smtp[7]: Trusted TLS connection established to mx[192.0.2.1]:25: "
+    b"TLSv1.3 with cipher X (256/256 bits)",
+    b"2026-11-28 17:00:00 1xXNIG-00000J-0N => a@example.com R=d T=r H=mx [192.0.2.1] "
+    b'X=TLS1.3:ECDHE_X25519__A:256 CV=yes DN="CN=mx" C="250 ok"',
+    b"<22>1 2026-11-28T17:00:00Z mx1 smtpd 5 - - 5df87c9ffd0e785d mta delivery "
+    b'evpid=f6e94209918f7e7b from=<> to=<a@b.test> rcpt=<-> source="-" relay="192.0.2.1 (mx)" '
+    b'delay=2s result="Ok" stat="x"',
+    b"Nov 28 17:00:00 mx1 sm-mta[9]: x89Bx1iP007421: to=<a@b.test>, delay=00:00:02, mailer=esmtp, "
+    b"pri=1, relay=mx. [192.0.2.1], dsn=2.0.0, stat=Sent (ok)",
+    b'{"__REALTIME_TIMESTAMP":"1772323198000000","MESSAGE":"x","SYSLOG_IDENTIFIER":"exim","_PID":"5"}',
+)
 MAPS: Final = (
     (PostfixMap(), b"a.test secure match=.a.test\nb.test dane-only\n# c\nc.test may\n"),
     (EximMap(), b"a.test: verify\nb.test: dane\n"),
@@ -120,6 +136,16 @@ TARGETS: Final = {
         [b"v=TLSRPTv1; rua=mailto:a@b.test,https://b.test/x"],
         lambda raw: parse_tls_rpt([text_of(raw)]),
     ),
+    "tls-report": Target(
+        [
+            b'{"date-range":{"start-datetime":"2026-01-01T00:00:00Z","end-datetime":'
+            b'"2026-01-02T00:00:00Z"},"report-id":"1","policies":[{"policy":{"policy-type":"sts",'
+            b'"policy-domain":"a.test"},"summary":{"total-failure-session-count":1}}]}'
+        ],
+        lambda raw: read_claims(["-"], io.BytesIO(raw)),
+        (InputError,),
+    ),
+    "logs": Target(LOG_LINES, lambda raw: read_log(text_of(raw).split("\n"), inbound=True)),
     "certificate": Target([issue().der], lambda raw: (read_certificate(raw), read_san(raw))),
     "results": Target(
         [encode_report(passes())],

@@ -27,6 +27,7 @@ COMMANDS: Final = MappingProxyType(
         "explain": "Explain a finding: what it means for mail, what to do about it, and the norm "
         "behind it.",
         "headers": "Read Received headers: was each message encrypted in transit, hop by hop?",
+        "logs": "Read mail server logs: was each message that was sent encrypted?",
         "policy": "Write a policy map: for each domain the strictest policy that loses no mail.",
         "recipient": "Find the best way to write to one recipient in secret: forced TLS, PGP, "
         "S/MIME or a portal.",

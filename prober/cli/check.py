@@ -76,6 +76,7 @@ def check(
                 ordered=True,
             )
             run(probing)
+        reporting.tell_blindness()
         raise typer.Exit(reporting.status)
 
 

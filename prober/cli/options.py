@@ -108,6 +108,8 @@ class LookOptions:
         store = find_store(ca_file if isinstance(ca_file, Path) else None)
         if store is not None:
             yield Read(str(store), "the trust store")
+        if trust_anchor := self._given.get("trust_anchor"):
+            yield Read(str(trust_anchor), "the DNSSEC trust anchors")
 
     def settings(self) -> Settings:
         """These options as settings. Raises SettingsError where two of them contradict."""

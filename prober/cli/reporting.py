@@ -191,7 +191,11 @@ class Reporting:
             lines += self._written()
         for line in lines:
             tell(line)
-        why = totals.why_blind
+        self.tell_blindness()
+
+    def tell_blindness(self) -> None:
+        """On stderr, why this machine cannot see (exit status 4); nothing where it can."""
+        why = self._tally.totals.why_blind
         if why is not None:
             tell(f"{why}: this says nothing about the domains; run `probe doctor`")
 

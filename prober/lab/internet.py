@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import dns.name
+
 from prober.lab.certificates import CertificateKind, LabCa
 from prober.lab.dns import LabDns
 from prober.lab.faults import Fault
 from prober.lab.personalities.scripted import Personality
 from prober.lab.policy_host import TXT, PolicyHost
+from prober.lab.signed_zones import Key
 from prober.lab.smtp import LabSmtpServer
 from prober.settings import Pace, Settings
 
@@ -84,12 +87,14 @@ class Lab:
     """A running Internet of *domains*; an asynchronous context manager.
 
     All servers and policy hosts use one port, and the CA in ``ca_file``. With *validating*, the
-    resolver looks like one that validates DNSSEC: ``dnssec-failed.org`` is bogus.
+    resolver looks like one that validates DNSSEC: ``dnssec-failed.org`` is bogus. Without it, the
+    resolver returns the signatures of signed domains, so that a client can validate them.
     """
 
     def __init__(self, domains: Sequence[LabDomain], *, validating: bool = True) -> None:
         self.domains = tuple(domains)
-        self.dns = LabDns()
+        self._keys = {} if validating else _keys(domains)
+        self.dns = LabDns(keys=self._keys)
         self.ca = LabCa()
         self.port = 0
         self.servers: dict[str, LabSmtpServer] = {}  # by host name
@@ -106,6 +111,11 @@ class Lab:
         """The root certificate as a PEM file, which is removed with the lab."""
         return self._folder / "ca.pem"
 
+    @property
+    def anchor_file(self) -> Path | None:
+        """The key of the lab's own root, where its zones are signed."""
+        return self._folder / "root.ds" if self._keys else None
+
     def settings(self, **changes: object) -> Settings:
         """Settings for a prober that sees only this lab, with *changes*.
 
@@ -116,6 +126,7 @@ class Lab:
             port=self.port or 25,  # no server listens if there are no domains
             sts_port=self.port or 443,
             ca_file=self.ca_file,
+            trust_anchor=self.anchor_file,
             allow_private=True,
             ehlo_name=EHLO_NAME,
             busy_tries=2,
@@ -133,6 +144,9 @@ class Lab:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="probe-lab-"))
             self._folder = Path(folder)
             self.ca.write_pem(self.ca_file)
+            if self.anchor_file is not None:
+                key = self._keys[dns.name.root]
+                self.anchor_file.write_text(f". IN DS {key.ds(dns.name.root)}\n")
             await stack.enter_async_context(self.dns)
             await self._start_servers(stack)
             self._publish()
@@ -200,7 +214,7 @@ class Lab:
             self.dns.add(owner, "TLSA", self._tlsa(host, domain.tlsa))
         if domain.fault is not None:
             self.dns.fail(domain.name, domain.fault)
-        if domain.signed:
+        if domain.signed and self._validating:
             self.dns.sign(domain.name)
 
     def _tlsa(self, host: LabHost, of: LabTlsa | None) -> str:
@@ -216,6 +230,12 @@ class Lab:
         served = self.servers[host.name].addresses if host.name in self.servers else ()
         for address in (*served, *host.published):
             self.dns.add(host.name, "AAAA" if ":" in address else "A", address)
+
+
+def _keys(domains: Sequence[LabDomain]) -> dict[dns.name.Name, Key]:
+    """A key for the root, and one for each domain that is signed."""
+    names = (dns.name.from_text(domain.name) for domain in domains if domain.signed)
+    return {name: Key.new() for name in (dns.name.root, *names)}
 
 
 def _quoted(text: str) -> str:

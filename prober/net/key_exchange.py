@@ -24,9 +24,9 @@ _SESSION_ID: Final = 2 + 32  # where in a ServerHello its length stands: RFC 524
 # extensions take 30; and three numbers of at most 16,384 bits, where OpenSSL takes 10,000, with the
 # algorithms of the signature behind them.
 _NUMBERS: Final = 3  # prime, generator, public value: RFC 5246 §7.4.3
-_LONGEST_NUMBER: Final = 2048  # bytes
+_MAX_NUMBER: Final = 2048  # bytes
 _KEPT: Final = MappingProxyType(
-    {_SERVER_HELLO: 1024, _SERVER_KEY_EXCHANGE: _NUMBERS * (2 + _LONGEST_NUMBER) + 2}
+    {_SERVER_HELLO: 1024, _SERVER_KEY_EXCHANGE: _NUMBERS * (2 + _MAX_NUMBER) + 2}
 )
 _EXTENSION_HEADER: Final = 4  # type, length: RFC 5246 §7.4.1.4
 
@@ -120,7 +120,7 @@ class ServerKeyExchange:
         length = int.from_bytes(kept[:2])
         prime = bytes(kept[2 : 2 + length]).lstrip(b"\0")
         if (
-            length > _LONGEST_NUMBER
+            length > _MAX_NUMBER
             or self._cipher_suite() not in _DH_SUITES
             or not prime
             or len(kept) < 2 + length

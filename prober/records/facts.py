@@ -224,6 +224,26 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProofReply:
+    """One DNS response in a proof: which RRsets of the proof it has in its two sections."""
+
+    name: str  # absolute, with the trailing dot
+    type: str
+    rcode: str
+    observed_at: datetime  # when it came: signatures are judged by this time
+    answer: tuple[int, ...]
+    authority: tuple[int, ...]  # the denials
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnssecProof:
+    """The signatures behind secure answers, up to the root. RFC 9102 §2.2."""
+
+    rrsets: tuple[bytes, ...]  # each with its signatures, as uncompressed records
+    replies: tuple[ProofReply, ...]  # the answers first, then DNSKEY and DS up to the root
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DomainFacts:
     """All that was observed of one domain. ``error`` where the input is no domain."""
 
@@ -240,3 +260,4 @@ class DomainFacts:
     endpoints: tuple[EndpointFacts, ...] = ()
     sts: StsFacts | None = None  # None: not looked up
     tls_rpt_txt: TxtFacts | None = None
+    proof: DnssecProof | None = None  # of its secure answers, where proofs are kept

@@ -534,8 +534,8 @@ class Code(enum.StrEnum):
         _LOW,
         "Whether senders that use DANE deliver is unknown, because the TLSA records could not be "
         "looked up or compared with the certificate.",
-        "Read the reason in the detail. Use a validating resolver on this machine, and check the "
-        "nameservers of the MX host.",
+        "Read the reason in the detail. Check with `probe doctor` who validates DNSSEC here, and "
+        "check the nameservers of the MX host.",
         "RFC 7672 §2.1.2",
     )
     TLSA_UNUSABLE = (

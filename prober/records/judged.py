@@ -5,7 +5,16 @@ from datetime import datetime
 from typing import Final
 
 from prober.records.delivery import Delivery
-from prober.records.facts import EndpointFacts, GivenServer, MxHost, Route, Run, StsFacts, TxtFacts
+from prober.records.facts import (
+    DnssecProof,
+    EndpointFacts,
+    GivenServer,
+    MxHost,
+    Route,
+    Run,
+    StsFacts,
+    TxtFacts,
+)
 from prober.records.findings import Finding
 from prober.records.words import (
     Answer,
@@ -138,3 +147,4 @@ class DomainReport:
     standing: Standing | None = None
     reasons: tuple[str, ...] = ()  # why it does not meet the requirement: a Code or a Gap each
     profile_ratings: ProfileRatings | None = None  # None: no profile was asked for
+    proof: DnssecProof | None = None

@@ -42,7 +42,7 @@ GAPS: Final[Mapping[Gap, str]] = MappingProxyType(
         Gap.FAULT: "Probe itself failed on this domain.",
         Gap.TLS_NOT_REQUIRED: "The domain does not require senders to use TLS (DANE, MTA-STS).",
         Gap.NOT_AUTHENTICATED: "A server's identity cannot be verified.",
-        Gap.BELOW_PROFILE: "What a server negotiated is below what the profile asks for.",
+        Gap.BELOW_PROFILE: "A server negotiates less than the profile asks for.",
         Gap.NOT_SEEN: "Not everything that matters could be tested.",
     }
 )
@@ -79,6 +79,7 @@ _NO_MAIL: Final[Mapping[RouteStatus | None, str]] = MappingProxyType(
     }
 )
 _IDENTITY: Final = "Mail is encrypted, and every server's identity is verified"
+_SENDERS_DIFFER: Final = "Some senders encrypt mail to this domain and others do not"
 _ENCRYPTED: Final = (Level.OPPORTUNISTIC, Level.AUTHENTICATED, Level.ENFORCED)
 _DELIVERED: Final = (DeliveryOutcome.ENCRYPTED, DeliveryOutcome.AUTHENTICATED)
 
@@ -104,14 +105,21 @@ def answer(report: DomainReport) -> str:
         status = report.route.status if report.route else None
         return _NO_MAIL.get(status, "The domain receives no mail")
     if level is Level.UNKNOWN:
-        return f"Could not test: {short_trouble(report) or 'no server answered'}"
-    sentence = "; ".join([_on_level(report), *_gaps(report)])
-    if report.standing is Standing.UNDECIDED and not report.verdict.complete:
+        gap = next(_gaps(report), None)
+        untested = f"Could not test: {short_trouble(report) or 'no server answered'}"
+        return f"{gap}. {untested}" if gap else untested
+    sentence = "; ".join([_on_level(report), *map(_uncapitalised, _gaps(report))])
+    if report.standing is not Standing.UNDECIDED:
+        return sentence
+    if not report.verdict.complete:
         why = short_trouble(report)
         return f"{sentence}, as far as could be tested" + (
             f". Could not test: {why}" if why else ""
         )
-    return sentence
+    if sentence == _SENDERS_DIFFER:
+        return sentence
+    doubt = next(iter(reasons(report)), None)
+    return f"{sentence} in this test" + (f", but {_in_a_sentence(doubt)}" if doubt else "")
 
 
 def warning_of(report: DomainReport) -> str | None:
@@ -126,8 +134,7 @@ def warning_of(report: DomainReport) -> str | None:
     high = [each for each in report.findings if each.severity is Severity.HIGH]
     if not high:
         return None
-    meaning = min(high, key=severity_order).code.meaning
-    return meaning[0].lower() + meaning[1:].removesuffix(".")
+    return _in_a_sentence(min(high, key=severity_order).code.meaning)
 
 
 def effects(report: DomainReport) -> tuple[str, ...]:
@@ -157,10 +164,18 @@ def kinds_differ(delivery: Delivery) -> bool:
 
 def _gaps(report: DomainReport) -> Iterator[str]:
     """What keeps the domain below the requirement, where its level does not say it."""
-    if Gap.TLS_NOT_REQUIRED in report.reasons:
-        yield "the domain does not require senders to use TLS"
-    if Gap.BELOW_PROFILE in report.reasons:
-        yield f"a server does not meet {report.requirement}"
+    for gap in (Gap.TLS_NOT_REQUIRED, Gap.BELOW_PROFILE):
+        if gap in report.reasons:
+            yield GAPS[gap].removesuffix(".")
+
+
+def _in_a_sentence(meaning: str) -> str:
+    """What a finding means, to go on with a sentence; which server it is, is said elsewhere."""
+    return _uncapitalised(meaning.replace("this server", "a server").removesuffix("."))
+
+
+def _uncapitalised(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:]
 
 
 def _on_level(report: DomainReport) -> str:
@@ -170,7 +185,7 @@ def _on_level(report: DomainReport) -> str:
     if level is Level.PARTIAL:
         return _partly_without_tls(report)
     if level in _ENCRYPTED and any(map(tls_depends_on_sender, report.endpoints)):
-        return "Some senders encrypt mail to this domain and others do not"
+        return _SENDERS_DIFFER
     if level is Level.AUTHENTICATED:
         return _IDENTITY
     if level is Level.ENFORCED:

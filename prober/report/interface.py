@@ -18,6 +18,7 @@ class Paper:
     """What the text is drawn on. Colours on a terminal only; ``width`` None asks it."""
 
     terminal: bool = False
+    colour: bool = True
     width: int | None = None
     encoding: str = "utf-8"
 

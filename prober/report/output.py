@@ -5,6 +5,7 @@ The formats are the rows of ``ReportFormat``. A wing that has records of its own
 """
 
 import enum
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -256,7 +257,11 @@ def choose_format(target: str) -> ReportFormat:
 def _paper(target: str) -> Paper:
     if target != STDOUT:
         return Paper()
-    return Paper(terminal=_stdout().isatty(), encoding=sys.stdout.encoding)
+    return Paper(
+        terminal=_stdout().isatty(),
+        colour=not os.environ.get("NO_COLOR"),  # no-color.org
+        encoding=sys.stdout.encoding,
+    )
 
 
 def _stdout(what: str = "the report") -> BinaryIO:

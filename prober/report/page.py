@@ -26,6 +26,7 @@ class Page:
         self._console = Console(
             file=io.StringIO(),
             force_terminal=paper.terminal,
+            color_system="auto" if paper.colour else None,
             width=paper.width or (None if paper.terminal else WIDTH),
             markup=False,
             emoji=False,

@@ -20,6 +20,7 @@ from prober.records import (
     Code,
     DomainReport,
     Endpoint,
+    Failure,
     Finding,
     Level,
     MxHost,
@@ -53,7 +54,7 @@ from prober.report.words import (
     version_words,
 )
 from prober.rules.completeness import is_tested
-from prober.rules.endpoint import Outcome, proven
+from prober.rules.endpoint import Outcome, describe_failure, proven
 from prober.rules.operator_advice import advice_for
 from prober.rules.totals import Totals
 from prober.rules.verdict import authenticated
@@ -72,6 +73,12 @@ _SEVERITY_STYLES: Final = MappingProxyType(
     {Severity.HIGH: "red", Severity.MEDIUM: "yellow", Severity.LOW: "cyan", Severity.INFO: "dim"}
 )
 _IN_FULL: Final = (Severity.HIGH, Severity.MEDIUM)  # the others take a line together
+_SAID_BY_MEANING: Final = (  # their details say the same in other words
+    Code.NULL_MX,
+    Code.DOMAIN_NOT_FOUND,
+    Code.NO_MAIL_HOST,
+    Code.IMPLICIT_MX,
+)
 _PEERS: Final = MappingProxyType({"server": "S:", "client": "C:"})
 _PLACES: Final = 4  # of one finding, before "and N more"
 _GAP: Final = 2  # between columns
@@ -278,10 +285,11 @@ def _problems(report: DomainReport, *, verbose: bool) -> Iterator[Sequence[Rende
         groups.setdefault(finding.code, []).append(finding)
     is_neutral = report.standing is Standing.NEUTRAL
     explained = () if is_neutral else report.reasons
+    said = {describe_failure(seen.failure): seen.failure for seen in report.endpoints}
     lesser = []
     for code, findings in groups.items():
         if verbose or findings[0].severity in _IN_FULL or code in explained:
-            yield [_finding_block(findings)]
+            yield [_finding_block(findings, said)]
         elif not (is_neutral and code in report.reasons):  # then the headline says it
             lesser.append(code)
     if lesser:
@@ -290,7 +298,7 @@ def _problems(report: DomainReport, *, verbose: bool) -> Iterator[Sequence[Rende
         ]
 
 
-def _finding_block(findings: list[Finding]) -> Table:
+def _finding_block(findings: list[Finding], said: Mapping[str | None, Failure | None]) -> Table:
     first = findings[0]
     block = Table.grid(padding=(0, _GAP, 0, 0))
     block.add_column(min_width=len(Severity.MEDIUM))
@@ -299,23 +307,29 @@ def _finding_block(findings: list[Finding]) -> Table:
     block.add_row(severity, Text(first.code, style="bold"))
     advice = dict.fromkeys(advice_for(found, operator_of) for found in findings)
     block.add_row("", Text(first.code.meaning))
-    for line in _places(findings):
+    for line in _places(findings, said):
         block.add_row("", Text(line))
     block.add_row("", Text(" ".join(advice)))
     return block
 
 
-def _places(findings: list[Finding]) -> Iterator[str]:
-    """Where it was found, one line for all places that share a detail."""
+def _places(findings: list[Finding], said: Mapping[str | None, Failure | None]) -> Iterator[str]:
+    """Where it was found, one line for all places that share a detail.
+
+    A detail that describes a failure is in the words of the endpoint's own line; *said* finds it.
+    """
     by_detail: dict[str | None, list[str]] = {}
     for finding in findings:
         named = (finding.mx_host, finding.address)
         place = " ".join(part for part in named if part is not None)
-        by_detail.setdefault(finding.detail, []).append(place)
+        detail = None if finding.code in _SAID_BY_MEANING else finding.detail
+        by_detail.setdefault(detail, []).append(place)
     for detail, places in by_detail.items():
         known = list(dict.fromkeys(place for place in places if place))
         more = f" and {len(known) - _PLACES} more" if len(known) > _PLACES else ""
-        parts = [", ".join(known[:_PLACES]) + more, detail or ""]
+        failure = said.get(detail)
+        words = failure_words(failure) if failure is not None else detail
+        parts = [", ".join(known[:_PLACES]) + more, words or ""]
         line = ": ".join(part for part in parts if part)
         if line:
             yield printable(line)
@@ -384,8 +398,11 @@ def _label(report: DomainReport) -> str:
 def _note(report: DomainReport) -> str:
     """Why the domain does not pass, and what was found: the lesser findings by their number."""
     parts = []
+    warning = warning_of(report)
     if report.standing in (Standing.FALLS_SHORT, Standing.UNDECIDED, Standing.INVALID):
         parts.append(answer(report))
+    elif report.standing is Standing.MEETS and warning is not None:
+        parts.append(f"but {warning}")
     found = sorted(report.findings, key=severity_order)
     codes = dict.fromkeys(one.code for one in found if one.severity in _IN_FULL)
     lesser = len({one.code for one in found} - set(codes))

@@ -75,7 +75,7 @@ def reason_words(reason: Reason, step: Step, reply_code: int | None = None) -> s
 def failure_words(failure: Failure) -> str:
     """The same of a whole failure, its detail in brackets."""
     words = reason_words(failure.reason, failure.step, failure.reply_code)
-    detail = printable(failure.detail or "")
+    detail = printable(failure.detail or "").removeprefix(f"{failure.reply_code} ")
     return f"{words} ({detail})" if detail and detail.lower() not in words.lower() else words
 
 

@@ -88,6 +88,7 @@ def judge_domain(facts: DomainFacts) -> DomainReport:
         endpoints=endpoints,
         sts=facts.sts,
         tls_rpt_txt=facts.tls_rpt_txt,
+        proof=facts.proof,
         mta_sts=mta_sts,
         tls_rpt=judge_tls_rpt(facts.tls_rpt_txt),
         findings=_findings(facts, endpoints, mta_sts),

@@ -85,7 +85,10 @@ def test_a_fault_costs_one_domain(
     ended = scan_offline(str(list_), "--ordered", *outputs, *profile)
 
     assert ended.status == 70
-    assert "1 invalid, 2 no-mail, 1 unknown; 1 internal fault: please report it" in ended.err
+    assert (
+        "4 domains: 1 UNKNOWN, 2 NO MAIL, 1 INVALID; 1 internal fault: please report it"
+        in ended.err
+    )
     rows = list(csv.DictReader((tmp_path / "r.csv").read_text().splitlines()))
     assert [row["level"] for row in rows] == ["no-mail", "unknown", "invalid", "no-mail"]
     assert rows[1]["error"].startswith("internal fault: ZeroDivisionError('ours')")

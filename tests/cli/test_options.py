@@ -12,8 +12,8 @@ from prober.lab.internet import EHLO_NAME
 from prober.records import Level, ProfileName
 from prober.rules.norms import Profile
 from prober.rules.profiles import PROFILES
-from prober.settings import Pace, Settings, declared
-from tests.cli.commands import NO_NAMESERVER, OFFLINE, invoke
+from prober.settings import Pace, Settings, Validation, declared
+from tests.cli.commands import CANNOT_SEE, NO_NAMESERVER, OFFLINE, invoke, unknown_offline
 
 VARIABLES = {"PROBE_RESOLVER": NO_NAMESERVER, "PROBE_EHLO_NAME": EHLO_NAME}
 
@@ -32,6 +32,13 @@ WRONG = [
     (["--ca-file", "/"], "cannot read the trust store /: Is a directory"),
     (["--ca-file", "/dev/null"], "/dev/null holds no certificate in PEM form"),
     (["--ca-file", "/bin/bash"], "/bin/bash holds no certificate in PEM form"),
+    (["--trust-anchor", "/nowhere"], "cannot read the trust anchors /nowhere: No such file"),
+    (["--trust-anchor", "/"], "cannot read the trust anchors /: Is a directory"),
+    (["--trust-anchor", "/dev/null"], "/dev/null: there is no DS or DNSKEY record in it"),
+    (["--trust-anchor", "/etc/hosts"], "the trust anchors /etc/hosts: no DS or DNSKEY records"),
+    (["--proofs"], "--proofs needs --dnssec local"),
+    (["--proofs", "--dnssec", "resolver"], "--proofs needs --dnssec local"),
+    (["--dnssec", "always"], "'always' is not one of 'auto', 'local', 'resolver', 'off'"),
     (["--ipv4-only", "--ipv6-only"], "--ipv4-only and --ipv6-only leave no address to contact"),
     (["--ehlo-name", "two words"], "is no host name label: letters, digits and hyphens"),
     (["--ehlo-name", "a.test\r\nMAIL FROM:<>"], "is no host name label"),
@@ -147,7 +154,8 @@ def test_a_flag_is_set_by_its_variable(tmp_path: Path, value: str) -> None:
     variables = {**VARIABLES, "PROBE_QUIET": value, "PROBE_OUTPUT": str(tmp_path / "r.csv")}
     ended = invoke("scan", str(tmp_path / "list.txt"), env=variables)
 
-    assert (ended.out, ended.err) == ("", "probe: 1 domain: 1 unknown\n")
+    counts = "probe: 1 domain: 1 UNKNOWN\n"
+    assert (ended.out, ended.err) == ("", counts + unknown_offline("a.test") + CANNOT_SEE)
     assert (tmp_path / "r.csv").exists()
 
 
@@ -176,6 +184,8 @@ def test_a_wrong_variable_is_told_by_name(name: str, value: str) -> None:
 OTHER: dict[str, Any] = {  # for each option, a value that is not its default
     "resolver": ["192.0.2.53"],
     "dnssec_probe": "bogus.test",
+    "dnssec": Validation.LOCAL,
+    "trust_anchor": Path("root.ds"),
     "ca_file": Path("ca.pem"),
     "ehlo_name": "probe.test",
     "port": 2525,
@@ -189,11 +199,16 @@ OTHER: dict[str, Any] = {  # for each option, a value that is not its default
 }
 
 
+# what it needs
+ALONG: dict[str, dict[str, Any]] = {"proofs": {"dnssec": Validation.LOCAL}}
+
+
 @pytest.mark.parametrize("name", [each.parameter for each in declared(Settings)])
 def test_where_runs_differ_the_option_is_named(name: str) -> None:
     """So --resume can say what to type."""
-    before = LookOptions().settings().identity()
-    after = LookOptions(**{name: OTHER.get(name, True)}).settings().identity()
+    along = ALONG.get(name, {})
+    before = LookOptions(**along).settings().identity()
+    after = LookOptions(**along, **{name: OTHER.get(name, True)}).settings().identity()
     changed = {shown for shown in before if before[shown] != after.get(shown)}
     flag = f"--{name.replace('_', '-')}"
     named = {shown for shown in before if flag in re.split(r"[(), ]+", shown)}

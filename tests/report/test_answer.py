@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from prober.records import Code, DomainReport, Gap, Level, Severity, finding
+from prober.records import Code, DomainReport, Gap, Level, Severity, Standing, finding
 from prober.records.delivery import Delivery, DeliveryOutcome, SenderKind, SenderOutcomes
 from prober.report.answer import (
     GAPS,
@@ -208,3 +208,24 @@ def test_everything_that_is_shown_has_words() -> None:
 def test_each_reason_is_a_sentence() -> None:
     short = replace(report(), reasons=("tls-failed", "tls-not-required"))
     assert reasons(short) == (Code.TLS_FAILED.meaning, GAPS[Gap.TLS_NOT_REQUIRED])
+
+
+def test_a_domain_that_falls_short_untested_says_what_it_lacks() -> None:
+    """Without DANE and MTA-STS no test can bring it to *enforced*."""
+    short = replace(samples.unknown(), standing=Standing.FALLS_SHORT, reasons=("tls-not-required",))
+    assert headline(short).startswith(
+        "unknown.example: FAIL. The domain does not require senders to use TLS (DANE, MTA-STS). "
+        "Could not test: "
+    )
+
+
+@pytest.mark.parametrize("reason", [Code.STARTTLS_INTERMITTENT, "starttls-intermittent"])
+def test_a_domain_that_stays_undecided_says_why_also_where_all_was_tested(reason: str) -> None:
+    moody = replace(
+        samples.make_report(Level.AUTHENTICATED), standing=Standing.UNDECIDED, reasons=(reason,)
+    )
+    moody = replace(moody, verdict=replace(moody.verdict, complete=True))
+    assert headline(moody).endswith(
+        " in this test, but some mail may travel in clear text, because TLS worked in one session "
+        "and not in another."
+    )

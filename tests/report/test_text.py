@@ -54,7 +54,7 @@ def shown(report: DomainReport, paper: Paper | None = None, *, verbose: bool = F
         (
             samples.warns(),
             "warns.example: PASS, but senders that check certificates hold mail back, because the "
-            "certificate of this server has expired.",
+            "certificate of a server has expired.",
         ),
         (
             samples.partly(),
