@@ -186,7 +186,7 @@ class Endpoints:
             settings, turn_of = settings.patient(), self._pacer.slow_turn
         async with turn_of(target.address, target.mx_host) as turn:
             facts = await probe_endpoint(target, settings, self._tls, again.hello, self._heartbeat)
-            turn.went(pressed=asks_to_slow_down(facts))
+            turn.report(overloaded=asks_to_slow_down(facts))
         return facts
 
 

@@ -141,7 +141,7 @@ class Reporting:
     def add(self, report: DomainReport) -> None:
         """Count and write one report. Raises BlindError where this machine turns out blind."""
         if self._keeper is not None and self.progress.reported:
-            self._keeper.tick(self._checkpoint)
+            self._keeper.save_if_due(self._checkpoint)
         report, rows = formatted(report, self._tally, self._formatters)
         for writer, row in zip(self._writers, rows, strict=True):
             writer.write_rows(row)

@@ -1,8 +1,8 @@
-"""What becomes of mail to a domain, by kind of sender: now, at the backup hosts, under attack.
+"""Judges what happens to mail for a domain, per kind of sender: now, at backup hosts, under attack.
 
-senders.py says what one sender makes of one endpoint; here stands which endpoints count. RFC 5321
-§5.1 for the order of the hosts. What is not modelled: a sender that, refused by its policy at one
-host, finds mercy at the next; the worst host counts, since a sender may be handed that one.
+senders.py judges one sender at one endpoint. This module decides which endpoints count. RFC 5321
+§5.1 gives the order of the hosts. Not modelled: a sender whose policy fails at one host, and which
+then delivers to the next. The worst host counts, because a sender may use that one.
 """
 
 import enum
@@ -20,7 +20,7 @@ DeliveryRule: TypeAlias = Callable[[Endpoint, Destination], DeliveryOutcome]
 
 
 class ForcedTls(enum.StrEnum):
-    """Whether mail arrives at a sender that insists on TLS 1.2 or better, with any certificate."""
+    """Whether a sender that requires TLS 1.2 or newer, with any certificate, can deliver."""
 
     YES = "yes"
     NO = "no"
@@ -29,7 +29,7 @@ class ForcedTls(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Host:
-    """An MX host that a sender may be handed. ``unseen``: it may have addresses unknown to us."""
+    """An MX host that a sender may use. ``unseen``: it may have addresses that we do not know."""
 
     preference: int
     endpoints: tuple[Endpoint, ...]
@@ -37,11 +37,11 @@ class _Host:
 
 
 def judge_delivery(report: DomainReport) -> Delivery:
-    """What becomes of mail to the domain of *report*, for every kind of sender.
+    """What happens to mail for the domain of *report*, for every kind of sender.
 
-    Of its verdict nothing is used but the facts and judged endpoints below it, ``route``,
-    ``mx_hosts`` and ``mta_sts``; where that last is None it was not looked up, and what an MTA-STS
-    sender does is unknown. A domain without mail is not applicable to all of them.
+    Uses only the facts and judged endpoints in *report*: ``route``, ``mx_hosts`` and ``mta_sts``.
+    If ``mta_sts`` is None it was not looked up, and what an MTA-STS sender does is unknown. For a
+    domain without mail all outcomes are "not applicable".
     """
     hosts = tuple(_hosts(report))
 
@@ -60,7 +60,7 @@ def judge_delivery(report: DomainReport) -> Delivery:
 
 
 def judge_secure(report: DomainReport, match: Sequence[str]) -> SenderOutcomes:
-    """The same for Postfix ``secure`` with the attribute ``match=``; as words and names."""
+    """The same for Postfix ``secure`` with the attribute ``match=``, as words and names."""
     hosts, attacked = tuple(_hosts(report)), UNDER_ATTACK[SenderKind.DOMAIN_VERIFIED]
     return _judge(
         report, hosts, lambda endpoint, to: secure_delivery(endpoint, to, match), attacked
@@ -68,9 +68,9 @@ def judge_secure(report: DomainReport, match: Sequence[str]) -> SenderOutcomes:
 
 
 def forced_tls(report: DomainReport) -> ForcedTls:
-    """Whether forced TLS loses no mail at any host: the ``mandatory`` sender's ``fallback``.
+    """Whether forced TLS loses no mail at any host: the ``fallback`` of the ``mandatory`` sender.
 
-    A domain without mail is not known.
+    Unknown for a domain without mail.
     """
     hosts, sender = tuple(_hosts(report)), SenderKind.MANDATORY
     match _judge(report, hosts, DELIVERY[sender], UNDER_ATTACK[sender]).fallback:
@@ -85,34 +85,34 @@ def forced_tls(report: DomainReport) -> ForcedTls:
 def _judge(
     report: DomainReport,
     hosts: Sequence[_Host],
-    meet: DeliveryRule,
-    suffer: Callable[[DomainReport, Destination], DeliveryOutcome],
+    deliver: DeliveryRule,
+    deliver_attacked: Callable[[DomainReport, Destination], DeliveryOutcome],
 ) -> SenderOutcomes:
     route = report.route
     if route is None or report.domain is None or route.status in NO_MAIL:
-        return _always(DeliveryOutcome.NOT_APPLICABLE)
+        return _same_outcome(DeliveryOutcome.NOT_APPLICABLE)
     if route.status is RouteStatus.DNS_ERROR:
-        return _always(DeliveryOutcome.UNKNOWN)
+        return _same_outcome(DeliveryOutcome.UNKNOWN)
     to = _destination(report, route, report.domain)
-    fallback = _over(hosts, meet, to)
+    fallback = _worst_outcome(hosts, deliver, to)
     return SenderOutcomes(
-        now=_now(hosts, meet, to, fallback),
+        now=_now(hosts, deliver, to, fallback),
         fallback=fallback,
-        attacked=suffer(report, to),
+        attacked=deliver_attacked(report, to),
     )
 
 
 def _now(
-    hosts: Sequence[_Host], meet: DeliveryRule, to: Destination, fallback: DeliveryOutcome
+    hosts: Sequence[_Host], deliver: DeliveryRule, to: Destination, fallback: DeliveryOutcome
 ) -> DeliveryOutcome:
-    """What the hosts that are asked first make of it; *fallback* is what all of them do."""
+    """The outcome at the hosts that are tried first. *fallback* is the outcome over all hosts."""
     first = tuple(host for host in hosts if host.preference == hosts[0].preference)
-    if not _any_answers(first):
+    if not _any_tested(first):
         return DeliveryOutcome.UNKNOWN
-    return fallback if len(first) == len(hosts) else _over(first, meet, to)
+    return fallback if len(first) == len(hosts) else _worst_outcome(first, deliver, to)
 
 
-def _always(outcome: DeliveryOutcome) -> SenderOutcomes:
+def _same_outcome(outcome: DeliveryOutcome) -> SenderOutcomes:
     return SenderOutcomes(now=outcome, fallback=outcome, attacked=outcome)
 
 
@@ -121,14 +121,14 @@ def _destination(report: DomainReport, route: Route, domain: str) -> Destination
 
 
 def _hosts(report: DomainReport) -> Iterator[_Host]:
-    """The hosts that count, those asked first in front.
+    """The hosts that count, in order of preference.
 
-    Left out is what answers no sender: a name that no host can have, a host without an address,
-    one that refuses TCP while another answers (nolisting). So the ones that were not seen stay in,
-    and where they are asked first, nothing is known of ``now``.
+    Hosts that answer no sender are left out: a name that cannot be a host, a host without an
+    address, and a host that refuses TCP while another answers (nolisting). A host that was not seen
+    stays. If it is tried first, ``now`` is unknown.
     """
     known = {host.name: host for host in report.mx_hosts}
-    for endpoint in report.endpoints:  # the look-up of its host may have failed after the fact
+    for endpoint in report.endpoints:  # its host may be missing, if that look-up failed later
         known.setdefault(endpoint.mx_host, MxHost(name=endpoint.mx_host, preference=0))
     for host in sorted(known.values(), key=lambda host: host.preference):
         endpoints = tuple(
@@ -141,14 +141,16 @@ def _hosts(report: DomainReport) -> Iterator[_Host]:
             yield _Host(preference=host.preference, endpoints=endpoints, unseen=unseen)
 
 
-def _any_answers(hosts: Sequence[_Host]) -> bool:
+def _any_tested(hosts: Sequence[_Host]) -> bool:
     return any(
         proven(endpoint) is not Outcome.NOT_TESTED for host in hosts for endpoint in host.endpoints
     )
 
 
-def _over(hosts: Sequence[_Host], meet: DeliveryRule, to: Destination) -> DeliveryOutcome:
-    outcomes = [meet(endpoint, to) for host in hosts for endpoint in host.endpoints]
+def _worst_outcome(
+    hosts: Sequence[_Host], deliver: DeliveryRule, to: Destination
+) -> DeliveryOutcome:
+    outcomes = [deliver(endpoint, to) for host in hosts for endpoint in host.endpoints]
     if any(host.unseen for host in hosts):
         outcomes.append(DeliveryOutcome.UNKNOWN)
     return worst(outcomes)

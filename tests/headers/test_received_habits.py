@@ -95,7 +95,7 @@ def test_shipped_habits_have_a_source_and_are_of_known_software(software: str) -
     assert len(SHIPPED_HABITS[software]) > 20
 
 
-def test_a_shipped_habit_speaks_for_a_server_never_seen() -> None:
+def test_a_shipped_habit_applies_to_a_server_that_was_never_seen() -> None:
     silent = parse_received(line(software="(Postfix)"))
 
     evidence = habits().evidence(silent, TRUSTED, YEAR)
@@ -103,7 +103,7 @@ def test_a_shipped_habit_speaks_for_a_server_never_seen() -> None:
     assert evidence == HabitEvidence(scope=HabitScope.SOFTWARE, citation=SHIPPED_HABITS["Postfix"])
 
 
-def test_a_line_by_nobody_or_by_unknown_software_has_no_evidence() -> None:
+def test_a_line_without_server_or_known_software_has_no_evidence() -> None:
     book = habits(known(stated=9))
 
     assert book.evidence(parse_received("from x with SMTP"), TRUSTED, YEAR) is None
@@ -134,7 +134,7 @@ def test_learning_counts_statements_denials_and_silence_between_providers() -> N
     ]
 
 
-def test_what_was_learnt_survives_saving_and_loading() -> None:
+def test_habits_are_the_same_after_saving_and_loading() -> None:
     first = habits(known(stated=1, silent=2), Habit(server="192.0.2.1", software="Exim", stated=1))
     again = habits(*first, *first)
 

@@ -126,7 +126,7 @@ def test_a_hop_is_internal_only_by_evidence(text: str, kind: Internal | None) ->
     assert kind_of(text) is kind
 
 
-def test_the_line_above_may_tell_a_servers_own_address() -> None:
+def test_the_line_above_may_state_a_servers_address() -> None:
     above = "from out.example.net ([192.0.2.9]) by mx.example.com with SMTP"
     below = "from app1 ([192.0.2.44]) by out.example.net with SMTP"
 
@@ -180,7 +180,7 @@ NEIGHBOUR = "from a.example.com (192.0.2.1) by gw.example.com (192.0.2.9) with S
         pytest.param(["by gw.example.com with SMTP"], ["example.com"], 1, 0, id="no-peer"),
     ],
 )
-def test_trust_ends_where_a_sender_could_write(
+def test_trust_ends_where_a_sender_could_have_written_the_line(
     lines: list[str], trusted_by: list[str], trusted: int, border: int | None
 ) -> None:
     parsed = [parse_received(text) for text in lines]

@@ -223,7 +223,7 @@ def with_host(facts: DomainFacts, **changes: Any) -> DomainFacts:
 def test_which_hosts_count(
     facts: DomainFacts, now: DeliveryOutcome, fallback: DeliveryOutcome
 ) -> None:
-    """Seen by the sender that insists on TLS."""
+    """Judged for a sender that requires TLS."""
     mandatory = judge_delivery(judge_domain(facts)).mandatory
     assert (mandatory.now, mandatory.fallback) == (now, fallback)
 
@@ -248,7 +248,7 @@ def test_which_hosts_count(
         ),
     ],
 )
-def test_without_a_route_all_senders_and_situations_are_alike(
+def test_without_a_route_all_senders_get_the_same_outcome(
     facts: DomainFacts, expected: DeliveryOutcome
 ) -> None:
     delivery = judge_delivery(judge_domain(facts))
@@ -280,7 +280,7 @@ def protected(**changes: Any) -> DomainReport:
     )
 
 
-def test_each_sender_at_a_domain_with_everything() -> None:
+def test_each_sender_at_a_domain_with_dane_mta_sts_and_a_trusted_certificate() -> None:
     delivery = judge_delivery(protected())
     in_peace = {sender: delivery.of(sender).now for sender in SenderKind}
     assert in_peace == {

@@ -1,4 +1,4 @@
-"""What each ClientHello meets, and what follows for findings, delivery and standing."""
+"""How endpoints answer each ClientHello, and the findings, delivery and standing from that."""
 
 import functools
 from dataclasses import replace
@@ -274,7 +274,7 @@ def test_the_level_counts_tls_of_some_and_the_standing_tls_of_all(
     assert judge_standing(report, Level.OPPORTUNISTIC) is standing
 
 
-def test_a_certificate_that_only_sni_brings_is_undecided_where_proof_is_asked_for() -> None:
+def test_a_certificate_shown_only_with_sni_is_undecided_for_authenticated() -> None:
     report = judge_domain(domain(seen(works(), plain=(ANOTHER_PLAIN,))))
     assert Code.SNI_REQUIRED in [finding.code for finding in report.findings]
     assert report.endpoints[0].certificate_without_sni is not None
@@ -282,7 +282,7 @@ def test_a_certificate_that_only_sni_brings_is_undecided_where_proof_is_asked_fo
     assert judge_standing(report, Level.AUTHENTICATED) is Standing.UNDECIDED
 
 
-def test_old_tls_without_sni_is_told_and_leaves_a_profile_undecided() -> None:
+def test_old_tls_without_sni_is_reported_and_leaves_a_profile_undecided() -> None:
     """Postfix and Exim send no SNI by default: what they negotiate is rated, too."""
     old = works(Hello.NO_SNI, tls_version="TLSv1", cipher="AES128-SHA", cipher_bits=128)
     report = judge_domain(domain(seen(works(), plain=(old,))))

@@ -1,4 +1,4 @@
-"""The engine: on processes of its own and on a cluster, with workers and coordinators that die."""
+"""Scans on dask: on local processes and on a cluster, with workers and coordinators that die."""
 
 import asyncio
 import contextlib
@@ -93,7 +93,7 @@ async def workers_of(client: distributed.Client, number: int) -> dict[str, int]:
     return pids
 
 
-async def test_two_processes_report_what_one_does(
+async def test_two_processes_report_the_same_as_one(
     lab: Lab, client: distributed.Client, expected: list[object], tmp_path: Path
 ) -> None:
     rows = Rows(2)
@@ -124,7 +124,7 @@ async def test_two_processes_report_what_one_does(
     assert not folder.path.exists()
 
 
-async def test_a_worker_that_is_killed_costs_its_shard_and_nothing_else(
+async def test_after_a_killed_worker_only_its_task_is_repeated(
     lab: Lab, client: distributed.Client, expected: list[object], tmp_path: Path
 ) -> None:
     rows = Rows()
@@ -145,7 +145,7 @@ async def test_a_worker_that_is_killed_costs_its_shard_and_nothing_else(
     assert victims[0] not in (await workers_of(client, 2)).values()
 
 
-async def test_a_run_that_is_stopped_ends_its_tasks_and_can_be_gone_on_with(
+async def test_a_stopped_run_ends_its_tasks_and_can_be_resumed(
     lab: Lab, client: distributed.Client, expected: list[object], tmp_path: Path
 ) -> None:
     silent = lab.servers["mx1.silent.test"]
@@ -214,7 +214,7 @@ async def test_workers_of_another_version_are_refused(
         await run(job, client, Rows())
 
 
-async def test_workers_that_cannot_see_end_the_run_and_leave_nothing(
+async def test_workers_without_a_nameserver_end_the_run_and_leave_no_files(
     lab: Lab, client: distributed.Client, tmp_path: Path
 ) -> None:
     """The fault of a worker comes as it is: an engine has to send it to another process."""
@@ -241,7 +241,7 @@ async def test_hosts_that_nobody_can_connect_to_are_not_reported(
     assert not job.folder.exists()
 
 
-async def test_a_folder_that_workers_cannot_write_is_told(
+async def test_a_folder_that_workers_cannot_write_is_reported(
     lab: Lab, client: distributed.Client, tmp_path: Path
 ) -> None:
     """A path that is not shared shows as missing files, on one side or the other."""
@@ -263,7 +263,7 @@ async def test_a_folder_that_workers_cannot_write_is_told(
     assert work.path.exists()
 
 
-async def test_a_cluster_that_runs_reports_what_one_process_does(
+async def test_a_running_cluster_reports_the_same_as_one_process(
     lab: Lab, address: str, tmp_path: Path
 ) -> None:
     """Hundreds of domains, by processes that are as separate as can be."""
@@ -275,7 +275,7 @@ async def test_a_cluster_that_runs_reports_what_one_process_does(
     assert timeless(rows.reports) == timeless(await scanned_by_one(lab, entries(names)))
 
 
-async def test_a_worker_of_a_cluster_that_is_killed_costs_its_shard_and_nothing_else(
+async def test_after_a_killed_worker_of_a_cluster_only_its_task_is_repeated(
     lab: Lab, address: str, expected: list[object], tmp_path: Path
 ) -> None:
     """Nobody starts it again: the others do its work."""
@@ -323,12 +323,12 @@ async def test_a_shard_that_kills_each_worker_ends_the_run(lab: Lab, tmp_path: P
     assert job.folder.exists()
 
 
-async def test_a_run_that_has_no_worker_any_more_ends(
+async def test_a_run_without_workers_ends(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dask would wait for another for ever."""
     monkeypatch.setattr("prober.sharded.dask._NO_WORKER_S", 1.0)
-    monkeypatch.setattr("prober.sharded.dask._LOOK_S", 0.1)
+    monkeypatch.setattr("prober.sharded.dask._POLL_S", 0.1)
     silent = lab.servers["mx1.silent.test"]
     async with cluster(tmp_path, 0) as address, worker(address, tmp_path) as only:
         async with running_scheduler(address) as client:
@@ -341,9 +341,7 @@ async def test_a_run_that_has_no_worker_any_more_ends(
                 await running
 
 
-async def test_a_scheduler_that_goes_away_ends_the_run_and_then_does_not_answer(
-    lab: Lab, tmp_path: Path
-) -> None:
+async def test_a_lost_scheduler_ends_the_run(lab: Lab, tmp_path: Path) -> None:
     silent = lab.servers["mx1.silent.test"]
     async with AsyncExitStack() as stack:
         async with cluster(tmp_path, 1) as address:
@@ -453,7 +451,7 @@ async def _answer(port: int, path: str) -> bytes:
 NO_SUCH_PAGE = b"HTTP/1.1 404 Not Found"
 
 
-async def test_local_workers_tell_nobody_anything_over_http() -> None:
+async def test_local_workers_serve_no_http_pages() -> None:
     before = _listening()
     async with local_workers(1):
         paths = ("/", "/info/main/workers.html", "/health", "/metrics", "/json/counts.json")
