@@ -13,8 +13,7 @@ V = TypeVar("V")
 
 
 class SingleFlight(Generic[K, V]):
-    """Asks each key once, and shares the answer, also with tasks that need it while it is in
-    flight.
+    """Asks each key once, and shares the answer with all tasks that need it, also while in flight.
 
     *ask* must not raise for anything that a peer does. *lifetime_s* returns how long an answer is
     kept (None: for the whole run). At most *size* answers are kept; the least recently used is
@@ -58,8 +57,9 @@ class SingleFlight(Generic[K, V]):
         return answer
 
     def forget(self, key: K, answer: V | None = None) -> None:
-        """Drop the answer for *key*, so that it is asked again. With *answer*, only if it is that
-        answer.
+        """Drop the answer for *key*, so that it is asked again.
+
+        With *answer*, drop it only if it is that answer.
 
         A question in flight is not dropped.
         """
@@ -69,8 +69,9 @@ class SingleFlight(Generic[K, V]):
             self._expiry.pop(key, None)
 
     def _evict(self) -> None:
-        """Drop the least recently used answers. Questions in flight stay, so *size* may be
-        exceeded.
+        """Drop the least recently used answers.
+
+        Questions in flight stay, so *size* may be exceeded.
         """
         surplus = len(self._tasks) - self._size
         if surplus > 0:

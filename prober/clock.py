@@ -13,8 +13,9 @@ _STALL_S: Final = 0.1  # a delay of the loop that counts as a stall
 
 
 def now() -> datetime:
-    """The current time in UTC, in whole seconds: a fraction would be noise when reports are
-    compared.
+    """The current time in UTC, in whole seconds.
+
+    A fraction of a second would be noise when reports are compared.
     """
     return datetime.now(UTC).replace(microsecond=0)
 

@@ -1,5 +1,6 @@
-"""Parses domain names in any spelling, and finds their operators. RFC 1035 §2.3.4, RFC 5890, UTS
-46.
+"""Parses domain names in any spelling, and finds their operators.
+
+RFC 1035 §2.3.4, RFC 5890, UTS 46.
 
 Every domain is parsed here once. After that it is A-labels in lower case without a trailing dot.
 """

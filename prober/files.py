@@ -101,8 +101,7 @@ def require_trusted_links(path: Path) -> None:
 
 
 def claim_folder(path: Path, *, is_begun: bool) -> None:
-    """Make the folder *path* for this user only, or check an existing one and remove others'
-    access.
+    """Make the folder *path* for this user only, or take an existing one of this user.
 
     Raises ForeignFileError if it belongs to another user, or if *is_begun* and others could have
     changed the files in it.
@@ -123,8 +122,9 @@ def claim_folder(path: Path, *, is_begun: bool) -> None:
 
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """Yield the path of a draft, which replaces *path* if the block succeeds. Readable by this user
-    only.
+    """Yield the path of a draft, which replaces *path* if the block succeeds.
+
+    Only this user can read the file.
     """
     draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
     os.close(create_ours(draft, os.O_WRONLY))

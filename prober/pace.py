@@ -17,32 +17,31 @@ from prober.settings import Pace
 
 _MAX_LIMITERS: Final = 20_000  # less than 1 kB each
 _BATCH_S: Final = 0.05  # questions that are due within this time start together
-_MAX_CATCH_UP_S: Final = (
-    2 * _BATCH_S
-)  # delay that is made up for, so that a busy process reaches its rate
+_MAX_CATCH_UP_S: Final = 2 * _BATCH_S  # a longer delay of the process is not made up for
 _LOW_PRIORITY_EVERY: Final = 4  # one turn in four, while high-priority questions wait too
 _MIN_DOUBLED_S: Final = 0.01  # an interval below this is doubled from this value
 
 
 class AdaptiveRate:
-    """The interval between the starts of two sessions, which adapts to the server. All times in
-    seconds.
+    """The interval between the starts of two sessions. It adapts to the server.
+
+    All times are in seconds.
     """
 
     def __init__(self, interval_s: float, *, max_interval_s: float) -> None:
         self._normal_s = interval_s
         self._max_interval_s = max(max_interval_s, interval_s)
         self._step = 0.0  # increase in sessions per second for each session that goes well
-        self._next = -inf
+        self._next_start = -inf
         self._last_start = -inf  # start of the last session
         self._last_back_off = -inf  # time of the last back-off
         self.interval_s = interval_s
 
     def reserve(self, now: float) -> float:
         """Reserve the next start, and return the wait until then."""
-        begins = max(now, self._next)
-        self._next = begins + self.interval_s
-        return begins - now
+        start = max(now, self._next_start)
+        self._next_start = start + self.interval_s
+        return start - now
 
     def remaining_wait(self, now: float) -> float:
         """The wait from *now* until the next start is allowed, by the actual last start.
@@ -59,18 +58,18 @@ class AdaptiveRate:
             self._last_start = now
         return wait_s
 
-    def back_off(self, began: float, now: float) -> None:
-        """Double the interval, because the session that started at *began* overloaded the server.
+    def back_off(self, started: float, now: float) -> None:
+        """Double the interval, because the session that started at *started* overloaded the server.
 
         Ignored if that session started before the last back-off: it says nothing about the new
         rate.
         """
-        if began < self._last_back_off:
+        if started < self._last_back_off:
             return
         self._last_back_off = now
         self.interval_s = min(2 * max(self.interval_s, _MIN_DOUBLED_S), self._max_interval_s)
         self._step = 0.5 / self.interval_s
-        self._next = max(self._next, now + self.interval_s)
+        self._next_start = max(self._next_start, now + self.interval_s)
 
     def recover(self) -> None:
         """Shorten the interval a little, because a session went well."""
@@ -81,7 +80,7 @@ class AdaptiveRate:
 
     def is_normal(self, now: float) -> bool:
         """Whether the rate has its normal interval, and nothing is reserved."""
-        return self.interval_s == self._normal_s and self._next <= now
+        return self.interval_s == self._normal_s and self._next_start <= now
 
 
 class _Limiter:
@@ -150,7 +149,7 @@ class QuestionLimiter:
         self._free = at_once
         self._interval_s = 1 / per_s
         self._due = -inf  # time of the next turn
-        self._urgent: deque[asyncio.Future[None]] = deque()
+        self._high_priority: deque[asyncio.Future[None]] = deque()
         self._low_priority: deque[asyncio.Future[None]] = deque()
         self._turns = itertools.count(1)
         self._timer: asyncio.TimerHandle | None = None
@@ -159,7 +158,7 @@ class QuestionLimiter:
     async def turn(self, *, low_priority: bool = False) -> AsyncIterator[None]:
         """Wait until the question may start. With *low_priority*, most other questions go first."""
         waiting = asyncio.get_running_loop().create_future()
-        (self._low_priority if low_priority else self._urgent).append(waiting)
+        (self._low_priority if low_priority else self._high_priority).append(waiting)
         self._admit()
         try:
             if not waiting.done():
@@ -183,7 +182,7 @@ class QuestionLimiter:
             first.set_result(None)
             self._free -= 1
             self._due += self._interval_s
-        if self._free and (self._urgent or self._low_priority):
+        if self._free and (self._high_priority or self._low_priority):
             wait_s = max(self._due - now, _BATCH_S)
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._on_timer)
 
@@ -194,7 +193,7 @@ class QuestionLimiter:
     def _next_waiting(self) -> asyncio.Future[None] | None:
         """The next waiting question: from the queue whose turn it is, else from the other."""
         is_low_priority_turn = next(self._turns) % _LOW_PRIORITY_EVERY == 0
-        queues = (self._urgent, self._low_priority)
+        queues = (self._high_priority, self._low_priority)
         for queue in reversed(queues) if is_low_priority_turn else queues:
             while queue:
                 waiting = queue.popleft()
@@ -208,14 +207,14 @@ class Turn:
 
     def __init__(self, rates: tuple[AdaptiveRate, ...]) -> None:
         self._rates = rates
-        self._last_start = monotonic()
+        self._started = monotonic()
 
     def report(self, *, overloaded: bool) -> None:
         """Adapt the rates: back off if the server was *overloaded*, else recover."""
         now = monotonic()
         for rate in self._rates:
             if overloaded:
-                rate.back_off(self._last_start, now)
+                rate.back_off(self._started, now)
             else:
                 rate.recover()
 

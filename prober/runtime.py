@@ -15,8 +15,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def collect_garbage_rarely() -> None:
-    """Run the garbage collector rarely, in a process that only scans: a scan leaves no reference
-    cycles.
+    """Run the garbage collector rarely, since a scan leaves no reference cycles.
 
     Do not call this in a library: it would change the program that uses it.
     """

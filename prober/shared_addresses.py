@@ -51,8 +51,9 @@ class _Address:
 
     @property
     def may_probe(self) -> bool:
-        """Whether one more session may start now. False where a running one may make it
-        unnecessary.
+        """Whether one more session may start now.
+
+        False if a running session may make it unnecessary.
         """
         if not self.has_result:  # the first session may show that the name does not matter
             return self.in_flight == 0
@@ -78,8 +79,7 @@ class _Address:
 
 
 class SharedAddresses:
-    """Returns the facts of targets, from *probe* or from sessions for other names at the same
-    address.
+    """Returns the facts of targets, from *probe* or from other names at the same address.
 
     A name that may have TLSA records always gets its own session.
     """

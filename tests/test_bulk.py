@@ -1,4 +1,4 @@
-"""Bulk scans, measured by the servers of the lab: how often, how many at once, how fast."""
+"""Large scans, as the servers of the lab see them: how many sessions, and how fast."""
 
 import asyncio
 import itertools
@@ -43,7 +43,7 @@ def add_names(lab: Lab, address: str, *names: str) -> None:
 
 @pytest.fixture
 def beginnings(monkeypatch: pytest.MonkeyPatch) -> Mapping[int, list[float]]:
-    """When sessions begin, by the rate that they keep: one for each address and operator."""
+    """The start times of sessions by rate; there is a rate for each address and operator."""
     seen: defaultdict[int, list[float]] = defaultdict(list)
     try_start = AdaptiveRate.try_start
 
@@ -60,7 +60,7 @@ def beginnings(monkeypatch: pytest.MonkeyPatch) -> Mapping[int, list[float]]:
 async def test_thousands_of_domains_on_forty_endpoints_need_forty_probes(
     beginnings: Mapping[int, list[float]],
 ) -> None:
-    """20 servers of two names each, half of them without STARTTLS, so that each is asked twice."""
+    """20 servers with two names each. Half have no STARTTLS, so they get two sessions."""
     sound = [LabHost(name=f"mx.s{n}.test", personality=WellConfigured()) for n in range(10)]
     clear = [LabHost(name=f"mx.c{n}.test", personality=NoStarttls()) for n in range(10)]
     domain = LabDomain(name="all.test", hosts=(*sound, *clear))
@@ -109,7 +109,7 @@ async def test_names_that_agree_at_one_address_are_probed_three_times_in_total()
 
 
 async def test_a_throttling_server_ends_with_the_right_answer_for_all_its_domains() -> None:
-    """Two sessions a second are let in, and those it turns away count as well."""
+    """It accepts two sessions per second, and refused ones count as well."""
     host = LabHost(name="mx.t.test", personality=Throttle(most=2, window=1.0))
     async with Lab([LabDomain(name="t.test", hosts=(host,))]) as lab:
         address = lab.servers["mx.t.test"].address
@@ -174,7 +174,7 @@ async def test_the_same_domain_gives_the_same_facts_alone_and_in_bulk() -> None:
 
 
 def _timeless(report: DomainReport) -> list[object]:
-    """All of *report* but when it was made."""
+    """*report* without its times."""
 
     def without_times(endpoint: Endpoint) -> Endpoint:
         attempts = tuple(replace(attempt, observed_at=NOW) for attempt in endpoint.attempts)

@@ -24,7 +24,7 @@ async def heartbeat(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Heartbeat]
 
 
 def block(seconds: float) -> None:
-    """Time goes by, and the loop runs nothing."""
+    """Advance the clock without running the loop."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualTimeLoop)
     loop.now_s += seconds

@@ -1,4 +1,4 @@
-"""Files in a folder that others can write to: only what is ours is opened, and never waited for."""
+"""Files in a folder that others can write to: only own regular files are opened."""
 
 import os
 import stat
@@ -52,7 +52,7 @@ PLANTED = [fifo, hard_link, symbolic_link, folder]
 
 @pytest.fixture
 def as_another_user(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """From then on, all files that are there belong to somebody else."""
+    """Pretend that all existing files belong to another user."""
     return lambda: monkeypatch.setattr(os, "geteuid", lambda: SOMEBODY)
 
 

@@ -100,7 +100,7 @@ def pace(**changes: Any) -> Pace:
 
 
 class Counting:
-    """Takes turns and counts who has one at the same time."""
+    """Takes turns, and counts how many are held at the same time."""
 
     def __init__(self, pacer: Pacer) -> None:
         self._pacer = pacer
@@ -208,7 +208,7 @@ async def test_idle_limiters_are_dropped(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 async def beginnings(pacer: QuestionLimiter, count: int) -> list[float]:
-    """When so many questions begin that come at once, every other one patient."""
+    """The start times of questions that arrive together, every second one with low priority."""
     began = []
 
     async def ask(number: int) -> None:
@@ -238,7 +238,7 @@ async def test_a_pause_is_not_made_up_for() -> None:
 async def test_a_busy_process_reaches_the_same_question_rate(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A loop that is busy, with TLS for instance, comes to its timers late."""
+    """On a busy event loop, for example during TLS, timers are late."""
     now, rate, late_s = 0.0, 1000.0, 0.03
     timers: list[asyncio.TimerHandle] = []
     loop = asyncio.get_running_loop()

@@ -21,7 +21,7 @@ def target(name: str, address: str = "192.0.2.1", *, tlsa: bool = False) -> Targ
 
 
 class Servers:
-    """Answers as one wants, when one wants; counts who was asked, and how many at once."""
+    """A probe with a chosen result and time. Counts the probes, and how many run at once."""
 
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
@@ -163,7 +163,7 @@ async def test_names_that_differ_all_get_a_session_and_none_waits_for_ever() -> 
 
 
 async def test_names_do_not_wait_for_each_other_where_nothing_can_be_shared() -> None:
-    """An untrusted certificate is never taken for another name's, whoever covers it."""
+    """A result with an untrusted certificate is never shared."""
     servers = Servers()
     servers.untrusted = True
     shared = SharedAddresses(servers.ask)

@@ -61,8 +61,9 @@ class Habits:
             self._add(habit)
 
     def learn(self, line: Received, trust: Trust, *, internal: bool, year: int | None) -> None:
-        """Count one line of *year*. A silent line of an internal hop is not counted: it means
-        nothing.
+        """Count one line of *year*.
+
+        A silent line of an internal hop is not counted, because it means nothing.
         """
         if internal and line.tls is not TlsStatement.STATED:
             return
@@ -86,8 +87,7 @@ class Habits:
         )
 
     def evidence(self, line: Received, trust: Trust, year: int | None) -> HabitEvidence | None:
-        """Why the silence of *line* means that TLS was not used; None where its silence means
-        nothing.
+        """Why the silence of *line* means that TLS was not used; None if it means nothing.
 
         A trusted line is judged by trusted lines only. Otherwise a forged line could claim that a
         server states TLS, and so make the silence of that server count against it. *line* itself
@@ -174,8 +174,9 @@ class Habits:
 
 
 def is_smtp_transfer(line: Received) -> bool:
-    """Whether the line records SMTP between two hosts: it has the peer's address and an SMTP
-    keyword.
+    """Whether the line records SMTP between two hosts.
+
+    Such a line has the peer's address and an SMTP keyword.
 
     A line without a ``with`` clause needs a HELO instead. Other lines of the same server, such as
     "with spam-scanned", have another form and are not compared.

@@ -100,8 +100,9 @@ def judge_offer(endpoints: Sequence[EndpointFacts]) -> Offer:
 def join(
     hop: Hop | None, host: str, endpoints: Sequence[EndpointFacts], detail: str | None = None
 ) -> HopProbe:
-    """Compare what *hop* says with what *endpoints* of *host* show now; *hop* None: no line says
-    it.
+    """Compare what *hop* says with what *endpoints* of *host* show now.
+
+    *hop* is None if no line says anything, as for the recipient's domain.
     """
     offer = judge_offer(endpoints)
     judgement = Judgement.UNKNOWN if hop is None else hop.judgement

@@ -99,8 +99,9 @@ _ENVELOPE: Final = re.compile(r"envelope|mail ?from", re.IGNORECASE)
 
 
 def parse_received(text: str) -> Received:
-    """Parse a field body, folded or not. A field of the record is None where the text does not say
-    it.
+    """Parse a field body, folded or not.
+
+    A field of the record is None if the text does not say it.
     """
     unfolded = collapse(text[:MAX_CHARACTERS])
     clauses = split_clauses(unfolded)
@@ -146,8 +147,8 @@ def parse_date(text: str, tails: Sequence[int]) -> datetime | None:
         comment = _COMMENT_BEFORE.match(text, tail)
         start = comment.end() if comment else tail
         date = _ZONE_NAME.sub("", _FRACTION.sub("", text[start : start + _DATE_CHARACTERS]))
-        if behind := _as_date(date.strip()):
-            return behind
+        if parsed := _as_date(date.strip()):
+            return parsed
     if found := _DATE.search(text):
         return _as_date(_FRACTION.sub("", found[0]))
     if found := _ISO_DATE.search(text):

@@ -191,7 +191,7 @@ def _read_peer(clause: Clause, first: str) -> _PeerText:
     """Read words and comments in order, and stop where all further text may be the client's.
 
     That is at a HELO or ident after the address, as in ``from [192.0.2.1] (helo=x)``. In qmail's
-    ``from unknown (HELO x) (192.0.2.1)`` the address comes after the HELO, so reading goes on.
+    ``from unknown (HELO x) (192.0.2.1)`` the address comes after the HELO, so reading continues.
     """
     read = _PeerText()
     in_brackets = first.startswith("[") and parse_address(first) is not None
@@ -330,8 +330,7 @@ def _addresses(text: str) -> Iterator[str]:
 
 
 def _name_in(comment: str) -> str | None:
-    """The reverse name in text such as ``mail.example.com [192.0.2.1]`` or
-    ``user@mail.example.com``.
+    """The reverse name in text such as ``a.example [192.0.2.1]`` or ``user@a.example``.
 
     A single word counts as a name only if it contains a dot.
     """

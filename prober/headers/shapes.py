@@ -104,7 +104,7 @@ DENIALS: Final = re.compile(
     r"|over [\w+]{1,32}, plain text!?(?:,.*)?",  # chasquid
     _FLAGS,
 )
-DENIED_CLAUSE: Final = frozenset({"no", "none", "off"})  # behind "tls"
+DENIED_CLAUSE: Final = frozenset({"no", "none", "off"})  # after "tls"
 
 # Comments that begin like this hold text of the client, and no statement of the server.
 CLIENT_COMMENT: Final = re.compile(

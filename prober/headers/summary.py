@@ -18,8 +18,9 @@ _ENCRYPTED: Final = (MessageVerdict.ENCRYPTED, MessageVerdict.ENCRYPTED_EXCEPT_I
 
 @dataclass(slots=True)
 class Counts:
-    """Counts of messages (for a sending domain) or of hops between providers (for a receiving
-    server).
+    """Counts of one group.
+
+    For a sending domain messages are counted, for a receiving server hops between providers.
     """
 
     total: int = 0

@@ -173,8 +173,7 @@ PRIVATE_SUFFIXES: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Software:
-    """A family of servers, recognised by a comment, by the ``with`` clause, or by the host name in
-    ``by``.
+    """A family of servers, recognised by a comment, a ``with`` clause, or the host name in ``by``.
 
     Patterns match at the start of a comment, and anywhere in the ``with`` clause.
     """

@@ -185,8 +185,7 @@ def next_steps(report: MessageReport) -> Iterator[str]:
 
 
 def _names_to_trust(report: MessageReport) -> tuple[str, ...]:
-    """The values that --trusted-by needs so that the first claimed line is trusted; its server is
-    last.
+    """The values for --trusted-by with which the first claimed line is trusted; its server is last.
 
     These are all servers down to that line. If the line above did not look up the server's name,
     its address is needed too.

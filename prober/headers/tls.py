@@ -147,8 +147,7 @@ def states_by_keyword(clause: Clause) -> bool:
 
 
 def _comments(clauses: Clauses) -> Iterator[tuple[Token, bool]]:
-    """Each comment in which a server may state TLS, and whether a version without suite counts
-    there.
+    """Each comment in which a server may state TLS, and whether a version suffices there.
 
     In a ``from`` clause only comments after the client's name and address are read: a client may
     choose any name, even one with parentheses. Comments after a semicolon are read only if the

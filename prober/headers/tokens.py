@@ -112,8 +112,9 @@ _HIDDEN_BY: Final = re.compile(r"[)\]] by ", re.IGNORECASE)
 
 
 def _add_word(word: Token, current: Clause, clauses: Clauses) -> Clause:
-    """Add *word* to the current clause, or start the clause that it names. Returns the current
-    clause.
+    """Add *word* to the current clause, or start the clause that it names.
+
+    Returns the clause that is then current.
     """
     name = word.text.lower()
     if name not in _KEYWORDS or not _starts_clause(name, current, clauses):

@@ -59,9 +59,7 @@ class Listener:
         self._sockets.append(sock)
 
     async def aclose(self) -> None:
-        """Stop accepting, cancel all sessions and wait for them. Raises the defects that
-        occurred.
-        """
+        """Stop accepting, cancel all sessions, and wait for them. Raises the defects of the lab."""
         await _cancel(self._accepting)
         for sock in self._sockets:
             sock.close()

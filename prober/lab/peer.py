@@ -235,8 +235,9 @@ class Peer:
 
 
 def _outgoing(tls: SSL.Connection | DheConnection) -> bytes:
-    """All bytes that OpenSSL wants to send. Read in small pieces: each read allocates its whole
-    size.
+    """All bytes that OpenSSL wants to send.
+
+    Read in small pieces, because each read allocates its whole size.
     """
     pieces = bytearray()
     with contextlib.suppress(SSL.WantReadError):

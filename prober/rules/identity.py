@@ -1,5 +1,4 @@
-"""Decides which host names a certificate is valid for. RFC 9525. The only name matcher in this
-program.
+"""Decides which host names a certificate is valid for. RFC 9525.
 
 Only dNSName entries count. The common name "MUST NOT be used to identify a service" (§2). An MX
 host is not an IP address, so IP-IDs do not match it (§6.4). SMTP does not use SRV-IDs and URI-IDs.

@@ -1,5 +1,4 @@
-"""Judges MTA-STS: the policy that a sender finds, and the MX hosts to which it does not deliver.
-RFC 8461.
+"""Judges MTA-STS: the policy that a sender finds, and the MX hosts that fail it. RFC 8461.
 
 The judgement is for a sender without a cached policy. A sender that fetched a policy earlier uses
 it until ``max_age`` is over (§5.1), which we cannot see. DANE is judged elsewhere; MTA-STS never
@@ -76,7 +75,7 @@ def judge_sts(facts: StsFacts | None, mx_hosts: Sequence[MxHost]) -> MtaSts | No
 
 def _judge_policy(identifier: str, fetch: PolicyFetch | None, mx_hosts: Sequence[MxHost]) -> MtaSts:
     if fetch is None or fetch.failure is not None or fetch.body is None:
-        why = describe_failure(fetch.failure) if fetch is not None else "it was not asked for"
+        why = describe_failure(fetch.failure) if fetch is not None else "it was not requested"
         return MtaSts(status=StsStatus.FETCH_FAILED, id=identifier, detail=why)
     policy = _policy_in(fetch)
     if isinstance(policy, Invalid):
@@ -93,8 +92,9 @@ def _judge_policy(identifier: str, fetch: PolicyFetch | None, mx_hosts: Sequence
 
 
 def _policy_in(fetch: PolicyFetch) -> StsPolicy | Invalid:
-    """Parse a fetched policy. The media type "MUST be text/plain", and senders SHOULD check it.
-    §3.2.
+    """Parse a fetched policy. §3.2.
+
+    The media type "MUST be text/plain", and senders SHOULD check it.
     """
     served_as = media_type(fetch.content_type)
     if served_as != "text/plain":

@@ -19,7 +19,7 @@ SERVICE_CLOSING: Final = 421  # RFC 5321 §3.8: may come at any time, and does n
 class Lane(enum.StrEnum):
     """How a further session waits."""
 
-    SECOND_LOOK = "second-look"  # after a short wait
+    RETRY = "retry"  # after a short wait
     BUSY = "busy"  # the server is busy; the wait doubles each time
     SLOW = "slow"  # with the long time-outs that RFC 5321 requires of senders
 
@@ -33,8 +33,8 @@ class NextSession:
     doublings: int = 0
 
 
-FIRST: Final = NextSession(hello=Hello.DEFAULT, lane=Lane.SECOND_LOOK)
-FIRST_WITHOUT_SNI: Final = NextSession(hello=Hello.NO_SNI, lane=Lane.SECOND_LOOK)
+FIRST: Final = NextSession(hello=Hello.DEFAULT, lane=Lane.RETRY)
+FIRST_WITHOUT_SNI: Final = NextSession(hello=Hello.NO_SNI, lane=Lane.RETRY)
 
 
 def next_session(
@@ -55,7 +55,7 @@ def next_session(
     seen = outcome(last)
     if seen is not Outcome.NEGATIVE and uses_sni(first.hello) and not uses_sni(last.hello):
         # the sessions without SNI are done
-        return NextSession(hello=_last_hello(facts.attempts), lane=Lane.SECOND_LOOK)
+        return NextSession(hello=_last_hello(facts.attempts), lane=Lane.RETRY)
     busy = sum(map(is_busy, facts.attempts))
     if is_busy(last):
         retry = NextSession(hello=last.hello, lane=Lane.BUSY, doublings=busy - 1)
@@ -66,7 +66,7 @@ def next_session(
         return None
     if seen is Outcome.NEGATIVE:
         hello = _next_hello(negatives, sni_only=sni_only)
-        return None if hello is None else NextSession(hello=hello, lane=Lane.SECOND_LOOK)
+        return None if hello is None else NextSession(hello=hello, lane=Lane.RETRY)
     return None if negatives else _retry_untested(last, slow_lane=slow_lane)
 
 
@@ -107,7 +107,7 @@ def _retry_untested(last: Attempt, *, slow_lane: bool) -> NextSession | None:
     if failure is None or not (failure.reason in _TEMPORARY_REASONS or _is_transient(failure)):
         return None
     did_not_greet = (failure.step, failure.reason) == (Step.GREETING, Reason.TIMED_OUT)
-    lane = Lane.SLOW if did_not_greet and slow_lane else Lane.SECOND_LOOK
+    lane = Lane.SLOW if did_not_greet and slow_lane else Lane.RETRY
     return NextSession(hello=last.hello, lane=lane)
 
 

@@ -16,9 +16,8 @@ from prober.rules.endpoint import Outcome, proven, was_refused_twice
 from prober.rules.identity import matches
 from prober.rules.thresholds import MAX_FINGERPRINTS, MIN_AGREEING_NAMES
 
-TlsFingerprint: TypeAlias = tuple[
-    bytes, str | None, str | None, int | None
-]  # leaf, version, suite, DH size
+TlsFingerprint: TypeAlias = tuple[bytes, str | None, str | None, int | None]
+"""Leaf certificate, TLS version, suite and Diffie-Hellman size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +104,9 @@ def ended_before_sni(facts: EndpointFacts) -> bool:
 
 
 def completed_tls(facts: EndpointFacts) -> bool:
-    """Whether a session completed TLS. Then an earlier failure of another says nothing about the
-    address.
+    """Whether a session completed TLS.
+
+    Then a failure of another session says nothing about the address.
     """
     return any(attempt.tls_version is not None for attempt in facts.attempts)
 

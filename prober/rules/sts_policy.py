@@ -88,8 +88,9 @@ def parse_policy(body: str) -> StsPolicy | Invalid:
 
 
 def _empty_line_remarks(lines: list[int]) -> Iterator[str]:
-    """A remark for empty lines. The grammar forbids them, but most senders skip them (mox does
-    not).
+    """A remark for empty lines.
+
+    The grammar forbids them, but most senders skip them (mox does not).
     """
     if lines:
         yield f"line {lines[0]} is empty, which RFC 8461 §3.2 does not allow"
@@ -125,8 +126,9 @@ def _seconds(text: str) -> int | None:
 
 
 def _pattern_fault(pattern: str) -> str | None:
-    """What is wrong with a pattern: A-labels, with a wildcard only as the whole first label. §3.2,
-    §4.1.
+    """What is wrong with a pattern. §3.2, §4.1.
+
+    It must be A-labels, with a wildcard only as the whole first label.
     """
     name = pattern.removeprefix("*.")
     if "*" in name:

@@ -36,9 +36,7 @@ _MAX_UINT64: Final = 2**64 - 1
 
 
 def may_announce(records: Sequence[str]) -> bool:
-    """Whether some implementation accepts one of the TXT *records* as the announcement of a
-    policy.
-    """
+    """Whether some implementation reads one of the TXT *records* as an announcement."""
     return any(record.startswith(_BEGIN) for record in records)
 
 
@@ -90,8 +88,10 @@ def _mta_sts_resolver_fetches(records: Sequence[str]) -> bool:
 
 
 def _mta_sts_resolver(body: str, content_type: str | None) -> Enforced:
-    """Accepts any line end and any text as an MX host. The last of several values counts. Checks
-    the type.
+    """Reads as postfix-mta-sts-resolver does.
+
+    It accepts any line end and any text as an MX host. The last of several values counts. It checks
+    the media type.
     """
     if media_type(content_type) != "text/plain" or not _decodes(body, content_type):
         return None
@@ -119,8 +119,10 @@ def _decodes(body: str, content_type: str | None) -> bool:
 
 
 def _tlspol(body: str) -> Enforced:
-    """The first of several values counts. Accepts blanks around names and a large ``max_age``.
-    Ignores the type.
+    """Reads as postfix-tlspol does.
+
+    The first of several values counts. It accepts blanks around names and a large ``max_age``, and
+    ignores the media type.
     """
     fields: dict[str, str] = {}
     patterns: set[str] = set()

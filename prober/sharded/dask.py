@@ -189,8 +189,9 @@ def block_sigint() -> Iterator[None]:
 async def running_scheduler(
     address: str, *, connect_s: float = _CONNECT_S
 ) -> AsyncIterator[distributed.Client]:
-    """Connect to the scheduler at *address*. For ``tls://`` the certificates come from dask's
-    settings.
+    """Connect to the scheduler at *address*.
+
+    For ``tls://`` the certificates come from dask's settings.
 
     Raises SettingsError if no scheduler answers, or if it has no worker.
     """
@@ -215,8 +216,7 @@ async def scan_in_shards(
     progress: Progress,
     show: Show = lambda _stage, _done, _total: None,
 ) -> Totals:
-    """Scan *entries* on *cluster*, pass the rows to *take* in the order of the list, and return
-    totals.
+    """Scan *entries* on *cluster*, pass the rows to *take* in list order, and return totals.
 
     The work folder stays. Remove it when the reports are finished; until then a run with ``resume``
     continues it. Raises ResumeError if the folder belongs to another run, SettingsError for a
@@ -306,9 +306,7 @@ class _Coordinator:
         await self._stage("judging", shards, judge_shard, folder.judged, Totals)
 
     def _plan(self, entries: Iterable[Entry], progress: Progress) -> Iterator[int]:
-        """Yield the numbers of the shards. Each shard is cut off the list when its number is
-        needed.
-        """
+        """Yield the numbers of the shards. Each shard is written when its number is needed."""
         folder = self._owner.folder
         if folder.is_planned:
             yield from range(folder.plan.shards)

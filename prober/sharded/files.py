@@ -121,8 +121,9 @@ class StoreWriter:
     @classmethod
     @contextlib.contextmanager
     def open(cls, path: Path) -> Iterator[Self]:
-        """Open a store for *path*. No other process uses its draft, so it needs no locks or
-        journal.
+        """Open a store for *path*.
+
+        No other process uses its draft, so it needs no locks and no journal.
         """
         with new_file(path) as draft, contextlib.closing(_connect(draft, "nolock=1")) as connection:
             connection.execute("PRAGMA journal_mode = OFF")

@@ -1,5 +1,4 @@
-"""The work folder of a scan in shards: its paths, which run owns it, and whether a run may resume
-it.
+"""The work folder of a scan in shards: its paths, its owner, and whether it may be resumed.
 
 It is ``FILE.work`` or ``--work-folder``. On a cluster it must be on a path that all machines share.
 A task is done if its last file exists, so a run can resume where another was killed.
@@ -29,8 +28,9 @@ _FOLDERS: Final = ("entries", "resolved", "operators", "endpoints", "judged")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a work folder belongs to. A resumed run must have the same identity, and keeps the
-    sizes.
+    """What a work folder belongs to.
+
+    A resumed run must have the same identity, and keeps the sizes.
     """
 
     identity: dict[str, str]  # all that changes the answers: list, settings, reports
@@ -215,8 +215,7 @@ class WorkFolder:
 
     @contextlib.contextmanager
     def translate_errors(self) -> Iterator[None]:
-        """Turn errors of files in the folder into errors for the user, for example from a full
-        disk.
+        """Turn errors of files in the folder, as on a full disk, into errors for the user.
 
         Raises ReportError with the name of the file, and ResumeError where a file is damaged. A
         broken pipe is raised unchanged: it comes from the reader of the report, not from the
@@ -236,8 +235,9 @@ class WorkFolder:
             ) from error
 
     def remove(self) -> None:
-        """Remove the folder after the run has finished. Files of others stay, and then the folder
-        stays.
+        """Remove the folder after the run has finished.
+
+        Files that are not ours stay, and then the folder stays.
 
         After the first step the run cannot be resumed. Raises ReportError if a file cannot be
         removed.

@@ -92,8 +92,9 @@ class Work:
 
 
 def worker_share(settings: Settings, *, on_machine: int, at_once: int) -> Settings:
-    """One worker's share of *settings*, with *on_machine* workers on its machine and *at_once* in
-    total.
+    """One worker's share of *settings*.
+
+    There are *on_machine* workers on its machine and *at_once* in total.
 
     Limits on sockets are per machine. The limit on DNS questions is per machine too, unless a
     configured resolver is on another host: then all workers share it.
@@ -188,9 +189,7 @@ async def _observe(facts: DomainFacts, vantage: Vantage) -> DomainFacts:
 
 
 async def _require_targets(facts: DomainFacts, settings: Settings, _domain: str) -> DomainFacts:
-    """Return *facts*. Raises here, where an error affects one domain only, if targets cannot be
-    made.
-    """
+    """Return *facts*. Raises if targets cannot be made: here this affects one domain only."""
     for _ in _targets_of(facts, settings):
         pass
     return facts

@@ -225,7 +225,7 @@ async def test_queries_are_counted() -> None:
 def test_a_question_that_comes_again_has_the_same_answer(
     fault: Fault | None, flags: int, *, tcp: bool
 ) -> None:
-    """A reply is kept; here each is compared with that of a server that was never asked."""
+    """Compares cached replies with those of a new server."""
     kept = LabDns(RECORDS)
     kept.fail("mx.example.test", fault)
     kept.delay("mx.example.test", 0.5)

@@ -261,7 +261,7 @@ CERTIFICATE = issue(MX1, by=issue("ca.example")).der
 
 
 def protected(**changes: Any) -> DomainReport:
-    """A domain with everything: DANE, MTA-STS and a certificate of a CA; and what is changed."""
+    """A domain with DANE, MTA-STS and a CA's certificate, with *changes*."""
     secure = Dnssec.SECURE
     tlsa = TlsaRecord(usage=3, selector=1, matching_type=1, data=bytes(32))
     facts = domain(

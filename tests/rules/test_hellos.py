@@ -64,7 +64,7 @@ def fails(hello: Hello = Hello.DEFAULT, reason: Reason = Reason.ALERT) -> Endpoi
 
 
 def seen(*sessions: EndpointFacts, plain: tuple[EndpointFacts, ...] = ()) -> EndpointFacts:
-    """The facts after *sessions*, and after those without SNI where there were some."""
+    """The facts after *sessions*, including sessions without SNI."""
     facts = functools.reduce(merge_sessions, sessions)
     return add_without_sni(facts, functools.reduce(merge_sessions, plain)) if plain else facts
 
@@ -179,7 +179,7 @@ def test_the_session_without_sni_is_among_the_attempts_once() -> None:
 
 
 def outcomes(facts: EndpointFacts, **fields: Any) -> list[DeliveryOutcome]:
-    """Of each kind of sender in turn, at a domain that publishes what *fields* say."""
+    """The outcome for each kind of sender, at a domain with *fields*."""
     endpoint = replace(judge_endpoint(facts, TRUST), dane=fields.get("dane", Dane.NONE))
     sts = MtaSts(status=fields.get("sts", StsStatus.ABSENT), mx=(MX,))
     to = Destination(domain=MX, mx_dnssec=fields.get("dnssec", Dnssec.INSECURE), mta_sts=sts)
@@ -283,7 +283,7 @@ def test_a_certificate_shown_only_with_sni_is_undecided_for_authenticated() -> N
 
 
 def test_old_tls_without_sni_is_reported_and_leaves_a_profile_undecided() -> None:
-    """Postfix and Exim send no SNI by default: what they negotiate is rated, too."""
+    """Postfix and Exim send no SNI by default, so what they negotiate is rated too."""
     old = works(Hello.NO_SNI, tls_version="TLSv1", cipher="AES128-SHA", cipher_bits=128)
     report = judge_domain(domain(seen(works(), plain=(old,))))
 

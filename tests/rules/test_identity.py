@@ -254,7 +254,7 @@ def test_other_names_need_only_a_comparison(monkeypatch: pytest.MonkeyPatch) -> 
     "oid", ["551d11", "551d13", "551d0f", "551d20", "551d1e", "2b06010505070101"]
 )
 def test_depth_makes_no_reader_raise(oid: str) -> None:
-    """20,000 sequences, each in the one before."""
+    """20,000 nested sequences."""
     nested = b""
     for _ in range(20_000):
         nested = tlv(0x30, nested)

@@ -36,7 +36,7 @@ def after(*sessions: EndpointFacts, slow_lane: bool = True) -> NextSession | Non
 
 
 def look(hello: Hello = Hello.DEFAULT) -> NextSession:
-    return NextSession(hello=hello, lane=Lane.SECOND_LOOK)
+    return NextSession(hello=hello, lane=Lane.RETRY)
 
 
 @pytest.mark.parametrize(

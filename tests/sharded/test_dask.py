@@ -55,7 +55,7 @@ async def lab() -> AsyncIterator[Lab]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def expected(lab: Lab) -> list[object]:
-    """What a scan in one process says, without its times."""
+    """The reports of a scan in one process, without times."""
     return timeless(await scanned_by_one(lab, entries()))
 
 
@@ -67,7 +67,7 @@ async def client() -> AsyncIterator[distributed.Client]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    """Of a dask scheduler with two dask workers."""
+    """The address of a dask scheduler with two workers."""
     async with cluster(tmp_path_factory.mktemp("dask"), 2) as address:
         yield address
 
@@ -81,7 +81,7 @@ async def run(
 
 
 async def workers_of(client: distributed.Client, number: int) -> dict[str, int]:
-    """The process ids of the workers, by their addresses, once there are so many."""
+    """The process ids of the workers by address. Waits until there are *number* of them."""
     pids: dict[str, int] = {}
 
     async def are_there() -> bool:
@@ -183,7 +183,7 @@ async def test_a_stopped_run_ends_its_tasks_and_can_be_resumed(
 
 
 def resolved_elsewhere(folder: Path, lab: Lab, run: Run) -> ShardedScan:
-    """A scan to go on with, whose first shard another machine has resolved with *run*."""
+    """A scan to resume. Another machine has resolved its first shard with *run*."""
     job = a_scan(folder, lab, resume=True)
     WorkFolder(folder).claim(Job(dict(job.identity), job.shard_size, 4), resume=False)
     write_record(WorkFolder(folder).resolved(0), run)
@@ -217,7 +217,7 @@ async def test_workers_of_another_version_are_refused(
 async def test_workers_without_a_nameserver_end_the_run_and_leave_no_files(
     lab: Lab, client: distributed.Client, tmp_path: Path
 ) -> None:
-    """The fault of a worker comes as it is: an engine has to send it to another process."""
+    """The coordinator gets the worker's own exception, which dask had to pickle."""
     job = a_scan(tmp_path / "work", lab)
     blind = replace(job, shard_size=50, settings=replace(job.settings, resolvers=(NO_NAMESERVER,)))
     names = [f"gone{number}.test" for number in range(60)]
@@ -228,7 +228,7 @@ async def test_workers_without_a_nameserver_end_the_run_and_leave_no_files(
 async def test_hosts_that_nobody_can_connect_to_are_not_reported(
     lab: Lab, client: distributed.Client, tmp_path: Path
 ) -> None:
-    """Each partition sees too few of them to tell; all together tell."""
+    """One partition has too few hosts to decide this; all partitions together have enough."""
     names = [f"op{number}.test" for number in range(40)]
     for number, name in enumerate(names):
         lab.dns.add(name, "MX", f"10 mx.{name}")
@@ -244,7 +244,7 @@ async def test_hosts_that_nobody_can_connect_to_are_not_reported(
 async def test_a_folder_that_workers_cannot_write_is_reported(
     lab: Lab, client: distributed.Client, tmp_path: Path
 ) -> None:
-    """A path that is not shared shows as missing files, on one side or the other."""
+    """If the path is not shared, the coordinator or the worker finds no files."""
     work = WorkFolder(tmp_path / "work")
 
     def show(stage: str, _done: int, _total: int | None) -> None:
@@ -266,7 +266,7 @@ async def test_a_folder_that_workers_cannot_write_is_reported(
 async def test_a_running_cluster_reports_the_same_as_one_process(
     lab: Lab, address: str, tmp_path: Path
 ) -> None:
-    """Hundreds of domains, by processes that are as separate as can be."""
+    """Hundreds of domains, scheduler and workers in separate processes."""
     names = (*NAMES, *(domain.name for domain in MANY))
     rows = Rows()
     job = replace(a_scan(tmp_path / "work", lab), shard_size=20)
@@ -278,7 +278,7 @@ async def test_a_running_cluster_reports_the_same_as_one_process(
 async def test_after_a_killed_worker_of_a_cluster_only_its_task_is_repeated(
     lab: Lab, address: str, expected: list[object], tmp_path: Path
 ) -> None:
-    """Nobody starts it again: the others do its work."""
+    """It is not restarted: other workers repeat its task."""
     async with worker(address, tmp_path) as victim:
         await _kill_while_it_probes(address, victim.pid, lab, tmp_path / "work", expected)
         assert await victim.wait() == -signal.SIGKILL
@@ -326,7 +326,7 @@ async def test_a_shard_that_kills_each_worker_ends_the_run(lab: Lab, tmp_path: P
 async def test_a_run_without_workers_ends(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Dask would wait for another for ever."""
+    """Dask would wait for ever."""
     monkeypatch.setattr("prober.sharded.dask._NO_WORKER_S", 1.0)
     monkeypatch.setattr("prober.sharded.dask._POLL_S", 0.1)
     silent = lab.servers["mx1.silent.test"]
@@ -358,14 +358,14 @@ async def test_a_lost_scheduler_ends_the_run(lab: Lab, tmp_path: Path) -> None:
 
 
 def _of_a_worker() -> tuple[list[str], str]:
-    """Where a worker may take modules from, and its temporary folder."""
+    """The folders from which a worker imports modules, and its temporary folder."""
     return sys.path, distributed.get_worker().local_directory
 
 
 async def test_local_workers_have_a_private_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not ``dask-scratch-space`` in the temporary folder of all, which distributed takes."""
+    """Not ``dask-scratch-space`` in the shared temporary folder, the default of distributed."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before, settings, environ = list(sys.path), copy.deepcopy(dask.config.config), dict(os.environ)
     async with local_workers(1) as client:
@@ -391,7 +391,7 @@ async def test_local_workers_have_a_private_folder(
 async def test_a_temporary_folder_open_to_others_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, umask: int, fault: str | None
 ) -> None:
-    """A strange umask stands for a file system that keeps no modes."""
+    """An unusual umask has the same effect as a file system without modes."""
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(mode)
@@ -409,7 +409,7 @@ async def test_a_temporary_folder_open_to_others_is_refused(
 async def test_a_temporary_folder_of_another_user_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """He may rename what is in it, sticky or not. Who runs this is another user than its owner."""
+    """The owner can rename files in it, even with the sticky bit. The test runs as another user."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     as_it_is = Path.stat
 
@@ -426,7 +426,7 @@ async def test_a_temporary_folder_of_another_user_is_refused(
 
 
 def _listening() -> set[int]:
-    """The TCP ports on which this process and those that it started listen."""
+    """The TCP ports on which this process and its children listen."""
     here = psutil.Process()
     return {
         link.laddr.port
@@ -437,7 +437,7 @@ def _listening() -> set[int]:
 
 
 async def _answer(port: int, path: str) -> bytes:
-    """What HTTP at *port* says to a client without certificate; nothing where it is TLS."""
+    """The HTTP response at *port* to a client without certificate; empty if the port is TLS."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
     try:

@@ -104,7 +104,7 @@ def test_nothing_is_left_when_the_run_has_finished(folder: WorkFolder) -> None:
 
 
 def test_an_interrupted_removal_leaves_nothing_to_resume(folder: WorkFolder) -> None:
-    """Its first step says that the run has finished; the next run here clears the rest away."""
+    """The first step marks the run as finished. The next run in the folder removes the rest."""
     folder.claim(JOB, resume=False)
     folder.entries(0).write_text("{}")
     (folder.path / "job.json").rename(folder.path / "finished.json")

@@ -57,7 +57,7 @@ async def lab() -> AsyncIterator[Lab]:
 
 
 def begin(folder: Path, lab: Lab, *, shard_size: int = 25, names: Sequence[str] = NAMES) -> Work:
-    """The list cut into shards, and a worker's task on them."""
+    """Split the list into shards, and return the work on them."""
     job = a_scan(folder, lab, CSV, JSONL)
     work_folder = WorkFolder(folder)
     work_folder.claim(Job(dict(job.identity), shard_size, PARTITIONS), resume=False)
@@ -188,7 +188,7 @@ async def test_without_a_nameserver_a_shard_is_not_resolved(lab: Lab, tmp_path: 
 
 
 async def test_a_partition_without_any_connection_ends_the_run(lab: Lab, tmp_path: Path) -> None:
-    """Nothing listens there: what a firewall of this machine looks like."""
+    """Nothing listens there, which looks like a firewall on this machine."""
     names = [f"op{number}.test" for number in range(240)]
     for number, name in enumerate(names):
         lab.dns.add(name, "MX", f"10 mx.{name}")

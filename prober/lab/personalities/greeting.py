@@ -129,9 +129,7 @@ class MaskedKeywords(Scripted):
 
 
 class Masked(MaskedKeywords):
-    """A middlebox hides the greeting and the keywords, as SMTP inspection on a Cisco PIX or ASA
-    does.
-    """
+    """A middlebox hides the greeting and the keywords, as a Cisco PIX or ASA does."""
 
     greeting = (STARS,)
 

@@ -102,9 +102,7 @@ class HandshakeAlert(Scripted):
 
 
 class LateAlert(Scripted):
-    """Sends certificate_required after the client has completed a TLS 1.3 handshake. RFC 8446
-    §4.4.2.4.
-    """
+    """Sends certificate_required after a completed TLS 1.3 handshake. RFC 8446 §4.4.2.4."""
 
     tls = NEEDS_CLIENT
 
