@@ -6,7 +6,19 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from benchmarks import domain, endpoint, headers, logs, memory, served, start, throughput, workers
+from benchmarks import (
+    domain,
+    endpoint,
+    headers,
+    judging,
+    latency,
+    logs,
+    memory,
+    served,
+    start,
+    throughput,
+    workers,
+)
 from benchmarks.figures import Figure, Scale, machine, to_markdown, to_table
 from benchmarks.process import Measure, in_own_process
 
@@ -17,6 +29,8 @@ class Name(enum.StrEnum):
     START = "start"
     ENDPOINT = "endpoint"
     DOMAIN = "domain"
+    JUDGING = "judging"
+    LATENCY = "latency"
     THROUGHPUT = "throughput"
     MEMORY = "memory"
     WORKERS = "workers"
@@ -30,6 +44,8 @@ MEASURES: Final[dict[Name, Measure]] = {
     Name.START: start.measure,
     Name.ENDPOINT: endpoint.measure,
     Name.DOMAIN: domain.measure,
+    Name.JUDGING: judging.measure,
+    Name.LATENCY: latency.measure,
     Name.THROUGHPUT: throughput.measure,
     Name.MEMORY: memory.measure,
     Name.WORKERS: workers.measure,

@@ -36,6 +36,11 @@ class SingleFlight(Generic[K, V]):
 
     async def get(self, key: K) -> V:
         """The answer for *key*, from the cache or from *ask*."""
+        task = self.begin(key)
+        return task.result() if task.done() else await asyncio.shield(task)
+
+    def begin(self, key: K) -> asyncio.Task[V]:
+        """Ask *key* if its answer is not known, without waiting for the answer."""
         if self._expiry and self._expiry.get(key, inf) < monotonic():
             self.forget(key)
         task = self._tasks.get(key)
@@ -43,7 +48,7 @@ class SingleFlight(Generic[K, V]):
             task = self._tasks[key] = asyncio.create_task(self._run(key))
             self._evict()
         self._tasks.move_to_end(key)
-        return task.result() if task.done() else await asyncio.shield(task)
+        return task
 
     async def _run(self, key: K) -> V:
         try:

@@ -22,6 +22,7 @@ from prober.net.tls import TlsClient
 from prober.pace import Pacer
 from prober.records import EndpointFacts, Failure, Reason, Step
 from prober.rules.address import may_contact
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.endpoint import (
     Outcome,
     add_without_sni,
@@ -80,13 +81,14 @@ class Endpoints:
         tls: TlsClient,
         heartbeat: Heartbeat,
         operator_shards: Mapping[str, int],
+        reader: CertificateReader,
     ) -> None:
         self.settings = settings
         self._tls = tls
         self._heartbeat = heartbeat
         self._pacer = Pacer(settings.pace, operator_of, operator_shards)
         ask = self._ask_named
-        self._named = SharedAddresses(ask).observe if settings.share else ask
+        self._named = SharedAddresses(ask, reader).observe if settings.share else ask
         self._facts: SingleFlight[Target, EndpointFacts] = SingleFlight(self._observe, size=_KEPT)
         self._unnamed: SingleFlight[_Address, EndpointFacts] = SingleFlight(
             self._ask_unnamed, size=_KEPT, lifetime_s=_lifetime_s

@@ -67,7 +67,7 @@ class Probing:
                 facts = await observed(facts, self._ask)
         facts = replace(facts, proof=await self._vantage.resolver.proof(self._dnssec))
         elapsed_ms = round((monotonic() - self._started) * 1000)
-        return judged(replace(facts, elapsed_ms=elapsed_ms))
+        return judged(replace(facts, elapsed_ms=elapsed_ms), self._vantage.reader)
 
     async def _ask(self, _domain: str) -> DomainFacts:
         facts = self._facts

@@ -15,6 +15,7 @@ from prober.files import unwritable
 from prober.probe import Probing, probe_entry
 from prober.progress import Progress
 from prober.records import DomainReport
+from prober.rules.certificate_fields import CertificateReader
 from prober.runtime import first_error
 from prober.settings import Settings
 from prober.vantage import Vantage
@@ -133,12 +134,14 @@ async def scan(
     progress: Progress | None = None,
     ordered: bool = False,
     ending: "Ending | None" = None,
+    reader: CertificateReader | None = None,
 ) -> None:
     """Probe every entry and hand each report to *report* as it completes, or in input order.
 
     A domain that comes again is neither probed nor reported again, but counted in *progress*; one
     that *progress* has as reported is passed over. What *report* raises ends the scan and leaves
-    as it is; so does cancellation, cleanly. *ending* lets the caller end it in an orderly way.
+    as it is; so does cancellation, cleanly. *ending* lets the caller end it in an orderly way;
+    *reader* is one that the caller uses, too.
     """
     progress, ending = progress or Progress(), ending or Ending()
     pending = (
@@ -147,7 +150,7 @@ async def scan(
         if position not in progress.reported
     )
     with OrderedReports(report, progress, ordered=ordered) as delivery:
-        async with Vantage(settings) as vantage:
+        async with Vantage(settings, reader=reader) as vantage:
             running = _Running(vantage, delivery)
             try:
                 async with asyncio.TaskGroup() as group:

@@ -10,6 +10,7 @@ from typing import Final
 
 from prober.net.smtp import Target
 from prober.records import EndpointFacts
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.same_server import (
     SharedTls,
     add_result,
@@ -60,9 +61,9 @@ class _Address:
         wanted = sessions_needed(self.seen)
         return wanted == 0 or self.in_flight < wanted
 
-    def learn(self, facts: EndpointFacts) -> None:
+    def learn(self, facts: EndpointFacts, reader: CertificateReader) -> None:
         """Store what *facts* show about the address."""
-        self.seen = add_result(self.seen, facts)
+        self.seen = add_result(self.seen, facts, reader)
         self.has_result = True
         if completed_tls(facts):
             self.completed_tls, self.address_facts = True, None
@@ -84,8 +85,11 @@ class SharedAddresses:
     A name that may have TLSA records always gets its own session.
     """
 
-    def __init__(self, probe: Callable[[Target], Awaitable[EndpointFacts]]) -> None:
+    def __init__(
+        self, probe: Callable[[Target], Awaitable[EndpointFacts]], reader: CertificateReader
+    ) -> None:
         self._probe = probe
+        self._reader = reader
         self._addresses: OrderedDict[tuple[str, int], _Address] = OrderedDict()
 
     @property
@@ -103,7 +107,7 @@ class SharedAddresses:
         address.in_flight += 1
         try:
             facts = await self._probe(target)
-            address.learn(facts)
+            address.learn(facts, self._reader)
             return facts
         finally:
             address.in_flight -= 1

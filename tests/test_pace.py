@@ -43,28 +43,28 @@ def test_a_delayed_session_does_not_shorten_the_next_interval() -> None:
 def test_back_off_halves_the_rate_down_to_a_minimum() -> None:
     slowed = rate()
     for number, interval_s in enumerate((2, 4, 8, 16, 32, 60, 60)):
-        slowed.back_off(began=1000.0 * number + 1, now=1000.0 * number + 2)
+        slowed.back_off(started=1000.0 * number + 1, now=1000.0 * number + 2)
         assert slowed.interval_s == interval_s
 
 
 def test_back_off_delays_the_next_session_immediately() -> None:
     slowed = rate()
     slowed.reserve(100.0)
-    slowed.back_off(began=100.0, now=100.5)
+    slowed.back_off(started=100.0, now=100.5)
     assert slowed.reserve(100.5) == 2.0
 
 
 def test_sessions_that_started_before_a_back_off_do_not_back_off_again() -> None:
     slowed = rate()
-    slowed.back_off(began=1.0, now=2.0)
-    slowed.back_off(began=1.5, now=2.5)
+    slowed.back_off(started=1.0, now=2.0)
+    slowed.back_off(started=1.5, now=2.5)
     assert slowed.interval_s == 2.0
 
 
 def test_success_raises_the_rate_by_a_constant_up_to_the_normal() -> None:
     slowed = rate()
     for number in range(1, 4):
-        slowed.back_off(began=10.0 * number, now=10.0 * number + 1)
+        slowed.back_off(started=10.0 * number, now=10.0 * number + 1)
     rates = []
     while slowed.interval_s > 1.0:
         slowed.recover()
@@ -77,7 +77,7 @@ def test_success_raises_the_rate_by_a_constant_up_to_the_normal() -> None:
 
 def test_an_interval_of_zero_recovers_too() -> None:
     slowed = rate(0.0)
-    slowed.back_off(began=1.0, now=2.0)
+    slowed.back_off(started=1.0, now=2.0)
     assert slowed.interval_s > 0
     for _ in range(5):
         slowed.recover()
@@ -90,7 +90,7 @@ def test_only_a_rate_without_history_is_normal() -> None:
     fresh.reserve(0.0)
     assert not fresh.is_normal(0.5)
     assert fresh.is_normal(1.0)
-    fresh.back_off(began=2.0, now=3.0)
+    fresh.back_off(started=2.0, now=3.0)
     assert not fresh.is_normal(1e6)
 
 
@@ -106,11 +106,11 @@ class Counting:
         self._pacer = pacer
         self.now: Counter[str] = Counter()
         self.most: Counter[str] = Counter()
-        self.began: list[float] = []
+        self.started: list[float] = []
 
     async def turn(self, address: str, mx_host: str = "mx.a.test", **report: bool) -> None:
         async with self._pacer.turn(address, mx_host) as turn:
-            self.began.append(clock())
+            self.started.append(clock())
             operator = mx_host.split(".", 1)[1]
             for key in (address, operator, "all"):
                 self.now[key] += 1
@@ -154,9 +154,9 @@ async def test_two_sessions_on_an_address_start_at_least_one_interval_apart() ->
     counting = Counting(pacer)
     others = [counting.turn(f"192.0.2.{number}") for number in range(10, 30)]
     await asyncio.gather(*others)
-    counting.began.clear()
+    counting.started.clear()
     await asyncio.gather(*(counting.turn("192.0.2.1") for _ in range(5)))
-    gaps = [b - a for a, b in itertools.pairwise(counting.began)]
+    gaps = [b - a for a, b in itertools.pairwise(counting.started)]
     assert gaps == pytest.approx([0.05] * 4)
 
 
@@ -171,7 +171,7 @@ async def test_a_session_that_waits_for_a_slow_address_does_not_block_others() -
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
-    assert len(counting.began) == 11
+    assert len(counting.started) == 11
 
 
 async def test_a_slow_session_uses_only_a_slot_of_its_address() -> None:
@@ -181,7 +181,7 @@ async def test_a_slow_session_uses_only_a_slot_of_its_address() -> None:
         await asyncio.gather(*(counting.turn(f"192.0.2.{number}") for number in range(2, 6)))
         behind_it = asyncio.create_task(counting.turn("192.0.2.1"))
         await asyncio.sleep(0.01)
-        assert len(counting.began) == 4
+        assert len(counting.started) == 4
     await behind_it
 
 
@@ -189,10 +189,10 @@ async def test_the_rate_of_an_overloaded_address_is_kept_without_waiting_session
     pacer = Pacer(pace(address_interval_s=0.01), operator_of, {})
     counting = Counting(pacer)
     await counting.turn("192.0.2.1", overloaded=True)
-    counting.began.clear()
+    counting.started.clear()
     await counting.turn("192.0.2.1")
     await counting.turn("192.0.2.1")
-    assert counting.began[1] - counting.began[0] >= 0.01 - ROUNDING_S
+    assert counting.started[1] - counting.started[0] >= 0.01 - ROUNDING_S
 
 
 async def test_idle_limiters_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,30 +209,30 @@ async def test_idle_limiters_are_dropped(monkeypatch: pytest.MonkeyPatch) -> Non
 
 async def beginnings(pacer: QuestionLimiter, count: int) -> list[float]:
     """The start times of questions that arrive together, every second one with low priority."""
-    began = []
+    started = []
 
     async def ask(number: int) -> None:
         async with pacer.turn(low_priority=number % 2 == 0):
-            began.append(clock())
+            started.append(clock())
 
     await asyncio.gather(*map(ask, range(count)))
-    return began
+    return started
 
 
 async def test_questions_per_second_are_limited_for_both_priorities() -> None:
-    began = await beginnings(QuestionLimiter(1_000, per_s=200.0), 61)
+    started = await beginnings(QuestionLimiter(1_000, per_s=200.0), 61)
     for apart in (40, 50, 60):
         least_s = apart / 200 - _MAX_CATCH_UP_S - ROUNDING_S
-        assert all(b - a >= least_s for a, b in zip(began, began[apart:], strict=False))
-    assert began[-1] <= 60 / 200 + _BATCH_S + ROUNDING_S
+        assert all(b - a >= least_s for a, b in zip(started, started[apart:], strict=False))
+    assert started[-1] <= 60 / 200 + _BATCH_S + ROUNDING_S
 
 
 async def test_a_pause_is_not_made_up_for() -> None:
     pacer = QuestionLimiter(1_000, per_s=100.0)
     await beginnings(pacer, 1)
     await asyncio.sleep(0.5)
-    began = await beginnings(pacer, 31)
-    assert began[-1] - began[0] >= 30 / 100 - _MAX_CATCH_UP_S - ROUNDING_S
+    started = await beginnings(pacer, 31)
+    assert started[-1] - started[0] >= 30 / 100 - _MAX_CATCH_UP_S - ROUNDING_S
 
 
 async def test_a_busy_process_reaches_the_same_question_rate(

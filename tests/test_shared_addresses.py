@@ -8,6 +8,7 @@ import pytest
 
 from prober.net.smtp import Target
 from prober.records import EndpointFacts, Reason, Step, VerifyError
+from prober.rules.certificate_fields import CertificateReader
 from prober.shared_addresses import SharedAddresses
 from tests.rules.certificates import issue
 from tests.support.builders import completed, confirmed, not_offered, untested
@@ -59,7 +60,7 @@ NAMES = tuple(f"c{number}.mx.example" for number in range(20))
 
 async def test_after_three_names_agree_further_names_need_no_session() -> None:
     servers = Servers()
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     facts = await asyncio.gather(*(shared.observe(target(name)) for name in NAMES))
 
     assert sum(servers.asked.values()) == 3
@@ -73,7 +74,7 @@ async def test_the_fourth_customer_has_a_certificate_of_its_own() -> None:
     servers = Servers()
     own = "mail.customer.example"
     servers.leaves[own] = issue(san=(own,)).der
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     for name in NAMES[:3]:
         await shared.observe(target(name))
     facts = await shared.observe(target(own))
@@ -85,7 +86,7 @@ async def test_the_fourth_customer_has_a_certificate_of_its_own() -> None:
 
 async def test_a_name_with_tlsa_gets_its_own_session() -> None:
     servers = Servers()
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     for name in NAMES[:3]:
         await shared.observe(target(name))
     facts = await shared.observe(target(NAMES[4], tlsa=True))
@@ -96,7 +97,7 @@ async def test_a_name_with_tlsa_gets_its_own_session() -> None:
 async def test_a_result_before_sni_is_probed_once_also_while_in_flight() -> None:
     servers = Servers()
     servers.clear.add("192.0.2.1")
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     facts = await asyncio.gather(*(shared.observe(target(name)) for name in NAMES))
 
     assert sum(servers.asked.values()) == 1
@@ -107,7 +108,7 @@ async def test_a_result_before_sni_is_probed_once_also_while_in_flight() -> None
 async def test_one_failed_session_is_not_shared_at_an_address_that_completed_tls() -> None:
     """An MTA restarts: two refusals, after names there completed TLS."""
     servers = Servers()
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     for name in NAMES[:3]:
         await shared.observe(target(name))
     servers.refusing = True
@@ -122,7 +123,7 @@ async def test_one_failed_session_is_not_shared_at_an_address_that_completed_tls
 async def test_completed_tls_at_an_address_ends_the_sharing_of_earlier_failures() -> None:
     servers = Servers()
     servers.clear.add("192.0.2.1")
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     await shared.observe(target(NAMES[0]))
     servers.clear.clear()
     await shared.observe(target(NAMES[1], tlsa=True))
@@ -136,7 +137,7 @@ async def test_a_temporary_failure_is_shared_for_a_limited_time(
     monkeypatch.setattr("prober.shared_addresses._UNCONFIRMED_KEPT_S", 0.0)
     servers = Servers()
     servers.silent = True
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     await shared.observe(target(NAMES[0]))
     await asyncio.sleep(0.01)
     servers.silent = False
@@ -146,7 +147,7 @@ async def test_a_temporary_failure_is_shared_for_a_limited_time(
 async def test_nothing_is_shared_between_addresses_or_ports() -> None:
     servers = Servers()
     servers.clear.update({"192.0.2.1", "192.0.2.2"})
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     await shared.observe(target(NAMES[0], "192.0.2.1"))
     await shared.observe(target(NAMES[0], "192.0.2.2"))
     await shared.observe(replace(target(NAMES[0], "192.0.2.1"), port=2525))
@@ -156,7 +157,7 @@ async def test_nothing_is_shared_between_addresses_or_ports() -> None:
 async def test_names_that_differ_all_get_a_session_and_none_waits_for_ever() -> None:
     servers = Servers()
     servers.leaves.update({name: issue(san=(name,)).der for name in NAMES})
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     facts = await asyncio.gather(*(shared.observe(target(name)) for name in NAMES))
     assert sum(servers.asked.values()) == len(NAMES)
     assert all(each.observed_as is None for each in facts)
@@ -166,7 +167,7 @@ async def test_names_do_not_wait_for_each_other_where_nothing_can_be_shared() ->
     """A result with an untrusted certificate is never shared."""
     servers = Servers()
     servers.untrusted = True
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     facts = await asyncio.gather(*(shared.observe(target(name)) for name in NAMES))
     assert servers.max_at_once == 3
     assert all(each.observed_as is None for each in facts)
@@ -175,7 +176,7 @@ async def test_names_do_not_wait_for_each_other_where_nothing_can_be_shared() ->
 async def test_after_a_cancelled_session_the_next_name_makes_one() -> None:
     servers = Servers()
     servers.may_answer.clear()
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     first, second = (asyncio.create_task(shared.observe(target(name))) for name in NAMES[:2])
     for _ in range(3):
         await asyncio.sleep(0)
@@ -191,7 +192,7 @@ async def test_the_number_of_stored_addresses_is_limited(monkeypatch: pytest.Mon
     monkeypatch.setattr("prober.shared_addresses._MAX_ADDRESSES", 2)
     servers = Servers()
     servers.clear.update(f"192.0.2.{number}" for number in range(4))
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     for number in (0, 1, 2, 3, 3, 0):
         await shared.observe(target(NAMES[number], f"192.0.2.{number}"))
     assert servers.asked == {NAMES[0]: 2, NAMES[1]: 1, NAMES[2]: 1, NAMES[3]: 1}
@@ -202,7 +203,7 @@ async def test_one_slow_address_does_not_stop_the_removal_of_others(
 ) -> None:
     monkeypatch.setattr("prober.shared_addresses._MAX_ADDRESSES", 5)
     servers = Servers()
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     servers.may_answer.clear()
     slow = asyncio.create_task(shared.observe(target(NAMES[0], "192.0.2.255")))
     await asyncio.sleep(0)

@@ -29,6 +29,7 @@ COMMANDS: Final = MappingProxyType(
         "headers": "Read Received headers: was each message encrypted in transit, hop by hop?",
         "logs": "Read mail server logs: was each message that was sent encrypted?",
         "policy": "Write a policy map: for each domain the strictest policy that loses no mail.",
+        "report": "Write reports of saved results, judged again by today's rules.",
         "recipient": "Find the best way to write to one recipient in secret: forced TLS, PGP, "
         "S/MIME or a portal.",
     }
@@ -112,6 +113,8 @@ def probe(
     - `probe scan domains.txt -o report.csv -o report.jsonl` probes a list.
 
     - `probe scan partners.csv --column domain -q -o report.csv` reads a CSV table; for cron.
+
+    - `probe report report.jsonl --profile hipaa -o new.csv` judges saved results again.
 
     - `probe policy report.jsonl --for postfix -o tls_policy` makes a policy map from results.
 

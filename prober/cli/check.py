@@ -74,6 +74,7 @@ def check(
                 reporting.add,
                 progress=reporting.progress,
                 ordered=True,
+                reader=reporting.reader,
             )
             run(probing)
         reporting.tell_blindness()

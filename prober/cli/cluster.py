@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from prober.cli.distinct_files import Written
-from prober.cli.options import ReportOptions, option
+from prober.cli.options import ManyReportOptions, option
 from prober.cli.reporting import Reporting
 from prober.cli.resuming import Resumable
 from prober.cli.running import run, tell
@@ -83,7 +83,11 @@ class ClusterOptions:
         return self.workers is not None or self.scheduler is not None
 
     def job(
-        self, settings: Settings, report: ReportOptions, style: ReportStyle, resumable: Resumable
+        self,
+        settings: Settings,
+        report: ManyReportOptions,
+        style: ReportStyle,
+        resumable: Resumable,
     ) -> ShardedScan:
         """The scan as a job for workers.
 
@@ -99,7 +103,11 @@ class ClusterOptions:
         return ShardedScan(
             folder=self.work_folder or _beside(outputs),
             settings=settings,
-            judging=Judging(layouts=layouts, require=report.required),
+            judging=Judging(
+                layouts=layouts,
+                require=report.required,
+                expires_soon_days=report.expires_soon,
+            ),
             identity=resumable.identity,
             resume=resumable.resume,
             shard_size=self.shard_size,

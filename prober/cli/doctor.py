@@ -19,7 +19,7 @@ from prober.rules.exit_status import CANNOT_SEE, MEETS_ALL, SOME_UNDECIDED
 from prober.settings import Settings
 from prober.vantage import Vantage
 
-_WORDS: Final = {Answer.YES: "ok", Answer.NO: "not", Answer.NOT_TESTED: "unknown"}
+_WORDS: Final = {Answer.YES: "OK", Answer.NO: "FAIL", Answer.NOT_TESTED: "UNKNOWN"}
 
 
 class DoctorOptions(LookOptions):
@@ -28,7 +28,9 @@ class DoctorOptions(LookOptions):
     flags = (
         "--resolver",
         "--trust-ad",
+        "--dnssec",
         "--dnssec-probe",
+        "--trust-anchor",
         "--ca-file",
         "--ehlo-name",
         "--ipv4-only",
@@ -56,7 +58,7 @@ def doctor(
 ) -> None:
     """Check what a probe needs: DNS, port 25, IPv6, trust store, EHLO name.
 
-    Each line says ok, not or unknown, and what to do. Exit status: 0 DNS and the port work;
+    Each line says OK, FAIL or UNKNOWN, and what to do. Exit status: 0 DNS and the port work;
     3 this is not known; 4 one of them does not.
     """
     configure_logging(verbose=False)

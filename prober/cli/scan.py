@@ -11,7 +11,7 @@ import typer
 from prober.cli.cluster import ClusterOptions
 from prober.cli.distinct_files import Read, require_distinct
 from prober.cli.log_setup import LogOptions, configure_logging
-from prober.cli.options import LookOptions, ReportOptions, option, with_options
+from prober.cli.options import LookOptions, ManyReportOptions, option, with_options
 from prober.cli.reporting import Reporting
 from prober.cli.resuming import Resumable
 from prober.cli.running import command_line, exit_statuses, run
@@ -42,7 +42,7 @@ def scan(
         ),
     ],
     look: LookOptions,
-    report: ReportOptions,
+    report: ManyReportOptions,
     log: LogOptions,
     cluster: ClusterOptions,
     column: Annotated[
@@ -96,7 +96,9 @@ def scan(
         entries = list_.some_entries()
         job = cluster.job(settings, report, style, resumable) if cluster.is_wanted else None
         if job is None:
-            with Reporting.open(report, style, resumable=resumable) as reporting:
+            with Reporting.open(
+                report, style, resumable=resumable, expires_soon_days=report.expires_soon
+            ) as reporting:
                 _scan_here(entries, settings, reporting, ordered=ordered)
         else:
             try:
@@ -129,11 +131,14 @@ def _scan_here(
         progress=reporting.progress,
         ordered=ordered,
         ending=ending,
+        reader=reporting.reader,
     )
     run(probing, wind_down=ending.request)
 
 
-def _options_of(report: ReportOptions, *, ordered: bool, column: str | None) -> dict[str, object]:
+def _options_of(
+    report: ManyReportOptions, *, ordered: bool, column: str | None
+) -> dict[str, object]:
     """What of the options decides what the report files hold, and how they are judged."""
     required = report.required
     profile = None if isinstance(required, Level) else required.name
@@ -144,5 +149,6 @@ def _options_of(report: ReportOptions, *, ordered: bool, column: str | None) -> 
         "--profile": profile or ProfileName.DEFAULT,
         "--per-endpoint": report.per_endpoint,
         "--ordered": ordered,
+        "--expires-soon": report.expires_soon,
         **({} if column is None else {"--column": column}),
     }

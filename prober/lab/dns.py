@@ -130,7 +130,7 @@ class LabDns:
         await self.aclose()
 
     def answer(self, wire: bytes, *, tcp: bool) -> tuple[bytes | None, float]:
-        """The response to a query, and the delay in seconds. None means that no response is sent."""
+        """The response to a query, and the delay in seconds. None means no response."""
         key = (wire[2:], tcp)
         reply = self._replies.get(key)
         if reply is None:

@@ -1,8 +1,7 @@
-"""Signs the zones of the lab: the root, and each domain that is to be signed. RFC 4034, RFC 4035
-§3.1.
+"""Signs the zones of the lab: the root, and each domain that is to be signed.
 
-Each zone has one ECDSA key and a chain of NSEC records. Names in no signed zone are below an
-unsigned delegation of the root.
+RFC 4034, RFC 4035 §3.1. Each zone has one ECDSA key and a chain of NSEC records. Names in no signed
+zone are below an unsigned delegation of the root.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

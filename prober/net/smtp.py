@@ -5,7 +5,7 @@ Never sends MAIL FROM. Left out: HELP, AUTH, and every port but the one given.
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final
 
@@ -30,7 +30,7 @@ from prober.net.reply import (
     offers,
 )
 from prober.net.route import blame_missing_ipv6, require_route
-from prober.net.tls import HandshakeFacts, TlsClient, TlsLink
+from prober.net.tls import TlsClient, TlsLink, refused_late
 from prober.records import (
     AnomalyKind,
     Attempt,
@@ -61,17 +61,6 @@ class Target:
     left_out: str | None = None  # why it is not to be contacted
 
 
-@dataclass(slots=True)
-class _Seen:
-    """What a session saw so far, but for TLS."""
-
-    greeting: str | None = None
-    ehlo_keywords: tuple[str, ...] = ()
-    ehlo_keywords_tls: tuple[str, ...] | None = None
-    starttls: StartTls = StartTls.NOT_TESTED
-    failure: Failure | None = None
-
-
 def _accepted(reply: Reply) -> Reply:
     """*reply* where it is positive: any 2yz, as senders read it (RFC 5321 §4.2.1)."""
     if not 200 <= reply.code < 300:
@@ -99,16 +88,19 @@ class _Session:
         self._dialogue: Dialogue | None = None
         self._may_quit = False
         self.step, self._step_began = Step.CONNECT, monotonic()
-        self._seen = _Seen()
-        self._tls_facts = HandshakeFacts()
-        self._observed_at = clock.now()
+        self._facts = EndpointFacts(
+            mx_host=target.mx_host,
+            address=target.address,
+            port=target.port,
+            observed_at=clock.now(),
+        )
 
     async def run(self) -> None:
         """All steps in order; raises one of PEER_ERRORS where the peer stops it."""
         dialogue = await self._connect()
         greeting = await self._greeting(dialogue)
         ehlo = await self._ehlo(dialogue)
-        if ehlo is None or not offers(self._seen.ehlo_keywords, "STARTTLS"):
+        if ehlo is None or not offers(self._facts.ehlo_keywords, "STARTTLS"):
             self._conclude_without_offer(dialogue, greeting, ehlo)
             return
         odd = odd_offer(greeting, ehlo)
@@ -138,7 +130,7 @@ class _Session:
         self._enter(Step.GREETING)
         greeting = await dialogue.greeting(self._settings.greeting_s)
         self._may_quit = True  # before the greeting it would be a synchronisation error
-        self._seen.greeting = greeting.text
+        self._facts = replace(self._facts, greeting=greeting.text)
         return _accepted(greeting)
 
     async def _ehlo(self, dialogue: Dialogue) -> Reply | None:
@@ -151,7 +143,7 @@ class _Session:
             dialogue.remark(AnomalyKind.HELO_ONLY, reply.text)
             _accepted(await dialogue.command("HELO", name, timeout_s=timeout_s))
             return None
-        self._seen.ehlo_keywords = ehlo_keywords(_accepted(reply))
+        self._facts = replace(self._facts, ehlo_keywords=ehlo_keywords(_accepted(reply)))
         return reply
 
     def _conclude_without_offer(
@@ -160,11 +152,11 @@ class _Session:
         """Not offered; unless a middlebox overwrote what we should have read."""
         masked = masked_by(greeting, ehlo)
         if masked is None:
-            self._seen.starttls = StartTls.NOT_OFFERED
+            self._facts = replace(self._facts, starttls=StartTls.NOT_OFFERED)
         else:
             dialogue.remark(AnomalyKind.MASKED, masked)
             failure = Failure(step=Step.EHLO, reason=Reason.MASKED, detail=masked[:200])
-            self._seen.failure = failure
+            self._facts = replace(self._facts, failure=failure)
 
     async def _starttls(self, dialogue: Dialogue) -> None:
         self._enter(Step.STARTTLS)
@@ -172,7 +164,7 @@ class _Session:
         if reply.code // 100 != 2 and reply.code != SERVICE_CLOSING:
             await self._require_answer(dialogue, reply)
         _accepted(reply)
-        self._seen.starttls = StartTls.OFFERED
+        self._facts = replace(self._facts, starttls=StartTls.OFFERED)
         injected = dialogue.take_surplus()  # nothing may stand there: CVE-2011-0411
         if injected:
             require_open(injected)
@@ -206,17 +198,17 @@ class _Session:
             await link.handshake(self._settings.handshake_s)
             completed = True
         finally:
-            self._tls_facts = self._tls.facts(connection, completed=completed)
+            self._facts = self._tls.observe(self._facts, connection, completed=completed)
         dialogue.run_over(link)
         self._may_quit = True
-        self._transcript.note("probe", f"{self._tls_facts.version} {self._tls_facts.cipher}")
+        self._transcript.note("probe", f"{self._facts.tls_version} {self._facts.cipher}")
 
     async def _ehlo_over_tls(self, dialogue: Dialogue) -> None:
         """RFC 3207 §4.2: EHLO again. It is also the first read, where a late alert shows."""
         self._enter(Step.POST_TLS)
         name = self._settings.ehlo_name or _address_literal(dialogue)
         reply = await dialogue.command("EHLO", name, timeout_s=self._settings.command_s)
-        self._seen.ehlo_keywords_tls = ehlo_keywords(_accepted(reply))
+        self._facts = replace(self._facts, ehlo_keywords_tls=ehlo_keywords(_accepted(reply)))
 
     async def quit(self) -> None:
         """RFC 5321 §4.1.1.10, without insisting on an answer: the facts are in hand."""
@@ -245,54 +237,30 @@ class _Session:
         elif self.step is Step.POST_TLS and isinstance(error, AlertError):
             # TLS 1.3: the server may refuse after the client thinks it is done (RFC 8446 §4.4.2.4)
             failure = Failure(step=Step.HANDSHAKE, reason=Reason.ALERT, detail=str(error))
-            self._tls_facts = self._tls_facts.refused(alert=str(error))
+            self._facts = refused_late(self._facts, alert=str(error))
         else:
             failure = blame_missing_ipv6(classify(self.step, error), self._target.address)
-        starttls = _starttls_after(self._seen.starttls, failure, undecided=out_of_time)
-        self._seen.failure, self._seen.starttls = failure, starttls
+        starttls = _starttls_after(self._facts.starttls, failure, undecided=out_of_time)
+        self._facts = replace(self._facts, failure=failure, starttls=starttls)
         self._transcript.note("probe", _in_words(failure))
 
     def facts(self) -> EndpointFacts:
         """All that was seen, and the attempt in short."""
-        target, seen, tls = self._target, self._seen, self._tls_facts
+        facts = self._facts
         anomalies = self._dialogue.anomalies if self._dialogue else ()
-        return EndpointFacts(
-            mx_host=target.mx_host,
-            address=target.address,
-            port=target.port,
-            observed_at=self._observed_at,
-            greeting=seen.greeting,
-            ehlo_keywords=seen.ehlo_keywords,
-            ehlo_keywords_tls=seen.ehlo_keywords_tls,
-            starttls=seen.starttls,
-            tls_version=tls.version,
-            cipher=tls.cipher,
-            cipher_bits=tls.cipher_bits,
-            key_exchange=tls.key_exchange,
-            key_exchange_bits=tls.key_exchange_bits,
-            key_exchange_hash=tls.key_exchange_hash,
-            encrypt_then_mac=tls.encrypt_then_mac,
-            extended_master_secret=tls.extended_master_secret,
-            secure_renegotiation=tls.secure_renegotiation,
-            client_certificate_requested=tls.client_certificate_requested,
-            alert=tls.alert,
-            chain=tls.chain,
-            path=tls.path,
-            verify_errors=tls.verify_errors,
-            anomalies=(*anomalies, *tls.anomalies),
-            failure=seen.failure,
-            attempts=(self._attempt(),),
-            transcript=self._transcript.lines(),
-        )
-
-    def _attempt(self) -> Attempt:
-        return Attempt(
-            observed_at=self._observed_at,
+        attempt = Attempt(
+            observed_at=facts.observed_at,
             hello=self._hello,
-            starttls=self._seen.starttls,
-            tls_version=self._tls_facts.version,
-            cipher=self._tls_facts.cipher,
-            failure=self._seen.failure,
+            starttls=facts.starttls,
+            tls_version=facts.tls_version,
+            cipher=facts.cipher,
+            failure=facts.failure,
+        )
+        return replace(
+            facts,
+            anomalies=(*anomalies, *facts.anomalies),
+            attempts=(attempt,),
+            transcript=self._transcript.lines(),
         )
 
 

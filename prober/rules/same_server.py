@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from prober.records import EndpointFacts, Reason, StartTls, Step
-from prober.rules.certificate_fields import read_certificate
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.endpoint import Outcome, proven, was_refused_twice
 from prober.rules.identity import matches
 from prober.rules.thresholds import MAX_FINGERPRINTS, MIN_AGREEING_NAMES
@@ -38,7 +38,9 @@ class SharedTls:
         return _fingerprint(self.facts)
 
 
-def add_result(seen: tuple[SharedTls, ...], facts: EndpointFacts) -> tuple[SharedTls, ...]:
+def add_result(
+    seen: tuple[SharedTls, ...], facts: EndpointFacts, reader: CertificateReader
+) -> tuple[SharedTls, ...]:
     """Add *facts* to *seen*. Only sessions without any problem count."""
     if not _is_flawless(facts):
         return seen
@@ -48,7 +50,7 @@ def add_result(seen: tuple[SharedTls, ...], facts: EndpointFacts) -> tuple[Share
         _updated(entry, facts.mx_host, agrees=entry.fingerprint == fingerprint) for entry in seen
     ]
     if not known and len(seen) < MAX_FINGERPRINTS:
-        updated.append(_new_entry(facts, others=seen))
+        updated.append(_new_entry(facts, reader, others=seen))
     return tuple(updated)
 
 
@@ -135,8 +137,10 @@ def _fingerprint(facts: EndpointFacts) -> TlsFingerprint:
     return facts.chain[0], facts.tls_version, facts.cipher, facts.key_exchange_bits
 
 
-def _new_entry(facts: EndpointFacts, *, others: Sequence[SharedTls]) -> SharedTls:
-    san = read_certificate(facts.chain[0]).san
+def _new_entry(
+    facts: EndpointFacts, reader: CertificateReader, *, others: Sequence[SharedTls]
+) -> SharedTls:
+    san = reader.read(facts.chain[0]).san
     covers = san.names if san is not None else ()
     shown_to_others = (name for other in others for name in other.names)
     depends_on_sni = any(_covers(covers, name) for name in shown_to_others)

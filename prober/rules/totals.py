@@ -18,6 +18,7 @@ from prober.records import (
     Standing,
     Step,
 )
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.norms import Profile
 from prober.rules.standing import assess
 from prober.rules.verdict import is_fault
@@ -149,18 +150,20 @@ class Tally:
     """Counts reports, each held against what is required.
 
     *operator_of* names who runs an MX host: its registered domain. *describe* gives the answer of
-    a report in a sentence. A certificate is noted when it ends within *expires_soon_days*.
+    a report in a sentence. A certificate is noted when it ends within *expires_soon_days*. *reader*
+    remembers certificates.
     """
 
     require: Level | Profile
     operator_of: Callable[[str], str]
-    describe: Callable[[DomainReport], str]
+    describe: Callable[[DomainReport, CertificateReader], str]
     expires_soon_days: int = EXPIRY_NOTICE_DAYS
     totals: Totals = field(default_factory=Totals)
+    reader: CertificateReader = field(default_factory=CertificateReader)
 
     def assess(self, report: DomainReport) -> DomainReport:
         """*report* with its standing against what is required, and the reasons."""
-        return assess(report, self.require)
+        return assess(report, self.require, self.reader)
 
     def add(self, report: DomainReport) -> None:
         """Count one report, as ``assess`` returned it."""
@@ -184,7 +187,7 @@ class Tally:
                     standing=standing,
                     level=verdict.level,
                     name=name,
-                    answer=self.describe(report),
+                    answer=self.describe(report, self.reader),
                 )
             )
 

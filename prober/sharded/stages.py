@@ -25,7 +25,7 @@ from prober.records import DomainFacts, EndpointFacts, Level, Reason, Run
 from prober.report.answer import answer
 from prober.report.output import Layout
 from prober.rules.norms import Profile
-from prober.rules.totals import BLIND_ENDPOINTS, Tally, Totals
+from prober.rules.totals import BLIND_ENDPOINTS, EXPIRY_NOTICE_DAYS, Tally, Totals
 from prober.settings import Settings
 from prober.sharded.files import (
     Stores,
@@ -56,6 +56,7 @@ class Judging:
 
     layouts: tuple[Layout, ...]
     require: Level | Profile
+    expires_soon_days: int = EXPIRY_NOTICE_DAYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +176,12 @@ def _raise_if_blind(work: Work, seen: Sequence[DomainFacts]) -> None:
 
 
 def _tally(work: Work) -> Tally:
-    return Tally(require=work.judging.require, operator_of=operator_of, describe=answer)
+    return Tally(
+        require=work.judging.require,
+        operator_of=operator_of,
+        describe=answer,
+        expires_soon_days=work.judging.expires_soon_days,
+    )
 
 
 async def _observe(facts: DomainFacts, vantage: Vantage) -> DomainFacts:
@@ -286,7 +292,7 @@ def judge_shard(work: Work, shard: int) -> Totals:
         ]
         for facts in read_lines(work.folder.facts(shard), DomainFacts):
             check.require_owned()
-            report = judged(_join(facts, stores, work.settings))
+            report = judged(_join(facts, stores, work.settings), tally.reader)
             report, rows = formatted(report, tally, formatters)
             tally.add(report)
             for row, file in zip(rows, files, strict=True):

@@ -1,6 +1,5 @@
 """Which results the names at one address share. docs/scale.md."""
 
-import functools
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +15,7 @@ from prober.records import (
     Step,
     VerifyError,
 )
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.endpoint import merge_sessions
 from prober.rules.same_server import (
     SharedTls,
@@ -51,7 +51,11 @@ def shown_to(name: str, leaf: bytes = HOSTER, **fields: Any) -> EndpointFacts:
 
 
 def seen(*facts: EndpointFacts) -> tuple[SharedTls, ...]:
-    return functools.reduce(add_result, facts, ())
+    reader = CertificateReader()
+    entries: tuple[SharedTls, ...] = ()
+    for each in facts:
+        entries = add_result(entries, each, reader)
+    return entries
 
 
 AGREED = seen(*(shown_to(name) for name in NAMES[:3]))
@@ -101,7 +105,9 @@ def test_cases_without_sharing(what: tuple[SharedTls, ...], name: str) -> None:
 
 def test_a_name_with_its_own_certificate_does_not_stop_sharing() -> None:
     with_own = add_result(
-        AGREED, shown_to("mail.customer.example", leaf_for("mail.customer.example"))
+        AGREED,
+        shown_to("mail.customer.example", leaf_for("mail.customer.example")),
+        CertificateReader(),
     )
     assert reusable(with_own, NAMES[3]) is not None
 
