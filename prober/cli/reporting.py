@@ -138,7 +138,7 @@ class Reporting:
         Gives it with its standing.
         """
         if self._keeper is not None and self.progress.reported:
-            self._keeper.tick(self._checkpoint)
+            self._keeper.save_if_due(self._checkpoint)
         report, rows = formatted(report, self._tally, self._formatters)
         self._make_room()
         for writer, row in zip(self._writers, rows, strict=True):

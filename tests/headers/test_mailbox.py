@@ -1,4 +1,4 @@
-"""Reading messages of every kind, and many of them: right, in constant memory, and untouched."""
+"""Reading messages from every kind of source, in constant memory, without changing the source."""
 
 import io
 import mailbox
@@ -273,7 +273,7 @@ def test_habits_are_learnt_from_the_whole_mailbox_before_it_is_judged() -> None:
 def test_habits_are_saved_and_loaded(tmp_path: Path) -> None:
     path = tmp_path / "habits.json"
     habits = Habits(operator_of)
-    load_habits(path, habits)  # not there yet
+    load_habits(path, habits)  # the file does not exist
     habits.load([Habit(server="mx.example.com", software="Halon", stated=2, silent=1)])
 
     save_habits(path, habits)
@@ -297,7 +297,9 @@ def test_a_folder_that_cannot_be_read_is_an_input_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def scandir(path: str) -> None:
-        raise PermissionError(13, "Permission denied", path)  # which root never meets
+        raise PermissionError(
+            13, "Permission denied", path
+        )  # raised here because root may read any file
 
     monkeypatch.setattr("os.scandir", scandir)
 
