@@ -24,6 +24,7 @@ COMMANDS: Final = MappingProxyType(
         "demo": "Start a small Internet on this machine and probe it: what each kind of answer "
         "looks like.",
         "doctor": "Check what a probe needs: DNS, port 25, IPv6, trust store, EHLO name.",
+        "diff": "Show what changed between two runs: worse, better, other, or lost from sight.",
         "headers": "Read Received headers: was each message encrypted in transit, hop by hop?",
         "policy": "Write a policy map: for each domain the strictest policy that loses no mail.",
         "recipient": "Find the best way to write to one recipient in secret: forced TLS, PGP, "

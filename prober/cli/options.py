@@ -367,8 +367,50 @@ def _requirement(text: str) -> Level | Literal["profile"]:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ReportOptions:
-    """What to report, and what is good enough."""
+class RequireOptions:
+    """What is good enough."""
+
+    require: Annotated[
+        str | None,  # Level, or "profile": typer takes no union
+        option(
+            "--require",
+            parser=_requirement,
+            metavar="LEVEL",
+            help=f"What is good enough, for the exit status: {_CHOICES}.",
+            env="REQUIRE",
+            panel=_REPORT,
+            show_default=Level.OPPORTUNISTIC.value,
+        ),
+    ] = None
+    profile: Annotated[
+        ProfileName | None,
+        option(
+            "--profile",
+            help="A norm to meet; implies `--require profile`. docs/policy.md explains.",
+            env="PROFILE",
+            panel=_REPORT,
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        """Raises BadParameter where two options contradict."""
+        if self.profile is not None and self.require not in (None, _PROFILE):
+            raise typer.BadParameter(
+                f"--profile {self.profile} implies --require {_PROFILE}, "
+                f"and --require is {self.require}: give one of them"
+            )
+
+    @property
+    def required(self) -> Level | Profile:
+        """What a domain is held against."""
+        if self.profile is not None or self.require == _PROFILE:
+            return PROFILES[self.profile or ProfileName.DEFAULT]
+        return Level(self.require or Level.OPPORTUNISTIC)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReportOptions(RequireOptions):
+    """What to report, and how."""
 
     format_: Annotated[
         ReportFormat | None,
@@ -392,27 +434,6 @@ class ReportOptions:
             panel=_REPORT,
         ),
     ] = dataclasses.field(default_factory=list)
-    require: Annotated[
-        str | None,  # Level, or "profile": typer takes no union
-        option(
-            "--require",
-            parser=_requirement,
-            metavar="LEVEL",
-            help=f"What is good enough, for the exit status: {_CHOICES}.",
-            env="REQUIRE",
-            panel=_REPORT,
-            show_default=Level.OPPORTUNISTIC.value,
-        ),
-    ] = None
-    profile: Annotated[
-        ProfileName | None,
-        option(
-            "--profile",
-            help="A norm to meet; implies `--require profile`. docs/policy.md explains.",
-            env="PROFILE",
-            panel=_REPORT,
-        ),
-    ] = None
     per_endpoint: Annotated[
         bool,
         option(
@@ -434,26 +455,11 @@ class ReportOptions:
     ] = False
     quiet: Annotated[bool, quiet_option(_REPORT)] = False
 
-    def __post_init__(self) -> None:
-        """Raises BadParameter where two options contradict."""
-        if self.profile is not None and self.require not in (None, _PROFILE):
-            raise typer.BadParameter(
-                f"--profile {self.profile} implies --require {_PROFILE}, "
-                f"and --require is {self.require}: give one of them"
-            )
-
     @property
     def written(self) -> Iterator[Written]:
         """The files that these options have written."""
         for path in self.output or [STDOUT]:
             yield from staged(path)
-
-    @property
-    def required(self) -> Level | Profile:
-        """What a domain is held against."""
-        if self.profile is not None or self.require == _PROFILE:
-            return PROFILES[self.profile or ProfileName.DEFAULT]
-        return Level(self.require or Level.OPPORTUNISTIC)
 
 
 def with_options(command: Callable[P, T]) -> Callable[..., T]:

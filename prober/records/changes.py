@@ -1,7 +1,7 @@
 """What changed of a domain between two observations of it."""
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -58,3 +58,40 @@ class Change:
     since: datetime
     runs: int = 1
     told: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DomainChanges:
+    """The changes of one domain, the worst first; none where all is as before."""
+
+    domain: str
+    changes: tuple[Change, ...]
+
+    @property
+    def worst(self) -> Direction | None:
+        """The worst direction of those worth telling; None: only routine changes, or none."""
+        return next((change.direction for change in self.changes if change.told), None)
+
+
+@dataclass(slots=True)
+class ChangeCounts:
+    """How many domains changed, each counted by its worst change."""
+
+    compared: int = 0
+    by_worst: dict[Direction, int] = field(default_factory=dict)
+    routine: int = 0  # nothing but changes that are not worth telling
+    only_before: int = 0
+    only_now: int = 0
+
+    def add(self, found: DomainChanges) -> None:
+        """Count one domain that was compared."""
+        self.compared += 1
+        if found.worst is not None:
+            self.by_worst[found.worst] = self.by_worst.get(found.worst, 0) + 1
+        else:
+            self.routine += bool(found.changes)
+
+    @property
+    def unchanged(self) -> int:
+        """How many are as before, but for routine changes."""
+        return self.compared - sum(self.by_worst.values()) - self.routine

@@ -164,7 +164,7 @@ def open_report(
     name = os.fspath(target)
     layout = layout_of(name, format_, style)
     totals = totals if totals is not None else Totals()
-    sink = StreamSink(_stdout(), "stdout") if name == STDOUT else open_sink(Path(name), go_on)
+    sink = StreamSink(open_stdout(), "stdout") if name == STDOUT else open_sink(Path(name), go_on)
     return ReportWriter(name, layout.formatter(), sink, totals)
 
 
@@ -174,13 +174,14 @@ def layout_of(
     """How the report *target* is to look: as ``open_report`` decides, and raising likewise."""
     paper = Paper()
     if target == STDOUT:
-        paper = Paper(terminal=_stdout().isatty(), encoding=sys.stdout.encoding)
+        paper = Paper(terminal=open_stdout().isatty(), encoding=sys.stdout.encoding)
     return Layout(
         format_=format_ or choose_format(target), style=style or ReportStyle(), paper=paper
     )
 
 
-def _stdout() -> BinaryIO:
+def open_stdout() -> BinaryIO:
+    """Stdout as a stream of bytes. Raises ReportError where it is closed."""
     if sys.stdout is None:  # started with it closed: >&-
         raise ReportError("stdout: cannot write the report: it is closed")
     sys.stdout.flush()

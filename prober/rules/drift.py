@@ -43,8 +43,8 @@ def compare(
 ) -> tuple[Change, ...]:
     """How *now* differs from *earlier*, newest first; the worst change first.
 
-    Lost sight is told once it has lasted *patience* runs in a row. Of *earlier* the newest KNOWN_RUNS
-    are looked at; none: nothing is known to have changed.
+    Lost sight is told once it has lasted *patience* runs in a row. Only the newest KNOWN_RUNS of
+    *earlier* are looked at. Where there are none, nothing is known to have changed.
     """
     if not earlier or now.report.domain is None:
         return ()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from prober.records import DomainReport, EndpointFacts, Level, Reason, Route, RouteStatus, Step
+from prober.records.changes import ChangeCounts, Direction
 from prober.rules.profiles import Profile
 from prober.rules.rating import judge_profile
 from prober.rules.verdict import Standing, is_fault, judge_standing
@@ -174,3 +175,10 @@ def was_tried(endpoint: EndpointFacts) -> bool:
 
 def _connected(endpoint: EndpointFacts) -> bool:
     return endpoint.failure is None or endpoint.failure.step is not Step.CONNECT
+
+
+def diff_status(counts: ChangeCounts) -> int:
+    """Of a comparison: something is worse, only sight was lost, or neither."""
+    if Direction.WORSE in counts.by_worst:
+        return SOME_FALL_SHORT
+    return SOME_UNDECIDED if Direction.LOST_SIGHT in counts.by_worst else MEETS_ALL

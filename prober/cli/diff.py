@@ -1,0 +1,143 @@
+"""``probe diff OLD NEW``: what changed between two runs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prober.cli.apart import Read, require_apart, staged
+from prober.cli.log_setup import configure_logging
+from prober.cli.options import RequireOptions, option, quiet_option, with_options
+from prober.cli.running import exit_statuses, tell
+from prober.domains import STDIN, list_name, open_list, operator_of, reading
+from prober.errors import InputError, SettingsError
+from prober.records import DomainReport
+from prober.records.changes import ChangeCounts, DomainChanges
+from prober.report.changes import ChangesFormat, render, summary, worst_first
+from prober.report.json_ import read_reports
+from prober.report.output import STDOUT, open_stdout
+from prober.report.sinks import StreamSink, unwritable, write_whole
+from prober.rules.aspects import Seen
+from prober.rules.drift import compare
+from prober.rules.exit_status import Tally, diff_status
+from prober.spool import Spool, Spooled
+
+_PANEL = "Comparison"
+_WRITTEN = "the comparison"
+
+
+@with_options
+def diff(
+    results: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="OLD NEW",
+            help="Two files written by `probe scan -o results.jsonl`. '-' is stdin.",
+            show_default=False,
+        ),
+    ],
+    require: RequireOptions,
+    format_: Annotated[
+        ChangesFormat,
+        option(
+            "--format",
+            "-f",
+            help="Format; JSON is one object per domain and line, CSV one row per change.",
+            env="DIFF_FORMAT",
+            panel=_PANEL,
+            show_default=True,
+        ),
+    ] = ChangesFormat.TEXT,
+    output: Annotated[
+        str,
+        option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to FILE instead of stdout.",
+            env="DIFF_OUTPUT",
+            panel=_PANEL,
+        ),
+    ] = STDOUT,
+    quiet: Annotated[bool, quiet_option(_PANEL)] = False,
+) -> None:
+    """Show what changed between two runs: worse, better, other, or lost from sight.
+
+    Exit status: 0 nothing is worse; 1 something is worse; 3 only sight was lost; 2 usage, or a
+    file that cannot be read; 5 the comparison could not be written.
+    """
+    configure_logging(verbose=False)
+    with exit_statuses():
+        old, new = _two(results)
+        require_apart([Read(each, "a file of results") for each in results], staged(output))
+        counts = ChangeCounts()
+        found = worst_first(_compare_files(old, new, Tally(require.required, operator_of), counts))
+        _write(output, b"".join(render(found, counts, format_)))
+        if not quiet and (format_ is not ChangesFormat.TEXT or output != STDOUT):
+            tell(summary(counts))
+        raise typer.Exit(diff_status(counts))
+
+
+def _two(results: list[str]) -> tuple[str, str]:
+    if len(results) != 2:
+        raise SettingsError(f"name two files of results, OLD and NEW, not {len(results)}")
+    if results == [STDIN, STDIN]:
+        raise SettingsError("'-' twice: stdin can be read only once")
+    return results[0], results[1]
+
+
+def _compare_files(
+    old: str, new: str, tally: Tally, counts: ChangeCounts
+) -> Iterator[DomainChanges]:
+    """What changed of each domain that is in both files; of one that comes twice, the last."""
+    spool = Spool()
+    try:
+        before, now = _spooled(spool, old), _spooled(spool, new)
+        counts.only_before = len(before.keys() - now.keys())
+        counts.only_now = len(now.keys() - before.keys())
+        for domain in before.keys() & now.keys():
+            old_seen, new_seen = _seen(before[domain], tally), _seen(now[domain], tally)
+            changes = compare(new_seen, [old_seen], operator_of=operator_of)
+            found = DomainChanges(domain, changes)
+            counts.add(found)
+            yield found
+    finally:
+        spool.close()
+
+
+def _spooled(spool: Spool, file: str) -> dict[str, Spooled]:
+    """The reports of *file* by domain; what is no domain is left out."""
+    found: dict[str, Spooled] = {}
+    for report in _reports(file):
+        if report.domain is not None:
+            try:
+                found[report.domain] = spool.put(report)
+            except OSError as error:
+                raise unwritable("the temporary folder", error, "the reports to compare") from error
+    return found
+
+
+def _seen(spooled: Spooled, tally: Tally) -> Seen:
+    report = spooled.read()
+    return Seen(report, tally.standing_of(report))
+
+
+def _reports(file: str) -> Iterator[DomainReport]:
+    with open_list(file) as stream, reading(file):
+        empty = True
+        try:
+            for report in read_reports(stream):
+                empty = False
+                yield report
+        except InputError as error:
+            raise InputError(f"{list_name(file)}: {error}") from error
+        if empty:
+            raise InputError(f"{list_name(file)}: it holds no report")
+
+
+def _write(target: str, content: bytes) -> None:
+    if target == STDOUT:
+        StreamSink(open_stdout(), "stdout").write(content)
+    else:
+        write_whole(Path(target), content, _WRITTEN)
