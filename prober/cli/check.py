@@ -7,8 +7,9 @@ import typer
 from prober.cli.apart import require_apart
 from prober.cli.log_setup import LogOptions, configure_logging
 from prober.cli.options import LookOptions, ReportOptions, with_options
+from prober.cli.recording import RecordOptions, recording
 from prober.cli.reporting import Reporting
-from prober.cli.running import exit_statuses, run
+from prober.cli.running import exit_statuses, run, tell
 from prober.domains import parse_entry
 from prober.report.output import ReportStyle
 from prober.scan import scan
@@ -27,6 +28,7 @@ def check(
     look: LookOptions,
     report: ReportOptions,
     log: LogOptions,
+    record: RecordOptions,
 ) -> None:
     """Probe domains and show what was found, with the evidence.
 
@@ -36,16 +38,25 @@ def check(
     """
     style = ReportStyle(per_endpoint=report.per_endpoint, transcripts=report.verbose)
     with exit_statuses():
-        require_apart(look.read, [*report.written, *log.written])
+        require_apart([*look.read, *record.read], [*report.written, *log.written, *record.written])
         configure_logging(verbose=report.verbose, log=log, explain_waits=not report.quiet)
         entries = [parse_entry(text) for text in domains]
-        with Reporting.open(report, style, total=len(entries)) as reporting:
+        settings = look.settings()
+        with (
+            recording(record, report, "check", {"list": "check"}) as recorded,
+            Reporting.open(
+                report,
+                style,
+                total=len(entries),
+                record=recorded.writer,
+                accepts=recorded.accepts,
+            ) as reporting,
+        ):
             probing = scan(
-                entries,
-                look.settings(),
-                reporting.add,
-                progress=reporting.progress,
-                ordered=True,
+                entries, settings, reporting.add, progress=reporting.progress, ordered=True
             )
             run(probing)
+        if not report.quiet:
+            for line in recorded.accepted():
+                tell(line)
         raise typer.Exit(reporting.status)

@@ -16,7 +16,8 @@ from prober.cli.resuming import Resumable
 from prober.cli.running import run, tell
 from prober.domains import Entry
 from prober.errors import BlindError, InputError, ReportError, ResumeError, SettingsError
-from prober.report.output import STDOUT, Layout, ReportStyle, layout_of
+from prober.report.output import STDOUT, Layout, ReportFormat, ReportStyle, layout_of
+from prober.report.page import Paper
 from prober.settings import Settings
 from prober.sharded.folder import WorkFolder
 from prober.sharded.stages import Judging, ShardedScan
@@ -87,9 +88,15 @@ class ClusterOptions:
         return self.workers is not None or self.scheduler is not None
 
     def job(
-        self, settings: Settings, report: ReportOptions, style: ReportStyle, resumable: Resumable
+        self,
+        settings: Settings,
+        report: ReportOptions,
+        style: ReportStyle,
+        resumable: Resumable,
+        *,
+        reports: bool = False,
     ) -> ShardedScan:
-        """The scan as a job for workers.
+        """The scan as a job for workers; with *reports*, they hand on the reports themselves, too.
 
         Raises SettingsError where the options contradict, or dask is not installed.
         """
@@ -100,6 +107,8 @@ class ClusterOptions:
         _require_dask(verbose=report.verbose)
         outputs = report.output or [STDOUT]
         layouts = tuple(_on_paper(layout_of(name, report.format_, style)) for name in outputs)
+        if reports:
+            layouts += (Layout(format_=ReportFormat.JSONL, style=style, paper=Paper()),)
         return ShardedScan(
             folder=self.work_folder or _beside(outputs),
             settings=settings,

@@ -1,11 +1,13 @@
 """Counts and writes the reports of a run: the one way that every command goes."""
 
 import contextlib
+import io
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -27,10 +29,12 @@ from prober.faults import formatted
 from prober.files import remove_drafts
 from prober.progress import Positions, Progress
 from prober.records import DomainReport
+from prober.report.json_ import read_reports
 from prober.report.output import STDOUT, ReportStyle, ReportWriter, open_report
 from prober.report.sinks import GoOn, Mark
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
 from prober.rules.exit_status import Tally, Totals, exit_status
+from prober.rules.verdict import Standing
 
 
 class Bar:
@@ -67,6 +71,29 @@ def progress_bar(total: int | None, *, is_wanted: bool) -> Iterator[Bar]:
         yield Bar(bar, total)
 
 
+Accepts = Callable[[DomainReport, Standing], bool]  # whether a standing is accepted as it is
+
+
+class Record(Protocol):
+    """Keeps the reports of a run elsewhere than in a report file.
+
+    ``start`` is where a run stopped that this one goes on with.
+    """
+
+    start: Checkpoint | None
+
+    @property
+    def is_due(self) -> bool: ...
+
+    def add(self, report: DomainReport, standing: Standing) -> None: ...
+
+    def flush(self, checkpoint: Checkpoint | None = None) -> None: ...
+
+    def finish(self) -> None: ...
+
+    def abandon(self, checkpoint: Checkpoint | None, *, blind: bool = False) -> None: ...
+
+
 class Reporting:
     """Takes the reports of a run: to every output, to the tally, to the progress bar."""
 
@@ -76,6 +103,8 @@ class Reporting:
         tally: Tally,
         progress: Progress,
         bar: Bar,
+        record: Record | None = None,
+        accepts: Accepts | None = None,
     ) -> None:
         self.progress = progress
         self.show = bar.show
@@ -86,6 +115,9 @@ class Reporting:
         self._marks = self._marks_now()
         self._keeper: CheckpointKeeper | None = None
         self._identity: dict[str, str] = {}
+        self._record = record
+        self._accepts = accepts
+        self._moved: Counter[Standing] = Counter()  # what workers count, and is accepted
 
     @classmethod
     @contextlib.contextmanager
@@ -96,40 +128,54 @@ class Reporting:
         *,
         total: int | None = None,
         resumable: Resumable | None = None,
+        record: Record | None = None,
+        accepts: Accepts | None = None,
     ) -> Iterator[Self]:
         """With all outputs of *options* open; finished at the end, or left as partial files.
 
         *total* is how many reports will come, for the progress bar; None where nobody knows. With
-        *resumable*, a checkpoint is kept.
+        *resumable*, a checkpoint is kept. With *record*, that takes every report, too, and can say
+        where to go on. What *accepts* accepts is counted as neutral.
         """
-        targets = options.output or [STDOUT]
+        targets = options.output or ([] if record is not None and options.quiet else [STDOUT])
         path = checkpoint_beside(targets) if resumable is not None else None
-        start = starting_point(path, resumable, quiet=options.quiet)
+        if path is None and record is not None and resumable is not None:
+            start = record.start or Checkpoint(identity={})
+        else:
+            start = starting_point(path, resumable, quiet=options.quiet)
         tally = Tally(require=options.required, operator_of=operator_of, totals=start.totals)
         progress = Progress(reported=Positions(start.reported))
         go_on = ways_on(targets, path, start)
         with (
-            told_how_to_go_on(progress, resumable if path else None) as hint,
+            told_how_to_go_on(progress, resumable if path or record else None) as hint,
             _open_reports(options, style, tally.totals, go_on) as writers,
             progress_bar(total, is_wanted=not options.quiet and _all_to_files(writers)) as bar,
         ):
             hint.arm()
-            reporting = cls(writers, tally, progress, bar)
-            if resumable is None or path is None:
-                yield reporting
-                reporting._keep_what_is_better(targets)
-            else:
-                with reporting._keeping(path, resumable):
+            reporting = cls(writers, tally, progress, bar, record, accepts)
+            with reporting._recording(resumable):
+                if resumable is None or path is None:
                     yield reporting
+                    reporting._keep_what_is_better(targets)
+                else:
+                    with reporting._keeping(path, resumable):
+                        yield reporting
+        if record is not None:  # the report files are whole by now
+            record.finish()
 
     def add(self, report: DomainReport) -> None:
         """Count and write one report. Raises BlindError where this machine turns out blind."""
         if self._keeper is not None and self.progress.reported:
             self._keeper.tick(self._checkpoint)
+        if self._record is not None and self._record.is_due:
+            self._checkpoint()
         report, standing, rows = formatted(report, self._tally, self._formatters)
         for writer, row in zip(self._writers, rows, strict=True):
             writer.write_rows(row)
-        self._tally.add(report, standing)
+        if self._record is not None:
+            self._record.add(report, standing)
+        accepted = self._accepts is not None and self._accepts(report, standing)
+        self._tally.add(report, Standing.NEUTRAL if accepted else standing)
         self._marks = self._marks_now()
         self._bar.advance()
         totals = self._tally.totals
@@ -137,14 +183,37 @@ class Reporting:
             raise blind(totals.why_blind)
 
     def add_rows(self, rows: Sequence[Iterable[bytes]]) -> None:
-        """Write what workers have formatted: for each output its rows, in pieces."""
-        for writer, pieces in zip(self._writers, rows, strict=True):
+        """Write what workers have formatted: for each output its rows, in pieces.
+
+        Where the reports are wanted, too, these are the last, as JSON lines.
+        """
+        for writer, pieces in zip(self._writers, rows, strict=not self.wants_reports):
             for piece in pieces:
                 writer.write_rows(piece)
+        if self.wants_reports:
+            for piece in rows[-1]:
+                for report in read_reports(io.BytesIO(piece)):
+                    self._note(report)
+
+    @property
+    def wants_reports(self) -> bool:
+        """Whether the reports themselves are wanted of workers, and not only their rows."""
+        return self._record is not None or self._accepts is not None
+
+    def _note(self, report: DomainReport) -> None:
+        standing = self._tally.standing_of(report)
+        if self._record is not None:
+            self._record.add(report, standing)
+            if self._record.is_due:
+                self._record.flush()
+        if self._accepts is not None and self._accepts(report, standing):
+            self._moved[standing] += 1
 
     def add_totals(self, totals: Totals) -> None:
         """Count what workers have counted."""
         self._tally.totals.merge(totals)
+        self._tally.totals.move(self._moved, Standing.NEUTRAL)
+        self._moved.clear()
 
     @property
     def status(self) -> int:
@@ -191,13 +260,34 @@ class Reporting:
             raise blind(why)
 
     def _checkpoint(self) -> Checkpoint:
-        """What is reported for certain: all but what is being written right now."""
-        return Checkpoint(
+        """What is reported for certain: all but what is being written right now.
+
+        The record has all that the checkpoint speaks of.
+        """
+        checkpoint = Checkpoint(
             identity=self._identity,
             reported=tuple(self.progress.reported.ranges()),
             marks=self._marks,
             totals=self._tally.totals,
         )
+        if self._record is not None:
+            self._record.flush(checkpoint)
+        return checkpoint
+
+    @contextlib.contextmanager
+    def _recording(self, resumable: Resumable | None) -> Iterator[None]:
+        """Where the run is stopped, the record is left so that another can go on with it."""
+        if self._record is None:
+            yield
+            return
+        if resumable is not None:
+            self._identity = resumable.identity
+        try:
+            yield
+        except BaseException as error:
+            blind = isinstance(error, BlindError)
+            self._record.abandon(None if blind else self._checkpoint(), blind=blind)
+            raise
 
     def _marks_now(self) -> dict[str, Mark]:
         return {

@@ -3,6 +3,7 @@
 import itertools
 import logging
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -11,9 +12,10 @@ from prober.cli.apart import Read, require_apart
 from prober.cli.cluster import ClusterOptions
 from prober.cli.log_setup import LogOptions, configure_logging
 from prober.cli.options import SET_BY, LookOptions, ReportOptions, option, with_options
+from prober.cli.recording import RecordOptions, recording, without_password
 from prober.cli.reporting import Reporting
 from prober.cli.resuming import Resumable
-from prober.cli.running import command_line, exit_statuses, run, tell
+from prober.cli.running import command_line, exit_statuses, run, show, tell
 from prober.domains import Entry, list_digest, list_name, open_list, read_entries
 from prober.errors import BlindError, InputError
 from prober.records import Level
@@ -43,6 +45,7 @@ def scan(
     report: ReportOptions,
     log: LogOptions,
     cluster: ClusterOptions,
+    record: RecordOptions,
     ordered: Annotated[
         bool,
         option(
@@ -71,34 +74,48 @@ def scan(
     style = ReportStyle(per_endpoint=report.per_endpoint, scan=True)
     with exit_statuses(), open_list(file) as list_:
         require_apart(
-            [Read(file, "the list"), *look.read],
-            [*report.written, *log.written, *cluster.written],
+            [Read(file, "the list"), *look.read, *record.read],
+            [*report.written, *log.written, *cluster.written, *record.written],
         )
         configure_logging(verbose=report.verbose, log=log)
         settings = look.settings()
         options = _options_of(report, ordered=ordered)
+        identity = identity_of(list_digest(list_, file), settings, options, SET_BY)
         resumable = Resumable(
-            identity=identity_of(list_digest(list_, file), settings, options, SET_BY),
-            command=command_line(context, add="--resume"),
+            identity=identity,
+            command=without_password(command_line(context, add="--resume"), record.db),
             resume=resume,
         )
         logger.info("probe %s begins to scan %s", __version__, list_name(file))
         entries = _at_least_one(read_entries(list_, file), file)
-        job = cluster.job(settings, report, style, resumable) if cluster.is_wanted else None
-        if job is None:
-            with Reporting.open(report, style, resumable=resumable) as reporting:
-                _scan_here(entries, settings, reporting, ordered=ordered)
-        else:
-            try:
-                with Reporting.open(report, style) as reporting:
-                    cluster.scan(entries, job, reporting, resumable.command)
-            except BlindError:  # all is to be asked again
+        with recording(record, report, list_name(file), identity, resume=resume) as recorded:
+            wanted = recorded.writer is not None or recorded.accepts is not None
+            job = None
+            if cluster.is_wanted:
+                job = cluster.job(settings, report, style, resumable, reports=wanted)
+            opened = partial(
+                Reporting.open, report, style, record=recorded.writer, accepts=recorded.accepts
+            )
+            if job is None:
+                with opened(resumable=resumable) as reporting:
+                    _scan_here(entries, settings, reporting, ordered=ordered)
+            else:
+                try:
+                    with opened() as reporting:
+                        cluster.scan(entries, job, reporting, resumable.command)
+                except BlindError:  # all is to be asked again
+                    cluster.clear(job)
+                    raise
                 cluster.clear(job)
-                raise
-            cluster.clear(job)
+            told = recorded.mail(reporting.summary())
         logger.info("finished with exit status %d; %s", reporting.status, reporting.summary())
-        if not report.quiet or reporting.status:
+        if told is not None and report.quiet:
+            for line in told:
+                show(line)
+        elif not report.quiet or reporting.status:
             tell(reporting.summary())
+            for line in recorded.accepted():
+                tell(line)
         raise typer.Exit(reporting.status)
 
 

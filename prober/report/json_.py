@@ -34,10 +34,15 @@ def encode_report(report: DomainReport) -> bytes:
 
     A lone surrogate, which no JSON in UTF-8 can hold, becomes a backslash escape.
     """
+    return visible(encode(report))
+
+
+def encode(value: object) -> bytes:
+    """Any record as one line of JSON; a lone surrogate becomes a backslash escape."""
     try:
-        return visible(_encoder.encode(report))
+        return _encoder.encode(value)
     except UnicodeEncodeError:
-        return visible(_encoder.encode(_without_surrogates(msgspec.to_builtins(report))))
+        return _encoder.encode(_without_surrogates(msgspec.to_builtins(value)))
 
 
 def decode_report(line: bytes) -> DomainReport:

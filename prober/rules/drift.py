@@ -31,7 +31,7 @@ from prober.rules.history import History, direction_of, found
 from prober.rules.server_drift import endpoint_changes, host_changes
 from prober.rules.verdict import Standing, authenticated, judge_insistence
 
-KNOWN_RUNS: Final = 8  # what was seen within so many runs counts as known
+KNOWN_RUNS: Final = 8  # so many earlier runs are compared with, where there are so many
 
 
 def compare(
@@ -43,12 +43,12 @@ def compare(
 ) -> tuple[Change, ...]:
     """How *now* differs from *earlier*, newest first; the worst change first.
 
-    Lost sight is told once it has lasted *patience* runs in a row. Only the newest KNOWN_RUNS of
-    *earlier* are looked at. Where there are none, nothing is known to have changed.
+    Lost sight is told once it has lasted *patience* runs in a row. Where there are no *earlier*
+    ones, nothing is known to have changed. All that is in them is known of a pool: see KNOWN_RUNS.
     """
     if not earlier or now.report.domain is None:
         return ()
-    history = History(now, earlier[: max(KNOWN_RUNS, patience)])
+    history = History(now, earlier)
     changes = [
         *_on_domain(history, operator_of),
         *host_changes(history),

@@ -1,6 +1,6 @@
 """The exit status: a function of the reports, counted one at a time so that none is kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -64,6 +64,15 @@ class Totals:
         self.dns_answered |= other.dns_answered
         self.dns_silent |= other.dns_silent
         self.faults += other.faults
+
+    def move(self, counts: Mapping[Standing, int], to: Standing) -> None:
+        """Count as *to* what was counted otherwise."""
+        for standing, count in counts.items():
+            left = self.standings.get(standing, 0) - count
+            self.standings[to] = self.standings.get(to, 0) + count
+            self.standings[standing] = left
+            if left <= 0:
+                del self.standings[standing]
 
     @property
     def why_blind(self) -> str | None:

@@ -1,0 +1,212 @@
+"""The options of the record, and how a scan gets one: it is opened here, and only where it is used.
+
+The store needs the extra ``record``; without it, one line says how to install that.
+"""
+
+import contextlib
+import dataclasses
+import enum
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from prober.cli.apart import Read, Written
+from prober.cli.options import ReportOptions, option
+from prober.cli.reporting import Accepts
+from prober.domains import operator_of
+from prober.errors import SettingsError
+from prober.exceptions import read_exceptions
+from prober.records import DomainReport
+from prober.report.mail import accepted_line, compose
+from prober.rules.accepted import AcceptedException, is_accepted
+from prober.rules.exit_status import Tally
+from prober.rules.verdict import Standing
+
+if TYPE_CHECKING:
+    from prober.store.database import Store
+    from prober.store.writer import RunWriter
+
+_PANEL: Final = "Record"
+_EXTRA: Final = ("sqlalchemy", "alembic", "psycopg")
+
+
+class KeepTranscripts(enum.StrEnum):
+    """Of which observations the record keeps what was said."""
+
+    ALL = "all"
+    CHANGED = "changed"
+    NONE = "none"
+
+
+def db_option(panel: str = _PANEL) -> Any:
+    """``--db``: one meaning in every command, since one variable sets it."""
+    help = "The record: a file (SQLite), postgresql://HOST/NAME, or @FILE with such a URL in it."
+    return option("--db", metavar="DB", help=help, env="DB", panel=panel)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RecordOptions:
+    """Whether to keep a record, and what is accepted."""
+
+    db: Annotated[str | None, db_option()] = None
+    keep_transcripts: Annotated[
+        KeepTranscripts,
+        option(
+            "--keep-transcripts",
+            help="Transcripts to keep in the record: of all, of what changed or has no TLS, or of "
+            "none.",
+            env="KEEP_TRANSCRIPTS",
+            panel=_PANEL,
+            show_default=True,
+        ),
+    ] = KeepTranscripts.CHANGED
+    patience: Annotated[
+        int,
+        option(
+            "--patience",
+            min=1,
+            max=1_000,
+            metavar="N",
+            help="Tell that a domain could not be looked at after N runs in a row.",
+            env="PATIENCE",
+            panel=_PANEL,
+            show_default=True,
+        ),
+    ] = 3
+    exceptions: Annotated[
+        Path | None,
+        option(
+            "--exceptions",
+            metavar="FILE",
+            help="Accepted exceptions, in TOML: they do not change the exit status.",
+            env="EXCEPTIONS",
+            panel=_PANEL,
+        ),
+    ] = None
+
+    @property
+    def read(self) -> Iterator[Read]:
+        """The files that these options have read."""
+        if self.exceptions is not None:
+            yield Read(str(self.exceptions), "the file of exceptions")
+
+    @property
+    def written(self) -> Iterator[Written]:
+        """The files that these options have written."""
+        yield from record_files(self.db)
+
+
+def record_files(db: str | None) -> Iterator[Written]:
+    """The files of the record *db*, where it is one of SQLite."""
+    if db is None or "://" in db or db.startswith("@"):
+        return
+    for ending in ("", "-wal", "-shm"):
+        yield Written(f"{db}{ending}", "the record")
+
+
+def require_extra() -> None:
+    """Raise SettingsError where the extra ``record`` is not installed."""
+    if any(find_spec(name) is None for name in _EXTRA):
+        raise SettingsError(
+            "a record needs the extra `record`: install it with "
+            "`pip install 'smtp-tls-prober[record]'`"
+        )
+
+
+@contextlib.contextmanager
+def opened(db: str) -> Iterator["Store"]:
+    """The record at *db*, closed at the end."""
+    require_extra()
+    from prober.store.database import open_store
+
+    store = open_store(db)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Recording:
+    """What a run has of the record. ``writer`` is None where there is none."""
+
+    writer: "RunWriter | None"
+    store: "Store | None"
+    exceptions: Mapping[str, AcceptedException]
+    used: dict[str, AcceptedException] = dataclasses.field(default_factory=dict)
+
+    @property
+    def accepts(self) -> Accepts | None:
+        """What to ask whether a standing is accepted; None where there is no exception."""
+        return self._accept if self.exceptions else None
+
+    def _accept(self, report: DomainReport, standing: Standing) -> bool:
+        exception = self.exceptions.get(report.domain or "")
+        if exception is None:
+            return False
+        accepted = is_accepted(exception, report, standing, datetime.now(UTC).date())
+        if accepted:
+            self.used[exception.domain] = exception
+        return accepted
+
+    def accepted(self) -> Iterator[str]:
+        """A line for each exception that applied."""
+        return map(accepted_line, self.used.values())
+
+    def mail(self, summary: str) -> list[str] | None:
+        """What cron is to mail of the run; None where there is no record."""
+        if self.store is None or self.writer is None:
+            return None
+        from prober.store.asking import run_changes, shortfalls
+
+        with self.store.reading() as connection:
+            changes = run_changes(connection, self.writer.run_id)
+            still_open = shortfalls(connection, self.writer.run_id)
+        left = [each for each in still_open if each.domain not in self.used]
+        return compose(summary, changes, left, self.used.values())
+
+
+@contextlib.contextmanager
+def recording(
+    options: RecordOptions,
+    report: ReportOptions,
+    list_: str,
+    identity: Mapping[str, str],
+    *,
+    resume: bool = False,
+) -> Iterator[Recording]:
+    """The record of a run of *list_*, if one is wanted, and the exceptions that apply to it."""
+    exceptions = {} if options.exceptions is None else read_exceptions(options.exceptions)
+    if options.db is None:
+        yield Recording(None, None, exceptions)
+        return
+    with opened(options.db) as store:
+        from prober.store.batch import RunPlan, Transcripts
+        from prober.store.keeping import stored_exceptions
+        from prober.store.writer import RunWriter
+
+        required = report.required
+        tally = Tally(require=required, operator_of=operator_of)
+        plan = RunPlan(
+            list=list_,
+            identity=identity,
+            requirement=str(getattr(required, "name", required)),
+            operator_of=operator_of,
+            standing_of=tally.standing_of,
+            transcripts=Transcripts(options.keep_transcripts.value),
+            patience=options.patience,
+        )
+        stored = stored_exceptions(store)
+        writer = RunWriter(store, plan, resume=resume)
+        yield Recording(writer, store, {**stored, **exceptions})
+
+
+def without_password(command: str, db: str | None) -> str:
+    """*command* with the password of *db* left out, to be shown."""
+    if db is None or db not in command:
+        return command
+    from prober.store.database import shown
+
+    return command.replace(db, shown(db))
