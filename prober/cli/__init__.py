@@ -21,10 +21,14 @@ COMMANDS: Final = MappingProxyType(
     {
         "check": "Probe domains and show what was found, with the evidence.",
         "scan": "Probe every domain in a list and write one report.",
+        "accept": "Accept that a domain falls short; without a domain, list what is accepted.",
         "demo": "Start a small Internet on this machine and probe it: what each kind of answer "
         "looks like.",
         "doctor": "Check what a probe needs: DNS, port 25, IPv6, trust store, EHLO name.",
         "diff": "Show what changed between two runs: worse, better, other, or lost from sight.",
+        "history": "Show what was seen of domains, and when; or which runs the record has.",
+        "hold": "Keep all that the record has of a domain; without one, list the holds.",
+        "prune": "Delete old runs from the record, but for the domains on hold.",
         "headers": "Read Received headers: was each message encrypted in transit, hop by hop?",
         "policy": "Write a policy map: for each domain the strictest policy that loses no mail.",
         "recipient": "Find the best way to write to one recipient in secret: forced TLS, PGP, "

@@ -9,6 +9,7 @@ import typer
 from prober.cli.apart import Read, require_apart, staged
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import RequireOptions, option, quiet_option, with_options
+from prober.cli.recording import db_option, opened, record_files
 from prober.cli.running import exit_statuses, tell
 from prober.domains import STDIN, list_name, open_list, operator_of, reading
 from prober.errors import InputError, SettingsError
@@ -25,19 +26,43 @@ from prober.spool import Spool, Spooled
 
 _PANEL = "Comparison"
 _WRITTEN = "the comparison"
+_FILE = "a file of results"
 
 
 @with_options
 def diff(
+    require: RequireOptions,
     results: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="OLD NEW",
+            metavar="[OLD NEW]",
             help="Two files written by `probe scan -o results.jsonl`. '-' is stdin.",
             show_default=False,
         ),
-    ],
-    require: RequireOptions,
+    ] = None,
+    db: Annotated[str | None, db_option(_PANEL)] = None,
+    from_: Annotated[
+        str,
+        option(
+            "--from",
+            metavar="RUN",
+            help="The earlier run of the record: an id, a day, last or previous.",
+            env="DIFF_FROM",
+            panel=_PANEL,
+            show_default=True,
+        ),
+    ] = "previous",
+    to: Annotated[
+        str,
+        option(
+            "--to",
+            metavar="RUN",
+            help="The later run of the record.",
+            env="DIFF_TO",
+            panel=_PANEL,
+            show_default=True,
+        ),
+    ] = "last",
     format_: Annotated[
         ChangesFormat,
         option(
@@ -69,10 +94,16 @@ def diff(
     """
     configure_logging(verbose=False)
     with exit_statuses():
-        old, new = _two(results)
-        require_apart([Read(each, "a file of results") for each in results], staged(output))
         counts = ChangeCounts()
-        found = worst_first(_compare_files(old, new, Tally(require.required, operator_of), counts))
+        tally = Tally(require.required, operator_of)
+        if results or db is None:
+            old, new = _two(results or [])
+            require_apart([Read(old, _FILE), Read(new, _FILE)], staged(output))
+            found = worst_first(_compare_files(old, new, tally, counts))
+        else:
+            records = [Read(each.path, each.what) for each in record_files(db)]
+            require_apart(records, staged(output))
+            found = worst_first(_compare_runs(db, from_, to, tally, counts))
         _write(output, b"".join(render(found, counts, format_)))
         if not quiet and (format_ is not ChangesFormat.TEXT or output != STDOUT):
             tell(summary(counts))
@@ -81,10 +112,28 @@ def diff(
 
 def _two(results: list[str]) -> tuple[str, str]:
     if len(results) != 2:
-        raise SettingsError(f"name two files of results, OLD and NEW, not {len(results)}")
+        raise SettingsError(
+            f"name two files of results, OLD and NEW, not {len(results)}, or a record with --db"
+        )
     if results == [STDIN, STDIN]:
         raise SettingsError("'-' twice: stdin can be read only once")
     return results[0], results[1]
+
+
+def _compare_runs(
+    db: str, from_: str, to: str, tally: Tally, counts: ChangeCounts
+) -> Iterator[DomainChanges]:
+    """What changed of each domain that is in both runs of the record."""
+    with opened(db) as store, store.reading() as connection:
+        from prober.store.asking import Comparing, changes_between
+        from prober.store.reader import find_run
+
+        new = find_run(connection, to)
+        old = find_run(connection, from_, before=new.id, list_=new.list)
+        if old.id >= new.id:
+            raise SettingsError(f"--from is run {old.id}, which is not before run {new.id}")
+        how = Comparing(operator_of=operator_of, standing_of=tally.standing_of)
+        yield from changes_between(connection, old.id, new.id, how, counts)
 
 
 def _compare_files(

@@ -26,6 +26,7 @@ from prober.rules.verdict import Standing
 from prober.store import schema
 from prober.store.batch import LONGEST, Batch, Pending, RunPlan, stored_name
 from prober.store.database import Store, StoreError
+from prober.store.keeping import prunings
 from prober.version import __version__
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class RunWriter:
         self._plan = plan
         self._pending: list[Pending] = []
         self._known: dict[bytes, int] = {}
+        self._pruned = 0
         self._due = monotonic() + _EVERY_S
         self._spill: Sink | None = None
         self._fault: StoreError | None = None
@@ -81,6 +83,7 @@ class RunWriter:
         pending = list({stored_name(each.report): each for each in self._pending}.values())
         try:
             with self._store.writing() as connection:
+                self._forget_what_was_pruned(connection)
                 self._batch(connection).write(pending)
                 if checkpoint is not None:
                     self._save(connection, checkpoint=msgspec.json.encode(checkpoint))
@@ -114,6 +117,12 @@ class RunWriter:
 
     def _batch(self, connection: sa.Connection) -> Batch:
         return Batch(connection, self._run_id, self._plan, self._known, self.counts)
+
+    def _forget_what_was_pruned(self, connection: sa.Connection) -> None:
+        pruned = prunings(connection)
+        if pruned != self._pruned:
+            self._known.clear()
+        self._pruned = pruned
 
     def _begin(self) -> int:
         with self._store.writing() as connection:

@@ -5,10 +5,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import sqlalchemy as sa
+
 from prober.domains import operator_of
 from prober.records import DomainFacts, DomainReport, EndpointFacts, Level
 from prober.rules.exit_status import Tally
 from prober.rules.verdict import judge_domain
+from prober.store import schema
 from prober.store.batch import RunPlan
 from prober.store.database import Store
 from prober.store.writer import RunWriter
@@ -58,3 +61,11 @@ def record(store: Store, reports: Iterable[DomainReport], **fields: Any) -> RunW
 def record_days(store: Store, days: Sequence[EndpointFacts]) -> list[RunWriter]:
     """A run a day of example.com."""
     return [record(store, [report(each, day=day)]) for day, each in enumerate(days)]
+
+
+def started(store: Store, run_id: int, years_ago: int) -> None:
+    """Make a run look as if it had begun so long ago."""
+    with store.writing() as connection:
+        at = NOW - timedelta(days=366 * years_ago)
+        where = schema.run.c.id == run_id
+        connection.execute(sa.update(schema.run).where(where).values(started_at=at))

@@ -98,10 +98,7 @@ CREATE TABLE observation (
     lost_sight BOOLEAN NOT NULL,
     PRIMARY KEY (domain_id, run_id),
     FOREIGN KEY(domain_id) REFERENCES domain (id),
-    FOREIGN KEY(run_id) REFERENCES run (id),
-    FOREIGN KEY(facts_id) REFERENCES fact (id),
-    FOREIGN KEY(vantage_id) REFERENCES fact (id),
-    FOREIGN KEY(evidence_id) REFERENCES fact (id)
+    FOREIGN KEY(run_id) REFERENCES run (id)
 )
  WITHOUT ROWID
 
@@ -214,10 +211,7 @@ CREATE TABLE observation (
     lost_sight BOOLEAN NOT NULL,
     PRIMARY KEY (domain_id, run_id),
     FOREIGN KEY(domain_id) REFERENCES domain (id),
-    FOREIGN KEY(run_id) REFERENCES run (id),
-    FOREIGN KEY(facts_id) REFERENCES fact (id),
-    FOREIGN KEY(vantage_id) REFERENCES fact (id),
-    FOREIGN KEY(evidence_id) REFERENCES fact (id)
+    FOREIGN KEY(run_id) REFERENCES run (id)
 )
 
 CREATE TABLE part (
