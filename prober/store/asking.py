@@ -185,8 +185,36 @@ def history(connection: sa.Connection, name: str) -> list[Observation]:
 def reports_of(connection: sa.Connection, run_id: int) -> Iterator[DomainReport]:
     """Every report of a run, judged by the rules of today."""
     table = schema.observation
-    rows = observations(
-        connection, observed().where(table.c.run_id == run_id).order_by(table.c.domain_id)
+    query = observed().where(table.c.run_id == run_id).order_by(table.c.domain_id)
+    return (report for _, report in _judged(connection, query))
+
+
+def newest_reports(connection: sa.Connection, most: int) -> Iterator[tuple[int, DomainReport]]:
+    """Of each domain the newest reports of finished runs, at most so many, each with its run."""
+    table = schema.observation
+    newest = table.c.run_id.desc()
+    rank = sa.func.row_number().over(partition_by=table.c.domain_id, order_by=newest)
+    ranked = (
+        sa.select(table.c.domain_id, table.c.run_id, rank.label("rank"))
+        .join(schema.run, schema.run.c.id == table.c.run_id)
+        .where(schema.run.c.finished_at.is_not(None))
+        .subquery()
     )
-    for _, facts in FactReader(connection).load(rows):
-        yield judge_domain(facts)
+    query = (
+        observed()
+        .join(
+            ranked,
+            (ranked.c.domain_id == table.c.domain_id) & (ranked.c.run_id == table.c.run_id),
+        )
+        .where(ranked.c.rank <= most)
+        .order_by(table.c.domain_id, table.c.run_id)
+    )
+    return _judged(connection, query)
+
+
+def _judged(
+    connection: sa.Connection, query: sa.Select[tuple[object, ...]]
+) -> Iterator[tuple[int, DomainReport]]:
+    rows = observations(connection, query)
+    for row, facts in FactReader(connection).load(rows):
+        yield row.run_id, judge_domain(facts)
