@@ -135,6 +135,7 @@ class Recording:
     writer: "RunWriter | None"
     store: "Store | None"
     exceptions: Mapping[str, AcceptedException]
+    patience: int
     used: dict[str, AcceptedException] = dataclasses.field(default_factory=dict)
 
     @property
@@ -163,7 +164,7 @@ class Recording:
 
         with self.store.reading() as connection:
             changes = run_changes(connection, self.writer.run_id)
-            still_open = shortfalls(connection, self.writer.run_id)
+            still_open = shortfalls(connection, self.writer.run_id, self.patience)
         left = [each for each in still_open if each.domain not in self.used]
         return compose(summary, changes, left, self.used.values())
 
@@ -180,7 +181,7 @@ def recording(
     """The record of a run of *list_*, if one is wanted, and the exceptions that apply to it."""
     exceptions = {} if options.exceptions is None else read_exceptions(options.exceptions)
     if options.db is None:
-        yield Recording(None, None, exceptions)
+        yield Recording(None, None, exceptions, options.patience)
         return
     with opened(options.db) as store:
         from prober.store.batch import RunPlan, Transcripts
@@ -200,7 +201,7 @@ def recording(
         )
         stored = stored_exceptions(store)
         writer = RunWriter(store, plan, resume=resume)
-        yield Recording(writer, store, {**stored, **exceptions})
+        yield Recording(writer, store, {**stored, **exceptions}, options.patience)
 
 
 def without_password(command: str, db: str | None) -> str:

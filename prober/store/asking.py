@@ -61,8 +61,11 @@ def _change(row: sa.Row[tuple[object, ...]]) -> Change:
     )
 
 
-def shortfalls(connection: sa.Connection, run_id: int) -> list[Open]:
-    """The lines of a run that fall short, are undecided, or name no domain."""
+def shortfalls(connection: sa.Connection, run_id: int, patience: int) -> list[Open]:
+    """The lines of a run that fall short, are undecided, or name no domain.
+
+    Not those that met what is required when they were last seen, fewer than *patience* runs ago.
+    """
     table, change = schema.observation, schema.change
     earlier = table.alias()
     is_old = (
@@ -74,6 +77,14 @@ def shortfalls(connection: sa.Connection, run_id: int) -> list[Open]:
         .where(change.c.run_id == run_id)
         .where(change.c.told)
     )
+    is_awaited = (
+        sa.exists()
+        .where(change.c.domain_id == table.c.domain_id)
+        .where(change.c.run_id == run_id)
+        .where(change.c.code == ChangeCode.STANDING.value)
+        .where(change.c.direction == Direction.LOST_SIGHT.value)
+        .where(change.c.runs < patience)
+    )
     query = (
         sa.select(
             schema.domain.c.name,
@@ -84,7 +95,7 @@ def shortfalls(connection: sa.Connection, run_id: int) -> list[Open]:
         )
         .join(schema.domain, schema.domain.c.id == table.c.domain_id)
         .where(table.c.run_id == run_id)
-        .where(table.c.standing.in_(_OPEN))
+        .where(table.c.standing.in_(_OPEN), ~is_awaited)
         .order_by(table.c.standing, schema.domain.c.name)
     )
     return [
