@@ -69,7 +69,8 @@ def scan(
 
     Every line of the list appears in the report, also one that is no domain; a domain that
     comes again is probed and reported once. What comes through a pipe is read to its end first.
-    A run that was stopped, however, goes on with `--resume`. Exit status as for `probe check`.
+    A run that was stopped, however, goes on with `--resume`. With `--db` and `--quiet` it prints
+    what changed since the runs before. Exit status as for `probe check`.
     """
     style = ReportStyle(per_endpoint=report.per_endpoint, scan=True)
     with exit_statuses(), open_list(file) as list_:
