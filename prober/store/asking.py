@@ -155,11 +155,12 @@ def _compared(
     names = _names(connection, domain_ids)
     table = schema.observation
     query = observed().where(table.c.run_id == new).where(table.c.domain_id.in_(domain_ids))
-    for row in observations(connection, query):
-        [now] = past.judged([row])
-        earlier = past.before(row.domain_id, old + 1, how.patience)
-        changes = compare(now, earlier, operator_of=how.operator_of, patience=how.patience)
-        found = DomainChanges(names[row.domain_id], changes)
+    earlier = past.before(domain_ids, old + 1, how.patience)
+    for (domain_id, _), now in past.judged(observations(connection, query)).items():
+        changes = compare(
+            now, earlier[domain_id], operator_of=how.operator_of, patience=how.patience
+        )
+        found = DomainChanges(names[domain_id], changes)
         counts.compared -= 1
         counts.add(found)
         yield found

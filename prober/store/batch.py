@@ -15,7 +15,7 @@ from prober.rules.aspects import Seen
 from prober.rules.drift import compare
 from prober.rules.verdict import Standing, facts_of
 from prober.store import schema
-from prober.store.facts import CERTIFICATE, Fact, domain_fact, evidence_fact, fact, vantage_fact
+from prober.store.facts import Fact, certificate_fact, domain_fact, evidence_fact, vantage_fact
 from prober.store.past import Past
 from prober.store.reader import Observation, batched, observations, observed
 
@@ -63,8 +63,14 @@ def column(text: str) -> str:
     return printable(text)[:LONGEST]
 
 
+_Seen = tuple[Pending, int, Observation | None, int]  # with domain, newest before, and facts
+
+
 class Batch:
-    """A transaction of the run *run_id*. *known* are the ids of facts by their digest."""
+    """A transaction of the run *run_id*. *known* are the ids of facts by their digest.
+
+    *may_repeat*: an earlier part of the run may have written some of the domains.
+    """
 
     def __init__(
         self,
@@ -73,12 +79,15 @@ class Batch:
         plan: RunPlan,
         known: dict[bytes, int],
         counts: ChangeCounts,
+        *,
+        may_repeat: bool,
     ) -> None:
         self._connection = connection
         self._run_id = run_id
         self._plan = plan
         self._known = known
         self._counts = counts
+        self._may_repeat = may_repeat
         self._past = Past(connection, plan.standing_of)
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         self._insert = dialect.insert
@@ -93,26 +102,34 @@ class Batch:
         facts = [domain_fact(facts_of(each.report)) for each in pending]
         vantages = {each.report.run: vantage_fact(each.report.run) for each in pending}
         self._store([*facts, *vantages.values()], pending)
-        rows, changes = [], []
-        for each, domain_id, compared in zip(pending, ids, facts, strict=True):
-            facts_id = self._known[compared.digest]
-            found = self._changes(each, before.get(domain_id), facts_id)
-            changes += [
-                _change_row(self._run_id, domain_id, position, change)
-                for position, change in enumerate(found)
-            ]
-            rows.append(
-                {
-                    **_verdict_row(each),
-                    "run_id": self._run_id,
-                    "domain_id": domain_id,
-                    "facts_id": facts_id,
-                    "vantage_id": self._known[vantages[each.report.run].digest],
-                    "evidence_id": self._evidence(each, before.get(domain_id), facts_id),
-                    "lost_sight": any(one.direction is Direction.LOST_SIGHT for one in found),
-                }
-            )
-        self._replace(ids, rows, changes)
+        seen = [
+            (each, domain_id, before.get(domain_id), self._known[compared.digest])
+            for each, domain_id, compared in zip(pending, ids, facts, strict=True)
+        ]
+        changes = self._changes(seen)
+        rows = [
+            {
+                **_verdict_row(each),
+                "run_id": self._run_id,
+                "domain_id": domain_id,
+                "facts_id": facts_id,
+                "vantage_id": self._known[vantages[each.report.run].digest],
+                "evidence_id": self._evidence(each, last, facts_id),
+                "lost_sight": any(
+                    one.direction is Direction.LOST_SIGHT for one in changes.get(domain_id, ())
+                ),
+            }
+            for each, domain_id, last, facts_id in seen
+        ]
+        if self._may_repeat or any(each.report.domain is None for each in pending):
+            self._delete(ids)
+        self._replace(schema.observation, rows)
+        found = [
+            _change_row(self._run_id, domain_id, position, change)
+            for domain_id, own in changes.items()
+            for position, change in enumerate(own)
+        ]
+        self._replace(schema.change, found)
 
     def _domain_ids(self, names: Sequence[str]) -> dict[str, int]:
         rows = [{"name": name} for name in sorted(names)]
@@ -180,7 +197,7 @@ class Batch:
         rows: dict[int, dict[str, object]] = {}
         for endpoint in (one for each in pending for one in each.report.endpoints):
             read = endpoint.certificate
-            leaf = fact(CERTIFICATE, endpoint.chain[0]).digest if endpoint.chain else b""
+            leaf = certificate_fact(endpoint.chain[0]).digest if endpoint.chain else b""
             if leaf in new and read is not None:
                 rows[self._known[leaf]] = {
                     "fact_id": self._known[leaf],
@@ -204,38 +221,51 @@ class Batch:
         self._store([found])
         return self._known[found.digest]
 
-    def _changes(
-        self, each: Pending, before: Observation | None, facts_id: int
-    ) -> tuple[Change, ...]:
-        if before is None:
-            self._counts.only_now += 1
-            return ()
-        now = (facts_id, each.report.verdict.level, each.standing)
-        changes: tuple[Change, ...] = ()
-        if before.lost_sight or now != (before.facts_id, before.level, before.standing):
-            changes = compare(
-                Seen(each.report, each.standing),
-                self._past.before(before.domain_id, self._run_id, self._plan.patience),
-                operator_of=self._plan.operator_of,
-                patience=self._plan.patience,
-            )
-        self._counts.add(DomainChanges(stored_name(each.report), changes))
-        return changes
+    def _changes(self, seen: Sequence[_Seen]) -> dict[int, tuple[Change, ...]]:
+        """What changed of each domain, where anything may have."""
+        candidates = {
+            domain_id
+            for each, domain_id, before, facts_id in seen
+            if before is not None and _may_differ(each, before, facts_id)
+        }
+        earlier = self._past.before(sorted(candidates), self._run_id, self._plan.patience)
+        found: dict[int, tuple[Change, ...]] = {}
+        for each, domain_id, before, _ in seen:
+            if before is None:
+                self._counts.only_now += 1
+                continue
+            if domain_id in candidates:
+                found[domain_id] = compare(
+                    Seen(each.report, each.standing),
+                    earlier[domain_id],
+                    operator_of=self._plan.operator_of,
+                    patience=self._plan.patience,
+                )
+            changes = found.get(domain_id, ())
+            self._counts.add(DomainChanges(stored_name(each.report), changes))
+        return found
 
-    def _replace(
-        self,
-        domain_ids: Sequence[int],
-        rows: list[dict[str, object]],
-        changes: list[dict[str, object]],
-    ) -> None:
-        """Write *rows*; what an earlier part of the run said of the same domains goes."""
+    def _replace(self, table: sa.Table, rows: list[dict[str, object]]) -> None:
+        """Insert *rows*, each in place of one with the same key."""
+        if rows:
+            insert = self._insert(table)
+            values = {each.name: insert.excluded[each.name] for each in table.c}
+            keys = list(table.primary_key)
+            self._connection.execute(
+                insert.on_conflict_do_update(index_elements=keys, set_=values), rows
+            )
+
+    def _delete(self, domain_ids: Sequence[int]) -> None:
+        """What an earlier part of the run said of the same domains."""
         for table in (schema.change, schema.observation):
             for some in batched(domain_ids):
                 old = sa.delete(table).where(table.c.domain_id.in_(some))
                 self._connection.execute(old.where(table.c.run_id == self._run_id))
-        self._connection.execute(sa.insert(schema.observation), rows)
-        if changes:
-            self._connection.execute(sa.insert(schema.change), changes)
+
+
+def _may_differ(each: Pending, before: Observation, facts_id: int) -> bool:
+    now = (facts_id, each.report.verdict.level, each.standing)
+    return before.lost_sight or now != (before.facts_id, before.level, before.standing)
 
 
 def _with_parts(facts: Iterable[Fact]) -> Iterable[Fact]:

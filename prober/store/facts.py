@@ -4,6 +4,7 @@ What is *compared* leaves out what changes by itself: times, greetings, transcri
 failures, the order of a DNS answer. *Evidence* is everything, as it was seen.
 """
 
+import functools
 import hashlib
 import zlib
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ import msgspec
 
 from prober.errors import InputError
 from prober.records import (
+    Attempt,
     DomainFacts,
     EndpointFacts,
     Failure,
@@ -63,6 +65,12 @@ class _Domain:
     endpoints: tuple[bytes, ...]
 
 
+@functools.lru_cache(maxsize=10_000)  # 20 MB: a scan meets the same ones again
+def certificate_fact(der: bytes) -> "Fact":
+    """One certificate, in DER."""
+    return fact(CERTIFICATE, der)
+
+
 _OBSERVED: Final = tuple(field.name for field in fields(EndpointFacts))
 
 
@@ -87,7 +95,6 @@ def vantage_fact(run: Run) -> Fact:
 
 def domain_fact(facts: DomainFacts) -> Fact:
     """What is compared of *facts*."""
-    facts = without_judgement(facts)
     order = sorted(facts.endpoints, key=lambda each: (each.mx_host, each.address))
     endpoints = tuple(map(_endpoint_fact, order))
     stored = _Domain(
@@ -132,11 +139,11 @@ def _packed(endpoint: EndpointFacts) -> tuple[EndpointFacts, tuple[Fact, ...]]:
 
     The leaf certificate comes first.
     """
-    sent = [fact(CERTIFICATE, der) for der in endpoint.chain]
+    sent = list(map(certificate_fact, endpoint.chain))
     packed = replace(endpoint, chain=tuple(each.digest for each in sent))
     plain = endpoint.without_sni
     if plain is not None and plain.chain is not None:
-        other = [fact(CERTIFICATE, der) for der in plain.chain]
+        other = list(map(certificate_fact, plain.chain))
         plain = replace(plain, chain=tuple(each.digest for each in other))
         packed = replace(packed, without_sni=plain)
         sent += other
@@ -144,18 +151,28 @@ def _packed(endpoint: EndpointFacts) -> tuple[EndpointFacts, tuple[Fact, ...]]:
 
 
 def _steady(endpoint: EndpointFacts) -> EndpointFacts:
-    return replace(
-        endpoint,
+    """What is compared of *endpoint*, which may be that of a report."""
+    observed = {name: getattr(endpoint, name) for name in _OBSERVED}
+    observed |= {
+        "observed_at": _EPOCH,
+        "observed_as": None,
+        "greeting": None,
+        "failure": _bare(endpoint.failure),
+        "without_sni": _steady_plain(endpoint.without_sni),
+        "attempts": tuple(map(_steady_attempt, endpoint.attempts)),
+        "transcript": (),
+    }
+    return EndpointFacts(**observed)
+
+
+def _steady_attempt(attempt: Attempt) -> Attempt:
+    return Attempt(
         observed_at=_EPOCH,
-        observed_as=None,
-        greeting=None,
-        failure=_bare(endpoint.failure),
-        without_sni=_steady_plain(endpoint.without_sni),
-        attempts=tuple(
-            replace(each, observed_at=_EPOCH, failure=_bare(each.failure))
-            for each in endpoint.attempts
-        ),
-        transcript=(),
+        hello=attempt.hello,
+        starttls=attempt.starttls,
+        tls_version=attempt.tls_version,
+        cipher=attempt.cipher,
+        failure=_bare(attempt.failure),
     )
 
 
@@ -165,7 +182,7 @@ def _steady_plain(plain: WithoutSni | None) -> WithoutSni | None:
 
 def _bare(failure: Failure | None) -> Failure | None:
     """*failure* without its text, which may hold a session id; a fault of ours needs it."""
-    if failure is None or failure.reason is Reason.FAULT:
+    if failure is None or failure.detail is None or failure.reason is Reason.FAULT:
         return failure
     return replace(failure, detail=None)
 
@@ -186,13 +203,11 @@ def _steady_host(host: MxHost) -> MxHost:
 
 
 def _without_detail(route: Route | None) -> Route | None:
-    return route and replace(route, detail=None)
+    return route if route is None or route.detail is None else replace(route, detail=None)
 
 
 def _steady_txt(found: TxtFacts | None) -> TxtFacts | None:
-    return found and replace(
-        found, records=tuple(sorted(found.records)), failure=_bare(found.failure)
-    )
+    return found and TxtFacts(records=tuple(sorted(found.records)), failure=_bare(found.failure))
 
 
 def _steady_sts(sts: StsFacts | None) -> StsFacts | None:

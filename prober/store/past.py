@@ -1,6 +1,6 @@
 """The earlier observations of a domain, judged again by the rules of today."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from prober.rules.aspects import Seen
 from prober.rules.drift import KNOWN_RUNS
 from prober.rules.verdict import Standing, judge_domain
 from prober.store import schema
-from prober.store.reader import FactReader, Observation, observations, observed
+from prober.store.reader import FactReader, Observation, batched, observations, observed
 
 
 class Past:
@@ -23,35 +23,67 @@ class Past:
         self._standing_of = standing_of
         self._reader = FactReader(connection)
 
-    def before(self, domain_id: int, run_id: int, patience: int = 1) -> list[Seen]:
-        """The observations of the domain before the run *run_id*, newest first, as far as needed.
+    def before(
+        self, domain_ids: Sequence[int], run_id: int, patience: int = 1
+    ) -> dict[int, list[Seen]]:
+        """Of each domain the observations before the run *run_id*, newest first.
 
-        Where all of those could not look, the newest one that could is the last.
+        As many as are compared. Where all of those could not look, the newest one that could is
+        the last.
         """
+        most = max(KNOWN_RUNS, patience)
+        rows = [row for some in batched(domain_ids) for row in self._newest(some, run_id, most)]
+        by_domain: dict[int, list[Observation]] = {each: [] for each in domain_ids}
+        for row in rows:
+            by_domain[row.domain_id].append(row)
+        for domain_id, own in by_domain.items():
+            if own and all(row.level == Level.UNKNOWN for row in own):
+                own += self._newest_seen(domain_id, run_id)
+        judged = self.judged([row for own in by_domain.values() for row in own])
+        return {
+            each: [judged[row.domain_id, row.run_id] for row in own]
+            for each, own in by_domain.items()
+        }
+
+    def _newest(self, domain_ids: Sequence[int], run_id: int, most: int) -> list[Observation]:
+        table = schema.observation
+        rank = sa.func.row_number().over(
+            partition_by=table.c.domain_id, order_by=table.c.run_id.desc()
+        )
+        ranked = (
+            observed()
+            .add_columns(rank.label("rank"))
+            .where(table.c.domain_id.in_(domain_ids))
+            .where(table.c.run_id < run_id)
+            .subquery()
+        )
+        columns = [each for each in ranked.c if each.name != "rank"]
+        query = sa.select(*columns).where(ranked.c.rank <= most)
+        return observations(self._connection, query.order_by(ranked.c.run_id.desc()))
+
+    def _newest_seen(self, domain_id: int, run_id: int) -> list[Observation]:
         table = schema.observation
         query = (
             observed()
             .where(table.c.domain_id == domain_id)
             .where(table.c.run_id < run_id)
+            .where(table.c.level != Level.UNKNOWN.value)
             .order_by(table.c.run_id.desc())
+            .limit(1)
         )
-        rows = observations(self._connection, query.limit(max(KNOWN_RUNS, patience)))
-        if all(row.level == Level.UNKNOWN for row in rows):
-            could = query.where(table.c.level != Level.UNKNOWN.value).limit(1)
-            rows += observations(self._connection, could)
-        return self.judged(rows)
+        return observations(self._connection, query)
 
-    def judged(self, rows: list[Observation]) -> list[Seen]:
-        """*rows* as they are judged today."""
-        first = {_state(row): row for row in reversed(rows)}
+    def judged(self, rows: Sequence[Observation]) -> dict[tuple[int, int], Seen]:
+        """*rows* as they are judged today, by domain and run."""
+        first = {_state(row): row for row in rows}
         known = {
             _state(row): judge_domain(facts)
             for row, facts in self._reader.load(list(first.values()))
         }
-        found = []
+        found = {}
         for row in rows:
             report = replace(known[_state(row)], checked_at=row.checked_at)
-            found.append(Seen(report, self._standing_of(report)))
+            found[row.domain_id, row.run_id] = Seen(report, self._standing_of(report))
         return found
 
 

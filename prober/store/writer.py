@@ -55,6 +55,7 @@ class RunWriter:
         self.counts = ChangeCounts()
         self.start: Checkpoint | None = None
         self._run_id = self._go_on() if resume else 0
+        self._is_resumed = self._run_id != 0
         if not self._run_id:
             self._run_id = self._begin()
 
@@ -116,7 +117,14 @@ class RunWriter:
             log.warning("the record of the stopped run: %s", error)
 
     def _batch(self, connection: sa.Connection) -> Batch:
-        return Batch(connection, self._run_id, self._plan, self._known, self.counts)
+        return Batch(
+            connection,
+            self._run_id,
+            self._plan,
+            self._known,
+            self.counts,
+            may_repeat=self._is_resumed,
+        )
 
     def _forget_what_was_pruned(self, connection: sa.Connection) -> None:
         pruned = prunings(connection)
