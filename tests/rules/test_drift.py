@@ -124,7 +124,7 @@ def sts(
     **fetched: Any,
 ) -> StsFacts:
     lines = ["version: STSv1", f"mode: {mode}", f"max_age: {max_age}", *(f"mx: {m}" for m in mx)]
-    fetch = {
+    fetch: dict[str, Any] = {
         "url": "https://mta-sts.example.com/.well-known/mta-sts.txt",
         "http_status": 200,
         "content_type": "text/plain",
