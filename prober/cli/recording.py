@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from prober.cli.apart import Read, Written
 from prober.cli.options import ReportOptions, option
 from prober.cli.reporting import Accepts
+from prober.cli.running import tell
 from prober.domains import operator_of
 from prober.errors import SettingsError
 from prober.exceptions import read_exceptions
@@ -116,12 +117,12 @@ def require_extra() -> None:
 
 
 @contextlib.contextmanager
-def opened(db: str) -> Iterator["Store"]:
-    """The record at *db*, closed at the end."""
+def opened(db: str, *, create: bool = False) -> Iterator["Store"]:
+    """The record at *db*, closed at the end; with *create*, made where there is none."""
     require_extra()
     from prober.store.database import open_store
 
-    store = open_store(db)
+    store = open_store(db, create=create)
     try:
         yield store
     finally:
@@ -183,7 +184,7 @@ def recording(
     if options.db is None:
         yield Recording(None, None, exceptions, options.patience)
         return
-    with opened(options.db) as store:
+    with opened(options.db, create=True) as store:
         from prober.store.batch import RunPlan, Transcripts
         from prober.store.keeping import stored_exceptions
         from prober.store.writer import RunWriter
@@ -201,6 +202,8 @@ def recording(
         )
         stored = stored_exceptions(store)
         writer = RunWriter(store, plan, resume=resume)
+        if resume and writer.start is None and not report.output and not report.quiet:
+            tell("nothing to go on from in the record: beginning anew")
         yield Recording(writer, store, {**stored, **exceptions}, options.patience)
 
 

@@ -19,7 +19,7 @@ from prober.cli.running import command_line, exit_statuses, run, show, tell
 from prober.domains import Entry, list_digest, list_name, open_list, read_entries
 from prober.errors import BlindError, InputError
 from prober.records import Level
-from prober.report.output import ReportStyle, choose_format
+from prober.report.output import STDOUT, ReportStyle, choose_format
 from prober.resume import identity_of
 from prober.rules.profiles import ProfileName
 from prober.scan import Ending
@@ -112,7 +112,7 @@ def scan(
         logger.info("finished with exit status %d; %s", reporting.status, reporting.summary())
         if told is not None and report.quiet:
             for line in told:
-                show(line)
+                (tell if STDOUT in report.output else show)(line)
         elif not report.quiet or reporting.status:
             tell(reporting.summary())
             for line in recorded.accepted():

@@ -118,14 +118,16 @@ def shown(where: str) -> str:
     return printable(url.set(query={}).render_as_string(hide_password=True))
 
 
-def open_store(where: str) -> Store:
-    """The record at *where*, made if it is a path where nothing is, its schema brought up to date.
+def open_store(where: str, *, create: bool = True) -> Store:
+    """The record at *where*, its schema brought up to date.
 
-    Raises StoreError or InputError.
+    With *create*, one is made at a path where nothing is. Raises StoreError or InputError.
     """
     where = where_from(where)
     name = shown(where)
-    store = Store(_postgres(where, name) if "://" in where else _sqlite(Path(where), name), name)
+    is_url = "://" in where
+    engine = _postgres(where, name) if is_url else _sqlite(Path(where), name, create=create)
+    store = Store(engine, name)
     try:
         _bring_up(store)
     except BaseException:
@@ -152,8 +154,10 @@ MISSING: Final = (
 )
 
 
-def _sqlite(path: Path, name: str) -> sa.Engine:
+def _sqlite(path: Path, name: str, *, create: bool) -> sa.Engine:
     with told(name):
+        if not create and not path.exists():
+            raise InputError(f"there is no record at {name}: `probe scan --db` makes one")
         require_trusted_links(path)
         with contextlib.suppress(FileExistsError):
             os.close(create_ours(path, os.O_RDWR))

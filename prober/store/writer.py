@@ -145,17 +145,19 @@ class RunWriter:
             return int(connection.execute(statement).scalar_one())
 
     def _go_on(self) -> int:
-        """The newest unfinished run of the same list and settings, if there is one."""
+        """The newest run of the same list and settings, if that is unfinished; else 0.
+
+        An older one was left for good: what it saw is of another time.
+        """
         query = (
-            sa.select(schema.run.c.id, schema.run.c.checkpoint)
-            .where(schema.run.c.finished_at.is_(None))
+            sa.select(schema.run.c.id, schema.run.c.checkpoint, schema.run.c.finished_at)
             .where(schema.run.c.identity == self._identity())
             .order_by(schema.run.c.id.desc())
             .limit(1)
         )
         with self._store.reading() as connection:
             found = connection.execute(query).first()
-        if found is None:
+        if found is None or found.finished_at is not None:
             return 0
         if found.checkpoint is not None:
             self.start = msgspec.json.decode(found.checkpoint, type=Checkpoint)

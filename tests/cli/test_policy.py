@@ -403,7 +403,9 @@ def test_neither_results_nor_a_record() -> None:
 
 
 def test_a_record_without_a_run(tmp_path: Path) -> None:
-    ended = invoke("policy", "--for", "postfix", "--db", str(tmp_path / "probe.db"))
+    db = str(tmp_path / "probe.db")
+    ended = invoke("policy", "--for", "postfix", "--db", db)
+    assert (ended.status, "there is no record at" in ended.err) == (2, True)
 
-    assert ended.status == 2
-    assert "no finished run is in it" in ended.err
+    ended = invoke("policy", "--for", "postfix", "--db", recorded(db))
+    assert (ended.status, "no finished run is in it" in ended.err) == (2, True)

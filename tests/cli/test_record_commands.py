@@ -151,7 +151,17 @@ def test_what_is_old_is_deleted_but_for_holds(db: str) -> None:
     store.close()
 
 
+@pytest.mark.parametrize("command", ["diff", "history --runs", "hold", "accept", "prune --keep 6y"])
+def test_a_record_that_is_not_there_is_not_made(db: str, command: str) -> None:
+    ended = invoke(*command.split(), "--db", db)
+
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err == f"probe: there is no record at {db}: `probe scan --db` makes one\n"
+    assert not Path(db).exists()
+
+
 def test_an_exception_in_the_record(db: str) -> None:
+    recorded(db, good())
     given = (
         "--what",
         "none",

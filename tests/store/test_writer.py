@@ -173,6 +173,13 @@ def test_a_stopped_run_is_gone_on_with(store: Store) -> None:
         assert {each.domain for each in reports_of(connection, 1)} == {"a.example", "b.example"}
 
 
+def test_a_run_that_was_left_for_good_is_not_gone_on_with(store: Store) -> None:
+    RunWriter(store, plan()).abandon(Checkpoint(identity={}))
+    record(store, [report(good())])
+
+    assert RunWriter(store, plan(), resume=True).run_id == 3
+
+
 def test_nothing_is_kept_of_a_machine_that_cannot_see(store: Store) -> None:
     writer = RunWriter(store, plan())
     writer.add(report(untested()), TALLY.standing_of(report(untested())))
