@@ -1,5 +1,6 @@
 """``probe scan`` with several processes, or on a cluster."""
 
+import contextlib
 import ipaddress
 import logging
 import shutil
@@ -150,6 +151,16 @@ class ClusterOptions:
                 tell(f"go on with: {command}")
             raise
         reporting.add_totals(totals)
+
+    @contextlib.contextmanager
+    def clearing(self, job: ShardedScan) -> Iterator[None]:
+        """Clear *job* once it is done, and where a blind machine did it: that is begun anew."""
+        try:
+            yield
+        except BlindError:
+            self.clear(job)
+            raise
+        self.clear(job)
 
     def clear(self, job: ShardedScan) -> None:
         """Remove the work folder of *job*, which nobody is to go on with; tell where it stays."""

@@ -140,6 +140,11 @@ class Recording:
     used: dict[str, AcceptedException] = dataclasses.field(default_factory=dict)
 
     @property
+    def wants_reports(self) -> bool:
+        """Whether workers are to hand on the reports themselves."""
+        return self.writer is not None or self.accepts is not None
+
+    @property
     def accepts(self) -> Accepts | None:
         """What to ask whether a standing is accepted; None where there is no exception."""
         return self._accept if self.exceptions else None

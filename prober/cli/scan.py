@@ -2,7 +2,7 @@
 
 import itertools
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Annotated
 
@@ -12,12 +12,12 @@ from prober.cli.apart import Read, require_apart
 from prober.cli.cluster import ClusterOptions
 from prober.cli.log_setup import LogOptions, configure_logging
 from prober.cli.options import SET_BY, LookOptions, ReportOptions, option, with_options
-from prober.cli.recording import RecordOptions, recording, without_password
+from prober.cli.recording import Recording, RecordOptions, recording, without_password
 from prober.cli.reporting import Reporting
 from prober.cli.resuming import Resumable
 from prober.cli.running import command_line, exit_statuses, run, show, tell
 from prober.domains import Entry, list_digest, list_name, open_list, read_entries
-from prober.errors import BlindError, InputError
+from prober.errors import InputError
 from prober.records import Level
 from prober.report.output import STDOUT, ReportStyle, choose_format
 from prober.resume import identity_of
@@ -90,10 +90,11 @@ def scan(
         logger.info("probe %s begins to scan %s", __version__, list_name(file))
         entries = _at_least_one(read_entries(list_, file), file)
         with recording(record, report, list_name(file), identity, resume=resume) as recorded:
-            wanted = recorded.writer is not None or recorded.accepts is not None
             job = None
             if cluster.is_wanted:
-                job = cluster.job(settings, report, style, resumable, reports=wanted)
+                job = cluster.job(
+                    settings, report, style, resumable, reports=recorded.wants_reports
+                )
             opened = partial(
                 Reporting.open, report, style, record=recorded.writer, accepts=recorded.accepts
             )
@@ -101,22 +102,11 @@ def scan(
                 with opened(resumable=resumable) as reporting:
                     _scan_here(entries, settings, reporting, ordered=ordered)
             else:
-                try:
-                    with opened() as reporting:
-                        cluster.scan(entries, job, reporting, resumable.command)
-                except BlindError:  # all is to be asked again
-                    cluster.clear(job)
-                    raise
-                cluster.clear(job)
-            told = recorded.mail(reporting.summary())
+                with cluster.clearing(job), opened() as reporting:
+                    cluster.scan(entries, job, reporting, resumable.command)
+            news = recorded.mail(reporting.summary())
         logger.info("finished with exit status %d; %s", reporting.status, reporting.summary())
-        if told is not None and report.quiet:
-            for line in told:
-                (tell if STDOUT in report.output else show)(line)
-        elif not report.quiet or reporting.status:
-            tell(reporting.summary())
-            for line in recorded.accepted():
-                tell(line)
+        _sum_up(report, reporting, recorded, news)
         raise typer.Exit(reporting.status)
 
 
@@ -134,6 +124,19 @@ def _scan_here(
         ending=ending,
     )
     run(probing, wind_down=ending.request)
+
+
+def _sum_up(
+    report: ReportOptions, reporting: Reporting, recorded: Recording, news: Sequence[str] | None
+) -> None:
+    """Tell the counts, or with a record and ``--quiet`` the *news*."""
+    if news is not None and report.quiet:
+        for line in news:
+            (tell if STDOUT in report.output else show)(line)
+    elif not report.quiet or reporting.status:
+        tell(reporting.summary())
+        for line in recorded.accepted():
+            tell(line)
 
 
 def _options_of(report: ReportOptions, *, ordered: bool) -> dict[str, object]:

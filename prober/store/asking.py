@@ -77,14 +77,6 @@ def shortfalls(connection: sa.Connection, run_id: int, patience: int) -> list[Op
         .where(change.c.run_id == run_id)
         .where(change.c.told)
     )
-    is_awaited = (
-        sa.exists()
-        .where(change.c.domain_id == table.c.domain_id)
-        .where(change.c.run_id == run_id)
-        .where(change.c.code == ChangeCode.STANDING.value)
-        .where(change.c.direction == Direction.LOST_SIGHT.value)
-        .where(change.c.runs < patience)
-    )
     query = (
         sa.select(
             schema.domain.c.name,
@@ -95,7 +87,7 @@ def shortfalls(connection: sa.Connection, run_id: int, patience: int) -> list[Op
         )
         .join(schema.domain, schema.domain.c.id == table.c.domain_id)
         .where(table.c.run_id == run_id)
-        .where(table.c.standing.in_(_OPEN), ~is_awaited)
+        .where(table.c.standing.in_(_OPEN), ~_is_awaited(run_id, patience))
         .order_by(table.c.standing, schema.domain.c.name)
     )
     return [
@@ -108,6 +100,19 @@ def shortfalls(connection: sa.Connection, run_id: int, patience: int) -> list[Op
         )
         for row in connection.execute(query)
     ]
+
+
+def _is_awaited(run_id: int, patience: int) -> sa.ColumnElement[bool]:
+    """Whether sight of an observation's standing was lost, fewer than *patience* runs ago."""
+    change = schema.change
+    return (
+        sa.exists()
+        .where(change.c.domain_id == schema.observation.c.domain_id)
+        .where(change.c.run_id == run_id)
+        .where(change.c.code == ChangeCode.STANDING.value)
+        .where(change.c.direction == Direction.LOST_SIGHT.value)
+        .where(change.c.runs < patience)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
