@@ -99,7 +99,7 @@ class Batch:
         domains = self._domain_ids([stored_name(each.report) for each in pending])
         ids = [domains[stored_name(each.report)] for each in pending]
         before = self._newest_before(ids)
-        facts = [domain_fact(facts_of(each.report)) for each in pending]
+        facts = [domain_fact(each.report) for each in pending]
         vantages = {each.report.run: vantage_fact(each.report.run) for each in pending}
         self._store([*facts, *vantages.values()], pending)
         seen = [

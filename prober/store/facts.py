@@ -18,6 +18,7 @@ from prober.errors import InputError
 from prober.records import (
     Attempt,
     DomainFacts,
+    DomainReport,
     EndpointFacts,
     Failure,
     MxHost,
@@ -93,16 +94,18 @@ def vantage_fact(run: Run) -> Fact:
     return fact(VANTAGE, encode(run))
 
 
-def domain_fact(facts: DomainFacts) -> Fact:
+def domain_fact(facts: DomainFacts | DomainReport) -> Fact:
     """What is compared of *facts*."""
     order = sorted(facts.endpoints, key=lambda each: (each.mx_host, each.address))
     endpoints = tuple(map(_endpoint_fact, order))
     stored = _Domain(
-        facts=replace(
-            facts,
+        facts=DomainFacts(
+            input=facts.input,
+            domain=facts.domain,
             checked_at=_EPOCH,
             elapsed_ms=0,
             run=_ANY_RUN,
+            error=facts.error,
             route=_without_detail(facts.route),
             mx_hosts=tuple(map(_steady_host, facts.mx_hosts)),
             endpoints=(),
@@ -188,6 +191,8 @@ def _bare(failure: Failure | None) -> Failure | None:
 
 
 def _steady_host(host: MxHost) -> MxHost:
+    if len(host.addresses) < 2 and not (host.tlsa or host.tlsa_failure or host.failure):
+        return host
     return replace(
         host,
         addresses=tuple(sorted(host.addresses)),

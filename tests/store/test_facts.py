@@ -1,12 +1,12 @@
 """Facts go in and come out as they were; what changes by itself is not compared."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 
-from prober.records import DomainReport, Failure, Line, Reason, Step
+from prober.records import Attempt, DomainFacts, DomainReport, Failure, Line, Reason, Step, TxtFacts
 from prober.rules.verdict import facts_of
 from prober.store.facts import (
     Fact,
@@ -51,6 +51,19 @@ def test_any_facts_go_in_and_out(report: DomainReport) -> None:
         compared.body, facts.run, bodies(*compared.parts), at=facts.checked_at, ms=1
     )
     assert domain_fact(again).digest == compared.digest
+
+
+def test_a_new_field_of_the_facts_is_stored() -> None:
+    """What ``domain_fact`` builds by hand has to name every field."""
+    names = {field.name for field in fields(DomainFacts)}
+    assert names == {
+        *("input", "domain", "checked_at", "elapsed_ms", "run", "error"),
+        *("route", "mx_hosts", "endpoints", "sts", "tls_rpt_txt"),
+    }
+    assert {field.name for field in fields(Attempt)} == {
+        *("observed_at", "hello", "starttls", "tls_version", "cipher", "failure"),
+    }
+    assert {field.name for field in fields(TxtFacts)} == {"records", "failure"}
 
 
 def test_without_transcripts_the_rest_is_there() -> None:
