@@ -6,7 +6,18 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from benchmarks import domain, endpoint, headers, memory, record, served, start, throughput, workers
+from benchmarks import (
+    domain,
+    endpoint,
+    headers,
+    logs,
+    memory,
+    record,
+    served,
+    start,
+    throughput,
+    workers,
+)
 from benchmarks.figures import Figure, Scale, machine, to_markdown, to_table
 from benchmarks.process import Measure, in_own_process
 
@@ -21,6 +32,7 @@ class Name(enum.StrEnum):
     MEMORY = "memory"
     WORKERS = "workers"
     HEADERS = "headers"
+    LOGS = "logs"
     RECORD = "record"
     INTERNET = "internet"
 
@@ -34,6 +46,7 @@ MEASURES: Final[dict[Name, Measure]] = {
     Name.MEMORY: memory.measure,
     Name.WORKERS: workers.measure,
     Name.HEADERS: headers.measure,
+    Name.LOGS: logs.measure,
     Name.RECORD: record.measure,
     Name.INTERNET: served.measure,
 }

@@ -42,16 +42,16 @@ def parts(plan: Plan, settings: Settings) -> Iterator[Part]:
     """All of them."""
     names = len({plan.mx_host(domain) for domain in range(plan.domains)})
     questions = plan.domains * (1 + TXT_QUESTIONS) + 2 * names
-    yield Part("DNS questions a second", questions / settings.dns_per_s)
+    yield Part("DNS questions a second", questions / settings.pace.dns_per_s)
     in_turn = 2 * plan.domains + names  # MX, then addresses where they are new, then TXT
-    yield Part("domains looked up at once", in_turn * plan.round_trip_s / settings.concurrency)
+    yield Part("domains looked up at once", in_turn * plan.round_trip_s / settings.pace.concurrency)
     at_once = questions * plan.round_trip_s
-    yield Part("DNS questions at once", at_once / settings.dns_concurrency)
+    yield Part("DNS questions at once", at_once / settings.pace.dns_concurrency)
     endpoints = list(_endpoints(plan))
     session_s = SESSION_ROUND_TRIPS * plan.round_trip_s
     sessions = sum(endpoint.sessions for endpoint in endpoints)
-    yield Part("sessions at once", sessions * session_s / settings.sessions)
-    slot_s = max(settings.address_interval_s, session_s / settings.per_address)
+    yield Part("sessions at once", sessions * session_s / settings.pace.sessions)
+    slot_s = max(settings.pace.address_interval_s, session_s / settings.pace.per_address)
     most = max(endpoint.sessions for endpoint in endpoints)
     yield Part("the busiest address", (most - 1) * slot_s + session_s)
     yield Part("the busiest operator", _operator_s(endpoints, settings))
@@ -62,7 +62,7 @@ def _hosts(plan: Plan, settings: Settings) -> Iterator[Part]:
     """The last host of each behaviour that the list names: found once all before it were asked."""
     last = {plan.behaviour(plan.host(domain)): domain for domain in range(plan.domains)}
     for kind, domain in last.items():
-        found_s = domain / settings.dns_per_s  # one question, for MX, of each domain before it
+        found_s = domain / settings.pace.dns_per_s  # one question, for MX, of each domain before it
         yield Part(f"the last host: {kind.name.lower()}", found_s + _host_s(kind, plan, settings))
 
 
@@ -86,7 +86,7 @@ def _operator_s(endpoints: list[Endpoint], settings: Settings) -> float:
     sessions: Counter[int] = Counter()
     for endpoint in endpoints:
         sessions[endpoint.host] += endpoint.sessions
-    return (max(sessions.values()) - 1) * settings.operator_interval_s
+    return (max(sessions.values()) - 1) * settings.pace.operator_interval_s
 
 
 def _host_s(behaviour: Behaviour, plan: Plan, settings: Settings) -> float:

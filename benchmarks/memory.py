@@ -19,7 +19,7 @@ from benchmarks.internet import Internet, raise_file_limit, run, running
 from benchmarks.plan import Plan, Spread, Trouble
 from benchmarks.process import KB, in_own_process, peak_resident_kb, resident_kb
 from benchmarks.targets import target_of
-from prober.settings import Settings
+from prober.settings import Pace, Settings
 from prober.vantage import Vantage
 
 A_SESSION: Final = 100.0  # kB
@@ -81,7 +81,7 @@ def _settings(internet: Internet, sessions: int) -> Settings:
     """So many sessions at once, and all the time in the world for each."""
     return replace(
         internet.settings,
-        sessions=sessions + 1,
+        pace=Pace(sessions=sessions + 1),
         connect_s=LONG_S,
         greeting_s=LONG_S,
         command_s=LONG_S,

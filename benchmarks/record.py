@@ -44,7 +44,8 @@ from prober.records import (
     TxtFacts,
 )
 from prober.records.changes import ChangeCounts
-from prober.rules.exit_status import Tally
+from prober.report.answer import answer
+from prober.rules.totals import Tally
 from prober.rules.verdict import judge_domain
 from prober.store.asking import Comparing, changes_between, domain_changes, history
 from prober.store.batch import RunPlan
@@ -58,7 +59,7 @@ CHANGING: Final = 50  # one in so many changes in a week
 BEGIN: Final = datetime(2026, 1, 5, 5, 0, tzinfo=UTC)
 SCAN_MS: Final = 2.48  # CPU per domain of a scan, concentrated hosts: benchmarks/domain.py
 _KEY: Final = ec.generate_private_key(ec.SECP256R1())
-_TALLY: Final = Tally(require=Level.OPPORTUNISTIC, operator_of=operator_of)
+_TALLY: Final = Tally(require=Level.OPPORTUNISTIC, operator_of=operator_of, describe=answer)
 _RUN: Final = Run(
     version="0",
     ehlo_name="probe.example",
@@ -107,15 +108,15 @@ def _record(store: Store, reports: Sequence[DomainReport]) -> float:
         identity={},
         requirement="opportunistic",
         operator_of=operator_of,
-        standing_of=_TALLY.standing_of,
+        assess=_TALLY.assess,
     )
-    standings = [_TALLY.standing_of(each) for each in reports]
+    assessed = [_TALLY.assess(each) for each in reports]
     before = process_time()
     writer = RunWriter(store, plan)
-    for report, standing in zip(reports, standings, strict=True):
+    for report in assessed:
         if writer.is_due:
             writer.flush()
-        writer.add(report, standing)
+        writer.add(report)
     writer.finish()
     return process_time() - before
 
@@ -135,7 +136,7 @@ def _diff_s(store: Store) -> float:
     with store.reading() as connection:
         new = find_run(connection, "previous")
         old = find_run(connection, "previous", before=new.id, list_=new.list)
-        how = Comparing(operator_of=operator_of, standing_of=_TALLY.standing_of)
+        how = Comparing(operator_of=operator_of, assess=_TALLY.assess)
         found = list(changes_between(connection, old.id, new.id, how, ChangeCounts()))
     if not found:
         raise ValueError("nothing changed: that measures nothing")

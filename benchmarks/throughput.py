@@ -12,7 +12,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from time import perf_counter, process_time
 from typing import Final
 
@@ -22,7 +21,8 @@ from benchmarks.internet import Internet, run, running
 from benchmarks.plan import REALISTIC_TROUBLE, Behaviour, Plan
 from benchmarks.targets import entries
 from prober.records import DomainReport, Level
-from prober.report.output import ReportWriter, open_report
+from prober.report.output import ReportStyle, ReportWriter, domains, open_report
+from prober.rules.totals import Totals
 from prober.scan import scan
 from prober.settings import Settings
 
@@ -71,13 +71,13 @@ def _scan(internet: Internet, settings: Settings) -> Counter[bool]:
         for domain, name in enumerate(internet.plan.names())
     }
 
-    def report(found: DomainReport, writer: ReportWriter) -> None:
+    def report(found: DomainReport, writer: ReportWriter[DomainReport, Totals]) -> None:
         writer.write(found)
         answers[found.verdict.level is expected[found.domain or ""]] += 1
 
     with (
         tempfile.TemporaryDirectory(prefix="probe-benchmark-") as folder,
-        open_report(Path(folder) / "report.csv") as writer,
+        open_report(f"{folder}/report.csv", domains(ReportStyle()), Totals()) as writer,
     ):
         run(scan(entries(internet.plan), settings, lambda found: report(found, writer)))
     return answers

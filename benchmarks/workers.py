@@ -23,7 +23,7 @@ from benchmarks.process import children_cpu_s, machine_cpu_s
 
 TARGET: Final = 1.7  # times as fast
 HOSTS: Final = 40
-MOST_S: Final = 1800.0  # a scan may take
+MAX_S: Final = 1800.0  # a scan may take
 PROBE: Final = (sys.executable, "-m", "prober")
 WITHOUT_LIMITS: Final = {"--dns-rate": "1000000", "--pace": "0"}  # where there are such options
 
@@ -92,7 +92,7 @@ def _scan_s(internet: Internet, *, workers: int) -> float:
             [*command, "--workers", str(workers)],
             capture_output=True,
             text=True,
-            timeout=MOST_S,
+            timeout=MAX_S,
             check=False,
         )
         spent_s = perf_counter() - started

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from prober.progress import Progress
     from prober.records import DomainReport
     from prober.scan import Ending, probe_domain, scan
-    from prober.settings import Settings
+    from prober.settings import Pace, Settings
 
 __all__ = [
     "DomainReport",
     "Ending",
     "Entry",
     "InputError",
+    "Pace",
     "ProbeError",
     "Progress",
     "ReportError",
@@ -44,6 +45,7 @@ _MODULES: Final = MappingProxyType(
         "ProbeError": "errors",
         "Progress": "progress",
         "ReportError": "errors",
+        "Pace": "settings",
         "Settings": "settings",
         "SettingsError": "errors",
         "parse_domain": "domains",

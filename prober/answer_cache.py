@@ -12,7 +12,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Once(Generic[K, V]):
+class SingleFlight(Generic[K, V]):
     """Asks each key once and shares the answer, also while the question is still in flight.
 
     *ask* must not raise for what a peer does. *lifetime_s* says how long an answer is kept

@@ -6,13 +6,19 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import dns.name
+
+from prober.dnssec.chain import NO_KEY
+from prober.dnssec.signatures import EXPIRED, NOT_YET_VALID
+from prober.dnssec.validator import UNREACHABLE
 from prober.domains import literal_address, parse_domain
 from prober.net.resolver import DnsStatus
 from prober.net.route import require_route
 from prober.net.smtp import Target
 from prober.probe import resolve_route
 from prober.records import Answer, EndpointFacts, Step
-from prober.rules.exit_status import was_tried
+from prober.rules.totals import was_tried
+from prober.settings import Validation
 from prober.vantage import Vantage
 
 CONTROL_DOMAINS: Final = ("gmail.com", "outlook.com", "yahoo.com")
@@ -57,18 +63,25 @@ async def check_resolver(vantage: Vantage) -> Check:
 
 
 async def check_dnssec(vantage: Vantage) -> Check:
-    """Whether the resolver validates, and its word counts here."""
+    """Whether DNSSEC counts here, and by whom it is validated."""
+    resolver, chosen = vantage.resolver, vantage.settings.dnssec
+    if chosen is Validation.OFF:
+        what = "off: no answer is validated, and DANE is not tested"
+        return Check(topic="dnssec", answer=Answer.NOT_TESTED, what=what)
+    if await resolver.validation() is Validation.LOCAL:
+        return await _check_local_validation(vantage)
     probe = vantage.settings.dnssec_probe
-    if not vantage.resolver.is_trusted:
+    if not resolver.is_trusted:
         return Check(
             topic="dnssec",
             answer=Answer.NOT_TESTED,
             what="the resolver is not on this machine: its AD bit could be forged on the way",
-            advice="run a validating resolver here, such as unbound, or trust the path: --trust-ad",
+            advice="validate here with --dnssec auto, or trust the path with --trust-ad",
         )
-    validates = await vantage.resolver.validates()
+    validates = await resolver.validates()
     if validates is Answer.YES:
-        return Check(topic="dnssec", answer=Answer.YES, what=f"the resolver fails {probe}")
+        what = f"the resolver on a trusted path validates: it fails {probe}"
+        return Check(topic="dnssec", answer=Answer.YES, what=what)
     if validates is Answer.NOT_TESTED:
         return Check(
             topic="dnssec",
@@ -80,7 +93,42 @@ async def check_dnssec(vantage: Vantage) -> Check:
         topic="dnssec",
         answer=Answer.NO,
         what=f"the resolver does not fail {probe}, bogus by intent, or sets no AD for the root",
-        advice="turn DNSSEC validation on; until then DNSSEC is reported as indeterminate",
+        advice="validate here with --dnssec auto, or turn validation on in the resolver",
+    )
+
+
+async def _check_local_validation(vantage: Vantage) -> Check:
+    """Whether the chain of trust can begin: the resolver gives the root's keys and signatures."""
+    why = await _why_local(vantage)
+    root = await vantage.resolver.validator.zone(dns.name.root)
+    if root.is_secure:
+        what = f"answers are validated here, from the root: {why}"
+        return Check(topic="dnssec", answer=Answer.YES, what=what)
+    fault = root.judgement.fault
+    if fault.startswith((EXPIRED, NOT_YET_VALID)):
+        advice = "set the clock of this machine: by it, the keys of the root are out of date"
+    elif fault.startswith(UNREACHABLE):
+        advice = "name a resolver that answers with --resolver ADDR"
+    elif fault.startswith(NO_KEY):
+        advice = "install a newer version, or give the root's keys with --trust-anchor FILE"
+    else:
+        advice = (
+            "name a resolver that passes signatures on, with --resolver ADDR; until then DNSSEC "
+            "is indeterminate, and DANE is not tested"
+        )
+    what = f"answers cannot be validated here ({why}): {root.judgement}"
+    return Check(topic="dnssec", answer=Answer.NO, what=what, advice=advice)
+
+
+async def _why_local(vantage: Vantage) -> str:
+    if vantage.settings.dnssec is Validation.LOCAL:
+        return "--dnssec local"
+    if not vantage.resolver.is_trusted:
+        return "the resolver is not on this machine"
+    if await vantage.resolver.validates() is Answer.NO:
+        return "the resolver does not validate"
+    return (
+        f"whether the resolver validates is unknown: no answer for {vantage.settings.dnssec_probe}"
     )
 
 

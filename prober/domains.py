@@ -1,53 +1,31 @@
-"""Input: domain names in any spelling, and lists of them. RFC 1035 §2.3.4, RFC 5890, UTS 46.
+"""Domain names in any spelling, and who operates them. RFC 1035 §2.3.4, RFC 5890, UTS 46.
 
 Parsed once, here: behind this module a domain is A-labels, lower case, without the trailing dot.
 """
 
-import contextlib
-import errno
 import functools
-import hashlib
 import ipaddress
-import itertools
-import os
 import re
-import shutil
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import BinaryIO, Final
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
 
 import idna
 from publicsuffixlist import PublicSuffixList
 
 from prober.errors import InputError
+from prober.records import GivenServer
 
 MAX_NAME: Final = 253  # characters: 255 octets on the wire, RFC 1035 §2.3.4
 MAX_LABEL: Final = 63
-MAX_LINE: Final = 4096  # bytes; a quoted local part and a domain have 320 characters
-STDIN: Final = "-"
 _SHOWN: Final = 80
-_LOOKED_AT: Final = 8192  # bytes of a list, to tell whether it is text
 
 # RFC 5321 §4.1.2, sub-domain, and the underscore: some domains with one receive mail, and senders
 # deliver there
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 _DOTS: Final = re.compile(r"[.\u3002\uff0e\uff61]")  # UTS 46 §2.3, separators of labels
+_PORT: Final = re.compile(r":[0-9]{1,5}$")
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_BINARY_STARTS: Final = {
-    b"\x1f\x8b": "gzip data",
-    b"BZh91AY&SY": "bzip2 data",
-    b"PK\x03\x04": "a ZIP archive, or a spreadsheet",
-    b"\xff\xfe": "UTF-16 text",
-    b"\xfe\xff": "UTF-16 text",
-    b"\xd0\xcf\x11\xe0": "an old Office document",
-    b"%PDF": "a PDF document",
-    b"\x7fELF": "a program",
-}
-_UTF8_BOM: Final = b"\xef\xbb\xbf"
-_COMMENT: Final = re.compile(rb"(?:^|(?<=\s))#")  # not in a#b@example.com
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +36,8 @@ class Entry:
     domain: str | None = None
     error: str | None = None
     line: int | None = None
+    columns: dict[str, str] = field(default_factory=dict)  # the others of its row, in a CSV list
+    server: GivenServer | None = None  # to be tested in place of its MX hosts
 
 
 def parse_domain(text: str) -> str:
@@ -69,7 +49,7 @@ def parse_domain(text: str) -> str:
     """
     name = text.strip()
     if _URL.match(name):
-        raise InputError("a URL, not a domain")
+        raise InputError(f"a URL, not a domain{_suggestion(name)}")
     name = name.rpartition("@")[2]  # of user@domain; a local part may hold anything
     _refuse_lookalikes(name)
     name = _to_ascii(name).lower().removesuffix(".")
@@ -87,9 +67,23 @@ def _refuse_lookalikes(name: str) -> None:
     if not name:
         raise InputError("empty")
     if "/" in name:
-        raise InputError("a path or a network, not a domain")
+        raise InputError(f"a path or a network, not a domain{_suggestion(name)}")
     if _is_address(name):
         raise InputError("an IP address, not a domain")
+    if _PORT.search(name):
+        raise InputError(f"a host and a port, not a domain{_suggestion(name)}")
+
+
+def _suggestion(text: str) -> str:
+    """What to write instead of a URL, a path or HOST:PORT: the host, if a domain with a dot."""
+    try:
+        host = urlsplit(text if _URL.match(text) else f"//{text}").hostname
+        domain = parse_domain(host or "")
+    except ValueError:  # of urlsplit
+        return ""
+    except InputError:
+        return ""
+    return f": write {domain}" if "." in domain else ""
 
 
 def _is_address(name: str) -> bool:
@@ -115,6 +109,21 @@ def literal_address(text: str) -> str | None:
         return str(ipaddress.IPv4Address(text[1:-1]))
     except ValueError:
         return None
+
+
+def parse_server(text: str) -> GivenServer:
+    """The server in NAME or NAME@ADDRESS; an IPv6 address may have brackets. Raises InputError."""
+    name, at, written = text.strip().partition("@")
+    if not at:
+        return GivenServer(name=parse_domain(name))
+    bare = written.removeprefix("[").removesuffix("]")
+    try:
+        address = str(ipaddress.ip_address(bare))
+    except ValueError as error:
+        raise InputError(f"{written!r} is no IP address; write NAME or NAME@ADDRESS") from error
+    if "%" in address:
+        raise InputError(f"{written!r} has a zone, which no MX host has")
+    return GivenServer(name=parse_domain(name), address=address)
 
 
 def _to_ascii(name: str) -> str:
@@ -154,121 +163,18 @@ def parse_entry(text: str, line: int | None = None) -> Entry:
         return Entry(text=shown, error=f"{where}{error}", line=line)
 
 
-def list_name(file: str) -> str:
-    """What to call the list *file* in a message."""
-    return "stdin" if file == STDIN else file
-
-
-@contextlib.contextmanager
-def open_list(file: str) -> Iterator[BinaryIO]:
-    """The list *file*, or stdin where that is ``-``, open for reading.
-
-    A pipe is read to its end first: whoever waits for its writer in the middle of a scan holds up
-    every session. Raises InputError where the list cannot be read or is plainly no text.
-    """
-    with contextlib.ExitStack() as stack:
-        with reading(file):
-            given = stack.enter_context(_open(file))
-            stream = stack.enter_context(_rewindable(given))
-            _require_text(stream, list_name(file))
-        yield stream
-
-
-@contextlib.contextmanager
-def reading(file: str) -> Iterator[None]:
-    """While the list *file* is read: an OSError becomes an InputError that names it."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"cannot read {list_name(file)}: {error.strerror or error}") from error
-
-
-def list_digest(stream: BinaryIO, file: str) -> str:
-    """The SHA-256 of all that is left of *stream*, the list *file*, which is read and rewound."""
-    digest = hashlib.sha256()
-    with reading(file):
-        start = stream.tell()
-        while part := stream.read(1 << 20):
-            digest.update(part)
-        stream.seek(start)
-    return digest.hexdigest()
-
-
-def _open(file: str) -> AbstractContextManager[BinaryIO]:
-    if file != STDIN:
-        return open(file, "rb")
-    if sys.stdin is None:  # started with it closed: <&-
-        raise OSError(errno.EBADF, "it is closed")
-    return contextlib.nullcontext(sys.stdin.buffer)
-
-
-@contextlib.contextmanager
-def _rewindable(stream: BinaryIO) -> Iterator[BinaryIO]:
-    if stream.seekable():
-        yield stream
-        return
-    with tempfile.TemporaryFile() as whole:
-        shutil.copyfileobj(stream, whole)
-        whole.seek(0)
-        yield whole
-
-
-def _require_text(stream: BinaryIO, name: str) -> None:
-    start = stream.read(_LOOKED_AT)
-    stream.seek(-len(start), os.SEEK_CUR)
-    what = next((w for magic, w in _BINARY_STARTS.items() if start.startswith(magic)), None)
-    if what is None and start.count(0) * 10 > len(start):
-        what = "binary data"
-    if what is not None:
-        raise InputError(f"{name} is {what}; a list is UTF-8 text, one domain a line")
-
-
-def read_entries(stream: BinaryIO, file: str) -> Iterator[Entry]:
-    """The entries of the list *file*, lazily: one domain a line.
-
-    ``#`` after a blank starts a comment. A UTF-8 BOM (of each file in a concatenation), CRLF and
-    blank lines are taken in stride. A line that is too long, or no UTF-8, becomes an entry with its
-    error, so that no line is lost.
-    """
-    for number in itertools.count(1):
-        with reading(file):
-            raw = stream.readline(MAX_LINE + 1)
-            too_long = len(raw) > MAX_LINE and not raw.endswith(b"\n")
-            if too_long:
-                _skip_line(stream)
-        if not raw:
-            return
-        entry = _parse_line(raw.removeprefix(_UTF8_BOM), number, too_long=too_long)
-        if entry is not None:
-            yield entry
-
-
-def _skip_line(stream: BinaryIO) -> None:
-    while (rest := stream.readline(65536)) and not rest.endswith(b"\n"):
-        pass
-
-
-def _parse_line(raw: bytes, number: int, *, too_long: bool) -> Entry | None:
-    """The entry on a line, or None where it has only blanks or a comment."""
-    written, *comment = _COMMENT.split(raw, maxsplit=1)
-    if too_long and not comment:
-        reason = f"line {number}: longer than {MAX_LINE} bytes"
-        return Entry(text=_shown(written), error=reason, line=number)
-    try:
-        text = written.decode().strip()
-    except UnicodeDecodeError as error:
-        reason = f"line {number}: not UTF-8 at byte {error.start + 1}; save the list as UTF-8"
-        return Entry(text=_shown(written), error=reason, line=number)
-    return parse_entry(text, number) if text else None
-
-
-def _shown(written: bytes) -> str:
-    return written[:_SHOWN].decode("utf-8", "backslashreplace").strip()
-
-
 @functools.cache
 def _suffixes() -> PublicSuffixList:
     return PublicSuffixList()  # 10,000 rules, 50 ms: read only once a host is asked about
+
+
+def is_known_domain(text: str) -> bool:
+    """Whether *text* is a domain below a public suffix that is on the list, such as ``com``."""
+    try:
+        domain = parse_domain(text)
+    except InputError:
+        return False
+    return _suffixes().privatesuffix(domain, accept_unknown=False) is not None
 
 
 @functools.lru_cache(maxsize=4096)  # one host comes in many rows; a look-up takes 20 µs

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
 from prober import clock
-from prober.answer_cache import Once
+from prober.answer_cache import SingleFlight
 from prober.clock import Heartbeat
 from prober.domains import operator_of
 from prober.faults import internal_fault
@@ -34,9 +34,9 @@ from prober.rules.endpoint import (
 from prober.rules.retry import (
     FIRST,
     FIRST_WITHOUT_SNI,
-    Again,
     Lane,
-    feels_pressed,
+    NextSession,
+    asks_to_slow_down,
     next_session,
 )
 from prober.settings import Settings
@@ -84,11 +84,11 @@ class Endpoints:
         self.settings = settings
         self._tls = tls
         self._heartbeat = heartbeat
-        self._pacer = Pacer(settings, operator_of, operator_shards)
+        self._pacer = Pacer(settings.pace, operator_of, operator_shards)
         ask = self._ask_named
         self._named = SharedAddresses(ask).observe if settings.share else ask
-        self._facts: Once[Target, EndpointFacts] = Once(self._observe, size=_KEPT)
-        self._unnamed: Once[_Address, EndpointFacts] = Once(
+        self._facts: SingleFlight[Target, EndpointFacts] = SingleFlight(self._observe, size=_KEPT)
+        self._unnamed: SingleFlight[_Address, EndpointFacts] = SingleFlight(
             self._ask_unnamed, size=_KEPT, lifetime_s=_lifetime_s
         )
 
@@ -125,7 +125,7 @@ class Endpoints:
         """What *address* answers to a ClientHello without SNI, whichever MX host led there."""
         return await self._ask(address.target, FIRST_WITHOUT_SNI)
 
-    async def _ask(self, target: Target, first: Again) -> EndpointFacts:
+    async def _ask(self, target: Target, first: NextSession) -> EndpointFacts:
         """A session, and further ones as long as rules/retry.py wants to know more."""
         settings = self.settings
         facts = await self._session(target, first)
@@ -150,7 +150,9 @@ class Endpoints:
             facts = merge_sessions(facts, await self._further(target, first, again))
         return facts
 
-    async def _further(self, target: Target, first: Again, again: Again) -> EndpointFacts:
+    async def _further(
+        self, target: Target, first: NextSession, again: NextSession
+    ) -> EndpointFacts:
         """One more session. Without SNI the answer is the address's, and is asked for once."""
         if uses_sni(first.hello) and not uses_sni(again.hello):
             facts = await self._unnamed.get(_Address.of(target))
@@ -177,14 +179,14 @@ class Endpoints:
                 return None
         return None
 
-    async def _session(self, target: Target, again: Again) -> EndpointFacts:
+    async def _session(self, target: Target, again: NextSession) -> EndpointFacts:
         """One session, when it is this one's turn."""
         settings, turn_of = self.settings, self._pacer.turn
         if again.lane is Lane.SLOW:
             settings, turn_of = settings.patient(), self._pacer.slow_turn
         async with turn_of(target.address, target.mx_host) as turn:
             facts = await probe_endpoint(target, settings, self._tls, again.hello, self._heartbeat)
-            turn.went(pressed=feels_pressed(facts))
+            turn.went(pressed=asks_to_slow_down(facts))
         return facts
 
 

@@ -1,6 +1,12 @@
 """Makes a peer's text harmless to show: no control, bidi or other invisible character gets out."""
 
+import itertools
+from collections.abc import Collection
 from datetime import UTC, datetime
+from typing import Final
+
+MAX_QUOTED: Final = 80  # characters of a peer's text in a sentence
+_MAX_LISTED: Final = 5  # texts in a sentence
 
 
 def printable(text: str) -> str:
@@ -12,6 +18,23 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else _escaped(ord(char)) for char in text)
+
+
+def quoted(text: str) -> str:
+    """A peer's *text* for a sentence: in quotes, in ASCII, and cut to 80 characters."""
+    return ascii(text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}...")
+
+
+def as_ascii(raw: bytes) -> str:
+    r"""*raw* as text, each byte beyond ASCII as ``\xNN``. Controls stay: see ``printable``."""
+    return raw.decode("ascii", "backslashreplace")
+
+
+def listed(texts: Collection[str]) -> str:
+    """The first few of *texts*, and how many more there are."""
+    more = len(texts) - _MAX_LISTED
+    first = ", ".join(itertools.islice(texts, _MAX_LISTED))
+    return f"{first} and {more} more" if more > 0 else first
 
 
 def as_text(name: str) -> str:

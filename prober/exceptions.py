@@ -13,16 +13,16 @@ from prober.files import read_whole
 from prober.records import Level
 from prober.rules.accepted import ACCEPTABLE, AcceptedException
 
-_MOST_BYTES: Final = 16 << 20
+_MAX_BYTES: Final = 16 << 20
 _KEYS: Final = ("domain", "what", "why", "by", "until")
-_LONGEST: Final = 1_000  # characters of a text
+_MAX_TEXT: Final = 1_000  # characters of a text
 
 
 def read_exceptions(path: Path) -> dict[str, AcceptedException]:
     """The exceptions in *path*, by domain. Raises InputError naming the entry and what is wrong."""
     name = printable(str(path))
     try:
-        tables = tomllib.loads(read_whole(path, _MOST_BYTES).decode())
+        tables = tomllib.loads(read_whole(path, _MAX_BYTES).decode())
     except OSError as error:
         raise InputError(f"cannot read {name}: {error.strerror or error}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
@@ -66,8 +66,8 @@ def _text(entry: Mapping[str, object], key: str) -> str:
     value = entry.get(key)
     if not isinstance(value, str) or not value.strip():
         raise InputError(f"{key} is missing, or no text")
-    if len(value) > _LONGEST:
-        raise InputError(f"{key} has more than {_LONGEST} characters")
+    if len(value) > _MAX_TEXT:
+        raise InputError(f"{key} has more than {_MAX_TEXT} characters")
     return value.strip()
 
 

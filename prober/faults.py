@@ -12,8 +12,8 @@ from typing import Final
 from prober.errors import ProbeError
 from prober.records import DomainFacts, DomainReport
 from prober.report.interface import Formatter
-from prober.rules.exit_status import Tally
-from prober.rules.verdict import Standing, facts_of, judge_domain, report_fault
+from prober.rules.totals import Tally, Totals
+from prober.rules.verdict import facts_of, judge_domain, report_fault
 from prober.runtime import first_error
 
 log = logging.getLogger(__name__)
@@ -45,9 +45,9 @@ def judged(facts: DomainFacts) -> DomainReport:
 
 
 def formatted(
-    report: DomainReport, tally: Tally, formatters: Sequence[Formatter]
-) -> tuple[DomainReport, Standing, list[bytes]]:
-    """*report*, its standing, and its rows in each format; of the fault, where these fail."""
+    report: DomainReport, tally: Tally, formatters: Sequence[Formatter[DomainReport, Totals]]
+) -> tuple[DomainReport, list[bytes]]:
+    """*report* with its standing, and its rows in each format; of the fault, where these fail."""
     try:
         return _formatted(report, tally, formatters)
     except Exception as error:
@@ -56,9 +56,10 @@ def formatted(
 
 
 def _formatted(
-    report: DomainReport, tally: Tally, formatters: Sequence[Formatter]
-) -> tuple[DomainReport, Standing, list[bytes]]:
-    return report, tally.standing_of(report), [each.body(report) for each in formatters]
+    report: DomainReport, tally: Tally, formatters: Sequence[Formatter[DomainReport, Totals]]
+) -> tuple[DomainReport, list[bytes]]:
+    assessed = tally.assess(report)
+    return assessed, [each.body(assessed) for each in formatters]
 
 
 def internal_fault(error: Exception, where: object) -> str:

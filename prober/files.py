@@ -1,5 +1,7 @@
 """Files on disk: which are ours, written as a whole or not at all, read as a whole or refused.
 
+Also what is told of one: how far it was written, and why it cannot be.
+
 In a folder that others can write to, anything may lie at a name of ours: a FIFO that blocks who
 opens it, a link to another file, a file that its owner changes while we write to it. So a file
 that this program makes beside a report is opened only where it is a regular file of this user.
@@ -11,19 +13,36 @@ import os
 import re
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO, Final
 
-from prober.errors import InputError
+from prober.errors import InputError, ReportError
 from prober.escape import printable
 
 _SAFELY: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PRIVATE: Final = 0o600
 _PRIVATE_FOLDER: Final = 0o700
 _WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
-_MOST_LINKS: Final = 40  # as Linux follows
+_MAX_LINKS: Final = 40  # as Linux follows
 _PIECE: Final = 1 << 20
+_STANDARD: Final = frozenset({"/dev/stdout", "/dev/stderr"})
+_ADVICE: Final = MappingProxyType(
+    {
+        errno.ENOSPC: "no space is left: free some, or write elsewhere",
+        errno.EFBIG: "the file would be larger than is allowed here: raise the limit (ulimit -f)",
+        errno.EDQUOT: "the disk quota is used up: free some space, or write elsewhere",
+        errno.EACCES: "permission denied: make its folder writable, or write elsewhere",
+        errno.EPERM: "not permitted: make its folder writable, or write elsewhere",
+        errno.EROFS: "the file system is read-only: write elsewhere",
+        errno.EISDIR: "is a folder: name a file in it",
+        errno.ENOENT: "its folder does not exist: create that first",
+        errno.ENOTDIR: "its folder is a file: write elsewhere",
+        errno.ENAMETOOLONG: "the name is too long: give a shorter one",
+    }
+)
 
 
 class ForeignFileError(OSError):
@@ -70,7 +89,7 @@ def require_trusted_links(path: Path) -> None:
     The rule of Linux's fs.protected_symlinks, for a program that resolves links itself. Folders on
     the way to *path* are not checked.
     """
-    for _ in range(_MOST_LINKS):
+    for _ in range(_MAX_LINKS):
         try:
             link, folder = path.lstat(), path.parent.stat()
         except OSError:
@@ -152,3 +171,48 @@ def read_whole(path: Path, most: int) -> bytes:
                 name = printable(str(path))
                 raise InputError(f"{name} has more than {most} bytes: too much to read")
     return bytes(content)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a file was written: its bytes up to there, and their CRC-32."""
+
+    size: int
+    crc32: int
+
+
+NOTHING: Final = Mark(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeFrom:
+    """To go on behind *mark*, as long as *is_current* says that nobody else has done so since."""
+
+    mark: Mark
+    is_current: Callable[[], bool] = lambda: True
+
+
+def partial_of(path: Path) -> Path:
+    """What the report *path* is called until it is finished."""
+    real = Path(os.path.realpath(path))
+    return real.with_name(f"{real.name}.partial")
+
+
+def unwritable(name: str, exc: OSError, what: str = "the report") -> ReportError:
+    """The fault *exc* of writing *what* to the file *name*, with what to do about it."""
+    advice = _ADVICE.get(exc.errno or 0, exc.strerror or str(exc))
+    return ReportError(f"{printable(name)}: cannot write {what}: {advice}")
+
+
+def is_stream(path: Path) -> bool:
+    """Whether to write straight to *path*: nothing there can be renamed over, or should be.
+
+    That a redirected /dev/stdout is a regular file does not make it ours to replace.
+    """
+    if str(path) in _STANDARD or path.is_relative_to("/dev/fd") or path.is_relative_to("/proc"):
+        return True
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))

@@ -14,7 +14,7 @@ from math import inf
 from time import monotonic
 from typing import Final
 
-from prober.settings import Settings
+from prober.settings import Pace
 
 _KEPT_GATES: Final = 20_000  # under 1 kB each
 _TOGETHER_S: Final = 0.05  # turns of DNS questions that are given out at once
@@ -222,28 +222,28 @@ class Pacer:
 
     def __init__(
         self,
-        settings: Settings,
+        pace: Pace,
         operator_of: Callable[[str], str],
         operator_shards: Mapping[str, int],
     ) -> None:
-        self._settings = settings
+        self._pace = pace
         self._operator_of = operator_of
         self._operator_shards = operator_shards
         self._addresses = _Gates(self._address_gate)
         self._operators = _Gates(self._operator_gate)
-        self._sessions = asyncio.Semaphore(settings.sessions)
-        self._slow_sessions = asyncio.Semaphore(settings.slow_sessions)
+        self._sessions = asyncio.Semaphore(pace.sessions)
+        self._slow_sessions = asyncio.Semaphore(pace.slow_sessions)
 
     def _address_gate(self, _address: str) -> _Gate:
-        settings = self._settings
-        rate = Rate(settings.address_interval_s, slowest_s=settings.slowest_interval_s)
-        return _Gate(settings.per_address, rate)
+        pace = self._pace
+        rate = Rate(pace.address_interval_s, slowest_s=pace.slowest_interval_s)
+        return _Gate(pace.per_address, rate)
 
     def _operator_gate(self, operator: str) -> _Gate:
-        settings, shards = self._settings, self._operator_shards.get(operator, 1)
-        slowest_s = settings.operator_slowest_s * shards
-        rate = Rate(settings.operator_interval_s * shards, slowest_s=slowest_s)
-        return _Gate(max(1, settings.per_operator // shards), rate)
+        pace, shards = self._pace, self._operator_shards.get(operator, 1)
+        slowest_s = pace.operator_slowest_s * shards
+        rate = Rate(pace.operator_interval_s * shards, slowest_s=slowest_s)
+        return _Gate(max(1, pace.per_operator // shards), rate)
 
     @contextlib.asynccontextmanager
     async def turn(self, address: str, mx_host: str) -> AsyncIterator[Turn]:

@@ -10,6 +10,7 @@ from dns.rdtypes.ANY.MX import MX
 
 from prober import clock
 from prober.domains import Entry
+from prober.errors import InputError
 from prober.faults import judged, observed
 from prober.net.mta_sts import TLS_RPT_LABEL, observe_sts, observe_txt
 from prober.net.resolver import DnsAnswer, DnsStatus, host_text
@@ -21,6 +22,7 @@ from prober.records import (
     DomainReport,
     EndpointFacts,
     Failure,
+    GivenServer,
     MxHost,
     Reason,
     Route,
@@ -48,18 +50,22 @@ class Probing:
         self._vantage = vantage
         self._started = monotonic()
         self._facts = begin(entry, vantage)
+        self._dnssec = vantage.resolver.new_domain()
 
     async def look_up(self) -> None:
         """Find the MX hosts and their addresses."""
         if self._facts.route is None and self._facts.error is None:
-            self._facts = await observe_route(self._facts, self._vantage)
+            with self._vantage.resolver.for_domain(self._dnssec):
+                self._facts = await observe_route(self._facts, self._vantage)
 
     async def report(self) -> DomainReport:
         """Ask the MX hosts, look at what the domain publishes, and judge."""
         await self.look_up()
         facts = self._facts
         if facts.mx_hosts:
-            facts = await observed(facts, self._ask)
+            with self._vantage.resolver.for_domain(self._dnssec):
+                facts = await observed(facts, self._ask)
+        facts = replace(facts, proof=await self._vantage.resolver.proof(self._dnssec))
         elapsed_ms = round((monotonic() - self._started) * 1000)
         return judged(replace(facts, elapsed_ms=elapsed_ms))
 
@@ -76,6 +82,8 @@ def begin(entry: Entry, vantage: Vantage) -> DomainFacts:
     return DomainFacts(
         input=entry.text,
         domain=entry.domain,
+        columns=entry.columns,
+        server=entry.server,
         checked_at=clock.now(),
         elapsed_ms=0,
         run=vantage.run,
@@ -87,7 +95,10 @@ async def observe_route(facts: DomainFacts, vantage: Vantage) -> DomainFacts:
     """*facts* with where DNS sends the domain's mail, or with the fault of ours on the way."""
 
     async def observe(domain: str) -> DomainFacts:
-        route, hosts = await resolve_route(domain, vantage)
+        if facts.server is None:
+            route, hosts = await resolve_route(domain, vantage)
+        else:
+            route, hosts = await route_to(facts.server, domain, vantage)
         return replace(facts, route=route, mx_hosts=hosts)
 
     return await observed(facts, observe)
@@ -128,6 +139,22 @@ async def resolve_route(domain: str, vantage: Vantage) -> tuple[Route, tuple[MxH
             return await _route_to_itself(implicit, answer, vantage)
         case DnsStatus.FOUND:
             return await _route_by_mx(answer, vantage)
+
+
+async def route_to(
+    server: GivenServer, domain: str, vantage: Vantage
+) -> tuple[Route, tuple[MxHost, ...]]:
+    """The way to *server*, as if it were the only MX host of *domain*.
+
+    DNSSEC is that of today's answer for MX: the record that is yet to come is in the same zone.
+    Raises InputError where the server has no address.
+    """
+    answer = await vantage.resolver.query(domain, "MX")
+    host = MxHost(name=server.name, preference=0)
+    host = await resolve_addresses(host, vantage, given=server.address)
+    if not may_receive(host):
+        raise InputError(f"{server.name} has no address in DNS; give one: {server.name}@ADDRESS")
+    return Route(status=RouteStatus.MX, dnssec=answer.dnssec), (host,)
 
 
 def _dns_error(answer: DnsAnswer) -> Route:
@@ -171,24 +198,28 @@ async def _route_by_mx(answer: DnsAnswer, vantage: Vantage) -> tuple[Route, tupl
     return route, tuple(hosts)
 
 
-async def resolve_addresses(host: MxHost, vantage: Vantage) -> MxHost:
-    """*host* with its addresses, IPv4 and IPv6 by turns. Left as it is where it has a failure."""
+async def resolve_addresses(host: MxHost, vantage: Vantage, *, given: str | None = None) -> MxHost:
+    """*host* with its addresses, IPv4 and IPv6 by turns. Left as it is where it has a failure.
+
+    With the address *given*, it has that one; DNS says only whether its zone is signed.
+    """
     if host.failure is not None:
         return host
     answers = await asyncio.gather(
         *(vantage.resolver.query(host.name, rdtype) for rdtype in ("A", "AAAA"))
     )
-    addresses = _by_turns(answers)
+    addresses = _by_turns(answers) if given is None else (given,)
     settings = vantage.settings
     listed = addresses[: 2 * settings.addresses]
     # senders use the addresses that they get, and DANE goes by these: RFC 7672 §2.2.2
     counted = [answer for answer in answers if answer.reason is None] if listed else answers
+    failure = _failure(answers) if given is None else None
     host = replace(
         host,
         addresses=listed,
         alias_of=_alias(host.name, answers),
-        dnssec=_weakest(counted),
-        failure=_failure(answers) or _left_out(len(addresses) - len(listed)),
+        dnssec=_weakest(counted or answers),
+        failure=failure or _left_out(len(addresses) - len(listed)),
     )
     return await resolve_tlsa(
         host, vantage.resolver, port=settings.port, most=settings.tlsa_records

@@ -149,14 +149,14 @@ def _why_no_key(keys: Sequence[RecipientKey]) -> str:
     return "no key is published"
 
 
-_LONGEST_LOCAL_PART: Final = 64  # octets: RFC 5321 §4.5.3.1.1
+_MAX_LOCAL_PART: Final = 64  # octets: RFC 5321 §4.5.3.1.1
 _NOT_FOUND: Final = (404, 410)
 
 
 def parse_recipient(text: str) -> tuple[str, str]:
     """The local part and the domain of ``user@domain``. Raises InputError for anything else."""
     local_part, at, domain = text.strip().rpartition("@")
-    if not at or not local_part or len(local_part.encode()) > _LONGEST_LOCAL_PART:
+    if not at or not local_part or len(local_part.encode()) > _MAX_LOCAL_PART:
         raise InputError(f"not an address: {text[:80]!r}; write user@domain")
     if not local_part.isprintable():
         raise InputError(f"not an address: {text[:80]!r} has characters that do not print")

@@ -14,17 +14,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
-from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
 from prober.errors import ResumeError
 from prober.escape import as_text, printable
-from prober.files import open_ours, writing
+from prober.files import Mark, open_ours, writing
 from prober.net.trust import trust_store_digest
-from prober.report.sinks import Mark
-from prober.rules.exit_status import Totals
+from prober.rules.totals import Totals
 from prober.settings import Settings
 from prober.version import __version__
 
@@ -62,20 +60,13 @@ def identity_of(
     list_sha256: str,
     settings: Settings,
     options: Mapping[str, object],
-    set_by: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
-    """All on which the answers of a run depend: program, list, trust store, settings, *options*.
-
-    *set_by* has the options behind the settings, to name them where two runs differ.
-    """
+    """All on which the answers of a run depend: program, list, trust store, settings, *options*."""
     return {
         "version": __version__,
         "list": f"sha256 {list_sha256}",
         "trust store": f"sha256 {trust_store_digest(settings.ca_file)}",
-        **{
-            f"{name} ({set_by[name]})" if name in set_by else name: as_text(value)
-            for name, value in settings.answer_bearing().items()
-        },
+        **{name: as_text(value) for name, value in settings.identity().items()},
         **{name: as_text(str(value)) for name, value in options.items()},
     }
 

@@ -8,10 +8,10 @@ from types import TracebackType
 from typing import Final, Self
 
 from prober.domains import Entry, parse_domain
+from prober.files import unwritable
 from prober.probe import Probing, probe_entry
 from prober.progress import Progress
 from prober.records import DomainReport
-from prober.report.sinks import unwritable
 from prober.runtime import first_error
 from prober.settings import Settings
 from prober.spool import Spool, Spooled
@@ -115,7 +115,7 @@ async def scan(
             try:
                 async with asyncio.TaskGroup() as group:
                     feeding = group.create_task(running.feed(pending, group))
-                    ending.attach(feeding, running.tasks, settings.stop_grace_s)
+                    ending.attach(feeding, running.tasks, settings.pace.stop_grace_s)
             except ExceptionGroup as errors:
                 raise first_error(errors) from None
             finally:
@@ -128,8 +128,8 @@ class _Running:
     def __init__(self, vantage: Vantage, delivery: OrderedReports) -> None:
         self._vantage = vantage
         self._delivery = delivery
-        self._looking_up = asyncio.Semaphore(vantage.settings.concurrency)
-        self._in_hand = asyncio.Semaphore(vantage.settings.in_hand)
+        self._looking_up = asyncio.Semaphore(vantage.settings.pace.concurrency)
+        self._in_hand = asyncio.Semaphore(vantage.settings.pace.in_hand)
         self.tasks: set[asyncio.Task[None]] = set()
 
     async def feed(self, pending: Iterator[tuple[int, Entry]], group: asyncio.TaskGroup) -> None:
@@ -211,12 +211,13 @@ def _log_verdict(report: DomainReport) -> None:
 
 
 def unique(entries: Iterable[Entry], progress: Progress) -> Iterator[Entry]:
-    """Each domain once; what is no domain every time, since each such line wants its row."""
+    """Each domain once, and again with other columns of the list; what is no domain every time."""
     seen: set[bytes] = set()
     for entry in entries:
         if entry.domain is not None:
             # 8 bytes a domain: among 10 million the chance of a false duplicate is 1 in 370,000
-            digest = hashlib.blake2b(entry.domain.encode(), digest_size=8).digest()
+            told = "\0".join((entry.domain, *entry.columns.values()))
+            digest = hashlib.blake2b(told.encode(), digest_size=8).digest()
             if digest in seen:
                 progress.duplicates += 1
                 continue

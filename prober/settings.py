@@ -1,80 +1,380 @@
-"""Settings: names, ports, deadlines, limits. Each bound stands here once, with its reason."""
+"""Settings: names, ports, deadlines, limits. Each bound stands here once, with its reason.
 
+A setting that users can change carries its `Option`: the flag, the help, and the values allowed.
+The environment variable is named after the flag. So one field declares all of an option.
+"""
+
+import enum
 import re
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Final, Self
+from typing import Annotated, Any, Final, Self, get_type_hints
 
-from prober.domains import literal_address
-from prober.errors import SettingsError
+from prober.domains import literal_address, parse_domain
+from prober.errors import InputError, SettingsError
 
 # RFC 5321 §4.1.2: a domain, with the underscore that some hosts have
 _EHLO_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,255}")
-_AT_LEAST_ONE: Final = (
-    "mx_hosts",
-    "addresses",
-    "concurrency",
-    "in_hand",
-    "sessions",
-    "slow_sessions",
-    "per_address",
-    "per_operator",
-    "dns_concurrency",
-    "busy_tries",
-)
-_PACE_ONLY: Final = frozenset(
-    {
-        "concurrency",
-        "in_hand",
-        "sessions",
-        "slow_sessions",
-        "per_address",
-        "per_operator",
-        "address_interval_s",
-        "operator_interval_s",
-        "slowest_interval_s",
-        "operator_slowest_s",
-        "dns_concurrency",
-        "dns_per_s",
-        "stop_grace_s",
-    }
-)
+_MAX_S: Final = 3600.0  # an hour; more, or infinity, is a slip
+_FROM: Final = "From where"
+_LOOK: Final = "How to look"
+_PACE: Final = "How fast"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """How a setting is given on the command line. A flag without a value inverts a boolean.
+
+    *min* and *max* bound a number. *parse* reads the value and raises InputError. *apply* takes the
+    settings and the value, for an option that changes more than its own field, which are *also*.
+    """
+
+    flag: str
+    help: str
+    panel: str
+    metavar: str | None = None
+    min: float | None = None
+    max: float | None = None
+    parse: Callable[[str], str] | None = None
+    apply: "Callable[[Settings, Any], Settings] | None" = None
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """A setting that has an option: the name of its field, its type and its default."""
+
+    name: str
+    type: Any
+    default: Any
+    option: Option
+
+    @property
+    def parameter(self) -> str:
+        """The name of the option in Python: ``--dns-rate`` is ``dns_rate``."""
+        return self.option.flag.removeprefix("--").replace("-", "_")
+
+
+def declared(settings: type) -> Iterator[Declared]:
+    """The settings of the dataclass *settings* that have an option, in order."""
+    hints = get_type_hints(settings, include_extras=True)
+    for each in fields(settings):
+        for option in getattr(hints[each.name], "__metadata__", ()):
+            type_ = hints[each.name].__origin__
+            default = None if each.default is MISSING else each.default
+            yield Declared(name=each.name, type=type_, default=default, option=option)
+
+
+def parse_ehlo_name(text: str) -> str:
+    """A domain, or an address literal. RFC 5321 §4.1.4. Raises InputError."""
+    name = text.strip()
+    if not name.startswith("["):
+        return parse_domain(name)
+    if literal_address(name) is None:
+        raise InputError("no address literal; write [192.0.2.1] or [IPv6:2001:db8::1]")
+    return name
+
+
+def _patient(settings: "Settings", _given: bool) -> "Settings":
+    return settings.patient()
+
+
+def _at_most(settings: "Settings", seconds: float) -> "Settings":
+    """Sessions of *seconds* at most, also with servers that are slow to greet."""
+    slow_greeting_s = min(settings.greeting_s, seconds)
+    return replace(settings, session_s=seconds, slow_greeting_s=slow_greeting_s)
+
+
+def _require_counts(settings: "Settings | Pace") -> None:
+    """Raise SettingsError for a count that is not at least 1."""
+    for each in fields(settings):
+        value = getattr(settings, each.name)
+        if type(value) is int and value < 1:
+            raise SettingsError(f"{each.name} must be at least 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How hard this machine may knock. Answers never depend on it, so a resumed run may change it.
+
+    Seconds where the name ends in ``_s``.
+    """
+
+    concurrency: Annotated[
+        int,
+        Option(
+            flag="--concurrency",
+            help="Maximum domains looked up at the same time. Domains that only wait for a server "
+            "do not count.",
+            panel=_PACE,
+            metavar="N",
+            min=1,
+            max=10_000,
+        ),
+    ] = 100
+    in_hand: int = 5_000  # domains begun and not yet reported, at about 20 kB each
+    sessions: int = 500  # at once in all, each with a socket; of the usual 1,024 files
+    slow_sessions: int = 1_000  # at once, with servers slow to greet: they cost a socket, no work
+    per_address: int = 2  # sessions at once on one address
+    per_operator: int = 20  # the same on all addresses of one operator
+    address_interval_s: Annotated[
+        float,
+        Option(
+            flag="--pace",
+            help="Minimum seconds between the starts of two sessions with one address. It grows "
+            "where a server answers 421.",
+            panel=_PACE,
+            metavar="SECONDS",
+            min=0.0,
+            max=_MAX_S,
+        ),
+    ] = 0.5
+    operator_interval_s: float = 0.05  # the same on all addresses of one operator
+    slowest_interval_s: float = 60.0  # some receivers take two sessions a minute, none takes fewer
+    operator_slowest_s: float = 2.0  # a dead host of an operator's must not stop all its others
+    dns_concurrency: int = 200  # questions at once, each with a socket; of the usual 1,024 files
+    dns_per_s: Annotated[
+        float,  # new questions; some clouds drop what is over 1,024 packets a second
+        Option(
+            flag="--dns-rate",
+            help="Maximum DNS questions per second.",
+            panel=_PACE,
+            metavar="N",
+            min=1.0,
+            max=1e6,
+        ),
+    ] = 900.0
+    stop_grace_s: Annotated[
+        float,
+        Option(
+            flag="--stop-grace",
+            help="Seconds that domains already started may take to finish after SIGTERM.",
+            panel=_PACE,
+            metavar="SECONDS",
+            min=0.0,
+            max=_MAX_S,
+        ),
+    ] = 10.0
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError for a value that cannot work."""
+        _require_counts(self)
+        if self.dns_per_s <= 0:
+            raise SettingsError("dns_per_s must be more than 0")
+
+
+class Validation(enum.StrEnum):
+    """By whom DNSSEC is validated."""
+
+    AUTO = "auto"  # the resolver where it can be believed, else this program
+    LOCAL = "local"  # this program, from the root
+    RESOLVER = "resolver"  # the resolver, or nobody
+    OFF = "off"  # nobody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How to look. Seconds where the name ends in ``_s``."""
+    """How to look: all that may change an answer, and the `Pace`, which does not.
 
-    # what is asked, and as whom
-    port: int = 25  # RFC 5321 §4.5.4.2; 465 and 587 are submission, not MX (RFC 8314)
+    Seconds where the name ends in ``_s``.
+    """
+
+    # from where
+    resolvers: Annotated[
+        tuple[str, ...],  # ADDR or ADDR:PORT; none: the system's
+        Option(
+            flag="--resolver",
+            help="Nameserver to ask instead of the system's; repeatable.",
+            panel=_FROM,
+            metavar="ADDR[:PORT]",
+        ),
+    ] = ()
+    trust_ad: Annotated[
+        bool,
+        Option(
+            flag="--trust-ad",
+            help="Believe the DNSSEC result (AD flag) of a resolver that is not on this machine.",
+            panel=_FROM,
+        ),
+    ] = False
+    dnssec_probe: Annotated[
+        str,
+        Option(
+            flag="--dnssec-probe",
+            help="A name with wrong DNSSEC signatures on purpose; it shows whether the resolver "
+            "validates.",
+            panel=_FROM,
+            metavar="NAME",
+            parse=parse_domain,
+        ),
+    ] = "dnssec-failed.org"
+    dnssec: Annotated[
+        Validation,
+        Option(
+            flag="--dnssec",
+            help="Who validates DNSSEC: the resolver, probe itself from the root (local), the "
+            "resolver where it can be believed and else probe (auto), or nobody (off).",
+            panel=_FROM,
+        ),
+    ] = Validation.AUTO
+    trust_anchor: Annotated[
+        Path | None,  # None: the keys of the root
+        Option(
+            flag="--trust-anchor",
+            help="DS or DNSKEY records in zone-file form, instead of the root's keys.",
+            panel=_FROM,
+            metavar="FILE",
+        ),
+    ] = None
+    proofs: Annotated[
+        bool,
+        Option(
+            flag="--proofs",
+            help="Keep the signatures of secure answers in JSON reports: about 6 kB per domain. "
+            "Needs --dnssec local.",
+            panel=_LOOK,
+        ),
+    ] = False
+    ca_file: Annotated[
+        Path | None,  # None: the system's store
+        Option(
+            flag="--ca-file",
+            help="Certificates of trusted CAs in PEM form, instead of the system's.",
+            panel=_FROM,
+            metavar="FILE",
+        ),
+    ] = None
+    ehlo_name: Annotated[
+        str | None,  # None: our FQDN, or the address literal of RFC 5321 §4.1.4
+        Option(
+            flag="--ehlo-name",
+            help="Name or [ADDRESS] to send with EHLO. If not given: this machine's full name, or "
+            "else its address.",
+            panel=_FROM,
+            metavar="NAME",
+            parse=parse_ehlo_name,
+        ),
+    ] = None
+    use_ipv6: Annotated[
+        bool, Option(flag="--ipv4-only", help="Contact IPv4 addresses only.", panel=_FROM)
+    ] = True
+    use_ipv4: Annotated[
+        bool, Option(flag="--ipv6-only", help="Contact IPv6 addresses only.", panel=_FROM)
+    ] = True
+    allow_private: Annotated[
+        bool,
+        Option(
+            flag="--allow-private",
+            help="Also contact addresses that are not globally reachable.",
+            panel=_FROM,
+        ),
+    ] = False
+    port: Annotated[
+        int,  # RFC 5321 §4.5.4.2; 465 and 587 are submission, not MX (RFC 8314)
+        Option(
+            flag="--port",
+            help="Port of the MX hosts.",
+            panel=_LOOK,
+            metavar="PORT",
+            min=1,
+            max=65535,
+        ),
+    ] = 25
     sts_port: int = 443  # of the MTA-STS policy host; RFC 8461 §3.3 knows no other
-    ehlo_name: str | None = None  # None: our FQDN, or the address literal of RFC 5321 §4.1.4
-    resolvers: tuple[str, ...] = ()  # ADDR or ADDR:PORT; none: the system's
-    trust_ad: bool = False  # believe AD from a resolver beyond loopback
-    dnssec_probe: str = "dnssec-failed.org"  # bogus by intent: a validating resolver fails on it
-    ca_file: Path | None = None  # None: the system's store
-    use_ipv4: bool = True
-    use_ipv6: bool = True
-    allow_private: bool = False
 
     # deadlines of the steps; RFC 5321 §4.5.3.2 asks senders for 300 s at the greeting
     connect_s: float = 15.0
-    greeting_s: float = 60.0
+    greeting_s: Annotated[
+        float,
+        Option(
+            flag="--patient",
+            help="Wait 300 s for the greeting in the first session. If not given: 60 s, then 300 s "
+            "in another session.",
+            panel=_LOOK,
+            apply=_patient,
+            also=("session_s",),
+        ),
+    ] = 60.0
     command_s: float = 30.0
     handshake_s: float = 20.0
     stray_s: float = 5.0  # for a greeting behind a line that is none; no other protocol sends one
     quit_s: float = 2.0  # politeness, not evidence: the answer is in hand by then
-    session_s: float = 150.0  # all of them together: a tarpit answers just within each
-    confirm_delay_s: float = 5.0  # rate limiters look at seconds; two looks in one prove little
+    session_s: Annotated[
+        float,  # all of them together: a tarpit answers just within each
+        Option(
+            flag="--timeout",
+            help="Maximum seconds per session; 150 if not given.",
+            panel=_LOOK,
+            metavar="SECONDS",
+            min=0.1,
+            max=_MAX_S,
+            apply=_at_most,
+            also=("slow_greeting_s",),
+        ),
+    ] = 150.0
+    slow_greeting_s: float = 300.0  # RFC 5321 §4.5.3.2.1, for who did not greet within greeting_s
+    confirm_delay_s: Annotated[
+        float,  # rate limiters look at seconds; two looks in one prove little
+        Option(
+            flag="--confirm-delay",
+            help="Seconds to wait before a second session confirms a negative result.",
+            panel=_LOOK,
+            metavar="SECONDS",
+            min=0.0,
+            max=_MAX_S,
+        ),
+    ] = 5.0
+    busy_tries: Annotated[
+        int,
+        Option(
+            flag="--busy-tries",
+            help="Maximum sessions with a server that answers 421. The wait doubles each time: "
+            "5, 10, 20, 40 s.",
+            panel=_LOOK,
+            metavar="N",
+            min=1,
+            max=20,
+        ),
+    ] = 5
+    sni_only: Annotated[
+        bool,
+        Option(
+            flag="--sni-only",
+            help="Make no session without SNI. Results for senders without SNI are then unknown.",
+            panel=_LOOK,
+        ),
+    ] = False
+    share: Annotated[
+        bool,
+        Option(
+            flag="--no-share",
+            help="Test every MX name, even where names at one address are known to behave the "
+            "same.",
+            panel=_LOOK,
+        ),
+    ] = True
 
     # DNS has its own deadlines: a resolver may take minutes over a dead zone
     dns_try_s: float = 3.0
     dns_s: float = 12.0  # a question with its retries
-    dns_concurrency: int = 200  # questions at once, each with a socket; of the usual 1,024 files
     dns_failure_ttl_s: float = 60.0  # a failure is no fact for longer than this
 
+    # DNSSEC validated here: signatures take 0.1 ms each, SHA-1 (for NSEC3) 1 µs
+    dnssec_signatures: int = 64  # for one answer, or one zone's keys; sound ones need under 10
+    dnssec_hashes: int = 4_000  # the same; a name of ten labels at 100 iterations needs 1,000
+    dnssec_domain_signatures: int = 4_000  # for one domain; 20 MX hosts with NSEC3 need about 400
+    dnssec_domain_hashes: int = 80_000
+
     # the MTA-STS policy file; both bounds are those that RFC 8461 §3.3 suggests to senders
-    sts_without_txt: bool = False  # look for a policy that no TXT record announces
+    sts_without_txt: Annotated[
+        bool,
+        Option(
+            flag="--sts-without-txt",
+            help="Also look for an MTA-STS policy that no TXT record announces.",
+            panel=_LOOK,
+        ),
+    ] = False
     sts_s: float = 60.0  # all of a fetch but the look-up, so that a slow drip ends as well
     sts_policy_bytes: int = 65_536  # a policy of 20 MX hosts has about 1 kB
     sts_header_bytes: int = 32_768  # up to the end of the final header; most have under 2 kB
@@ -91,33 +391,15 @@ class Settings:
     dh_bits: int = 4096  # of a group that RFC 7919 does not name: 64 ms; OpenSSL's 10,000 take 2 s
     tls_overhead_bytes: int = 65_536  # after it, all but text: 2 kB of tickets, 22 bytes a record
 
-    # manners: how hard this machine may knock
-    concurrency: int = 100  # domains looked up at once; those that wait for a server do not count
-    in_hand: int = 5_000  # domains begun and not yet reported, at about 20 kB each
-    sessions: int = 500  # at once in all, each with a socket; of the usual 1,024 files
-    per_address: int = 2  # sessions at once on one address
-    per_operator: int = 20  # the same on all addresses of one operator
-    address_interval_s: float = 0.5  # between the beginnings of two sessions on one address
-    operator_interval_s: float = 0.05  # the same on all addresses of one operator
-    slowest_interval_s: float = 60.0  # some receivers take two sessions a minute, none takes fewer
-    operator_slowest_s: float = 2.0  # a dead host of an operator's must not stop all its others
-    dns_per_s: float = 900.0  # new questions; some clouds drop what is over 1,024 packets a second
-    sni_only: bool = False  # make no session without SNI: then senders without SNI are unknown
-    share: bool = True  # what names at one address have in common is asked once
-
-    # asking again
-    busy_tries: int = 5  # sessions with a server that says 421: after 5, 10, 20 and 40 s
-    slow_greeting_s: float = 300.0  # RFC 5321 §4.5.3.2.1, for who did not greet within greeting_s
-    slow_sessions: int = 1_000  # at once, of those: they cost a socket and no work
-    stop_grace_s: float = 10.0  # for what is in flight when SIGTERM comes
+    pace: Pace = field(default=Pace())
 
     def __post_init__(self) -> None:
         """Raises SettingsError for a value that cannot work."""
-        for name in _AT_LEAST_ONE:
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} must be at least 1")
-        if self.dns_per_s <= 0:
-            raise SettingsError("dns_per_s must be more than 0")
+        _require_counts(self)
+        if not (self.use_ipv4 or self.use_ipv6):
+            raise SettingsError("--ipv4-only and --ipv6-only leave no address to contact")
+        if self.proofs and self.dnssec is not Validation.LOCAL:
+            raise SettingsError("--proofs needs --dnssec local: only then signatures are kept")
         greet = self.ehlo_name
         if greet is not None and not (_EHLO_NAME.fullmatch(greet) or literal_address(greet)):
             raise SettingsError(
@@ -125,10 +407,20 @@ class Settings:
                 "[IPv6:2001:db8::1]"
             )
 
-    def answer_bearing(self) -> dict[str, str]:
-        """The settings on which an answer may depend, as text; the others change only the pace."""
-        names = (field.name for field in fields(self) if field.name not in _PACE_ONLY)
-        return {name: str(getattr(self, name)) for name in names}
+    def identity(self) -> dict[str, str]:
+        """All but the pace, as text: each value under its name and the flags that set it."""
+        options = [(each.name, each.option) for each in declared(Settings)]
+        flags = {name: [option.flag] for name, option in options}
+        for _, option in options:
+            for name in option.also:
+                flags.setdefault(name, []).append(option.flag)
+        names = (each.name for each in fields(self) if each.name != "pace")
+        return {
+            f"{name} ({', '.join(flags[name])})" if name in flags else name: str(
+                getattr(self, name)
+            )
+            for name in names
+        }
 
     @property
     def slow_lane(self) -> bool:

@@ -33,7 +33,7 @@ class Vantage:
         self.resolver = Resolver(settings)
         self.tls = TlsClient(settings.ca_file, chain_certificates=settings.chain_certificates)
         self.policies = PolicyClient(settings, self.resolver, self.tls.trust_store)
-        self.publications = asyncio.Semaphore(settings.concurrency)  # looked at, at once
+        self.publications = asyncio.Semaphore(settings.pace.concurrency)  # looked at, at once
         self._heartbeat = Heartbeat()
         self._beating: asyncio.Task[None] | None = None
         self._endpoints = Endpoints(settings, self.tls, self._heartbeat, operator_shards)

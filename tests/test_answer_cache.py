@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from prober.answer_cache import Once
+from prober.answer_cache import SingleFlight
 
 
 class Oracle:
@@ -24,14 +24,14 @@ class Oracle:
 
 async def test_a_key_is_asked_once_also_while_in_flight() -> None:
     oracle = Oracle()
-    once = Once(oracle.ask, size=10)
+    once = SingleFlight(oracle.ask, size=10)
     answers = await asyncio.gather(*(once.get("a") for _ in range(5)))
     assert [*answers, await once.get("a")] == ["a1"] * 6
 
 
 async def test_an_answer_expires_only_where_it_has_a_lifetime() -> None:
     oracle = Oracle()
-    once = Once(
+    once = SingleFlight(
         oracle.ask, size=10, lifetime_s=lambda answer: 0.01 if answer.startswith("b") else None
     )
     await asyncio.gather(once.get("a"), once.get("b"))
@@ -41,7 +41,7 @@ async def test_an_answer_expires_only_where_it_has_a_lifetime() -> None:
 
 async def test_the_least_used_answers_go_first() -> None:
     oracle = Oracle()
-    once = Once(oracle.ask, size=2)
+    once = SingleFlight(oracle.ask, size=2)
     for key in ("a", "b", "a", "c"):
         await once.get(key)
     await once.get("a")
@@ -51,7 +51,7 @@ async def test_the_least_used_answers_go_first() -> None:
 
 async def test_what_is_in_flight_is_neither_forgotten_nor_evicted() -> None:
     oracle = Oracle()
-    once = Once(oracle.ask, size=1)
+    once = SingleFlight(oracle.ask, size=1)
     oracle.may_answer.clear()
     waiting = [asyncio.create_task(once.get(key)) for key in ("a", "b", "a")]
     await asyncio.sleep(0)
@@ -62,7 +62,7 @@ async def test_what_is_in_flight_is_neither_forgotten_nor_evicted() -> None:
 
 async def test_who_is_cancelled_leaves_the_question_to_the_others() -> None:
     oracle = Oracle()
-    once = Once(oracle.ask, size=10)
+    once = SingleFlight(oracle.ask, size=10)
     oracle.may_answer.clear()
     first, second = (asyncio.create_task(once.get("a")) for _ in range(2))
     await asyncio.sleep(0)
@@ -75,7 +75,7 @@ async def test_who_is_cancelled_leaves_the_question_to_the_others() -> None:
 
 async def test_closing_cancels_what_is_in_flight() -> None:
     oracle = Oracle()
-    once = Once(oracle.ask, size=10)
+    once = SingleFlight(oracle.ask, size=10)
     oracle.may_answer.clear()
     waiting = asyncio.create_task(once.get("a"))
     await asyncio.sleep(0)
@@ -87,7 +87,7 @@ async def test_closing_cancels_what_is_in_flight() -> None:
 
 async def test_only_the_answer_that_is_meant_is_forgotten() -> None:
     oracle = Oracle()
-    once = Once(oracle.ask, size=10)
+    once = SingleFlight(oracle.ask, size=10)
     old = await once.get("a")
     once.forget("a", old)
     assert await once.get("a") == "a2"
@@ -103,7 +103,7 @@ async def test_a_fault_of_ours_is_no_answer_to_keep() -> None:
             raise faults.pop()
         return key
 
-    once = Once(ask, size=10)
+    once = SingleFlight(ask, size=10)
     with pytest.raises(ValueError, match="ours"):
         await once.get("a")
     assert await once.get("a") == "a"

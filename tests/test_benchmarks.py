@@ -32,7 +32,7 @@ from prober.lab.faults import Fault
 from prober.lab.internet import PROBE_NAME
 from prober.records import Level
 from prober.scan import scan
-from prober.settings import Settings
+from prober.settings import Pace, Settings
 from tests.support.waiting import until
 
 DOMAINS = 20_000
@@ -133,7 +133,7 @@ def test_a_scan_of_it_finds_what_it_is() -> None:
             ehlo_name=internet.settings.ehlo_name,
             allow_private=True,
             confirm_delay_s=0.0,
-            address_interval_s=0.0,
+            pace=Pace(address_interval_s=0.0),
         )
         run(
             scan(
@@ -173,7 +173,8 @@ def test_an_endpoint_is_where_dns_has_it() -> None:
 def test_the_bound_names_what_takes_longest(
     plan: Plan, changes: dict[str, float], what: str
 ) -> None:
-    settings = Settings(**changes)  # type: ignore[arg-type] # mypy sees not which goes where
+    pace = Pace(**changes)  # type: ignore[arg-type] # mypy cannot see which goes where
+    settings = Settings(pace=pace)
     slowest = bound(plan, settings)
     assert slowest.what == what
     assert slowest.seconds == max(part.seconds for part in parts(plan, settings))

@@ -5,24 +5,32 @@ from pathlib import Path
 
 import pytest
 
+from prober.dnssec import chain, validator
+from prober.logs import base, lines, summary, tls_report
 from prober.net import dns_message, guarded, nameserver, reply, tls
 from prober.records import Code, Level
-from prober.report.advice import ADVICE
 from prober.rules import dane_path, der, exit_status
-from prober.rules.baseline import SEVERITY
 from prober.settings import Settings
+from tests.support import findings_page
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
-def test_findings_md_lists_every_code_with_its_severity_and_advice() -> None:
-    rows = re.findall(
-        r"^\| `([a-z0-9-]+)` \| (\w+) \| (.+?) \| .+ \|$",
-        (ROOT / "docs/findings.md").read_text(),
-        re.MULTILINE,
-    )
-    assert rows == [(code, SEVERITY[code], ADVICE[code]) for code in Code]
+def test_findings_md_is_made_from_the_catalogue() -> None:
+    page = findings_page.PAGE.read_text()
+    assert page == findings_page.render(page), "run `poe findings`"
+    assert [code for code in Code if page.count(f"\n| `{code}` |") != 1] == []
+
+
+def test_the_examples_in_contributing_md_are_in_the_code() -> None:
+    page = (ROOT / "docs/contributing.md").read_text()
+    examples = re.findall(r"```diff\n(.*?)```", page, re.DOTALL)
+    assert examples
+    for example in examples:
+        for name, *added in (part.splitlines() for part in example.split("+++ ")[1:]):
+            lines = [line.strip().removeprefix("+") for line in added if line.strip()]
+            assert "\n".join(lines) in (ROOT / name).read_text()
 
 
 def test_verdict_md_explains_every_level() -> None:
@@ -55,17 +63,29 @@ def test_security_md_has_the_bounds_of_the_settings() -> None:
     ("bound", "value"),
     [
         ("8,192 bytes; 32,768 bytes (`net/reply.py`)", (reply.MAX_LINE, reply.MAX_REPLY)),
-        ("5,000 (`rules/der.py`)", (der.MOST_ELEMENTS,)),
+        ("5,000 (`rules/der.py`)", (der.MAX_ELEMENTS,)),
         (
             "64 a chain, 100 steps (`rules/dane_path.py`)",
-            (dane_path.MOST_SIGNATURES, dane_path.MOST_STEPS),
+            (dane_path.MAX_SIGNATURES, dane_path.MAX_STEPS),
         ),
-        ("1,024 (`net/dns_message.py`)", (dns_message.MOST_ENTRIES,)),
+        ("1,024 (`net/dns_message.py`)", (dns_message.MAX_ENTRIES,)),
         ("16,384; 65,535 for TLSA", (dns_message.LARGEST, nameserver.LARGEST)),
-        ("16 (`net/dns_message.py`)", (dns_message.LONGEST_CHAIN,)),
+        ("16 (`net/dns_message.py`)", (dns_message.MAX_CHAIN,)),
+        ("40 (`dnssec/validator.py`)", (validator.MAX_LABELS,)),
+        ("16 (`dnssec/chain.py`)", (chain.MAX_DENIALS,)),
         ("100 a question (`net/nameserver.py`)", (nameserver.STRAY_MESSAGES,)),
         ("16,384 bytes; 4,096 bytes (`net/guarded.py`)", (guarded.READ_SIZE, guarded.PIECE_SIZE)),
         ("4,096 bytes (`net/tls.py`)", (tls.PIECE_SIZE,)),
+        ("16,384 bytes (`logs/lines.py`)", (lines.MOST_LINE_BYTES,)),
+        (
+            "200,000; 20,000; 20,000 (`logs/base.py`)",
+            (base.MOST_MESSAGES, base.MOST_PROCESSES, base.MOST_WAITING),
+        ),
+        ("100,000 (`logs/summary.py`)", (summary.MOST_GROUPS,)),
+        (
+            "67,108,864; 33,554,432 bytes (`logs/tls_report.py`)",
+            (tls_report.MOST_FILE_BYTES, tls_report.MOST_REPORT_BYTES),
+        ),
     ],
 )
 def test_security_md_has_the_other_bounds(bound: str, value: tuple[int, ...]) -> None:

@@ -14,6 +14,7 @@ from prober.lab.internet import Lab
 from prober.lab.personalities.greeting import Busy, Refuses
 from prober.lab.personalities.sound import WellConfigured
 from prober.records import Answer
+from prober.settings import Validation
 from prober.vantage import Vantage
 from tests.support.waiting import PATIENT
 
@@ -60,12 +61,36 @@ async def test_no_nameserver(lab: Lab) -> None:
 
 async def test_a_resolver_that_does_not_validate(lab: Lab) -> None:
     lab.dns.fail("dnssec-failed.org", None)
-    assert (await examined(lab))["dnssec"].answer is NO
+    assert (await examined(lab, dnssec=Validation.RESOLVER))["dnssec"].answer is NO
+
+
+async def test_a_resolver_that_neither_validates_nor_passes_signatures_on(lab: Lab) -> None:
+    lab.dns.fail("dnssec-failed.org", None)
+    check = (await examined(lab))["dnssec"]
+    assert check.answer is NO
+    assert "does not validate" in check.what
+    assert "leaves signatures out" in check.what
+    assert check.advice is not None
+    assert check.advice.startswith("name a resolver that passes signatures on")
+
+
+async def test_a_resolver_without_the_keys_of_the_root(lab: Lab) -> None:
+    lab.dns.fail(".", Fault.SERVFAIL, "DNSKEY")
+    check = (await examined(lab, dnssec=Validation.LOCAL))["dnssec"]
+    assert check.answer is NO
+    assert "no answer from the resolver: SERVFAIL" in check.what
+    assert check.advice is not None
+    assert "--resolver" in check.advice
+
+
+async def test_dnssec_that_is_off(lab: Lab) -> None:
+    check = (await examined(lab, dnssec=Validation.OFF))["dnssec"]
+    assert check.answer is NOT_TESTED
 
 
 async def test_a_resolver_elsewhere(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prober.net.resolver._DOCKER_FORWARDER", lab.dns.address)
-    check = (await examined(lab))["dnssec"]
+    check = (await examined(lab, dnssec=Validation.RESOLVER))["dnssec"]
     assert check.answer is NOT_TESTED
     assert check.advice is not None
     assert "--trust-ad" in check.advice
@@ -132,7 +157,7 @@ async def test_a_name_that_cannot_be_looked_up(lab: Lab) -> None:
 
 async def test_no_answer_for_the_name_that_is_bogus_by_intent(lab: Lab) -> None:
     lab.dns.fail("dnssec-failed.org", Fault.REFUSED)
-    assert (await examined(lab))["dnssec"].answer is NOT_TESTED
+    assert (await examined(lab, dnssec=Validation.RESOLVER))["dnssec"].answer is NOT_TESTED
 
 
 async def test_controls_that_were_never_contacted(lab: Lab) -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prober.domains import MAX_LINE, Entry, open_list, parse_domain, parse_entry, read_entries
+from prober.domain_list import MAX_LINE, DomainList
+from prober.domains import Entry, is_known_domain, parse_domain, parse_entry
 from prober.errors import InputError
 
 FULL = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])  # 253 characters
@@ -54,7 +55,7 @@ FULL = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])  # 253 characters
         ("a.test\rb.test", "no host name label"),
         ("a.test\0", "no host name label"),
         ("\x1b[2Ja.test", "no host name label"),
-        ("example.test:25", "no host name label"),
+        ("example.test:25", "a host and a port"),
         ("user@example.test>", "no host name label"),
         (f"{'a' * 64}.test", "a label of 64 characters; DNS allows 63"),
         (f"a{FULL}", "254 characters; a domain name has at most 253"),
@@ -130,6 +131,47 @@ def test_any_text_is_a_domain_that_parses_to_itself_or_is_refused(text: str) -> 
     assert is_domain_or_refused(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("https://Www.Example.COM/inbox?x#y", "www.example.com"),
+        ("http://user:pw@mail.example.com:8080/", "mail.example.com"),
+        ("https://müller.example/", "xn--mller-kva.example"),
+        ("smtp://mx.example.com", "mx.example.com"),
+        ("example.com/", "example.com"),
+        ("example.com:25", "example.com"),
+        ("user@example.com:25", "example.com"),
+        ("https://192.0.2.1/", None),
+        ("https://[2001:db8::1]/", None),
+        ("https://[nonsense/", None),
+        ("https://localhost/", None),
+        ("https://", None),
+        ("192.0.2.0/24", None),
+        ("https://https://a.test/", None),
+    ],
+)
+def test_the_host_of_a_url_is_suggested(text: str, host: str | None) -> None:
+    with pytest.raises(InputError) as refused:
+        parse_domain(text)
+    _, _, suggestion = str(refused.value).partition(": write ")
+    assert suggestion == (host or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_known"),
+    [
+        ("example.com", True),
+        ("a.co.uk", True),
+        ("partners.csv", False),
+        ("a.test", False),
+        ("com", False),
+    ],
+)
+def test_a_known_domain_has_a_suffix_on_the_list(text: str, is_known: bool) -> None:
+    assert is_known_domain(text) is is_known
+    assert not is_known_domain(f"/{text}")
+
+
 def test_an_entry_says_where_and_why_it_is_no_domain() -> None:
     assert parse_entry("a..b", 7) == Entry(
         text="a..b",
@@ -139,7 +181,7 @@ def test_an_entry_says_where_and_why_it_is_no_domain() -> None:
 
 
 def entries(raw: bytes) -> list[Entry]:
-    return list(read_entries(io.BytesIO(raw), "list"))
+    return list(DomainList("list", io.BytesIO(raw)).entries())
 
 
 @pytest.mark.parametrize(
@@ -241,10 +283,10 @@ def test_a_file_that_is_no_text_is_refused_by_what_it_is(
     path = tmp_path / "list"
     path.write_bytes(start + b"a.test\n")
 
-    with pytest.raises(InputError) as refused, open_list(str(path)):
+    with pytest.raises(InputError) as refused, DomainList.open(str(path)):
         pass
 
-    assert str(refused.value) == f"{path} is {what}; a list is UTF-8 text, one domain a line"
+    assert str(refused.value) == f"{path} is {what}; a list is UTF-8 text, one domain per line"
 
 
 @pytest.mark.parametrize(
@@ -254,8 +296,8 @@ def test_a_text_is_read_from_its_start(tmp_path: Path, raw: bytes) -> None:
     path = tmp_path / "list"
     path.write_bytes(raw)
 
-    with open_list(str(path)) as stream:
-        assert stream.read() == raw
+    with DomainList.open(str(path)) as list_:
+        assert list_.stream.read() == raw
 
 
 @pytest.mark.parametrize("raw", [b"", b"a.test\n", b"a.test\n" * 100_000])
@@ -264,8 +306,8 @@ def test_a_pipe_is_a_list_too(tmp_path: Path, raw: bytes) -> None:
     os.mkfifo(path)
     writer = threading.Thread(target=path.write_bytes, args=(raw,))
     writer.start()
-    with open_list(str(path)) as stream:
-        assert stream.read() == raw
+    with DomainList.open(str(path)) as list_:
+        assert list_.stream.read() == raw
     writer.join()
 
 
@@ -275,7 +317,7 @@ def test_a_list_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
         (tmp_path, "Is a directory"),
         (tmp_path / "none" / "x", "No such file or directory"),
     ]:
-        with pytest.raises(InputError) as refused, open_list(str(path)):
+        with pytest.raises(InputError) as refused, DomainList.open(str(path)):
             pass
         assert str(refused.value) == f"cannot read {path}: {why}"
 
@@ -283,5 +325,5 @@ def test_a_list_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
 def test_a_closed_stdin_is_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
 
-    with pytest.raises(InputError, match="cannot read stdin: it is closed"), open_list("-"):
+    with pytest.raises(InputError, match="cannot read stdin: it is closed"), DomainList.open("-"):
         pass

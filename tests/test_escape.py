@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prober.escape import printable, utc
+from prober.escape import MAX_QUOTED, as_ascii, listed, printable, quoted, utc
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,51 @@ def test_the_result_prints_and_stays_as_it_is(text: str) -> None:
 
     assert shown.isprintable()
     assert printable(shown) == shown
+
+
+@given(st.text(st.characters()))
+def test_quoted_text_is_printable_ascii_and_short(text: str) -> None:
+    shown = quoted(text)
+
+    assert shown.isascii()
+    assert shown.isprintable()
+    assert shown[0] == shown[-1]
+    assert shown[0] in "'\""
+    assert eval(shown) == text or len(text) > MAX_QUOTED  # noqa: S307 # a literal
+    assert len(shown) <= 10 * MAX_QUOTED + 5  # all escaped, as \\U000e0041
+
+
+def test_longer_text_is_cut_where_it_is_quoted() -> None:
+    assert quoted("a" * MAX_QUOTED) == f"'{'a' * MAX_QUOTED}'"
+    assert quoted("a" * (MAX_QUOTED + 1)) == f"'{'a' * MAX_QUOTED}...'"
+
+
+@given(st.binary())
+def test_bytes_as_ascii_keep_what_is_ascii(raw: bytes) -> None:
+    text = as_ascii(raw)
+    assert text.isascii()
+    assert text == raw.decode("latin-1") or max(raw) > 0x7F
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("a'b\n", '"a\'b\\n"', id="quoted"),
+        pytest.param("M\u00fcller \x1b\u202e", "'M\\xfcller \\x1b\\u202e'", id="ascii"),
+        pytest.param("x" * 80, f"'{'x' * 80}'", id="longest"),
+        pytest.param("x" * 81, f"'{'x' * 80}...'", id="cut"),
+    ],
+)
+def test_a_text_in_a_sentence_is_ascii_in_quotes_and_bounded(text: str, shown: str) -> None:
+    assert quoted(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [(0, ""), (2, "0, 1"), (5, "0, 1, 2, 3, 4"), (7, "0, 1, 2, 3, 4 and 2 more")],
+)
+def test_few_of_many_texts_are_listed(count: int, shown: str) -> None:
+    assert listed([str(number) for number in range(count)]) == shown
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,15 @@ from prober.domains import Entry
 from prober.errors import InputError, ReportError, ResumeError
 from prober.files import (
     ForeignFileError,
+    Mark,
+    ResumeFrom,
     is_draft,
     read_whole,
     remove_drafts,
     require_trusted_links,
     writing,
 )
-from prober.report.sinks import FileSink, GoOn, Mark, open_sink
+from prober.report.sinks import FileSink, open_sink
 from prober.resume import Checkpoint, CheckpointKeeper, load_checkpoint
 from prober.sharded.folder import Job, WorkFolder
 
@@ -80,7 +82,7 @@ def test_a_partial_file_of_another_user_does_not_become_the_report(
     with pytest.raises(ReportError, match="belongs to another user"):
         open_sink(tmp_path / "r.csv")
     with pytest.raises(ReportError, match="belongs to another user"):
-        FileSink(tmp_path / "r.csv", GoOn(Mark(0, 0)))
+        FileSink(tmp_path / "r.csv", ResumeFrom(Mark(0, 0)))
 
 
 @pytest.mark.parametrize(

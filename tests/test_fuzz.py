@@ -18,11 +18,13 @@ import dns.message
 import dns.rrset
 import pytest
 
-from prober.domains import read_entries
+from prober.csv_list import CsvList
+from prober.domain_list import DomainList
 from prober.errors import InputError
 from prober.headers.mailbox import read_stream
 from prober.headers.parse import parse_received
 from prober.lab.policy_host import policy_text
+from prober.logs.tls_report import read_claims
 from prober.net.dns_message import MalformedError, Query, TooLargeError, read_response
 from prober.net.reply import BadReplyError, parse_reply
 from prober.policy.csv import CsvMap
@@ -34,6 +36,7 @@ from prober.rules.certificate_fields import read_certificate
 from prober.rules.identity import read_san
 from prober.rules.sts_policy import parse_policy, parse_sts_txt
 from prober.rules.tls_rpt import parse_tls_rpt
+from tests.logs.reading import read as read_log
 from tests.report.samples import passes
 from tests.rules.certificates import issue
 
@@ -56,7 +59,7 @@ PIECES_OF_TEXT: Final = (
     b"\xc3\xa9",
     b"9" * 40,
 )
-MOST_CHANGES: Final = 8
+MAX_CHANGES: Final = 8
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,20 @@ def received_samples() -> list[bytes]:
 MAILBOX: Final = (
     b"From a@b Mon Jan  1 00:00:00 2026\nReceived: from a by b\n\twith X\nFrom: a@b.c\n\nhi\n"
 )
+LOG_LINES: Final = (
+    b"Nov 28 17:00:00 mx1 postfix/smtp[7]: 4A1B2C3D4E: to=<a@example.com>, relay=mx[192.0.2.1]:25, "
+    b"delay=0.6, delays=0/0/0/0, tls=may, dsn=2.0.0, status=sent (250 ok)\n"
+    b"Nov 28 17:00:00 mx1 postfix/smtp[7]: Trusted TLS connection established to mx[192.0.2.1]:25: "
+    b"TLSv1.3 with cipher X (256/256 bits)",
+    b"2026-11-28 17:00:00 1xXNIG-00000J-0N => a@example.com R=d T=r H=mx [192.0.2.1] "
+    b'X=TLS1.3:ECDHE_X25519__A:256 CV=yes DN="CN=mx" C="250 ok"',
+    b"<22>1 2026-11-28T17:00:00Z mx1 smtpd 5 - - 5df87c9ffd0e785d mta delivery "
+    b'evpid=f6e94209918f7e7b from=<> to=<a@b.test> rcpt=<-> source="-" relay="192.0.2.1 (mx)" '
+    b'delay=2s result="Ok" stat="x"',
+    b"Nov 28 17:00:00 mx1 sm-mta[9]: x89Bx1iP007421: to=<a@b.test>, delay=00:00:02, mailer=esmtp, "
+    b"pri=1, relay=mx. [192.0.2.1], dsn=2.0.0, stat=Sent (ok)",
+    b'{"__REALTIME_TIMESTAMP":"1772323198000000","MESSAGE":"x","SYSLOG_IDENTIFIER":"exim","_PID":"5"}',
+)
 MAPS: Final = (
     (PostfixMap(), b"a.test secure match=.a.test\nb.test dane-only\n# c\nc.test may\n"),
     (EximMap(), b"a.test: verify\nb.test: dane\n"),
@@ -105,7 +122,12 @@ TARGETS: Final = {
     ),
     "list": Target(
         [b"a.test\n# b\n\xef\xbb\xbfuser@\xc3\xbc.test\r\n"],
-        lambda raw: list(read_entries(io.BytesIO(raw), "x")),
+        lambda raw: list(DomainList("x", io.BytesIO(raw)).entries()),
+        (InputError,),
+    ),
+    "csv-list": Target(
+        [b'\xef\xbb\xbfa;domain\r\n"b\nc";user@\xc3\xbc.test\r\n', b"a.test,b\nc.test,d\n"],
+        lambda raw: list(CsvList(DomainList("x", io.BytesIO(raw)), "2").entries()),
         (InputError,),
     ),
     "sts-txt": Target([b"v=STSv1; id=20260101;"], lambda raw: parse_sts_txt([text_of(raw)])),
@@ -114,6 +136,16 @@ TARGETS: Final = {
         [b"v=TLSRPTv1; rua=mailto:a@b.test,https://b.test/x"],
         lambda raw: parse_tls_rpt([text_of(raw)]),
     ),
+    "tls-report": Target(
+        [
+            b'{"date-range":{"start-datetime":"2026-01-01T00:00:00Z","end-datetime":'
+            b'"2026-01-02T00:00:00Z"},"report-id":"1","policies":[{"policy":{"policy-type":"sts",'
+            b'"policy-domain":"a.test"},"summary":{"total-failure-session-count":1}}]}'
+        ],
+        lambda raw: read_claims(["-"], io.BytesIO(raw)),
+        (InputError,),
+    ),
+    "logs": Target(LOG_LINES, lambda raw: read_log(text_of(raw).split("\n"), inbound=True)),
     "certificate": Target([issue().der], lambda raw: (read_certificate(raw), read_san(raw))),
     "results": Target(
         [encode_report(passes())],
@@ -134,7 +166,7 @@ TARGETS: Final = {
 def changed(sample: bytes, rng: random.Random) -> bytes:
     """*sample* with a few random changes."""
     raw = bytearray(sample)
-    for _ in range(rng.randint(1, MOST_CHANGES)):
+    for _ in range(rng.randint(1, MAX_CHANGES)):
         at, end = sorted((rng.randint(0, len(raw)), rng.randint(0, len(raw))))
         match rng.randrange(5):
             case 0:

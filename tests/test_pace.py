@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from prober.pace import _MADE_UP_S, _TOGETHER_S, Pacer, QuestionPacer, Rate
-from prober.settings import Settings
+from prober.settings import Pace
 
 pytestmark = pytest.mark.virtual_time
 ROUNDING_S = 1e-6  # what sums of floats may be off
@@ -94,9 +94,9 @@ def test_only_what_would_act_as_new_is_at_rest() -> None:
     assert not fresh.is_at_rest(1e6)
 
 
-def settings(**changes: Any) -> Settings:
+def pace(**changes: Any) -> Pace:
     quick = {"address_interval_s": 0.0, "operator_interval_s": 0.0}
-    return Settings(**(quick | changes))
+    return Pace(**(quick | changes))
 
 
 class Counting:
@@ -126,7 +126,7 @@ def operator_of(mx_host: str) -> str:
 
 
 async def test_so_many_at_once_on_an_address_with_an_operator_and_in_all() -> None:
-    pacer = Pacer(settings(per_address=2, per_operator=3, sessions=5), operator_of, {})
+    pacer = Pacer(pace(per_address=2, per_operator=3, sessions=5), operator_of, {})
     counting = Counting(pacer)
     turns = [
         counting.turn(f"192.0.2.{number % 8}", f"mx{number}.{'ab'[number % 2]}.test")
@@ -139,7 +139,7 @@ async def test_so_many_at_once_on_an_address_with_an_operator_and_in_all() -> No
 
 
 async def test_the_budget_of_an_operator_is_divided_among_shards() -> None:
-    pacer = Pacer(settings(per_operator=8), operator_of, {"a.test": 4, "b.test": 100})
+    pacer = Pacer(pace(per_operator=8), operator_of, {"a.test": 4, "b.test": 100})
     counting = Counting(pacer)
     turns = [
         counting.turn(f"192.0.2.{number}", f"mx.{'abc'[number % 3]}.test") for number in range(60)
@@ -150,7 +150,7 @@ async def test_the_budget_of_an_operator_is_divided_among_shards() -> None:
 
 
 async def test_no_two_sessions_on_an_address_begin_within_the_interval() -> None:
-    pacer = Pacer(settings(address_interval_s=0.05, sessions=1), operator_of, {})
+    pacer = Pacer(pace(address_interval_s=0.05, sessions=1), operator_of, {})
     counting = Counting(pacer)
     others = [counting.turn(f"192.0.2.{number}") for number in range(10, 30)]
     await asyncio.gather(*others)
@@ -161,7 +161,7 @@ async def test_no_two_sessions_on_an_address_begin_within_the_interval() -> None
 
 
 async def test_who_waits_for_a_slow_address_holds_up_nobody_else() -> None:
-    slow = settings(address_interval_s=3600.0, per_operator=1, sessions=1)
+    slow = pace(address_interval_s=3600.0, per_operator=1, sessions=1)
     counting = Counting(Pacer(slow, operator_of, {}))
     await counting.turn("192.0.2.1")
     waiting = [asyncio.create_task(counting.turn("192.0.2.1")) for _ in range(5)]
@@ -175,7 +175,7 @@ async def test_who_waits_for_a_slow_address_holds_up_nobody_else() -> None:
 
 
 async def test_a_session_that_mostly_waits_takes_no_place_but_at_its_address() -> None:
-    pacer = Pacer(settings(per_operator=1, sessions=1, per_address=1), operator_of, {})
+    pacer = Pacer(pace(per_operator=1, sessions=1, per_address=1), operator_of, {})
     counting = Counting(pacer)
     async with pacer.slow_turn("192.0.2.1", "mx.a.test"):
         await asyncio.gather(*(counting.turn(f"192.0.2.{number}") for number in range(2, 6)))
@@ -186,7 +186,7 @@ async def test_a_session_that_mostly_waits_takes_no_place_but_at_its_address() -
 
 
 async def test_an_address_that_feels_pressed_is_remembered_though_nobody_waits() -> None:
-    pacer = Pacer(settings(address_interval_s=0.01), operator_of, {})
+    pacer = Pacer(pace(address_interval_s=0.01), operator_of, {})
     counting = Counting(pacer)
     await counting.turn("192.0.2.1", pressed=True)
     counting.began.clear()
@@ -197,7 +197,7 @@ async def test_an_address_that_feels_pressed_is_remembered_though_nobody_waits()
 
 async def test_gates_that_rest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prober.pace._KEPT_GATES", 3)
-    pacer = Pacer(settings(), operator_of, {})
+    pacer = Pacer(pace(), operator_of, {})
     counting = Counting(pacer)
     await counting.turn("192.0.2.1", pressed=True)
     for number in range(2, 40):

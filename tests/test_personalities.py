@@ -1,6 +1,8 @@
 """Every personality of the lab, probed in one scan: its facts, its findings, its level."""
 
 import asyncio
+import csv
+import json
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -20,11 +22,20 @@ from prober.records import (
     DomainReport,
     Endpoint,
     Level,
+    ProfileName,
     Reason,
+    Severity,
+    Standing,
     StartTls,
     Step,
 )
+from prober.report.answer import LABELS, headline, reasons
+from prober.report.interface import Paper
+from prober.report.output import ReportFormat, ReportStyle, domains
 from prober.rules.endpoint import depends_on_hello
+from prober.rules.norms import Profile
+from prober.rules.profiles import PROFILES
+from prober.rules.standing import assess
 from prober.scan import scan
 from tests.support.waiting import until
 
@@ -357,7 +368,7 @@ async def test_manners(scanned: Scanned, personality: str) -> None:
     server = scanned.lab.servers[f"mx1.{personality}.test"]
 
     assert len(server.sessions) <= (5 if depends_on_hello(endpoint_of(scanned, personality)) else 2)
-    assert server.most_open <= 1
+    assert server.max_open <= 1
     for session in server.sessions:
         # a server that wants no TLS reads the ClientHello as if it were commands
         commands = [command for command in session.commands if command.isprintable()]
@@ -423,6 +434,15 @@ async def test_the_size_of_a_dh_group_is_seen(scanned: Scanned) -> None:
 
 
 @in_one_loop
+async def test_what_a_session_up_to_tls12_tells_besides_is_kept(scanned: Scanned) -> None:
+    old, new = endpoint_of(scanned, "weak-dh"), endpoint_of(scanned, "well-configured")
+    seen = (old.key_exchange_hash, old.extended_master_secret, old.secure_renegotiation)
+    assert seen == ("sha256", False, True)
+    assert (new.tls_version, new.key_exchange_hash) == ("TLSv1.3", None)
+    assert (new.extended_master_secret, new.secure_renegotiation) == (None, None)
+
+
+@in_one_loop
 async def test_nobody_holds_up_another(scanned: Scanned) -> None:
     """The sound servers answered long before the silent ones had used up their deadlines."""
     longest = DEADLINES["greeting_s"] * 1000
@@ -433,6 +453,63 @@ async def test_nobody_holds_up_another(scanned: Scanned) -> None:
 @in_one_loop
 async def test_nothing_is_left_open(scanned: Scanned) -> None:
     assert (scanned.sockets_left, scanned.tasks_left) == (0, 0)
+
+
+REQUIREMENTS = (
+    Level.OPPORTUNISTIC,
+    Level.AUTHENTICATED,
+    Level.ENFORCED,
+    *(PROFILES[name] for name in ProfileName),
+)
+each_requirement = pytest.mark.parametrize(
+    "require", REQUIREMENTS, ids=lambda require: getattr(require, "name", require)
+)
+
+
+def _written(report: DomainReport, format_: ReportFormat, *, scan: bool = False) -> str:
+    formatter = format_.formatter(domains(ReportStyle(scan=scan)), Paper(width=80))
+    return (formatter.head() + formatter.body(report)).decode()
+
+
+@each_requirement
+@in_one_loop
+async def test_text_json_and_csv_agree_on_standing_and_reasons(
+    scanned: Scanned, require: Level | Profile
+) -> None:
+    for report in (assess(each, require) for each in scanned.reports.values()):
+        document = json.loads(_written(report, ReportFormat.JSONL))
+        (row,) = csv.DictReader(_written(report, ReportFormat.CSV).splitlines())
+        line = _written(report, ReportFormat.TEXT, scan=True)
+        text = " ".join(_written(report, ReportFormat.TEXT).split())
+        told = text.lower()
+
+        assert report.standing is not None
+        label = LABELS[report.standing]
+        assert row["standing"] == document["standing"] == report.standing
+        assert row["requirement"] == document["requirement"] == report.requirement
+        assert row["reasons"].split() == document["reasons"] == list(report.reasons)
+        assert line.startswith(f"{label} ")
+        assert text.startswith((f"{report.domain}: {label}. ", f"{report.domain}: {label}, but "))
+        assert f"Required: {report.requirement}." in text
+        for sentence in reasons(report):
+            assert sentence.removesuffix(".").lower() in told
+
+
+@each_requirement
+@in_one_loop
+async def test_the_headline_never_contradicts_the_standing(
+    scanned: Scanned, require: Level | Profile
+) -> None:
+    sound = ". Mail is encrypted, and every server's identity is verified."
+    for report in (assess(each, require) for each in scanned.reports.values()):
+        words = headline(report)
+        is_serious = any(each.severity is Severity.HIGH for each in report.findings)
+        if report.standing is not Standing.MEETS:
+            assert not words.endswith(sound)
+            assert report.reasons
+        elif is_serious:
+            assert ": PASS, but " in words
+        assert bool(report.reasons) != (report.standing is Standing.MEETS)
 
 
 def _failed(endpoint: Endpoint) -> Failed:

@@ -27,7 +27,7 @@ from prober.records import (
     StsStatus,
 )
 from prober.scan import scan
-from prober.settings import Settings
+from prober.settings import Pace, Settings
 from prober.vantage import Vantage
 
 PUBLISHED: Mapping[str, Sequence[tuple[str, str]]] = {
@@ -298,12 +298,20 @@ async def test_a_fault_of_ours_costs_one_endpoint_and_no_other(
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"concurrency": 0}, {"per_address": 0}, {"ehlo_name": "m\u00fcller"}, {"ehlo_name": "a\r\nb"}],
+    ("kind", "changes"),
+    [
+        (Pace, {"concurrency": 0}),
+        (Pace, {"per_address": 0}),
+        (Pace, {"dns_per_s": 0.0}),
+        (Settings, {"mx_hosts": 0}),
+        (Settings, {"use_ipv4": False, "use_ipv6": False}),
+        (Settings, {"ehlo_name": "m\u00fcller"}),
+        (Settings, {"ehlo_name": "a\r\nb"}),
+    ],
 )
-def test_settings_that_cannot_work_are_refused(changes: dict[str, Any]) -> None:
+def test_settings_that_cannot_work_are_refused(kind: Any, changes: dict[str, Any]) -> None:
     with pytest.raises(SettingsError):
-        Settings(**changes)
+        kind(**changes)
 
 
 async def test_a_domain_with_underscores_is_probed_with_a_finding() -> None:

@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from prober.cli.recipient import render
+from prober.cli.recipient import recipient, render
 from prober.errors import InputError
 from prober.lab.demo import mail_domain
 from prober.lab.faults import Fault
@@ -21,6 +23,7 @@ from prober.recipient import (
 )
 from prober.records import Answer, Dnssec
 from prober.vantage import Vantage
+from tests.report import samples
 from tests.support.waiting import PATIENT
 
 PGP_NAME = owner_name("me", "clear.test", KeySource.OPENPGPKEY)
@@ -149,3 +152,32 @@ def test_what_is_no_mail_address(text: str) -> None:
 
 def test_the_domain_may_be_spelt_in_any_way() -> None:
     assert parse_recipient(' "a@b"@EXAMPLE.com. ') == ('"a@b"', "example.com")
+
+
+@pytest.mark.parametrize(
+    ("format_", "shown"),
+    [
+        ("json", '"reason":"\\u001b[2J\\u009b\\u202e\\\\ud800"'),
+        ("text", "me@example.com: send by portal: \\x1b[2J\\x9b\\u202e\\ud800\n"),
+    ],
+)
+def test_hostile_text_does_no_harm(
+    monkeypatch: pytest.MonkeyPatch, format_: str, shown: str
+) -> None:
+    async def probed(*_: object) -> RecipientReport:
+        return RecipientReport(
+            recipient="me@example.com",
+            keys=(),
+            way=Way.PORTAL,
+            reason="\x1b[2J\x9b\u202e\ud800",
+            domain=samples.passes(),
+        )
+
+    app = typer.Typer()
+    app.command()(recipient)
+    monkeypatch.setattr("prober.cli.recipient._probe", probed)
+
+    written = CliRunner().invoke(app, ["me@example.com", "--format", format_]).stdout
+
+    assert shown in written
+    assert written.replace("\n", "").isprintable()

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from prober.errors import ResumeError
+from prober.files import Mark
 from prober.net.trust import trust_store_digest
-from prober.records import Level
-from prober.report.sinks import Mark
+from prober.records import Level, Standing
 from prober.resume import (
     Checkpoint,
     CheckpointKeeper,
@@ -20,9 +20,8 @@ from prober.resume import (
     is_current,
     load_checkpoint,
 )
-from prober.rules.exit_status import Totals
-from prober.rules.verdict import Standing
-from prober.settings import Settings
+from prober.rules.totals import Totals
+from prober.settings import Pace, Settings
 
 IDENTITY = {"list": "sha256 00", "port": "25"}
 TOTALS = Totals(
@@ -165,7 +164,8 @@ def test_what_bears_on_answers_makes_another_run(change: dict[str, Any]) -> None
 
 
 def test_the_pace_does_not() -> None:
-    slow = Settings(concurrency=1, sessions=1, address_interval_s=9, dns_per_s=1, in_hand=1)
+    pace = Pace(concurrency=1, sessions=1, address_interval_s=9, dns_per_s=1, in_hand=1)
+    slow = Settings(pace=pace)
     before = identity_of("00", Settings(), {"ordered": True})
     assert differences(before, identity_of("00", slow, {"ordered": True})) == []
 

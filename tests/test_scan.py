@@ -102,7 +102,7 @@ async def test_one_address_sees_two_sessions_at_once_at_the_most(lab: Lab) -> No
 
     assert [session.sni for session in server.sessions].count(None) == 1
     assert len(server.sessions) == 8 + 1
-    assert server.most_open == 2
+    assert server.max_open == 2
 
 
 async def test_no_session_without_sni_where_that_is_left_out(lab: Lab) -> None:

@@ -25,7 +25,7 @@ class Servers:
 
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
-        self.now = self.most_at_once = 0
+        self.now = self.max_at_once = 0
         self.leaves: dict[str, bytes] = {}
         self.clear: set[str] = set()  # addresses without STARTTLS
         self.untrusted = self.refusing = self.silent = False
@@ -35,7 +35,7 @@ class Servers:
     async def ask(self, target: Target) -> EndpointFacts:
         self.asked[target.mx_host] += 1
         self.now += 1
-        self.most_at_once = max(self.most_at_once, self.now)
+        self.max_at_once = max(self.max_at_once, self.now)
         try:
             await asyncio.sleep(0)
             await self.may_answer.wait()
@@ -63,7 +63,7 @@ async def test_after_three_names_that_agree_nobody_is_asked() -> None:
     facts = await asyncio.gather(*(shared.observe(target(name)) for name in NAMES))
 
     assert sum(servers.asked.values()) == 3
-    assert servers.most_at_once == 2
+    assert servers.max_at_once == 2
     assert [each.mx_host for each in facts] == list(NAMES)
     assert sum(each.observed_as is None for each in facts) == 3
     assert {each.observed_as for each in facts} - {None} <= set(servers.asked)
@@ -166,7 +166,7 @@ async def test_where_nothing_can_be_shared_names_do_not_wait_for_each_other() ->
     servers.untrusted = True
     shared = SharedAddresses(servers.ask)
     facts = await asyncio.gather(*(shared.observe(target(name)) for name in NAMES))
-    assert servers.most_at_once == 3
+    assert servers.max_at_once == 3
     assert all(each.observed_as is None for each in facts)
 
 

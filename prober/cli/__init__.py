@@ -24,13 +24,16 @@ COMMANDS: Final = MappingProxyType(
         "accept": "Accept that a domain falls short; without a domain, list what is accepted.",
         "demo": "Start a small Internet on this machine and probe it: what each kind of answer "
         "looks like.",
-        "doctor": "Check what a probe needs: DNS, port 25, IPv6, trust store, EHLO name.",
         "diff": "Show what changed between two runs: worse, better, other, or lost from sight.",
+        "doctor": "Check what a probe needs: DNS, port 25, IPv6, trust store, EHLO name.",
+        "explain": "Explain a finding: what it means for mail, what to do about it, and the norm "
+        "behind it.",
+        "headers": "Read Received headers: was each message encrypted in transit, hop by hop?",
         "history": "Show what was seen of domains, and when; or which runs the record has.",
         "hold": "Keep all that the record has of a domain; without one, list the holds.",
-        "prune": "Delete old runs from the record, but for the domains on hold.",
-        "headers": "Read Received headers: was each message encrypted in transit, hop by hop?",
+        "logs": "Read mail server logs: was each message that was sent encrypted?",
         "policy": "Write a policy map: for each domain the strictest policy that loses no mail.",
+        "prune": "Delete old runs from the record, but for the domains on hold.",
         "recipient": "Find the best way to write to one recipient in secret: forced TLS, PGP, "
         "S/MIME or a portal.",
     }
@@ -38,6 +41,7 @@ COMMANDS: Final = MappingProxyType(
 """Each command with the first paragraph of its help. Its module has the same name."""
 
 ARGUMENTS: Final = "prober.arguments"  # where the context keeps the command line
+SHORT: Final = "prober.short"  # and whether it is ``probe DOMAIN``, without a command
 _STDERR: Final = 2
 
 
@@ -49,9 +53,11 @@ class _Commands(TyperGroup):
     ) -> list[str]:
         """Put ``check`` in front of anything that is neither a command nor an option of ours."""
         ctx.meta[ARGUMENTS] = list(args)
+        ctx.meta[SHORT] = False
         own = {name for parameter in self.get_params(ctx) for name in parameter.opts}
         if args and args[0] not in self.commands and args[0] not in own:
             args = ["check", *args]
+            ctx.meta[SHORT] = True
         return super().parse_args(ctx, args)
 
     def resolve_command(  # type: ignore[override] # the same
@@ -102,7 +108,23 @@ def probe(
 ) -> None:
     """Tells whether a mail domain can receive mail encrypted, and proves it.
 
-    `probe example.com` is short for `probe check example.com`.
+    `probe example.com` is short for `probe check example.com`. Examples:
+
+    - `probe example.com` shows one domain; `-v` adds what the servers said.
+
+    - `probe new.example --server mx1.new.example@192.0.2.1` tests a server before it goes live.
+
+    - `probe scan domains.txt -o report.csv -o report.jsonl` probes a list.
+
+    - `probe scan partners.csv --column domain -q -o report.csv` reads a CSV table; for cron.
+
+    - `probe policy report.jsonl --for postfix -o tls_policy` makes a policy map from results.
+
+    - `probe headers message.eml` reads how a message came.
+
+    - `probe doctor` checks whether this machine can probe; `probe demo` needs no network.
+
+    `probe COMMAND --help` shows the options of a command.
     """
     if context.obj is not None:
         context.obj()
@@ -124,21 +146,28 @@ def main() -> None:
         app(obj=_collect_garbage_rarely)
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):  # rich and typer make it status 1
-            _end_unheard(end.__context__)
+            _end_closed_pipe(end.__context__)
         raise
     except OSError as error:  # of the help itself; a command has its own way
-        _end_unheard(error)
+        _end_closed_pipe(error)
 
 
-def _end_unheard(error: OSError) -> NoReturn:
+def _end_closed_pipe(error: OSError) -> NoReturn:
     """End at once: what is left in the buffers cannot be written either.
 
     A complaint about wrong usage that nobody reads leaves the status at that of wrong usage.
     """
+    from prober.cli.running import tell
+    from prober.files import unwritable
     from prober.rules.exit_status import NOT_WRITTEN, PIPE_CLOSED
 
-    unheard = PIPE_CLOSED if isinstance(error, BrokenPipeError) else NOT_WRITTEN
-    os._exit(getattr(error.__context__, "exit_code", unheard))
+    wrong_usage = getattr(error.__context__, "exit_code", None)
+    if wrong_usage is not None:
+        os._exit(wrong_usage)
+    if isinstance(error, BrokenPipeError):
+        os._exit(PIPE_CLOSED)
+    tell(str(unwritable("stdout", error, "the help")))
+    os._exit(NOT_WRITTEN)
 
 
 def _collect_garbage_rarely() -> None:

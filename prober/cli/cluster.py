@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from prober.cli.apart import Written
+from prober.cli.distinct_files import Written
 from prober.cli.options import ReportOptions, option
 from prober.cli.reporting import Reporting
 from prober.cli.resuming import Resumable
 from prober.cli.running import run, tell
 from prober.domains import Entry
 from prober.errors import BlindError, InputError, ReportError, ResumeError, SettingsError
+from prober.report.interface import Paper
 from prober.report.output import STDOUT, Layout, ReportFormat, ReportStyle, layout_of
-from prober.report.page import Paper
 from prober.settings import Settings
 from prober.sharded.folder import WorkFolder
 from prober.sharded.stages import Judging, ShardedScan
@@ -39,7 +39,6 @@ class ClusterOptions:
             max=1024,
             metavar="N",
             help="Probe with N processes on this machine.",
-            env="WORKERS",
             panel=_PANEL,
         ),
     ] = None
@@ -49,7 +48,6 @@ class ClusterOptions:
             "--scheduler",
             metavar="URL",
             help="Probe with the workers of a dask.distributed cluster: tls://HOST:PORT, or tcp.",
-            env="SCHEDULER",
             panel=_PANEL,
         ),
     ] = None
@@ -58,8 +56,7 @@ class ClusterOptions:
         option(
             "--work-folder",
             metavar="DIR",
-            help="What workers hand on to each other; FILE.work beside the report, if not given.",
-            env="WORK_FOLDER",
+            help="Folder for files that workers exchange. Default: FILE.work by the report.",
             panel=_PANEL,
         ),
     ] = None
@@ -70,8 +67,7 @@ class ClusterOptions:
             min=1,
             max=100_000,
             metavar="N",
-            help="Domains that a worker takes at once.",
-            env="SHARD_SIZE",
+            help="Domains in one task of a worker.",
             panel=_PANEL,
             show_default=True,
         ),

@@ -5,14 +5,13 @@ import importlib.util
 
 import typer
 
-from prober.cli.apart import require_apart
+from prober.cli.distinct_files import require_distinct
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import ReportOptions, with_options
 from prober.cli.reporting import Reporting
 from prober.cli.running import exit_statuses, run
 from prober.domains import parse_entry
 from prober.errors import SettingsError
-from prober.report.output import ReportStyle
 from prober.scan import scan
 
 
@@ -24,22 +23,21 @@ def demo(report: ReportOptions) -> None:
     of its domains fall short.
     """
     configure_logging(verbose=False)
-    style = ReportStyle(per_endpoint=report.per_endpoint, transcripts=report.verbose)
     with exit_statuses():
-        require_apart([], report.written)
+        require_distinct([], report.written)
         if importlib.util.find_spec("trustme") is None:
             raise SettingsError("the demo needs an extra: pip install 'smtp-tls-prober[demo]'")
-        raise typer.Exit(_demonstrate(report, style))
+        raise typer.Exit(_demonstrate(report))
 
 
-def _demonstrate(options: ReportOptions, style: ReportStyle) -> int:
+def _demonstrate(options: ReportOptions) -> int:
     from prober.lab.demo import DEMO, DEMO_DEADLINES
     from prober.lab.internet import Lab
 
     async def scan_the_lab(reporting: Reporting) -> None:
         async with contextlib.AsyncExitStack() as stack:
             try:
-                lab = await stack.enter_async_context(Lab(DEMO))
+                lab = await stack.enter_async_context(Lab(DEMO, validating=False))
             except OSError as error:  # ports that others hold, no file left, no IPv6
                 why = error.strerror or error
                 raise SettingsError(
@@ -50,6 +48,6 @@ def _demonstrate(options: ReportOptions, style: ReportStyle) -> int:
             progress = reporting.progress
             await scan(entries, settings, reporting.add, progress=progress, ordered=True)
 
-    with Reporting.open(options, style, total=len(DEMO)) as reporting:
+    with Reporting.open(options, options.style(), total=len(DEMO)) as reporting:
         run(scan_the_lab(reporting))
     return reporting.status

@@ -1,31 +1,31 @@
 """``probe diff OLD NEW``: what changed between two runs."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from prober.cli.apart import Read, require_apart, staged
+from prober.cli.distinct_files import Read, require_distinct, staged
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import RequireOptions, option, quiet_option, with_options
 from prober.cli.recording import db_option, opened, record_files
 from prober.cli.running import exit_statuses, tell
-from prober.domains import STDIN, list_name, open_list, operator_of, reading
+from prober.domain_list import STDIN, TextFile
+from prober.domains import operator_of
 from prober.errors import InputError, SettingsError
+from prober.files import unwritable
 from prober.records import DomainReport
 from prober.records.changes import ChangeCounts, DomainChanges
-from prober.report.changes import ChangesFormat, render, summary, worst_first
+from prober.report.answer import answer
+from prober.report.changes import comparison, summary, worst_first
 from prober.report.json_ import read_reports
-from prober.report.output import STDOUT, open_stdout
-from prober.report.sinks import StreamSink, unwritable, write_whole
-from prober.rules.aspects import Seen
+from prober.report.output import STDOUT, ReportFormat, choose_format, open_report
 from prober.rules.drift import compare
-from prober.rules.exit_status import Tally, diff_status
+from prober.rules.exit_status import diff_status
+from prober.rules.totals import Tally
 from prober.spool import Spool, Spooled
 
 _PANEL = "Comparison"
-_WRITTEN = "the comparison"
 _FILE = "a file of results"
 
 
@@ -64,16 +64,17 @@ def diff(
         ),
     ] = "last",
     format_: Annotated[
-        ChangesFormat,
+        ReportFormat | None,
         option(
             "--format",
             "-f",
-            help="Format; JSON is one object per domain and line, CSV one row per change.",
+            help="Format: JSON has one object per domain, CSV one row per change. If not given: by "
+            "the file's extension, or text on stdout.",
             env="DIFF_FORMAT",
             panel=_PANEL,
-            show_default=True,
+            case_sensitive=False,
         ),
-    ] = ChangesFormat.TEXT,
+    ] = None,
     output: Annotated[
         str,
         option(
@@ -95,17 +96,20 @@ def diff(
     configure_logging(verbose=False)
     with exit_statuses():
         counts = ChangeCounts()
-        tally = Tally(require.required, operator_of)
+        chosen = format_ or choose_format(output)
+        tally = Tally(require=require.required, operator_of=operator_of, describe=answer)
         if results or db is None:
             old, new = _two(results or [])
-            require_apart([Read(old, _FILE), Read(new, _FILE)], staged(output))
+            require_distinct([Read(old, _FILE), Read(new, _FILE)], staged(output))
             found = worst_first(_compare_files(old, new, tally, counts))
         else:
             records = [Read(each.path, each.what) for each in record_files(db)]
-            require_apart(records, staged(output))
+            require_distinct(records, staged(output))
             found = worst_first(_compare_runs(db, from_, to, tally, counts))
-        _write(output, b"".join(render(found, counts, format_)))
-        if not quiet and (format_ is not ChangesFormat.TEXT or output != STDOUT):
+        with open_report(output, comparison(counts), counts, chosen) as writer:
+            for each in found:
+                writer.write(each)
+        if not quiet and (chosen is not ReportFormat.TEXT or output != STDOUT):
             tell(summary(counts))
         raise typer.Exit(diff_status(counts))
 
@@ -132,7 +136,7 @@ def _compare_runs(
         old = find_run(connection, from_, before=new.id, list_=new.list)
         if old.id >= new.id:
             raise SettingsError(f"--from is run {old.id}, which is not before run {new.id}")
-        how = Comparing(operator_of=operator_of, standing_of=tally.standing_of)
+        how = Comparing(operator_of=operator_of, assess=tally.assess)
         yield from changes_between(connection, old.id, new.id, how, counts)
 
 
@@ -146,8 +150,8 @@ def _compare_files(
         counts.only_before = len(before.keys() - now.keys())
         counts.only_now = len(now.keys() - before.keys())
         for domain in before.keys() & now.keys():
-            old_seen, new_seen = _seen(before[domain], tally), _seen(now[domain], tally)
-            changes = compare(new_seen, [old_seen], operator_of=operator_of)
+            old_report, report = (tally.assess(each[domain].read()) for each in (before, now))
+            changes = compare(report, [old_report], operator_of=operator_of)
             found = DomainChanges(domain, changes)
             counts.add(found)
             yield found
@@ -167,26 +171,14 @@ def _spooled(spool: Spool, file: str) -> dict[str, Spooled]:
     return found
 
 
-def _seen(spooled: Spooled, tally: Tally) -> Seen:
-    report = spooled.read()
-    return Seen(report, tally.standing_of(report))
-
-
 def _reports(file: str) -> Iterator[DomainReport]:
-    with open_list(file) as stream, reading(file):
+    with TextFile.open(file) as text, text.reading():
         empty = True
         try:
-            for report in read_reports(stream):
+            for report in read_reports(text.stream):
                 empty = False
                 yield report
         except InputError as error:
-            raise InputError(f"{list_name(file)}: {error}") from error
+            raise InputError(f"{text.name}: {error}") from error
         if empty:
-            raise InputError(f"{list_name(file)}: it holds no report")
-
-
-def _write(target: str, content: bytes) -> None:
-    if target == STDOUT:
-        StreamSink(open_stdout(), "stdout").write(content)
-    else:
-        write_whole(Path(target), content, _WRITTEN)
+            raise InputError(f"{text.name}: it holds no report")

@@ -7,11 +7,13 @@ from typing import Annotated, Final
 import typer
 
 from prober.cli.log_setup import configure_logging
-from prober.cli.options import LookOptions, domain_name, option, with_options
-from prober.cli.running import exit_statuses, run, show
+from prober.cli.options import LookOptions, option, parser_of, with_options
+from prober.cli.running import exit_statuses, run
 from prober.doctor import CONTROL_DOMAINS, Check, examine
+from prober.domains import parse_domain
 from prober.escape import printable
 from prober.records import Answer
+from prober.report.output import STDOUT, open_report, plain
 from prober.report.page import WIDTH
 from prober.rules.exit_status import CANNOT_SEE, MEETS_ALL, SOME_UNDECIDED
 from prober.settings import Settings
@@ -20,26 +22,42 @@ from prober.vantage import Vantage
 _WORDS: Final = {Answer.YES: "ok", Answer.NO: "not", Answer.NOT_TESTED: "unknown"}
 
 
+class DoctorOptions(LookOptions):
+    """The options on how to look that change what is checked here."""
+
+    flags = (
+        "--resolver",
+        "--trust-ad",
+        "--dnssec-probe",
+        "--ca-file",
+        "--ehlo-name",
+        "--ipv4-only",
+        "--ipv6-only",
+        "--allow-private",
+        "--port",
+        "--timeout",
+    )
+
+
 @with_options
 def doctor(
-    look: LookOptions,
+    look: DoctorOptions,
     control: Annotated[
         list[str] | None,
         option(
             "--control",
             metavar="DOMAIN",
-            parser=domain_name,
-            help="A domain that surely receives mail, to try the port with; repeatable. "
-            f"{', '.join(CONTROL_DOMAINS)} if not given.",
-            env="CONTROL",
+            parser=parser_of(parse_domain),
+            help="A domain that certainly receives mail, to test the port with; repeatable. "
+            f"If not given: {', '.join(CONTROL_DOMAINS)}.",
             panel="How to look",
         ),
     ] = None,
 ) -> None:
     """Check what a probe needs: DNS, port 25, IPv6, trust store, EHLO name.
 
-    Each line says ok, not or unknown, and what to do. Exit status: 0 what is needed is there;
-    3 that is not known; 4 it is not.
+    Each line says ok, not or unknown, and what to do. Exit status: 0 DNS and the port work;
+    3 this is not known; 4 one of them does not.
     """
     configure_logging(verbose=False)
     with exit_statuses():
@@ -49,10 +67,11 @@ def doctor(
 
 async def _show(settings: Settings, controls: Sequence[str]) -> Sequence[Check]:
     checks = []
-    async with Vantage(settings) as vantage:
-        async for check in examine(vantage, controls):
-            show(render(check))
-            checks.append(check)
+    with open_report(STDOUT, plain(render), None) as writer:
+        async with Vantage(settings) as vantage:
+            async for check in examine(vantage, controls):
+                writer.write(check)
+                checks.append(check)
     return checks
 
 

@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 
-from prober.cli.apart import OwnFiles, Read, Written, require_apart, staged
+from prober.cli.distinct_files import OwnFiles, Read, Written, require_distinct, staged
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import LookOptions, option, with_options
-from prober.cli.running import exit_statuses, run, tell
+from prober.cli.reporting import open_reports
+from prober.cli.running import exit_statuses, run
 from prober.domains import operator_of, parse_domain
 from prober.errors import InputError, SettingsError
 from prober.headers.habits import Habits
@@ -22,9 +23,10 @@ from prober.headers.judge import judge_requirement
 from prober.headers.mailbox import INTERNAL_FAULT, is_message, read_messages
 from prober.headers.records import MessageHeaders, MessageReport, Requirement
 from prober.headers.summary import Summary
-from prober.headers.text import HeadersStyle, HeadersWriter, open_headers_report
+from prober.headers.text import SUMMARY, messages
 from prober.headers.trust import TrustedBy, parse_trusted_by
-from prober.report.output import STDOUT, ReportFormat
+from prober.records import Standing
+from prober.report.output import STDOUT, ReportFormat, ReportWriter
 from prober.rules.exit_status import (
     FAULT_OF_OURS,
     MEETS_ALL,
@@ -32,7 +34,6 @@ from prober.rules.exit_status import (
     SOME_INVALID,
     SOME_UNDECIDED,
 )
-from prober.rules.verdict import Standing
 from prober.settings import Settings
 from prober.vantage import Vantage
 
@@ -50,8 +51,7 @@ class ReadOptions:
             "--trusted-by",
             metavar="NAME",
             help="Host, domain, address or network whose lines are believed; repeatable. "
-            "If not given: the lines down to where mail came in from another operator.",
-            env="TRUSTED_BY",
+            "If not given: the lines down to where another operator handed the mail over.",
             panel=_READ,
         ),
     ] = dataclasses.field(default_factory=list)
@@ -60,8 +60,7 @@ class ReadOptions:
         option(
             "--habits",
             metavar="FILE",
-            help="Read which servers state TLS from FILE, and write there what was learnt.",
-            env="HABITS",
+            help="Read from FILE which servers state TLS, and write there what was learnt.",
             panel=_READ,
         ),
     ] = None
@@ -79,8 +78,7 @@ class ReadOptions:
         option(
             "--recipient",
             metavar="DOMAIN",
-            help="The recipient's domain for --probe; as the messages say, if not given.",
-            env="RECIPIENT",
+            help="The recipient's domain, for --probe. If not given: as the messages say.",
             panel=_READ,
         ),
     ] = None
@@ -107,8 +105,7 @@ class HeadersReportOptions:
         option(
             "--format",
             "-f",
-            help="Format of the report; by the file's extension, or text on stdout, if not given.",
-            env="FORMAT",
+            help="Format of the report. If not given: by the file's extension, or text on stdout.",
             panel=_REPORT,
             case_sensitive=False,
         ),
@@ -120,7 +117,6 @@ class HeadersReportOptions:
             "-o",
             metavar="FILE",
             help="Write the report to FILE instead of stdout; repeatable. '-' is stdout.",
-            env="OUTPUT",
             panel=_REPORT,
         ),
     ] = dataclasses.field(default_factory=list)
@@ -128,8 +124,8 @@ class HeadersReportOptions:
         Requirement,
         option(
             "--require",
-            help="What is good enough, for the exit status: encryption into the trusted servers, "
-            "on the whole path if its lines are true, or on the whole path by trusted lines.",
+            help="What must be encrypted for exit status 0: the way into the trusted servers, the "
+            "whole path if its lines are true, or the whole path by trusted lines.",
             env="HEADERS_REQUIRE",
             panel=_REPORT,
             show_default=True,
@@ -139,8 +135,7 @@ class HeadersReportOptions:
         bool,
         option(
             "--per-hop",
-            help="One row a hop in place of one a message; text shows every message's hops.",
-            env="PER_HOP",
+            help="One row per hop instead of one per message; text shows all hops.",
             panel=_REPORT,
         ),
     ] = False
@@ -149,13 +144,17 @@ class HeadersReportOptions:
         option(
             "--summary",
             help="Only the counts by sending domain and by receiving server.",
-            env="SUMMARY",
             panel=_REPORT,
         ),
     ] = False
     verbose: Annotated[
         bool, option("--verbose", "-v", help="Log to stderr.", env="HEADERS_VERBOSE", panel=_REPORT)
     ] = False
+
+    def __post_init__(self) -> None:
+        """Raises BadParameter where two options contradict."""
+        if self.summary and self.per_hop:
+            raise typer.BadParameter("--summary and --per-hop contradict: give one of them")
 
     @property
     def written(self) -> Iterator[Written]:
@@ -188,7 +187,7 @@ def headers(
     with exit_statuses():
         written = [*read.written, *report.written]
         messages = [Read(file, "a file of messages") for file in files]
-        require_apart([*messages, *read.read, *look.read], written, is_input=is_message)
+        require_distinct([*messages, *read.read, *look.read], written, is_input=is_message)
         habits = Habits(operator_of)
         if read.habits is not None:
             load_habits(read.habits, habits)
@@ -245,34 +244,32 @@ def _recipient(text: str) -> str:
 class _Reporting:
     """Takes the reports of a run: to every output, to the summary, to the exit status."""
 
-    def __init__(self, writers: Sequence[HeadersWriter], require: Requirement) -> None:
+    def __init__(
+        self,
+        writers: Sequence[ReportWriter[MessageReport, Summary]],
+        summary: Summary,
+        require: Requirement,
+    ) -> None:
         self.standings: set[Standing] = set()
         self.faults = 0  # of this program
         self._writers = writers
         self._require = require
-        self._summary = Summary()
+        self._summary = summary
 
     @classmethod
     @contextlib.contextmanager
     def open(cls, options: HeadersReportOptions) -> Iterator["_Reporting"]:
         """With all outputs of *options* open; finished at the end, or left as partial files."""
-        style = HeadersStyle(per_hop=options.per_hop, summary=options.summary)
-        with contextlib.ExitStack() as stack:
-            writers = [
-                stack.enter_context(open_headers_report(target, options.format_, style))
-                for target in options.output or [STDOUT]
-            ]
-            for kept in filter(None, (writer.kept for writer in writers)):
-                tell(f"rows of an earlier run that did not finish are in {kept}")
-            reporting = cls(writers, options.require)
-            try:
-                yield reporting
-                for writer in writers:
-                    writer.finish(reporting._summary)
-            except BaseException:
-                for left in filter(None, (writer.left for writer in writers)):
-                    tell(f"not finished; what was seen is in {left}")
-                raise
+        targets, summary = dict.fromkeys(options.output or [STDOUT]), Summary()
+        if options.summary:
+            with open_reports(targets, options.format_, SUMMARY, summary) as counted:
+                yield cls([], summary, options.require)
+                for writer in counted:
+                    writer.write(summary)
+        else:
+            kind = messages(per_hop=options.per_hop)
+            with open_reports(targets, options.format_, kind, summary) as writers:
+                yield cls(writers, summary, options.require)
 
     def add_all(self, reports: Iterable[MessageReport]) -> None:
         """Count and write each of *reports*."""

@@ -4,18 +4,20 @@ import enum
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Final
 
-import msgspec
 import typer
 
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import option
 from prober.cli.recording import db_option, opened
-from prober.cli.running import exit_statuses, show
+from prober.cli.running import exit_statuses
 from prober.domains import parse_domain
 from prober.errors import InputError, SettingsError
 from prober.escape import printable, utc
+from prober.records import Standing
 from prober.records.changes import Change
+from prober.report.answer import LABELS
 from prober.report.changes import describe
+from prober.report.output import STDOUT, ReportFormat, open_report, plain
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -70,16 +72,18 @@ def history(
             else:
                 names = [parse_domain(each) for each in domains or ()]
                 lines = (line for name in names for line in _domain(connection, name, format_))
-            for line in lines:
-                show(line)
+            format_of = ReportFormat.JSONL if format_ is HistoryFormat.JSON else ReportFormat.TEXT
+            with open_report(STDOUT, plain(str), None, format_of) as writer:
+                for line in lines:
+                    writer.write(line)
 
 
-def _runs(connection: "sa.Connection", format_: HistoryFormat) -> Iterator[str]:
+def _runs(connection: "sa.Connection", format_: HistoryFormat) -> Iterator[object]:
     from prober.store.reader import runs
 
     found = runs(connection)
     if format_ is HistoryFormat.JSON:
-        return (msgspec.json.encode(each).decode() for each in found)
+        return iter(found)
     return map(_run_line, found)
 
 
@@ -89,7 +93,7 @@ def _run_line(run: "RunRow") -> str:
     return printable(f"{run.id:>6}  {utc(run.started_at)}  {end}  {of}, required {run.requirement}")
 
 
-def _domain(connection: "sa.Connection", name: str, format_: HistoryFormat) -> Iterator[str]:
+def _domain(connection: "sa.Connection", name: str, format_: HistoryFormat) -> Iterator[object]:
     from prober.store.asking import domain_changes, history
 
     seen = history(connection, name)[::-1]
@@ -99,12 +103,12 @@ def _domain(connection: "sa.Connection", name: str, format_: HistoryFormat) -> I
     for run_id, change in domain_changes(connection, name):
         changes.setdefault(run_id, []).append(change)
     if format_ is HistoryFormat.JSON:
-        return (_json(name, each, changes.get(each.run_id, [])) for each in seen)
+        return (_row(name, each, changes.get(each.run_id, [])) for each in seen)
     return _text(name, seen, changes)
 
 
-def _json(name: str, seen: "Observation", changes: Sequence[Change]) -> str:
-    row = {
+def _row(name: str, seen: "Observation", changes: Sequence[Change]) -> dict[str, object]:
+    return {
         "domain": name,
         "run": seen.run_id,
         "checked_at": seen.checked_at,
@@ -112,7 +116,6 @@ def _json(name: str, seen: "Observation", changes: Sequence[Change]) -> str:
         "standing": seen.standing,
         "changes": changes,
     }
-    return printable(msgspec.json.encode(row).decode())
 
 
 def _text(
@@ -133,7 +136,7 @@ def _text(
         noun = "run" if len(stretch) == 1 else "runs"
         yield (
             f"  {utc(first.checked_at)}{until}, {len(stretch)} {noun}: "
-            f"{first.level}, {first.standing}"
+            f"{first.level}, {LABELS[Standing(first.standing)]}"
         )
         for change in changes.get(first.run_id, []):
             yield f"    {change.direction}: {describe(change)}"

@@ -14,7 +14,7 @@ from prober.errors import InputError, SettingsError
 from prober.escape import printable, utc
 
 _PANEL: Final = "Retention"
-_LONGEST: Final = 1_000  # characters of a reason
+_MAX_TEXT: Final = 1_000  # characters of a reason
 
 
 def hold(
@@ -49,7 +49,7 @@ def hold(
 
             for name in names:
                 if not lift:
-                    set_hold(store, name, printable(why or "")[:_LONGEST], datetime.now(UTC))
+                    set_hold(store, name, printable(why or "")[:_MAX_TEXT], datetime.now(UTC))
                 elif not lift_hold(store, name):
                     raise InputError(f"{name} is not on hold")
             for name, reason, since in holds(store) if not names else ():

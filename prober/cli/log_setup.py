@@ -13,11 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from prober.cli.apart import Written
+from prober.cli.distinct_files import Written
 from prober.cli.options import option
 from prober.cli.running import tell
-from prober.files import require_trusted_links
-from prober.report.sinks import unwritable
+from prober.files import require_trusted_links, unwritable
 
 _NOISY: Final = ("asyncio", "aiosmtplib")
 _WAITS: Final = "prober.endpoints"  # whose remarks explain why an answer takes long
@@ -40,8 +39,7 @@ class LogOptions:
         option(
             "--log-file",
             metavar="FILE",
-            help="Append a log to FILE: each domain, each wait, each trouble; more with --verbose.",
-            env="LOG_FILE",
+            help="Append a log to FILE: each domain, each wait, each problem; more with --verbose.",
             panel=_LOG,
         ),
     ] = None
@@ -50,7 +48,6 @@ class LogOptions:
         option(
             "--log-format",
             help="A line as text, or as a JSON object.",
-            env="LOG_FORMAT",
             panel=_LOG,
             show_default=True,
         ),

@@ -1,36 +1,51 @@
-"""The options that commands share: each stands here once, with its help."""
+"""The options that commands share. Those on how to look are declared in settings.py."""
 
+import contextlib
 import dataclasses
 import functools
 import inspect
+import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, ParamSpec, TypeVar, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    Literal,
+    ParamSpec,
+    TypeVar,
+    get_type_hints,
+)
 
 import typer
 
-from prober.cli.apart import Read, Written, staged
-from prober.domains import literal_address, parse_domain
+from prober.cli.distinct_files import Read, Written, staged
 from prober.errors import InputError, SettingsError
 from prober.net.trust import find_store
-from prober.records import Level
-from prober.report.output import STDOUT, ReportFormat
-from prober.rules.profiles import PROFILES, Profile, ProfileName
+from prober.records import Level, ProfileName
+from prober.report.output import STDOUT, ReportFormat, ReportStyle, choose_format
+from prober.rules.norms import Profile
+from prober.rules.profiles import PROFILES
 from prober.rules.verdict import REQUIRABLE
-from prober.settings import Settings
+from prober.settings import Declared, Pace, Settings, declared
 
-_DEFAULTS = Settings()
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def option(*flags: str, help: str, env: str, panel: str, **extra: Any) -> Any:
-    """An option that also reads ``PROBE_env``. One with a least value refuses NaN too."""
+def option(*flags: str, help: str, panel: str, env: str | None = None, **extra: Any) -> Any:
+    """An option that also reads ``PROBE_env``; *env* is the first flag's name if not given.
+
+    One with a least value refuses NaN too.
+    """
     if "min" in extra:
         extra["callback"] = _a_number
-    return typer.Option(*flags, help=help, envvar=f"PROBE_{env}", rich_help_panel=panel, **extra)
+    variable = env or flags[0].removeprefix("--").replace("-", "_").upper()
+    return typer.Option(
+        *flags, help=help, envvar=f"PROBE_{variable}", rich_help_panel=panel, **extra
+    )
 
 
 def _a_number(value: float | None) -> float | None:
@@ -42,312 +57,102 @@ def _a_number(value: float | None) -> float | None:
 
 def quiet_option(panel: str) -> Any:
     """``--quiet``, for a cron job: one meaning in every command, since one variable sets it."""
-    help = "Nothing on stderr but errors; a scan still sums up where not all is well."
-    return option("--quiet", "-q", help=help, env="QUIET", panel=panel)
+    help = (
+        "Only errors on stderr; a scan still prints its summary unless all domains meet --require."
+    )
+    return option("--quiet", "-q", help=help, panel=panel)
 
 
-def domain_name(text: str) -> str:
-    """The value of an option that takes a domain, in any spelling."""
-    try:
-        return parse_domain(text)
-    except InputError as error:
-        raise typer.BadParameter(f"{text!r}: {error}") from error
+def parser_of(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """*parse* for an option: what it refuses is reported as a wrong value of the option."""
+
+    def parser(text: str) -> T:
+        try:
+            return parse(text)
+        except InputError as error:
+            raise typer.BadParameter(f"{text!r}: {error}") from error
+
+    return parser
 
 
-def _ehlo_name(text: str) -> str:
-    """A domain, or an address literal. RFC 5321 §4.1.4."""
-    name = text.strip()
-    if not name.startswith("["):
-        return domain_name(name)
-    if literal_address(name) is None:
-        why = "no address literal; write [192.0.2.1] or [IPv6:2001:db8::1]"
-        raise typer.BadParameter(f"{text!r}: {why}")
-    return name
-
-
-_LOOK = "How to look"
-_FROM = "From where"
-_PACE = "How fast"
 _REPORT = "Report"
-_MOST_S = 3600.0  # an hour; more, or infinity, is a slip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class LookOptions:
-    """How to look at the servers."""
+    """How to look at the servers: the options that Settings and Pace declare."""
 
-    resolver: Annotated[
-        list[str],
-        option(
-            "--resolver",
-            metavar="ADDR[:PORT]",
-            help="Nameserver to ask instead of the system's; repeatable.",
-            env="RESOLVER",
-            panel=_FROM,
-        ),
-    ] = dataclasses.field(default_factory=list)
-    trust_ad: Annotated[
-        bool,
-        option(
-            "--trust-ad",
-            help="Believe the DNSSEC verdict of a resolver that is not on this machine.",
-            env="TRUST_AD",
-            panel=_FROM,
-        ),
-    ] = False
-    dnssec_probe: Annotated[
-        str,
-        option(
-            "--dnssec-probe",
-            parser=domain_name,
-            metavar="NAME",
-            help="A name that is bogus by intent: shows whether the resolver validates.",
-            env="DNSSEC_PROBE",
-            panel=_FROM,
-        ),
-    ] = _DEFAULTS.dnssec_probe
-    ca_file: Annotated[
-        Path | None,
-        option(
-            "--ca-file",
-            metavar="FILE",
-            help="Trust anchors in PEM form, in place of the system's.",
-            env="CA_FILE",
-            panel=_FROM,
-        ),
-    ] = None
-    ehlo_name: Annotated[
-        str | None,
-        option(
-            "--ehlo-name",
-            parser=_ehlo_name,
-            metavar="NAME",
-            help="Name or [ADDRESS] to greet with; this machine's FQDN, or else its address, "
-            "if not given.",
-            env="EHLO_NAME",
-            panel=_FROM,
-        ),
-    ] = None
-    ipv4_only: Annotated[
-        bool,
-        option("--ipv4-only", help="Contact IPv4 addresses only.", env="IPV4_ONLY", panel=_FROM),
-    ] = False
-    ipv6_only: Annotated[
-        bool,
-        option("--ipv6-only", help="Contact IPv6 addresses only.", env="IPV6_ONLY", panel=_FROM),
-    ] = False
-    allow_private: Annotated[
-        bool,
-        option(
-            "--allow-private",
-            help="Contact addresses that are not globally reachable, too.",
-            env="ALLOW_PRIVATE",
-            panel=_FROM,
-        ),
-    ] = False
-    port: Annotated[
-        int,
-        option(
-            "--port",
-            metavar="PORT",
-            min=1,
-            max=65535,
-            help="Port of the MX hosts.",
-            env="PORT",
-            panel=_LOOK,
-            show_default=True,
-        ),
-    ] = _DEFAULTS.port
-    timeout: Annotated[
-        float | None,
-        option(
-            "--timeout",
-            min=0.1,
-            max=_MOST_S,
-            metavar="SECONDS",
-            help=f"Most seconds a session; {_DEFAULTS.session_s:g} if not given.",
-            env="TIMEOUT",
-            panel=_LOOK,
-        ),
-    ] = None
-    patient: Annotated[
-        bool,
-        option(
-            "--patient",
-            help="Wait 300 s for a greeting at once; if not given, after 60 s in vain.",
-            env="PATIENT",
-            panel=_LOOK,
-        ),
-    ] = False
-    confirm_delay: Annotated[
-        float,
-        option(
-            "--confirm-delay",
-            min=0.0,
-            max=_MOST_S,
-            metavar="SECONDS",
-            help="Wait before a second session confirms a negative.",
-            env="CONFIRM_DELAY",
-            panel=_LOOK,
-            show_default=True,
-        ),
-    ] = _DEFAULTS.confirm_delay_s
-    sni_only: Annotated[
-        bool,
-        option(
-            "--sni-only",
-            help="Make no session without SNI; what senders without SNI meet is then unknown.",
-            env="SNI_ONLY",
-            panel=_LOOK,
-        ),
-    ] = False
-    sts_without_txt: Annotated[
-        bool,
-        option(
-            "--sts-without-txt",
-            help="Look for an MTA-STS policy that no TXT record announces, too.",
-            env="STS_WITHOUT_TXT",
-            panel=_LOOK,
-        ),
-    ] = False
-    concurrency: Annotated[
-        int,
-        option(
-            "--concurrency",
-            metavar="N",
-            min=1,
-            max=10_000,
-            help="Domains looked up at once; those that wait for a server do not count.",
-            env="CONCURRENCY",
-            panel=_PACE,
-            show_default=True,
-        ),
-    ] = _DEFAULTS.concurrency
-    pace: Annotated[
-        float,
-        option(
-            "--pace",
-            min=0.0,
-            max=_MOST_S,
-            metavar="SECONDS",
-            help="Least time between two sessions on one address; grows where a server says 421.",
-            env="PACE",
-            panel=_PACE,
-            show_default=True,
-        ),
-    ] = _DEFAULTS.address_interval_s
-    dns_rate: Annotated[
-        float,
-        option(
-            "--dns-rate",
-            min=1.0,
-            max=1e6,
-            metavar="N",
-            help="Most DNS questions a second.",
-            env="DNS_RATE",
-            panel=_PACE,
-            show_default=True,
-        ),
-    ] = _DEFAULTS.dns_per_s
-    busy_tries: Annotated[
-        int,
-        option(
-            "--busy-tries",
-            min=1,
-            max=20,
-            metavar="N",
-            help="Sessions with a server that says 421, each after twice the wait.",
-            env="BUSY_TRIES",
-            panel=_PACE,
-            show_default=True,
-        ),
-    ] = _DEFAULTS.busy_tries
-    no_share: Annotated[
-        bool,
-        option(
-            "--no-share",
-            help="Ask each MX name for itself, also where names at one address are known to agree.",
-            env="NO_SHARE",
-            panel=_PACE,
-        ),
-    ] = False
-    stop_grace: Annotated[
-        float,
-        option(
-            "--stop-grace",
-            min=0.0,
-            max=_MOST_S,
-            metavar="SECONDS",
-            help="On SIGTERM, how long what is in flight may take to finish.",
-            env="STOP_GRACE",
-            panel=_PACE,
-            show_default=True,
-        ),
-    ] = _DEFAULTS.stop_grace_s
+    flags: ClassVar[Collection[str] | None] = None  # those that are offered; None: all
+
+    def __init__(self, **given: object) -> None:
+        self._given = given
+
+    @classmethod
+    def declared(cls, settings: type = Settings) -> Iterator[Declared]:
+        """The declarations of the options in *settings* that are offered."""
+        return (
+            each
+            for each in declared(settings)
+            if cls.flags is None or each.option.flag in cls.flags
+        )
+
+    @classmethod
+    def parameters(cls) -> Iterator[inspect.Parameter]:
+        """Each option as typer wants it."""
+        for each in (*cls.declared(Settings), *cls.declared(Pace)):
+            yield _parameter(each)
 
     @property
     def read(self) -> Iterator[Read]:
         """The files that these options have read."""
-        store = find_store(self.ca_file)
+        ca_file = self._given.get("ca_file")
+        store = find_store(ca_file if isinstance(ca_file, Path) else None)
         if store is not None:
             yield Read(str(store), "the trust store")
+        if trust_anchor := self._given.get("trust_anchor"):
+            yield Read(str(trust_anchor), "the DNSSEC trust anchors")
 
     def settings(self) -> Settings:
         """These options as settings. Raises SettingsError where two of them contradict."""
-        if self.ipv4_only and self.ipv6_only:
-            raise SettingsError("--ipv4-only and --ipv6-only leave no address to contact")
-        settings = Settings(
-            port=self.port,
-            ehlo_name=self.ehlo_name,
-            resolvers=tuple(self.resolver),
-            trust_ad=self.trust_ad,
-            dnssec_probe=self.dnssec_probe,
-            ca_file=self.ca_file,
-            use_ipv4=not self.ipv6_only,
-            use_ipv6=not self.ipv4_only,
-            allow_private=self.allow_private,
-            confirm_delay_s=self.confirm_delay,
-            concurrency=self.concurrency,
-            address_interval_s=self.pace,
-            dns_per_s=self.dns_rate,
-            busy_tries=self.busy_tries,
-            share=not self.no_share,
-            stop_grace_s=self.stop_grace,
-            sni_only=self.sni_only,
-            sts_without_txt=self.sts_without_txt,
-        )
-        if self.patient:
-            settings = settings.patient()
-        if self.timeout is not None:  # then also for those that are slow to greet
-            slow_greeting_s = min(settings.greeting_s, self.timeout)
-            settings = dataclasses.replace(
-                settings, session_s=self.timeout, slow_greeting_s=slow_greeting_s
-            )
+        settings = Settings(**self._values(Settings), pace=Pace(**self._values(Pace)))
+        for each in self.declared():
+            value = self._given.get(each.parameter)
+            if each.option.apply is not None and value:
+                settings = each.option.apply(settings, value)
         return settings
 
+    def _values(self, settings: type) -> dict[str, Any]:
+        """The fields of *settings* that options of their own have set."""
+        return {
+            each.name: _value(each, self._given[each.parameter])
+            for each in self.declared(settings)
+            if each.option.apply is None and self._given.get(each.parameter) is not None
+        }
 
-SET_BY: Final = MappingProxyType(
-    {
-        "port": "--port",
-        "ehlo_name": "--ehlo-name",
-        "resolvers": "--resolver",
-        "trust_ad": "--trust-ad",
-        "dnssec_probe": "--dnssec-probe",
-        "ca_file": "--ca-file",
-        "use_ipv4": "--ipv6-only",
-        "use_ipv6": "--ipv4-only",
-        "allow_private": "--allow-private",
-        "greeting_s": "--patient",
-        "session_s": "--timeout, --patient",
-        "slow_greeting_s": "--timeout",
-        "confirm_delay_s": "--confirm-delay",
-        "busy_tries": "--busy-tries",
-        "share": "--no-share",
-        "sni_only": "--sni-only",
-        "sts_without_txt": "--sts-without-txt",
+
+def _parameter(setting: Declared) -> inspect.Parameter:
+    declaration, type_, default = setting.option, setting.type, setting.default
+    if type_ is bool or (declaration.apply is not None and declaration.metavar is None):
+        type_, default = bool, False
+    elif declaration.apply is not None:  # it matters whether it is given
+        type_, default = type_ | None, None
+    elif isinstance(default, tuple):
+        type_, default = list[str], list(default)
+    extra = {
+        name: getattr(declaration, name)
+        for name in ("metavar", "min", "max")
+        if getattr(declaration, name) is not None
     }
-)
-"""The options behind the settings on which answers depend."""
+    if declaration.parse is not None:
+        extra["parser"] = parser_of(declaration.parse)
+    shown = option(declaration.flag, help=declaration.help, panel=declaration.panel, **extra)
+    return _keyword(setting.parameter, Annotated[type_, shown], default)
+
+
+def _value(setting: Declared, given: Any) -> Any:
+    """What the option, given as *given*, sets its field to."""
+    if setting.type is bool:
+        return setting.default != given
+    return tuple(given) if isinstance(given, list) else given
 
 
 _PROFILE: Final = "profile"
@@ -376,8 +181,7 @@ class RequireOptions:
             "--require",
             parser=_requirement,
             metavar="LEVEL",
-            help=f"What is good enough, for the exit status: {_CHOICES}.",
-            env="REQUIRE",
+            help=f"The level that every domain must have for exit status 0: {_CHOICES}.",
             panel=_REPORT,
             show_default=Level.OPPORTUNISTIC.value,
         ),
@@ -386,8 +190,7 @@ class RequireOptions:
         ProfileName | None,
         option(
             "--profile",
-            help="A norm to meet; implies `--require profile`. docs/policy.md explains.",
-            env="PROFILE",
+            help="A norm to meet; implies `--require profile`. See docs/policy.md.",
             panel=_REPORT,
         ),
     ] = None
@@ -417,8 +220,7 @@ class ReportOptions(RequireOptions):
         option(
             "--format",
             "-f",
-            help="Format of the report; by the file's extension, or text on stdout, if not given.",
-            env="FORMAT",
+            help="Format of the report. If not given: by the file's extension, or text on stdout.",
             panel=_REPORT,
             case_sensitive=False,
         ),
@@ -430,7 +232,6 @@ class ReportOptions(RequireOptions):
             "-o",
             metavar="FILE",
             help="Write the report to FILE instead of stdout; repeatable. '-' is stdout.",
-            env="OUTPUT",
             panel=_REPORT,
         ),
     ] = dataclasses.field(default_factory=list)
@@ -438,8 +239,7 @@ class ReportOptions(RequireOptions):
         bool,
         option(
             "--per-endpoint",
-            help="CSV: one row an endpoint in place of one a domain.",
-            env="PER_ENDPOINT",
+            help="CSV: one row per endpoint instead of one per domain.",
             panel=_REPORT,
         ),
     ] = False
@@ -449,11 +249,33 @@ class ReportOptions(RequireOptions):
             "--verbose",
             "-v",
             help="Show the transcripts of the sessions, and log to stderr.",
-            env="VERBOSE",
             panel=_REPORT,
         ),
     ] = False
     quiet: Annotated[bool, quiet_option(_REPORT)] = False
+
+    def __post_init__(self) -> None:
+        """Raises BadParameter where two options contradict."""
+        super().__post_init__()
+        if self.verbose and self.quiet:
+            raise typer.BadParameter("--verbose and --quiet contradict: give one of them")
+        if self.per_endpoint and ReportFormat.CSV not in self._formats():
+            given = f"--format {self.format_}" if self.format_ is not None else "the other outputs"
+            raise typer.BadParameter(
+                f"--per-endpoint is for CSV and contradicts {given}: add --format csv"
+            )
+
+    def style(self, *, scan: bool = False, columns: tuple[str, ...] = ()) -> ReportStyle:
+        """How much the report shows; of a *scan*, one line per domain in text, *columns* in CSV."""
+        return ReportStyle(
+            per_endpoint=self.per_endpoint, transcripts=self.verbose, scan=scan, columns=columns
+        )
+
+    def _formats(self) -> Iterator[ReportFormat]:
+        """The formats of all outputs but those of an unknown extension, which are refused later."""
+        for path in self.output or [STDOUT]:
+            with contextlib.suppress(SettingsError):
+                yield self.format_ or choose_format(path)
 
     @property
     def written(self) -> Iterator[Written]:
@@ -471,21 +293,22 @@ def with_options(command: Callable[P, T]) -> Callable[..., T]:
     groups = {
         name: hint
         for name, hint in hints.items()
-        if isinstance(hint, type) and dataclasses.is_dataclass(hint)
+        if isinstance(hint, type)
+        and (dataclasses.is_dataclass(hint) or issubclass(hint, LookOptions))
     }
     parameters = [
         parameter.replace(annotation=hints[name])
         for name, parameter in inspect.signature(command).parameters.items()
         if name not in groups
     ]
-    for group in groups.values():
-        parameters += _parameters_of(group)
+    offered = {name: list(_parameters_of(group)) for name, group in groups.items()}
+    parameters += itertools.chain.from_iterable(offered.values())
 
     @functools.wraps(command)
     def spread(**values: Any) -> T:
         for name, group in groups.items():
-            fields = inspect.signature(group).parameters
-            values[name] = group(**{field: values.pop(field) for field in fields})
+            given = {option.name: values.pop(option.name) for option in offered[name]}
+            values[name] = group(**given)
         return command(**values)  # type: ignore[call-arg] # the signature is made just above
 
     spread.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # documented
@@ -493,14 +316,16 @@ def with_options(command: Callable[P, T]) -> Callable[..., T]:
     return spread
 
 
-def _parameters_of(group: Any) -> list[inspect.Parameter]:
+def _parameters_of(group: Any) -> Iterator[inspect.Parameter]:
+    if issubclass(group, LookOptions):
+        yield from group.parameters()
+        return
     hints = get_type_hints(group, include_extras=True)
-    return [
-        inspect.Parameter(
-            field.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            annotation=hints[field.name],
-            default=[] if field.default is dataclasses.MISSING else field.default,
-        )
-        for field in dataclasses.fields(group)
-    ]
+    for field in dataclasses.fields(group):
+        default = [] if field.default is dataclasses.MISSING else field.default
+        yield _keyword(field.name, hints[field.name], default)
+
+
+def _keyword(name: str, annotation: Any, default: object) -> inspect.Parameter:
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, annotation=annotation, default=default)

@@ -2,7 +2,6 @@
 
 import enum
 import itertools
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -10,14 +9,14 @@ from typing import Annotated, Final
 
 import typer
 
-from prober.cli.apart import Read, require_apart, staged
+from prober.cli.distinct_files import Read, require_distinct, staged
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import option, quiet_option
 from prober.cli.recording import db_option, opened, record_files
 from prober.cli.running import exit_statuses, tell
-from prober.domains import STDIN, list_name, open_list, reading
-from prober.errors import InputError, ReportError, SettingsError
-from prober.files import read_whole
+from prober.domain_list import STDIN, TextFile
+from prober.errors import InputError, SettingsError
+from prober.files import is_stream, read_whole
 from prober.policy.base import LiveMap, MapFormat
 from prober.policy.csv import CsvMap
 from prober.policy.decide import Patience, PolicyLevel
@@ -26,8 +25,8 @@ from prober.policy.exim import EximMap
 from prober.policy.opensmtpd import OpenSmtpdMap
 from prober.policy.postfix import PostfixMap
 from prober.report.json_ import read_reports
-from prober.report.output import STDOUT
-from prober.report.sinks import StreamSink, is_stream, write_whole
+from prober.report.output import STDOUT, open_target
+from prober.report.sinks import write_whole
 from prober.rules.exit_status import MEETS_ALL, SOME_FALL_SHORT
 
 
@@ -49,20 +48,20 @@ _FORMATS: Final = MappingProxyType(
     }
 )
 _MAP = "Map"
-_MOST_BYTES: Final = 1 << 30  # of a live map: over ten million lines
+_MAX_BYTES: Final = 1 << 30  # of a live map: over ten million lines
 _WRITTEN: Final = "the map"
 
 
 def policy(
     mta: Annotated[
         Mta,
-        option("--for", help="The MTA that is to read the map.", env="POLICY_FOR", panel=_MAP),
+        option("--for", help="The mail server that reads the map.", env="POLICY_FOR", panel=_MAP),
     ],
     results: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="RESULTS",
-            help="Files written by `probe scan -o results.jsonl`, one a run. '-' is stdin.",
+            help="Files written by `probe scan -o results.jsonl`, one per run. '-' is stdin.",
             show_default=False,
         ),
     ] = None,
@@ -72,7 +71,7 @@ def policy(
         option(
             "--current",
             metavar="FILE",
-            help="The live map, of the same kind: nothing goes below it; shows what changes.",
+            help="The live map, of the same kind. No line becomes looser; changes are shown.",
             env="POLICY_CURRENT",
             panel=_MAP,
         ),
@@ -83,8 +82,7 @@ def policy(
             "--require-runs",
             min=1,
             metavar="N",
-            help="Tighten a line after N runs in a row in which the new one delivers.",
-            env="REQUIRE_RUNS",
+            help="Tighten a line after N runs in a row in which the stricter line delivers.",
             panel=_MAP,
             show_default=True,
         ),
@@ -95,8 +93,7 @@ def policy(
             "--loosen-runs",
             min=1,
             metavar="M",
-            help="Loosen a line after M runs in a row in which it loses mail; never, if not given.",
-            env="LOOSEN_RUNS",
+            help="Loosen a line after M runs in a row in which it loses mail. If not given: never.",
             panel=_MAP,
         ),
     ] = None,
@@ -105,9 +102,8 @@ def policy(
         option(
             "--postfix-version",
             metavar="X.Y.Z",
-            help="The Postfix that is to read the map; without it, every version can. "
-            "From 3.10.5 on, lines by MTA-STS also name the MX hosts to go to.",
-            env="POSTFIX_VERSION",
+            help="The version of Postfix that reads the map; if not given, every version can. "
+            "For 3.10.5 and later, lines by MTA-STS also name the MX hosts.",
             panel=_MAP,
         ),
     ] = None,
@@ -116,7 +112,6 @@ def policy(
         option(
             "--no-dane",
             help="Write no dane-only line: for an MTA without a validating resolver.",
-            env="NO_DANE",
             panel=_MAP,
         ),
     ] = False,
@@ -135,7 +130,7 @@ def policy(
         bool,
         option(
             "--yes",
-            help="Write the map also where it drops more than half of the lines of FILE.",
+            help="Write the map even if it drops more than half of the lines of FILE.",
             env="POLICY_YES",
             panel=_MAP,
         ),
@@ -169,7 +164,8 @@ def policy(
         text = format_.render(decisions, live, draft.provenance(runs))
         if not yes:
             _require_most_kept(output, text, format_)
-        _write(output, text)
+        # UTF-8 on stdout, too, whatever the terminal has: it is a file that an MTA reads
+        write_whole(open_target(output, what=_WRITTEN), text.encode())
         if not quiet:
             for line in show_changes(decisions):
                 tell(line)
@@ -188,7 +184,7 @@ def _read_live(file: Path | None, format_: MapFormat) -> LiveMap:
     if file is None:
         return LiveMap()
     try:
-        return format_.parse(read_whole(file, _MOST_BYTES).decode())
+        return format_.parse(read_whole(file, _MAX_BYTES).decode())
     except OSError as error:
         raise InputError(f"cannot read {file}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -202,7 +198,7 @@ def _keep_apart(results: Sequence[str], db: str | None, current: Path | None, ou
     read += [Read(each.path, each.what) for each in record_files(db)]
     if current is not None:
         read.append(Read(str(current), "the live map", becomes=_WRITTEN))
-    require_apart(read, staged(output, _WRITTEN))
+    require_distinct(read, staged(output, _WRITTEN))
 
 
 def _require_most_kept(output: str, text: str, format_: MapFormat) -> None:
@@ -214,7 +210,7 @@ def _require_most_kept(output: str, text: str, format_: MapFormat) -> None:
     if output == STDOUT or is_stream(path) or not path.exists():
         return
     try:
-        before = read_whole(path, _MOST_BYTES).decode("utf-8", "surrogateescape")
+        before = read_whole(path, _MAX_BYTES).decode("utf-8", "surrogateescape")
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     lines = format_.lines_of(before)
@@ -227,16 +223,16 @@ def _require_most_kept(output: str, text: str, format_: MapFormat) -> None:
 
 
 def _add_results(draft: Draft, file: str) -> None:
-    with open_list(file) as stream, reading(file):
+    with TextFile.open(file) as text, text.reading():
         try:
-            reports = read_reports(stream)
+            reports = read_reports(text.stream)
             first = next(reports, None)
             if first is None:
                 raise InputError("it holds no report")
             for report in itertools.chain([first], reports):
                 draft.add(report)
         except InputError as error:
-            raise InputError(f"{list_name(file)}: {error}") from error
+            raise InputError(f"{text.name}: {error}") from error
 
 
 def _add_runs(draft: Draft, db: str, patience: Patience) -> int:
@@ -255,13 +251,3 @@ def _add_runs(draft: Draft, db: str, patience: Patience) -> int:
         if not seen:
             raise InputError(f"{store.name}: no finished run is in it")
     return len(seen)
-
-
-def _write(target: str, text: str) -> None:
-    """UTF-8 on stdout, too, whatever the terminal has: it is a file that an MTA reads."""
-    if target == STDOUT:
-        if sys.stdout is None:  # started with it closed: >&-
-            raise ReportError("stdout: cannot write: it is closed")
-        StreamSink(sys.stdout.buffer, "stdout").write(text.encode())
-        return
-    write_whole(Path(target), text.encode(), _WRITTEN)

@@ -3,15 +3,15 @@
 import enum
 from typing import Annotated
 
-import msgspec
 import typer
 
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import LookOptions, option, with_options
-from prober.cli.running import exit_statuses, run, show
+from prober.cli.running import exit_statuses, run
 from prober.escape import printable
 from prober.recipient import RecipientReport, Way, parse_recipient, probe_recipient
-from prober.report.text import headline
+from prober.report.answer import headline
+from prober.report.output import STDOUT, ReportFormat, open_report, plain
 from prober.rules.exit_status import FAULT_OF_OURS, MEETS_ALL, SOME_FALL_SHORT
 from prober.rules.verdict import is_fault
 from prober.settings import Settings
@@ -22,7 +22,7 @@ class RecipientFormat(enum.StrEnum):
     """How to show the answer."""
 
     TEXT = "text"
-    JSON = "json"
+    JSON = "json"  # on one line
 
 
 @with_options
@@ -46,8 +46,10 @@ def recipient(
     configure_logging(verbose=False)
     with exit_statuses():
         parse_recipient(address)
-        report = run(_probe(address, look.settings()))
-        show(_json(report) if format_ is RecipientFormat.JSON else render(report))
+        format_of = ReportFormat.TEXT if format_ is RecipientFormat.TEXT else ReportFormat.JSONL
+        with open_report(STDOUT, plain(render), None, format_of) as writer:
+            report = run(_probe(address, look.settings()))
+            writer.write(report)
         if is_fault(report.domain):
             raise typer.Exit(FAULT_OF_OURS)
         by_mail = report.way not in (Way.PORTAL, Way.NONE)
@@ -57,10 +59,6 @@ def recipient(
 async def _probe(address: str, settings: Settings) -> RecipientReport:
     async with Vantage(settings) as vantage:
         return await probe_recipient(address, vantage)
-
-
-def _json(report: RecipientReport) -> str:
-    return msgspec.json.encode(report).decode()
 
 
 def render(report: RecipientReport) -> str:

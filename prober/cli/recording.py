@@ -6,24 +6,24 @@ The store needs the extra ``record``; without it, one line says how to install t
 import contextlib
 import dataclasses
 import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from prober.cli.apart import Read, Written
+from prober.cli.distinct_files import Read, Written
 from prober.cli.options import ReportOptions, option
 from prober.cli.reporting import Accepts
 from prober.cli.running import tell
 from prober.domains import operator_of
 from prober.errors import SettingsError
 from prober.exceptions import read_exceptions
-from prober.records import DomainReport
-from prober.report.mail import accepted_line, compose
+from prober.records import DomainReport, Level
+from prober.report.answer import answer
+from prober.report.mail import MAX_LINES, accepted_line, compose
 from prober.rules.accepted import AcceptedException, is_accepted
-from prober.rules.exit_status import Tally
-from prober.rules.verdict import Standing
+from prober.rules.totals import Tally, noted_domain
 
 if TYPE_CHECKING:
     from prober.store.database import Store
@@ -44,7 +44,7 @@ class KeepTranscripts(enum.StrEnum):
 def db_option(panel: str = _PANEL) -> Any:
     """``--db``: one meaning in every command, since one variable sets it."""
     help = "The record: a file (SQLite), postgresql://HOST/NAME, or @FILE with such a URL in it."
-    return option("--db", metavar="DB", help=help, env="DB", panel=panel)
+    return option("--db", metavar="DB", help=help, panel=panel)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,6 @@ class RecordOptions:
             "--keep-transcripts",
             help="Transcripts to keep in the record: of all, of what changed or has no TLS, or of "
             "none.",
-            env="KEEP_TRANSCRIPTS",
             panel=_PANEL,
             show_default=True,
         ),
@@ -71,7 +70,6 @@ class RecordOptions:
             max=1_000,
             metavar="N",
             help="Tell that a domain could not be looked at after N runs in a row.",
-            env="PATIENCE",
             panel=_PANEL,
             show_default=True,
         ),
@@ -82,7 +80,6 @@ class RecordOptions:
             "--exceptions",
             metavar="FILE",
             help="Accepted exceptions, in TOML: they do not change the exit status.",
-            env="EXCEPTIONS",
             panel=_PANEL,
         ),
     ] = None
@@ -137,6 +134,7 @@ class Recording:
     store: "Store | None"
     exceptions: Mapping[str, AcceptedException]
     patience: int
+    assess: Callable[[DomainReport], DomainReport]
     used: dict[str, AcceptedException] = dataclasses.field(default_factory=dict)
 
     @property
@@ -149,11 +147,11 @@ class Recording:
         """What to ask whether a standing is accepted; None where there is no exception."""
         return self._accept if self.exceptions else None
 
-    def _accept(self, report: DomainReport, standing: Standing) -> bool:
+    def _accept(self, report: DomainReport) -> bool:
         exception = self.exceptions.get(report.domain or "")
         if exception is None:
             return False
-        accepted = is_accepted(exception, report, standing, datetime.now(UTC).date())
+        accepted = is_accepted(exception, report, datetime.now(UTC).date())
         if accepted:
             self.used[exception.domain] = exception
         return accepted
@@ -166,13 +164,16 @@ class Recording:
         """What cron is to mail of the run; None where there is no record."""
         if self.store is None or self.writer is None:
             return None
-        from prober.store.asking import run_changes, shortfalls
+        from prober.store.asking import reports_of, run_changes, shortfalls
 
         with self.store.reading() as connection:
             changes = run_changes(connection, self.writer.run_id)
             still_open = shortfalls(connection, self.writer.run_id, self.patience)
-        left = [each for each in still_open if each.domain not in self.used]
-        return compose(summary, changes, left, self.used.values())
+            left = [each for each in still_open if each.domain not in self.used]
+            new = [each.domain for each in left if each.is_new][:MAX_LINES]
+            reports = reports_of(connection, self.writer.run_id, new)
+            noted = [noted_domain(self.assess(each), answer) for each in reports]
+        return compose(summary, changes, left, noted, list(self.used.values()))
 
 
 @contextlib.contextmanager
@@ -186,22 +187,22 @@ def recording(
 ) -> Iterator[Recording]:
     """The record of a run of *list_*, if one is wanted, and the exceptions that apply to it."""
     exceptions = {} if options.exceptions is None else read_exceptions(options.exceptions)
+    required = report.required
+    tally = Tally(require=required, operator_of=operator_of, describe=answer)
     if options.db is None:
-        yield Recording(None, None, exceptions, options.patience)
+        yield Recording(None, None, exceptions, options.patience, tally.assess)
         return
     with opened(options.db, create=True) as store:
         from prober.store.batch import RunPlan, Transcripts
         from prober.store.keeping import stored_exceptions
         from prober.store.writer import RunWriter
 
-        required = report.required
-        tally = Tally(require=required, operator_of=operator_of)
         plan = RunPlan(
             list=list_,
             identity=identity,
-            requirement=str(getattr(required, "name", required)),
+            requirement=(required if isinstance(required, Level) else f"profile:{required.name}"),
             operator_of=operator_of,
-            standing_of=tally.standing_of,
+            assess=tally.assess,
             transcripts=Transcripts(options.keep_transcripts.value),
             patience=options.patience,
         )
@@ -209,7 +210,7 @@ def recording(
         writer = RunWriter(store, plan, resume=resume)
         if resume and writer.start is None and not report.output and not report.quiet:
             tell("nothing to go on from in the record: beginning anew")
-        yield Recording(writer, store, {**stored, **exceptions}, options.patience)
+        yield Recording(writer, store, {**stored, **exceptions}, options.patience, tally.assess)
 
 
 def without_password(command: str, db: str | None) -> str:

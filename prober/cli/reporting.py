@@ -4,7 +4,7 @@ import contextlib
 import io
 import os
 import sys
-from collections import Counter
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, Self
@@ -17,24 +17,33 @@ from prober.cli.options import ReportOptions
 from prober.cli.resuming import (
     Resumable,
     checkpoint_beside,
+    resume_points,
     starting_point,
-    told_how_to_go_on,
-    ways_on,
+    suggest_resume,
 )
 from prober.cli.running import tell
 from prober.domains import operator_of
 from prober.errors import BlindError, blind
 from prober.escape import as_text
 from prober.faults import formatted
-from prober.files import remove_drafts
+from prober.files import Mark, ResumeFrom, remove_drafts
 from prober.progress import Positions, Progress
-from prober.records import DomainReport
+from prober.records import DomainReport, Standing
+from prober.report.answer import answer
+from prober.report.interface import Kind, R, T
 from prober.report.json_ import read_reports
-from prober.report.output import STDOUT, ReportStyle, ReportWriter, open_report
-from prober.report.sinks import GoOn, Mark
+from prober.report.output import (
+    STDOUT,
+    ReportFormat,
+    ReportStyle,
+    ReportWriter,
+    domains,
+    open_report,
+)
+from prober.report.summary import counts_line, noted_lines, summary_lines
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
-from prober.rules.exit_status import Tally, Totals, exit_status
-from prober.rules.verdict import Standing
+from prober.rules.exit_status import exit_status
+from prober.rules.totals import Tally, Totals
 
 
 class Bar:
@@ -71,7 +80,7 @@ def progress_bar(total: int | None, *, is_wanted: bool) -> Iterator[Bar]:
         yield Bar(bar, total)
 
 
-Accepts = Callable[[DomainReport, Standing], bool]  # whether a standing is accepted as it is
+Accepts = Callable[[DomainReport], bool]  # whether it is accepted that a domain does not pass
 
 
 class Record(Protocol):
@@ -85,7 +94,7 @@ class Record(Protocol):
     @property
     def is_due(self) -> bool: ...
 
-    def add(self, report: DomainReport, standing: Standing) -> None: ...
+    def add(self, report: DomainReport) -> None: ...
 
     def flush(self, checkpoint: Checkpoint | None = None) -> None: ...
 
@@ -99,7 +108,7 @@ class Reporting:
 
     def __init__(
         self,
-        writers: Sequence[ReportWriter],
+        writers: Sequence[ReportWriter[DomainReport, Totals]],
         tally: Tally,
         progress: Progress,
         bar: Bar,
@@ -112,12 +121,13 @@ class Reporting:
         self._formatters = [writer.formatter for writer in writers]
         self._tally = tally
         self._bar = bar
+        self._began = time.monotonic()
         self._marks = self._marks_now()
         self._keeper: CheckpointKeeper | None = None
         self._identity: dict[str, str] = {}
         self._record = record
         self._accepts = accepts
-        self._moved: Counter[Standing] = Counter()  # what workers count, and is accepted
+        self._accepted: list[tuple[str, Standing]] = []  # what workers count by its standing
 
     @classmethod
     @contextlib.contextmanager
@@ -135,7 +145,7 @@ class Reporting:
 
         *total* is how many reports will come, for the progress bar; None where nobody knows. With
         *resumable*, a checkpoint is kept. With *record*, that takes every report, too, and can say
-        where to go on. What *accepts* accepts is counted as neutral.
+        where to go on. What *accepts* accepts is counted apart.
         """
         targets = options.output or ([] if record is not None and options.quiet else [STDOUT])
         path = checkpoint_beside(targets) if resumable is not None else None
@@ -143,15 +153,19 @@ class Reporting:
             start = record.start or Checkpoint(identity={})
         else:
             start = starting_point(path, resumable, quiet=options.quiet)
-        tally = Tally(require=options.required, operator_of=operator_of, totals=start.totals)
+        tally = Tally(
+            require=options.required, operator_of=operator_of, describe=answer, totals=start.totals
+        )
         progress = Progress(reported=Positions(start.reported))
-        go_on = ways_on(targets, path, start)
+        go_on = resume_points(targets, path, start)
         with (
-            told_how_to_go_on(progress, resumable if path or record else None) as hint,
-            _open_reports(options, style, tally.totals, go_on) as writers,
+            suggest_resume(progress, resumable if path or record else None) as hint,
+            open_reports(
+                go_on, options.format_, domains(style), tally.totals, quiet=options.quiet
+            ) as writers,
             progress_bar(total, is_wanted=not options.quiet and _all_to_files(writers)) as bar,
         ):
-            hint.arm()
+            hint.armed = True
             reporting = cls(writers, tally, progress, bar, record, accepts)
             with reporting._recording(resumable):
                 if resumable is None or path is None:
@@ -169,13 +183,13 @@ class Reporting:
             self._keeper.tick(self._checkpoint)
         if self._record is not None and self._record.is_due:
             self._checkpoint()
-        report, standing, rows = formatted(report, self._tally, self._formatters)
+        report, rows = formatted(report, self._tally, self._formatters)
         for writer, row in zip(self._writers, rows, strict=True):
             writer.write_rows(row)
         if self._record is not None:
-            self._record.add(report, standing)
-        accepted = self._accepts is not None and self._accepts(report, standing)
-        self._tally.add(report, Standing.NEUTRAL if accepted else standing)
+            self._record.add(report)
+        accepted = self._accepts is not None and self._accepts(report)
+        self._tally.add(report, accepted=accepted)
         self._marks = self._marks_now()
         self._bar.advance()
         totals = self._tally.totals
@@ -201,19 +215,18 @@ class Reporting:
         return self._record is not None or self._accepts is not None
 
     def _note(self, report: DomainReport) -> None:
-        standing = self._tally.standing_of(report)
         if self._record is not None:
-            self._record.add(report, standing)
+            self._record.add(report)
             if self._record.is_due:
                 self._record.flush()
-        if self._accepts is not None and self._accepts(report, standing):
-            self._moved[standing] += 1
+        if self._accepts is not None and self._accepts(report) and report.standing is not None:
+            self._accepted.append((report.domain or report.input, report.standing))
 
     def add_totals(self, totals: Totals) -> None:
         """Count what workers have counted."""
         self._tally.totals.merge(totals)
-        self._tally.totals.move(self._moved, Standing.NEUTRAL)
-        self._moved.clear()
+        self._tally.totals.accept(self._accepted)
+        self._accepted.clear()
 
     @property
     def status(self) -> int:
@@ -221,15 +234,44 @@ class Reporting:
         return exit_status(self._tally.totals)
 
     def summary(self) -> str:
-        """One line: how many domains, and how many of each level."""
+        """One line: how many domains, and how many of them pass, fail and so on."""
         totals = self._tally.totals
-        levels = sorted(totals.levels.items())
-        counts = ", ".join(f"{count} {level}" for level, count in levels)
         repeated = self.progress.duplicates
         note = f"; {_counted(repeated, 'repeated line')} left out" if repeated else ""
         if totals.faults:
             note += f"; {_counted(totals.faults, 'internal fault')}: please report it, with the log"
-        return f"{_counted(totals.domains, 'domain')}: {counts or 'none'}{note}"
+        return f"{counts_line(totals)}{note}"
+
+    def tell_summary(self, *, quiet: bool) -> None:
+        """The end of the run on stderr; *quiet*: only what does not pass, and nothing if all does.
+
+        A text report on stdout ends with the same lines, so they are not repeated beside it.
+        """
+        totals = self._tally.totals
+        lines = [self.summary()]
+        if quiet:
+            lines = [*lines, *noted_lines(totals)] if self.status else []
+        else:
+            if not any(writer.shows_summary for writer in self._writers):
+                lines += summary_lines(totals)[1:]
+            lines += self._written()
+        for line in lines:
+            tell(line)
+        self.tell_blindness()
+
+    def tell_blindness(self) -> None:
+        """On stderr, why this machine cannot see (exit status 4); nothing where it can."""
+        why = self._tally.totals.why_blind
+        if why is not None:
+            tell(f"{why}: this says nothing about the domains; run `probe doctor`")
+
+    def _written(self) -> Iterator[str]:
+        """Which files were written, and how long the run took."""
+        files = ", ".join(writer.target for writer in self._writers if writer.partial is not None)
+        minutes, seconds = divmod(round(time.monotonic() - self._began), 60)
+        took = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+        if files:
+            yield f"{files} written in {took}"
 
     @contextlib.contextmanager
     def _keeping(self, path: Path, resumable: Resumable) -> Iterator[None]:
@@ -306,30 +348,46 @@ def _counted(number: int, noun: str) -> str:
 
 
 @contextlib.contextmanager
-def _open_reports(
-    options: ReportOptions, style: ReportStyle, totals: Totals, go_on: Mapping[str, GoOn | None]
-) -> Iterator[Sequence[ReportWriter]]:
+def open_reports(
+    targets: Mapping[str, ResumeFrom | None],
+    format_: ReportFormat | None,
+    kind: Kind[R, T],
+    totals: T,
+    *,
+    quiet: bool = False,
+) -> Iterator[Sequence[ReportWriter[R, T]]]:
+    """Writers of *targets* for a *kind* of report, each to go on from where it says.
+
+    They are finished at the end, or left as partial files, which are named on stderr.
+    """
     with contextlib.ExitStack() as stack:
-        writers: list[ReportWriter] = []
-        for target, way in go_on.items():
-            writer = open_report(target, options.format_, style, totals, way)
-            stack.enter_context(writer)
-            if writer.partial is not None:
-                checkpoint = checkpoint_path(writer.partial)
-                remove_drafts(checkpoint)  # nobody else writes it: the partial file is locked
-                if way is None:  # it was of rows that were put aside
-                    with contextlib.suppress(OSError):
-                        checkpoint.unlink(missing_ok=True)
-            if writer.kept is not None and not options.quiet:
+        writers: list[ReportWriter[R, T]] = []
+        for target, go_on in targets.items():
+            writer = open_report(target, kind, totals, format_, go_on)
+            writers.append(stack.enter_context(writer))
+            _clear_away(writer, go_on)
+            if writer.kept is not None and not quiet:
                 tell(f"{target}: rows of an earlier run that did not finish are in {writer.kept}")
-            writers.append(writer)
         try:
             yield writers
+            for writer in writers:
+                writer.finish()
         except BaseException:
             for left in filter(None, (writer.left for writer in writers)):
                 tell(f"not finished; what was seen is in {left}")
             raise
 
 
-def _all_to_files(writers: Sequence[ReportWriter]) -> bool:
+def _clear_away(writer: ReportWriter[R, T], go_on: ResumeFrom | None) -> None:
+    """Remove what runs that were killed left beside the partial file, which is locked by now."""
+    if writer.partial is None:
+        return
+    checkpoint = checkpoint_path(writer.partial)
+    remove_drafts(checkpoint)
+    if go_on is None:  # it was of rows that were put aside
+        with contextlib.suppress(OSError):
+            checkpoint.unlink(missing_ok=True)
+
+
+def _all_to_files(writers: Iterable[ReportWriter[R, T]]) -> bool:
     return all(writer.partial is not None for writer in writers)

@@ -8,10 +8,9 @@ from pathlib import Path
 from prober.cli.running import tell
 from prober.errors import BlindError, ResumeError, SettingsError
 from prober.escape import as_text, printable
-from prober.files import ForeignFileError, require_ours
+from prober.files import NOTHING, ForeignFileError, ResumeFrom, is_stream, partial_of, require_ours
 from prober.progress import Progress
 from prober.report.output import STDOUT
-from prober.report.sinks import NOTHING, GoOn, is_stream, partial_of
 from prober.resume import Checkpoint, checkpoint_path, is_current, load_checkpoint
 
 
@@ -62,31 +61,29 @@ def _require_ours(path: Path) -> None:
         return
 
 
-class Hint:
-    """What to type to go on with a run that is stopped: of use once its reports are open."""
+@dataclass(slots=True)
+class ResumeHint:
+    """Whether a stopped run can be resumed: only once its reports are open."""
 
-    def __init__(self) -> None:
-        self.is_armed = False
-
-    def arm(self) -> None:
-        """From now on there is something to go on with."""
-        self.is_armed = True
+    armed: bool = False
 
 
 @contextlib.contextmanager
-def told_how_to_go_on(progress: Progress, resumable: Resumable | None) -> Iterator[Hint]:
-    """Where the run is stopped, tell what to type to go on with it."""
-    hint = Hint()
+def suggest_resume(progress: Progress, resumable: Resumable | None) -> Iterator[ResumeHint]:
+    """When the run is stopped, tell the command that resumes it."""
+    hint = ResumeHint()
     try:
         yield hint
     except BaseException as error:
-        is_possible = hint.is_armed and not isinstance(error, BlindError)
+        is_possible = hint.armed and not isinstance(error, BlindError)
         if is_possible and resumable is not None and progress.reported:
             tell(f"go on with: {resumable.command}")
         raise
 
 
-def ways_on(targets: Sequence[str], path: Path | None, start: Checkpoint) -> dict[str, GoOn | None]:
+def resume_points(
+    targets: Sequence[str], path: Path | None, start: Checkpoint
+) -> dict[str, ResumeFrom | None]:
     """How each report is gone on with; None where it is begun, and what lies there put aside."""
     if path is None or not start.identity:
         return dict.fromkeys(targets)
@@ -95,5 +92,6 @@ def ways_on(targets: Sequence[str], path: Path | None, start: Checkpoint) -> dic
         return is_current(path, start)
 
     return {
-        target: GoOn(start.marks.get(as_text(target), NOTHING), unchanged) for target in targets
+        target: ResumeFrom(start.marks.get(as_text(target), NOTHING), unchanged)
+        for target in targets
     }

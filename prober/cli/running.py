@@ -17,6 +17,7 @@ import typer
 from prober.cli import ARGUMENTS
 from prober.errors import ProbeError, ReportError
 from prober.escape import printable
+from prober.report.output import STDOUT, open_target
 from prober.report.sinks import StreamSink
 from prober.rules.exit_status import FAULT_OF_OURS, INTERRUPTED, PIPE_CLOSED, TERMINATED
 from prober.runtime import loop_factory
@@ -106,14 +107,6 @@ def _raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def show(line: str) -> None:
-    """Print *line* on stdout. Raises as the writers of reports do where it cannot."""
-    if sys.stdout is None:  # started with it closed: >&-
-        raise ReportError("stdout: cannot write: it is closed")
-    text = f"{line}\n".encode(sys.stdout.encoding, "backslashreplace")
-    StreamSink(sys.stdout.buffer, "stdout").write(text)
-
-
 def command_line(context: typer.Context, *, add: str) -> str:
     """The command that runs in *context*, as one would type it, with the option *add*."""
     program = shlex.split(context.find_root().info_name or "probe")  # or: python -m prober
@@ -128,6 +121,12 @@ def tell(text: str) -> None:
     line = f"probe: {printable(text)}\n".encode(sys.stderr.encoding, "backslashreplace")
     with contextlib.suppress(ReportError, BrokenPipeError):
         StreamSink(sys.stderr.buffer, "stderr").write(line)
+
+
+def show(line: str) -> None:
+    """Print *line* on stdout. Raises as the writers of reports do where it cannot."""
+    sink = open_target(STDOUT, what="the answer")
+    sink.write(f"{line}\n".encode(sys.stdout.encoding, "backslashreplace"))
 
 
 @contextlib.contextmanager

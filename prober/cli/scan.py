@@ -1,27 +1,29 @@
 """``probe scan FILE``: a list of domains, from a file or stdin, into a report."""
 
-import itertools
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Annotated
 
 import typer
 
-from prober.cli.apart import Read, require_apart
 from prober.cli.cluster import ClusterOptions
+from prober.cli.distinct_files import Read, require_distinct
 from prober.cli.log_setup import LogOptions, configure_logging
-from prober.cli.options import SET_BY, LookOptions, ReportOptions, option, with_options
+from prober.cli.options import LookOptions, ReportOptions, option, with_options
 from prober.cli.recording import Recording, RecordOptions, recording, without_password
 from prober.cli.reporting import Reporting
 from prober.cli.resuming import Resumable
 from prober.cli.running import command_line, exit_statuses, run, show, tell
-from prober.domains import Entry, list_digest, list_name, open_list, read_entries
+from prober.csv_list import CsvList
+from prober.domain_list import DomainList
+from prober.domains import Entry, is_known_domain
 from prober.errors import InputError
-from prober.records import Level
-from prober.report.output import STDOUT, ReportStyle, choose_format
+from prober.records import Level, ProfileName
+from prober.report.output import STDOUT, choose_format
 from prober.resume import identity_of
-from prober.rules.profiles import ProfileName
 from prober.scan import Ending
 from prober.scan import scan as scan_entries
 from prober.settings import Settings
@@ -37,7 +39,7 @@ def scan(
         str,
         typer.Argument(
             metavar="FILE",
-            help="One domain a line, UTF-8; # starts a comment. '-' is stdin.",
+            help="The list: UTF-8 text, one domain per line. # starts a comment. '-' is stdin.",
             show_default=False,
         ),
     ],
@@ -46,12 +48,21 @@ def scan(
     log: LogOptions,
     cluster: ClusterOptions,
     record: RecordOptions,
+    column: Annotated[
+        str | None,
+        option(
+            "--column",
+            metavar="NAME|N",
+            help="The list is CSV, and this column has the domain. The report has the other "
+            "columns, too.",
+            panel="Report",
+        ),
+    ] = None,
     ordered: Annotated[
         bool,
         option(
             "--ordered",
-            help="Report in the order of the list, not as answers come.",
-            env="ORDERED",
+            help="Report in the order of the list, not in the order of the answers.",
             panel="Report",
         ),
     ] = False,
@@ -59,37 +70,36 @@ def scan(
         bool,
         option(
             "--resume",
-            help="Go on where a run with the same list and options was stopped, if one was.",
-            env="RESUME",
+            help="Continue a stopped run of the same list and options, if there is one.",
             panel="Report",
         ),
     ] = False,
 ) -> None:
     """Probe every domain in a list and write one report.
 
-    Every line of the list appears in the report, also one that is no domain; a domain that
-    comes again is probed and reported once. What comes through a pipe is read to its end first.
-    A run that was stopped, however, goes on with `--resume`. With `--db` and `--quiet` it prints
-    what changed since the runs before. Exit status as for `probe check`.
+    Every line of the list appears in the report, also a line that is not a domain. A domain that
+    is listed twice is probed and reported once. A pipe is read to its end first. A stopped run is
+    continued with `--resume`. With `--db` and `--quiet` it prints what changed since the runs
+    before. Exit status as for `probe check`.
     """
-    style = ReportStyle(per_endpoint=report.per_endpoint, scan=True)
-    with exit_statuses(), open_list(file) as list_:
-        require_apart(
+    with exit_statuses(), _open_list(file, column) as list_:
+        style = report.style(scan=True, columns=list_.columns)
+        require_distinct(
             [Read(file, "the list"), *look.read, *record.read],
             [*report.written, *log.written, *cluster.written, *record.written],
         )
         configure_logging(verbose=report.verbose, log=log)
         settings = look.settings()
-        options = _options_of(report, ordered=ordered)
-        identity = identity_of(list_digest(list_, file), settings, options, SET_BY)
+        options = _options_of(report, ordered=ordered, column=column)
+        identity = identity_of(list_.digest(), settings, options)
         resumable = Resumable(
             identity=identity,
             command=without_password(command_line(context, add="--resume"), record.db),
             resume=resume,
         )
-        logger.info("probe %s begins to scan %s", __version__, list_name(file))
-        entries = _at_least_one(read_entries(list_, file), file)
-        with recording(record, report, list_name(file), identity, resume=resume) as recorded:
+        logger.info("probe %s begins to scan %s", __version__, list_.name)
+        entries = list_.some_entries()
+        with recording(record, report, list_.name, identity, resume=resume) as recorded:
             job = None
             if cluster.is_wanted:
                 job = cluster.job(
@@ -108,6 +118,12 @@ def scan(
         logger.info("finished with exit status %d; %s", reporting.status, reporting.summary())
         _sum_up(report, reporting, recorded, news)
         raise typer.Exit(reporting.status)
+
+
+def _open_list(file: str, column: str | None) -> AbstractContextManager[DomainList]:
+    if not os.path.exists(file) and is_known_domain(file):
+        raise InputError(f"there is no file {file!r}; to probe that domain: probe {file}")
+    return DomainList.open(file) if column is None else CsvList.open_column(file, column)
 
 
 def _scan_here(
@@ -129,17 +145,19 @@ def _scan_here(
 def _sum_up(
     report: ReportOptions, reporting: Reporting, recorded: Recording, news: Sequence[str] | None
 ) -> None:
-    """Tell the counts, or with a record and ``--quiet`` the *news*."""
-    if news is not None and report.quiet:
+    """Tell the end of the run; with a record and ``--quiet``, the *news* instead."""
+    if report.quiet and news is not None:
         for line in news:
             (tell if STDOUT in report.output else show)(line)
-    elif not report.quiet or reporting.status:
-        tell(reporting.summary())
+        reporting.tell_blindness()
+        return
+    reporting.tell_summary(quiet=report.quiet)
+    if reporting.status or not report.quiet:
         for line in recorded.accepted():
             tell(line)
 
 
-def _options_of(report: ReportOptions, *, ordered: bool) -> dict[str, object]:
+def _options_of(report: ReportOptions, *, ordered: bool, column: str | None) -> dict[str, object]:
     """What of the options decides what the report files hold, and how they are judged."""
     required = report.required
     profile = None if isinstance(required, Level) else required.name
@@ -150,12 +168,5 @@ def _options_of(report: ReportOptions, *, ordered: bool) -> dict[str, object]:
         "--profile": profile or ProfileName.DEFAULT,
         "--per-endpoint": report.per_endpoint,
         "--ordered": ordered,
+        **({} if column is None else {"--column": column}),
     }
-
-
-def _at_least_one(entries: Iterator[Entry], file: str) -> Iterator[Entry]:
-    """*entries*, the first of them read now, so that a bad list fails before a report is begun."""
-    first = next(entries, None)
-    if first is None:
-        raise InputError(f"{list_name(file)} names no domain: write one a line")
-    return itertools.chain([first], entries)

@@ -14,7 +14,7 @@ from prober.headers.records import Habit, Received, TlsStatement, Trust
 from prober.headers.tables import (
     FIRST_YEAR,
     LAST_YEAR,
-    MOST_SERVERS,
+    MAX_SERVERS,
     OPERATOR_STATEMENTS,
     SHIPPED_HABITS,
     SHIPPED_SINCE,
@@ -32,7 +32,7 @@ class Whose(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class HabitEvidence:
     """That TLS would have been stated: how often it was in other lines, and from when to when."""
 
     whose: Whose
@@ -83,7 +83,7 @@ class Habits:
             )
         )
 
-    def evidence(self, line: Received, trust: Trust, year: int | None) -> Evidence | None:
+    def evidence(self, line: Received, trust: Trust, year: int | None) -> HabitEvidence | None:
         """Why silence of *line* means that TLS was not used, None where it means nothing.
 
         A trusted line is judged by trusted lines only: or else a forged one could teach us that a
@@ -102,7 +102,7 @@ class Habits:
         source = SHIPPED_HABITS.get(line.software or "")
         if source is None or year < SHIPPED_SINCE[line.software or ""]:
             return None
-        return Evidence(whose=Whose.SOFTWARE, source=source)
+        return HabitEvidence(whose=Whose.SOFTWARE, source=source)
 
     def __iter__(self) -> Iterator[Habit]:
         """What was learnt, in the order of the servers' names."""
@@ -110,7 +110,7 @@ class Habits:
             of_server = self._servers[server]
             yield from (of_server[key] for key in sorted(of_server, key=_in_order))
 
-    def _of_server(self, line: Received, claimed: bool, year: int) -> Evidence | None:
+    def _of_server(self, line: Received, claimed: bool, year: int) -> HabitEvidence | None:
         """Of lines with the same software; some name it only when they state TLS, so none fits."""
         fitting = [
             habit
@@ -123,14 +123,14 @@ class Habits:
             return None
         first, last = min(years), max(years)
         compared = [habit for habit in fitting if (habit.year or 0) >= first]
-        return Evidence(
+        return HabitEvidence(
             whose=Whose.SERVER,
             stated=sum(_stated(habit, claimed) for habit in compared),
             silent=max(sum(_silent(habit, claimed) for habit in compared) - 1, 0),
             years=(first, last),
         )
 
-    def _of_operator(self, line: Received, claimed: bool, year: int) -> Evidence | None:
+    def _of_operator(self, line: Received, claimed: bool, year: int) -> HabitEvidence | None:
         if line.by is None or line.software is None or not is_public_name(line.by):
             return None
         by_year = self._operators.get((self.operator_of(line.by), line.software), {})
@@ -142,7 +142,7 @@ class Habits:
         years = [then for then, count in stated.items() if count]
         if sum(stated.values()) < OPERATOR_STATEMENTS:
             return None
-        return Evidence(
+        return HabitEvidence(
             whose=Whose.OPERATOR, stated=sum(stated.values()), years=(min(years), max(years))
         )
 
@@ -150,7 +150,7 @@ class Habits:
         of_server = self._servers.get(more.server, {})
         key = (more.software, more.year)
         known = of_server.get(key)
-        if known is None and self._known >= MOST_SERVERS:
+        if known is None and self._known >= MAX_SERVERS:
             return
         self._known += known is None
         of_server[key] = _sum(known, more) if known else more

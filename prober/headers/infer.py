@@ -14,7 +14,7 @@ from typing import Final, Self
 
 import msgspec
 
-from prober.answer_cache import Once
+from prober.answer_cache import SingleFlight
 from prober.domains import Entry, parse_domain
 from prober.errors import InputError
 from prober.faults import internal_fault
@@ -31,17 +31,17 @@ from prober.headers.records import (
     MessageReport,
     Received,
 )
-from prober.headers.tables import MOST_PROBED
+from prober.headers.tables import MAX_PROBED
 from prober.headers.trust import TrustedBy
 from prober.probe import probe_entry, probe_hosts, resolve_addresses
 from prober.records import EndpointFacts, MxHost, Route
-from prober.report.sinks import write_whole
+from prober.report.sinks import open_sink, write_whole
 from prober.rules.verdict import is_fault
 from prober.vantage import Vantage
 
 _log: Final = logging.getLogger(__name__)
 _KEPT_ANSWERS: Final = 1000
-_MOST_BYTES: Final = 1 << 30  # of a file of habits: several million servers
+_MAX_BYTES: Final = 1 << 30  # of a file of habits: several million servers
 
 
 def infer(
@@ -125,7 +125,7 @@ def load_habits(path: Path, habits: Habits) -> None:
     Raises ``InputError`` for one that cannot be read or was written by something else.
     """
     try:
-        loaded = msgspec.json.decode(read_whole(path, _MOST_BYTES), type=_HabitsFile)
+        loaded = msgspec.json.decode(read_whole(path, _MAX_BYTES), type=_HabitsFile)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -140,7 +140,8 @@ def load_habits(path: Path, habits: Habits) -> None:
 def save_habits(path: Path, habits: Habits) -> None:
     """Write *habits* to *path*, whole or not at all. Raises ``ReportError`` if it cannot."""
     body = msgspec.json.encode(_HabitsFile(HEADERS_SCHEMA, tuple(habits)))
-    write_whole(path, msgspec.json.format(body, indent=2) + b"\n", "the habits")
+    sink = open_sink(path, what="the habits")
+    write_whole(sink, msgspec.json.format(body, indent=2) + b"\n")
 
 
 class Receivers:
@@ -149,7 +150,9 @@ class Receivers:
     def __init__(self, vantage: Vantage, recipient: str | None = None) -> None:
         self._vantage = vantage
         self._recipient = recipient
-        self._answers: Once[tuple[str, bool], _Answer] = Once(self._ask, size=_KEPT_ANSWERS)
+        self._answers: SingleFlight[tuple[str, bool], _Answer] = SingleFlight(
+            self._ask, size=_KEPT_ANSWERS
+        )
         self._asked = 0
         self.faults = 0  # of this program
 
@@ -176,8 +179,8 @@ class Receivers:
     async def _ask(self, what: tuple[str, bool]) -> "_Answer":
         name, is_domain = what
         self._asked += 1
-        if self._asked > MOST_PROBED:
-            return _Answer(detail=f"left out: more than {MOST_PROBED} names in one run")
+        if self._asked > MAX_PROBED:
+            return _Answer(detail=f"left out: more than {MAX_PROBED} names in one run")
         try:
             return await (self._ask_domain(name) if is_domain else self._ask_host(name))
         except Exception as error:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple, assert_never
 
-from prober.headers.habits import Evidence, Habits, Whose
+from prober.headers.habits import HabitEvidence, Habits, Whose
 from prober.headers.parse import parse_received
 from prober.headers.records import (
     Basis,
@@ -26,40 +26,28 @@ from prober.headers.records import (
     TlsStatement,
     Trust,
 )
-from prober.headers.tables import CLOCK_TOLERANCE_S, MOST_LINES, Internal
+from prober.headers.tables import CLOCK_TOLERANCE_S, MAX_LINES, Internal
 from prober.headers.trust import (
+    LineTrust,
     OperatorOf,
-    Standing,
     TrustedBy,
     hidden_peers,
     judge_internals,
     judge_trust,
 )
+from prober.records import Standing
 from prober.rules.ciphers import is_null
-from prober.rules.verdict import Standing as RequirementStanding
-
-
-def judge_message(
-    message: MessageHeaders, habits: Habits, trusted_by: TrustedBy | None = None
-) -> MessageReport:
-    """The report on one message, its silent hops read by *habits*."""
-    return judge_lines(message, parse_lines(message), habits, trusted_by)
-
-
-def learn(message: MessageHeaders, habits: Habits, trusted_by: TrustedBy | None = None) -> None:
-    """Add what the lines of *message* show of their servers' habits."""
-    learn_lines(parse_lines(message), habits, trusted_by)
 
 
 def parse_lines(message: MessageHeaders) -> tuple[Received, ...]:
     """The Received fields of *message*, parsed, the topmost first."""
-    return tuple(parse_received(text) for text in message.received[:MOST_LINES])
+    return tuple(parse_received(text) for text in message.received[:MAX_LINES])
 
 
 def learn_lines(
     lines: Sequence[Received], habits: Habits, trusted_by: TrustedBy | None = None
 ) -> None:
-    """The same of one message's *lines*, parsed before."""
+    """Add what the *lines* of one message show of their servers' habits."""
     internals = judge_internals(lines, habits.operator_of)
     standings = judge_trust(lines, internals, trusted_by or TrustedBy())
     for line, internal, standing, year in zip(
@@ -113,7 +101,7 @@ class _Line(NamedTuple):
 
     received: Received
     internal: Internal | None
-    standing: Standing
+    trust: LineTrust
     hidden: str | None  # the name of another operator beside a private address
     year: int | None
 
@@ -124,8 +112,8 @@ def _judge_hop(index: int, line: _Line, habits: Habits) -> Hop:
     return Hop(
         index=index,
         received=line.received,
-        trust=line.standing.trust,
-        border=line.standing.border,
+        trust=line.trust.trust,
+        border=line.trust.border,
         judgement=judgement,
         basis=basis,
         reason=reason,
@@ -160,7 +148,7 @@ def _judge_statement(line: Received) -> tuple[Judgement, Basis, str]:
 def _judge_silence(line: _Line, habits: Habits) -> tuple[Judgement, Basis, str]:
     why_open = _why_open(line)
     if why_open is None:
-        evidence = habits.evidence(line.received, line.standing.trust, line.year)
+        evidence = habits.evidence(line.received, line.trust.trust, line.year)
         if evidence is not None:
             return Judgement.NOT_ENCRYPTED, Basis.HABIT, _habit_words(evidence, line.year)
     return Judgement.UNKNOWN, Basis.NONE, why_open or _silence_words(line.received)
@@ -212,7 +200,7 @@ def _words(facts: TlsFacts) -> str:
     return ", ".join(part for part in (version, facts.cipher, bits) if part)
 
 
-def _habit_words(evidence: Evidence, year: int | None) -> str:
+def _habit_words(evidence: HabitEvidence, year: int | None) -> str:
     match evidence.whose:
         case Whose.SERVER:
             total = evidence.stated + evidence.silent
@@ -233,7 +221,7 @@ def _habit_words(evidence: Evidence, year: int | None) -> str:
     )
 
 
-def _years_words(evidence: Evidence) -> str:
+def _years_words(evidence: HabitEvidence) -> str:
     if evidence.years is None:
         return ""
     first, last = evidence.years
@@ -289,27 +277,27 @@ def _weakest_basis(verdict: MessageVerdict, at_hop: int | None, hops: Sequence[H
     return max(bases, key=_BASIS_ORDER.index)
 
 
-def judge_requirement(report: MessageReport, require: Requirement) -> RequirementStanding:
+def judge_requirement(report: MessageReport, require: Requirement) -> Standing:
     """How a message stands to what is required; what could not be read is *invalid*.
 
     One hop that was not encrypted makes it fall short; what is not known leaves it undecided.
     """
     if report.message.error is not None:
-        return RequirementStanding.INVALID
+        return Standing.INVALID
     hops: Sequence[Hop] = report.hops
     if require is Requirement.BORDER:
         hops = [hop for hop in hops if hop.trust is Trust.TRUSTED]
     judgements = {hop.judgement for hop in hops}
     if Judgement.NOT_ENCRYPTED in judgements:
-        return RequirementStanding.FALLS_SHORT
+        return Standing.FALLS_SHORT
     if Judgement.UNKNOWN in judgements or Judgement.ENCRYPTED not in judgements:
-        return RequirementStanding.UNDECIDED
+        return Standing.UNDECIDED
     if require is Requirement.BORDER:
-        return RequirementStanding.MEETS
+        return Standing.MEETS
     is_open = report.verdict is MessageVerdict.UNKNOWN
     if is_open or (require is Requirement.ENCRYPTED and report.as_claimed):
-        return RequirementStanding.UNDECIDED
-    return RequirementStanding.MEETS
+        return Standing.UNDECIDED
+    return Standing.MEETS
 
 
 def _remarks(

@@ -17,15 +17,15 @@ from prober.domains import parse_domain
 from prober.errors import InputError
 from prober.escape import as_text
 from prober.headers.records import MessageHeaders
-from prober.headers.tables import MOST_LINES
+from prober.headers.tables import MAX_LINES
 
 _log: Final = logging.getLogger(__name__)
 
 STDIN: Final = "-"
 INTERNAL_FAULT: Final = "internal fault: this message could not be read; -v shows why"
-MOST_HEADER_BYTES: Final = 1 << 20  # real headers have 5 to 50 kB
-MOST_LINE_BYTES: Final = 1 << 16  # RFC 5322 §2.1.1 allows 998; what is more comes in pieces
-_MOST_MESSAGE_ID: Final = 998
+MAX_HEADER_BYTES: Final = 1 << 20  # real headers have 5 to 50 kB
+MAX_LINE_BYTES: Final = 1 << 16  # RFC 5322 §2.1.1 allows 998; what is more comes in pieces
+_MAX_MESSAGE_ID: Final = 998
 _BOM: Final = b"\xef\xbb\xbf"
 # "From " begins a message only where a time follows: unquoted text may begin a line so, too.
 _FROM_LINE: Final = re.compile(rb"From .*\d\d:\d\d|From (?=\S+@\S)\S++\s*+$|From - ")
@@ -41,9 +41,9 @@ _OF_MESSAGES: Final = frozenset(
     "mime-version content-type x-original-to envelope-to dkim-signature".split()
 )
 _ARC_INSTANCE: Final = re.compile(r"\s*i=\d{1,4}\s*;")
-_MOST_ADDRESSES: Final = 4096  # characters of From and its like; RFC 5321 §4.5.3.1: a path has 256
-_MOST_COMMENTS: Final = 50  # open parentheses and colons: email.utils calls itself for each
-_MOST_RESULTS: Final = 1000  # characters of Authentication-Results in which its writer stands
+_MAX_ADDRESSES: Final = 4096  # characters of From and its like; RFC 5321 §4.5.3.1: a path has 256
+_MAX_COMMENTS: Final = 50  # open parentheses and colons: email.utils calls itself for each
+_MAX_RESULTS: Final = 1000  # characters of Authentication-Results in which its writer stands
 
 
 def read_messages(
@@ -146,7 +146,7 @@ class _Lines:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self.continues = False  # the one ahead is no new line but the next piece of one
-        self._ahead = stream.readline(MOST_LINE_BYTES).removeprefix(_BOM)
+        self._ahead = stream.readline(MAX_LINE_BYTES).removeprefix(_BOM)
         while self._ahead.strip() == b"" and self._ahead:
             self.take()  # what was pasted often begins with blank lines
 
@@ -158,7 +158,7 @@ class _Lines:
         """The next line, and on to the one behind it."""
         line = self._ahead
         self.continues = not line.endswith(b"\n")
-        self._ahead = self._stream.readline(MOST_LINE_BYTES)
+        self._ahead = self._stream.readline(MAX_LINE_BYTES)
         return line
 
 
@@ -175,14 +175,14 @@ def _read_header(lines: _Lines) -> tuple[bytes, int]:
         if not goes_on:
             if not _FIELD.match(line):
                 break
-            keep, size_of_field = size <= MOST_HEADER_BYTES, 0
+            keep, size_of_field = size <= MAX_HEADER_BYTES, 0
             left_out += not keep and _RECEIVED_FIELD.match(line) is not None
             if block and not block[-1].endswith(b"\n"):
                 block.append(b"\n")  # its field was cut
             line = _SPACE_BEFORE_COLON.sub(rb"\1:", line)
         lines.take()
         size_of_field += len(line)
-        if keep and size_of_field <= 2 * MOST_LINE_BYTES:
+        if keep and size_of_field <= 2 * MAX_LINE_BYTES:
             size += len(line)
             block.append(line)
     return b"".join(block), left_out
@@ -223,8 +223,8 @@ def parse_header(block: bytes, name: str, position: int, left_out: int = 0) -> M
         message_id=_first(fields, "message-id"),
         sender_domain=_domain(_first(fields, "from")),
         delivered_to=_delivered_to(fields),
-        received=tuple(received[:MOST_LINES]),
-        received_left_out=max(len(received) - MOST_LINES, 0) + left_out,
+        received=tuple(received[:MAX_LINES]),
+        received_left_out=max(len(received) - MAX_LINES, 0) + left_out,
         x_received=sum(field == "x-received" for field, _ in fields),
         authentication_results=tuple(dict.fromkeys(_writers(fields))),
     )
@@ -244,15 +244,15 @@ def _decoded(value: object) -> str:
 
 def _first(fields: list[tuple[str, str]], wanted: str) -> str | None:
     text = next((_decoded(value) for field, value in fields if field == wanted), None)
-    return " ".join(text.split())[:_MOST_MESSAGE_ID] or None if text is not None else None
+    return " ".join(text.split())[:_MAX_MESSAGE_ID] or None if text is not None else None
 
 
 def _domain(address: str | None) -> str | None:
     """The domain of the first address in a field, None where there is no domain."""
     if address is None:
         return None
-    address = address[:_MOST_ADDRESSES]
-    if address.count("(") > _MOST_COMMENTS or address.count(":") > _MOST_COMMENTS:
+    address = address[:_MAX_ADDRESSES]
+    if address.count("(") > _MAX_COMMENTS or address.count(":") > _MAX_COMMENTS:
         return None
     spec = next((spec for _, spec in email.utils.getaddresses([address]) if "@" in spec), "")
     try:
@@ -275,7 +275,7 @@ def _writers(fields: list[tuple[str, str]]) -> Iterator[str]:
     """Who wrote Authentication-Results, also in ARC sets: their authserv-id. RFC 8601 §2.2."""
     for field, value in fields:
         if field in _RESULTS:
-            text = _decoded(value)[:_MOST_RESULTS]
+            text = _decoded(value)[:_MAX_RESULTS]
             instance = _ARC_INSTANCE.match(text)
             words = text[instance.end() if instance else 0 :].replace(";", " ").split()
             if words:

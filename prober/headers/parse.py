@@ -13,8 +13,8 @@ from prober.headers.tables import (
     LOCAL_COMMENTS,
     LOCAL_PEERS,
     LOCAL_PHRASES,
-    MOST_CHARACTERS,
-    MOST_DATES,
+    MAX_CHARACTERS,
+    MAX_DATES,
     NAMES_UNCHECKED,
     SMTP_KEYWORD,
     SOFTWARE,
@@ -100,7 +100,7 @@ _ENVELOPE: Final = re.compile(r"envelope|mail ?from", re.IGNORECASE)
 
 def parse_received(text: str) -> Received:
     """What the field body *text* says, folded or not. What it does not say is None."""
-    unfolded = collapse(text[:MOST_CHARACTERS])
+    unfolded = collapse(text[:MAX_CHARACTERS])
     clauses = split_clauses(unfolded)
     by, by_address = parse_receiver(clauses.get("by"))
     own = _own_comments(clauses)
@@ -131,7 +131,7 @@ def parse_received(text: str) -> Received:
         tls_unread=reading.unread,
         protocols=protocols,
         doubtful=clauses.doubtful,
-        truncated=len(text) > MOST_CHARACTERS,
+        truncated=len(text) > MAX_CHARACTERS,
     )
 
 
@@ -140,7 +140,7 @@ def parse_date(text: str, tails: Sequence[int]) -> datetime | None:
 
     RFC 5322 §3.3, §4.3. A date without a zone is taken for UTC, as RFC 5322 §3.3 has it for -0000.
     """
-    for tail in reversed(tails[-MOST_DATES:]):
+    for tail in reversed(tails[-MAX_DATES:]):
         comment = _COMMENT_BEFORE.match(text, tail)
         start = comment.end() if comment else tail
         date = _ZONE_NAME.sub("", _FRACTION.sub("", text[start : start + _DATE_CHARACTERS]))

@@ -16,7 +16,7 @@ from prober.headers.tables import (
     HIDDEN_PEERS,
     INTERNAL_IPV4,
     INTERNAL_IPV6,
-    LONGEST_NAME,
+    MAX_NAME,
     NO_NAMES,
     NO_RECEIVERS,
 )
@@ -41,7 +41,7 @@ _HOST: Final = re.compile(r"[\w](?:[\w.-]*\w)?")  # also in UTF-8: RFC 6531 §3.
 _BEHIND_A_NAME: Final = re.compile(r"(?::\d{1,5})?,?\Z")  # a port, a comma
 _FORGED: Final = "may be forged"  # Sendmail: the name does not lead back to the address
 _LIKE_AN_ADDRESS: Final = re.compile(r"[\d.]+(?:[:.\]]+\d+)?|(?=:*[0-9a-f])[0-9a-f]*:[0-9a-f:.]+")
-_LONGEST_ADDRESS: Final = 64  # characters, with brackets, "IPv6:", a zone and a port
+_MAX_ADDRESS: Final = 64  # characters, with brackets, "IPv6:", a zone and a port
 _OCTET = r"(0|[1-9]\d{0,2})"
 _IPV4: Final = re.compile(r"\.".join([_OCTET] * 4), re.ASCII)
 _PORT: Final = re.compile(r"(\d+\.\d+\.\d+\.\d+)[:.]\d+")
@@ -52,7 +52,7 @@ def parse_address(text: str) -> str | None:
 
     RFC 5321 §4.1.3. An IPv4 address mapped into IPv6 comes out as IPv4.
     """
-    if len(text) > _LONGEST_ADDRESS:
+    if len(text) > _MAX_ADDRESS:
         return None
     bare = text.strip().strip("[]()").lower().removeprefix("ipv6:").partition("%")[0]
     if not _LIKE_AN_ADDRESS.fullmatch(bare):  # most words are none, and to see that is cheaper
@@ -90,12 +90,12 @@ def parse_host(text: str, *, no_names: frozenset[str] = NO_NAMES) -> str | None:
 
     A port and a comma behind it are left out.
     """
-    if len(text) > LONGEST_NAME + len(":65535,."):
+    if len(text) > MAX_NAME + len(":65535,."):
         return None
     name = text.strip().lower()
     if not name[-1:].isalpha():
         name = _BEHIND_A_NAME.sub("", name, count=1).removesuffix(".")
-    if name in no_names or len(name) > LONGEST_NAME or not _HOST.fullmatch(name):
+    if name in no_names or len(name) > MAX_NAME or not _HOST.fullmatch(name):
         return None
     return name
 

@@ -1,18 +1,14 @@
 """The columns of the CSV of `probe headers`, once; also the cells of its other formats."""
 
-import abc
-import csv
-import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final, TypeAlias
 
 from prober.escape import utc
 from prober.headers.records import HEADERS_SCHEMA, Hop, MessageReport, Peer, TlsFacts
 from prober.headers.summary import Counts, Summary
-from prober.report.csv_ import neutralised
-from prober.report.rows import Cell, Row
+from prober.report.interface import Cell, Row
 
 MESSAGE_COLUMNS: Final = (
     "file",
@@ -75,12 +71,12 @@ SUMMARY_COLUMNS: Final = (
 )
 
 
-def to_message_row(report: MessageReport) -> Row:
+def to_message_rows(report: MessageReport) -> Iterator[Row]:
     """One row a message, in the order of ``MESSAGE_COLUMNS``."""
     message, hops = report.message, report.hops
     judged = Counter(str(hop.judgement) for hop in hops)
     versions = sorted({facts.protocol or "" for hop in hops if (facts := hop.received.tls_facts)})
-    return (
+    yield (
         message.file,
         message.position,
         message.message_id,
@@ -173,72 +169,19 @@ Json: TypeAlias = str | int | float | bool | list["Json"] | dict[str, "Json"] | 
 _DELETE: Final = "\x7f"
 
 
-class HeadersFormatter(abc.ABC):
-    """Bytes before the first message, for each, and after the last. Does no I/O."""
-
-    def head(self) -> bytes:
-        return b""
-
-    @abc.abstractmethod
-    def body(self, report: MessageReport) -> bytes: ...
-
-    def foot(self, summary: Summary) -> bytes:
-        return b""
+def encode_message(report: MessageReport) -> bytes:
+    """One message as one line of JSON."""
+    return _encode(to_object(report))
 
 
-class HeadersJson(HeadersFormatter):
-    """One object a message; on one line each, or *pretty* over many."""
-
-    def __init__(self, *, pretty: bool) -> None:
-        self._pretty = pretty
-
-    def body(self, report: MessageReport) -> bytes:
-        return encode(to_object(report), pretty=self._pretty)
+def encode_summary(summary: Summary) -> bytes:
+    """The counts of all messages as one line of JSON."""
+    return _encode(summary_object(summary))
 
 
-class SummaryJson(HeadersFormatter):
-    """One object for all messages together."""
-
-    def __init__(self, *, pretty: bool) -> None:
-        self._pretty = pretty
-
-    def body(self, report: MessageReport) -> bytes:
-        return b""
-
-    def foot(self, summary: Summary) -> bytes:
-        return encode(summary_object(summary), pretty=self._pretty)
-
-
-class HeadersCsv(HeadersFormatter):
-    """One row a message, or with *per_hop* one a hop."""
-
-    def __init__(self, *, per_hop: bool) -> None:
-        self._per_hop = per_hop
-
-    def head(self) -> bytes:
-        return _rows([HOP_COLUMNS if self._per_hop else MESSAGE_COLUMNS])
-
-    def body(self, report: MessageReport) -> bytes:
-        return _rows(to_hop_rows(report) if self._per_hop else [to_message_row(report)])
-
-
-class SummaryCsv(HeadersFormatter):
-    """One row a sending domain, and one a receiving server."""
-
-    def head(self) -> bytes:
-        return _rows([SUMMARY_COLUMNS])
-
-    def body(self, report: MessageReport) -> bytes:
-        return b""
-
-    def foot(self, summary: Summary) -> bytes:
-        return _rows(to_summary_rows(summary))
-
-
-def encode(value: Json, *, pretty: bool) -> bytes:
+def _encode(value: Json) -> bytes:
     """*value* as ASCII JSON: no control or bidi character, and no lone surrogate, gets out."""
-    text = json.dumps(value, ensure_ascii=True, indent=2 if pretty else None)
-    return text.replace(_DELETE, "\\u007f").encode() + b"\n"
+    return json.dumps(value, ensure_ascii=True).replace(_DELETE, "\\u007f").encode()
 
 
 def to_object(report: MessageReport) -> Json:
@@ -340,10 +283,3 @@ def summary_object(summary: Summary) -> Json:
         "verdicts": {str(verdict): count for verdict, count in sorted(summary.verdicts.items())},
         "groups": groups,
     }
-
-
-def _rows(rows: Iterable[Row]) -> bytes:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerows([neutralised(cell) for cell in row] for row in rows)
-    return buffer.getvalue().encode("utf-8", "backslashreplace")

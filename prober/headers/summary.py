@@ -7,7 +7,7 @@ from typing import Final
 
 from prober.headers.records import Hop, Judgement, MessageReport, MessageVerdict, Trust
 
-MOST_NAMES: Final = 10_000  # of each kind; what comes later is counted together
+MAX_NAMES: Final = 10_000  # of each kind; what comes later is counted together
 OTHERS: Final = "(others)"
 NO_NAME: Final = "(not named)"
 SENDERS: Final = "sending-domain"
@@ -64,7 +64,7 @@ class Summary:
 
 def _counts(groups: dict[str, Counts], name: str | None) -> Counts:
     name = name or NO_NAME
-    if name not in groups and len(groups) >= MOST_NAMES:
+    if name not in groups and len(groups) >= MAX_NAMES:
         name = OTHERS
     return groups.setdefault(name, Counts())
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-MOST_CHARACTERS: Final = 8192  # of one line: RFC 5322 §2.1.1 allows 998 each, real ones have 2,000
-MOST_DATES: Final = 8  # parts between semicolons in which one is looked for
-LONGEST_NAME: Final = 253  # RFC 1035 §2.3.4
-MOST_LINES: Final = 200  # of one message: RFC 5321 §6.3 takes 100 for a loop
-MOST_SERVERS: Final = 100_000  # whose habits are kept: about 300 bytes each
+MAX_CHARACTERS: Final = 8192  # of one line: RFC 5322 §2.1.1 allows 998 each, real ones have 2,000
+MAX_DATES: Final = 8  # parts between semicolons in which one is looked for
+MAX_NAME: Final = 253  # RFC 1035 §2.3.4
+MAX_LINES: Final = 200  # of one message: RFC 5321 §6.3 takes 100 for a loop
+MAX_SERVERS: Final = 100_000  # whose habits are kept: about 300 bytes each
 OPERATOR_STATEMENTS: Final = 3  # by other servers of an operator, before they speak for this one
-MOST_PROBED: Final = 200  # names in one run: a mailbox has a handful of receivers
+MAX_PROBED: Final = 200  # names in one run: a mailbox has a handful of receivers
 CLOCK_TOLERANCE_S: Final = 60  # clocks of mail servers differ by seconds; queues only delay
 SAME_NETWORK_IPV4: Final = 24  # two addresses in one such network are of one operator
 SAME_NETWORK_IPV6: Final = 64  # RFC 4291 §2.5.4: one link; hosters let parts of all above

@@ -1,18 +1,13 @@
 """Text of `probe headers`: a lone message hop by hop, many a line each and a summary at the end."""
 
-import os
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from pathlib import Path
-from types import TracebackType
-from typing import Final, Self, assert_never
+from typing import Final
 
 from rich.table import Table
 from rich.text import Text
 
-from prober.errors import ReportError
 from prober.escape import printable
 from prober.headers.records import (
     Basis,
@@ -24,19 +19,21 @@ from prober.headers.records import (
     Trust,
 )
 from prober.headers.rows import (
-    HeadersCsv,
-    HeadersFormatter,
-    HeadersJson,
-    SummaryCsv,
-    SummaryJson,
+    HOP_COLUMNS,
+    MESSAGE_COLUMNS,
+    SUMMARY_COLUMNS,
+    encode_message,
+    encode_summary,
+    to_hop_rows,
+    to_message_rows,
+    to_summary_rows,
     versions_words,
 )
 from prober.headers.summary import SENDERS, Counts, Summary
-from prober.report.output import STDOUT, ReportFormat, choose_format
-from prober.report.page import Page, Paper
-from prober.report.sinks import FileSink, Sink, StreamSink, open_sink
+from prober.report.interface import Formatter, Kind, Paper
+from prober.report.page import Page
 
-_MOST_GROUPS: Final = 20  # of each kind in the text; the other formats have all
+_MAX_GROUPS: Final = 20  # of each kind in the text; the other formats have all
 _STYLES: Final = {
     MessageVerdict.ENCRYPTED: "green",
     MessageVerdict.ENCRYPTED_EXCEPT_INTERNAL: "green",
@@ -51,19 +48,16 @@ _HOP_STYLES: Final = {
 }
 
 
-class HeadersText(HeadersFormatter):
-    """*per_hop* shows the hops of every message, *summary_only* none of them."""
+class HeadersText(Formatter[MessageReport, Summary]):
+    """*per_hop* shows the hops of every message."""
 
-    def __init__(self, paper: Paper, *, per_hop: bool, summary_only: bool) -> None:
+    def __init__(self, paper: Paper, *, per_hop: bool) -> None:
         self._page = Page(paper)
         self._per_hop = per_hop
-        self._summary_only = summary_only
         self._waiting: MessageReport | None = None  # the first: alone, or one of many?
         self._begun = False
 
     def body(self, report: MessageReport) -> bytes:
-        if self._summary_only:
-            return b""
         if self._per_hop:
             return self._whole(report)
         if not self._begun:
@@ -74,9 +68,7 @@ class HeadersText(HeadersFormatter):
 
     def foot(self, summary: Summary) -> bytes:
         alone = self._whole(self._waiting) if self._waiting is not None else b""
-        if summary.messages < 2 and not self._summary_only:
-            return alone
-        return alone + self._summary(summary)
+        return alone if summary.messages < 2 else alone + _draw_summary(self._page, summary)
 
     def _line(self, report: MessageReport) -> bytes:
         line = Text(verdict_words(report), style=_STYLES[report.verdict])
@@ -112,20 +104,31 @@ class HeadersText(HeadersFormatter):
         parts += [Text(f"  {words}", "dim") for words in _legend(report)]
         return self._page.draw(*parts, "")
 
-    def _summary(self, summary: Summary) -> bytes:
-        verdicts = [f"{summary.verdicts[word]} {word}" for word in MessageVerdict]
-        counted = ", ".join(words for words in verdicts if not words.startswith("0 "))
-        head = f"{summary.messages} messages: {counted}"
-        table = Table.grid(padding=(0, 2))
-        groups = list(summary.groups())
-        for wanted, title in ((SENDERS, "sending domain"), (None, "receiving server")):
-            rows = [group for group in groups if (group[0] == SENDERS) == (wanted == SENDERS)]
-            table.add_row(title, "total", "encrypted", "not", "unknown", "share", "versions")
-            for _, name, counts in islice(rows, _MOST_GROUPS):
-                table.add_row(*(Text(cell) for cell in _cells(name, counts)))
-            if len(rows) > _MOST_GROUPS:
-                table.add_row(f"and {len(rows) - _MOST_GROUPS} more")
-        return self._page.draw("", Text(head, style="bold"), table)
+
+class SummaryText(Formatter[Summary, Summary]):
+    """The counts alone."""
+
+    def __init__(self, paper: Paper) -> None:
+        self._page = Page(paper)
+
+    def body(self, record: Summary) -> bytes:
+        return _draw_summary(self._page, record)
+
+
+def _draw_summary(page: Page, summary: Summary) -> bytes:
+    verdicts = [f"{summary.verdicts[word]} {word}" for word in MessageVerdict]
+    counted = ", ".join(words for words in verdicts if not words.startswith("0 "))
+    head = f"{summary.messages} messages: {counted}"
+    table = Table.grid(padding=(0, 2))
+    groups = list(summary.groups())
+    for wanted, title in ((SENDERS, "sending domain"), (None, "receiving server")):
+        rows = [group for group in groups if (group[0] == SENDERS) == (wanted == SENDERS)]
+        table.add_row(title, "total", "encrypted", "not", "unknown", "share", "versions")
+        for _, name, counts in islice(rows, _MAX_GROUPS):
+            table.add_row(*(Text(cell) for cell in _cells(name, counts)))
+        if len(rows) > _MAX_GROUPS:
+            table.add_row(f"and {len(rows) - _MAX_GROUPS} more")
+    return page.draw("", Text(head, style="bold"), table)
 
 
 def verdict_words(report: MessageReport) -> str:
@@ -225,80 +228,20 @@ def _cells(name: str, counts: Counts) -> tuple[str, ...]:
     return (f"  {printable(name)}", *map(str, numbers), share, versions_words(counts))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeadersStyle:
-    """How much a report shows."""
-
-    per_hop: bool = False  # csv: one row a hop; text: the hops of every message
-    summary: bool = False  # the summary alone
-
-
-class HeadersWriter:
-    """Writes reports as they come. As a context it finishes, or abandons when left by a fault."""
-
-    def __init__(self, formatter: HeadersFormatter, sink: Sink) -> None:
-        self._formatter = formatter
-        self._sink = sink
-        self._begun = False
-        self.kept = sink.kept if isinstance(sink, FileSink) else None
-
-    def write(self, report: MessageReport) -> None:
-        """Raises ``ReportError`` if it cannot, ``BrokenPipeError`` if nobody reads any more."""
-        self._write(self._formatter.body(report))
-
-    @property
-    def left(self) -> Path | None:
-        """The partial file, if abandoning leaves it: it goes where nothing was written to it."""
-        return self._sink.partial if self._begun and isinstance(self._sink, FileSink) else None
-
-    def finish(self, summary: Summary) -> None:
-        """The last bytes; the file is there once the context is left."""
-        self._write(self._formatter.foot(summary))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if kind is None:
-            self._sink.finish()
-        else:
-            self._sink.abandon()
-
-    def _write(self, text: bytes) -> None:
-        head = b"" if self._begun else self._formatter.head()
-        self._sink.write(head + text)
-        self._begun = True
+def messages(*, per_hop: bool) -> Kind[MessageReport, Summary]:
+    """Reports on messages, in text or as a table hop by hop where *per_hop* says so."""
+    return Kind(
+        text=partial(HeadersText, per_hop=per_hop),
+        encode=encode_message,
+        columns=HOP_COLUMNS if per_hop else MESSAGE_COLUMNS,
+        rows=to_hop_rows if per_hop else to_message_rows,
+    )
 
 
-def open_headers_report(
-    target: str, format_: ReportFormat | None, style: HeadersStyle
-) -> HeadersWriter:
-    """A writer for the file *target*, or for stdout where that is ``-``; see ``open_report``."""
-    name = os.fspath(target)
-    format_ = format_ or choose_format(name)
-    if name != STDOUT:
-        return HeadersWriter(_formatter(format_, style, Paper()), open_sink(Path(name)))
-    if sys.stdout is None:  # started with it closed: >&-
-        raise ReportError("stdout: cannot write the report: it is closed")
-    sys.stdout.flush()
-    stream = sys.stdout.buffer
-    paper = Paper(terminal=stream.isatty(), encoding=sys.stdout.encoding)
-    return HeadersWriter(_formatter(format_, style, paper), StreamSink(stream, "stdout"))
-
-
-def _formatter(format_: ReportFormat, style: HeadersStyle, paper: Paper) -> HeadersFormatter:
-    match format_:
-        case ReportFormat.CSV:
-            return SummaryCsv() if style.summary else HeadersCsv(per_hop=style.per_hop)
-        case ReportFormat.JSON | ReportFormat.JSONL:
-            pretty = format_ is ReportFormat.JSON
-            return SummaryJson(pretty=pretty) if style.summary else HeadersJson(pretty=pretty)
-        case ReportFormat.TEXT:
-            return HeadersText(paper, per_hop=style.per_hop, summary_only=style.summary)
-        case _:
-            assert_never(format_)
+SUMMARY: Final[Kind[Summary, Summary]] = Kind(
+    text=SummaryText,
+    encode=encode_summary,
+    columns=SUMMARY_COLUMNS,
+    rows=to_summary_rows,
+)
+"""The one report on all messages, their counts."""

@@ -84,7 +84,7 @@ def parse_trusted_by(texts: Sequence[str]) -> TrustedBy:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LineTrust:
     """Of one line: whether it is trusted, and whether mail came in there from another operator."""
 
     trust: Trust
@@ -93,7 +93,7 @@ class Standing:
 
 def judge_trust(
     lines: Sequence[Received], internals: Sequence[Internal | None], trusted_by: TrustedBy
-) -> tuple[Standing, ...]:
+) -> tuple[LineTrust, ...]:
     """How far the lines can be believed, the topmost first; *internals* by ``judge_internals``.
 
     Without *trusted_by* the topmost line is believed, and each next one until a line whose peer is
@@ -107,7 +107,7 @@ def judge_trust(
         trusted = inside and (not trusted_by or _is_by(line, internal, trusted_by))
         stays = internal is not None and internal not in _ENDS_TRUST
         border = trusted and not stays
-        standings.append(Standing(Trust.TRUSTED if trusted else Trust.CLAIMED, border))
+        standings.append(LineTrust(Trust.TRUSTED if trusted else Trust.CLAIMED, border))
         if trusted_by and internal is Internal.SAME_PROVIDER:  # named ones only
             stays = False
         inside = trusted and (stays or (not line.doubtful and _is_from(line.peer, trusted_by)))

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import dns.name
+
 from prober.lab.certificates import CertificateKind, LabCa
 from prober.lab.dns import LabDns
 from prober.lab.faults import Fault
 from prober.lab.personalities.scripted import Personality
 from prober.lab.policy_host import TXT, PolicyHost
+from prober.lab.signed_zones import Key
 from prober.lab.smtp import LabSmtpServer
-from prober.settings import Settings
+from prober.settings import Pace, Settings
 
 ATTEMPTS = 20  # to find a port that is free at every address
 EHLO_NAME = "probe.lab.test"
@@ -81,11 +84,13 @@ class Lab:
 
     All servers, policy hosts too, share one port and are trusted by the CA in ``ca_file``. With
     ``validating``, the resolver passes for one that checks DNSSEC: ``dnssec-failed.org`` is bogus.
+    Without, it passes on the signatures of the domains that are signed, for who validates them.
     """
 
     def __init__(self, domains: Sequence[LabDomain], *, validating: bool = True) -> None:
         self.domains = tuple(domains)
-        self.dns = LabDns()
+        self._keys = {} if validating else _keys(domains)
+        self.dns = LabDns(keys=self._keys)
         self.ca = LabCa()
         self.port = 0
         self.servers: dict[str, LabSmtpServer] = {}  # by the name of the host
@@ -102,26 +107,32 @@ class Lab:
         """The root certificate in PEM; it goes away with the lab."""
         return self._folder / "ca.pem"
 
+    @property
+    def anchor_file(self) -> Path | None:
+        """The key of the lab's own root, where its zones are signed."""
+        return self._folder / "root.ds" if self._keys else None
+
     def settings(self, **changes: object) -> Settings:
         """Settings with which a prober sees this lab and nothing else, but for *changes*.
 
-        Without manners, since nobody here minds; who tests those sets them.
+        Sessions follow each other at once. *changes* may name fields of `Pace`, too.
         """
         settings = Settings(
             resolvers=(self.resolver,),
-            port=self.port,
-            sts_port=self.port,
+            port=self.port or 25,  # none listens without domains
+            sts_port=self.port or 443,
             ca_file=self.ca_file,
+            trust_anchor=self.anchor_file,
             allow_private=True,
             ehlo_name=EHLO_NAME,
-            address_interval_s=0.0,
-            operator_interval_s=0.0,
-            dns_per_s=1e6,
             busy_tries=2,
             slow_greeting_s=0.0,
         )
+        unpaced = Pace(address_interval_s=0.0, operator_interval_s=0.0, dns_per_s=1e6)
+        of_pace = {each.name for each in dataclasses.fields(Pace)} & changes.keys()
         # mypy cannot see which value goes to which field
-        return dataclasses.replace(settings, **changes)  # type: ignore[arg-type]
+        pace = dataclasses.replace(unpaced, **{name: changes.pop(name) for name in of_pace})  # type: ignore[arg-type]
+        return dataclasses.replace(settings, pace=pace, **changes)  # type: ignore[arg-type]
 
     async def start(self) -> None:
         """Start everything, or nothing."""
@@ -129,6 +140,9 @@ class Lab:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="probe-lab-"))
             self._folder = Path(folder)
             self.ca.write_pem(self.ca_file)
+            if self.anchor_file is not None:
+                key = self._keys[dns.name.root]
+                self.anchor_file.write_text(f". IN DS {key.ds(dns.name.root)}\n")
             await stack.enter_async_context(self.dns)
             await self._start_servers(stack)
             self._publish()
@@ -196,7 +210,7 @@ class Lab:
             self.dns.add(owner, "TLSA", self._tlsa(host, domain.tlsa))
         if domain.fault is not None:
             self.dns.fail(domain.name, domain.fault)
-        if domain.signed:
+        if domain.signed and self._validating:
             self.dns.sign(domain.name)
 
     def _tlsa(self, host: LabHost, of: LabTlsa | None) -> str:
@@ -212,6 +226,12 @@ class Lab:
         served = self.servers[host.name].addresses if host.name in self.servers else ()
         for address in (*served, *host.published):
             self.dns.add(host.name, "AAAA" if ":" in address else "A", address)
+
+
+def _keys(domains: Sequence[LabDomain]) -> dict[dns.name.Name, Key]:
+    """A key for the root, and one for each domain that is signed."""
+    names = (dns.name.from_text(domain.name) for domain in domains if domain.signed)
+    return {name: Key.new() for name in (dns.name.root, *names)}
 
 
 def _quoted(text: str) -> str:

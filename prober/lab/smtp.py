@@ -21,7 +21,7 @@ class LabSmtpServer:
     """One MX host: a personality at one or more addresses, all at one port.
 
     ``count`` is how many sessions there were and ``sessions`` what they did: all of them, or with
-    *kept* at least the last so many. ``open`` is how many there are, ``most_open`` the most there
+    *kept* at least the last so many. ``open`` is how many there are, ``max_open`` the most there
     were at once. Everything it sends arrives *latency_s* late, a round trip, as over a network.
     """
 
@@ -42,7 +42,7 @@ class LabSmtpServer:
         self.sessions: list[Session] = []
         self.count = 0
         self.open = 0
-        self.most_open = 0
+        self.max_open = 0
         self._latency_s = latency_s
         self._kept = kept
         self._keyring = Keyring(name, ca or LabCa())
@@ -96,7 +96,7 @@ class LabSmtpServer:
         if self._kept is not None and len(self.sessions) > 2 * self._kept:
             del self.sessions[: -self._kept]
         self.open += 1
-        self.most_open = max(self.most_open, self.open)
+        self.max_open = max(self.max_open, self.open)
         return session
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

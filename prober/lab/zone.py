@@ -44,6 +44,9 @@ class LabZone:
         self._rrsets[key] = rrset if known is None else known | rrset
         self._names.update(with_parents(rrset.name))
 
+    def __iter__(self) -> Iterator[dns.rrset.RRset]:
+        return iter(self._rrsets.values())
+
     def find(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType) -> Found:
         """Follow CNAMEs from *name* to records of *rdtype*, or to the proof that there are none."""
         found = Found()

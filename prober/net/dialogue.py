@@ -10,6 +10,7 @@ from typing import Final
 import aiosmtplib
 from aiosmtplib.protocol import SMTPProtocol
 
+from prober.escape import as_ascii
 from prober.net.failures import UnwantedReplyError
 from prober.net.reply import (
     MAX_LINE,
@@ -19,7 +20,6 @@ from prober.net.reply import (
     ReplyReader,
     not_a_reply,
     parse_reply,
-    printable_ascii,
     why_senders_differ,
 )
 from prober.net.tls import TlsLink, Wire, is_wire
@@ -35,18 +35,18 @@ class Transcript:
 
     def __init__(self, settings: Settings) -> None:
         self._start = monotonic()
-        self._most_lines = settings.transcript_lines
-        self._most_chars = settings.transcript_chars
+        self._max_lines = settings.transcript_lines
+        self._max_chars = settings.transcript_chars
         self._lines: list[Line] = []
 
     def note(self, peer: str, line: str) -> None:
         """Add *line* of ``server``, ``client`` or ``probe``, cut to what the settings allow."""
-        if len(self._lines) > self._most_lines:
+        if len(self._lines) > self._max_lines:
             return
-        if len(self._lines) == self._most_lines:
+        if len(self._lines) == self._max_lines:
             peer, line = "probe", "the transcript ends here; the session went on"
         ms = round((monotonic() - self._start) * 1000)
-        self._lines.append(Line(ms=ms, peer=peer, line=line[: self._most_chars]))
+        self._lines.append(Line(ms=ms, peer=peer, line=line[: self._max_chars]))
 
     def lines(self) -> tuple[Line, ...]:
         """What was noted, one more than the bound where something was cut off."""
@@ -170,7 +170,7 @@ class Dialogue(SMTPProtocol):
         surplus = bytes(self._buffer)
         self._reader = ReplyReader()
         self._buffer.clear()
-        for line in [*begun, *([printable_ascii(surplus)] if surplus else [])]:
+        for line in [*begun, *([as_ascii(surplus)] if surplus else [])]:
             self._transcript.note("server", line)
         return surplus
 
@@ -188,7 +188,7 @@ class Dialogue(SMTPProtocol):
         surplus = self.take_surplus()
         if surplus:
             require_open(surplus)
-            self.remark(AnomalyKind.UNSOLICITED, printable_ascii(surplus))
+            self.remark(AnomalyKind.UNSOLICITED, as_ascii(surplus))
         self._is_judged = words[0] in _OF_SENDERS
         line = " ".join(words)
         self._transcript.note("client", line)

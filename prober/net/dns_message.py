@@ -1,7 +1,7 @@
 """DNS messages: one question out, one response in, by dnspython. RFC 1035 §4, RFC 6891.
 
 Read is what a stub resolver asks for: the records of one type behind their aliases, the error code,
-AD and TC, and whether the answer is a referral.
+AD and TC, and whether the answer is a referral. Both sections are kept for who validates them.
 """
 
 import functools
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
+import dns.edns
 import dns.exception
 import dns.flags
 import dns.message
@@ -20,16 +21,19 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
+from prober.escape import printable
+
 _HEADER: Final = 12  # octets; RFC 1035 §4.1.1
 _FLAGS: Final = int(dns.flags.RD | dns.flags.AD)
-LONGEST_CHAIN: Final = 16  # aliases; resolvers stop at 8 to 16
+MAX_CHAIN: Final = 16  # aliases; resolvers stop at 8 to 16
 _PAYLOAD: Final = 1232  # bytes of UDP that pass everywhere unfragmented; DNS flag day 2020
 # What may come without a question: the server did not get as far as to read it.
 _UNREAD: Final = (dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED)
 
 
-MOST_ENTRIES: Final = 1024  # 90 ms to parse; RRsets that mail uses have tens at most
+MAX_ENTRIES: Final = 1024  # 90 ms to parse; RRsets that mail uses have tens at most
 LARGEST: Final = 16_384  # octets: 60,000 of TXT take 0.8 s
+_MAX_EXTENDED_ERROR: Final = 120  # characters of its text
 _WITH_KEYS: Final = frozenset(  # of these a record may be a certificate, or a key with signatures
     {dns.rdatatype.TLSA, dns.rdatatype.SMIMEA, dns.rdatatype.OPENPGPKEY}
 )
@@ -103,6 +107,10 @@ class Response:
     records: tuple[dns.rdata.Rdata, ...] = ()
     is_referral: bool = False
     contradicts_itself: bool = False  # a denial that brings the records along
+    answer: tuple[dns.rrset.RRset, ...] = ()
+    authority: tuple[dns.rrset.RRset, ...] = ()
+    knows_dnssec: bool = False  # the DO bit: RFC 3225 §3
+    extended_error: str = ""  # RFC 8914: its code and text, printable
 
 
 def read_response(wire: bytes, query: Query, message_id: int) -> Response:
@@ -129,8 +137,8 @@ def read_response(wire: bytes, query: Query, message_id: int) -> Response:
 def _require_parsable(wire: bytes, query: Query) -> None:
     """Hold the size of *wire*, and the counts in its header, against the bounds."""
     entries = sum(int.from_bytes(wire[at : at + 2]) for at in range(4, _HEADER, 2))
-    if entries > MOST_ENTRIES:  # questions and records: RFC 1035 §4.1.1
-        raise TooLargeError(f"{entries} entries in the response, more than {MOST_ENTRIES}")
+    if entries > MAX_ENTRIES:  # questions and records: RFC 1035 §4.1.1
+        raise TooLargeError(f"{entries} entries in the response, more than {MAX_ENTRIES}")
     if len(wire) > LARGEST and query.rdtype not in _WITH_KEYS:
         raise TooLargeError(f"{len(wire)} bytes in the response, more than {LARGEST}")
 
@@ -146,7 +154,7 @@ def _require_response(message: dns.message.Message, query: Query, message_id: in
 
 def _read(message: dns.message.Message, query: Query) -> Response:
     if not isinstance(message, dns.message.QueryMessage) or not message.question:
-        return Response(rcode=message.rcode())
+        return Response(rcode=message.rcode(), extended_error=_extended_error(message))
     owner, records = _follow(message.answer, query)
     types = {each.rdtype for each in message.authority}
     return Response(
@@ -157,7 +165,23 @@ def _read(message: dns.message.Message, query: Query) -> Response:
         contradicts_itself=bool(records) and message.rcode() == dns.rcode.NXDOMAIN,
         # RFC 2308 §2.2: an empty answer that names other servers, and no SOA, denies nothing
         is_referral=dns.rdatatype.NS in types and dns.rdatatype.SOA not in types,
+        answer=tuple(message.answer),
+        authority=tuple(message.authority),
+        knows_dnssec=bool(message.ednsflags & dns.flags.DO),
+        extended_error=_extended_error(message),
     )
+
+
+def _extended_error(message: dns.message.Message) -> str:
+    """The first extended error of *message*: more than one says the same at length."""
+    for option in message.extended_errors()[:1]:
+        try:
+            code = dns.edns.EDECode(option.code).name.lower().replace("_", " ")
+        except ValueError:
+            code = f"extended error {int(option.code)}"
+        text = printable(option.text or "")[:_MAX_EXTENDED_ERROR]
+        return f"{code}: {text}" if text else code
+    return ""
 
 
 def _follow(
@@ -168,7 +192,7 @@ def _follow(
     Not dnspython's own, which looks for the SOA of what there is not, for a TTL of no use here.
     """
     owner = query.name
-    for _ in range(LONGEST_CHAIN):
+    for _ in range(MAX_CHAIN):
         found = {
             rrset.rdtype: rrset
             for rrset in answer

@@ -12,9 +12,9 @@ from typing import Final
 
 import aiohttp
 
+from prober.escape import as_ascii, quoted
 from prober.net.failures import classify
 from prober.net.guarded import BoundedConnector, Bounds, GuardedResolver, StopError, stop
-from prober.net.reply import printable_ascii
 from prober.net.resolver import Resolver
 from prober.records import Failure, PolicyFetch, Reason, Step
 from prober.rules.identity import name_fault
@@ -86,7 +86,7 @@ class HttpsClient:
     def _require_askable(self, host: str) -> ssl.SSLContext:
         fault = name_fault(host)
         if fault is not None:  # a literal too: aiohttp would connect to it without a question
-            raise stop(Step.RESOLVE, Reason.INVALID_NAME, f"{host[:_SHOWN]!a} {fault}")
+            raise stop(Step.RESOLVE, Reason.INVALID_NAME, f"{quoted(host)} {fault}")
         if self._context is None:
             raise stop(Step.HANDSHAKE, Reason.LOCAL, "no trust store to verify the host with")
         return self._context
@@ -121,7 +121,9 @@ class HttpsClient:
             raise stop(Step.POST_TLS, Reason.BAD_REPLY, f"HTTP {response.status}{remark}")
         encoding = _header(response, "Content-Encoding")
         if encoding is not None and {*encoding.lower().split(", ")} != {"identity"}:
-            raise stop(Step.POST_TLS, Reason.BAD_REPLY, f"Content-Encoding {encoding!a}, unasked")
+            raise stop(
+                Step.POST_TLS, Reason.BAD_REPLY, f"Content-Encoding {quoted(encoding)}, unasked"
+            )
         body = await self._read(response)
         attempt.body = body.decode("utf-8", "backslashreplace")
 
@@ -185,7 +187,7 @@ def _trace(attempt: _Attempt) -> aiohttp.TraceConfig:
 def _header(response: aiohttp.ClientResponse, name: str) -> str | None:
     """The value of a header; those of several of its name, joined (RFC 9110 §5.3)."""
     value = ", ".join(response.headers.getall(name, ()))
-    return printable_ascii(value.encode("utf-8", "surrogateescape"))[:_SHOWN] if value else None
+    return as_ascii(value.encode("utf-8", "surrogateescape"))[:_SHOWN] if value else None
 
 
 def _explain(attempt: _Attempt, error: aiohttp.ClientError | OSError) -> Failure:

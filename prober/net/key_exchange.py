@@ -1,8 +1,9 @@
-"""The finite-field Diffie-Hellman group of a handshake up to TLS 1.2, from what the server sends.
+"""What a server says in clear up to TLS 1.2: its extensions, its DH group, and the hash it signs.
 
-Up to TLS 1.2 the ServerKeyExchange message is in clear (RFC 5246 §7.4.3), and pyOpenSSL has no call
-for the size of its prime. Pure: bytes in, values out, for any bytes. The messages' contents are not
-checked: OpenSSL does that, and a handshake that it refuses is reported as failed.
+Up to TLS 1.2 ServerHello and ServerKeyExchange are in clear (RFC 5246 §7.4.1.3, §7.4.3), and
+pyOpenSSL has no call for what is read of them here. Pure: bytes in, values out, for any bytes. The
+messages' contents are not checked: OpenSSL does that, and a handshake that it refuses is reported
+as failed.
 """
 
 from dataclasses import dataclass
@@ -19,11 +20,31 @@ _SERVER_HELLO: Final = 2
 _SERVER_KEY_EXCHANGE: Final = 12
 _SERVER_HELLO_DONE: Final = 14
 _SESSION_ID: Final = 2 + 32  # where in a ServerHello its length stands: RFC 5246 §7.4.1.3
-# Of each message, the bytes that are kept: up to the cipher suite, behind a session ID of at most
-# 32 bytes; and a prime of at most 16,384 bits, where OpenSSL takes 10,000.
+# Of each message, the bytes that are kept: a ServerHello up to TLS 1.2 has some 100, of which the
+# extensions take 30; and three numbers of at most 16,384 bits, where OpenSSL takes 10,000, with the
+# algorithms of the signature behind them.
+_NUMBERS: Final = 3  # prime, generator, public value: RFC 5246 §7.4.3
+_MAX_NUMBER: Final = 2048  # bytes
 _KEPT: Final = MappingProxyType(
-    {_SERVER_HELLO: _SESSION_ID + 1 + 32 + 2, _SERVER_KEY_EXCHANGE: 2 + 2048}
+    {_SERVER_HELLO: 1024, _SERVER_KEY_EXCHANGE: _NUMBERS * (2 + _MAX_NUMBER) + 2}
 )
+_EXTENSION_HEADER: Final = 4  # type, length: RFC 5246 §7.4.1.4
+
+# https://www.iana.org/assignments/tls-extensiontype-values/
+ENCRYPT_THEN_MAC: Final = 22  # RFC 7366 §2
+EXTENDED_MASTER_SECRET: Final = 23  # RFC 7627 §5.1
+RENEGOTIATION_INFO: Final = 0xFF01  # RFC 5746 §3.2
+
+# SignatureAndHashAlgorithm of TLS 1.2: RFC 5246 §7.4.1.4.1; RSASSA-PSS has the hash in the second
+# byte: RFC 8446 §4.2.3. EdDSA has no hash of its own.
+_HASHES: Final = MappingProxyType(
+    {1: "md5", 2: "sha1", 3: "sha224", 4: "sha256", 5: "sha384", 6: "sha512"}
+)
+_INTRINSIC: Final = 8
+_PSS_HASHES: Final = MappingProxyType(
+    {4: "sha256", 5: "sha384", 6: "sha512", 9: "sha256", 10: "sha384", 11: "sha512"}
+)
+_NAMED_CURVE: Final = 3  # ECCurveType: RFC 8422 §5.4
 
 # The cipher suites with ephemeral finite-field Diffie-Hellman that our OpenSSL can offer: DHE with
 # RSA and DSS, and anonymous. https://www.iana.org/assignments/tls-parameters/
@@ -60,7 +81,7 @@ class ServerKeyExchange:
     """Looks for the ServerKeyExchange message in a server's bytes, in whatever pieces they come.
 
     Stops where the server's messages are no longer in clear. Keeps the beginning of that message
-    and of the ServerHello, which names the cipher suite, and nothing else.
+    and of the ServerHello, which has the cipher suite and the extensions, and nothing else.
     """
 
     def __init__(self) -> None:
@@ -71,6 +92,7 @@ class ServerKeyExchange:
         self._message_left = 0
         self._message_type = 0
         self._kept = {message_type: bytearray() for message_type in _KEPT}
+        self._hello_length: int | None = None
         self._is_over = False
 
     def feed(self, data: bytes) -> None:
@@ -97,10 +119,44 @@ class ServerKeyExchange:
         kept = self._kept[_SERVER_KEY_EXCHANGE]
         length = int.from_bytes(kept[:2])
         prime = bytes(kept[2 : 2 + length]).lstrip(b"\0")
-        if self._cipher_suite() not in _DH_SUITES or not prime or len(kept) < 2 + length:
+        if (
+            length > _MAX_NUMBER
+            or self._cipher_suite() not in _DH_SUITES
+            or not prime
+            or len(kept) < 2 + length
+        ):
             return None
         name = _RFC_7919.get(sha256(prime).hexdigest())
         return DhGroup(name=name, bits=int.from_bytes(prime).bit_length())
+
+    def signature_hash(self, *, elliptic: bool) -> str | None:
+        """The hash of the signature in a signed ServerKeyExchange of TLS 1.2: RFC 5246 §7.4.3.
+
+        None where the message did not come, or the signature has no hash apart.
+        """
+        kept = bytes(self._kept[_SERVER_KEY_EXCHANGE])
+        at = _end_of_point(kept) if elliptic else _end_of_numbers(kept)
+        if at is None or at + 2 > len(kept):
+            return None
+        hash_, signature = kept[at], kept[at + 1]
+        return _PSS_HASHES.get(signature) if hash_ == _INTRINSIC else _HASHES.get(hash_)
+
+    def extensions(self) -> frozenset[int] | None:
+        """The extensions of the ServerHello; None where they were not seen whole.
+
+        A ServerHello may end without any: RFC 5246 §7.4.1.3.
+        """
+        hello = bytes(self._kept[_SERVER_HELLO])
+        if len(hello) <= _SESSION_ID or len(hello) != self._hello_length:
+            return None
+        at = _SESSION_ID + 1 + hello[_SESSION_ID] + 2 + 1  # cipher suite, compression method
+        found: set[int] = set()
+        if at < len(hello):
+            at += 2  # the length of all
+        while at + _EXTENSION_HEADER <= len(hello):
+            found.add(int.from_bytes(hello[at : at + 2]))
+            at += _EXTENSION_HEADER + int.from_bytes(hello[at + 2 : at + _EXTENSION_HEADER])
+        return frozenset(found) if at == len(hello) else None
 
     def _cipher_suite(self) -> bytes:
         """RFC 5246 §7.4.1.3."""
@@ -135,6 +191,8 @@ class ServerKeyExchange:
         self._message_type = self._message_header[0]
         self._message_left = int.from_bytes(self._message_header[1:])
         self._message_header = b""
+        if self._message_type == _SERVER_HELLO:
+            self._hello_length = self._message_left
         self._is_over = self._message_type == _SERVER_HELLO_DONE
 
     def _keep(self, piece: memoryview) -> None:
@@ -144,3 +202,19 @@ class ServerKeyExchange:
         kept += piece[: _KEPT[self._message_type] - len(kept)]
         if self._message_type == _SERVER_KEY_EXCHANGE and not self._message_left:
             self._is_over = True
+
+
+def _end_of_point(kept: bytes) -> int | None:
+    """Where the ServerECDHParams end: RFC 8422 §5.4. None for a curve without a name."""
+    header = 4  # kind, curve, length of the point
+    if len(kept) < header or kept[0] != _NAMED_CURVE:
+        return None
+    return header + kept[3]
+
+
+def _end_of_numbers(kept: bytes) -> int:
+    """Where the ServerDHParams end: RFC 5246 §7.4.3."""
+    at = 0
+    for _ in range(_NUMBERS):
+        at += 2 + int.from_bytes(kept[at : at + 2])
+    return at

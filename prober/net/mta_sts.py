@@ -13,7 +13,7 @@ from typing import Final
 from dns.rdtypes.ANY.TXT import TXT
 
 from prober.errors import SettingsError
-from prober.net.reply import printable_ascii
+from prober.escape import as_ascii
 from prober.net.resolver import Resolver
 from prober.net.trust import pem_blocks
 from prober.records import Failure, PolicyFetch, Step, StsFacts, TrustStore, TxtFacts
@@ -48,7 +48,7 @@ async def observe_txt(label: str, domain: str, resolver: Resolver) -> TxtFacts:
         failure = Failure(step=Step.RESOLVE, reason=answer.reason, detail=answer.detail)
         return TxtFacts(failure=failure)
     texts = (b"".join(record.strings) for record in answer.records if isinstance(record, TXT))
-    return TxtFacts(records=tuple(map(printable_ascii, texts)))
+    return TxtFacts(records=tuple(map(as_ascii, texts)))
 
 
 class PolicyClient:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final, TypeAlias
 
+import dns.rcode
 from dns.rcode import Rcode
 
 from prober.net.dns_message import (
@@ -27,10 +28,22 @@ from prober.net.dns_message import (
 LARGEST: Final = 65_535  # octets of a message
 STRAY_MESSAGES: Final = 100  # that are no response, before a question is given up: a flood
 _BACKOFF_S: Final = 0.1  # between two rounds of all nameservers, twice as long each time
-_LONGEST_BACKOFF_S: Final = 2.0
+_MAX_BACKOFF_S: Final = 2.0
 
 
-Fault: TypeAlias = OSError | MalformedError | TooLargeError | Rcode
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """An error code as answer, and the extended error with it: RFC 8914."""
+
+    rcode: Rcode
+    extended: str = ""
+
+    def __str__(self) -> str:
+        name = dns.rcode.to_text(self.rcode)
+        return f"{name} ({self.extended})" if self.extended else name
+
+
+Fault: TypeAlias = OSError | MalformedError | TooLargeError | ErrorCode
 """What rules a nameserver out: an error on the way, or the code that it answered."""
 
 
@@ -130,7 +143,7 @@ async def ask_in_turn(
                 faults.append(result)
         if left:
             await asyncio.sleep(backoff_s)
-            backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
+            backoff_s = min(2 * backoff_s, _MAX_BACKOFF_S)
     raise NoneLeftError(faults)
 
 
@@ -148,10 +161,13 @@ async def _try(
         return error
     if response.truncated:  # there is no third way to ask: what was cut off is not known
         return MalformedError("truncated over TCP")
-    return response if _is_answer(response) else response.rcode
+    if is_answer(response):
+        return response
+    return ErrorCode(response.rcode, response.extended_error)
 
 
-def _is_answer(response: Response) -> bool:
+def is_answer(response: Response) -> bool:
+    """Whether *response* says what there is: records, or that there are none."""
     if response.contradicts_itself:
         return False
     return response.rcode in (Rcode.NOERROR, Rcode.NXDOMAIN)

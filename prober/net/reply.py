@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from prober.escape import as_ascii, quoted
+
 MAX_LINE: Final = 8192  # RFC 5321 §4.5.3.1.5 allows 512; some servers send 4 kB of legal text
 MAX_REPLY: Final = 4 * MAX_LINE  # the longest EHLO replies seen are 2 kB
 _POSTFIX_LINE: Final = 2048  # postconf(5), line_length_limit
@@ -54,11 +56,6 @@ class Reply:
         """Each line with its code."""
         codes = self.codes or (self.code,) * len(self.lines)
         return list(zip(codes, self.lines, strict=True))
-
-
-def printable_ascii(raw: bytes) -> str:
-    r"""Text of *raw*, every byte beyond ASCII as ``\xNN``: lossless, and always encodable."""
-    return raw.decode("ascii", "backslashreplace")
 
 
 class ReplyReader:
@@ -115,13 +112,13 @@ class ReplyReader:
         self._size += len(line) + 1
         match = _REPLY_LINE.fullmatch(line.removesuffix(b"\r"))
         if match is None:
-            self.strays.append(printable_ascii(line.removesuffix(b"\r")))
+            self.strays.append(as_ascii(line.removesuffix(b"\r")))
             return False
         code, separator, text = match.groups(default=b"")
         self._codes.append(int(code))
         self._bare_lf |= not line.endswith(b"\r")
         self._longest = max(self._longest, len(line))
-        self.lines.append(printable_ascii(text))
+        self.lines.append(as_ascii(text))
         return bool(separator != b"-")
 
 
@@ -139,7 +136,7 @@ def parse_reply(raw: bytes) -> tuple[Reply, int] | None:
 
 def not_a_reply(line: str) -> BadReplyError:
     """The error for *line*, which has no reply code."""
-    return BadReplyError(f"not an SMTP reply: {line[:80]!r}")
+    return BadReplyError(f"not an SMTP reply: {quoted(line)}")
 
 
 def ehlo_keywords(reply: Reply) -> tuple[str, ...]:
@@ -176,7 +173,7 @@ def odd_offer(greeting: Reply, ehlo: Reply) -> str | None:
     )
     if not plain:
         offer = (line for line in ehlo.lines[1:] if "STARTTLS" in line.upper())
-        return f"STARTTLS is written in a way that not all senders read: {next(offer, '')!r}"
+        return f"STARTTLS is written in a way that not all senders read: {quoted(next(offer, ''))}"
     if any(_NUL in line for line in ehlo.lines):
         return "the EHLO reply has a NUL in it"
     if not ehlo.lines[0].strip() or not any(line.strip() for line in greeting.lines):
@@ -192,9 +189,9 @@ def why_senders_differ(reply: Reply) -> str | None:
     by the first digit of the first.
     """
     if reply.strays:
-        return f"a line without a reply code: {reply.strays[0][:80]!r}"
+        return f"a line without a reply code: {quoted(reply.strays[0])}"
     if len({code // 100 for code in reply.codes}) > 1:
-        return f"several reply codes: {reply.text[:80]!r}"
+        return f"several reply codes: {quoted(reply.text)}"
     loses_a_line = reply.longest > _POSTFIX_LINE and len(reply.lines) > 1
     if loses_a_line or reply.size > _EXIM_REPLY:
         return f"{reply.size} bytes in a reply, {reply.longest} in one line"

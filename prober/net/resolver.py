@@ -2,34 +2,45 @@
 
 Asked is the resolver that the system, or the user, names; dnspython finds the system's and parses
 records. RFC 1035, RFC 4035 §4.6 (AD counts only from a resolver that is trusted, and that was seen
-to validate).
+to validate). Where it does not count, answers are validated here.
 """
 
 import asyncio
+import contextlib
 import enum
 import errno
 import functools
 import ipaddress
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from time import monotonic
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from time import monotonic, time
 from typing import Final
 
 import dns.exception
 import dns.name
-import dns.rcode
 import dns.rdata
+import dns.rdatatype
 import dns.resolver
+from dns.name import Name
 from dns.rcode import Rcode
+from dns.rdatatype import RdataType
 
-from prober.answer_cache import Once
-from prober.errors import SettingsError
+from prober.answer_cache import SingleFlight
+from prober.dnssec.anchors import ROOT, Anchors, parse_anchors
+from prober.dnssec.judgement import Judgement, Reply, Work
+from prober.dnssec.proof import make_proof
+from prober.dnssec.validator import NoReply, Validator
+from prober.errors import ProbeError, SettingsError
+from prober.escape import printable
+from prober.files import read_whole
 from prober.net.dns_message import Query, Response, TooLargeError
-from prober.net.nameserver import Nameserver, NoneLeftError, ask_in_turn
+from prober.net.nameserver import ErrorCode, Nameserver, NoneLeftError, ask_in_turn
 from prober.pace import QuestionPacer
-from prober.records import Answer, Dnssec, Reason
-from prober.settings import Settings
+from prober.records import Answer, Dnssec, DnssecProof, Reason
+from prober.settings import Settings, Validation
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +50,9 @@ _CACHED_ANSWERS: Final = 100_000  # about 1 kB each
 _DOCKER_FORWARDER: Final = "127.0.0.11"  # loopback, but it forwards to a resolver elsewhere
 _CAN_WAIT: Final = frozenset({"TXT"})  # the others lead to servers, which may take minutes
 _OURS: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
+_CHAIN_KEPT: Final = 20_000  # replies with DS and DNSKEY records for proofs, at 5 to 10 kB
+_MAX_DETAIL: Final = 300  # characters
+_ANCHOR_BYTES: Final = 65_536  # of a file of trust anchors; one key has 0.4 kB
 _NO_ANSWER: Final = frozenset({Reason.TIMED_OUT, Reason.NO_NAMESERVER})
 
 
@@ -62,6 +76,7 @@ class DnsAnswer:
     reason: Reason | None = None
     detail: str | None = None
     answered_at: float = field(default_factory=monotonic, compare=False)
+    reply: Reply | None = field(default=None, compare=False, repr=False)  # where proofs are kept
 
 
 # Secure, since nobody can forge a name that cannot exist. RFC 1035 §2.3.4.
@@ -83,25 +98,45 @@ class Alive:
 Question = tuple[str, str]  # name, type
 
 
+@dataclass(slots=True)
+class DomainDnssec:
+    """What DNSSEC means for one domain: what it may cost, and the secure answers so far."""
+
+    work: Work
+    answers: dict[tuple[Name, RdataType], Reply] = field(default_factory=dict)
+
+
+_DOMAIN: ContextVar[DomainDnssec | None] = ContextVar("_DOMAIN", default=None)
+
+
 class Resolver:
     """The system's resolver, or the ones of the settings; every answer is shared for the run.
 
-    Raises SettingsError where a nameserver is not ADDR or ADDR:PORT, or where the system names
-    none.
+    Raises SettingsError where a nameserver is not ADDR or ADDR:PORT, where the system names none,
+    or where the file of trust anchors holds none.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._nameservers = _nameservers(settings)
-        self._pacer = QuestionPacer(settings.dns_concurrency, settings.dns_per_s)
+        self._pacer = QuestionPacer(settings.pace.dns_concurrency, settings.pace.dns_per_s)
         self._needs_tcp_until = 0.0
-        self._answers: Once[Question, DnsAnswer] = Once(
+        self._answers: SingleFlight[Question, DnsAnswer] = SingleFlight(
             self._ask, size=_CACHED_ANSWERS, lifetime_s=self._lifetime_s
         )
-        self._alive: Once[None, Alive] = Once(
+        self._alive: SingleFlight[None, Alive] = SingleFlight(
             self._test_alive, size=1, lifetime_s=lambda _alive: settings.dns_failure_ttl_s
         )
-        self._validates: Once[None, Answer] = Once(self._test_validation, size=1)
+        self._is_disbelieved = False  # it is trusted, but was seen not to validate
+        self._anchors = _anchors(settings)
+        self._chain: OrderedDict[tuple[Name, RdataType], Reply] = OrderedDict()
+        self.validator = Validator(
+            self._ask_for_validation,
+            anchors=self._anchors,
+            work=self._new_work,
+            failure_ttl_s=settings.dns_failure_ttl_s,
+        )
+        self._validates: SingleFlight[None, Answer] = SingleFlight(self._test_validation, size=1)
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -123,6 +158,14 @@ class Resolver:
         in which a resolver may have restarted, and silence where it is somebody else's question
         that met it; one's own was repeated, over TCP too.
         """
+        answer = await self._query(name, rdtype)
+        domain = _DOMAIN.get()
+        if domain is not None and answer.reply is not None:
+            key = dns.name.from_text(name), dns.rdatatype.from_text(rdtype)
+            domain.answers[key] = answer.reply
+        return answer
+
+    async def _query(self, name: str, rdtype: str) -> DnsAnswer:
         question = (name, rdtype)
         began = monotonic()
         answer = await self._answers.get(question)
@@ -144,6 +187,13 @@ class Resolver:
         """
         return await self._validates.get(None) if self.is_trusted else Answer.NO
 
+    async def validation(self) -> Validation:
+        """By whom answers are validated, once what can be believed is known."""
+        chosen = self._settings.dnssec
+        if chosen is not Validation.AUTO:
+            return chosen
+        return Validation.RESOLVER if await self.validates() is Answer.YES else Validation.LOCAL
+
     async def is_alive(self) -> bool:
         """Whether any nameserver answers at all: asked for the root, which every one knows."""
         alive = await self._alive.get(None)
@@ -153,38 +203,107 @@ class Resolver:
         """Cancel what is in flight."""
         for shared in (self._answers, self._alive, self._validates):
             await shared.aclose()
+        await self.validator.aclose()
 
     def _lifetime_s(self, answer: DnsAnswer) -> float | None:
         return self._settings.dns_failure_ttl_s if answer.status is DnsStatus.FAILED else None
 
     async def _ask(self, question: Question) -> DnsAnswer:
-        answer, authenticated = await self._exchange(question)
-        if answer is ABSENT_BY_LENGTH:
-            return answer
-        if answer.reason is Reason.TIMED_OUT and not await self.is_alive():
-            detail = f"none of {', '.join(self.addresses)} answers"
-            return DnsAnswer(status=DnsStatus.FAILED, reason=Reason.NO_NAMESERVER, detail=detail)
-        if not await self._can_judge(answer):
-            return answer
-        if answer.status is DnsStatus.FAILED:
+        if self._validates_here:
+            return await self._ask_and_judge(question)
+        answer, response = await self._exchange(question)
+        if not _can_be_judged(answer) or self._settings.dnssec is Validation.OFF:
+            return await self._or_blind(answer)
+        if await self.validates() is not Answer.YES:
+            if self._settings.dnssec is Validation.RESOLVER:
+                return answer
+            self._is_disbelieved = True
+            return await self._ask_and_judge(question)
+        if response is None:
             return await self._explain_servfail(question, answer)
-        return _with_dnssec(answer, Dnssec.SECURE if authenticated else Dnssec.INSECURE)
+        return _with_dnssec(answer, Dnssec.SECURE if response.authenticated else Dnssec.INSECURE)
 
-    async def _can_judge(self, answer: DnsAnswer) -> bool:
-        relevant = answer.status is not DnsStatus.FAILED or answer.reason is Reason.SERVFAIL
-        return relevant and await self.validates() is Answer.YES
+    async def _or_blind(self, answer: DnsAnswer) -> DnsAnswer:
+        """*answer*, or that no nameserver answers at all."""
+        if answer.reason is not Reason.TIMED_OUT or await self.is_alive():
+            return answer
+        detail = f"none of {', '.join(self.addresses)} answers"
+        return DnsAnswer(status=DnsStatus.FAILED, reason=Reason.NO_NAMESERVER, detail=detail)
+
+    @property
+    def _validates_here(self) -> bool:
+        """Whether that is known before anything is asked."""
+        if self._settings.dnssec is Validation.AUTO:
+            return self._is_disbelieved or not self.is_trusted
+        return self._settings.dnssec is Validation.LOCAL
+
+    async def _ask_and_judge(self, question: Question) -> DnsAnswer:
+        answer, response = await self._exchange(question, checking_disabled=True)
+        if response is None or answer.status is DnsStatus.FAILED:
+            return await self._or_blind(answer)
+        name, rdtype = dns.name.from_text(question[0]), dns.rdatatype.from_text(question[1])
+        reply = _to_reply(response)
+        judgement = await self.validator.judge(name, rdtype, reply)
+        judged = _with_judgement(answer, judgement)
+        if self._settings.proofs and judged.dnssec is Dnssec.SECURE:
+            return replace(judged, reply=reply)
+        return judged
+
+    async def _ask_for_validation(self, name: Name, rdtype: RdataType) -> Reply | NoReply:
+        """A question of the validator's own; a failure is asked again before it is believed."""
+        query = Query(name, rdtype, checking_disabled=True)
+        answer, response = await self._send(query)
+        if answer.status is DnsStatus.FAILED:
+            await asyncio.sleep(_RETRY_DELAY_S)
+            answer, response = await self._send(query)
+        if response is not None and answer.status is not DnsStatus.FAILED:
+            reply = _to_reply(response)
+            if self._settings.proofs:
+                self._keep(name, rdtype, reply)
+            return reply
+        reason = answer.reason or Reason.LOCAL
+        return NoReply(reason, answer.detail or reason)
+
+    def _keep(self, name: Name, rdtype: RdataType, reply: Reply) -> None:
+        self._chain[name, rdtype] = reply
+        self._chain.move_to_end((name, rdtype))
+        if len(self._chain) > _CHAIN_KEPT:
+            self._chain.popitem(last=False)
+
+    def _new_work(self) -> Work:
+        """The bounds on the work for one answer, within those of the domain it is for."""
+        settings, domain = self._settings, _DOMAIN.get()
+        within = None if domain is None else domain.work
+        return Work(settings.dnssec_signatures, settings.dnssec_hashes, within)
+
+    @contextlib.contextmanager
+    def for_domain(self, domain: DomainDnssec) -> Iterator[None]:
+        """Count the work of DNSSEC in the block, and of what it starts, for *domain*."""
+        token = _DOMAIN.set(domain)
+        try:
+            yield
+        finally:
+            _DOMAIN.reset(token)
+
+    def new_domain(self) -> DomainDnssec:
+        """The bounds on the work for all answers of one domain, and no answers yet."""
+        settings = self._settings
+        return DomainDnssec(Work(settings.dnssec_domain_signatures, settings.dnssec_domain_hashes))
+
+    async def proof(self, domain: DomainDnssec) -> DnssecProof | None:
+        """The proof of the secure answers of *domain*; None where there are none, or it is off."""
+        settings = self._settings
+        if not settings.proofs:
+            return None
+        work = Work(settings.dnssec_domain_signatures, settings.dnssec_domain_hashes)
+        return await make_proof(domain.answers, self._chain, self._anchors, work)
 
     async def _explain_servfail(self, question: Question, answer: DnsAnswer) -> DnsAnswer:
         """RFC 4035 §4.7, RFC 6840 §5.9: SERVFAIL that answers with CD set is bogus data."""
         unchecked, _ = await self._exchange(question, checking_disabled=True)
         if unchecked.status is DnsStatus.FAILED:
             return answer
-        return DnsAnswer(
-            status=DnsStatus.FAILED,
-            reason=Reason.BOGUS,
-            dnssec=Dnssec.BOGUS,
-            detail="the DNSSEC signatures do not verify",
-        )
+        return _bogus(f"the DNSSEC signatures do not verify: {answer.detail}")
 
     async def _test_alive(self, _key: None) -> Alive:
         """Ask every nameserver by itself, over UDP and TCP side by side."""
@@ -209,22 +328,28 @@ class Resolver:
         unchecked, _ = await self._exchange(question, checking_disabled=True)
         if unchecked.status is not DnsStatus.FOUND:
             return Answer.NOT_TESTED
-        _, root_is_secure = await self._exchange((".", "NS"))
-        return Answer.YES if root_is_secure else Answer.NO
+        _, root = await self._exchange((".", "NS"))
+        return Answer.YES if root is not None and root.authenticated else Answer.NO
 
     async def _exchange(
         self, question: Question, *, checking_disabled: bool = False
-    ) -> tuple[DnsAnswer, bool]:
-        """Ask over UDP and, where nothing comes back, over TCP: the answer, and its AD bit."""
+    ) -> tuple[DnsAnswer, Response | None]:
+        """The answer, and the response that it is from, where one came."""
         try:
             query = Query.of(*question, checking_disabled=checking_disabled)
         except (dns.name.NameTooLong, dns.name.LabelTooLong):
-            return ABSENT_BY_LENGTH, False
+            return ABSENT_BY_LENGTH, None
         except dns.exception.DNSException as error:
-            return _failed(Reason.DNS_REFUSED, f"{type(error).__name__}: {error}"), False
+            return _failed(Reason.DNS_REFUSED, f"{type(error).__name__}: {error}"), None
+        return await self._send(query, can_wait=question[1] in _CAN_WAIT)
+
+    async def _send(
+        self, query: Query, *, can_wait: bool = False
+    ) -> tuple[DnsAnswer, Response | None]:
+        """Ask over UDP and, where nothing comes back, over TCP."""
         time_s = self._settings.dns_s
         servers = self._nameservers
-        async with self._pacer.turn(can_wait=question[1] in _CAN_WAIT):
+        async with self._pacer.turn(can_wait=can_wait):
             if monotonic() < self._needs_tcp_until:
                 return await self._resolve(servers, query, time_s, tcp=True)
             answer = await self._resolve(servers, query, time_s * _UDP_SHARE, tcp=False)
@@ -238,17 +363,51 @@ class Resolver:
 
     async def _resolve(
         self, servers: Sequence[Nameserver], query: Query, lifetime_s: float, *, tcp: bool
-    ) -> tuple[DnsAnswer, bool]:
+    ) -> tuple[DnsAnswer, Response | None]:
         try_s = self._settings.dns_try_s
         try:
             response = await ask_in_turn(
                 servers, query, tcp=tcp, try_s=try_s, lifetime_s=lifetime_s
             )
         except TimeoutError:
-            return _failed(Reason.TIMED_OUT, None), False
+            return _failed(Reason.TIMED_OUT, None), None
         except NoneLeftError as error:
-            return _explain(error), False
-        return _to_answer(response), response.authenticated
+            return _explain(error), None
+        return _to_answer(response), response
+
+
+def _can_be_judged(answer: DnsAnswer) -> bool:
+    if answer is ABSENT_BY_LENGTH:
+        return False
+    return answer.status is not DnsStatus.FAILED or answer.reason is Reason.SERVFAIL
+
+
+def _to_reply(response: Response) -> Reply:
+    return Reply(
+        rcode=response.rcode,
+        answer=response.answer,
+        authority=response.authority,
+        knows_dnssec=response.knows_dnssec,
+        now=time(),
+    )
+
+
+def _with_judgement(answer: DnsAnswer, judgement: Judgement) -> DnsAnswer:
+    """What a validating resolver would say: it has no answer where the data is not to be had."""
+    if judgement.state is Dnssec.BOGUS:
+        return _bogus(str(judgement))
+    if judgement.failure is not None:
+        return _failed(judgement.failure, str(judgement))
+    return replace(answer, dnssec=judgement.state, detail=str(judgement) or None)
+
+
+def _bogus(detail: str) -> DnsAnswer:
+    return DnsAnswer(
+        status=DnsStatus.FAILED,
+        reason=Reason.BOGUS,
+        dnssec=Dnssec.BOGUS,
+        detail=detail[:_MAX_DETAIL],
+    )
 
 
 def _to_answer(response: Response) -> DnsAnswer:
@@ -266,7 +425,7 @@ def _to_answer(response: Response) -> DnsAnswer:
 
 
 def _failed(reason: Reason, detail: str | None) -> DnsAnswer:
-    return DnsAnswer(status=DnsStatus.FAILED, reason=reason, detail=detail and detail[:200])
+    return DnsAnswer(status=DnsStatus.FAILED, reason=reason, detail=detail and detail[:_MAX_DETAIL])
 
 
 def _explain(error: NoneLeftError) -> DnsAnswer:
@@ -276,25 +435,34 @@ def _explain(error: NoneLeftError) -> DnsAnswer:
             return _failed(Reason.LOCAL, fault.strerror)
         if isinstance(fault, TooLargeError):
             return _failed(Reason.LIMIT, str(fault))
-    rcodes = {fault for fault in error.faults if isinstance(fault, Rcode)}
-    if not rcodes:
+    codes = {fault for fault in error.faults if isinstance(fault, ErrorCode)}
+    if not codes:
         return _failed(Reason.TIMED_OUT, None)
-    texts = " ".join(sorted(dns.rcode.to_text(rcode) for rcode in rcodes))
-    return _failed(Reason.SERVFAIL if Rcode.SERVFAIL in rcodes else Reason.DNS_REFUSED, texts)
+    texts = " ".join(sorted(map(str, codes)))
+    is_servfail = any(code.rcode == Rcode.SERVFAIL for code in codes)
+    return _failed(Reason.SERVFAIL if is_servfail else Reason.DNS_REFUSED, texts)
 
 
 def _with_dnssec(answer: DnsAnswer, dnssec: Dnssec) -> DnsAnswer:
-    return DnsAnswer(
-        status=answer.status,
-        records=answer.records,
-        canonical_name=answer.canonical_name,
-        dnssec=dnssec,
-    )
+    return replace(answer, dnssec=dnssec)
 
 
 def host_text(name: dns.name.Name) -> str:
     r"""*name* in lower case, without the trailing dot; odd bytes as ``\DDD``. The root is ``.``"""
     return name.to_text(omit_final_dot=True).lower()
+
+
+def _anchors(settings: Settings) -> Anchors:
+    path = settings.trust_anchor
+    if path is None:
+        return ROOT
+    name = printable(str(path))
+    try:
+        return parse_anchors(read_whole(path, _ANCHOR_BYTES).decode())
+    except OSError as error:
+        raise SettingsError(f"cannot read the trust anchors {name}: {error.strerror}") from error
+    except (UnicodeDecodeError, ProbeError) as error:
+        raise SettingsError(f"the trust anchors {name}: {printable(str(error))}") from error
 
 
 def _nameservers(settings: Settings) -> tuple[Nameserver, ...]:

@@ -43,7 +43,7 @@ def _source_towards(address: str, port: int) -> str:
         raise NoRouteError(family, detail) from error
 
 
-def of_the_vantage(failure: Failure, address: str) -> Failure:
+def blame_missing_ipv6(failure: Failure, address: str) -> Failure:
     """*failure*, or that there is no IPv6 here: a connection fails that comes from a local address.
 
     A unique local address (RFC 4193) reaches the Internet only where something translates it, so

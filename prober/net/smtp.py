@@ -13,6 +13,7 @@ import aiosmtplib
 
 from prober import clock
 from prober.clock import Heartbeat
+from prober.escape import as_ascii
 from prober.net.dialogue import Dialogue, Transcript, require_open
 from prober.net.failures import (
     PEER_ERRORS,
@@ -27,10 +28,9 @@ from prober.net.reply import (
     masked_by,
     odd_offer,
     offers,
-    printable_ascii,
 )
-from prober.net.route import of_the_vantage, require_route
-from prober.net.tls import TlsClient, TlsFacts, TlsLink
+from prober.net.route import blame_missing_ipv6, require_route
+from prober.net.tls import HandshakeFacts, TlsClient, TlsLink
 from prober.records import (
     AnomalyKind,
     Attempt,
@@ -100,7 +100,7 @@ class _Session:
         self._may_quit = False
         self.step, self._step_began = Step.CONNECT, monotonic()
         self._seen = _Seen()
-        self._tls_facts = TlsFacts()
+        self._tls_facts = HandshakeFacts()
         self._observed_at = clock.now()
 
     async def run(self) -> None:
@@ -176,7 +176,7 @@ class _Session:
         injected = dialogue.take_surplus()  # nothing may stand there: CVE-2011-0411
         if injected:
             require_open(injected)
-            shown = printable_ascii(injected)
+            shown = as_ascii(injected)
             dialogue.remark(AnomalyKind.STARTTLS_RESPONSE_INJECTION, shown)
 
     async def _require_answer(self, dialogue: Dialogue, refusal: Reply) -> None:
@@ -247,7 +247,7 @@ class _Session:
             failure = Failure(step=Step.HANDSHAKE, reason=Reason.ALERT, detail=str(error))
             self._tls_facts = self._tls_facts.refused(alert=str(error))
         else:
-            failure = of_the_vantage(classify(self.step, error), self._target.address)
+            failure = blame_missing_ipv6(classify(self.step, error), self._target.address)
         starttls = _starttls_after(self._seen.starttls, failure, undecided=out_of_time)
         self._seen.failure, self._seen.starttls = failure, starttls
         self._transcript.note("probe", _in_words(failure))
@@ -270,6 +270,10 @@ class _Session:
             cipher_bits=tls.cipher_bits,
             key_exchange=tls.key_exchange,
             key_exchange_bits=tls.key_exchange_bits,
+            key_exchange_hash=tls.key_exchange_hash,
+            encrypt_then_mac=tls.encrypt_then_mac,
+            extended_master_secret=tls.extended_master_secret,
+            secure_renegotiation=tls.secure_renegotiation,
             client_certificate_requested=tls.client_certificate_requested,
             alert=tls.alert,
             chain=tls.chain,

@@ -16,7 +16,13 @@ from cryptography.hazmat.bindings.openssl.binding import Binding
 from OpenSSL import SSL, crypto
 
 from prober.net.failures import AlertError, LimitError, UnwantedReplyError
-from prober.net.key_exchange import DhGroup, ServerKeyExchange
+from prober.net.key_exchange import (
+    ENCRYPT_THEN_MAC,
+    EXTENDED_MASTER_SECRET,
+    RENEGOTIATION_INFO,
+    DhGroup,
+    ServerKeyExchange,
+)
 from prober.net.reply import BadReplyError, ReplyReader, not_a_reply
 from prober.net.trust import load_anchors
 from prober.records import Anomaly, AnomalyKind, Hello, VerifyError
@@ -125,7 +131,7 @@ def alert_name(code: int) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TlsFacts:
+class HandshakeFacts:
     """What a handshake showed, whether it completed or not."""
 
     version: str | None = None
@@ -133,6 +139,10 @@ class TlsFacts:
     cipher_bits: int | None = None
     key_exchange: str | None = None
     key_exchange_bits: int | None = None
+    key_exchange_hash: str | None = None
+    encrypt_then_mac: bool | None = None
+    extended_master_secret: bool | None = None
+    secure_renegotiation: bool | None = None
     client_certificate_requested: bool | None = None
     alert: str | None = None
     chain: tuple[bytes, ...] = ()
@@ -143,7 +153,16 @@ class TlsFacts:
     def refused(self, *, alert: str) -> Self:
         """The same, where the server took the handshake back with *alert*."""
         return replace(
-            self, alert=alert, version=None, cipher=None, cipher_bits=None, key_exchange=None
+            self,
+            alert=alert,
+            version=None,
+            cipher=None,
+            cipher_bits=None,
+            key_exchange=None,
+            key_exchange_hash=None,
+            encrypt_then_mac=None,
+            extended_master_secret=None,
+            secure_renegotiation=None,
         )
 
 
@@ -191,7 +210,7 @@ class TlsClient:
                 store.add_cert(anchor)
         return context
 
-    def facts(self, connection: SSL.Connection, *, completed: bool) -> TlsFacts:
+    def facts(self, connection: SSL.Connection, *, completed: bool) -> HandshakeFacts:
         """What *connection* saw. The session's own values only where the handshake completed."""
         observed: _Observed = connection.get_app_data()
         sent = connection.get_peer_cert_chain() or []
@@ -200,12 +219,17 @@ class TlsClient:
         chain = tuple(self._shared(der) for der in ders)
         errors = tuple(observed.verify_errors)
         dh_group = _dh_group(connection)
-        return TlsFacts(
+        extensions = _extensions_12(connection) if completed else None
+        return HandshakeFacts(
             version=connection.get_protocol_version_name() if completed else None,
             cipher=connection.get_cipher_name() if completed else None,
             cipher_bits=connection.get_cipher_bits() if completed else None,
             key_exchange=_key_exchange(connection, dh_group) if completed else None,
             key_exchange_bits=dh_group.bits if dh_group is not None else None,
+            key_exchange_hash=_signed_hash(connection) if completed else None,
+            encrypt_then_mac=_has(extensions, ENCRYPT_THEN_MAC),
+            extended_master_secret=_has(extensions, EXTENDED_MASTER_SECRET),
+            secure_renegotiation=_has(extensions, RENEGOTIATION_INFO),
             client_certificate_requested=observed.certificate_requested if chain else None,
             alert=None if observed.alert is None else alert_name(observed.alert),
             chain=chain,
@@ -241,6 +265,27 @@ def _dh_group(connection: SSL.Connection) -> DhGroup | None:
         return DhGroup(name=name, bits=int(bits)) if bits.isdigit() else None
     observed: _Observed = connection.get_app_data()
     return observed.server_key_exchange.dh_group()
+
+
+def _signed_hash(connection: SSL.Connection) -> str | None:
+    """The hash with which the server signed its key exchange; None but in TLS 1.2."""
+    prefix = (connection.get_cipher_name() or "").partition("-")[0]
+    if connection.get_protocol_version() != SSL.TLS1_2_VERSION or prefix not in ("ECDHE", "DHE"):
+        return None
+    observed: _Observed = connection.get_app_data()
+    return observed.server_key_exchange.signature_hash(elliptic=prefix == "ECDHE")
+
+
+def _extensions_12(connection: SSL.Connection) -> frozenset[int] | None:
+    """The extensions of the ServerHello; None in TLS 1.3, which has no use for those here."""
+    if connection.get_protocol_version() == SSL.TLS1_3_VERSION:
+        return None
+    observed: _Observed = connection.get_app_data()
+    return observed.server_key_exchange.extensions()
+
+
+def _has(extensions: frozenset[int] | None, extension: int) -> bool | None:
+    return None if extensions is None else extension in extensions
 
 
 def _truncation(sent: int, kept: int) -> tuple[Anomaly, ...]:

@@ -8,7 +8,7 @@ from typing import Final
 from prober.errors import InputError
 from prober.policy.base import LiveMap, MapFormat, Provenance, domain_of
 from prober.policy.decide import Decision, Policy, PolicyLevel
-from prober.report.csv_ import neutralised
+from prober.report.csv_ import to_csv
 
 COLUMNS: Final = ("domain", "policy", "match", "before", "change", "reason", "loses")
 
@@ -28,12 +28,8 @@ class CsvMap(MapFormat):
         return LiveMap(policies=policies)
 
     def render(self, decisions: Sequence[Decision], live: LiveMap, provenance: Provenance) -> str:
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for decision in sorted(decisions, key=lambda each: each.domain):
-            writer.writerow([neutralised(cell) for cell in _row(decision)])
-        return buffer.getvalue()
+        ordered = sorted(decisions, key=lambda each: each.domain)
+        return to_csv([COLUMNS, *map(_row, ordered)]).decode()
 
 
 def _policies(rows: "csv.DictReader[str]") -> Iterator[tuple[str, Policy]]:

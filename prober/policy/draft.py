@@ -39,6 +39,11 @@ class Draft:
 
     def add(self, report: DomainReport) -> None:
         """Take from *report* what it says; one on no domain says nothing."""
+        if report.server is not None:
+            raise InputError(
+                f"{report.input} was tested with --server {report.server.name}, which says nothing "
+                "of its MX hosts: a map needs results without --server"
+            )
         domain = report.domain
         if domain is None or not _is_domain(domain) or domain in self._by_hand:
             return

@@ -1,6 +1,6 @@
 """What was observed: of an endpoint, a host, a domain. Nothing here is a judgement."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from prober.records.words import (
@@ -80,6 +80,10 @@ class WithoutSni:
     cipher_bits: int | None = None
     key_exchange: str | None = None
     key_exchange_bits: int | None = None
+    key_exchange_hash: str | None = None
+    encrypt_then_mac: bool | None = None
+    extended_master_secret: bool | None = None
+    secure_renegotiation: bool | None = None
     alert: str | None = None
     chain: tuple[bytes, ...] | None = None
     path: tuple[int, ...] = ()
@@ -111,6 +115,10 @@ class EndpointFacts:
     cipher_bits: int | None = None
     key_exchange: str | None = None  # the group, DH where it has no name; None: plain RSA
     key_exchange_bits: int | None = None  # of finite-field DH, also where the handshake failed
+    key_exchange_hash: str | None = None  # that the server signed with in TLS 1.2, such as "sha256"
+    encrypt_then_mac: bool | None = None  # RFC 7366, up to TLS 1.2; None: not seen
+    extended_master_secret: bool | None = None  # RFC 7627, up to TLS 1.2; None: not seen
+    secure_renegotiation: bool | None = None  # RFC 5746, up to TLS 1.2; None: not seen
     client_certificate_requested: bool | None = None
     alert: str | None = None  # the fatal alert received, by its name in RFC 8446 §6
     chain: tuple[bytes, ...] = ()
@@ -147,6 +155,14 @@ class MxHost:
     tlsa_dnssec: Dnssec | None = None  # of the answer, also where that is a denial
     tlsa_failure: Failure | None = None  # then a sender that does DANE defers
     failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenServer:
+    """A server that is tested as if it were the domain's only MX host (``--server``)."""
+
+    name: str
+    address: str | None = None  # None: those that DNS has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,11 +224,33 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProofReply:
+    """One DNS response in a proof: which RRsets of the proof it has in its two sections."""
+
+    name: str  # absolute, with the trailing dot
+    type: str
+    rcode: str
+    observed_at: datetime  # when it came: signatures are judged by this time
+    answer: tuple[int, ...]
+    authority: tuple[int, ...]  # the denials
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnssecProof:
+    """The signatures behind secure answers, up to the root. RFC 9102 §2.2."""
+
+    rrsets: tuple[bytes, ...]  # each with its signatures, as uncompressed records
+    replies: tuple[ProofReply, ...]  # the answers first, then DNSKEY and DS up to the root
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DomainFacts:
     """All that was observed of one domain. ``error`` where the input is no domain."""
 
     input: str
     domain: str | None  # A-labels, lower case, no trailing dot
+    columns: dict[str, str] = field(default_factory=dict)  # of a CSV list, but that of the domain
+    server: GivenServer | None = None  # then ``mx_hosts`` has it, and not what DNS says
     checked_at: datetime
     elapsed_ms: int
     run: Run
@@ -222,3 +260,4 @@ class DomainFacts:
     endpoints: tuple[EndpointFacts, ...] = ()
     sts: StsFacts | None = None  # None: not looked up
     tls_rpt_txt: TxtFacts | None = None
+    proof: DnssecProof | None = None  # of its secure answers, where proofs are kept

@@ -1,18 +1,30 @@
 """What the rules made of the facts, and the report that holds both."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from prober.records.delivery import Delivery
-from prober.records.facts import EndpointFacts, MxHost, Route, Run, StsFacts, TxtFacts
+from prober.records.facts import (
+    DnssecProof,
+    EndpointFacts,
+    GivenServer,
+    MxHost,
+    Route,
+    Run,
+    StsFacts,
+    TxtFacts,
+)
+from prober.records.findings import Finding
 from prober.records.words import (
     Answer,
-    Code,
     Dane,
     Encrypted,
     Level,
-    Severity,
+    ProfileName,
+    RatedFact,
+    Rating,
+    Standing,
     StsStatus,
     TlsRptStatus,
 )
@@ -47,17 +59,6 @@ class Endpoint(EndpointFacts):
     certificate: Certificate | None = None
     certificate_without_sni: Certificate | None = None  # where another chain is sent without SNI
     dane: Dane = Dane.NOT_TESTED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing worth knowing, by a stable code. The wording of ``detail`` may change."""
-
-    code: Code
-    severity: Severity
-    mx_host: str | None = None
-    address: str | None = None
-    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +98,37 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FactRating:
+    """How a norm rates one fact at one endpoint. ``sni``: whether the client sent SNI."""
+
+    mx_host: str
+    address: str
+    sni: bool
+    fact: RatedFact
+    value: str | None  # None: not tested
+    rating: Rating
+    source: str  # the paragraph
+    ours: str | None = None  # why, where the rating is our choice or our reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileRatings:
+    """How a norm rates what was seen of the domain, fact by fact."""
+
+    profile: ProfileName
+    norm: str
+    ratings: tuple[FactRating, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DomainReport:
     """One domain: the facts, and the verdict and findings drawn from them."""
 
     schema: int = SCHEMA
     input: str
     domain: str | None
+    columns: dict[str, str] = field(default_factory=dict)
+    server: GivenServer | None = None
     checked_at: datetime
     elapsed_ms: int
     run: Run
@@ -117,3 +143,8 @@ class DomainReport:
     tls_rpt: TlsRpt | None = None
     delivery: Delivery | None = None  # None: the input is no domain
     findings: tuple[Finding, ...] = ()
+    requirement: str | None = None  # a level, or "profile:" and its name; None: none was set
+    standing: Standing | None = None
+    reasons: tuple[str, ...] = ()  # why it does not meet the requirement: a Code or a Gap each
+    profile_ratings: ProfileRatings | None = None  # None: no profile was asked for
+    proof: DnssecProof | None = None

@@ -24,6 +24,27 @@ class Level(enum.StrEnum):
     ENFORCED = "enforced"
 
 
+class Standing(enum.StrEnum):
+    """Whether a domain meets what is required."""
+
+    MEETS = "meets"
+    FALLS_SHORT = "falls-short"
+    UNDECIDED = "undecided"
+    NEUTRAL = "neutral"  # it says that it receives no mail
+    INVALID = "invalid"
+
+
+class Gap(enum.StrEnum):
+    """Why a domain does not meet what is required, where no finding says it."""
+
+    NO_DOMAIN = "not-a-domain"
+    FAULT = "internal-fault"  # of this program
+    TLS_NOT_REQUIRED = "tls-not-required"  # neither DANE nor MTA-STS tells senders to use TLS
+    NOT_AUTHENTICATED = "not-authenticated"
+    BELOW_PROFILE = "below-profile"
+    NOT_SEEN = "not-seen"  # something was not seen, and no finding names it
+
+
 class Encrypted(enum.StrEnum):
     """The level in one word, for a reader who asks only that."""
 
@@ -177,7 +198,7 @@ class TlsRptStatus(enum.StrEnum):
 
 
 class Severity(enum.StrEnum):
-    """How much a finding matters. Only ``rules/baseline.py`` assigns it."""
+    """How much a finding matters. Each row of the catalogue, ``findings.Code``, has one."""
 
     HIGH = "high"
     MEDIUM = "medium"
@@ -185,89 +206,41 @@ class Severity(enum.StrEnum):
     INFO = "info"
 
 
-class Code(enum.StrEnum):
-    """Finding codes: RFC 8460 §4.3 where one fits, ours elsewhere. docs/findings.md lists them."""
+class ProfileName(enum.StrEnum):
+    """What ``--profile`` takes."""
 
-    # RFC 8460 §4.3
-    STARTTLS_NOT_SUPPORTED = "starttls-not-supported"
-    CERTIFICATE_HOST_MISMATCH = "certificate-host-mismatch"
-    CERTIFICATE_EXPIRED = "certificate-expired"
-    CERTIFICATE_NOT_TRUSTED = "certificate-not-trusted"
-    DNSSEC_INVALID = "dnssec-invalid"
-    TLSA_INVALID = "tlsa-invalid"
-    STS_POLICY_FETCH_ERROR = "sts-policy-fetch-error"
-    STS_POLICY_INVALID = "sts-policy-invalid"
-    STS_WEBPKI_INVALID = "sts-webpki-invalid"
-    # DNS
-    DNS_ERROR = "dns-error"
-    DOMAIN_NOT_FOUND = "domain-not-found"
-    NO_MAIL_HOST = "no-mail-host"
-    NULL_MX = "null-mx"
-    NULL_MX_IGNORED = "null-mx-ignored"
-    NULL_MX_PREFERENCE = "null-mx-preference"
-    IMPLICIT_MX = "implicit-mx"
-    MX_IS_CNAME = "mx-is-cname"
-    MX_IP_LITERAL = "mx-ip-literal"
-    MX_LOCALHOST = "mx-localhost"
-    MX_INVALID_NAME = "mx-invalid-name"
-    NAME_WITH_UNDERSCORE = "name-with-underscore"
-    MX_NO_ADDRESS = "mx-no-address"
-    MX_DUPLICATE = "mx-duplicate"
-    MX_NOT_LISTENING = "mx-not-listening"
-    LIMIT_REACHED = "limit-reached"
-    # the session
+    DEFAULT = "default"
+    NIST = "nist-800-52r2"
+    NCSC_NL = "ncsc-nl-2025"
+    BSI = "bsi-tr-02102-2"
+    HIPAA = "hipaa"
+
+
+class Rating(enum.StrEnum):
+    """How a norm rates a fact: NCSC-NL's four words, and two for where the norm gives no answer."""
+
+    GOOD = "good"
+    SUFFICIENT = "sufficient"
+    PHASE_OUT = "phase-out"  # allowed for some time yet
+    INSUFFICIENT = "insufficient"
+    NOT_NAMED = "not-named"  # in no list of the norm, and by no rule of the norm excluded
     NOT_TESTED = "not-tested"
-    UNCONFIRMED = "unconfirmed"
-    STARTTLS_REFUSED = "starttls-refused"
-    STARTTLS_INTERMITTENT = "starttls-intermittent"
-    STARTTLS_RESPONSE_INJECTION = "starttls-response-injection"
-    STARTTLS_AFTER_TLS = "starttls-after-tls"
-    TLS_FAILED = "tls-failed"
-    REPLY_MALFORMED = "reply-malformed"
-    STARTTLS_OFFER_MALFORMED = "starttls-offer-malformed"
-    LARGE_HELLO_INTOLERANT = "large-hello-intolerant"
-    SNI_REFUSED = "sni-refused"
-    SNI_REQUIRED = "sni-required"
-    TLS13_INTOLERANT = "tls13-intolerant"
-    ANONYMOUS_ONLY = "anonymous-only"
-    SESSION_FAILED_AFTER_TLS = "session-failed-after-tls"
-    MASKED_BY_MIDDLEBOX = "masked-by-middlebox"
-    EHLO_NOT_SUPPORTED = "ehlo-not-supported"
-    BARE_LF = "bare-lf"
-    UNSOLICITED_DATA = "unsolicited-data"
-    CLIENT_CERTIFICATE_REQUESTED = "client-certificate-requested"
-    # TLS and certificates
-    TLS_VERSION_OBSOLETE = "tls-version-obsolete"
-    CIPHER_WEAK = "cipher-weak"
-    DH_WEAK = "dh-weak"
-    CERTIFICATE_NOT_YET_VALID = "certificate-not-yet-valid"
-    CERTIFICATE_EXPIRES_SOON = "certificate-expires-soon"
-    CERTIFICATE_SELF_SIGNED = "certificate-self-signed"
-    CERTIFICATE_NAME_DISPUTED = "certificate-name-disputed"
-    CERTIFICATE_COMMON_NAME_ONLY = "certificate-common-name-only"
-    CERTIFICATE_SAN_MALFORMED = "certificate-san-malformed"
-    CERTIFICATE_UNREADABLE = "certificate-unreadable"
-    CERTIFICATE_KEY_WEAK = "certificate-key-weak"
-    CERTIFICATE_SIGNATURE_WEAK = "certificate-signature-weak"
-    CHAIN_INCOMPLETE = "chain-incomplete"
-    CHAIN_MISORDERED = "chain-misordered"
-    CHAIN_TRUNCATED = "chain-truncated"
-    TRUST_NOT_TESTED = "trust-not-tested"
-    # DANE
-    TLSA_NOT_TESTED = "tlsa-not-tested"
-    TLSA_UNUSABLE = "tlsa-unusable"
-    TLSA_STALE = "tlsa-stale"  # retired; earlier results have it
-    TLSA_SPARE = "tlsa-spare"
-    TLSA_INSECURE = "tlsa-insecure"
-    TLSA_MX_INSECURE = "tlsa-mx-insecure"
-    DANE_NO_TLS = "dane-no-tls"
-    # MTA-STS and TLS-RPT
-    STS_TXT_INVALID = "sts-txt-invalid"
-    STS_NOT_TESTED = "sts-not-tested"
-    STS_MX_NOT_LISTED = "sts-mx-not-listed"
-    STS_MX_FAILS = "sts-mx-fails"
-    STS_MAX_AGE_SHORT = "sts-max-age-short"
-    STS_NOT_ENFORCED = "sts-not-enforced"
-    STS_WITHOUT_TXT = "sts-without-txt"
-    STS_SENDERS_DIFFER = "sts-senders-differ"
-    TLS_RPT_INVALID = "tls-rpt-invalid"
+
+
+class RatedFact(enum.StrEnum):
+    """What a profile rates at an endpoint."""
+
+    PROTOCOL = "protocol"
+    SUITE = "suite"
+    KEY_EXCHANGE = "key-exchange"
+    KEY_EXCHANGE_HASH = "key-exchange-hash"
+    KEY = "key"
+    SIGNATURE = "signature"
+    VALIDITY = "validity"
+    ENCRYPT_THEN_MAC = "encrypt-then-mac"
+    EXTENDED_MASTER_SECRET = "extended-master-secret"  # noqa: S105 (an extension of TLS)
+    SECURE_RENEGOTIATION = "secure-renegotiation"
+    SERVER_NAME_INDICATION = "server-name-indication"
+    COMPRESSION = "compression"
+    EARLY_DATA = "early-data"
+    RAW_PUBLIC_KEY = "raw-public-key"

@@ -1,30 +1,20 @@
-"""Shows what changed: text for people, JSON lines and CSV for programs. docs/record.md.
+"""Shows what changed: text for people, JSON and CSV for programs. docs/record.md.
 
 Values come from peers, so they are escaped here as in every report.
 """
 
-import csv
-import enum
-import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
-from typing import Final, assert_never
-
-import msgspec
+from typing import Final
 
 from prober.escape import printable, utc
+from prober.records import Standing
 from prober.records.changes import Change, ChangeCode, ChangeCounts, Direction, DomainChanges
-from prober.report.csv_ import neutralised
-from prober.report.json_ import visible
-
-
-class ChangesFormat(enum.StrEnum):
-    """The formats of a comparison."""
-
-    TEXT = "text"
-    JSON = "json"
-    CSV = "csv"
-
+from prober.report.answer import LABELS
+from prober.report.interface import Formatter, Kind, Paper, Row
+from prober.report.json_ import encode_report
+from prober.report.summary import domain_line
 
 COLUMNS: Final = (
     *("domain", "direction", "code", "mx_host", "addresses", "before", "after"),
@@ -34,7 +24,7 @@ COLUMNS: Final = (
 NAMES: Final[Mapping[ChangeCode, str]] = MappingProxyType(
     {
         ChangeCode.LEVEL: "level",
-        ChangeCode.STANDING: "requirement",
+        ChangeCode.STANDING: "result",
         ChangeCode.ROUTE: "MX records",
         ChangeCode.DNSSEC: "DNSSEC of the MX records",
         ChangeCode.MX_HOSTS: "MX hosts",
@@ -85,22 +75,30 @@ def to_do(change: Change) -> str | None:
 
 def describe(change: Change) -> str:
     """One change in words; safe to show."""
+    before, after = (_shown(change.code, value) for value in (change.before, change.after))
     where = " ".join(part for part in (change.mx_host, _places(change)) if part)
     name = f"{NAMES[change.code]} at {where}" if where else NAMES[change.code]
     if change.direction is Direction.LOST_SIGHT:
         runs = f" in {change.runs} runs" if change.runs > 1 else ""
-        text = f"{name} could not be seen{runs}, last seen {utc(change.last_seen)}: {change.before}"
+        text = f"{name} could not be seen{runs}, last seen {utc(change.last_seen)}: {before}"
     else:
-        text = f"{name} was {change.before}, is {change.after}"
+        text = f"{name} was {before}, is {after}"
     return printable(text)
 
 
-_MOST_SHOWN: Final = 2  # addresses in one sentence
+def _shown(code: ChangeCode, value: str | None) -> str:
+    """*value* in words: a standing as every report names it."""
+    if code is ChangeCode.STANDING and value in set(Standing):
+        return LABELS[Standing(value)]
+    return str(value)
+
+
+_MAX_SHOWN: Final = 2  # addresses in one sentence
 
 
 def _places(change: Change) -> str:
-    more = len(change.addresses) - _MOST_SHOWN
-    shown = ", ".join(change.addresses[:_MOST_SHOWN])
+    more = len(change.addresses) - _MAX_SHOWN
+    shown = ", ".join(change.addresses[:_MAX_SHOWN])
     return f"{shown} and {more} more" if more > 0 else shown
 
 
@@ -110,7 +108,17 @@ def text_line(found: DomainChanges) -> str:
     what = "; ".join(dict.fromkeys(map(describe, told)))
     advice = next(filter(None, map(to_do, told)), None)
     end = f". To do: {advice}" if advice else ""
-    return f"{found.worst or '':<10}  {printable(found.domain)}: {what}{end}"
+    return domain_line(found.domain, _LABELS.get(found.worst, ""), f"{what}{end}")
+
+
+_LABELS: Final[Mapping[Direction | None, str]] = MappingProxyType(
+    {
+        Direction.WORSE: "WORSE",
+        Direction.LOST_SIGHT: "NOT SEEN",
+        Direction.OTHER: "CHANGED",
+        Direction.BETTER: "BETTER",
+    }
+)
 
 
 def summary(counts: ChangeCounts) -> str:
@@ -147,43 +155,34 @@ def worst_first(found: Iterable[DomainChanges]) -> list[DomainChanges]:
     return sorted(changed, key=lambda each: (order.index(each.worst), each.domain))
 
 
-def render(
-    found: Sequence[DomainChanges], counts: ChangeCounts, format_: ChangesFormat
-) -> Iterator[bytes]:
-    """The comparison in *format_*; *found* is in order."""
-    match format_:
-        case ChangesFormat.TEXT:
-            yield f"{summary(counts)}\n".encode()
-            for each in found:
-                if each.worst is not None:
-                    yield f"{text_line(each)}\n".encode("utf-8", "backslashreplace")
-        case ChangesFormat.JSON:
-            for each in found:
-                yield visible(_encoder.encode(each)) + b"\n"
-        case ChangesFormat.CSV:
-            yield from _csv(found)
-        case _:
-            assert_never(format_)
+class _ChangesText(Formatter[DomainChanges, ChangeCounts]):
+    """Counts first, then one line a domain; *counts* are known before it is written."""
+
+    def __init__(self, counts: ChangeCounts, paper: Paper) -> None:
+        self._counts = counts
+        self._encoding = paper.encoding
+
+    def head(self) -> bytes:
+        return self._line(summary(self._counts))
+
+    def body(self, record: DomainChanges) -> bytes:
+        return b"" if record.worst is None else self._line(text_line(record))
+
+    def _line(self, text: str) -> bytes:
+        return f"{text}\n".encode(self._encoding, "backslashreplace")
 
 
-_encoder: Final = msgspec.json.Encoder()
+def comparison(counts: ChangeCounts) -> Kind[DomainChanges, ChangeCounts]:
+    """Reports on what changed, the *counts* of which are complete."""
+    text = partial(_ChangesText, counts)
+    return Kind(text=text, encode=encode_report, columns=COLUMNS, rows=_rows)
 
 
-def _csv(found: Iterable[DomainChanges]) -> Iterator[bytes]:
-    yield _row(COLUMNS)
-    for each in found:
-        for change in each.changes:
-            yield _row(
-                (
-                    *(each.domain, change.direction, change.code, change.mx_host),
-                    *(" ".join(change.addresses), change.before, change.after),
-                    *(utc(change.last_seen), utc(change.since), change.runs),
-                    "yes" if change.told else "no",
-                )
-            )
-
-
-def _row(cells: Iterable[str | int | None]) -> bytes:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow([neutralised(cell) for cell in cells])
-    return buffer.getvalue().encode("utf-8", "backslashreplace")
+def _rows(found: DomainChanges) -> Iterator[Row]:
+    for change in found.changes:
+        yield (
+            *(found.domain, change.direction, change.code, change.mx_host),
+            *(" ".join(change.addresses), change.before, change.after),
+            *(utc(change.last_seen), utc(change.since), change.runs),
+            "yes" if change.told else "no",
+        )

@@ -1,4 +1,4 @@
-"""CSV for spreadsheets and scripts: one row a domain, or one an endpoint. docs/csv.md.
+"""CSV for spreadsheets and scripts, of any rows. docs/csv.md.
 
 UTF-8, comma, lines end in LF: every spreadsheet reads that, and so do ``grep``, ``cut`` and
 ``diff``, which RFC 4180's CR LF troubles. A row is one line, whatever a peer sent.
@@ -9,32 +9,31 @@ import io
 from collections.abc import Iterable
 
 from prober.escape import printable
-from prober.records import DomainReport
-from prober.report.interface import Formatter
-from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS, Cell, Row, to_endpoint_rows, to_row
+from prober.report.interface import Cell, Formatter, Kind, Paper, R, Row, T
 
 # What a spreadsheet may take for a formula: OWASP, "CSV Injection", the full-width forms too.
 _FORMULA_STARTS = frozenset("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
 
 
-class DomainCsv(Formatter):
-    """One row a domain."""
+class Csv(Formatter[R, T]):
+    """The names of the columns, then the rows of each record."""
+
+    def __init__(self, kind: Kind[R, T], _paper: Paper) -> None:
+        self._kind = kind
 
     def head(self) -> bytes:
-        return _encoded([COLUMNS])
+        return to_csv([self._kind.columns])
 
-    def body(self, report: DomainReport) -> bytes:
-        return _encoded([to_row(report)])
+    def body(self, record: R) -> bytes:
+        return to_csv(self._kind.rows(record))
 
 
-class EndpointCsv(Formatter):
-    """One row an endpoint; a domain without one has a row all the same."""
-
-    def head(self) -> bytes:
-        return _encoded([ENDPOINT_COLUMNS])
-
-    def body(self, report: DomainReport) -> bytes:
-        return _encoded(to_endpoint_rows(report))
+def to_csv(rows: Iterable[Row]) -> bytes:
+    """*rows* as CSV, each on one line, each cell harmless."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerows([neutralised(cell) for cell in row] for row in rows)
+    return buffer.getvalue().encode()
 
 
 def neutralised(cell: Cell) -> str:
@@ -49,10 +48,3 @@ def neutralised(cell: Cell) -> str:
         return str(cell)
     text = printable(cell)
     return f"'{text}" if cell.lstrip(" ")[:1] in _FORMULA_STARTS else text
-
-
-def _encoded(rows: Iterable[Row]) -> bytes:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerows([neutralised(cell) for cell in row] for row in rows)
-    return buffer.getvalue().encode()

@@ -1,13 +1,30 @@
-"""What every format gives to the file it is written to."""
+"""What a kind of report gives to each format, and each format to the file that it is written to."""
 
 import abc
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
 
-from prober.records import DomainReport
-from prober.rules.exit_status import Totals
+R = TypeVar("R")  # the record: a domain, a message
+T = TypeVar("T")  # what the records of a run are counted in
+
+Cell: TypeAlias = str | int | None
+"""Text of whatever origin, a number of our own, or nothing."""
+Row: TypeAlias = tuple[Cell, ...]
 
 
-class Formatter(abc.ABC):
-    """Bytes before the first report, for each report, and after the last. Does no I/O.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """What the text is drawn on. Colours on a terminal only; ``width`` None asks it."""
+
+    terminal: bool = False
+    colour: bool = True
+    width: int | None = None
+    encoding: str = "utf-8"
+
+
+class Formatter(abc.ABC, Generic[R, T]):
+    """Bytes before the first record, for each record, and after the last. Does no I/O.
 
     It keeps no count of its own, so that what several runs or workers formatted can be joined.
     """
@@ -16,7 +33,17 @@ class Formatter(abc.ABC):
         return b""
 
     @abc.abstractmethod
-    def body(self, report: DomainReport) -> bytes: ...
+    def body(self, record: R) -> bytes: ...
 
-    def foot(self, totals: Totals) -> bytes:
+    def foot(self, totals: T) -> bytes:
         return b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind(Generic[R, T]):
+    """A kind of report: what the formats are to make of its records."""
+
+    text: Callable[[Paper], Formatter[R, T]]
+    encode: Callable[[R], bytes]  # a record as one line of JSON
+    columns: Row  # of a table
+    rows: Callable[[R], Iterable[Row]]

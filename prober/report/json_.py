@@ -1,7 +1,7 @@
-"""JSON: a record as it is, one object a domain, and back again. docs/json.md.
+"""JSON: a record as it is, one object each, and domains back again. docs/json.md.
 
 ``json`` writes each object over many lines, ``jsonl`` on one. Both are a plain sequence of
-objects, however many domains there are: ``jq`` reads it as it comes, and what a killed run has
+objects, however many records there are: ``jq`` reads it as it comes, and what a killed run has
 written so far is whole. An array would be neither.
 """
 
@@ -14,7 +14,7 @@ import msgspec
 
 from prober.errors import InputError
 from prober.records import SCHEMA, DomainReport
-from prober.report.interface import Formatter
+from prober.report.interface import Formatter, Kind, Paper, R, T
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +22,15 @@ class _Header:
     schema: int
 
 
-_MOST_BYTES: Final = 128 << 20  # of one report; 160 endpoints with large chains come to 30 MB
+_MAX_BYTES: Final = 128 << 20  # of one report; 160 endpoints with large chains come to 30 MB
 
 _encoder = msgspec.json.Encoder()
 _header_decoder = msgspec.json.Decoder(_Header)
 _decoder = msgspec.json.Decoder(DomainReport)
 
 
-def encode_report(report: DomainReport) -> bytes:
-    """*report* as one line of JSON, without its line end, safe to show on a terminal.
+def encode_report(report: object) -> bytes:
+    """A *report* of any kind as one line of JSON, without its line end, safe to show on a terminal.
 
     A lone surrogate, which no JSON in UTF-8 can hold, becomes a backslash escape.
     """
@@ -85,18 +85,21 @@ def read_reports(file: BinaryIO) -> Iterator[DomainReport]:
             raise InputError(f"line {number}: {exc}") from exc
 
 
-class JsonLines(Formatter):
+class JsonLines(Formatter[R, T]):
     """The ``jsonl`` format: one object a line."""
 
-    def body(self, report: DomainReport) -> bytes:
-        return encode_report(report) + b"\n"
+    def __init__(self, kind: Kind[R, T], _paper: Paper) -> None:
+        self._encode = kind.encode
+
+    def body(self, record: R) -> bytes:
+        return self._encode(record) + b"\n"
 
 
-class PrettyJson(Formatter):
+class PrettyJson(JsonLines[R, T]):
     """The ``json`` format: one object over many lines, for people."""
 
-    def body(self, report: DomainReport) -> bytes:
-        return msgspec.json.format(encode_report(report), indent=2) + b"\n"
+    def body(self, record: R) -> bytes:
+        return msgspec.json.format(self._encode(record), indent=2) + b"\n"
 
 
 def _objects(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -121,13 +124,13 @@ def _objects(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
     """The lines of *file*; one that is too long comes in pieces, and ``_bounded`` refuses it."""
-    return iter(lambda: file.readline(_MOST_BYTES + 1), b"")
+    return iter(lambda: file.readline(_MAX_BYTES + 1), b"")
 
 
 def _bounded(line: bytes, size: int, number: int) -> bytes:
     """*line*, unless the object it belongs to has come to more than the bound."""
-    if size > _MOST_BYTES:
-        raise InputError(f"line {number}: longer than {_MOST_BYTES} bytes: no report is that large")
+    if size > _MAX_BYTES:
+        raise InputError(f"line {number}: longer than {_MAX_BYTES} bytes: no report is that large")
     return line
 
 
@@ -167,7 +170,8 @@ def _without_surrogates(value: object) -> object:
         case str():
             return value.encode("utf-8", "backslashreplace").decode()
         case dict():
-            return {key: _without_surrogates(item) for key, item in value.items()}
+            names = map(_without_surrogates, value)
+            return dict(zip(names, map(_without_surrogates, value.values()), strict=True))
         case list() | tuple():
             return [_without_surrogates(item) for item in value]
         case _:

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from prober.escape import printable
+from prober.records import Standing
 from prober.records.changes import Direction, DomainChanges
 from prober.report.changes import text_line, worst_first
+from prober.report.summary import capped, counted, domain_line, noted_line
 from prober.rules.accepted import AcceptedException
+from prober.rules.totals import NotedDomain
 
-_MOST_LINES: Final = 500  # of one kind: a mail of more is not read
+MAX_LINES: Final = 500  # of one kind: a mail of more is not read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,8 +19,7 @@ class Open:
     """A domain that falls short or is undecided. ``is_new``: looked at for the first time."""
 
     domain: str
-    level: str
-    standing: str
+    standing: Standing
     is_new: bool
     is_told: bool
 
@@ -27,44 +28,34 @@ def compose(
     summary: str,
     changes: Iterable[DomainChanges],
     still_open: Sequence[Open],
-    accepted: Iterable[AcceptedException],
+    noted: Sequence[NotedDomain],
+    accepted: Sequence[AcceptedException],
 ) -> list[str]:
-    """The lines of the mail; none where all meet and nothing that matters changed."""
+    """The lines of the mail; none where all meet and nothing that matters changed.
+
+    *noted* are the answers on MAX_LINES of those *still_open* that are new.
+    """
     told = [each for each in worst_first(changes) if each.worst is not None]
-    news = [each for each in told if each.worst is not Direction.BETTER]
-    if not news and not still_open:
+    if not still_open and all(each.worst is Direction.BETTER for each in told):
         return []
-    lines = [summary]
-    lines += _at_most(map(text_line, told))
-    lines += _at_most(map(_first_line, (each for each in still_open if each.is_new)))
-    lines += filter(None, [_as_before(still_open)])
-    lines += _at_most(map(accepted_line, accepted))
-    return lines
+    new = sum(each.is_new for each in still_open)
+    worst = sorted(noted, key=lambda each: each.rank)
+    return [
+        summary,
+        *capped(map(text_line, told), MAX_LINES, len(told)),
+        *capped(map(noted_line, worst), MAX_LINES, new),
+        *_as_before(still_open),
+        *capped(map(accepted_line, accepted), MAX_LINES, len(accepted)),
+    ]
 
 
-def _first_line(each: Open) -> str:
-    return f"{each.standing:<11}  {printable(each.domain)}: {each.level}"
-
-
-def _as_before(still_open: Iterable[Open]) -> str | None:
+def _as_before(still_open: Iterable[Open]) -> Iterator[str]:
     old = [each.standing for each in still_open if not each.is_new and not each.is_told]
-    if not old:
-        return None
-    short, invalid = old.count("falls-short"), old.count("invalid")
-    verb = "falls" if short == 1 else "fall"
-    also = f", {invalid} no domain" if invalid else ""
-    return f"{short} {verb} short, {old.count('undecided')} undecided{also}, as before"
+    if old:
+        yield f"As before: {counted({each: old.count(each) for each in old})}."
 
 
 def accepted_line(exception: AcceptedException) -> str:
     """What is accepted of a domain, why, by whom, and until when."""
-    text = f"{exception.domain}: {exception.what}, until {exception.until} by {exception.by}"
-    return f"accepted     {printable(f'{text}: {exception.why}')}"
-
-
-def _at_most(lines: Iterable[str]) -> Iterator[str]:
-    for number, line in enumerate(lines):
-        if number == _MOST_LINES:
-            yield "... and more: see the report"
-            return
-        yield line
+    what = f"Level {exception.what} until {exception.until}, by {exception.by}: {exception.why}"
+    return domain_line(exception.domain, "ACCEPTED", what.removesuffix("."))

@@ -1,45 +1,39 @@
-"""Opens a report: picks its format, and writes record by record to a file or to stdout."""
+"""Opens a report: picks its format, and writes record by record to a file or to stdout.
+
+The formats are the rows of ``ReportFormat``. A wing that has records of its own describes them as a
+``Kind`` and gives that to ``open_report``.
+"""
 
 import enum
 import os
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import BinaryIO, Final, Self, assert_never
+from types import TracebackType
+from typing import BinaryIO, Final, Generic, Protocol, Self
 
 from prober.errors import ReportError, SettingsError
 from prober.escape import printable
+from prober.files import Mark, ResumeFrom
 from prober.records import DomainReport
-from prober.report.csv_ import DomainCsv, EndpointCsv
-from prober.report.interface import Formatter
-from prober.report.json_ import JsonLines, PrettyJson
-from prober.report.page import Paper
-from prober.report.sinks import FileSink, GoOn, Mark, Sink, StreamSink, open_sink
+from prober.report.csv_ import Csv
+from prober.report.interface import Formatter, Kind, Paper, R, Row, T
+from prober.report.json_ import JsonLines, PrettyJson, encode_report
+from prober.report.rows import (
+    COLUMNS,
+    ENDPOINT_COLUMNS,
+    list_cells,
+    list_names,
+    to_endpoint_rows,
+    to_row,
+)
+from prober.report.sinks import Sink, StreamSink, open_sink
 from prober.report.text import ScanText, TextReport
-from prober.rules.exit_status import Totals
+from prober.rules.totals import Totals
 
 STDOUT: Final = "-"
-
-
-class ReportFormat(enum.StrEnum):
-    """The formats, by the names that the command line gives them."""
-
-    TEXT = "text"
-    JSON = "json"
-    JSONL = "jsonl"
-    CSV = "csv"
-
-
-_BY_SUFFIX: Final = MappingProxyType(
-    {
-        ".txt": ReportFormat.TEXT,
-        ".json": ReportFormat.JSON,
-        ".jsonl": ReportFormat.JSONL,
-        ".ndjson": ReportFormat.JSONL,
-        ".csv": ReportFormat.CSV,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +43,64 @@ class ReportStyle:
     per_endpoint: bool = False  # csv: one row an endpoint
     transcripts: bool = False  # text: what was said, line by line
     scan: bool = False  # text: one line a domain and a summary, in place of whole answers
+    columns: tuple[str, ...] = ()  # csv: of the list that was read, at the end of each row
+
+
+def domains(style: ReportStyle) -> Kind[DomainReport, Totals]:
+    """Reports on domains, in *style*."""
+    text = ScanText if style.scan else partial(TextReport, verbose=style.transcripts)
+    columns = ENDPOINT_COLUMNS if style.per_endpoint else COLUMNS
+
+    def rows(report: DomainReport) -> Iterator[Row]:
+        cells = list_cells(report, style.columns)
+        own = to_endpoint_rows(report) if style.per_endpoint else (to_row(report),)
+        yield from ((*row, *cells) for row in own)
+
+    names = list_names(style.columns)
+    return Kind(text=text, encode=encode_report, columns=(*columns, *names), rows=rows)
+
+
+def plain(render: Callable[[R], str]) -> Kind[R, None]:
+    """Reports in the words of *render*, or as JSON; without colours or a table."""
+    return Kind(
+        text=partial(_PlainText, render), encode=encode_report, columns=(), rows=lambda _record: ()
+    )
+
+
+class _PlainText(Formatter[R, T]):
+    def __init__(self, render: Callable[[R], str], paper: Paper) -> None:
+        self._render = render
+        self._encoding = paper.encoding
+
+    def body(self, record: R) -> bytes:
+        return f"{self._render(record)}\n".encode(self._encoding, "backslashreplace")
+
+
+class _Maker(Protocol):
+    def __call__(self, kind: Kind[R, T], paper: Paper, /) -> Formatter[R, T]: ...
+
+
+def _text(kind: Kind[R, T], paper: Paper) -> Formatter[R, T]:
+    return kind.text(paper)
+
+
+class ReportFormat(enum.StrEnum):
+    """The formats: name on the command line, extensions of files, and what makes a formatter."""
+
+    extensions: tuple[str, ...]
+    formatter: _Maker
+
+    TEXT = "text", (".txt",), _text
+    JSON = "json", (".json",), PrettyJson
+    JSONL = "jsonl", (".jsonl", ".ndjson"), JsonLines
+    CSV = "csv", (".csv",), Csv
+
+    def __new__(cls, name: str, extensions: tuple[str, ...], formatter: _Maker) -> Self:
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.extensions = extensions
+        member.formatter = formatter
+        return member
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,53 +111,63 @@ class Layout:
     style: ReportStyle
     paper: Paper
 
-    def formatter(self) -> Formatter:
+    def formatter(self) -> Formatter[DomainReport, Totals]:
         """A formatter of this layout."""
-        return make_formatter(self.format_, self.style, self.paper)
+        return self.format_.formatter(domains(self.style), self.paper)
 
 
-class ReportWriter:
-    """Writes reports as they come, each out at once.
+class ReportWriter(Generic[R, T]):
+    """Writes records as they come, each out at once.
 
     As a context it finishes, or abandons when left by an exception. ``partial`` is the file that
     is written until then, None for a stream; ``kept`` is where the rows of an earlier run went
     that never finished.
     """
 
-    def __init__(self, target: str, formatter: Formatter, sink: Sink, totals: Totals) -> None:
+    def __init__(self, target: str, formatter: Formatter[R, T], sink: Sink, totals: T) -> None:
         self.target = target
         self.formatter = formatter
         self._totals = totals
         self._sink = sink
         self._closed = False
-        self.partial = sink.partial if isinstance(sink, FileSink) else None
-        self.kept = sink.kept if isinstance(sink, FileSink) else None
-        self._begun = self.mark is not None and self.mark.size > 0
+        self._finished = False
+        self.partial = sink.partial
+        self.kept = sink.kept
+        self._begun = self._holds_rows
 
-    def write(self, report: DomainReport) -> None:
+    def write(self, record: R) -> None:
         """Raises ``ReportError`` if it cannot, ``BrokenPipeError`` if nobody reads any more."""
-        self.write_rows(self.formatter.body(report))
+        self.write_rows(self.formatter.body(record))
 
     def write_rows(self, rows: bytes) -> None:
-        """Write what a formatter of the same layout has made of some reports. Raises likewise."""
+        """Write what a formatter of the same layout has made of some records. Raises likewise."""
         if self._closed:
             raise ValueError("this report is finished or abandoned")
         self._write(rows)
 
     @property
+    def shows_summary(self) -> bool:
+        """Whether it goes to stdout and ends with the summary of the run."""
+        return self.target == STDOUT and isinstance(self.formatter, ScanText)
+
+    @property
     def mark(self) -> Mark | None:
         """How far the partial file is written; None for a stream."""
-        return self._sink.mark if isinstance(self._sink, FileSink) else None
+        return self._sink.mark
 
     def sync(self) -> None:
         """What was written is on the disk, where it goes to a file. Raises OSError."""
-        if isinstance(self._sink, FileSink) and not self._closed:
+        if not self._closed:
             self._sink.sync()
 
     @property
     def left(self) -> Path | None:
-        """The partial file, if abandoning leaves it: it goes where nothing was written to it."""
-        return self.partial if self._begun else None
+        """The partial file, if abandoning leaves it: not if it is empty, or finished already."""
+        return self.partial if self._holds_rows and not self._finished else None
+
+    @property
+    def _holds_rows(self) -> bool:
+        return self.mark is not None and self.mark.size > 0
 
     def finish(self) -> None:
         """The report is whole. Raises as ``write`` does, and is then abandoned."""
@@ -118,6 +180,7 @@ class ReportWriter:
             raise
         self._closed = True
         self._sink.finish()
+        self._finished = True
 
     def abandon(self) -> None:
         """The run did not finish: no older report is touched. Never raises."""
@@ -147,72 +210,62 @@ class ReportWriter:
 
 
 def open_report(
-    target: str | os.PathLike[str],
+    target: str,
+    kind: Kind[R, T],
+    totals: T,
     format_: ReportFormat | None = None,
-    style: ReportStyle | None = None,
-    totals: Totals | None = None,
-    go_on: GoOn | None = None,
-) -> ReportWriter:
-    """A writer for the file *target*, or for stdout where that is ``-``.
+    go_on: ResumeFrom | None = None,
+) -> ReportWriter[R, T]:
+    """A writer for the file *target*, or for stdout where that is ``-``, of reports of one *kind*.
 
-    *totals* is what the caller counts the reports in, for formats that end with a summary. With
+    *totals* is what the caller counts the records in, for formats that end with a summary. With
     *go_on*, a file that an earlier run left goes on where that stopped.
 
     Without *format_* the file's extension says it, and stdout is text. Raises ``SettingsError``
     where neither does, ``ReportError`` where the file cannot be written; so open it before a scan.
     """
-    name = os.fspath(target)
-    layout = layout_of(name, format_, style)
-    totals = totals if totals is not None else Totals()
-    sink = StreamSink(open_stdout(), "stdout") if name == STDOUT else open_sink(Path(name), go_on)
-    return ReportWriter(name, layout.formatter(), sink, totals)
+    formatter = (format_ or choose_format(target)).formatter(kind, _paper(target))
+    return ReportWriter(target, formatter, open_target(target, go_on), totals)
 
 
-def layout_of(
-    target: str, format_: ReportFormat | None = None, style: ReportStyle | None = None
-) -> Layout:
-    """How the report *target* is to look: as ``open_report`` decides, and raising likewise."""
-    paper = Paper()
+def open_target(target: str, go_on: ResumeFrom | None = None, what: str = "the report") -> Sink:
+    """The file *target*, or stdout where that is ``-``; see ``open_sink``."""
     if target == STDOUT:
-        paper = Paper(terminal=open_stdout().isatty(), encoding=sys.stdout.encoding)
-    return Layout(
-        format_=format_ or choose_format(target), style=style or ReportStyle(), paper=paper
-    )
+        return StreamSink(_stdout(what), "stdout")
+    return open_sink(Path(target), go_on, what)
 
 
-def open_stdout() -> BinaryIO:
-    """Stdout as a stream of bytes. Raises ReportError where it is closed."""
-    if sys.stdout is None:  # started with it closed: >&-
-        raise ReportError("stdout: cannot write the report: it is closed")
-    sys.stdout.flush()
-    return sys.stdout.buffer
+def layout_of(target: str, format_: ReportFormat | None, style: ReportStyle) -> Layout:
+    """How the report *target* is to look: as ``open_report`` decides, and raising likewise."""
+    return Layout(format_=format_ or choose_format(target), style=style, paper=_paper(target))
 
 
 def choose_format(target: str) -> ReportFormat:
     """The format that *target* asks for by its extension. Raises ``SettingsError`` if none."""
     if target == STDOUT:
         return ReportFormat.TEXT
-    chosen = _BY_SUFFIX.get(Path(target).suffix.lower())
+    by_extension = {extension: each for each in ReportFormat for extension in each.extensions}
+    chosen = by_extension.get(Path(target).suffix.lower())
     if chosen is None:
         raise SettingsError(
-            f"{printable(target)}: no format has this extension: use {' '.join(_BY_SUFFIX)}, "
+            f"{printable(target)}: no format has this extension: use {' '.join(by_extension)}, "
             f"or choose one of {', '.join(ReportFormat)} with --format"
         )
     return chosen
 
 
-def make_formatter(format_: ReportFormat, style: ReportStyle, paper: Paper) -> Formatter:
-    """The formatter of *format_* in *style*, drawing on *paper* where it draws at all."""
-    match format_:
-        case ReportFormat.CSV:
-            return EndpointCsv() if style.per_endpoint else DomainCsv()
-        case ReportFormat.JSON:
-            return PrettyJson()
-        case ReportFormat.JSONL:
-            return JsonLines()
-        case ReportFormat.TEXT if style.scan:
-            return ScanText(paper)
-        case ReportFormat.TEXT:
-            return TextReport(paper, transcripts=style.transcripts)
-        case _:
-            assert_never(format_)
+def _paper(target: str) -> Paper:
+    if target != STDOUT:
+        return Paper()
+    return Paper(
+        terminal=_stdout().isatty(),
+        colour=not os.environ.get("NO_COLOR"),  # no-color.org
+        encoding=sys.stdout.encoding,
+    )
+
+
+def _stdout(what: str = "the report") -> BinaryIO:
+    if sys.stdout is None:  # started with it closed: >&-
+        raise ReportError(f"stdout: cannot write {what}: it is closed")
+    sys.stdout.flush()
+    return sys.stdout.buffer

@@ -1,20 +1,21 @@
 """Rich, tamed: turns what it draws into bytes, with nothing of a peer's read as markup."""
 
 import io
-from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 from rich.console import Console, RenderableType
 
+from prober.records import Answer
+from prober.report.interface import Paper
+
 WIDTH = 80  # where there is no terminal to ask
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paper:
-    """What the text is drawn on. Colours on a terminal only; ``width`` None asks it."""
-
-    terminal: bool = False
-    width: int | None = None
-    encoding: str = "utf-8"
+_MARKS: Final = MappingProxyType({Answer.YES: "✔", Answer.NO: "✘", Answer.NOT_TESTED: "?"})
+_ASCII_MARKS: Final = MappingProxyType({Answer.YES: "ok", Answer.NO: "x", Answer.NOT_TESTED: "?"})
+MARK_STYLES: Final = MappingProxyType(
+    {"✔": "green", "ok": "green", "✘": "red", "x": "red", "?": "magenta"}
+)
 
 
 class Page:
@@ -25,12 +26,22 @@ class Page:
         self._console = Console(
             file=io.StringIO(),
             force_terminal=paper.terminal,
+            color_system="auto" if paper.colour else None,
             width=paper.width or (None if paper.terminal else WIDTH),
             markup=False,
             emoji=False,
             highlight=False,
             legacy_windows=False,
         )
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return self._console.width
+
+    def mark(self, answer: Answer) -> str:
+        """A sign for *answer*; plain words where the encoding has no such sign."""
+        return (_MARKS if self._paper.encoding.lower().startswith("utf") else _ASCII_MARKS)[answer]
 
     def draw(self, *parts: RenderableType) -> bytes:
         """*parts* one below the other, folded to the width; no white space ends a line."""

@@ -4,9 +4,9 @@ Cells are as the records have them; ``csv_.py`` makes them harmless. Columns are
 at the end.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Final
 
 from prober.escape import utc
 from prober.records import (
@@ -19,12 +19,9 @@ from prober.records import (
     Severity,
     Step,
 )
+from prober.report.interface import Row
 from prober.report.words import certificate_valid, name_of, trouble, worst_answer
 from prober.rules.delivery import forced_tls
-
-Cell: TypeAlias = str | int | None
-"""Text of whatever origin, a number of our own, or nothing."""
-Row: TypeAlias = tuple[Cell, ...]
 
 COLUMNS: Final = (
     "domain",
@@ -51,6 +48,9 @@ COLUMNS: Final = (
     "findings",
     "error",
     "elapsed_ms",
+    "requirement",
+    "standing",
+    "reasons",
 )
 
 ENDPOINT_COLUMNS: Final = (
@@ -87,6 +87,9 @@ ENDPOINT_COLUMNS: Final = (
     "key_exchange_bits",
 )
 
+LIST_COLUMN: Final = "list_"
+"""Before the name of a column of the list that was read, so that it is none of ours."""
+
 NO_GROUP: Final = "none"  # TLS completed without a key-exchange group: plain RSA
 _NOT_TESTED: Final = "not-tested"
 _SEVERITIES: Final = {severity: rank for rank, severity in enumerate(Severity)}
@@ -103,6 +106,16 @@ _WORST_DANE_FIRST: Final = (
 def severity_order(finding: Finding) -> tuple[int, str]:
     """Sorts findings most severe first, then by code."""
     return _SEVERITIES[finding.severity], finding.code
+
+
+def list_names(columns: Sequence[str]) -> tuple[str, ...]:
+    """The names, in a report, of *columns* of the list that was read."""
+    return tuple(f"{LIST_COLUMN}{name}" for name in columns)
+
+
+def list_cells(report: DomainReport, columns: Sequence[str]) -> Row:
+    """What the row of the list has in *columns*; nothing where the row could not be read."""
+    return tuple(report.columns.get(name) for name in columns)
 
 
 def to_row(report: DomainReport) -> Row:
@@ -137,6 +150,9 @@ def to_row(report: DomainReport) -> Row:
         _joined(finding.code for finding in sorted(report.findings, key=severity_order)),
         trouble(report),
         report.elapsed_ms,
+        report.requirement,
+        report.standing,
+        _joined(report.reasons),
     )
 
 

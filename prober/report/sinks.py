@@ -4,70 +4,58 @@ A file is written as ``FILE.partial``, a row at a time, locked, and renamed to F
 finished. So FILE is always one whole report, and what a stopped run has seen is not lost.
 """
 
+import abc
 import contextlib
 import errno
 import fcntl
 import os
 import stat
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final
 
 from prober.errors import ReportError, ResumeError
 from prober.escape import printable
-from prober.files import create_ours, open_ours, require_trusted_links
-
-_ADVICE: Final = MappingProxyType(
-    {
-        errno.ENOSPC: "no space is left: free some, or write elsewhere",
-        errno.EFBIG: "the file would be larger than is allowed here: raise the limit (ulimit -f)",
-        errno.EDQUOT: "the disk quota is used up: free some space, or write elsewhere",
-        errno.EACCES: "permission denied: make its folder writable, or write elsewhere",
-        errno.EPERM: "not permitted: make its folder writable, or write elsewhere",
-        errno.EROFS: "the file system is read-only: write elsewhere",
-        errno.EISDIR: "is a folder: name a file in it",
-        errno.ENOENT: "its folder does not exist: create that first",
-        errno.ENOTDIR: "its folder is a file: write elsewhere",
-        errno.ENAMETOOLONG: "the name is too long: give a shorter one",
-    }
+from prober.files import (
+    NOTHING,
+    Mark,
+    ResumeFrom,
+    create_ours,
+    is_stream,
+    open_ours,
+    partial_of,
+    require_trusted_links,
+    unwritable,
 )
+
 _FLAGS: Final = os.O_RDWR | os.O_APPEND
-_STANDARD: Final = frozenset({"/dev/stdout", "/dev/stderr"})
 
 
-class Sink(Protocol):
-    """Takes bytes and gets them out at once. Raises ``ReportError`` if it cannot."""
+class Sink(abc.ABC):
+    """Takes bytes and gets them out at once. Raises ``ReportError`` if it cannot.
 
+    ``partial`` is the file that is written until it is finished, ``mark`` how far it is written,
+    and ``kept`` where the rows of an earlier run went that never finished: None for a stream.
+    """
+
+    partial: Path | None = None
+    mark: Mark | None = None
+    kept: Path | None = None
+
+    @abc.abstractmethod
     def write(self, text: bytes) -> None: ...
 
+    @abc.abstractmethod
     def finish(self) -> None: ...
 
+    @abc.abstractmethod
     def abandon(self) -> None: ...
 
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """How far a file was written: its bytes up to there, and their CRC-32."""
-
-    size: int
-    crc32: int
+    @abc.abstractmethod
+    def sync(self) -> None: ...
 
 
-NOTHING: Final = Mark(0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class GoOn:
-    """To go on behind *mark*, as long as *is_current* says that nobody else has done so since."""
-
-    mark: Mark
-    is_current: Callable[[], bool] = lambda: True
-
-
-def open_sink(path: Path, go_on: GoOn | None = None, what: str = "the report") -> Sink:
+def open_sink(path: Path, go_on: ResumeFrom | None = None, what: str = "the report") -> Sink:
     """A file, or what else stands at *path*: a device, a FIFO or ``/dev/stdout`` as it is.
 
     Everything that can be wrong with the path shows here, before there is anything to write. With
@@ -81,7 +69,7 @@ def open_sink(path: Path, go_on: GoOn | None = None, what: str = "the report") -
     return FileSink(path, go_on, what)
 
 
-class StreamSink:
+class StreamSink(Sink):
     """Stdout, a device or a FIFO; *ours* to close. A closed pipe is a ``BrokenPipeError``."""
 
     def __init__(self, stream: BinaryIO, name: str, *, ours: bool = False) -> None:
@@ -108,6 +96,9 @@ class StreamSink:
         if self._ours:
             self._stream.close()
 
+    def sync(self) -> None:
+        """Nothing to do: what a stream leads to is not ours."""
+
     def _discard(self) -> None:
         """Point a failed stream at /dev/null: Python flushes what it still holds at exit."""
         with contextlib.suppress(OSError, ValueError):
@@ -116,19 +107,19 @@ class StreamSink:
             os.close(null)
 
 
-class FileSink:
-    """FILE by way of ``FILE.partial``.
+class FileSink(Sink):
+    """FILE by way of ``FILE.partial``; with *go_on* behind what an earlier run has written."""
 
-    ``kept`` is where the rows of an earlier run that never finished were put aside; with
-    *go_on* they are gone on with instead. ``mark`` is how far it is written.
-    """
+    partial: Path
+    mark: Mark
 
-    def __init__(self, path: Path, go_on: GoOn | None = None, what: str = "the report") -> None:
+    def __init__(
+        self, path: Path, go_on: ResumeFrom | None = None, what: str = "the report"
+    ) -> None:
         self._name = str(path)
         self._what = what
         self._path = Path(os.path.realpath(path))  # a link stays one; its target is replaced
         self.partial = partial_of(path)
-        self.kept: Path | None = None
         self.mark = go_on.mark if go_on is not None else NOTHING
         try:
             require_trusted_links(path)
@@ -193,7 +184,7 @@ class FileSink:
                 raise
             os.close(fd)
 
-    def _reclaim(self, go_on: GoOn) -> int:
+    def _reclaim(self, go_on: ResumeFrom) -> int:
         """The partial file as it was at the mark, locked.
 
         Where a run was stopped while it finished, the partial file is the report by now: it
@@ -240,41 +231,14 @@ class FileSink:
             # a file system without locks: two runs at once are then the caller's to avoid
 
 
-def write_whole(path: Path, content: bytes, what: str = "the report") -> None:
-    """Write *content* to *path*, whole or not at all, and on the disk. Raises ReportError."""
-    sink = open_sink(path, what=what)
+def write_whole(sink: Sink, content: bytes) -> None:
+    """Write *content*, to a file whole or not at all, and on the disk. Raises ReportError."""
     try:
         sink.write(content)
     except BaseException:
         sink.abandon()
         raise
     sink.finish()
-
-
-def partial_of(path: Path) -> Path:
-    """What the report *path* is called until it is finished."""
-    real = Path(os.path.realpath(path))
-    return real.with_name(f"{real.name}.partial")
-
-
-def unwritable(name: str, exc: OSError, what: str = "the report") -> ReportError:
-    """The fault *exc* of writing *what* to the file *name*, with what to do about it."""
-    advice = _ADVICE.get(exc.errno or 0, exc.strerror or str(exc))
-    return ReportError(f"{printable(name)}: cannot write {what}: {advice}")
-
-
-def is_stream(path: Path) -> bool:
-    """Whether to write straight to *path*: nothing there can be renamed over, or should be.
-
-    That a redirected /dev/stdout is a regular file does not make it ours to replace.
-    """
-    if str(path) in _STANDARD or path.is_relative_to("/dev/fd") or path.is_relative_to("/proc"):
-        return True
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _check_replaceable(path: Path) -> None:

@@ -1,120 +1,122 @@
-"""The answer for a person: first in words, then endpoint by endpoint, then what to do.
+"""The answer for a person: what becomes of mail, then each endpoint, then each problem.
 
 Everything a peer sent is escaped before rich sees it, and goes in as ``Text``, never as markup.
 """
 
-from collections.abc import Iterator, Mapping
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from rich.console import Group, RenderableType
-from rich.padding import Padding
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from prober.domains import operator_of
 from prober.escape import printable, utc
 from prober.records import (
+    Answer,
     Code,
     DomainReport,
     Endpoint,
+    Failure,
     Finding,
     Level,
     MxHost,
-    RouteStatus,
     Severity,
-    StartTls,
+    Standing,
 )
-from prober.records.delivery import DeliveryOutcome
-from prober.report.advice import ADVICE
-from prober.report.delivery_words import explain_delivery
-from prober.report.interface import Formatter
-from prober.report.page import Page, Paper
+from prober.records.delivery import Delivery, SenderKind
+from prober.report.answer import (
+    LABELS,
+    OUTCOMES,
+    SENDERS,
+    answer,
+    effects,
+    headline,
+    kinds_differ,
+    warning_of,
+)
+from prober.report.interface import Formatter, Paper
+from prober.report.page import MARK_STYLES, Page
 from prober.report.rows import severity_order
+from prober.report.summary import summary_lines
 from prober.report.words import (
+    exchange_words,
     failure_words,
+    list_words,
     name_of,
     outcome_words,
     published_lines,
+    server_words,
     starttls_words,
-    tls_words,
-    trouble,
+    version_words,
 )
-from prober.rules.exit_status import Totals
-from prober.rules.hellos import tls_depends_on_sender
+from prober.rules.completeness import is_tested
+from prober.rules.endpoint import Outcome, describe_failure, proven
+from prober.rules.operator_advice import advice_for
+from prober.rules.totals import Totals
+from prober.rules.verdict import authenticated
 
-_LEVELS: Final[Mapping[Level, str]] = MappingProxyType(
+STANDING_STYLES: Final[Mapping[Standing, str]] = MappingProxyType(
     {
-        Level.PARTIAL: (
-            "mail may go in clear or be held back, only some of the servers complete TLS"
-        ),
-        Level.OPPORTUNISTIC: "mail can be encrypted, but not every server can be proved",
-        Level.AUTHENTICATED: "mail can be encrypted and the servers proved",
-        Level.ENFORCED: (
-            "mail can be encrypted and the servers proved, and senders are told to insist"
-        ),
+        Standing.MEETS: "bold green",
+        Standing.FALLS_SHORT: "bold red",
+        Standing.UNDECIDED: "bold magenta",
+        Standing.NEUTRAL: "bold cyan",
+        Standing.INVALID: "bold red",
     }
 )
-_ENCRYPTED: Final = (Level.OPPORTUNISTIC, Level.AUTHENTICATED, Level.ENFORCED)
-_NO_TLS: Final[Mapping[DeliveryOutcome, str]] = MappingProxyType(
-    {
-        DeliveryOutcome.CLEAR: "mail would go in clear, no server completes TLS",
-        DeliveryOutcome.DEFERRED: "mail is held back, no server completes TLS",
-    }
-)
-_NO_MAIL: Final[Mapping[RouteStatus | None, str]] = MappingProxyType(
-    {
-        RouteStatus.NULL_MX: "receives no mail, by its null MX",
-        RouteStatus.NXDOMAIN: "receives no mail, the domain does not exist",
-        RouteStatus.NO_MAIL_HOST: "receives no mail, it has no mail host with an address",
-    }
-)
-LEVEL_STYLES: Final[Mapping[Level, str]] = MappingProxyType(
-    {
-        Level.INVALID: "bold red",
-        Level.NO_MAIL: "bold cyan",
-        Level.UNKNOWN: "bold magenta",
-        Level.NONE: "bold red",
-        Level.PARTIAL: "bold red",
-        Level.OPPORTUNISTIC: "bold yellow",
-        Level.AUTHENTICATED: "bold green",
-        Level.ENFORCED: "bold green",
-    }
-)
+_WARNING_STYLE: Final = "bold yellow"
 _SEVERITY_STYLES: Final = MappingProxyType(
     {Severity.HIGH: "red", Severity.MEDIUM: "yellow", Severity.LOW: "cyan", Severity.INFO: "dim"}
 )
-_STARTTLS_STYLES: Final = MappingProxyType(
-    {
-        StartTls.NOT_TESTED: "magenta",
-        StartTls.NOT_OFFERED: "red",
-        StartTls.OFFERED: "",
-        StartTls.REFUSED: "red",
-    }
+_IN_FULL: Final = (Severity.HIGH, Severity.MEDIUM)  # the others take a line together
+_SAID_BY_MEANING: Final = (  # their details say the same in other words
+    Code.NULL_MX,
+    Code.DOMAIN_NOT_FOUND,
+    Code.NO_MAIL_HOST,
+    Code.IMPLICIT_MX,
 )
 _PEERS: Final = MappingProxyType({"server": "S:", "client": "C:"})
-_ADDRESS_WIDTH = 24  # leaves room for TLS version, cipher and group at 80 columns
-_INDENT = (0, 0, 0, 2)
-_PLACES = 4  # of one finding, before "and N more"
+_PLACES: Final = 4  # of one finding, before "and N more"
+_GAP: Final = 2  # between columns
+_MIN_LAST: Final = 24  # what the last column of the endpoints needs, before they are laid out anew
 
 
-class TextReport(Formatter):
-    """The whole answer, domain by domain; with *transcripts*, what was said too."""
+class TextReport(Formatter[DomainReport, Totals]):
+    """The whole answer, domain by domain; *verbose* adds details and transcripts."""
 
-    def __init__(self, paper: Paper, *, transcripts: bool = False) -> None:
+    def __init__(self, paper: Paper, *, verbose: bool = False) -> None:
         self._page = Page(paper)
-        self._transcripts = transcripts
+        self._verbose = verbose
         self._separator = b""
 
     def body(self, report: DomainReport) -> bytes:
-        style = LEVEL_STYLES[report.verdict.level]
-        pieces = [self._separator, self._page.draw_line(Text(headline(report), style=style))]
-        for block in _blocks(report):
-            pieces.append(self._page.draw("", block))
-        if self._transcripts:
+        pieces = [self._separator, self._page.draw_line(_headline(report))]
+        for line in (server_words(report), " ".join(effects(report))):
+            if line:
+                pieces.append(self._page.draw(Text(line)))
+        for block in self._blocks(report):
+            pieces.append(self._page.draw("", *block))
+        if self._verbose:
             pieces.extend(self._transcript(seen) for seen in report.endpoints if seen.transcript)
-        pieces.append(self._page.draw("", Text(_gathered(report), style="dim")))
+        pieces.append(self._page.draw("", Text(_basis(report), style="dim")))
+        if self._verbose:
+            pieces.append(self._page.draw(Text(_vantage(report), style="dim")))
         self._separator = b"\n"
         return b"".join(pieces)
+
+    def _blocks(self, report: DomainReport) -> Iterator[Sequence[RenderableType]]:
+        published = [Text(printable(line)) for line in published_lines(report)]
+        endpoints = list(_endpoints(report, self._page, suites=self._verbose))
+        if endpoints or published:
+            yield [*endpoints, *published]
+        delivery = report.delivery
+        if delivery and report.endpoints and (self._verbose or kinds_differ(delivery)):
+            yield [_senders(delivery)]
+        yield from _problems(report, verbose=self._verbose)
 
     def _transcript(self, seen: Endpoint) -> bytes:
         asked = f" (asked as {seen.observed_as})" if seen.observed_as else ""
@@ -128,68 +130,105 @@ class TextReport(Formatter):
         return b"".join(lines)
 
 
-def headline(report: DomainReport) -> str:
-    """The verdict in one sentence, never without the number of endpoints that it rests on."""
-    level = report.verdict.level
-    name = printable(name_of(report))
-    if level is Level.INVALID:
-        return f"{name}: INVALID, this is no mail domain: {trouble(report)}"
-    if level is Level.UNKNOWN:
-        why = trouble(report)
-        counted = counts(report) + (f" ({why})" if why else "")
-        return f"{name}: UNKNOWN whether mail would be encrypted: {counted}"
-    seen = "" if report.verdict.complete else "as far as could be seen: "
-    if level is Level.NO_MAIL:
-        status = report.route.status if report.route else None
-        return f"{name}: {seen}{_NO_MAIL.get(status, 'receives no mail')} ({level})"
-    return f"{name}: {seen}{_answer(report)} ({level}), {counts(report)}"
+def _headline(report: DomainReport) -> Text:
+    """The headline, what comes up to the first full stop coloured by the standing."""
+    words = headline(report)
+    if report.standing is None:
+        return Text(words, style="bold")
+    text = Text(words)
+    start = len(printable(name_of(report))) + 2
+    end = start + len(LABELS[report.standing])
+    text.stylize("bold", 0, start)
+    text.stylize(_style(report), start, end)
+    return text
 
 
-def _answer(report: DomainReport) -> str:
-    """What the level means for mail. Where TLS depends on the sender, that comes first."""
-    level = report.verdict.level
-    if level is Level.NONE:
-        met = report.delivery.opportunistic.now if report.delivery else DeliveryOutcome.UNKNOWN
-        return _NO_TLS.get(met, "mail goes in clear or is held back, no server completes TLS")
-    if level in _ENCRYPTED and any(map(tls_depends_on_sender, report.endpoints)):
-        return "some senders encrypt mail and others do not, as the problems below tell"
-    return _LEVELS[level]
+def _style(report: DomainReport) -> str:
+    """Of its standing; one that passes with a HIGH finding is never green."""
+    if report.standing is Standing.MEETS and warning_of(report) is not None:
+        return _WARNING_STYLE
+    return STANDING_STYLES[report.standing] if report.standing else ""
 
 
-def counts(report: DomainReport) -> str:
-    """Such as "3 of 4 endpoints tested"."""
-    total = report.verdict.endpoints
-    noun = "endpoint" if total == 1 else "endpoints"
-    return f"{report.verdict.endpoints_tested} of {total} {noun} tested"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """One endpoint in words. ``cells``: the columns between its sign and its last one."""
+
+    mark: str
+    host: str
+    cells: tuple[str, ...]  # address, TLS, key exchange, cipher suite
+    rest: str
 
 
-def _blocks(report: DomainReport) -> Iterator[RenderableType]:
-    if report.mx_hosts or report.endpoints:
-        yield _hosts_block(report)
-    published = [printable(line) for line in published_lines(report)]
-    if published:
-        yield Group(*map(Text, published))
-    if report.delivery is not None and report.endpoints:
-        yield Text(" ".join(explain_delivery(report.delivery)))
-    groups: dict[Code, list[Finding]] = {}
-    for finding in sorted(report.findings, key=severity_order):
-        groups.setdefault(finding.code, []).append(finding)
-    for findings in groups.values():
-        yield _finding_block(findings)
+_TITLES: Final = _Row(
+    mark="",
+    host="MX host",
+    cells=("address", "TLS", "key exchange", "cipher suite"),
+    rest="certificate",
+)
 
 
-def _hosts_block(report: DomainReport) -> Group:
-    """Each MX host on a line of its own, which may be long; its endpoints below, in columns."""
-    lengths = [len(printable(seen.address)) for seen in report.endpoints]
-    width = max((length for length in lengths if length <= _ADDRESS_WIDTH), default=0)
-    parts: list[RenderableType] = []
-    for host in _hosts(report):
-        why = f": {failure_words(host.failure)}" if host.failure else ""
-        parts.append(Text(f"MX {host.preference} {printable(host.name)}{why}", style="bold"))
-        seen = (endpoint for endpoint in report.endpoints if endpoint.mx_host == host.name)
-        for endpoint in seen:
-            parts.extend(_endpoint_lines(endpoint, width))
-    return Group(*parts)
+def _endpoints(report: DomainReport, page: Page, *, suites: bool) -> Iterator[Text]:
+    """A line per endpoint; where that is too wide, each MX host has a line of its own."""
+    hosts = [(host, list(_rows(report, host, page, suites=suites))) for host in _hosts(report)]
+    rows = [row for _, found in hosts for row in found]
+    shown = [
+        number for number in range(len(_TITLES.cells)) if any(row.cells[number] for row in rows)
+    ]
+    with_host = [_with_host(row, shown) for row in (_TITLES, *rows)]
+    width = sum(_GAP + each for each in _widths(with_host))
+    if rows and page.width - width >= _MIN_LAST:
+        yield from _lines(with_host, page.width)
+        yield from (_host_line(host) for host, found in hosts if not found)
+        return
+    widths = _widths([(row.mark, *(row.cells[number] for number in shown), "") for row in rows])
+    for host, found in hosts:
+        yield _host_line(host)
+        lines = [(row.mark, *(row.cells[number] for number in shown), row.rest) for row in found]
+        yield from _lines(lines, page.width, widths=widths, indent=_GAP)
+
+
+def _with_host(row: _Row, shown: Sequence[int]) -> tuple[str, ...]:
+    rest = row.rest.removeprefix("certificate ")
+    return (row.mark, row.host, *(row.cells[number] for number in shown), rest)
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    """Of all columns but the last."""
+    return [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+
+
+def _lines(
+    rows: Sequence[Sequence[str]],
+    width: int,
+    *,
+    widths: Sequence[int] = (),
+    indent: int = 0,
+) -> Iterator[Text]:
+    """*rows* in columns, the last column folded to *width*."""
+    widths = widths or _widths(rows)
+    for mark, *cells, last in rows:
+        padded = [cell.ljust(room) for cell, room in zip((mark, *cells), widths, strict=True)]
+        head = " " * indent + "".join(f"{cell}{' ' * _GAP}" for cell in padded)
+        if width - len(head) >= _MIN_LAST:
+            folded = textwrap.wrap(last, width - len(head)) or [""]
+            text = Text(head + f"\n{' ' * len(head)}".join(folded))
+        else:
+            inset = " " * (indent + _GAP + widths[0])
+            text = Text(
+                head
+                + "".join(f"\n{inset}{line}" for line in textwrap.wrap(last, width - len(inset)))
+            )
+        if mark:
+            text.stylize(MARK_STYLES[mark], indent, indent + len(mark))
+        else:
+            text.stylize("dim")
+        yield text
+
+
+def _host_line(host: MxHost) -> Text:
+    why = f": {failure_words(host.failure)}" if host.failure else ""
+    return Text(f"MX {host.preference} {printable(host.name)}{why}")
 
 
 def _hosts(report: DomainReport) -> list[MxHost]:
@@ -200,106 +239,174 @@ def _hosts(report: DomainReport) -> list[MxHost]:
     return sorted(hosts.values(), key=lambda host: (host.preference, host.name))
 
 
-def _endpoint_lines(seen: Endpoint, address_width: int) -> Iterator[RenderableType]:
-    """A row of columns; an address that is wider than its column goes on a line before."""
-    address = printable(seen.address)
-    if len(address) > address_width:
-        yield Padding(Text(address), _INDENT)
-        address = ""
-    row = Table.grid(padding=(0, 2, 0, 0))
-    row.add_column(width=address_width)
-    row.add_column(width=len("not offered"), overflow="fold")
-    row.add_column(overflow="fold")
-    row.add_row(
-        Text(address),
-        Text(starttls_words(seen), style=_STARTTLS_STYLES[seen.starttls]),
-        Text("\n".join(part for part in (tls_words(seen), outcome_words(seen)) if part)),
-    )
-    yield Padding(row, _INDENT)
+def _rows(report: DomainReport, host: MxHost, page: Page, *, suites: bool) -> Iterator[_Row]:
+    for seen in report.endpoints:
+        if seen.mx_host == host.name:
+            done = seen.tls_version is not None
+            yield _Row(
+                mark=page.mark(_is_well(seen)),
+                host=f"{host.preference} {printable(host.name)}",
+                cells=(
+                    printable(seen.address),
+                    version_words(seen) if done else starttls_words(seen),
+                    exchange_words(seen) if done else "",
+                    printable(seen.cipher or "") if suites else "",
+                ),
+                rest=outcome_words(seen),
+            )
 
 
-def _finding_block(findings: list[Finding]) -> Table:
+def _is_well(endpoint: Endpoint) -> Answer:
+    """Yes: TLS and identity are as they should be. No: one of them is not."""
+    if not is_tested(endpoint):
+        return Answer.NOT_TESTED
+    if proven(endpoint) is not Outcome.COMPLETED:
+        return Answer.NO
+    return authenticated(endpoint)
+
+
+def _senders(delivery: Delivery) -> Table:
+    table = Table.grid(padding=(0, _GAP, 0, 0))
+    for _ in range(4):
+        table.add_column(overflow="fold")
+    titles = ("a sender that", "today", "backup", "under attack")
+    table.add_row(*(Text(title, style="dim") for title in titles))
+    for kind in SenderKind:
+        met = delivery.of(kind)
+        words = (OUTCOMES[each] for each in (met.now, met.fallback, met.attacked))
+        table.add_row(Text(SENDERS[kind]), *map(Text, words))
+    return table
+
+
+def _problems(report: DomainReport, *, verbose: bool) -> Iterator[Sequence[RenderableType]]:
+    """Each problem with what to do; the lesser ones by their codes only, unless *verbose*."""
+    groups: dict[Code, list[Finding]] = {}
+    for finding in sorted(report.findings, key=severity_order):
+        groups.setdefault(finding.code, []).append(finding)
+    is_neutral = report.standing is Standing.NEUTRAL
+    explained = () if is_neutral else report.reasons
+    said = {describe_failure(seen.failure): seen.failure for seen in report.endpoints}
+    lesser = []
+    for code, findings in groups.items():
+        if verbose or findings[0].severity in _IN_FULL or code in explained:
+            yield [_finding_block(findings, said)]
+        elif not (is_neutral and code in report.reasons):  # then the headline says it
+            lesser.append(code)
+    if lesser:
+        yield [
+            Text(f"Also noted: {', '.join(lesser)} (see `probe explain CODE`, or -v)", style="dim")
+        ]
+
+
+def _finding_block(findings: list[Finding], said: Mapping[str | None, Failure | None]) -> Table:
     first = findings[0]
-    block = Table.grid(padding=(0, 2, 0, 0))
+    block = Table.grid(padding=(0, _GAP, 0, 0))
     block.add_column(min_width=len(Severity.MEDIUM))
     block.add_column(overflow="fold")
     severity = Text(first.severity.upper(), style=_SEVERITY_STYLES[first.severity])
     block.add_row(severity, Text(first.code, style="bold"))
-    block.add_row("", Text(ADVICE[first.code]))
-    for line in _places(findings):
-        block.add_row("", Padding(Text(line, style="dim"), _INDENT))
+    advice = dict.fromkeys(advice_for(found, operator_of) for found in findings)
+    block.add_row("", Text(first.code.meaning))
+    for line in _places(findings, said):
+        block.add_row("", Text(line))
+    block.add_row("", Text(" ".join(advice)))
     return block
 
 
-def _places(findings: list[Finding]) -> Iterator[str]:
-    """Where it was found, one line for all places that share a detail."""
+def _places(findings: list[Finding], said: Mapping[str | None, Failure | None]) -> Iterator[str]:
+    """Where it was found, one line for all places that share a detail.
+
+    A detail that describes a failure is in the words of the endpoint's own line; *said* finds it.
+    """
     by_detail: dict[str | None, list[str]] = {}
     for finding in findings:
         named = (finding.mx_host, finding.address)
         place = " ".join(part for part in named if part is not None)
-        by_detail.setdefault(finding.detail, []).append(place)
+        detail = None if finding.code in _SAID_BY_MEANING else finding.detail
+        by_detail.setdefault(detail, []).append(place)
     for detail, places in by_detail.items():
         known = list(dict.fromkeys(place for place in places if place))
         more = f" and {len(known) - _PLACES} more" if len(known) > _PLACES else ""
-        parts = [", ".join(known[:_PLACES]) + more, detail or ""]
+        failure = said.get(detail)
+        words = failure_words(failure) if failure is not None else detail
+        parts = [", ".join(known[:_PLACES]) + more, words or ""]
         line = ": ".join(part for part in parts if part)
         if line:
             yield printable(line)
 
 
-def _gathered(report: DomainReport) -> str:
-    """When, from where and with what it was seen."""
+def _basis(report: DomainReport) -> str:
+    """What the answer rests on: the requirement, what was tested, and when."""
+    parts = []
+    if report.requirement is not None:
+        parts.append(f"Required: {report.requirement}.")
+    if report.verdict.level is not Level.INVALID:
+        parts.append(f"Level: {report.verdict.level}, {counts(report)}.")
+    parts.append(f"Checked {utc(report.checked_at)} in {report.elapsed_ms / 1000:.1f} s.")
+    return printable(" ".join(parts))
+
+
+def counts(report: DomainReport) -> str:
+    """Such as "3 of 4 endpoints tested"."""
+    total = report.verdict.endpoints
+    return (
+        f"{report.verdict.endpoints_tested} of {total} endpoint{'' if total == 1 else 's'} tested"
+    )
+
+
+def _vantage(report: DomainReport) -> str:
+    """From where and with what it was seen."""
     run, route = report.run, report.route
-    parts = [f"checked {utc(report.checked_at)} in {report.elapsed_ms / 1000:.1f} s"]
+    anchors = run.trust_store.certificates
+    parts = [f"EHLO {run.ehlo_name}", f"resolver {', '.join(run.resolver) or 'none'}"]
     if route is not None:
-        parts.append(f"route {route.status}, DNSSEC {route.dnssec}")
-    parts.append(f"EHLO {run.ehlo_name}, resolver {', '.join(run.resolver) or 'none'}")
-    parts.append(f"{run.trust_store.certificates} trust anchors, version {run.version}")
-    return printable("; ".join(parts))
+        parts.append(f"MX lookup: {route.status}, DNSSEC {route.dnssec}")
+    parts.append(f"{anchors} trust anchor{'' if anchors == 1 else 's'}")
+    return printable(f"{'; '.join(parts)}; probe {run.version}.")
 
 
-_LEVEL_WIDTH = max(map(len, Level))
+_LABEL_WIDTH: Final = max(map(len, LABELS.values()))
+_LEVEL_WIDTH: Final = max(map(len, Level))
 
 
-class ScanText(Formatter):
-    """One line a domain, and a summary that only a finished run has."""
+class ScanText(Formatter[DomainReport, Totals]):
+    """One line per domain, and a summary at the end of a finished run."""
 
     def __init__(self, paper: Paper) -> None:
         self._page = Page(paper)
 
     def body(self, report: DomainReport) -> bytes:
-        verdict = report.verdict
-        line = Text(f"{verdict.level:<{_LEVEL_WIDTH}}", style=LEVEL_STYLES[verdict.level])
+        line = Text(f"{_label(report):<{_LABEL_WIDTH}}", style=_style(report))
         name = printable(name_of(report))
-        line.append(f"  {_tested(report):<13}  {name}", style="default")
+        line.append(f"  {report.verdict.level:<{_LEVEL_WIDTH}}  {name}", style="default")
         if note := _note(report):
             line.append(f"  {note}", style="dim")
+        if told := list_words(report):
+            line.append(f"  ({told})", style="default")
         return self._page.draw_line(line)
 
     def foot(self, totals: Totals) -> bytes:
-        levels = [
-            f"{totals.levels[level]} {level}" for level in reversed(Level) if level in totals.levels
-        ]
-        parts = [
-            f"{totals.domains} domain{'' if totals.domains == 1 else 's'}",
-            ", ".join(levels),
-            f"{totals.incomplete} incomplete",
-            f"{totals.endpoints_tested} of {totals.endpoints} endpoints tested",
-        ]
-        return self._page.draw("", Text("; ".join(part for part in parts if part), style="bold"))
+        lines = summary_lines(totals)
+        drawn = [self._page.draw(""), *(self._page.draw_line(Text(line)) for line in lines)]
+        return b"".join(drawn)
 
 
-def _tested(report: DomainReport) -> str:
-    return f"{report.verdict.endpoints_tested} of {report.verdict.endpoints} tested"
+def _label(report: DomainReport) -> str:
+    return LABELS[report.standing] if report.standing is not None else ""
 
 
 def _note(report: DomainReport) -> str:
-    """The codes of the worst findings, and what is not known and why."""
-    if report.verdict.level is Level.INVALID:
-        return trouble(report)
-    worst = sorted(report.findings, key=severity_order)
-    codes = dict.fromkeys(one.code for one in worst if one.severity is Severity.HIGH)
-    parts = [", ".join(codes)]
-    if not report.verdict.complete:
-        parts.append(": ".join(part for part in ("incomplete", trouble(report)) if part))
-    return "; ".join(part for part in parts if part)
+    """Why the domain does not pass, and what was found: the lesser findings by their number."""
+    parts = []
+    warning = warning_of(report)
+    if report.standing in (Standing.FALLS_SHORT, Standing.UNDECIDED, Standing.INVALID):
+        parts.append(answer(report))
+    elif report.standing is Standing.MEETS and warning is not None:
+        parts.append(f"but {warning}")
+    found = sorted(report.findings, key=severity_order)
+    codes = dict.fromkeys(one.code for one in found if one.severity in _IN_FULL)
+    lesser = len({one.code for one in found} - set(codes))
+    named = [*codes, *([f"{lesser} lesser finding{'' if lesser == 1 else 's'}"] if lesser else [])]
+    if named:
+        parts.append(", ".join(named))
+    return "; ".join(parts)

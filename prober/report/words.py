@@ -5,7 +5,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from prober.escape import printable, utc
+from prober.escape import listed, printable, utc
 from prober.records import (
     Answer,
     Certificate,
@@ -22,7 +22,7 @@ from prober.records import (
     StsStatus,
     TlsRptStatus,
 )
-from prober.rules.txt_record import listed
+from prober.rules.retry import SERVICE_CLOSING
 
 _DOING: Final = MappingProxyType(
     {
@@ -75,12 +75,30 @@ def reason_words(reason: Reason, step: Step, reply_code: int | None = None) -> s
 def failure_words(failure: Failure) -> str:
     """The same of a whole failure, its detail in brackets."""
     words = reason_words(failure.reason, failure.step, failure.reply_code)
-    return f"{words} ({printable(failure.detail)})" if failure.detail else words
+    detail = printable(failure.detail or "").removeprefix(f"{failure.reply_code} ")
+    return f"{words} ({detail})" if detail and detail.lower() not in words.lower() else words
 
 
 def name_of(report: DomainReport) -> str:
     """The domain, or the input as it came where that is none."""
     return report.domain if report.domain is not None else report.input
+
+
+def server_words(report: DomainReport) -> str:
+    """That another server than those of the MX records was tested; empty if not."""
+    if report.server is None:
+        return ""
+    at = f" at {report.server.address}" if report.server.address else ""
+    return printable(
+        f"Tested as if {report.server.name}{at} were the only MX host of {name_of(report)}. "
+        "The MX records in DNS were not used."
+    )
+
+
+def list_words(report: DomainReport) -> str:
+    """The other columns of the list: "owner: Ann; partner: ACME"."""
+    pairs = (f"{name}: {value}" for name, value in report.columns.items() if value)
+    return printable("; ".join(pairs))
 
 
 def trouble(report: DomainReport) -> str:
@@ -99,13 +117,29 @@ def trouble(report: DomainReport) -> str:
     return next(_failures(report), "")
 
 
+def short_trouble(report: DomainReport) -> str:
+    """The same in fewer words, without what the server wrote."""
+    for name, failure in _failed(report):
+        host = printable(name.split(" ")[0])
+        if failure.reply_code is None or failure.reason is not Reason.BAD_REPLY:
+            return f"{host}: {reason_words(failure.reason, failure.step, failure.reply_code)}"
+        busy = " (too busy)" if failure.reply_code == SERVICE_CLOSING else ""
+        return f"{host} replied {failure.reply_code}{busy}"
+    return trouble(report)
+
+
 def _failures(report: DomainReport) -> Iterator[str]:
+    for name, failure in _failed(report):
+        yield f"{printable(name)}: {failure_words(failure)}"
+
+
+def _failed(report: DomainReport) -> Iterator[tuple[str, Failure]]:
     named = [(host.name, host.failure) for host in report.mx_hosts]
     named += [(f"{seen.mx_host} {seen.address}", seen.failure) for seen in report.endpoints]
     for name, failure in named:
         if failure is None or (report.verdict.complete and failure.reason in _NOT_THE_DOMAINS):
             continue
-        yield f"{printable(name)}: {failure_words(failure)}"
+        yield name, failure
 
 
 def starttls_words(endpoint: Endpoint) -> str:
@@ -116,11 +150,23 @@ def starttls_words(endpoint: Endpoint) -> str:
     return f"{words}, unconfirmed" if endpoint.confirmed is Confirmed.NO else words
 
 
-def tls_words(endpoint: Endpoint) -> str:
-    """TLS version, cipher and key-exchange group with its size, as far as there are any."""
+def version_words(endpoint: Endpoint) -> str:
+    """The TLS version, such as "TLS 1.3"; empty where there is none."""
+    version = endpoint.tls_version or ""
+    return printable(version.replace("TLSv1.", "TLS 1.").replace("TLSv1", "TLS 1.0"))
+
+
+def exchange_words(endpoint: Endpoint) -> str:
+    """The key-exchange group, with its size where its name does not say it."""
     exchange, bits = endpoint.key_exchange, endpoint.key_exchange_bits
-    if exchange == "DH" and bits is not None:  # a group with a name has its size in it
+    if exchange == "DH" and bits is not None:
         exchange = f"DH {bits}"
+    return printable(exchange or "RSA")
+
+
+def tls_words(endpoint: Endpoint) -> str:
+    """TLS version, cipher and key-exchange group, as far as there are any."""
+    exchange = exchange_words(endpoint) if endpoint.key_exchange else None
     parts = (endpoint.tls_version, endpoint.cipher, exchange)
     return printable(", ".join(part for part in parts if part is not None))
 
@@ -135,7 +181,7 @@ def outcome_words(endpoint: Endpoint) -> str:
     if endpoint.failure is not None:
         parts.append(failure_words(endpoint.failure))
     if endpoint.confirmed is Confirmed.YES:
-        parts.append("a second session agrees")
+        parts.append("confirmed by a second attempt")
     return "; ".join(parts)
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from prober.records import DomainReport, Level
-from prober.rules.verdict import Standing
+from prober.records import DomainReport, Level, Standing
 
 ACCEPTABLE: Final = (
     Level.UNKNOWN,
@@ -38,11 +37,10 @@ class AcceptedException:
     until: date
 
 
-def is_accepted(
-    exception: AcceptedException, report: DomainReport, standing: Standing, today: date
-) -> bool:
+def is_accepted(exception: AcceptedException, report: DomainReport, today: date) -> bool:
     """Whether *exception* covers that *report* does not meet what is required."""
-    if standing not in (Standing.FALLS_SHORT, Standing.UNDECIDED) or today > exception.until:
+    open_ = report.standing in (Standing.FALLS_SHORT, Standing.UNDECIDED)
+    if not open_ or today > exception.until:
         return False
     level = report.verdict.level
     if level is exception.what:

@@ -21,6 +21,7 @@ from prober.records import (
     Level,
     MxHost,
     RouteStatus,
+    Standing,
     StsStatus,
     TlsaRecord,
     TlsRptStatus,
@@ -29,7 +30,7 @@ from prober.rules.completeness import covers_every_endpoint, is_excused
 from prober.rules.dane import has_secure_tlsa
 from prober.rules.endpoint import Outcome, proven
 from prober.rules.tlsa import show
-from prober.rules.verdict import Standing, authenticated, depends_on_sender, is_fault
+from prober.rules.verdict import authenticated, depends_on_sender, is_fault
 
 _RECEIVES: Final = (RouteStatus.MX, RouteStatus.IMPLICIT_MX)
 _WITHOUT_HOST: Final = (RouteStatus.NXDOMAIN, RouteStatus.NO_MAIL_HOST)
@@ -45,14 +46,6 @@ class Value:
     key: object
     text: str
     rank: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """The report of one run, and its standing against what is required."""
-
-    report: DomainReport
-    standing: Standing
 
 
 def read_route(report: DomainReport) -> Value | None:
@@ -265,11 +258,12 @@ def read_level(report: DomainReport) -> Value | None:
 _STANDINGS: Final = {Standing.FALLS_SHORT: 0, Standing.UNDECIDED: 1, Standing.MEETS: 2}
 
 
-def read_standing(seen: Seen) -> Value | None:
+def read_standing(report: DomainReport) -> Value | None:
     """The standing; *undecided* only where senders differ or the domain has no host."""
-    if seen.standing is Standing.UNDECIDED and not _is_decidedly_open(seen.report):
+    standing = report.standing
+    if standing is None or (standing is Standing.UNDECIDED and not _is_decidedly_open(report)):
         return None
-    return Value(seen.standing, seen.standing, _STANDINGS.get(seen.standing))
+    return Value(standing, standing, _STANDINGS.get(standing))
 
 
 def _is_decidedly_open(report: DomainReport) -> bool:

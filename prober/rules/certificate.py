@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
+from prober.escape import listed, quoted
 from prober.records import (
     AnomalyKind,
     Answer,
@@ -19,8 +20,8 @@ from prober.records import (
     Finding,
     TrustStore,
     VerifyError,
+    finding,
 )
-from prober.rules.baseline import EXPIRES_SOON_DAYS, EXPIRES_SOON_SHARE, found
 from prober.rules.certificate_fields import Name, ReadCertificate, read_certificate
 from prober.rules.chain import (
     judge_strength,
@@ -30,6 +31,7 @@ from prober.rules.chain import (
     weak_signature,
 )
 from prober.rules.identity import SanNames, acceptance, dispute
+from prober.rules.thresholds import EXPIRES_SOON_DAYS, EXPIRES_SOON_SHARE
 
 # X509_V_ERR_…: openssl/x509_vfy.h
 _NOT_YET_VALID: Final = 9
@@ -37,12 +39,11 @@ _HAS_EXPIRED: Final = 10
 _SELF_SIGNED_LEAF: Final = 18
 _NO_ISSUER: Final = (20, 21)  # none found locally; none at all to verify the leaf with
 
-_LONGEST_NAME: Final = 512  # characters of a subject or issuer
-_LONGEST_LABEL: Final = 100  # the same within a sentence
-_LONGEST_ERROR: Final = 200
-_MOST_NAMES: Final = 100  # of a SAN, kept; all are matched
-_MOST_ERRORS: Final = 50
-_MOST_SHOWN: Final = 5  # names or faults in one sentence
+_MAX_NAME: Final = 512  # characters of a subject or issuer
+_MAX_LABEL: Final = 100  # the same within a sentence
+_MAX_ERROR: Final = 200
+_MAX_NAMES: Final = 100  # of a SAN, kept; all are matched
+_MAX_ERRORS: Final = 50
 
 
 def judge_certificate(
@@ -58,7 +59,7 @@ def judge_certificate(
     return Certificate(
         subject=_text(leaf.subject),
         issuer=_text(leaf.issuer),
-        san=leaf.san.names[:_MOST_NAMES] if leaf.san is not None else (),
+        san=leaf.san.names[:_MAX_NAMES] if leaf.san is not None else (),
         serial=leaf.serial,
         not_before=leaf.not_before,
         not_after=leaf.not_after,
@@ -108,7 +109,7 @@ def certificate_findings(endpoint: Endpoint, *, now: datetime) -> tuple[Finding,
         *_on_order(endpoint, certificate, chain),
     )
     return tuple(
-        found(code, mx_host=endpoint.mx_host, address=endpoint.address, detail=detail)
+        finding(code, mx_host=endpoint.mx_host, address=endpoint.address, detail=detail)
         for code, detail in pairs
     )
 
@@ -197,7 +198,7 @@ def _since(moment: datetime | None, verb: str, now: datetime) -> str:
 
 def _on_trust(facts: EndpointFacts, certificate: Certificate, leaf: ReadCertificate) -> _Found:
     if certificate.trusted is Answer.NO:
-        yield Code.CERTIFICATE_NOT_TRUSTED, _listed(tuple(map(_complaint, _distrust(facts))))
+        yield Code.CERTIFICATE_NOT_TRUSTED, listed(tuple(map(_complaint, _distrust(facts))))
     if certificate.trusted is Answer.YES:  # its own anchor, then, and that is no fault
         return
     if leaf.self_signed or _leaf_has(facts, _SELF_SIGNED_LEAF):
@@ -206,13 +207,13 @@ def _on_trust(facts: EndpointFacts, certificate: Certificate, leaf: ReadCertific
 
 def _on_names(facts: EndpointFacts, certificate: Certificate, leaf: ReadCertificate) -> _Found:
     if certificate.name_matches is Answer.NO:
-        names = _listed(leaf.san.names) if leaf.san is not None else ""
+        names = listed(leaf.san.names) if leaf.san is not None else ""
         detail = f"not for {facts.mx_host}, but for {names or 'no host'}"
         yield Code.CERTIFICATE_HOST_MISMATCH, detail
     if leaf.san is not None and certificate.name_matches is not Answer.YES:
         for name in (*leaf.san.names, *leaf.san.refused):
             if why := dispute(name, facts.mx_host):
-                yield Code.CERTIFICATE_NAME_DISPUTED, f"{name!a} for {facts.mx_host}: {why}"
+                yield Code.CERTIFICATE_NAME_DISPUTED, f"{quoted(name)} for {facts.mx_host}: {why}"
                 break
     if leaf.san == SanNames() and leaf.subject is not None:
         for name in leaf.subject.common_names:
@@ -223,13 +224,13 @@ def _on_names(facts: EndpointFacts, certificate: Certificate, leaf: ReadCertific
                 yield Code.CERTIFICATE_COMMON_NAME_ONLY, detail
                 break
     if leaf.san is not None and leaf.san.malformed:
-        yield Code.CERTIFICATE_SAN_MALFORMED, _listed(leaf.san.malformed)
+        yield Code.CERTIFICATE_SAN_MALFORMED, listed(leaf.san.malformed)
 
 
 def _on_reading(facts: EndpointFacts, chain: tuple[ReadCertificate, ...]) -> _Found:
     for position in facts.path or (0,):
         if unreadable := chain[position].unreadable:
-            detail = f"{_where(position, chain[position])}: {_listed(unreadable)}"
+            detail = f"{_where(position, chain[position])}: {listed(unreadable)}"
             yield Code.CERTIFICATE_UNREADABLE, detail
 
 
@@ -253,7 +254,7 @@ def _on_order(
             issuer = f"its issuer {_label(chain[last].issuer)} was not sent and is no trust anchor"
             yield Code.CHAIN_INCOMPLETE, f"{_where(last, chain[last])}: {issuer}"
     if faults := tuple(out_of_place(chain)):
-        yield Code.CHAIN_MISORDERED, _listed(faults)
+        yield Code.CHAIN_MISORDERED, listed(faults)
 
 
 def _errors(facts: EndpointFacts, leaf: ReadCertificate) -> tuple[str, ...]:
@@ -263,11 +264,11 @@ def _errors(facts: EndpointFacts, leaf: ReadCertificate) -> tuple[str, ...]:
         *leaf.unreadable,
         *leaf.remarks,
         *(f"subjectAltName: {each}" for each in malformed),
-    )[:_MOST_ERRORS]
+    )[:_MAX_ERRORS]
 
 
 def _complaint(error: VerifyError) -> str:
-    return f"{_cap(error.text, _LONGEST_ERROR)} (X509 error {error.code} at depth {error.depth})"
+    return f"{_cap(error.text, _MAX_ERROR)} (X509 error {error.code} at depth {error.depth})"
 
 
 def _where(position: int, certificate: ReadCertificate) -> str:
@@ -276,17 +277,12 @@ def _where(position: int, certificate: ReadCertificate) -> str:
 
 
 def _text(name: Name | None) -> str | None:
-    return _cap(name.text, _LONGEST_NAME) if name is not None and name.text is not None else None
+    return _cap(name.text, _MAX_NAME) if name is not None and name.text is not None else None
 
 
 def _label(name: Name | None) -> str:
     text = _text(name)
-    return "name unreadable" if text is None else _cap(text, _LONGEST_LABEL) or "no name"
-
-
-def _listed(texts: tuple[str, ...]) -> str:
-    more = len(texts) - _MOST_SHOWN
-    return ", ".join(texts[:_MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return "name unreadable" if text is None else _cap(text, _MAX_LABEL) or "no name"
 
 
 def _cap(text: str, longest: int) -> str:

@@ -29,9 +29,9 @@ from prober.rules.identity import SanNames, san_of
 
 T = TypeVar("T")
 
-_LONGEST_REMARK: Final = 200
+_MAX_REMARK: Final = 200
 _REMEMBERED: Final = 1024  # certificates, at about 3 kB each: to judge a domain takes each 10 times
-_LARGEST_REMEMBERED: Final = 8192  # bytes: a hundred names fit; a stranger's may have thousands
+_MAX_REMEMBERED: Final = 8192  # bytes: a hundred names fit; a stranger's may have thousands
 _LARGE_REMEMBERED: Final = 192  # of those, at up to 1 MB and 70 ms: a domain's 160 endpoints
 
 # RFC 3279 §2.2, RFC 4055 §5, RFC 5758 §3, RFC 8410 §3, FIPS 204: the names OpenSSL prints, and the
@@ -81,7 +81,7 @@ class Key:
     """A public key. ``bits`` is ``None`` for a kind that has but one size, or that is unknown."""
 
     text: str  # such as "RSA 2048", "EC secp256r1", "Ed25519", or a dotted identifier
-    kind: str  # as in baseline.SMALLEST_KEY_BITS
+    kind: str  # as in thresholds.MIN_KEY_BITS
     bits: int | None = None
 
 
@@ -148,7 +148,7 @@ class _Guard:
 
 def read_certificate(der: bytes) -> ReadCertificate:
     """Every field of a DER certificate that can be read; never raises. RFC 5280 §4.1."""
-    return _read_once(der) if len(der) <= _LARGEST_REMEMBERED else _read_large_once(der)
+    return _read_once(der) if len(der) <= _MAX_REMEMBERED else _read_large_once(der)
 
 
 _lock: Final = threading.Lock()
@@ -266,4 +266,4 @@ def _is_refuted(parsed: x509.Certificate) -> bool:
 
 
 def _cap(text: str) -> str:
-    return text if len(text) <= _LONGEST_REMARK else f"{text[: _LONGEST_REMARK - 1]}…"
+    return text if len(text) <= _MAX_REMARK else f"{text[: _MAX_REMARK - 1]}…"

@@ -7,14 +7,14 @@ alone (RFC 5280 §6.1.3 (a)(4)): whether signatures verify is OpenSSL's to say, 
 from collections.abc import Iterable, Iterator, Sequence
 
 from prober.records import Answer
-from prober.rules.baseline import SMALLEST_KEY_BITS, WEAK_SIGNATURE_DIGESTS
 from prober.rules.certificate_fields import Key, ReadCertificate, Signature
+from prober.rules.thresholds import MIN_KEY_BITS, WEAK_SIGNATURE_DIGESTS
 
 
 def weak_key(certificate: ReadCertificate) -> Key | None:
     """The key, where it is below 112-bit strength; a kind without a threshold never is."""
     key = certificate.key
-    if key is None or key.bits is None or key.bits >= SMALLEST_KEY_BITS.get(key.kind, 0):
+    if key is None or key.bits is None or key.bits >= MIN_KEY_BITS.get(key.kind, 0):
         return None
     return key
 

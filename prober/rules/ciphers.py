@@ -44,6 +44,8 @@ _BULK: Final = {
     "AES256-CCM8": "AES_256_CCM_8",
     "CAMELLIA128": "CAMELLIA_128_CBC",
     "CAMELLIA256": "CAMELLIA_256_CBC",
+    "CAMELLIA128-GCM": "CAMELLIA_128_GCM",
+    "CAMELLIA256-GCM": "CAMELLIA_256_GCM",
     "CHACHA20-POLY1305": "CHACHA20_POLY1305",
     "ARIA128-GCM": "ARIA_128_GCM",
     "ARIA256-GCM": "ARIA_256_GCM",
@@ -62,7 +64,17 @@ _HASHES: Final = ("SHA384", "SHA256", "SHA", "MD5")
 
 _BULKS: Final = frozenset(_BULK.values())
 _MORE_BULKS: Final = frozenset(  # registered, and in no short name that is read here
-    {"RC4_40", "RC2_CBC_40", "DES40_CBC", "DES_CBC_40", "AES_128_OCB", "AES_256_OCB", "SM4_GCM"}
+    {
+        "ARIA_128_CBC",
+        "ARIA_256_CBC",
+        "RC4_40",
+        "RC2_CBC_40",
+        "DES40_CBC",
+        "DES_CBC_40",
+        "AES_128_OCB",
+        "AES_256_OCB",
+        "SM4_GCM",
+    }
 )
 _EXCHANGE: Final = re.compile(
     r"(?:(?:EC)?DHE?|RSA|PSK|SRP|KRB5|ECCPWD|NULL|SM2)(?:_[A-Za-z]{3,5}){0,3}"
@@ -132,8 +144,11 @@ def _tls13(name: str) -> str | None:
 
 
 def _openssl(name: str) -> str | None:
-    """Such as ECDHE-RSA-AES256-GCM-SHA384, or AES256-SHA for plain RSA key exchange."""
-    parts = name.split("-")
+    """Such as ECDHE-RSA-AES256-GCM-SHA384, or AES256-SHA for plain RSA key exchange.
+
+    OpenSSL leaves RSA out of two names: ECDHE-ARIA128-GCM-SHA256 and ECDHE-ARIA256-GCM-SHA384.
+    """
+    parts = name.replace("ECDHE-ARIA", "ECDHE-RSA-ARIA").split("-")
     for cut in range(len(parts)):
         exchange = _KEY_EXCHANGE.get("-".join(parts[:cut]))
         if exchange is None:

@@ -23,8 +23,8 @@ from prober.records import (
     Reason,
     Route,
     TlsaRecord,
+    finding,
 )
-from prober.rules.baseline import found
 from prober.rules.certificate_fields import read_certificate
 from prober.rules.dane_path import PathFinder
 from prober.rules.endpoint import Outcome, describe_failure, proven
@@ -127,12 +127,12 @@ def match_records(
     return tuple(chain.match(record) for record in records)
 
 
-def weigh(host: MxHost, found: Sequence[RecordMatch]) -> Dane:
+def weigh(host: MxHost, matches: Sequence[RecordMatch]) -> Dane:
     """The answer of all usable records together: one that matches suffices. RFC 7671 §8, §9."""
     if not usable(host.tlsa):
         return Dane.UNUSABLE
     counted = deciding(host.tlsa)
-    answers = {match.answer for match in found if match.record in counted}
+    answers = {match.answer for match in matches if match.record in counted}
     if Answer.YES in answers:
         return Dane.MATCH
     return Dane.NOT_TESTED if Answer.NOT_TESTED in answers else Dane.MISMATCH
@@ -233,7 +233,7 @@ def _unknown(record: TlsaRecord, why: str) -> RecordMatch:
     return RecordMatch(record=record, answer=Answer.NOT_TESTED, why=why)
 
 
-_MOST_SHOWN: Final = 5  # records in one sentence
+_MAX_SHOWN: Final = 5  # records in one sentence
 
 
 def dane_findings(facts: DomainFacts) -> tuple[Finding, ...]:
@@ -253,7 +253,7 @@ def _on_resolver(facts: DomainFacts) -> Iterator[Finding]:
     """Once a domain, since it is about here and not about the hosts."""
     if any(_is_unvouched(host) for host in facts.mx_hosts):
         detail = "no resolver here whose word on DNSSEC can be believed: see `probe doctor`"
-        yield found(Code.TLSA_NOT_TESTED, detail=detail)
+        yield finding(Code.TLSA_NOT_TESTED, detail=detail)
 
 
 def _is_unvouched(host: MxHost) -> bool:
@@ -268,10 +268,10 @@ def _on_host(host: MxHost, mx_dnssec: Dnssec) -> Iterator[Finding]:
         detail = host.tlsa_failure.detail or host.tlsa_failure.reason
         if host.tlsa_failure.reason is not Reason.LIMIT:  # RFC 7672 §2.1.2
             detail += "; a sender that does DANE keeps the mail until this is mended"
-        yield found(Code.TLSA_NOT_TESTED, mx_host=host.name, detail=detail)
+        yield finding(Code.TLSA_NOT_TESTED, mx_host=host.name, detail=detail)
     elif host.tlsa_dnssec is Dnssec.INSECURE and host.tlsa:
         detail = f"no sender uses {_listed(map(show, host.tlsa))}: DNSSEC does not vouch for it"
-        yield found(Code.TLSA_INSECURE, mx_host=host.name, detail=detail)
+        yield finding(Code.TLSA_INSECURE, mx_host=host.name, detail=detail)
     elif has_secure_tlsa(host) is Answer.YES:
         yield from _on_secure_tlsa(host, mx_dnssec)
 
@@ -282,10 +282,10 @@ def _on_secure_tlsa(host: MxHost, mx_dnssec: Dnssec) -> Iterator[Finding]:
         whole = len(unusable) == len(host.tlsa)
         left = "senders encrypt, and cannot authenticate" if whole else "the other records decide"
         detail = f"{_listed(unusable)}; {left}"
-        yield found(Code.TLSA_UNUSABLE, mx_host=host.name, detail=detail)
+        yield finding(Code.TLSA_UNUSABLE, mx_host=host.name, detail=detail)
     if mx_dnssec is Dnssec.INSECURE:  # RFC 7672 §2.2.1
         detail = "an attacker can name another MX host, since the MX records are not signed"
-        yield found(Code.TLSA_MX_INSECURE, mx_host=host.name, detail=detail)
+        yield finding(Code.TLSA_MX_INSECURE, mx_host=host.name, detail=detail)
 
 
 def _on_endpoints(
@@ -310,7 +310,7 @@ def _on_endpoints(
 def _on_no_tls(facts: EndpointFacts) -> Finding:
     why = describe_failure(facts.failure) or "STARTTLS is not offered"
     detail = f"its TLSA records make TLS mandatory, but: {why}"
-    return found(Code.DANE_NO_TLS, mx_host=facts.mx_host, address=facts.address, detail=detail)
+    return finding(Code.DANE_NO_TLS, mx_host=facts.mx_host, address=facts.address, detail=detail)
 
 
 def _on_match(
@@ -325,7 +325,7 @@ def _on_match(
     else:
         return
     detail = _listed(map(_describe, told))
-    yield found(code, mx_host=facts.mx_host, address=facts.address, detail=detail)
+    yield finding(code, mx_host=facts.mx_host, address=facts.address, detail=detail)
 
 
 def _on_spare(host: MxHost, seen: Sequence[RecordMatch]) -> Iterator[Finding]:
@@ -340,7 +340,7 @@ def _on_spare(host: MxHost, seen: Sequence[RecordMatch]) -> Iterator[Finding]:
     matched = {each.record for each in seen if each.answer is not Answer.NO}
     spare = dict.fromkeys(_describe(each) for each in seen if each.record not in matched)
     if spare:
-        yield found(Code.TLSA_SPARE, mx_host=host.name, detail=_listed(spare))
+        yield finding(Code.TLSA_SPARE, mx_host=host.name, detail=_listed(spare))
 
 
 def _describe(match: RecordMatch) -> str:
@@ -350,5 +350,5 @@ def _describe(match: RecordMatch) -> str:
 
 def _listed(texts: Iterable[str]) -> str:
     shown = list(texts)
-    more = len(shown) - _MOST_SHOWN
-    return "; ".join(shown[:_MOST_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+    more = len(shown) - _MAX_SHOWN
+    return "; ".join(shown[:_MAX_SHOWN]) + (f"; and {more} more" if more > 0 else "")

@@ -22,9 +22,9 @@ from prober.rules.certificate_fields import ReadCertificate, caught_warnings, re
 from prober.rules.der import Element, Outline, read_outline, split
 from prober.rules.tlsa import CERT, FULL, SPKI, selects
 
-MOST_CERTIFICATES: Final = 16  # of a chain; no more is kept of one (settings.chain_certificates)
-MOST_STEPS: Final = 100  # from certificate to issuer, in one search: a chain of one name has many
-MOST_SIGNATURES: Final = 64  # verified for one chain; an honest one needs as many as it is long
+MAX_CERTIFICATES: Final = 16  # of a chain; no more is kept of one (settings.chain_certificates)
+MAX_STEPS: Final = 100  # from certificate to issuer, in one search: a chain of one name has many
+MAX_SIGNATURES: Final = 64  # verified for one chain; an honest one needs as many as it is long
 
 _BASIC_CONSTRAINTS: Final = bytes.fromhex("551d13")
 _KEY_USAGE: Final = bytes.fromhex("551d0f")
@@ -37,14 +37,14 @@ _CERT_SIGN: Final = 0x04  # bit 5 of the first octet, RFC 5280 §4.2.1.3
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class PathAnswer:
     """An answer, and in a few words why it is not yes."""
 
     answer: Answer
     why: str = ""
 
 
-_YES: Final = Judgement(Answer.YES)
+_YES: Final = PathAnswer(Answer.YES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,29 +94,29 @@ class PathFinder:
         self._now = now
         self._sent = tuple(
             _read(der, "the leaf certificate" if position == 0 else f"certificate {position + 1}")
-            for position, der in enumerate(chain[:MOST_CERTIFICATES])
+            for position, der in enumerate(chain[:MAX_CERTIFICATES])
         )
         self._signatures = _Signatures()
 
-    def judge(self, record: TlsaRecord) -> Judgement:
+    def judge(self, record: TlsaRecord) -> PathAnswer:
         """Whether a valid path ends in what *record*, of usage DANE-TA(2), is of."""
         search = _Search(record, self._sent, self._signatures)
-        best: Judgement | None = None
+        best: PathAnswer | None = None
         for path in search.paths():
             judgement = _judge_path(path, self._now)
             if judgement.answer is Answer.YES:
                 return judgement
             if best is None or judgement.answer is Answer.NOT_TESTED:
                 best = judgement
-        if search.steps > MOST_STEPS:
-            return Judgement(Answer.NOT_TESTED, "too many ways through the chain")
+        if search.steps > MAX_STEPS:
+            return PathAnswer(Answer.NOT_TESTED, "too many ways through the chain")
         if best is None and any(each.outline is None for each in self._sent):
-            return Judgement(Answer.NOT_TESTED, "a certificate of the chain cannot be read")
-        return best or Judgement(Answer.NO, "no path from the leaf certificate leads to it")
+            return PathAnswer(Answer.NOT_TESTED, "a certificate of the chain cannot be read")
+        return best or PathAnswer(Answer.NO, "no path from the leaf certificate leads to it")
 
 
 class _Search:
-    """All ways up from the leaf to the anchor of one record, at most MOST_STEPS steps in all."""
+    """All ways up from the leaf to the anchor of one record, at most MAX_STEPS steps in all."""
 
     def __init__(
         self, record: TlsaRecord, sent: tuple[_Certificate, ...], signatures: "_Signatures"
@@ -146,7 +146,7 @@ class _Search:
             if path.has(issuer) or not top.names_as_issuer(issuer):
                 continue
             self.steps += 1
-            if self.steps > MOST_STEPS:
+            if self.steps > MAX_STEPS:
                 return
             yield from self._step(path, issuer)
 
@@ -162,7 +162,7 @@ class _Search:
 
 
 class _Signatures:
-    """Verifies each signature once, and no more than MOST_SIGNATURES of them."""
+    """Verifies each signature once, and no more than MAX_SIGNATURES of them."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[bytes, bytes], Answer] = {}
@@ -170,28 +170,28 @@ class _Signatures:
     def verify(self, certificate: _Certificate, spki: bytes) -> Answer:
         key = (certificate.der, spki)
         if key not in self._known:
-            if len(self._known) >= MOST_SIGNATURES:
+            if len(self._known) >= MAX_SIGNATURES:
                 return Answer.NOT_TESTED
             self._known[key] = _verify(certificate.parsed, spki)
         return self._known[key]
 
 
-def _judge_path(path: _Path, now: datetime) -> Judgement:
+def _judge_path(path: _Path, now: datetime) -> PathAnswer:
     """The first fault of a path whose signatures do not refute it."""
-    doubt: Judgement | None = None
+    doubt: PathAnswer | None = None
     if path.verified is Answer.NOT_TESTED:
-        doubt = Judgement(Answer.NOT_TESTED, "a signature of its path cannot be verified here")
+        doubt = PathAnswer(Answer.NOT_TESTED, "a signature of its path cannot be verified here")
     for depth, certificate in enumerate(path.certificates):
         for judgement in _judge_step(path, depth, certificate, now):
             if judgement.answer is Answer.NO:
-                return Judgement(Answer.NO, f"{certificate.label} {judgement.why}")
-            doubt = doubt or Judgement(Answer.NOT_TESTED, f"{certificate.label} {judgement.why}")
+                return PathAnswer(Answer.NO, f"{certificate.label} {judgement.why}")
+            doubt = doubt or PathAnswer(Answer.NOT_TESTED, f"{certificate.label} {judgement.why}")
     return doubt or _YES
 
 
 def _judge_step(
     path: _Path, depth: int, certificate: _Certificate, now: datetime
-) -> Iterator[Judgement]:
+) -> Iterator[PathAnswer]:
     """RFC 5280 §6.1.3, §6.1.4. Of an anchor these ask for nothing but name and key.
 
     OpenSSL, which most senders verify with, asks for its right to issue as well, and for its dates
@@ -201,33 +201,33 @@ def _judge_step(
     if not is_anchor or certificate.self_issued:
         yield from _on_dates(certificate.read, now)
     if certificate.outline is None or not certificate.outline.whole:
-        yield Judgement(Answer.NOT_TESTED, "has extensions that cannot be read")
+        yield PathAnswer(Answer.NOT_TESTED, "has extensions that cannot be read")
     yield from _on_purpose(certificate)
     if depth > 0:
         between = sum(not each.self_issued for each in path.certificates[1:depth])
         yield from _on_issuing(certificate, between)
 
 
-def _on_dates(read: ReadCertificate, now: datetime) -> Iterator[Judgement]:
+def _on_dates(read: ReadCertificate, now: datetime) -> Iterator[PathAnswer]:
     if read.not_before is None or read.not_after is None:
-        yield Judgement(Answer.NOT_TESTED, "has dates that cannot be read")
+        yield PathAnswer(Answer.NOT_TESTED, "has dates that cannot be read")
     elif now < read.not_before:
-        yield Judgement(Answer.NO, f"is valid from {read.not_before.date()}")
+        yield PathAnswer(Answer.NO, f"is valid from {read.not_before.date()}")
     elif now > read.not_after:
-        yield Judgement(Answer.NO, f"expired on {read.not_after.date()}")
+        yield PathAnswer(Answer.NO, f"expired on {read.not_after.date()}")
 
 
-def _on_purpose(certificate: _Certificate) -> Iterator[Judgement]:
+def _on_purpose(certificate: _Certificate) -> Iterator[PathAnswer]:
     """RFC 5280 §4.2.1.12: where purposes are named, a TLS server's must be among them.
 
     "Any" does not stand for it: the RFC leaves that open, and OpenSSL, most senders', refuses.
     """
     value = certificate.extension(_EXTENDED_KEY_USAGE)
     if value is not None and _SERVER_AUTH not in (each.content for each in _elements_of(value)):
-        yield Judgement(Answer.NO, "is not for TLS servers")
+        yield PathAnswer(Answer.NO, "is not for TLS servers")
 
 
-def _on_issuing(certificate: _Certificate, between: int) -> Iterator[Judgement]:
+def _on_issuing(certificate: _Certificate, between: int) -> Iterator[PathAnswer]:
     """RFC 5280 §6.1.4 (k) to (n); *between* it and the leaf are so many certificates."""
     usage = certificate.extension(_KEY_USAGE)
     may_sign = usage is None or any(
@@ -237,11 +237,11 @@ def _on_issuing(certificate: _Certificate, between: int) -> Iterator[Judgement]:
     fields = {each.tag: each.content for each in _elements_of(constraints or b"")}
     is_authority = any(fields.get(_BOOLEAN, b"")) or _is_version_1_root(certificate)
     if not is_authority or not may_sign:
-        yield Judgement(Answer.NO, "may issue no certificates")
+        yield PathAnswer(Answer.NO, "may issue no certificates")
     if _INTEGER in fields and between > int.from_bytes(fields[_INTEGER]):
-        yield Judgement(Answer.NO, f"allows fewer than {between} certificates between it and leaf")
+        yield PathAnswer(Answer.NO, f"allows fewer than {between} certificates between it and leaf")
     if certificate.extension(_NAME_CONSTRAINTS) is not None:
-        yield Judgement(Answer.NOT_TESTED, "has name constraints, which are not checked here")
+        yield PathAnswer(Answer.NOT_TESTED, "has name constraints, which are not checked here")
 
 
 def _is_version_1_root(certificate: _Certificate) -> bool:

@@ -14,9 +14,9 @@ from prober.records import DomainReport, Endpoint, MxHost, Route, RouteStatus
 from prober.records.delivery import Delivery, DeliveryOutcome, SenderKind, SenderOutcomes
 from prober.rules.completeness import NO_MAIL, hides_addresses, is_excused
 from prober.rules.endpoint import Outcome, proven
-from prober.rules.senders import PEACE, WAR, Destination, meet_secure, worst
+from prober.rules.senders import DELIVERY, UNDER_ATTACK, Destination, secure_delivery, worst
 
-Meet: TypeAlias = Callable[[Endpoint, Destination], DeliveryOutcome]
+DeliveryRule: TypeAlias = Callable[[Endpoint, Destination], DeliveryOutcome]
 
 
 class ForcedTls(enum.StrEnum):
@@ -46,7 +46,7 @@ def judge_delivery(report: DomainReport) -> Delivery:
     hosts = tuple(_hosts(report))
 
     def outcomes(sender: SenderKind) -> SenderOutcomes:
-        return _judge(report, hosts, PEACE[sender], WAR[sender])
+        return _judge(report, hosts, DELIVERY[sender], UNDER_ATTACK[sender])
 
     return Delivery(
         opportunistic=outcomes(SenderKind.OPPORTUNISTIC),
@@ -61,8 +61,10 @@ def judge_delivery(report: DomainReport) -> Delivery:
 
 def judge_secure(report: DomainReport, match: Sequence[str]) -> SenderOutcomes:
     """The same for Postfix ``secure`` with the attribute ``match=``; as words and names."""
-    hosts, attacked = tuple(_hosts(report)), WAR[SenderKind.DOMAIN_VERIFIED]
-    return _judge(report, hosts, lambda endpoint, to: meet_secure(endpoint, to, match), attacked)
+    hosts, attacked = tuple(_hosts(report)), UNDER_ATTACK[SenderKind.DOMAIN_VERIFIED]
+    return _judge(
+        report, hosts, lambda endpoint, to: secure_delivery(endpoint, to, match), attacked
+    )
 
 
 def forced_tls(report: DomainReport) -> ForcedTls:
@@ -71,7 +73,7 @@ def forced_tls(report: DomainReport) -> ForcedTls:
     A domain without mail is not known.
     """
     hosts, sender = tuple(_hosts(report)), SenderKind.MANDATORY
-    match _judge(report, hosts, PEACE[sender], WAR[sender]).fallback:
+    match _judge(report, hosts, DELIVERY[sender], UNDER_ATTACK[sender]).fallback:
         case DeliveryOutcome.ENCRYPTED:
             return ForcedTls.YES
         case DeliveryOutcome.DEFERRED:
@@ -83,7 +85,7 @@ def forced_tls(report: DomainReport) -> ForcedTls:
 def _judge(
     report: DomainReport,
     hosts: Sequence[_Host],
-    meet: Meet,
+    meet: DeliveryRule,
     suffer: Callable[[DomainReport, Destination], DeliveryOutcome],
 ) -> SenderOutcomes:
     route = report.route
@@ -101,7 +103,7 @@ def _judge(
 
 
 def _now(
-    hosts: Sequence[_Host], meet: Meet, to: Destination, fallback: DeliveryOutcome
+    hosts: Sequence[_Host], meet: DeliveryRule, to: Destination, fallback: DeliveryOutcome
 ) -> DeliveryOutcome:
     """What the hosts that are asked first make of it; *fallback* is what all of them do."""
     first = tuple(host for host in hosts if host.preference == hosts[0].preference)
@@ -145,7 +147,7 @@ def _any_answers(hosts: Sequence[_Host]) -> bool:
     )
 
 
-def _over(hosts: Sequence[_Host], meet: Meet, to: Destination) -> DeliveryOutcome:
+def _over(hosts: Sequence[_Host], meet: DeliveryRule, to: Destination) -> DeliveryOutcome:
     outcomes = [meet(endpoint, to) for host in hosts for endpoint in host.endpoints]
     if any(host.unseen for host in hosts):
         outcomes.append(DeliveryOutcome.UNKNOWN)

@@ -8,8 +8,8 @@ and end the reading.
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-_LONGEST_LENGTH: Final = 4  # octets: 4 GiB, far beyond the 16 MiB of a TLS certificate message
-MOST_ELEMENTS: Final = 5000  # certificates have 20 extensions and up to 2,000 names; 70 ms
+_MAX_LENGTH: Final = 4  # octets: 4 GiB, far beyond the 16 MiB of a TLS certificate message
+MAX_ELEMENTS: Final = 5000  # certificates have 20 extensions and up to 2,000 names; 70 ms
 _OPTIONAL_VERSION: Final = 0xA0
 _EXTENSIONS: Final = 0xA3
 _UTC_TIME: Final = 0x17
@@ -44,7 +44,7 @@ class Outline(NamedTuple):
     validity: bytes = b""
 
 
-def split(encoded: bytes, *, most: int = MOST_ELEMENTS) -> tuple[tuple[Element, ...], bytes]:
+def split(encoded: bytes, *, most: int = MAX_ELEMENTS) -> tuple[tuple[Element, ...], bytes]:
     """The elements that stand in *encoded* one after the other, and the rest: what is none, and
     what comes after *most* of them.
     """
@@ -111,7 +111,7 @@ def _element_at(encoded: bytes, offset: int) -> Element | None:
     length = encoded[offset + 1]
     if length & 0x80:
         octets = length & 0x7F
-        if not 0 < octets <= min(_LONGEST_LENGTH, len(encoded) - start):
+        if not 0 < octets <= min(_MAX_LENGTH, len(encoded) - start):
             return None
         length = int.from_bytes(encoded[start : start + octets])
         start += octets

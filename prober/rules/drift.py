@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from prober.records import Answer, DomainReport, Level
+from prober.records import Answer, DomainReport, Level, Standing
 from prober.records.changes import Change, ChangeCode, Direction
 from prober.rules.aspects import (
-    Seen,
     StsPolicyValue,
     Value,
     blind_spots,
@@ -29,24 +28,24 @@ from prober.rules.aspects import (
 from prober.rules.endpoint import Outcome, proven
 from prober.rules.history import History, direction_of, found
 from prober.rules.server_drift import endpoint_changes, host_changes
-from prober.rules.verdict import Standing, authenticated, judge_insistence
+from prober.rules.verdict import authenticated, judge_requirable
 
 KNOWN_RUNS: Final = 8  # so many earlier runs are compared with, where there are so many
 
 
 def compare(
-    now: Seen,
-    earlier: Sequence[Seen],
+    now: DomainReport,
+    earlier: Sequence[DomainReport],
     *,
     operator_of: Callable[[str], str],
     patience: int = 1,
 ) -> tuple[Change, ...]:
-    """How *now* differs from *earlier*, newest first; the worst change first.
+    """How *now* differs from *earlier*, newest first, all assessed; the worst change first.
 
     Lost sight is told once it has lasted *patience* runs in a row. Where there are no *earlier*
     ones, nothing is known to have changed. All that is in them is known of a pool: see KNOWN_RUNS.
     """
-    if not earlier or now.report.domain is None:
+    if not earlier or now.domain is None:
         return ()
     history = History(now, earlier)
     changes = [
@@ -94,7 +93,7 @@ def _on_tls_rpt(history: History) -> Change | None:
 def _on_sts_policy(history: History) -> Iterator[Change]:
     """A policy that changes must have a new id, or senders do not fetch it. RFC 8461 §3.1, §3.3."""
     after = read_sts_policy(history.report)
-    reads = ((seen, read_sts_policy(seen.report)) for seen in history.earlier)
+    reads = ((seen, read_sts_policy(seen)) for seen in history.earlier)
     seen, before = next(((seen, value) for seen, value in reads if value), (None, None))
     if after is None or before is None or seen is None or after == before:
         return
@@ -112,7 +111,7 @@ def _on_sts_policy(history: History) -> Iterator[Change]:
         direction=Direction.OTHER,
         before=texts[0],
         after=texts[1],
-        last_seen=seen.report.checked_at,
+        last_seen=seen.checked_at,
         since=history.at,
         told=told,
     )
@@ -137,15 +136,15 @@ def _is_by_pool(history: History, change: Change, others: Sequence[Change]) -> b
     if any(proven(each) is Outcome.NEGATIVE for each in history.report.endpoints):
         return False
     level = change.code is ChangeCode.LEVEL
-    values = (read_level(seen.report) if level else read_standing(seen) for seen in history.earlier)
+    values = (read_level(seen) if level else read_standing(seen) for seen in history.earlier)
     return any(value is not None and value.text == change.after for value in values)
 
 
 def _on_level(history: History) -> Change | None:
     base = _carried(history.earlier, _level_counts)
-    if base is None or not _level_counts(history.now, base):
+    if base is None or not _level_counts(history.report, base):
         return None
-    before, after = read_level(base.report), read_level(history.report)
+    before, after = read_level(base), read_level(history.report)
     return _verdict_change(history, ChangeCode.LEVEL, base, before, after)
 
 
@@ -153,48 +152,52 @@ def _on_standing(history: History) -> Change | None:
     base = _carried(history.earlier, lambda seen, _base: read_standing(seen) is not None)
     if base is None:
         return None
-    before, after = read_standing(base), read_standing(history.now)
+    before, after = read_standing(base), read_standing(history.report)
     if after is None and base.standing is Standing.MEETS:
         unseen = _leading(history.earlier, lambda seen: read_standing(seen) is None)
         return Change(
             code=ChangeCode.STANDING,
             direction=Direction.LOST_SIGHT,
             before=base.standing,
-            after=history.now.standing,
-            last_seen=base.report.checked_at,
-            since=(unseen[-1] if unseen else history.now).report.checked_at,
+            after=history.report.standing,
+            last_seen=base.checked_at,
+            since=(unseen[-1] if unseen else history.report).checked_at,
             runs=len(unseen) + 1,
         )
     return _verdict_change(history, ChangeCode.STANDING, base, before, after)
 
 
-def _leading(seen: Sequence[Seen], test: Callable[[Seen], bool]) -> Sequence[Seen]:
+def _leading(
+    seen: Sequence[DomainReport], test: Callable[[DomainReport], bool]
+) -> Sequence[DomainReport]:
     until = next((at for at, each in enumerate(seen) if not test(each)), len(seen))
     return seen[:until]
 
 
-def _carried(earlier: Sequence[Seen], counts: Callable[[Seen, Seen | None], bool]) -> Seen | None:
+def _carried(
+    earlier: Sequence[DomainReport], counts: Callable[[DomainReport, DomainReport | None], bool]
+) -> DomainReport | None:
     """The newest that *counts* against the one that counted before it."""
-    base: Seen | None = None
+    base: DomainReport | None = None
     for seen in reversed(earlier):
         if counts(seen, base):
             base = seen
     return base
 
 
-def _level_counts(seen: Seen, base: Seen | None) -> bool:
+def _level_counts(seen: DomainReport, base: DomainReport | None) -> bool:
     """Whether the level of *seen* can be held against that of *base*.
 
     It can where as much was seen, or where what was seen proves that it is lower.
     """
-    after = read_level(seen.report)
+    after = read_level(seen)
     if after is None:
         return False
-    if base is None or blind_spots(seen.report) <= blind_spots(base.report):
+    if base is None or blind_spots(seen) <= blind_spots(base):
         return True
-    before = read_level(base.report)
+    before = read_level(base)
     drops = before is not None and direction_of(before, after) is Direction.WORSE
-    return drops and _is_proven(seen.report, base.report)
+    return drops and _is_proven(seen, base)
 
 
 def _is_proven(report: DomainReport, base: DomainReport) -> bool:
@@ -208,14 +211,18 @@ def _is_proven(report: DomainReport, base: DomainReport) -> bool:
                 for each in report.endpoints
             )
         case Level.AUTHENTICATED if report.route is not None:
-            insists = judge_insistence(report.route, report.mx_hosts, report.mta_sts)
+            insists = judge_requirable(report.route, report.mx_hosts, report.mta_sts)
             return insists is Answer.NO
         case _:
             return False
 
 
 def _verdict_change(
-    history: History, code: ChangeCode, base: Seen, before: Value | None, after: Value | None
+    history: History,
+    code: ChangeCode,
+    base: DomainReport,
+    before: Value | None,
+    after: Value | None,
 ) -> Change | None:
     if before is None or after is None or before.key == after.key:
         return None
@@ -224,7 +231,7 @@ def _verdict_change(
         direction=direction_of(before, after),
         before=before.text,
         after=after.text,
-        last_seen=base.report.checked_at,
+        last_seen=base.checked_at,
         since=history.at,
     )
 

@@ -22,12 +22,12 @@ from prober.records import (
     StartTls,
     Step,
     WithoutSni,
+    finding,
 )
-from prober.rules.baseline import (
+from prober.rules.thresholds import (
     ACCEPTABLE_TLS_VERSIONS,
-    SMALLEST_CIPHER_BITS,
-    SMALLEST_DH_BITS,
-    found,
+    MIN_CIPHER_BITS,
+    MIN_DH_BITS,
 )
 
 
@@ -143,6 +143,10 @@ def add_without_sni(facts: EndpointFacts, plain: EndpointFacts) -> EndpointFacts
         cipher_bits=plain.cipher_bits,
         key_exchange=plain.key_exchange,
         key_exchange_bits=plain.key_exchange_bits,
+        key_exchange_hash=plain.key_exchange_hash,
+        encrypt_then_mac=plain.encrypt_then_mac,
+        extended_master_secret=plain.extended_master_secret,
+        secure_renegotiation=plain.secure_renegotiation,
         alert=plain.alert,
         chain=None if same_chain else plain.chain,
         path=() if same_chain else plain.path,
@@ -192,7 +196,7 @@ def session_findings(facts: EndpointFacts) -> tuple[Finding, ...]:
         ),
     )
     return tuple(
-        found(code, mx_host=facts.mx_host, address=facts.address, detail=detail)
+        finding(code, mx_host=facts.mx_host, address=facts.address, detail=detail)
         for code, detail in pairs
     )
 
@@ -229,13 +233,13 @@ def _negative_code(facts: EndpointFacts) -> Code:
 def tls_findings(facts: EndpointFacts) -> Iterator[tuple[Code, str | None]]:
     """What is worth knowing of the TLS that was negotiated."""
     bits = facts.key_exchange_bits
-    if bits is not None and bits < SMALLEST_DH_BITS:  # may be why the handshake failed
+    if bits is not None and bits < MIN_DH_BITS:  # may be why the handshake failed
         yield Code.DH_WEAK, f"DH {bits}"
     if facts.tls_version is None:
         return
     if facts.tls_version not in ACCEPTABLE_TLS_VERSIONS:
         yield Code.TLS_VERSION_OBSOLETE, facts.tls_version
-    if facts.cipher_bits is not None and facts.cipher_bits < SMALLEST_CIPHER_BITS:
+    if facts.cipher_bits is not None and facts.cipher_bits < MIN_CIPHER_BITS:
         yield Code.CIPHER_WEAK, f"{facts.cipher}, {facts.cipher_bits} bits"
     if facts.client_certificate_requested:
         yield Code.CLIENT_CERTIFICATE_REQUESTED, None

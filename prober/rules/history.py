@@ -6,7 +6,7 @@ from datetime import datetime
 
 from prober.records import DomainReport
 from prober.records.changes import Change, ChangeCode, Direction
-from prober.rules.aspects import Seen, Value
+from prober.rules.aspects import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,26 +23,22 @@ class Last:
 class History:
     """The observation to judge, and those before it, newest first."""
 
-    now: Seen
-    earlier: Sequence[Seen]
-
-    @property
-    def report(self) -> DomainReport:
-        return self.now.report
+    report: DomainReport
+    earlier: Sequence[DomainReport]
 
     @property
     def at(self) -> datetime:
-        return self.now.report.checked_at
+        return self.report.checked_at
 
     def last(self, read: Callable[[DomainReport], Value | None]) -> Last | None:
         """The newest earlier value of *read*."""
         unseen: list[datetime] = []
         for seen in self.earlier:
-            value = read(seen.report)
+            value = read(seen)
             if value is not None:
                 since = unseen[-1] if unseen else None
-                return Last(value, seen.report.checked_at, since, len(unseen))
-            unseen.append(seen.report.checked_at)
+                return Last(value, seen.checked_at, since, len(unseen))
+            unseen.append(seen.checked_at)
         return None
 
     def changed(

@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from prober.escape import quoted
 from prober.records import Answer
-from prober.rules.der import MOST_ELEMENTS, Element, Outline, read_outline, split
+from prober.rules.der import MAX_ELEMENTS, Element, Outline, read_outline, split
 
 _SUBJECT_ALT_NAME: Final = bytes.fromhex("551d11")  # 2.5.29.17
 _SEQUENCE: Final = 0x30
@@ -18,8 +19,7 @@ _DNS_NAME: Final = 0x82  # [2] IMPLICIT IA5String, RFC 5280 §4.2.1.6
 _IP_ADDRESS: Final = 0x87  # [7] IMPLICIT OCTET STRING of 4 or 16 bytes
 _LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")  # "_" as well: hosts have it, and CAs signed it
 _PLAIN_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")  # RFC 1123 §2.1
-_LONGEST_NAME: Final = 253
-_SHOWN: Final = 80  # characters of a malformed name
+_MAX_NAME: Final = 253
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def san_of(outline: Outline) -> SanNames | None:
             continue
         entries, whole = _general_names(extension.value)
         seen += len(entries)
-        if seen > MOST_ELEMENTS or (not whole and len(entries) == MOST_ELEMENTS):
+        if seen > MAX_ELEMENTS or (not whole and len(entries) == MAX_ELEMENTS):
             return None  # no name is known to be missing where not all are read
         unread = unread or not whole
         for entry in entries:
@@ -137,8 +137,8 @@ def name_fault(name: str) -> str | None:
         return "is empty"
     if not name.isascii():
         return "is not ASCII"
-    if len(name) > _LONGEST_NAME:
-        return f"is longer than {_LONGEST_NAME} characters"
+    if len(name) > _MAX_NAME:
+        return f"is longer than {_MAX_NAME} characters"
     labels = name.split(".")
     if "*" in name:
         if labels[0] != "*" or "*" in name[1:]:  # RFC 9525 §6.3 rules 1 and 2
@@ -172,7 +172,7 @@ def _entry_fault(entry: Element) -> str | None:
         return None
     name = _text(entry)
     fault = name_fault(name)
-    return f"{name[:_SHOWN]!a} {fault}" if fault else None
+    return f"{quoted(name)} {fault}" if fault else None
 
 
 def _text(entry: Element) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, assert_never
 
+from prober.escape import listed, quoted
 from prober.records import (
     Answer,
     Code,
@@ -20,8 +21,8 @@ from prober.records import (
     Reason,
     StsFacts,
     StsStatus,
+    finding,
 )
-from prober.rules.baseline import ACCEPTABLE_TLS_VERSIONS, SHORTEST_MAX_AGE_S, found
 from prober.rules.endpoint import Outcome, describe_failure, proven
 from prober.rules.hellos import with_sni
 from prober.rules.sts_policy import (
@@ -32,7 +33,8 @@ from prober.rules.sts_policy import (
     parse_sts_txt,
 )
 from prober.rules.sts_readers import disagreement, media_type
-from prober.rules.txt_record import Invalid, listed, shown
+from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS, SHORT_MAX_AGE_S
+from prober.rules.txt_record import Invalid
 
 # What kept us from asking, which is no answer of the domain's.
 _NOT_ASKED: Final = frozenset(
@@ -93,7 +95,7 @@ def _policy_in(fetch: PolicyFetch) -> StsPolicy | Invalid:
     """§3.2: the media type "MUST be text/plain", and senders SHOULD see to it."""
     served_as = media_type(fetch.content_type)
     if served_as != "text/plain":
-        served = shown(served_as) if served_as else "no media type"
+        served = quoted(served_as) if served_as else "no media type"
         return Invalid(f"it is served as {served}; RFC 8461 §3.2 asks for text/plain")
     return parse_policy(fetch.body or "")
 
@@ -182,7 +184,7 @@ def sts_findings(
         return findings
     # some sender does look for the policy, so that one is not without its record
     kept = tuple(each for each in findings if each.code is not Code.STS_WITHOUT_TXT)
-    return (*kept, found(Code.STS_SENDERS_DIFFER, detail=mta_sts.senders_differ))
+    return (*kept, finding(Code.STS_SENDERS_DIFFER, detail=mta_sts.senders_differ))
 
 
 def _findings_by_status(
@@ -192,14 +194,14 @@ def _findings_by_status(
         case StsStatus.ABSENT:
             return tuple(_on_missing_txt(facts))
         case StsStatus.TXT_INVALID:
-            invalid = found(Code.STS_TXT_INVALID, detail=mta_sts.detail)
+            invalid = finding(Code.STS_TXT_INVALID, detail=mta_sts.detail)
             return (invalid, *_on_missing_txt(facts))
         case StsStatus.TEMPFAIL:
-            return (found(Code.STS_NOT_TESTED, detail=mta_sts.detail),)
+            return (finding(Code.STS_NOT_TESTED, detail=mta_sts.detail),)
         case StsStatus.FETCH_FAILED:
-            return (found(_code_of_fetch(facts.fetch), detail=mta_sts.detail),)
+            return (finding(_code_of_fetch(facts.fetch), detail=mta_sts.detail),)
         case StsStatus.POLICY_INVALID:
-            return (found(Code.STS_POLICY_INVALID, detail=mta_sts.detail),)
+            return (finding(Code.STS_POLICY_INVALID, detail=mta_sts.detail),)
         case StsStatus.NONE:
             return (_not_enforced(mta_sts),)
         case StsStatus.TESTING:
@@ -217,7 +219,7 @@ def _on_missing_txt(facts: StsFacts) -> Iterator[Finding]:
         return
     policy = _policy_in(fetch)
     if isinstance(policy, StsPolicy):
-        yield found(Code.STS_WITHOUT_TXT, detail=f"mode {policy.mode}, at {fetch.url}")
+        yield finding(Code.STS_WITHOUT_TXT, detail=f"mode {policy.mode}, at {fetch.url}")
 
 
 def _code_of_fetch(fetch: PolicyFetch | None) -> Code:
@@ -230,21 +232,21 @@ def _code_of_fetch(fetch: PolicyFetch | None) -> Code:
 
 
 def _not_enforced(mta_sts: MtaSts) -> Finding:
-    return found(Code.STS_NOT_ENFORCED, detail=f"mode {mta_sts.status}")
+    return finding(Code.STS_NOT_ENFORCED, detail=f"mode {mta_sts.status}")
 
 
 def _on_policy(mta_sts: MtaSts, endpoints: Iterable[Endpoint]) -> Iterator[Finding]:
     for mx_host in mta_sts.uncovered:
         detail = f"the policy lists {listed(mta_sts.mx)}"
-        yield found(Code.STS_MX_NOT_LISTED, mx_host=mx_host, detail=detail)
+        yield finding(Code.STS_MX_NOT_LISTED, mx_host=mx_host, detail=detail)
     for endpoint in endpoints:
         refusals = sts_refusals(with_sni(endpoint))  # §4.1
         if refusals and is_covered(endpoint.mx_host, mta_sts.mx):
-            yield found(
+            yield finding(
                 Code.STS_MX_FAILS,
                 mx_host=endpoint.mx_host,
                 address=endpoint.address,
                 detail=", ".join(refusals),
             )
-    if mta_sts.max_age is not None and mta_sts.max_age < SHORTEST_MAX_AGE_S:
-        yield found(Code.STS_MAX_AGE_SHORT, detail=f"{mta_sts.max_age} s, less than a day")
+    if mta_sts.max_age is not None and mta_sts.max_age < SHORT_MAX_AGE_S:
+        yield finding(Code.STS_MAX_AGE_SHORT, detail=f"{mta_sts.max_age} s, less than a day")

@@ -19,8 +19,8 @@ from prober.records import (
     Route,
     RouteStatus,
     Step,
+    finding,
 )
-from prober.rules.baseline import found
 
 ROOT: Final = "."
 _HOST_LABEL: Final = re.compile(r"[a-z0-9_-]{1,63}")  # odd ones too: DNS knows whether they work
@@ -155,30 +155,32 @@ def route_findings(facts: DomainFacts) -> tuple[Finding, ...]:
 
 def _findings_on_domain(domain: str | None) -> Iterator[Finding]:
     if domain is not None and "_" in domain:  # RFC 5321 §4.1.2, sub-domain
-        yield found(Code.NAME_WITH_UNDERSCORE, detail="the domain itself")
+        yield finding(Code.NAME_WITH_UNDERSCORE, detail="the domain itself")
 
 
 def _findings_on_route(route: Route) -> Iterator[Finding]:
     if route.status is RouteStatus.DNS_ERROR:
         code = Code.DNSSEC_INVALID if route.reason is Reason.BOGUS else Code.DNS_ERROR
-        yield found(code, detail=route.detail or route.reason)
+        yield finding(code, detail=route.detail or route.reason)
     elif route.status in _ROUTE_FINDINGS:
         code, detail = _ROUTE_FINDINGS[route.status]
-        yield found(code, detail=detail)
+        yield finding(code, detail=detail)
     for anomaly in route.anomalies:
-        yield found(_ANOMALY_FINDINGS[anomaly.kind], detail=anomaly.detail)
+        yield finding(_ANOMALY_FINDINGS[anomaly.kind], detail=anomaly.detail)
 
 
 def _findings_on_host(host: MxHost) -> Iterator[Finding]:
     if host.alias_of is not None:  # RFC 2181 §10.3
-        yield found(Code.MX_IS_CNAME, mx_host=host.name, detail=f"an alias of {host.alias_of}")
+        yield finding(Code.MX_IS_CNAME, mx_host=host.name, detail=f"an alias of {host.alias_of}")
     if "_" in host.name and why_no_host(host.name) is None:  # RFC 1123 §2.1
-        yield found(Code.NAME_WITH_UNDERSCORE, mx_host=host.name)
+        yield finding(Code.NAME_WITH_UNDERSCORE, mx_host=host.name)
     if host.failure is None:
         if not host.addresses:
-            yield found(Code.MX_NO_ADDRESS, mx_host=host.name)
+            yield finding(Code.MX_NO_ADDRESS, mx_host=host.name)
         return
-    yield found(_code_of_host_failure(host), mx_host=host.name, detail=host.failure.detail or None)
+    yield finding(
+        _code_of_host_failure(host), mx_host=host.name, detail=host.failure.detail or None
+    )
 
 
 def _code_of_host_failure(host: MxHost) -> Code:

@@ -24,7 +24,7 @@ class Lane(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Again:
+class NextSession:
     """One further session. ``doublings``: how often the wait before it doubles."""
 
     hello: Hello
@@ -32,13 +32,13 @@ class Again:
     doublings: int = 0
 
 
-FIRST: Final = Again(hello=Hello.DEFAULT, lane=Lane.SECOND_LOOK)
-FIRST_WITHOUT_SNI: Final = Again(hello=Hello.NO_SNI, lane=Lane.SECOND_LOOK)
+FIRST: Final = NextSession(hello=Hello.DEFAULT, lane=Lane.SECOND_LOOK)
+FIRST_WITHOUT_SNI: Final = NextSession(hello=Hello.NO_SNI, lane=Lane.SECOND_LOOK)
 
 
 def next_session(
     facts: EndpointFacts, *, busy_tries: int, slow_lane: bool, sni_only: bool = False
-) -> Again | None:
+) -> NextSession | None:
     """The session to make after those in *facts*, or None where they tell all there is to learn.
 
     A negative is looked at twice; a failed handshake by each hello that common senders use, and
@@ -52,10 +52,10 @@ def next_session(
     seen = outcome(last)
     if seen is not Outcome.NEGATIVE and uses_sni(first.hello) and not uses_sni(last.hello):
         # the address was asked without SNI as often as it takes
-        return Again(hello=_capped(facts.attempts), lane=Lane.SECOND_LOOK)
+        return NextSession(hello=_capped(facts.attempts), lane=Lane.SECOND_LOOK)
     busy = sum(map(is_busy, facts.attempts))
     if is_busy(last):
-        again = Again(hello=last.hello, lane=Lane.BUSY, doublings=busy - 1)
+        again = NextSession(hello=last.hello, lane=Lane.BUSY, doublings=busy - 1)
         return again if busy < busy_tries else None
     looks = [attempt for attempt in facts.attempts if outcome(attempt) is Outcome.NEGATIVE]
     troubles = len(facts.attempts) - busy - len(looks)
@@ -63,7 +63,7 @@ def next_session(
         return None
     if seen is Outcome.NEGATIVE:
         hello = _next_hello(looks, sni_only=sni_only)
-        return None if hello is None else Again(hello=hello, lane=Lane.SECOND_LOOK)
+        return None if hello is None else NextSession(hello=hello, lane=Lane.SECOND_LOOK)
     return None if looks else _after_trouble(last, slow_lane=slow_lane)
 
 
@@ -99,13 +99,13 @@ _PASSING: Final = frozenset(
 )
 
 
-def _after_trouble(last: Attempt, *, slow_lane: bool) -> Again | None:
+def _after_trouble(last: Attempt, *, slow_lane: bool) -> NextSession | None:
     failure = last.failure
     if failure is None or not (failure.reason in _PASSING or _is_transient(failure)):
         return None
     did_not_greet = (failure.step, failure.reason) == (Step.GREETING, Reason.TIMED_OUT)
     lane = Lane.SLOW if did_not_greet and slow_lane else Lane.SECOND_LOOK
-    return Again(hello=last.hello, lane=lane)
+    return NextSession(hello=last.hello, lane=lane)
 
 
 def _is_transient(failure: Failure) -> bool:
@@ -120,11 +120,11 @@ def is_busy(attempt: Attempt) -> bool:
     return said_so and outcome(attempt) is Outcome.NOT_TESTED
 
 
-_PRESSED: Final = frozenset({Reason.TIMED_OUT, Reason.REFUSED, Reason.RESET, Reason.CLOSED})
+_SLOWING_REASONS: Final = frozenset({Reason.TIMED_OUT, Reason.REFUSED, Reason.RESET, Reason.CLOSED})
 _BEFORE_STARTTLS: Final = frozenset({Step.CONNECT, Step.GREETING, Step.EHLO})
 
 
-def feels_pressed(facts: EndpointFacts) -> bool:
+def asks_to_slow_down(facts: EndpointFacts) -> bool:
     """Whether one session ended in a way that servers end them to be left in peace.
 
     A 421 at any step, a 4yz before STARTTLS, and what rate limiters and firewalls do without a
@@ -136,4 +136,4 @@ def feels_pressed(facts: EndpointFacts) -> bool:
     if failure.reply_code == SERVICE_CLOSING:
         return True
     early = failure.step in _BEFORE_STARTTLS
-    return early and (failure.reason in _PRESSED or _is_transient(failure))
+    return early and (failure.reason in _SLOWING_REASONS or _is_transient(failure))

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from prober.records import EndpointFacts, Reason, StartTls, Step
-from prober.rules.baseline import LEAVES_AT_ONE_ADDRESS, NAMES_THAT_AGREE
 from prober.rules.certificate_fields import read_certificate
 from prober.rules.endpoint import Outcome, proven, was_refused_twice
 from prober.rules.identity import matches
+from prober.rules.thresholds import LEAVES_AT_ONE_ADDRESS, NAMES_THAT_AGREE
 
 Look: TypeAlias = tuple[bytes, str | None, str | None, int | None]  # leaf, version, suite, DH size
 

@@ -1,9 +1,9 @@
 """What each kind of sender makes of one endpoint, and what becomes of it under attack.
 
-A sender is a row of two tables: ``PEACE`` says what happens at one endpoint that is left alone,
-``WAR`` what happens to mail for the domain while an active attacker strips STARTTLS (RFC 3207 §6),
-offers a certificate of his own, and answers DNS where DNSSEC does not forbid it. The attacker
-cannot get a CA to certify a name that is not his, and the sender's own resolver validates.
+A sender is a row of two tables. ``DELIVERY`` says what happens at one endpoint without an attacker.
+``UNDER_ATTACK`` says what happens to mail for the domain while an active attacker strips STARTTLS
+(RFC 3207 §6), offers his own certificate, and forges DNS answers that DNSSEC does not protect. The
+attacker has no certificate for a name that is not his, and the sender's resolver validates DNSSEC.
 
 The names in brackets are Postfix's: postconf(5) smtp_tls_security_level, TLS_README.
 """
@@ -29,13 +29,13 @@ from prober.records import (
     StsStatus,
 )
 from prober.records.delivery import DeliveryOutcome, SenderKind
-from prober.rules.baseline import ACCEPTABLE_TLS_VERSIONS, SMALLEST_CIPHER_BITS
 from prober.rules.certificate import judge_authenticity
 from prober.rules.certificate_fields import read_certificate
 from prober.rules.dane import authenticates, has_secure_tlsa
 from prober.rules.endpoint import Outcome, outcome, proven
 from prober.rules.hellos import READ_DIFFERENTLY, with_sni, without_sni
 from prober.rules.identity import acceptance, dispute, name_fault
+from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS, MIN_CIPHER_BITS
 
 _AUTHENTICATED: Final = DeliveryOutcome.AUTHENTICATED
 _ENCRYPTED: Final = DeliveryOutcome.ENCRYPTED
@@ -71,33 +71,33 @@ def worst(outcomes: Sequence[DeliveryOutcome]) -> DeliveryOutcome:
     return min(outcomes, key=_WORST_FIRST.index, default=_UNKNOWN)
 
 
-def meet_opportunistic(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
+def opportunistic_delivery(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
     """[may] RFC 7435 §3: TLS where it is there. What comes without it depends on the step."""
     return _agreed(endpoint, _opportunistic)
 
 
-def meet_mandatory(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
+def mandatory_delivery(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
     """[encrypt], with ``smtp_tls_mandatory_protocols = >=TLSv1.2``. RFC 9325 §3.1.1."""
     return _agreed(endpoint, _mandatory)
 
 
-def meet_trusted_ca(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
+def trusted_ca_delivery(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
     """A valid chain for whatever name: "issued by a trusted CA". Nobody's identity is proved."""
     met = _agreed(endpoint, lambda view: _pkix(view, Answer.YES))
     return _ENCRYPTED if met is _AUTHENTICATED else met
 
 
-def meet_verified(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
+def verified_delivery(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
     """[verify] A valid chain, and the name of the MX host in the certificate. RFC 9525 §6."""
     return _agreed(endpoint, _verified)
 
 
-def meet_domain_verified(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
+def domain_verified_delivery(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
     """[secure] A valid chain, and the name of the domain or of something below it."""
-    return meet_secure(endpoint, to, SECURE_MATCH)
+    return secure_delivery(endpoint, to, SECURE_MATCH)
 
 
-def meet_secure(endpoint: Endpoint, to: Destination, match: Sequence[str]) -> DeliveryOutcome:
+def secure_delivery(endpoint: Endpoint, to: Destination, match: Sequence[str]) -> DeliveryOutcome:
     """[secure] with the attribute ``match=``: *match* has names, ``.names`` and Postfix's words.
 
     ``.example.com`` is any name below example.com, however deep, and a wildcard there.
@@ -105,7 +105,7 @@ def meet_secure(endpoint: Endpoint, to: Destination, match: Sequence[str]) -> De
     return _agreed(endpoint, lambda view: _secure(view, to, match))
 
 
-def meet_dane(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
+def dane_delivery(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
     """[dane] RFC 7672 §2.2: records decide; without any, it is an opportunistic sender.
 
     Where they do it sends SNI (§8.1). TLSA records behind an unsigned MX RRset (§2.2.1): Postfix
@@ -118,7 +118,7 @@ def meet_dane(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
         case Dane.NOT_TESTED:
             return _UNKNOWN
         case Dane.NONE:
-            return meet_opportunistic(endpoint, to)
+            return opportunistic_delivery(endpoint, to)
         case Dane.MATCH if binds and mandatory is _ENCRYPTED:
             return _AUTHENTICATED
         case Dane.MATCH if binds or mandatory is _ENCRYPTED:
@@ -133,7 +133,7 @@ def meet_dane(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
             assert_never(endpoint.dane)
 
 
-def meet_mta_sts(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
+def mta_sts_delivery(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
     """RFC 8461 §4, §5: under ``enforce`` a listed MX host, and a certificate that names it.
 
     The sender then sends SNI (§4.1). Without a policy in force it is an opportunistic sender. Not
@@ -144,29 +144,29 @@ def meet_mta_sts(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
         return _UNKNOWN
     match to.mta_sts.status:
         case StsStatus.ENFORCE:
-            return _meet_policy(endpoint, to, to.mta_sts)
+            return _policy_delivery(endpoint, to, to.mta_sts)
         case StsStatus.TEMPFAIL | StsStatus.FETCH_FAILED:
             return _UNKNOWN
         case _:
-            return meet_opportunistic(endpoint, to)
+            return opportunistic_delivery(endpoint, to)
 
 
-PEACE: Final[Mapping[SenderKind, Callable[[Endpoint, Destination], DeliveryOutcome]]] = (
+DELIVERY: Final[Mapping[SenderKind, Callable[[Endpoint, Destination], DeliveryOutcome]]] = (
     MappingProxyType(
         {
-            SenderKind.OPPORTUNISTIC: meet_opportunistic,
-            SenderKind.MANDATORY: meet_mandatory,
-            SenderKind.TRUSTED_CA: meet_trusted_ca,
-            SenderKind.VERIFIED: meet_verified,
-            SenderKind.DOMAIN_VERIFIED: meet_domain_verified,
-            SenderKind.DANE: meet_dane,
-            SenderKind.MTA_STS: meet_mta_sts,
+            SenderKind.OPPORTUNISTIC: opportunistic_delivery,
+            SenderKind.MANDATORY: mandatory_delivery,
+            SenderKind.TRUSTED_CA: trusted_ca_delivery,
+            SenderKind.VERIFIED: verified_delivery,
+            SenderKind.DOMAIN_VERIFIED: domain_verified_delivery,
+            SenderKind.DANE: dane_delivery,
+            SenderKind.MTA_STS: mta_sts_delivery,
         }
     )
 )
 
 
-def suffer_verified(report: DomainReport, to: Destination) -> DeliveryOutcome:
+def verified_under_attack(report: DomainReport, to: Destination) -> DeliveryOutcome:
     """Where the MX RRset is not signed, the attacker names a host of his own, with a certificate.
 
     TLS_README, "Mandatory server certificate verification": "vulnerable to forged MX records".
@@ -182,11 +182,11 @@ def suffer_verified(report: DomainReport, to: Destination) -> DeliveryOutcome:
             assert_never(to.mx_dnssec)
 
 
-def suffer_dane(report: DomainReport, to: Destination) -> DeliveryOutcome:
+def dane_under_attack(report: DomainReport, to: Destination) -> DeliveryOutcome:
     """The worst MX host counts: the attacker blocks the others, or names an unsigned one."""
     match to.mx_dnssec:
         case Dnssec.SECURE:
-            hosts = (_suffer_tlsa(host) for host in report.mx_hosts if _can_be_reached(host))
+            hosts = (_tlsa_under_attack(host) for host in report.mx_hosts if _can_be_reached(host))
             return min(hosts, key=_WORST_FIRST_ATTACKED.index, default=_UNKNOWN)
         case Dnssec.INSECURE:
             return _CLEAR
@@ -196,7 +196,7 @@ def suffer_dane(report: DomainReport, to: Destination) -> DeliveryOutcome:
             assert_never(to.mx_dnssec)
 
 
-def suffer_mta_sts(report: DomainReport, to: Destination) -> DeliveryOutcome:
+def mta_sts_under_attack(report: DomainReport, to: Destination) -> DeliveryOutcome:
     """A policy that the sender already has keeps the attacker out: RFC 8461 §10.2.
 
     At first contact he can suppress it, as he can everything else that is opportunistic.
@@ -212,7 +212,7 @@ def suffer_mta_sts(report: DomainReport, to: Destination) -> DeliveryOutcome:
             return _CLEAR
 
 
-WAR: Final[Mapping[SenderKind, Callable[[DomainReport, Destination], DeliveryOutcome]]] = (
+UNDER_ATTACK: Final[Mapping[SenderKind, Callable[[DomainReport, Destination], DeliveryOutcome]]] = (
     MappingProxyType(
         {
             # He strips STARTTLS from the EHLO reply: RFC 3207 §6.
@@ -221,11 +221,11 @@ WAR: Final[Mapping[SenderKind, Callable[[DomainReport, Destination], DeliveryOut
             SenderKind.MANDATORY: lambda report, to: _INTERCEPTED,
             # He has a certificate of a public CA, for a name of his own.
             SenderKind.TRUSTED_CA: lambda report, to: _INTERCEPTED,
-            SenderKind.VERIFIED: suffer_verified,
+            SenderKind.VERIFIED: verified_under_attack,
             # The name comes from the recipient's address, not from DNS: TLS_README, "secure".
             SenderKind.DOMAIN_VERIFIED: lambda report, to: _DEFERRED,
-            SenderKind.DANE: suffer_dane,
-            SenderKind.MTA_STS: suffer_mta_sts,
+            SenderKind.DANE: dane_under_attack,
+            SenderKind.MTA_STS: mta_sts_under_attack,
         }
     )
 )
@@ -290,7 +290,7 @@ def _mandatory(view: Endpoint) -> DeliveryOutcome:
         return _DEFERRED
     if view.tls_version is not None and view.tls_version not in ACCEPTABLE_TLS_VERSIONS:
         return _DEFERRED
-    weak = view.cipher_bits is not None and view.cipher_bits < SMALLEST_CIPHER_BITS
+    weak = view.cipher_bits is not None and view.cipher_bits < MIN_CIPHER_BITS
     return _UNKNOWN if weak else _opportunistic(view)
 
 
@@ -393,7 +393,7 @@ def _covers(presented: str, wanted: str) -> Answer:
     return Answer.YES if name_fault(presented) is None else Answer.NOT_TESTED
 
 
-def _meet_policy(endpoint: Endpoint, to: Destination, sts: MtaSts) -> DeliveryOutcome:
+def _policy_delivery(endpoint: Endpoint, to: Destination, sts: MtaSts) -> DeliveryOutcome:
     """RFC 8461 §4.1: a listed MX host, and a certificate that names this host.
 
     Postfix before 3.10.5 compares the certificate with the list, ``*.`` for any depth, and not the
@@ -406,7 +406,7 @@ def _meet_policy(endpoint: Endpoint, to: Destination, sts: MtaSts) -> DeliveryOu
     return strict if strict is by_list else _UNKNOWN
 
 
-def _suffer_tlsa(host: MxHost) -> DeliveryOutcome:
+def _tlsa_under_attack(host: MxHost) -> DeliveryOutcome:
     """RFC 7672 §2.1.1, §2.2: only a secure answer to a secure host binds the sender."""
     match has_secure_tlsa(host):
         case Answer.NOT_TESTED:

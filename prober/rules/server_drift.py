@@ -62,7 +62,7 @@ def _on_addresses(history: History, name: str) -> Change | None:
     change = history.changed(ChangeCode.ADDRESSES, read, mx_host=name)
     if change is None or change.direction is not Direction.OTHER:
         return change
-    known = [addresses for seen in history.earlier if (addresses := of(seen.report)) is not None]
+    known = [addresses for seen in history.earlier if (addresses := of(seen)) is not None]
     current = of(history.report) or frozenset()
     if len(set(known)) > 1 and current <= frozenset().union(*known):
         return None
@@ -162,7 +162,7 @@ def _values(
     history: History, host: str, read: Callable[[Endpoint], Value | None]
 ) -> Sequence[Value]:
     """What the servers behind the name *host* have shown, newest first."""
-    values = (read(each) for seen in history.earlier for each in _endpoints_of(seen.report, host))
+    values = (read(each) for seen in history.earlier for each in _endpoints_of(seen, host))
     return [value for value in values if value is not None]
 
 
@@ -171,15 +171,15 @@ def _on_certificate(history: History, endpoint: Endpoint) -> Iterator[Change]:
     known = [
         certificate
         for seen in history.earlier
-        for each in _endpoints_of(seen.report, endpoint.mx_host)
+        for each in _endpoints_of(seen, endpoint.mx_host)
         if (certificate := read_certificate(each)) is not None
     ]
     if after is None or not known or after.sha256 in {each.sha256 for each in known}:
         return
-    bases = ((seen, _base_of(seen.report, endpoint)) for seen in history.earlier)
+    bases = ((seen, _base_of(seen, endpoint)) for seen in history.earlier)
     last = next(
         (
-            (seen.report.checked_at, certificate)
+            (seen.checked_at, certificate)
             for seen, base in bases
             if base is not None and (certificate := read_certificate(base)) is not None
         ),

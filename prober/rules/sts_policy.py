@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from prober.escape import quoted
 from prober.records import StsStatus
 from prober.rules.identity import matches, name_fault
-from prober.rules.txt_record import Invalid, is_extension_value, read_fields, shown
+from prober.rules.txt_record import Invalid, is_extension_value, read_fields
 
 VERSION: Final = "STSv1"
-LONGEST_MAX_AGE_S: Final = 31_557_600  # §3.2: one year
+MAX_AGE_LIMIT_S: Final = 31_557_600  # §3.2: one year
 
 _MODES: Final = MappingProxyType(
     {mode.value: mode for mode in (StsStatus.ENFORCE, StsStatus.TESTING, StsStatus.NONE)}
@@ -57,10 +58,10 @@ def parse_sts_txt(records: Sequence[str]) -> StsRecord | Invalid | None:
     if first_id is None:
         return Invalid("there is no id")
     if not _ID.fullmatch(first_id):
-        return Invalid(f"the id {shown(first_id)} is not 1 to 32 letters and digits")
+        return Invalid(f"the id {quoted(first_id)} is not 1 to 32 letters and digits")
     for name, value in fields:
         if not is_extension_value(value):
-            return Invalid(f"the value of {name} may not be {shown(value)}")
+            return Invalid(f"the value of {name} may not be {quoted(value)}")
     return StsRecord(first_id)
 
 
@@ -78,7 +79,7 @@ def parse_policy(body: str) -> StsPolicy | Invalid:
         if not text:
             empty.append(number)
         elif field is None:
-            return Invalid(f"line {number}: {shown(text)} is no 'name: value'")
+            return Invalid(f"line {number}: {quoted(text)} is no 'name: value'")
         elif field["name"] == "mx":
             patterns.append(field["value"].lower())
         else:
@@ -100,23 +101,23 @@ def _policy(
         return Invalid(f"there is no {', no '.join(missing)}")
     mode = _MODES.get(fields["mode"])
     if fields["version"] != VERSION:
-        return Invalid(f"the version is {shown(fields['version'])}, not {VERSION}")
+        return Invalid(f"the version is {quoted(fields['version'])}, not {VERSION}")
     if mode is None:
-        return Invalid(f"the mode is {shown(fields['mode'])}: not enforce, testing or none")
+        return Invalid(f"the mode is {quoted(fields['mode'])}: not enforce, testing or none")
     max_age = _seconds(fields["max_age"])
     if max_age is None:
-        text = shown(fields["max_age"])
-        return Invalid(f"the max_age is {text}: not seconds, at most {LONGEST_MAX_AGE_S}")
+        text = quoted(fields["max_age"])
+        return Invalid(f"the max_age is {text}: not seconds, at most {MAX_AGE_LIMIT_S}")
     for pattern in patterns:
         if fault := _pattern_fault(pattern):
-            return Invalid(f"the mx {shown(pattern)} {fault}")
+            return Invalid(f"the mx {quoted(pattern)} {fault}")
     if not patterns and mode is not StsStatus.NONE:
         return Invalid(f"there is no mx, which the mode {mode} needs")
     return StsPolicy(mode=mode, max_age=max_age, mx=patterns, remarks=remarks)
 
 
 def _seconds(text: str) -> int | None:
-    if not _MAX_AGE.fullmatch(text) or int(text) > LONGEST_MAX_AGE_S:
+    if not _MAX_AGE.fullmatch(text) or int(text) > MAX_AGE_LIMIT_S:
         return None
     return int(text)
 

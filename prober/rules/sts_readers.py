@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from prober.records import PolicyFetch, StsStatus
-from prober.rules.sts_policy import LONGEST_MAX_AGE_S, VERSION, StsPolicy, parse_policy
+from prober.rules.sts_policy import MAX_AGE_LIMIT_S, VERSION, StsPolicy, parse_policy
 
 Enforced = frozenset[str] | None
 """The MX patterns that a reader enforces, in lower case; ``None``: it enforces nothing."""
@@ -30,9 +30,9 @@ _ASCII_BODY: Final = frozenset(
     + [f"windows-{page}" for page in range(1250, 1259)]
 )
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-_LONGEST_NAME: Final = 253
+_MAX_NAME: Final = 253
 _DIGITS: Final = re.compile(r"[0-9]{1,20}")
-_LARGEST_UINT64: Final = 2**64 - 1
+_MAX_UINT64: Final = 2**64 - 1
 
 
 def may_announce(records: Sequence[str]) -> bool:
@@ -105,7 +105,7 @@ def _mta_sts_resolver(body: str, content_type: str | None) -> Enforced:
     except ValueError:
         return None
     known = fields.get("version") == VERSION and fields.get("mode") == _ENFORCE
-    in_range = 0 <= max_age <= LONGEST_MAX_AGE_S
+    in_range = 0 <= max_age <= MAX_AGE_LIMIT_S
     return frozenset(patterns) if known and in_range and patterns else None
 
 
@@ -132,7 +132,7 @@ def _tlspol(body: str) -> Enforced:
         else:
             fields.setdefault(name, value)
     max_age = fields.get("max_age", "")
-    if not _DIGITS.fullmatch(max_age) or int(max_age) > _LARGEST_UINT64:
+    if not _DIGITS.fullmatch(max_age) or int(max_age) > _MAX_UINT64:
         return None
     known = fields.get("version") == VERSION and fields.get("mode") == _ENFORCE
     return frozenset(patterns) if known and patterns else None
@@ -144,5 +144,5 @@ def _is_host_name(name: str) -> bool:
     try:
         ipaddress.IPv4Address(name.removesuffix("."))
     except ValueError:
-        return len(name) <= _LONGEST_NAME and all(map(_LABEL.fullmatch, labels))
+        return len(name) <= _MAX_NAME and all(map(_LABEL.fullmatch, labels))
     return False

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from prober.records import Code, Finding, TlsRpt, TlsRptStatus, TxtFacts
-from prober.rules.baseline import found
+from prober.escape import listed, quoted
+from prober.records import Code, Finding, TlsRpt, TlsRptStatus, TxtFacts, finding
 from prober.rules.endpoint import describe_failure
-from prober.rules.txt_record import Invalid, is_extension_value, listed, read_fields, shown
+from prober.rules.txt_record import Invalid, is_extension_value, read_fields
 
 VERSION: Final = "TLSRPTv1"
 # RFC 3986 §2, without "," and "!", which "MUST be encoded", and ";", which ends the field.
@@ -43,16 +43,16 @@ def parse_tls_rpt(records: Sequence[str]) -> TlsRptRecord | Invalid | None:
         if name == "rua":
             uris += [uri.strip(" \t") for uri in value.split(",")]
         elif not is_extension_value(value):
-            return Invalid(f"the value of {name} may not be {shown(value)}")
+            return Invalid(f"the value of {name} may not be {quoted(value)}")
     if not uris:
         return Invalid("there is no rua")
     for uri in uris:
         if fault := _fault(uri):
-            return Invalid(f"the rua {shown(uri)} {fault}")
+            return Invalid(f"the rua {quoted(uri)} {fault}")
     usable = tuple(uri for uri in uris if _scheme(uri) in _USABLE)
     ignored = tuple(uri for uri in uris if _scheme(uri) not in _USABLE)
     if not usable:
-        return Invalid(f"the rua {shown(ignored[0])} is neither mailto nor https")
+        return Invalid(f"the rua {quoted(ignored[0])} is neither mailto nor https")
     return TlsRptRecord(usable, ignored)
 
 
@@ -83,7 +83,7 @@ def judge_tls_rpt(txt: TxtFacts | None) -> TlsRpt | None:
     if isinstance(record, Invalid):  # §3: to a sender the domain "does not implement TLSRPT"
         return TlsRpt(status=TlsRptStatus.INVALID, detail=record.reason)
     ignored = (
-        f"ignored: {listed([shown(uri) for uri in record.ignored])}" if record.ignored else None
+        f"ignored: {listed([quoted(uri) for uri in record.ignored])}" if record.ignored else None
     )
     return TlsRpt(status=TlsRptStatus.VALID, rua=record.rua, detail=ignored)
 
@@ -92,4 +92,4 @@ def tls_rpt_findings(tls_rpt: TlsRpt | None) -> tuple[Finding, ...]:
     """What is worth knowing of *tls_rpt*: that there is none is no fault."""
     if tls_rpt is None or tls_rpt.status is not TlsRptStatus.INVALID:
         return ()
-    return (found(Code.TLS_RPT_INVALID, detail=tls_rpt.detail),)
+    return (finding(Code.TLS_RPT_INVALID, detail=tls_rpt.detail),)

@@ -4,17 +4,16 @@ Both have one grammar but for the version and the fields of their own, so it sta
 What the fields mean is the business of ``mta_sts`` and ``tls_rpt``.
 """
 
-import itertools
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+from prober.escape import quoted
 
 _WSP: Final = " \t"
 _FIELD: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})=(.*)", re.DOTALL)
 _EXTENSION_VALUE: Final = re.compile(r"[\x21-\x3a\x3c\x3e-\x7e]+")  # no "=", ";", blank, control
-_SHOWN: Final = 80  # characters of a peer's text in a sentence
-_MOST_SHOWN: Final = 5  # texts in one
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +48,13 @@ def read_fields(records: Sequence[str], version: str) -> Fields | Invalid | None
     for record in records:
         if misspelt.match(record):
             among = ", as it must among several records" if len(records) > 1 else ""
-            return Invalid(f"{shown(record)} does not begin with {begin!r}{among}")
+            return Invalid(f"{quoted(record)} does not begin with {begin!r}{among}")
     return None
 
 
 def is_extension_value(value: str) -> bool:
     """Whether *value* may stand in a field that we do not know, which is then ignored."""
     return _EXTENSION_VALUE.fullmatch(value) is not None
-
-
-def shown(text: str) -> str:
-    """A peer's *text* for a sentence: ASCII, in quotes, and not too long."""
-    return ascii(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
-
-
-def listed(texts: Collection[str]) -> str:
-    """The first few of *texts*, and how many more there are."""
-    more = len(texts) - _MOST_SHOWN
-    first = ", ".join(itertools.islice(texts, _MOST_SHOWN))
-    return f"{first} and {more} more" if more > 0 else first
 
 
 def _misspelling(version: str) -> re.Pattern[str]:
@@ -82,7 +69,7 @@ def _split(text: str) -> Fields | Invalid:
     for piece in _pieces(text):
         field = _FIELD.fullmatch(piece)
         if field is None:
-            return Invalid(f"{shown(piece)} is no name=value" if piece else "a field is empty")
+            return Invalid(f"{quoted(piece)} is no name=value" if piece else "a field is empty")
         fields.append((field[1], field[2]))
     return tuple(fields)
 

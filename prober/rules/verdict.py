@@ -1,6 +1,5 @@
 """From facts to a verdict: level, completeness, standing against a requirement. docs/verdict.md."""
 
-import enum
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Final, assert_never
@@ -22,16 +21,14 @@ from prober.records import (
     MxHost,
     Reason,
     Route,
-    RouteStatus,
     Severity,
     TrustStore,
     Verdict,
+    finding,
 )
-from prober.rules.baseline import ACCEPTABLE_TLS_VERSIONS, found
 from prober.rules.certificate import certificate_findings, judge_authenticity, judge_certificate
 from prober.rules.completeness import (
     NO_MAIL,
-    covers_every_endpoint,
     is_excused,
     is_tested,
     saw_every_endpoint,
@@ -48,9 +45,10 @@ from prober.rules.endpoint import (
 from prober.rules.hellos import hello_findings, tls_depends_on_sender, without_sni
 from prober.rules.mta_sts import judge_sts, sts_enforces, sts_findings
 from prober.rules.mx import may_receive, route_findings
+from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS
 from prober.rules.tls_rpt import judge_tls_rpt, tls_rpt_findings
 
-_RANK: Final = {
+RANK: Final = {
     Level.NONE: 0,
     Level.PARTIAL: 1,
     Level.OPPORTUNISTIC: 2,
@@ -70,7 +68,7 @@ def judge_domain(facts: DomainFacts) -> DomainReport:
     mta_sts = judge_sts(facts.sts, facts.mx_hosts)
     verdict = Verdict(
         level=(level := judge_level(replace(facts, error=error), endpoints, mta_sts)),
-        encrypted=encrypted_in_a_word(level),
+        encrypted=summarize_encrypted(level),
         complete=is_complete(facts, endpoints) and error is None,
         endpoints=len(endpoints),
         endpoints_tested=sum(is_tested(endpoint) for endpoint in endpoints),
@@ -78,6 +76,8 @@ def judge_domain(facts: DomainFacts) -> DomainReport:
     report = DomainReport(
         input=facts.input,
         domain=facts.domain,
+        columns=facts.columns,
+        server=facts.server,
         checked_at=facts.checked_at,
         elapsed_ms=facts.elapsed_ms,
         run=facts.run,
@@ -88,6 +88,7 @@ def judge_domain(facts: DomainFacts) -> DomainReport:
         endpoints=endpoints,
         sts=facts.sts,
         tls_rpt_txt=facts.tls_rpt_txt,
+        proof=facts.proof,
         mta_sts=mta_sts,
         tls_rpt=judge_tls_rpt(facts.tls_rpt_txt),
         findings=_findings(facts, endpoints, mta_sts),
@@ -107,6 +108,8 @@ def report_fault(facts: DomainFacts, error: str) -> DomainReport:
     return DomainReport(
         input=facts.input,
         domain=facts.domain,
+        columns=facts.columns,
+        server=facts.server,
         checked_at=facts.checked_at,
         elapsed_ms=facts.elapsed_ms,
         run=facts.run,
@@ -195,7 +198,7 @@ def judge_level(facts: DomainFacts, endpoints: Sequence[Endpoint], mta_sts: MtaS
         return Level.PARTIAL
     if not all(authenticated(endpoint) is Answer.YES for endpoint in completed):
         return Level.OPPORTUNISTIC
-    insists = judge_insistence(facts.route, facts.mx_hosts, mta_sts)
+    insists = judge_requirable(facts.route, facts.mx_hosts, mta_sts)
     return Level.ENFORCED if insists is Answer.YES else Level.AUTHENTICATED
 
 
@@ -218,7 +221,7 @@ def authenticated(endpoint: Endpoint) -> Answer:
             assert_never(endpoint.dane)
 
 
-def judge_insistence(route: Route, mx_hosts: Sequence[MxHost], mta_sts: MtaSts | None) -> Answer:
+def judge_requirable(route: Route, mx_hosts: Sequence[MxHost], mta_sts: MtaSts | None) -> Answer:
     """Whether the domain tells senders to insist: MTA-STS at every MX host, or DANE at each.
 
     A host that could not be looked up counts among them, and so do those beyond our bound; one that
@@ -243,7 +246,7 @@ def _every(answers: Iterable[Answer]) -> Answer:
     return Answer.YES if each == {Answer.YES} else Answer.NOT_TESTED
 
 
-def encrypted_in_a_word(level: Level) -> Encrypted:
+def summarize_encrypted(level: Level) -> Encrypted:
     """The level as an answer to: does mail arrive encrypted?"""
     match level:
         case Level.OPPORTUNISTIC | Level.AUTHENTICATED | Level.ENFORCED:
@@ -262,55 +265,14 @@ def encrypted_in_a_word(level: Level) -> Encrypted:
 
 def is_complete(facts: DomainFacts, endpoints: Sequence[Endpoint]) -> bool:
     """Whether nothing that could change the level was left unseen."""
-    return saw_every_endpoint(facts, endpoints) and not any(map(_is_proof_open, endpoints))
+    return saw_every_endpoint(facts, endpoints) and not any(map(is_proof_open, endpoints))
 
 
-def _is_proof_open(endpoint: Endpoint) -> bool:
+def is_proof_open(endpoint: Endpoint) -> bool:
     """Whether trust or TLSA, not tested, could make another answer of the one that stands."""
     if endpoint.tls_version is None:
         return False
     return endpoint.dane is Dane.NOT_TESTED or authenticated(endpoint) is Answer.NOT_TESTED
-
-
-class Standing(enum.StrEnum):
-    """How a domain stands to what is required."""
-
-    MEETS = "meets"
-    FALLS_SHORT = "falls-short"
-    UNDECIDED = "undecided"
-    NEUTRAL = "neutral"  # it says that it receives no mail
-    INVALID = "invalid"
-
-
-def judge_standing(report: DomainReport, require: Level) -> Standing:
-    """How *report* stands to the level *require*, one of REQUIRABLE.
-
-    It falls short when one confirmed fact alone keeps it below; it meets when the level suffices,
-    every endpoint that senders use was tested and, where more than opportunistic is required, trust
-    and TLSA were, too. It is undecided where that depends on the sender. A domain that does not
-    exist is undecided.
-    """
-    if is_fault(report):
-        return Standing.UNDECIDED
-    if report.route is None:
-        return Standing.INVALID
-    if report.route.status is RouteStatus.NULL_MX:
-        return Standing.NEUTRAL
-    if any(_keeps_below(endpoint, require) for endpoint in report.endpoints):
-        return Standing.FALLS_SHORT
-    if require is Level.ENFORCED and report.endpoints:
-        insists = judge_insistence(report.route, report.mx_hosts, report.mta_sts)
-        if insists is Answer.NO:
-            return Standing.FALLS_SHORT
-    asks_for_proof = _RANK[require] >= _RANK[Level.AUTHENTICATED]
-    if any(depends_on_sender(each, asks_for_proof=asks_for_proof) for each in report.endpoints):
-        return Standing.UNDECIDED
-    is_open = asks_for_proof and any(map(_is_proof_open, report.endpoints))
-    complete = covers_every_endpoint(report, report.endpoints) and not is_open
-    level = report.verdict.level
-    if level in _RANK and _RANK[level] >= _RANK[require] and complete:
-        return Standing.MEETS
-    return Standing.UNDECIDED
 
 
 def depends_on_sender(endpoint: Endpoint, *, asks_for_proof: bool) -> bool:
@@ -324,19 +286,6 @@ def _proof_depends_on_sni(endpoint: Endpoint) -> bool:
     if plain is None or plain.tls_version is None or endpoint.dane is Dane.MATCH:
         return False
     return (authenticated(endpoint), authenticated(plain)) == (Answer.YES, Answer.NO)
-
-
-def _keeps_below(endpoint: Endpoint, require: Level) -> bool:
-    match proven(endpoint):
-        case Outcome.NEGATIVE:
-            return True
-        case Outcome.NOT_TESTED:
-            return False
-        case Outcome.COMPLETED:
-            asks_for_proof = _RANK[require] >= _RANK[Level.AUTHENTICATED]
-            return asks_for_proof and authenticated(endpoint) is Answer.NO
-        case never:
-            assert_never(never)
 
 
 _SEVERITY_ORDER: Final = tuple(Severity)
@@ -356,25 +305,25 @@ def _findings(
         findings += _excused_or_not(endpoint, endpoints)
         findings += _certificate_findings(endpoint)
     if facts.run.trust_store.certificates == 0 and any(e.chain for e in endpoints):
-        findings.append(found(Code.TRUST_NOT_TESTED, detail="no trust store was found"))
+        findings.append(finding(Code.TRUST_NOT_TESTED, detail="no trust store was found"))
     return tuple(sorted(findings, key=lambda item: _SEVERITY_ORDER.index(item.severity)))
 
 
-_OF_NO_MATTER_TO_DANE: Final = (Code.CERTIFICATE_NOT_TRUSTED, Code.CERTIFICATE_SELF_SIGNED)
+_MOOT_WITH_DANE: Final = (Code.CERTIFICATE_NOT_TRUSTED, Code.CERTIFICATE_SELF_SIGNED)
 
 
 def _certificate_findings(endpoint: Endpoint) -> Iterator[Finding]:
     """Those on its certificates; that no CA vouches for one is no fault where TLSA does."""
-    for finding in certificate_findings(endpoint, now=endpoint.observed_at):
-        if endpoint.dane is not Dane.MATCH or finding.code not in _OF_NO_MATTER_TO_DANE:
-            yield finding
+    for each in certificate_findings(endpoint, now=endpoint.observed_at):
+        if endpoint.dane is not Dane.MATCH or each.code not in _MOOT_WITH_DANE:
+            yield each
 
 
 def _excused_or_not(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> tuple[Finding, ...]:
     if was_refused_twice(endpoint) and is_excused(endpoint, endpoints):
         where = (endpoint.mx_host, endpoint.address)
         detail = "TCP refused twice, another endpoint answers"
-        return (found(Code.MX_NOT_LISTENING, mx_host=where[0], address=where[1], detail=detail),)
+        return (finding(Code.MX_NOT_LISTENING, mx_host=where[0], address=where[1], detail=detail),)
     return (*session_findings(endpoint), *_on_hellos(endpoint))
 
 
@@ -391,4 +340,4 @@ def _on_hellos(endpoint: Endpoint) -> Iterator[Finding]:
         why = "; ".join(errors) or "it does not prove the MX host"
         details.append((Code.SNI_REQUIRED, f"without SNI another certificate is sent: {why}"))
     for code, detail in details:
-        yield found(code, mx_host=endpoint.mx_host, address=endpoint.address, detail=detail)
+        yield finding(code, mx_host=endpoint.mx_host, address=endpoint.address, detail=detail)

@@ -29,11 +29,11 @@ from prober.domains import Entry
 from prober.errors import ProbeError, SettingsError, blind
 from prober.progress import Progress
 from prober.records import Run
-from prober.rules.exit_status import Totals
+from prober.rules.totals import Totals
 from prober.scan import unique
 from prober.sharded.files import read_pieces, read_record
 from prober.sharded.folder import Job, Plan, WorkFolder
-from prober.sharded.owner import Owner, each, unless
+from prober.sharded.owner import Owner, each, race
 from prober.sharded.stages import (
     ShardedScan,
     Work,
@@ -77,7 +77,7 @@ async def local_workers(number: int) -> AsyncIterator[distributed.Client]:
     """
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(_private_settings())
-        with _deaf_to_interrupts():
+        with block_sigint():
             client = await _whole(_start_workers(number, stack))
         yield client
 
@@ -171,7 +171,7 @@ async def _whole(starting: Coroutine[Any, Any, T]) -> T:
 
 
 @contextlib.contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
+def block_sigint() -> Iterator[None]:
     """Processes that are started meanwhile do not hear Ctrl-C, which reaches all of a terminal.
 
     The coordinator hears it once they are there, and ends them.
@@ -229,7 +229,7 @@ async def scan_in_shards(
         coordinator = _Coordinator(client, owner, begun, job, show)
         try:
             with folder.faults_named():
-                await unless(_deserted(client), coordinator.run_stages(entries, progress))
+                await race(_deserted(client), coordinator.run_stages(entries, progress))
                 _require_sight(coordinator.totals, folder)
                 await _hand_over(folder, len(job.judging.layouts), take)
         finally:

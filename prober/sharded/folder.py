@@ -19,8 +19,7 @@ import msgspec
 
 from prober.domains import Entry
 from prober.errors import ReportError, ResumeError
-from prober.files import claim_folder, is_draft
-from prober.report.sinks import unwritable
+from prober.files import claim_folder, is_draft, unwritable
 from prober.resume import differences
 from prober.sharded.files import read_record, write_lines, write_record
 

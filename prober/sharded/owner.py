@@ -36,7 +36,7 @@ class Owner:
             return runner.run(self._while_going_on(stage))
 
     async def _while_going_on(self, stage: Coroutine[Any, Any, T]) -> T:
-        return await unless(self.watch().until_ended(), stage)
+        return await race(self.watch().until_ended(), stage)
 
 
 class Watch:
@@ -61,7 +61,7 @@ class Watch:
             await asyncio.sleep(_LOOK_S)
 
 
-async def unless(watch: Coroutine[Any, Any, NoReturn], work: Coroutine[Any, Any, T]) -> T:
+async def race(watch: Coroutine[Any, Any, NoReturn], work: Coroutine[Any, Any, T]) -> T:
     """What *work* gives, unless *watch* raises before it is done; then that."""
     watching, working = asyncio.create_task(watch), asyncio.create_task(work)
     try:

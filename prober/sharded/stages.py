@@ -23,9 +23,10 @@ from prober.files import writing
 from prober.net.smtp import Target
 from prober.probe import begin, observe_published, observe_route, targets_of
 from prober.records import DomainFacts, EndpointFacts, Level, Reason, Run
+from prober.report.answer import answer
 from prober.report.output import Layout
-from prober.rules.exit_status import BLIND_ENDPOINTS, Tally, Totals
-from prober.rules.profiles import Profile
+from prober.rules.norms import Profile
+from prober.rules.totals import BLIND_ENDPOINTS, Tally, Totals
 from prober.settings import Settings
 from prober.sharded.files import (
     Stores,
@@ -95,13 +96,15 @@ def share(settings: Settings, *, on_machine: int, at_once: int) -> Settings:
     Sockets are a machine's; so are questions, unless all ask the same resolver somewhere else.
     """
     on_resolver = at_once if any(map(_is_remote, settings.resolvers)) else on_machine
-    return replace(
-        settings,
-        sessions=max(1, settings.sessions // on_machine),
-        slow_sessions=max(1, settings.slow_sessions // on_machine),
-        dns_concurrency=max(1, settings.dns_concurrency // on_machine),
-        dns_per_s=settings.dns_per_s / on_resolver,
+    pace = settings.pace
+    share = replace(
+        pace,
+        sessions=max(1, pace.sessions // on_machine),
+        slow_sessions=max(1, pace.slow_sessions // on_machine),
+        dns_concurrency=max(1, pace.dns_concurrency // on_machine),
+        dns_per_s=pace.dns_per_s / on_resolver,
     )
+    return replace(settings, pace=share)
 
 
 def _is_remote(resolver: str) -> bool:
@@ -145,7 +148,7 @@ async def _resolve(work: Work, shard: int) -> Run:
         async def observe(position: int) -> None:
             seen[position] = await _observe(seen[position], vantage)
 
-        await each(range(len(seen)), observe, at_once=vantage.settings.concurrency)
+        await each(range(len(seen)), observe, at_once=vantage.settings.pace.concurrency)
         run = vantage.run
     _require_sight(work, seen)
     if done.exists():
@@ -167,7 +170,7 @@ def _require_sight(work: Work, seen: Sequence[DomainFacts]) -> None:
 
 
 def _tally(work: Work) -> Tally:
-    return Tally(require=work.judging.require, operator_of=operator_of)
+    return Tally(require=work.judging.require, operator_of=operator_of, describe=answer)
 
 
 async def _observe(facts: DomainFacts, vantage: Vantage) -> DomainFacts:
@@ -248,7 +251,7 @@ async def _probe(work: Work, partition: int) -> Run:
                 if why is not None and store.rows >= _BLIND_ROWS:
                     raise blind(why)
 
-            await each(targets, ask, at_once=min(len(lines), work.settings.in_hand))
+            await each(targets, ask, at_once=min(len(lines), work.settings.pace.in_hand))
         run = vantage.run
     write_record(work.folder.probed(partition), run)
     return run
@@ -279,8 +282,8 @@ def judge_shard(work: Work, shard: int) -> Totals:
         for facts in read_lines(work.folder.facts(shard), DomainFacts):
             watch.require_owned()
             report = judged(_join(facts, stores, work.settings))
-            report, standing, rows = formatted(report, tally, formatters)
-            tally.add(report, standing)
+            report, rows = formatted(report, tally, formatters)
+            tally.add(report)
             for row, file in zip(rows, files, strict=True):
                 file.write(row)
     write_record(work.folder.judged(shard), tally.totals)

@@ -6,11 +6,11 @@ from itertools import groupby
 
 import sqlalchemy as sa
 
-from prober.records import DomainReport
+from prober.records import DomainReport, Standing
 from prober.records.changes import Change, ChangeCode, ChangeCounts, Direction, DomainChanges
 from prober.report.mail import Open
 from prober.rules.drift import compare
-from prober.rules.verdict import Standing, judge_domain
+from prober.rules.verdict import judge_domain
 from prober.store import schema
 from prober.store.past import Past
 from prober.store.reader import FactReader, Observation, batched, observations, observed
@@ -80,7 +80,6 @@ def shortfalls(connection: sa.Connection, run_id: int, patience: int) -> list[Op
     query = (
         sa.select(
             schema.domain.c.name,
-            table.c.level,
             table.c.standing,
             is_old.label("is_old"),
             is_told.label("is_told"),
@@ -93,8 +92,7 @@ def shortfalls(connection: sa.Connection, run_id: int, patience: int) -> list[Op
     return [
         Open(
             domain=row.name,
-            level=row.level,
-            standing=row.standing,
+            standing=Standing(row.standing),
             is_new=not row.is_old,
             is_told=bool(row.is_told),
         )
@@ -120,7 +118,7 @@ class Comparing:
     """How two runs are compared."""
 
     operator_of: Callable[[str], str]
-    standing_of: Callable[[DomainReport], Standing]
+    assess: Callable[[DomainReport], DomainReport]
     patience: int = 1
 
 
@@ -156,7 +154,7 @@ def _compared(
     how: Comparing,
     counts: ChangeCounts,
 ) -> Iterator[DomainChanges]:
-    past = Past(connection, how.standing_of)
+    past = Past(connection, how.assess)
     names = _names(connection, domain_ids)
     table = schema.observation
     query = observed().where(table.c.run_id == new).where(table.c.domain_id.in_(domain_ids))
@@ -199,11 +197,20 @@ def history(connection: sa.Connection, name: str) -> list[Observation]:
     return observations(connection, query)
 
 
-def reports_of(connection: sa.Connection, run_id: int) -> Iterator[DomainReport]:
-    """Every report of a run, judged by the rules of today."""
+def reports_of(
+    connection: sa.Connection, run_id: int, names: Sequence[str] | None = None
+) -> Iterator[DomainReport]:
+    """Every report of a run, or those on the domains *names*, judged by the rules of today."""
     table = schema.observation
     query = observed().where(table.c.run_id == run_id).order_by(table.c.domain_id)
-    return (report for _, report in _judged(connection, query))
+    if names is None:
+        return (report for _, report in _judged(connection, query))
+    query = query.join(schema.domain, schema.domain.c.id == table.c.domain_id)
+    return (
+        report
+        for some in batched(names)
+        for _, report in _judged(connection, query.where(schema.domain.c.name.in_(some)))
+    )
 
 
 def newest_reports(connection: sa.Connection, most: int) -> Iterator[tuple[int, DomainReport]]:

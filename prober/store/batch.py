@@ -11,16 +11,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from prober.escape import printable
 from prober.records import DomainReport, Level
 from prober.records.changes import Change, ChangeCounts, Direction, DomainChanges
-from prober.rules.aspects import Seen
 from prober.rules.drift import compare
-from prober.rules.verdict import Standing, facts_of
+from prober.rules.verdict import facts_of
 from prober.store import schema
 from prober.store.facts import Fact, certificate_fact, domain_fact, evidence_fact, vantage_fact
 from prober.store.past import Past
 from prober.store.reader import Observation, batched, observations, observed
 
-LONGEST: Final = 1_000  # characters of a text column
-_MOST_CACHED: Final = 200_000  # digests of facts that are known to be stored: 30 MB
+MAX_TEXT: Final = 1_000  # characters of a text column
+_MAX_CACHED: Final = 200_000  # digests of facts that are known to be stored: 30 MB
 _NEGATIVE: Final = (Level.NONE, Level.PARTIAL)
 
 
@@ -40,17 +39,9 @@ class RunPlan:
     identity: Mapping[str, str]
     requirement: str
     operator_of: Callable[[str], str]
-    standing_of: Callable[[DomainReport], Standing]
+    assess: Callable[[DomainReport], DomainReport]
     transcripts: Transcripts = Transcripts.CHANGED
     patience: int = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A report that waits to be written, and its standing."""
-
-    report: DomainReport
-    standing: Standing
 
 
 def stored_name(report: DomainReport) -> str:
@@ -60,10 +51,10 @@ def stored_name(report: DomainReport) -> str:
 
 def column(text: str) -> str:
     """*text* as every database takes it: no NUL, no lone surrogate, not too long."""
-    return printable(text)[:LONGEST]
+    return printable(text)[:MAX_TEXT]
 
 
-_Seen = tuple[Pending, int, Observation | None, int]  # with domain, newest before, and facts
+_Seen = tuple[DomainReport, int, Observation | None, int]  # with domain, newest before, and facts
 
 
 class Batch:
@@ -88,19 +79,19 @@ class Batch:
         self._known = known
         self._counts = counts
         self._may_repeat = may_repeat
-        self._past = Past(connection, plan.standing_of)
+        self._past = Past(connection, plan.assess)
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         self._insert = dialect.insert
 
-    def write(self, pending: Sequence[Pending]) -> None:
-        """Write *pending*, in which no domain comes twice."""
+    def write(self, pending: Sequence[DomainReport]) -> None:
+        """Write *pending*, reports that were assessed, in which no domain comes twice."""
         if not pending:
             return
-        domains = self._domain_ids([stored_name(each.report) for each in pending])
-        ids = [domains[stored_name(each.report)] for each in pending]
+        domains = self._domain_ids([stored_name(each) for each in pending])
+        ids = [domains[stored_name(each)] for each in pending]
         before = self._newest_before(ids)
-        facts = [domain_fact(each.report) for each in pending]
-        vantages = {each.report.run: vantage_fact(each.report.run) for each in pending}
+        facts = [domain_fact(each) for each in pending]
+        vantages = {each.run: vantage_fact(each.run) for each in pending}
         self._store([*facts, *vantages.values()], pending)
         seen = [
             (each, domain_id, before.get(domain_id), self._known[compared.digest])
@@ -113,7 +104,7 @@ class Batch:
                 "run_id": self._run_id,
                 "domain_id": domain_id,
                 "facts_id": facts_id,
-                "vantage_id": self._known[vantages[each.report.run].digest],
+                "vantage_id": self._known[vantages[each.run].digest],
                 "evidence_id": self._evidence(each, last, facts_id),
                 "lost_sight": any(
                     one.direction is Direction.LOST_SIGHT for one in changes.get(domain_id, ())
@@ -121,7 +112,7 @@ class Batch:
             }
             for each, domain_id, last, facts_id in seen
         ]
-        if self._may_repeat or any(each.report.domain is None for each in pending):
+        if self._may_repeat or any(each.domain is None for each in pending):
             self._delete(ids)
         self._replace(schema.observation, rows)
         found = [
@@ -160,9 +151,9 @@ class Batch:
             found |= {row.domain_id: row for row in observations(self._connection, query)}
         return found
 
-    def _store(self, facts: Sequence[Fact], pending: Sequence[Pending] = ()) -> None:
+    def _store(self, facts: Sequence[Fact], pending: Sequence[DomainReport] = ()) -> None:
         """Store what is not stored yet, parts first, and remember the ids."""
-        if len(self._known) > _MOST_CACHED:
+        if len(self._known) > _MAX_CACHED:
             self._known.clear()
         new = {each.digest: each for each in _with_parts(facts) if each.digest not in self._known}
         rows = [
@@ -192,10 +183,12 @@ class Batch:
         if rows:
             self._connection.execute(self._insert(schema.part).on_conflict_do_nothing(), rows)
 
-    def _store_certificates(self, new: Mapping[bytes, Fact], pending: Sequence[Pending]) -> None:
+    def _store_certificates(
+        self, new: Mapping[bytes, Fact], pending: Sequence[DomainReport]
+    ) -> None:
         """What a reader wants to know of each new leaf certificate."""
         rows: dict[int, dict[str, object]] = {}
-        for endpoint in (one for each in pending for one in each.report.endpoints):
+        for endpoint in (one for each in pending for one in each.endpoints):
             read = endpoint.certificate
             leaf = certificate_fact(endpoint.chain[0]).digest if endpoint.chain else b""
             if leaf in new and read is not None:
@@ -209,15 +202,17 @@ class Batch:
             statement = self._insert(schema.certificate).on_conflict_do_nothing()
             self._connection.execute(statement, list(rows.values()))
 
-    def _evidence(self, each: Pending, before: Observation | None, facts_id: int) -> int | None:
+    def _evidence(
+        self, each: DomainReport, before: Observation | None, facts_id: int
+    ) -> int | None:
         """The id of all that was seen, where that is to be kept."""
         changed = before is None or before.facts_id != facts_id
         keeps = self._plan.transcripts
-        negative = each.report.verdict.level in _NEGATIVE
+        negative = each.verdict.level in _NEGATIVE
         if not (changed or negative or keeps is Transcripts.ALL):
             return None
         transcripts = keeps is not Transcripts.NONE
-        found = evidence_fact(facts_of(each.report), transcripts=transcripts)
+        found = evidence_fact(facts_of(each), transcripts=transcripts)
         self._store([found])
         return self._known[found.digest]
 
@@ -236,13 +231,13 @@ class Batch:
                 continue
             if domain_id in candidates:
                 found[domain_id] = compare(
-                    Seen(each.report, each.standing),
+                    each,
                     earlier[domain_id],
                     operator_of=self._plan.operator_of,
                     patience=self._plan.patience,
                 )
             changes = found.get(domain_id, ())
-            self._counts.add(DomainChanges(stored_name(each.report), changes))
+            self._counts.add(DomainChanges(stored_name(each), changes))
         return found
 
     def _replace(self, table: sa.Table, rows: list[dict[str, object]]) -> None:
@@ -263,8 +258,8 @@ class Batch:
                 self._connection.execute(old.where(table.c.run_id == self._run_id))
 
 
-def _may_differ(each: Pending, before: Observation, facts_id: int) -> bool:
-    now = (facts_id, each.report.verdict.level, each.standing)
+def _may_differ(each: DomainReport, before: Observation, facts_id: int) -> bool:
+    now = (facts_id, each.verdict.level, each.standing)
     return before.lost_sight or now != (before.facts_id, before.level, before.standing)
 
 
@@ -274,13 +269,13 @@ def _with_parts(facts: Iterable[Fact]) -> Iterable[Fact]:
         yield each
 
 
-def _verdict_row(each: Pending) -> dict[str, object]:
-    verdict = each.report.verdict
+def _verdict_row(each: DomainReport) -> dict[str, object]:
+    verdict = each.verdict
     return {
-        "checked_at": each.report.checked_at,
-        "elapsed_ms": each.report.elapsed_ms,
+        "checked_at": each.checked_at,
+        "elapsed_ms": each.elapsed_ms,
         "level": verdict.level.value,
-        "standing": each.standing.value,
+        "standing": each.standing,
         "complete": verdict.complete,
         "endpoints": verdict.endpoints,
         "endpoints_tested": verdict.endpoints_tested,

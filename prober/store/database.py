@@ -26,7 +26,7 @@ _APPLICATION_ID: Final = 0x70726F62  # "prob": tells our databases from those of
 _BUSY_MS: Final = 30_000  # how long to wait for another writer
 _KNOWN: Final = frozenset({VERSION})  # versions of the schema that this program can bring up
 _LOCK: Final = 0x70726F62  # of PostgreSQL: one at a time brings the schema up
-_LONGEST: Final = 300  # characters of a driver's message
+_MAX_TEXT: Final = 300  # characters of a driver's message
 
 _ADVICE: Final = (
     ("locked", "another program holds a lock on it: end that, and try again"),
@@ -89,7 +89,7 @@ def told(name: str) -> Iterator[None]:
 def _in_words(error: BaseException | None) -> str:
     text = str(error).strip().partition("\n")[0]
     found = next((advice for part, advice in _ADVICE if part in text.lower()), None)
-    return found or f"the database failed: {printable(text)[:_LONGEST]}"
+    return found or f"the database failed: {printable(text)[:_MAX_TEXT]}"
 
 
 def where_from(where: str) -> str:

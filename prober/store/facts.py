@@ -39,7 +39,7 @@ _ANY_RUN: Final = Run(
     resolver=(),
     trust_store=TrustStore(source=None, certificates=0, sha256=None),
 )
-_MOST_BYTES: Final = 64 << 20  # of one unpacked piece of evidence
+_MAX_BYTES: Final = 64 << 20  # of one unpacked piece of evidence
 
 DOMAIN: Final = "domain"
 ENDPOINT: Final = "endpoint"
@@ -95,7 +95,7 @@ def vantage_fact(run: Run) -> Fact:
 
 
 def domain_fact(facts: DomainFacts | DomainReport) -> Fact:
-    """What is compared of *facts*."""
+    """What is compared of *facts*; not the columns of the list, nor proofs of DNS answers."""
     order = sorted(facts.endpoints, key=lambda each: (each.mx_host, each.address))
     endpoints = tuple(map(_endpoint_fact, order))
     stored = _Domain(
@@ -233,7 +233,7 @@ def unpack_vantage(body: bytes) -> Run:
 def unpack_evidence(body: bytes, run: Run, certificates: Bodies) -> DomainFacts:
     """All that was seen."""
     unpacker = zlib.decompressobj()
-    plain = unpacker.decompress(body, _MOST_BYTES)
+    plain = unpacker.decompress(body, _MAX_BYTES)
     if unpacker.unconsumed_tail:
         raise InputError("a piece of evidence in the record is larger than any can be")
     facts = msgspec.json.decode(plain, type=DomainFacts)

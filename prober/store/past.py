@@ -6,9 +6,8 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from prober.records import DomainReport, Level
-from prober.rules.aspects import Seen
 from prober.rules.drift import KNOWN_RUNS
-from prober.rules.verdict import Standing, judge_domain
+from prober.rules.verdict import judge_domain
 from prober.store import schema
 from prober.store.reader import FactReader, Observation, batched, observations, observed
 
@@ -17,15 +16,15 @@ class Past:
     """Loads what was seen of a domain before; each distinct state is judged once per domain."""
 
     def __init__(
-        self, connection: sa.Connection, standing_of: Callable[[DomainReport], Standing]
+        self, connection: sa.Connection, assess: Callable[[DomainReport], DomainReport]
     ) -> None:
         self._connection = connection
-        self._standing_of = standing_of
+        self._assess = assess
         self._reader = FactReader(connection)
 
     def before(
         self, domain_ids: Sequence[int], run_id: int, patience: int = 1
-    ) -> dict[int, list[Seen]]:
+    ) -> dict[int, list[DomainReport]]:
         """Of each domain the observations before the run *run_id*, newest first.
 
         As many as are compared. Where all of those could not look, the newest one that could is
@@ -73,18 +72,17 @@ class Past:
         )
         return observations(self._connection, query)
 
-    def judged(self, rows: Sequence[Observation]) -> dict[tuple[int, int], Seen]:
+    def judged(self, rows: Sequence[Observation]) -> dict[tuple[int, int], DomainReport]:
         """*rows* as they are judged today, by domain and run."""
         first = {_state(row): row for row in rows}
         known = {
-            _state(row): judge_domain(facts)
+            _state(row): self._assess(judge_domain(facts))
             for row, facts in self._reader.load(list(first.values()))
         }
-        found = {}
-        for row in rows:
-            report = replace(known[_state(row)], checked_at=row.checked_at)
-            found[row.domain_id, row.run_id] = Seen(report, self._standing_of(report))
-        return found
+        return {
+            (row.domain_id, row.run_id): replace(known[_state(row)], checked_at=row.checked_at)
+            for row in rows
+        }
 
 
 def _state(row: Observation) -> tuple[int, str]:

@@ -22,9 +22,8 @@ from prober.records.changes import ChangeCounts
 from prober.report.json_ import encode_report
 from prober.report.sinks import Sink, open_sink
 from prober.resume import Checkpoint
-from prober.rules.verdict import Standing
 from prober.store import schema
-from prober.store.batch import LONGEST, Batch, Pending, RunPlan, stored_name
+from prober.store.batch import MAX_TEXT, Batch, RunPlan, stored_name
 from prober.store.database import Store, StoreError
 from prober.store.keeping import prunings
 from prober.version import __version__
@@ -45,7 +44,7 @@ class RunWriter:
     def __init__(self, store: Store, plan: RunPlan, *, resume: bool = False) -> None:
         self._store = store
         self._plan = plan
-        self._pending: list[Pending] = []
+        self._pending: list[DomainReport] = []
         self._known: dict[bytes, int] = {}
         self._pruned = 0
         self._due = monotonic() + _EVERY_S
@@ -69,19 +68,19 @@ class RunWriter:
         """Whether enough has come, or enough time has passed, to write it."""
         return len(self._pending) >= _AT_ONCE or (bool(self._pending) and monotonic() > self._due)
 
-    def add(self, report: DomainReport, standing: Standing) -> None:
+    def add(self, report: DomainReport) -> None:
         """Take one report. Raises StoreError only where it can be kept nowhere."""
         if self._spill is not None:
             self._spill.write(encode_report(report) + b"\n")
         else:
-            self._pending.append(Pending(report, standing))
+            self._pending.append(report)
 
     def flush(self, checkpoint: Checkpoint | None = None) -> None:
         """Write what has come, and with it where the run stands."""
         if self._spill is not None:
             return
         self._due = monotonic() + _EVERY_S
-        pending = list({stored_name(each.report): each for each in self._pending}.values())
+        pending = list({stored_name(each): each for each in self._pending}.values())
         try:
             with self._store.writing() as connection:
                 self._forget_what_was_pruned(connection)
@@ -135,7 +134,7 @@ class RunWriter:
     def _begin(self) -> int:
         with self._store.writing() as connection:
             row = {
-                "list": as_text(self._plan.list)[:LONGEST],
+                "list": as_text(self._plan.list)[:MAX_TEXT],
                 "identity": self._identity(),
                 "requirement": self._plan.requirement,
                 "version": __version__,
@@ -186,6 +185,6 @@ class RunWriter:
         try:
             self._spill = open_sink(self.spilt, what="the results")
             for each in self._pending:
-                self._spill.write(encode_report(each.report) + b"\n")
+                self._spill.write(encode_report(each) + b"\n")
         except Exception:
             raise error from None

@@ -18,6 +18,9 @@ from prober.lab.internet import EHLO_NAME, Lab
 
 PATIENCE_S = 120.0  # a run that takes this long hangs
 NO_NAMESERVER = "255.255.255.255"  # the kernel refuses it: nothing is sent, nothing waited for
+CANNOT_SEE = (
+    "probe: no nameserver answers: this says nothing about the domains; run `probe doctor`\n"
+)
 OFFLINE = ("--resolver", NO_NAMESERVER, "--ehlo-name", EHLO_NAME)
 
 
@@ -38,6 +41,14 @@ def invoke(*args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Ended(result.exit_code, result.stdout, result.stderr)
+
+
+def unknown_offline(*domains: str, indent: str = "") -> str:
+    """What a scan offline says of *domains* at its end: a line for each, and why."""
+    why = f"no nameserver answered while looking up the name (none of {NO_NAMESERVER} answers)"
+    return "".join(
+        f"probe: {indent}{domain}: UNKNOWN. Could not test: {why}.\n" for domain in domains
+    )
 
 
 def scan_offline(*args: str, stdin: bytes = b"") -> Ended:
@@ -76,14 +87,18 @@ class Probe:
     lab: Lab
 
     @property
-    def look(self) -> tuple[str, ...]:
+    def sight(self) -> tuple[str, ...]:
         """The options with which it sees the lab."""
         lab = self.lab
         return (
             *("--resolver", lab.resolver, "--port", str(lab.port), "--ca-file", str(lab.ca_file)),
-            *("--allow-private", "--ehlo-name", EHLO_NAME, "--confirm-delay", "0.1"),
-            *("--pace", "0", "--stop-grace", "0.2"),
+            *("--allow-private", "--ehlo-name", EHLO_NAME),
         )
+
+    @property
+    def look(self) -> tuple[str, ...]:
+        """Those, and what keeps a test short."""
+        return (*self.sight, "--confirm-delay", "0.1", "--pace", "0", "--stop-grace", "0.2")
 
     async def check(self, *args: str) -> Ended:
         return await self.run("check", *self.look, *args)

@@ -21,6 +21,7 @@ async def test_the_demo_shows_every_kind_of_answer(probe: Probe, tmp_path: Path)
     assert list(levels) == [domain.name for domain in DEMO]
     assert levels["well-configured.test"] == "authenticated"
     assert levels["self-signed.test"] == "opportunistic"
+    assert levels["dane.test"] == "enforced"  # by validation here, of the lab's own zones
     assert levels["mixed.test"] == "partial"
     assert levels["clear-text.test"] == "none"
     assert levels["silent.test"] == "unknown"

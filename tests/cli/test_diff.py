@@ -66,13 +66,12 @@ def test_counts_then_a_line_per_domain_the_worst_first(old: str, new: str) -> No
         "1 looked at for the first time"
     )
     assert worse.startswith(
-        f"worse       c.example: STARTTLS at {MX} 192.0.2.1 was TLS completes, "
-        "is STARTTLS not offered; "
+        f"c.example: WORSE. STARTTLS at {MX} 192.0.2.1 was TLS completes, is STARTTLS not offered; "
     )
     assert worse.endswith(
-        ". To do: ask the operator to offer TLS again; until then use another way"
+        ". To do: ask the operator to offer TLS again; until then use another way."
     )
-    assert lost.startswith(f"lost-sight  b.example: STARTTLS at {MX} 192.0.2.1 could not be seen")
+    assert lost.startswith(f"b.example: NOT SEEN. STARTTLS at {MX} 192.0.2.1 could not be seen")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +97,7 @@ def test_what_got_better_is_no_fault(tmp_path: Path) -> None:
 
 
 def test_json_is_one_object_per_domain(old: str, new: str) -> None:
-    ended = invoke("diff", old, new, "--format", "json", "--quiet")
+    ended = invoke("diff", old, new, "--format", "jsonl", "--quiet")
 
     found = [json.loads(line) for line in ended.out.splitlines()]
     assert [each["domain"] for each in found] == ["c.example", "b.example"]
@@ -144,7 +143,7 @@ def test_what_a_peer_sent_is_escaped(tmp_path: Path) -> None:
     endpoint = replace(hostile.endpoints[0], tls_version=HOSTILE)
     now = saved(tmp_path / "new.jsonl", replace(hostile, endpoints=(endpoint,)))
 
-    for format_ in ("text", "json", "csv"):
+    for format_ in ("text", "json", "jsonl", "csv"):
         out = invoke("diff", before, now, "--format", format_).out
         assert all(line.isprintable() for line in out.splitlines())
 

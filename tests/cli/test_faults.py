@@ -10,7 +10,8 @@ import pytest
 
 from prober.errors import SettingsError
 from prober.records import Route, RouteStatus
-from prober.report.csv_ import DomainCsv
+from prober.report.interface import Row
+from prober.report.rows import to_row
 from tests.cli.commands import invoke, scan_offline
 
 BAD = "bad.test"
@@ -49,14 +50,12 @@ def break_delivery(patch: pytest.MonkeyPatch) -> None:
 
 
 def break_formats(patch: pytest.MonkeyPatch) -> None:
-    body = DomainCsv.body
-
-    def fail(self: DomainCsv, report: Any) -> bytes:
+    def fail(report: Any) -> Row:
         if report.domain == BAD and report.error is None:
             raise ZeroDivisionError("ours")
-        return body(self, report)
+        return to_row(report)
 
-    patch.setattr(DomainCsv, "body", fail)
+    patch.setattr("prober.report.output.to_row", fail)
 
 
 STAGES = [break_look_up, break_rules, break_delivery, break_formats]
@@ -86,7 +85,10 @@ def test_a_fault_costs_one_domain(
     ended = scan_offline(str(list_), "--ordered", *outputs, *profile)
 
     assert ended.status == 70
-    assert "1 invalid, 2 no-mail, 1 unknown; 1 internal fault: please report it" in ended.err
+    assert (
+        "4 domains: 1 UNKNOWN, 2 NO MAIL, 1 INVALID; 1 internal fault: please report it"
+        in ended.err
+    )
     rows = list(csv.DictReader((tmp_path / "r.csv").read_text().splitlines()))
     assert [row["level"] for row in rows] == ["no-mail", "unknown", "invalid", "no-mail"]
     assert rows[1]["error"].startswith("internal fault: ZeroDivisionError('ours')")

@@ -1,6 +1,8 @@
 import re
+import shlex
 from collections.abc import Iterator
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
 from typer.core import TyperOption
@@ -45,6 +47,16 @@ def test_help_names_every_command(flag: str) -> None:
         assert command.help
 
 
+def test_the_help_has_examples_and_fits_on_a_page() -> None:
+    assert len(invoke("--help").out.splitlines()) <= 60
+    examples = re.findall(r"`(probe [^`]+)`", cli.probe.__doc__ or "")
+    assert len(examples) > 5
+    for _, *words in map(shlex.split, examples):
+        command = next((name for name in words[:1] if name in COMMANDS), "check")
+        known = {flag for option in options_of(command) for flag in option.opts}
+        assert {word for word in words if word.startswith("-")} <= {*known, "--help"}
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_a_command_names_every_option_within_80_columns(command: str) -> None:
     ended = invoke(command, "--help")
@@ -73,6 +85,12 @@ def test_a_variable_means_the_same_in_every_command() -> None:
     assert {name: helps for name, helps in meanings.items() if len(helps) > 1} == {}
 
 
+@pytest.mark.parametrize("option", ["--pace", "--concurrency", "--busy-tries", "--no-share"])
+def test_doctor_offers_no_option_that_changes_nothing_there(option: str) -> None:
+    assert option in invoke("check", "--help").out
+    assert option not in invoke("doctor", "--help").out
+
+
 def test_the_help_tells_each_exit_status() -> None:
     told = invoke("check", "--help").out
     for name, status in vars(exit_status).items():
@@ -97,7 +115,9 @@ def test_version() -> None:
     assert (ended.status, ended.out, ended.err) == (0, f"probe {__version__}\n", "")
 
 
-@pytest.mark.parametrize("options", [[], ["-v"], ["--per-endpoint", "-q"], ["-f", "jsonl"], ["--"]])
+@pytest.mark.parametrize(
+    "options", [[], ["-v"], ["--per-endpoint", "-f", "csv"], ["-f", "jsonl"], ["--"]]
+)
 def test_probe_domain_is_probe_check_domain(options: list[str]) -> None:
     args = [*OFFLINE, *options, "a.test", "b..test"]
     short, whole = invoke(*args), invoke("check", *args)
@@ -114,6 +134,52 @@ def timeless(text: str) -> str:
 
 def test_a_domain_may_be_called_like_a_command() -> None:
     assert invoke("check", *OFFLINE, "scan").out.startswith("scan: UNKNOWN")
+
+
+@pytest.mark.parametrize(
+    ("args", "complaint"),
+    [
+        (["scna"], "no such command: scna; did you mean scan?"),
+        (["Scan", "list.txt"], "no such command: Scan; did you mean scan?"),
+        (["doctr"], "no such command: doctr; did you mean doctor?"),
+        (["help"], "no such command: help; did you mean --help?"),
+        (["xyzzy"], "no such command: xyzzy (to probe a domain without a dot: probe check xyzzy)"),
+        (["a.test", "scna"], "no such command: scna; did you mean scan?"),
+        (["-q", "scan", "list.txt"], "the command comes first: probe scan"),
+        (["-"], "stdin is no domain; did you mean: probe scan -"),
+        (["check", "-"], "stdin is no domain; did you mean: probe scan -"),
+        (["scan", "example.com"], "no file 'example.com'; to probe that domain: probe example.com"),
+    ],
+)
+def test_a_word_that_is_no_domain_is_refused_with_a_hint(args: list[str], complaint: str) -> None:
+    ended = invoke(*args)
+    assert (ended.status, ended.out) == (exit_status.SOME_INVALID, "")
+    assert complaint in ended.err
+    assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["partners", "partners.csv", "a list.txt", "a.test"])
+@pytest.mark.parametrize("command", [[], ["check"]])
+def test_a_file_is_no_domain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_text("a.test\n")
+    ended = invoke(*command, *OFFLINE, name)
+    assert (ended.status, ended.out) == (exit_status.SOME_INVALID, "")
+    assert ended.err == (
+        f"probe: {name!r} is a file, and it is no domain; "
+        f"did you mean: probe scan {shlex.quote(name)}\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["example.com", "a.test."])
+def test_a_domain_beside_a_file_of_its_name_is_probed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name.removesuffix(".")).write_text("")
+    assert "UNKNOWN" in invoke(*OFFLINE, name).out
 
 
 @pytest.mark.parametrize(

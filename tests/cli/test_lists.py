@@ -1,5 +1,6 @@
 """What a list may hold. All of it offline: a domain is then unknown, and that is its row."""
 
+import csv
 import gzip
 import json
 from collections.abc import Iterable
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import Ended, scan_offline
+from tests.cli.commands import Ended, scan_offline, unknown_offline
 
 CANNOT_SEE, USAGE = 4, 2
 
@@ -31,8 +32,8 @@ def scan_lines(path: Path, lines: Iterable[bytes]) -> Ended:
 @pytest.mark.parametrize(
     ("raw", "complaint"),
     [
-        pytest.param(b"", "names no domain: write one a line", id="empty"),
-        pytest.param(b"# a.test\n\n \t\n", "names no domain: write one a line", id="comments"),
+        pytest.param(b"", "names no domain: write one per line", id="empty"),
+        pytest.param(b"# a.test\n\n \t\n", "names no domain: write one per line", id="comments"),
         pytest.param(gzip.compress(b"a.test\n"), "is gzip data; a list is UTF-8", id="gzip"),
         pytest.param(b"PK\x03\x04\x14\0\6", "is a ZIP archive, or a spreadsheet", id="xlsx"),
         pytest.param(b"\x7fELF\2\1\1\0", "is a program; a list is UTF-8 text", id="ELF"),
@@ -104,7 +105,8 @@ def test_a_line_that_is_no_domain_is_a_row_that_says_where_and_why(
     error = json.loads(ended.out.splitlines()[1])["error"]
     assert error.startswith("line 4: ")
     assert why in error
-    assert ended.err == "probe: 3 domains: 1 invalid, 2 unknown\n"
+    assert ended.err.startswith("probe: 3 domains: 2 UNKNOWN, 1 INVALID\n")
+    assert f": INVALID. This is not a mail domain: {error}" in ended.err.replace("\\\\", "\\")
 
 
 @pytest.mark.parametrize("format_", ["text", "json", "jsonl", "csv"])
@@ -127,14 +129,15 @@ def test_every_format_has_the_line_that_is_no_domain(path: Path, format_: str) -
 def test_a_domain_in_any_spelling_is_probed(path: Path, line: bytes, domain: str) -> None:
     ended = scan_lines(path, [line])
     assert [json.loads(row)["domain"] for row in ended.out.splitlines()] == [domain]
-    assert ended.err == "probe: 1 domain: 1 unknown\n"
+    assert ended.err.startswith("probe: 1 domain: 1 UNKNOWN\n")
+    assert unknown_offline(domain, indent="  ") in ended.err
 
 
 def test_a_domain_that_comes_again_is_reported_once_and_counted(path: Path) -> None:
     ended = scan_lines(path, [b"b\xc3\xbccher.test", b"a.test", b"XN--BCHER-KVA.TEST.", b"a.test"])
 
     assert [name for name, _ in rows(ended)] == ["bücher.test", "a.test"]
-    assert ended.err == "probe: 2 domains: 2 unknown; 2 repeated lines left out\n"
+    assert ended.err.startswith("probe: 2 domains: 2 UNKNOWN; 2 repeated lines left out\n")
 
 
 def test_a_line_that_is_no_domain_has_its_row_each_time(path: Path) -> None:
@@ -146,11 +149,81 @@ def test_the_list_may_come_from_stdin() -> None:
     assert rows(ended) == [("a.test", "unknown"), ("*", "invalid")]
 
 
+TABLE = """partner;Domain;owner
+"Miller & Sons";a.test;=Ann
+ACME;b.test;
+ACME;a.test;Bob
+ACME;A.test.;Bob
+;;
+Umbrella;;Eve
+"""
+OTHERS = [("Miller & Sons", "=Ann"), ("ACME", ""), ("ACME", "Bob"), ("Umbrella", "Eve")]
+
+
+def test_the_other_columns_of_a_table_are_in_each_report(path: Path) -> None:
+    path.write_text(TABLE)
+    files = {kind: path.with_name(f"r.{kind}") for kind in ("csv", "jsonl", "txt")}
+    outputs = [part for file in files.values() for part in ("-o", str(file))]
+    ended = scan_offline(str(path), "--column", "domain", "--ordered", *outputs)
+
+    counts = "probe: 4 domains: 3 UNKNOWN, 1 INVALID; 1 repeated line left out\n"
+    assert ended.err.startswith(counts)
+    cells = [row[-2:] for row in csv.reader(files["csv"].read_text().splitlines())]
+    neutralised = [[partner, owner.replace("=", "'=")] for partner, owner in OTHERS]
+    assert cells == [["list_partner", "list_owner"], *neutralised]
+    reports = [json.loads(line) for line in files["jsonl"].read_text().splitlines()]
+    assert [tuple(report["columns"].values()) for report in reports] == OTHERS
+    assert [report["domain"] for report in reports] == ["a.test", "b.test", "a.test", None]
+    assert "(partner: Miller & Sons; owner: =Ann)\n" in files["txt"].read_text()
+
+
+def test_rows_per_endpoint_have_the_other_columns_too(path: Path) -> None:
+    path.write_text(TABLE)
+    ended = scan_offline(str(path), "--column", "2", "--ordered", "--per-endpoint", "-f", "csv")
+    head, *found = csv.reader(ended.out.splitlines())
+    assert head[-2:] == ["list_partner", "list_owner"]
+    assert [row[-2] for row in found] == [partner for partner, _ in OTHERS]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b"partner,domain\nA,a.test\nB,b.test\n", id="with-names"),
+        pytest.param(b"a.test;A\nb.test;B\n", id="without-names"),
+        pytest.param(b"a.test\tA\nb.test\tB\n", id="tabs"),
+        pytest.param(b'partner,domain\n"A\nB",a.test\nC,c.test\nD,d.test\n', id="quoted"),
+        pytest.param(b"# partners\na.test,A\n", id="one-row"),
+    ],
+)
+def test_a_table_without_column_is_refused_with_a_hint(path: Path, raw: bytes) -> None:
+    path.write_bytes(raw)
+    ended = scan_offline(str(path))
+    assert (ended.status, ended.out) == (USAGE, "")
+    assert ended.err.startswith(f"probe: {path} looks like CSV: name the column of the domains")
+    assert "--column NAME" in ended.err
+
+
+@pytest.mark.parametrize("raw", [b"a.test\nb.test, c.test\n", b"a;b.test\na.test\nb.test\n"])
+def test_a_line_with_a_comma_makes_no_table(path: Path, raw: bytes) -> None:
+    path.write_bytes(raw)
+    assert scan_offline(str(path)).out.count("invalid") >= 1
+
+
+def test_a_column_that_is_not_there_is_told(path: Path) -> None:
+    path.write_text(TABLE)
+    ended = scan_offline(str(path), "--column", "domian")
+    complaint = (
+        f"probe: {path} has no column 'domian'; did you mean 'Domain'? "
+        "Its first row is: partner, Domain, owner\n"
+    )
+    assert (ended.status, ended.out, ended.err) == (USAGE, "", complaint)
+
+
 def test_domains_example_txt_is_a_list() -> None:
     path = Path(__file__).parents[2] / "domains.example.txt"
     ended = scan_offline("-f", "jsonl", str(path))
     assert {level for _, level in rows(ended)} == {"unknown"}
-    assert ended.err == "probe: 4 domains: 4 unknown; 1 repeated line left out\n"
+    assert ended.err.startswith("probe: 4 domains: 4 UNKNOWN; 1 repeated line left out\n")
 
 
 def test_a_report_may_not_replace_the_list(path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import OFFLINE, Ended, environment
+from tests.cli.commands import CANNOT_SEE, OFFLINE, Ended, environment, unknown_offline
 
 
 def scan(*args: str) -> Ended:
@@ -34,7 +34,7 @@ def test_each_domain_has_its_line_and_so_have_beginning_and_end(tmp_path: Path, 
     assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INFO prober\.", x) for x in lines)
     assert f"begins to scan {list_}" in lines[0]
     assert any("'a.test': unknown, 0 of 0 endpoints tested" in line for line in lines)
-    assert "finished with exit status 4; 2 domains: 1 invalid, 1 unknown" in lines[-1]
+    assert "finished with exit status 4; 2 domains: 1 UNKNOWN, 1 INVALID" in lines[-1]
     assert log.read_text().replace("\n", "").isprintable()
 
 
@@ -69,7 +69,11 @@ def test_a_log_on_a_full_disk_does_not_stop_the_scan(tmp_path: Path, list_: str)
     ended = scan(list_, "-o", str(report), "-q", "--log-file", "/dev/full")
     assert ended.err == (
         "probe: /dev/full: the log cannot be written any more; the scan goes on\n"
-        "probe: 2 domains: 1 invalid, 1 unknown\n"
+        "probe: 2 domains: 1 UNKNOWN, 1 INVALID\n"
+        "probe: \\x1b[31m: INVALID. This is not a mail domain: line 2: '\\x1b[31m' is no host name "
+        "label: letters, digits and hyphens.\n"
+        f"{unknown_offline('a.test')}"
+        f"{CANNOT_SEE}"
     )
     assert len(report.read_text().splitlines()) == 3
 

@@ -1,4 +1,4 @@
-"""What the options on looking do to servers; and doctor, which looks with the same ones."""
+"""What the options on looking do to servers; and doctor, which takes some of them."""
 
 from typing import Final
 
@@ -30,8 +30,10 @@ async def test_all_of_it_can_come_from_the_environment(probe: Probe) -> None:
     ended = await probe.run("good.test", "self-signed.test", env=variables)
 
     assert (ended.status, ended.err) == (1, "")
-    assert "good.test: mail can be encrypted and the servers proved" in ended.out
-    assert "self-signed.test: mail can be encrypted, but not every server" in ended.out
+    assert (
+        "good.test: PASS. Mail is encrypted, and every server's identity is verified." in ended.out
+    )
+    assert "self-signed.test: FAIL. Mail is encrypted, but at least one server's" in ended.out
 
 
 async def test_servers_are_greeted_with_the_name_given(probe: Probe) -> None:
@@ -47,13 +49,14 @@ async def test_who_is_not_to_be_contacted_is_not(probe: Probe, options: list[str
     ended = await probe.run("check", *look, *options, "good.test")
 
     assert ended.status == 3
-    assert "UNKNOWN whether mail would be encrypted: 0 of 2 endpoints tested" in ended.out
+    assert "good.test: UNKNOWN. Could not test: mx1.good.test: " in ended.out
+    assert "Level: unknown, 0 of 2 endpoints tested." in ended.out
     assert len(sessions(probe, "mx1.good.test")) == before
 
 
 async def test_a_session_takes_no_longer_than_it_may(probe: Probe) -> None:
     ended = await probe.check("--timeout", "2", "silent.test")
-    assert "no more than 2 s a session" in ended.out
+    assert "no more than 2 s a session" in " ".join(ended.out.split())
 
 
 async def test_few_open_files_are_no_reason_to_see_nothing(probe: Probe) -> None:
@@ -61,11 +64,12 @@ async def test_few_open_files_are_no_reason_to_see_nothing(probe: Probe) -> None
     names = "".join(f"nowhere{number}.test\\n" for number in range(100))
     pipeline = f'ulimit -Sn 24; printf "{names}" | "$@"'
     ended = await probe.run("scan", *probe.look, "-", in_bash=pipeline)
-    assert ended.err == "probe: 100 domains: 100 no-mail\n"
+    assert ended.err == "probe: 100 domains: 100 UNKNOWN\n"  # they do not exist
+    assert ended.out.count("The domain does not exist") == 100 + 10  # each, and the worst
 
 
 async def test_doctor_finds_all_well(probe: Probe) -> None:
-    ended = await probe.run("doctor", *probe.look, "--control", "good.test")
+    ended = await probe.run("doctor", *probe.sight, "--control", "good.test")
 
     assert (ended.status, ended.err) == (0, "")
     assert checks(ended.out) == {
@@ -85,7 +89,7 @@ async def test_doctor_finds_all_well(probe: Probe) -> None:
 async def test_doctor_tries_the_port_with_what_it_is_given(
     probe: Probe, control: str, word: str, status: int
 ) -> None:
-    ended = await probe.run("doctor", *probe.look, "--control", control)
+    ended = await probe.run("doctor", *probe.sight, "--control", control)
 
     assert checks(ended.out)[f"port {probe.lab.port}"] == word
     assert (ended.status, ended.err) == (status, "")
@@ -108,3 +112,24 @@ def checks(out: str) -> dict[str, str]:
     """The word that each topic got; what to do stands indented below."""
     heads = (line[:20] for line in out.splitlines() if not line.startswith(" "))
     return {head[8:].strip(): head[:8].strip() for head in heads}
+
+
+async def test_a_server_that_is_given_is_tested_in_place_of_the_mx_hosts(probe: Probe) -> None:
+    address = probe.lab.servers["mx1.good.test"].address
+    before = len(sessions(probe, "mx1.clear.test"))
+    ended = await probe.check("clear.test", "--server", f"mx1.good.test@{address}")
+
+    assert ended.status == 0
+    assert "MX 0 mx1.good.test\n" in ended.out
+    assert f"  {address}  TLS" in ended.out
+    assert len(sessions(probe, "mx1.clear.test")) == before
+    told = f"Tested as if mx1.good.test at {address} were the only MX host of clear.test."
+    assert told in " ".join(ended.out.split())
+
+
+async def test_a_server_without_an_address_is_told_before_anything_is_reported(
+    probe: Probe,
+) -> None:
+    ended = await probe.check("good.test", "--server", "nowhere.test")
+    complaint = "probe: nowhere.test has no address in DNS; give one: nowhere.test@ADDRESS\n"
+    assert (ended.status, ended.out, ended.err) == (2, "", complaint)

@@ -1,17 +1,19 @@
 """Options and their environment variables, offline: what is told of them."""
 
 import json
-from dataclasses import fields
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from prober.cli.options import SET_BY, LookOptions, ReportOptions
+from prober.cli.options import LookOptions, ReportOptions
 from prober.lab.internet import EHLO_NAME
-from prober.records import Level
-from prober.rules.profiles import PROFILES, Profile, ProfileName
-from tests.cli.commands import NO_NAMESERVER, OFFLINE, invoke
+from prober.records import Level, ProfileName
+from prober.rules.norms import Profile
+from prober.rules.profiles import PROFILES
+from prober.settings import Pace, Settings, Validation, declared
+from tests.cli.commands import CANNOT_SEE, NO_NAMESERVER, OFFLINE, invoke, unknown_offline
 
 VARIABLES = {"PROBE_RESOLVER": NO_NAMESERVER, "PROBE_EHLO_NAME": EHLO_NAME}
 
@@ -30,6 +32,13 @@ WRONG = [
     (["--ca-file", "/"], "cannot read the trust store /: Is a directory"),
     (["--ca-file", "/dev/null"], "/dev/null holds no certificate in PEM form"),
     (["--ca-file", "/bin/bash"], "/bin/bash holds no certificate in PEM form"),
+    (["--trust-anchor", "/nowhere"], "cannot read the trust anchors /nowhere: No such file"),
+    (["--trust-anchor", "/"], "cannot read the trust anchors /: Is a directory"),
+    (["--trust-anchor", "/dev/null"], "/dev/null: there is no DS or DNSKEY record in it"),
+    (["--trust-anchor", "/etc/hosts"], "the trust anchors /etc/hosts: no DS or DNSKEY records"),
+    (["--proofs"], "--proofs needs --dnssec local"),
+    (["--proofs", "--dnssec", "resolver"], "--proofs needs --dnssec local"),
+    (["--dnssec", "always"], "'always' is not one of 'auto', 'local', 'resolver', 'off'"),
     (["--ipv4-only", "--ipv6-only"], "--ipv4-only and --ipv6-only leave no address to contact"),
     (["--ehlo-name", "two words"], "is no host name label: letters, digits and hyphens"),
     (["--ehlo-name", "a.test\r\nMAIL FROM:<>"], "is no host name label"),
@@ -43,6 +52,11 @@ WRONG = [
     (["--ehlo-name", "[192.0.2.1]\r\nMAIL FROM:<>"], "no address literal"),
     (["--profile", "hipaa", "--require", "authenticated"], "implies --require profile"),
     (["--profile", "default", "--require", "opportunistic"], "--require is opportunistic"),
+    (["-v", "-q"], "--verbose and --quiet contradict: give one of them"),
+    (["--per-endpoint", "-f", "text"], "--per-endpoint is for CSV and contradicts --format text"),
+    (["--per-endpoint", "-f", "json"], "--per-endpoint is for CSV and contradicts --format json"),
+    (["--per-endpoint"], "--per-endpoint is for CSV and contradicts the other outputs: add"),
+    (["--per-endpoint", "-o", "r.json", "-o", "-"], "--per-endpoint is for CSV and contradicts"),
     (["--dnssec-probe", "a..b"], "an empty label"),
     (["--port", "0"], "Invalid value for '--port' (env var: 'PROBE_PORT')"),
     (["--port", "smtp"], "Invalid value for '--port'"),
@@ -104,6 +118,18 @@ def test_a_profile_and_another_requirement_by_variables_contradict() -> None:
     assert "implies --require profile" in unboxed(ended.err)
 
 
+def test_a_summary_and_hops_contradict() -> None:
+    ended = invoke("headers", "--summary", "--per-hop", "-")
+    assert (ended.status, ended.out) == (2, "")
+    assert "--summary and --per-hop contradict" in unboxed(ended.err)
+
+
+def test_rows_per_endpoint_want_one_output_in_csv(tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in ("r.csv", "r.json")]
+    ended = invoke("check", *OFFLINE, "--per-endpoint", "-o", files[0], "-o", files[1], "a.test")
+    assert ended.status == 4
+
+
 def test_a_variable_stands_in_for_an_option() -> None:
     ended = invoke("check", "a.test", env={**VARIABLES, "PROBE_FORMAT": "jsonl"})
 
@@ -128,7 +154,8 @@ def test_a_flag_is_set_by_its_variable(tmp_path: Path, value: str) -> None:
     variables = {**VARIABLES, "PROBE_QUIET": value, "PROBE_OUTPUT": str(tmp_path / "r.csv")}
     ended = invoke("scan", str(tmp_path / "list.txt"), env=variables)
 
-    assert (ended.out, ended.err) == ("", "probe: 1 domain: 1 unknown\n")
+    counts = "probe: 1 domain: 1 UNKNOWN\n"
+    assert (ended.out, ended.err) == ("", counts + unknown_offline("a.test") + CANNOT_SEE)
     assert (tmp_path / "r.csv").exists()
 
 
@@ -157,6 +184,8 @@ def test_a_wrong_variable_is_told_by_name(name: str, value: str) -> None:
 OTHER: dict[str, Any] = {  # for each option, a value that is not its default
     "resolver": ["192.0.2.53"],
     "dnssec_probe": "bogus.test",
+    "dnssec": Validation.LOCAL,
+    "trust_anchor": Path("root.ds"),
     "ca_file": Path("ca.pem"),
     "ehlo_name": "probe.test",
     "port": 2525,
@@ -170,13 +199,34 @@ OTHER: dict[str, Any] = {  # for each option, a value that is not its default
 }
 
 
-@pytest.mark.parametrize("field", [field.name for field in fields(LookOptions)])
-def test_where_runs_differ_the_option_is_named(field: str) -> None:
-    """So that who is told by --resume knows what to type."""
-    before = LookOptions().settings().answer_bearing()
-    after = LookOptions(**{field: OTHER.get(field, True)}).settings().answer_bearing()
-    changed = {name for name in before if before[name] != after[name]}
-    flag = f"--{field.replace('_', '-')}"
-    named = {name for name, flags in SET_BY.items() if flag in flags.split(", ")}
+# what it needs
+ALONG: dict[str, dict[str, Any]] = {"proofs": {"dnssec": Validation.LOCAL}}
+
+
+@pytest.mark.parametrize("name", [each.parameter for each in declared(Settings)])
+def test_where_runs_differ_the_option_is_named(name: str) -> None:
+    """So --resume can say what to type."""
+    along = ALONG.get(name, {})
+    before = LookOptions(**along).settings().identity()
+    after = LookOptions(**along, **{name: OTHER.get(name, True)}).settings().identity()
+    changed = {shown for shown in before if before[shown] != after.get(shown)}
+    flag = f"--{name.replace('_', '-')}"
+    named = {shown for shown in before if flag in re.split(r"[(), ]+", shown)}
+    assert changed
     assert changed == named
-    assert named <= before.keys()
+
+
+@pytest.mark.parametrize("name", [each.parameter for each in declared(Pace)])
+def test_the_pace_makes_no_other_run(name: str) -> None:
+    changed = LookOptions(**{name: OTHER[name]}).settings()
+    assert changed != LookOptions().settings()
+    assert changed.identity() == LookOptions().settings().identity()
+
+
+def test_only_timeout_and_patience_change_more_than_their_own_setting() -> None:
+    patient = LookOptions(patient=True).settings()
+    assert (patient.greeting_s, patient.session_s) == (300.0, 390.0)
+    short = LookOptions(timeout=20.0).settings()
+    assert (short.session_s, short.slow_lane) == (20.0, False)
+    both = LookOptions(timeout=20.0, patient=True).settings()
+    assert (both.greeting_s, both.session_s, both.slow_lane) == (300.0, 20.0, False)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import scan_offline
+from tests.cli.commands import CANNOT_SEE, scan_offline, unknown_offline
 
 OLD = "an older report\n"
 NOT_WRITTEN = 5
@@ -30,7 +30,7 @@ def levels_in(path: Path) -> list[str]:
             return [json.loads(line)["verdict"]["level"] for line in text.splitlines()]
         case ".json":  # an object a domain, one behind the other
             return re.findall(r'"level": "([a-z-]+)"', text)
-    return [line.split()[0] for line in text.split("\n\n")[0].splitlines()]
+    return [line.split()[1] for line in text.split("\n\n")[0].splitlines()]
 
 
 def test_several_outputs_at_once_all_have_every_row(tmp_path: Path, list_: str) -> None:
@@ -38,7 +38,17 @@ def test_several_outputs_at_once_all_have_every_row(tmp_path: Path, list_: str) 
     outputs = [part for name in names for part in ("-o", str(tmp_path / name))]
     ended = scan_offline(list_, "--ordered", *outputs)
 
-    assert (ended.out, ended.err) == ("", "probe: 3 domains: 1 invalid, 2 unknown\n")
+    written = ", ".join(str(tmp_path / name) for name in names)
+    assert ended.out == ""
+    assert re.sub(r"in \d+ s$", "in 1 s", ended.err, flags=re.MULTILINE) == (
+        "probe: 3 domains: 2 UNKNOWN, 1 INVALID\n"
+        "probe: Levels: 2 unknown, 1 invalid. 0 of 0 endpoints tested.\n"
+        "probe: Worst:\n"
+        "probe:   *.test: INVALID. This is not a mail domain: line 2: a wildcard, not a domain.\n"
+        f"{unknown_offline('a.test', 'b.test', indent='  ')}"
+        f"probe: {written} written in 1 s\n"
+        f"{CANNOT_SEE}"
+    )
     for name in names:
         assert levels_in(tmp_path / name) == ["unknown", "invalid", "unknown"]
     assert {path.name for path in tmp_path.iterdir()} == {"list.txt", *names}
@@ -47,8 +57,28 @@ def test_several_outputs_at_once_all_have_every_row(tmp_path: Path, list_: str) 
 def test_a_dash_is_stdout_beside_files(tmp_path: Path, list_: str) -> None:
     ended = scan_offline(list_, "--ordered", "-o", "-", "-o", str(tmp_path / "r.csv"))
 
-    assert ended.out.startswith("unknown")
+    assert ended.out.startswith("UNKNOWN  unknown        a.test  Could not test: no nameserver")
+    assert "\nWorst:\n" in ended.out
+    assert "Worst" not in ended.err  # the report on stdout has it
     assert levels_in(tmp_path / "r.csv") == ["unknown", "invalid", "unknown"]
+
+
+@pytest.mark.parametrize(
+    ("options", "profile"),
+    [
+        pytest.param((), None, id="a-level"),
+        pytest.param(("--require", "profile"), "default", id="the-default"),
+        pytest.param(("--profile", "ncsc-nl-2025"), "ncsc-nl-2025", id="a-profile"),
+    ],
+)
+def test_json_tells_the_ratings_of_a_profile(
+    list_: str, options: tuple[str, ...], profile: str | None
+) -> None:
+    ended = scan_offline(list_, "--ordered", "-f", "jsonl", "-o", "-", *options)
+
+    rated = [json.loads(line)["profile_ratings"] for line in ended.out.splitlines()]
+    assert [each and each["profile"] for each in rated] == [profile] * 3
+    assert all(each is None or each["ratings"] == [] for each in rated)  # nothing was seen
 
 
 def test_format_beats_the_extension_of_every_output(tmp_path: Path, list_: str) -> None:
@@ -79,8 +109,15 @@ def test_per_endpoint_is_about_csv(list_: str) -> None:
     assert "tls_version," in ended.out.splitlines()[0]
 
 
-def test_quiet_sums_up_where_not_all_is_well(tmp_path: Path, list_: str) -> None:
-    assert scan_offline(list_, "--quiet").err == "probe: 3 domains: 1 invalid, 2 unknown\n"
+def test_quiet_counts_and_names_the_domains_where_not_all_is_well(
+    tmp_path: Path, list_: str
+) -> None:
+    assert scan_offline(list_, "--quiet").err == (
+        "probe: 3 domains: 2 UNKNOWN, 1 INVALID\n"
+        "probe: *.test: INVALID. This is not a mail domain: line 2: a wildcard, not a domain.\n"
+        f"{unknown_offline('a.test', 'b.test')}"
+        f"{CANNOT_SEE}"
+    )
     assert scan_offline(str(tmp_path / "none"), "--quiet").err != ""
 
 

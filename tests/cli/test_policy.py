@@ -326,7 +326,7 @@ def test_a_live_map_is_read_to_its_end_or_refused(
     args = ("policy", str(results), "--for", "postfix", "--current", str(live))
     assert "a999.test verify" in lines_of(invoke(*args).out)
 
-    monkeypatch.setattr("prober.cli.policy._MOST_BYTES", 1000)
+    monkeypatch.setattr("prober.cli.policy._MAX_BYTES", 1000)
     ended = invoke(*args, "-o", str(live))
     assert ended.status == 2
     assert f"{live} has more than 1000 bytes" in ended.err

@@ -55,10 +55,13 @@ async def test_the_first_mail_names_the_domains_and_the_next_counts_them(
     first = await probe.scan(str(path), "--db", db, "-q")
     second = await probe.scan(str(path), "--db", db, "-q")
 
-    summary = "4 domains: 1 authenticated, 1 no-mail, 1 none, 1 opportunistic"
+    summary = "4 domains: 2 PASS, 1 FAIL, 1 NO MAIL"
     assert (first.status, first.err) == (second.status, second.err) == (1, "")
-    assert first.out.splitlines() == [summary, "falls-short  clear.test: none"]
-    assert second.out.splitlines() == [summary, "1 falls short, 0 undecided, as before"]
+    assert first.out.splitlines() == [
+        summary,
+        "clear.test: FAIL. Mail is sent unencrypted: no server offers TLS.",
+    ]
+    assert second.out.splitlines() == [summary, "As before: 1 FAIL."]
     assert [run.observations for run in runs_in(db)] == [4, 4]
 
 
@@ -99,7 +102,9 @@ async def test_workers_write_through_the_coordinator(
     )
 
     assert ended.status == 1
-    assert ended.out.splitlines()[1:] == ["falls-short  clear.test: none"]
+    assert ended.out.splitlines()[1:] == [
+        "clear.test: FAIL. Mail is sent unencrypted: no server offers TLS."
+    ]
     assert domains_in(db, 1) == set(NAMES)
 
 
@@ -129,7 +134,7 @@ async def test_an_accepted_exception_does_not_turn_the_exit_status(
     ended = await probe.scan(str(path), "--db", db, "-q", *accept)
     assert (ended.status, ended.out.splitlines()[1:]) == (
         1,
-        ["1 falls short, 0 undecided, as before"],
+        ["As before: 1 FAIL."],
     )
 
 
@@ -143,8 +148,8 @@ async def test_an_exception_is_shown_with_its_reason(
 
     assert ended.status == 0
     assert ended.err.splitlines()[1:] == [
-        "probe: accepted     clear.test: none, until 2099-12-31 by J. Doe, privacy officer: "
-        "They get a new server (ticket 4711)"
+        "probe: clear.test: ACCEPTED. Level none until 2099-12-31, by J. Doe, privacy officer: "
+        "They get a new server (ticket 4711)."
     ]
 
 
@@ -197,7 +202,7 @@ async def test_a_stopped_scan_is_gone_on_with(
 
     ended = await probe.run("scan", *args, "--resume")
     assert ended.status == 1
-    assert ended.err.startswith("probe: 3 domains: 1 authenticated, 1 none, 1 unknown")
+    assert ended.err.startswith("probe: 3 domains: 1 PASS, 1 FAIL, 1 UNKNOWN")
     [run] = runs_in(db)
     assert (run.finished_at is None, run.observations) == (False, 3)
 

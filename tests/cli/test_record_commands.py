@@ -70,11 +70,11 @@ def test_a_history_is_a_line_for_each_stretch(db: str) -> None:
     assert ended.status == 0
     assert ended.out.splitlines() == [
         "example.com",
-        "  2026-01-02T03:04:05Z to 2026-01-03T03:04:05Z, 2 runs: authenticated, meets",
-        "  2026-01-04T03:04:05Z, 1 run: none, falls-short",
+        "  2026-01-02T03:04:05Z to 2026-01-03T03:04:05Z, 2 runs: authenticated, PASS",
+        "  2026-01-04T03:04:05Z, 1 run: none, FAIL",
         f"    worse: STARTTLS at {MX} 192.0.2.1 was TLS completes, is STARTTLS not offered",
         "    worse: level was authenticated, is none",
-        "    worse: requirement was meets, is falls-short",
+        "    worse: result was PASS, is FAIL",
     ]
 
 
@@ -175,7 +175,7 @@ def test_an_exception_in_the_record(db: str) -> None:
     assert invoke("accept", "Example.com", *given, "--db", db).status == 0
     ended = invoke("accept", "--db", db)
     assert ended.out == (
-        "accepted     example.com: none, until 2099-12-31 by J. Doe: new server soon\n"
+        "example.com: ACCEPTED. Level none until 2099-12-31, by J. Doe: new server soon.\n"
     )
     assert invoke("accept", "example.com", "--lift", "--db", db).status == 0
     assert invoke("accept", "--db", db).out == ""

@@ -30,25 +30,25 @@ SCRIPT: Mapping[str, Mapping[int, Personality]] = {
 }
 COUNTS = "7 domains: "
 WORSE = (
-    "worse       lost.test: STARTTLS at mx1.lost.test {lost} was TLS completes, is STARTTLS not "
-    "offered; level was authenticated, is none; requirement was meets, is falls-short. To do: ask "
-    "the operator to offer TLS again; until then use another way"
+    "lost.test: WORSE. STARTTLS at mx1.lost.test {lost} was TLS completes, is STARTTLS not "
+    "offered; level was authenticated, is none; result was PASS, is FAIL. To do: ask "
+    "the operator to offer TLS again; until then use another way."
 )
 LOST = (
-    "lost-sight  gone.test: STARTTLS at mx1.gone.test {gone} could not be seen in 3 runs, last "
-    "seen {at}: TLS completes; requirement could not be seen in 3 runs, last seen {at}: meets. "
-    "To do: nothing is proven; look again, and check this machine with `probe doctor`"
+    "gone.test: NOT SEEN. STARTTLS at mx1.gone.test {gone} could not be seen in 3 runs, last "
+    "seen {at}: TLS completes; result could not be seen in 3 runs, last seen {at}: PASS. "
+    "To do: nothing is proven; look again, and check this machine with `probe doctor`."
 )
 DOWN = (
-    "worse       downgraded.test: TLS version at mx1.downgraded.test {down} was TLSv1.3, is "
-    "TLSv1.2; key exchange at mx1.downgraded.test {down} was X25519MLKEM768, is x25519"
+    "downgraded.test: WORSE. TLS version at mx1.downgraded.test {down} was TLSv1.3, is "
+    "TLSv1.2; key exchange at mx1.downgraded.test {down} was X25519MLKEM768, is x25519."
 )
 BETTER = (
-    "better      lost.test: STARTTLS at mx1.lost.test {lost} was STARTTLS not offered, is TLS "
-    "completes; level was none, is authenticated; requirement was falls-short, is meets"
+    "lost.test: BETTER. STARTTLS at mx1.lost.test {lost} was STARTTLS not offered, is TLS "
+    "completes; level was none, is authenticated; result was FAIL, is PASS."
 )
-ONE_SHORT = "1 falls short, 0 undecided, as before"
-ONE_UNDECIDED = "0 fall short, 1 undecided, as before"
+ONE_SHORT = "As before: 1 FAIL."
+ONE_UNDECIDED = "As before: 1 UNKNOWN."
 # the mail of each scan, but for the first line, which has the counts
 MAILS: Mapping[int, list[str]] = {
     4: [WORSE],

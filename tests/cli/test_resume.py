@@ -16,7 +16,7 @@ import pytest
 from prober.progress import Positions
 from prober.records import Route, RouteStatus
 from prober.resume import Checkpoint
-from tests.cli.commands import Probe, scan_offline
+from tests.cli.commands import CANNOT_SEE, Probe, scan_offline, unknown_offline
 from tests.support.waiting import until
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
@@ -140,6 +140,30 @@ def names(path: Path) -> list[str]:
 
 
 @in_one_loop
+async def test_a_table_is_gone_on_with_and_only_by_the_same_column(
+    probe: Probe, tmp_path: Path
+) -> None:
+    report, partial = tmp_path / "r.csv", tmp_path / "r.csv.partial"
+    table = tmp_path / "table.csv"
+    write(table, ["owner,domain", "Ann,good.test", "Bob,good.test", "Eve,also-good.test"])
+    args = ("scan", *probe.look, "-o", str(report), str(table), "--column", "domain")
+    probe.lab.dns.delay("also-good.test", 60.0, "MX")
+    async with probe.running(*args) as running:
+        await until(lambda: partial.exists() and len(names(partial)) == 2)
+        running.send(signal.SIGINT)
+        assert (await running.ended()).status == 130
+    other = await probe.run(*args[:-1], "1", "--resume")
+    assert other.status == 2
+    assert "--column was domain and is 1" in other.err
+
+    probe.lab.dns.delay("also-good.test", None, "MX")
+    last = await probe.run(*args, "--resume")
+    assert "beginning anew" not in last.err
+    written = list(csv.DictReader(report.read_text().splitlines()))
+    assert sorted(row["list_owner"] for row in written) == ["Ann", "Bob", "Eve"]
+
+
+@in_one_loop
 async def test_after_ctrl_c_the_command_that_it_tells_goes_on(probe: Probe, tmp_path: Path) -> None:
     report, partial = tmp_path / "r.csv", tmp_path / "r.csv.partial"
     short = tmp_path / "short.txt"
@@ -216,7 +240,7 @@ def test_where_there_is_nothing_to_go_on_from_it_begins_anew(tmp_path: Path) -> 
     assert len(report.read_text().splitlines()) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["list.txt", "r.csv"]
     quiet = scan_offline(str(list_), "-o", str(tmp_path / "q.csv"), "--resume", "--quiet")
-    assert quiet.err == "probe: 1 domain: 1 unknown\n"
+    assert quiet.err == "probe: 1 domain: 1 UNKNOWN\n" + unknown_offline("a.test") + CANNOT_SEE
 
 
 def test_a_machine_that_cannot_see_ends_early_and_asks_all_again_later(tmp_path: Path) -> None:
@@ -293,6 +317,6 @@ def test_a_run_killed_before_its_first_row_counts_is_gone_on_with(
     report.unlink()
     (tmp_path / "r.csv.partial").write_text("half a ro")
     (tmp_path / "r.csv.resume").write_bytes(at_first[0])
-    assert scan_offline(*args).err == "probe: 1 domain: 1 no-mail\n"
+    assert scan_offline(*args).err.startswith("probe: 1 domain: 1 NO MAIL\n")
     assert names(report) == whole
     assert sorted(os.listdir(tmp_path)) == ["list.txt", "r.csv"]

@@ -22,7 +22,46 @@ async def test_stdout_has_the_results_and_nothing_else(probe: Probe) -> None:
 
     levels = {json.loads(line)["verdict"]["level"] for line in ended.out.splitlines()}
     assert levels == {"authenticated", "none", "invalid"}
-    assert "probe: 3 domains: 1 authenticated, 1 invalid, 1 none\n" in ended.err
+    assert "probe: 3 domains: 1 PASS, 1 FAIL, 1 INVALID\n" in ended.err
+
+
+async def test_with_text_on_stdout_stderr_has_the_counts_only(probe: Probe) -> None:
+    ended = await probe.scan("--ordered", "-", stdin=b"good.test\nclear.test\n")
+
+    assert ended.err == "probe: 2 domains: 1 PASS, 1 FAIL\n"
+    assert ended.out.splitlines() == [
+        "PASS     authenticated  good.test",
+        "FAIL     none           clear.test  Mail is sent unencrypted: no server offers TLS; "
+        "starttls-not-supported",
+        "",
+        "2 domains: 1 PASS, 1 FAIL.",
+        "Levels: 1 authenticated, 1 none. 3 of 3 endpoints tested.",
+        "Worst:",
+        "  clear.test: FAIL. Mail is sent unencrypted: no server offers TLS.",
+    ]
+
+
+async def test_a_mail_by_cron_tells_who_fails_and_why(probe: Probe, tmp_path: Path) -> None:
+    list_ = b"good.test\nnull.test\nclear.test\nself-signed.test\nbusy.test\nnowhere.test\n*\n"
+    args = ("-q", "--require", "authenticated", "-o", str(tmp_path / "r.csv"), "-")
+    ended = await probe.scan(*args, stdin=list_)
+
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err.splitlines() == [
+        "probe: 7 domains: 1 PASS, 2 FAIL, 2 UNKNOWN, 1 NO MAIL, 1 INVALID",
+        "probe: clear.test: FAIL. Mail is sent unencrypted: no server offers TLS.",
+        "probe: self-signed.test: FAIL. Mail is encrypted, but at least one server's certificate "
+        "cannot be verified.",
+        "probe: *: INVALID. This is not a mail domain: line 7: a wildcard, not a domain.",
+        "probe: nowhere.test: UNKNOWN. The domain does not exist, so it receives no mail.",
+        "probe: busy.test: UNKNOWN. Could not test: mx1.busy.test replied 421 (too busy).",
+    ]
+
+
+async def test_a_cron_mail_is_empty_where_all_meet(probe: Probe, tmp_path: Path) -> None:
+    args = ("-q", "--require", "authenticated", "-o", str(tmp_path / "r.csv"), "-")
+    ended = await probe.scan(*args, stdin=b"good.test\nalso-good.test\nnull.test\n")
+    assert ended == Ended(status=0, out="", err="")
 
 
 async def test_a_row_an_endpoint(probe: Probe) -> None:
@@ -62,8 +101,10 @@ async def test_help_that_nobody_reads_is_no_fault(probe: Probe, args: list[str])
 
 
 async def test_help_on_a_full_disk(probe: Probe) -> None:
-    ended = await probe.run("--help", in_bash='exec "$@" >/dev/full')
-    assert ended == Ended(status=NOT_WRITTEN, out="", err="")
+    for args in (["--help"], ["scan", "-h"], ["--version"], []):
+        ended = await probe.run(*args, in_bash='exec "$@" >/dev/full')
+        complaint = "probe: stdout: cannot write the help: no space is left: free some, or write"
+        assert ended == Ended(status=NOT_WRITTEN, out="", err=f"{complaint} elsewhere\n")
 
 
 async def test_a_wrong_option_is_status_2_also_where_nobody_reads_the_complaint(
@@ -89,7 +130,7 @@ async def test_head_takes_one_line_and_the_rest_is_quiet(probe: Probe, tmp_path:
     ended = await probe.run("scan", *probe.look, str(path), in_bash=pipeline)
 
     assert (ended.status, ended.err) == (PIPE_CLOSED, "")
-    assert ended.out.startswith("no-mail")
+    assert ended.out.startswith("UNKNOWN  no-mail        nowhere")
     assert ended.out.count("\n") == 1
 
 

@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
 import signal
 import struct
 import termios
@@ -109,4 +110,62 @@ async def test_text_is_coloured_and_folded_on_a_terminal_only(probe: Probe) -> N
 
     assert COLOUR in screen.shown
     assert "\x1b" not in piped.out
-    assert piped.out.isascii()
+
+
+@pytest.mark.parametrize(
+    "variables", [{"NO_COLOR": "1", **XTERM}, {"TERM": "dumb"}], ids=["NO_COLOR", "dumb"]
+)
+async def test_a_terminal_without_colours_gets_none(
+    probe: Probe, variables: dict[str, str]
+) -> None:
+    args = ("check", *probe.look, "good.test")
+    async with terminal() as screen, probe.running(*args, env=variables, stdout=screen.slave) as it:
+        await it.ended()
+
+    assert screen.shown.startswith("good.test: PASS. ")
+    assert "\x1b" not in screen.shown
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+async def test_signs_are_plain_where_stdout_has_no_other(probe: Probe, encoding: str) -> None:
+    look = ("check", *probe.look)
+    variables = {"PYTHONIOENCODING": encoding}
+    plain = await probe.run(*look, "good.test", "clear.test", "busy.test", env=variables)
+
+    assert plain.out.isascii()
+    assert "\\u" not in plain.out
+    signs = re.findall(r"^ *(ok|x|\?)  ", plain.out, re.MULTILINE)
+    assert signs == ["ok", "ok", "x", "?"]
+
+
+async def test_a_healthy_domain_takes_twelve_lines(probe: Probe) -> None:
+    async with (
+        terminal() as screen,
+        probe.running("check", *probe.look, "good.test", env=XTERM, stdout=screen.slave) as run,
+    ):
+        await run.ended()
+    lines = re.sub(r"\x1b\[[\d;]*m", "", screen.shown).splitlines()
+
+    assert sum("✔" in line for line in lines) == 2
+    assert len(lines) <= 12
+    assert max(map(len, lines)) <= 80
+
+
+async def test_what_passes_with_a_serious_finding_is_not_green(probe: Probe) -> None:
+    shown = []
+    for command in ("check", "scan"):
+        args = (command, *probe.look, "-" if command == "scan" else "self-signed.test")
+        async with (
+            terminal() as screen,
+            probe.running(
+                *args, env=XTERM, stdin=asyncio.subprocess.PIPE, stdout=screen.slave
+            ) as run,
+        ):
+            await run.ended(b"self-signed.test\n")
+        shown.append(screen.shown)
+    check, scan = shown
+
+    assert "PASS, but senders" in " ".join(re.sub(r"\x1b\[[\d;]*m", "", check).split())
+    assert re.search(r"\x1b\[1;33mPASS\b", check)
+    assert re.search(r"\x1b\[1;33mPASS\b", scan)
+    assert not re.search(r"\x1b\[[\d;]*32m", check + scan)

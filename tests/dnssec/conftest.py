@@ -20,6 +20,8 @@ class Tree:
 
     nameserver: str
     resolver: str
+    forwarder: str  # a resolver that does not validate
+    anchor_file: Path
     ca: LabCa
     port: int  # of every mail server
     addresses: dict[str, str]  # by the id of the case
@@ -39,7 +41,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tree]:
     zones = {"": Trust.SIGNED, "test": Trust.SIGNED, "insecure.test": Trust.UNSIGNED}
     zones |= {name: trust for case in CASES for name, trust in case.zones()}
     records = [record for case in CASES for record in case.records(addresses[case.id], port, ca)]
-    nameserver, resolver = f"{network}.2", f"{network}.3"
+    nameserver, resolver, forwarder = (f"{network}.{number}" for number in (2, 3, 4))
     ca_file = folder / "ca.pem"
     ca.write_pem(ca_file)
     settings = Settings(
@@ -51,5 +53,22 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tree]:
         ehlo_name="probe.test",
         confirm_delay_s=0.0,
     )
-    with serving(folder, lay_out(records, zones), nameserver=nameserver, resolver=resolver):
-        yield Tree(nameserver, resolver, ca, port, addresses, settings, ca_file)
+    with serving(
+        folder,
+        lay_out(records, zones),
+        nameserver=nameserver,
+        resolver=resolver,
+        forwarder=forwarder,
+    ):
+        anchor_file = folder / "unbound/root.ds"
+        yield Tree(
+            nameserver=nameserver,
+            resolver=resolver,
+            forwarder=forwarder,
+            anchor_file=anchor_file,
+            ca=ca,
+            port=port,
+            addresses=addresses,
+            settings=settings,
+            ca_file=ca_file,
+        )

@@ -9,7 +9,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -55,13 +55,19 @@ server:
     do-ip6: no
     do-not-query-localhost: no
     local-zone: "test." nodefault
+    rrset-roundrobin: no
     root-hints: /srv/root.hints
-    trust-anchor-file: /srv/root.ds
-    module-config: "validator iterator"
-    val-log-level: 2
+{validation}
 remote-control:
     control-enable: no
 """
+_VALIDATION = """\
+    trust-anchor-file: /srv/root.ds
+    module-config: "validator iterator"
+    val-log-level: 2
+    ede: yes
+"""
+_NO_VALIDATION = '    module-config: "iterator"'
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,13 @@ def require_openssl() -> None:
         _miss("openssl is not there: run tests/mta/install")
 
 
+def require_signers() -> None:
+    """The same for the two signers of zones, and delv."""
+    for program in ("dnssec-signzone", "ldns-signzone", "delv"):
+        if shutil.which(program) is None:
+            _miss(f"{program} is not there: run tests/mta/install")
+
+
 def _miss(reason: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(reason)
@@ -112,21 +125,48 @@ def _miss(reason: str) -> NoReturn:
 
 @contextlib.contextmanager
 def serving(
-    folder: Path, zones: Sequence[Zone], *, nameserver: str, resolver: str
+    folder: Path, zones: Sequence[Zone], *, nameserver: str, resolver: str, forwarder: str
 ) -> Iterator[None]:
-    """Serve *zones* at the address *nameserver* and resolve at *resolver*; *folder* is empty."""
-    for program in (NSD, UNBOUND):
-        (folder / program.name).mkdir()
+    """Serve *zones* at the address *nameserver* and resolve them; *folder* is empty.
+
+    The *resolver* validates; the *forwarder* does not.
+    """
+    (folder / "nsd").mkdir()
     anchor = write_tree(folder / "nsd", zones, nameserver=nameserver)
-    stanzas = (_NSD_ZONE.format(name=zone.name, file_name=zone.file_name) for zone in zones)
+    files = {zone.name: zone.file_name for zone in zones}
+    with serving_files(
+        folder, files, anchor, nameserver=nameserver, resolver=resolver, forwarder=forwarder
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def serving_files(
+    folder: Path,
+    files: Mapping[str, str],
+    anchor: str,
+    *,
+    nameserver: str,
+    resolver: str,
+    forwarder: str,
+) -> Iterator[None]:
+    """The same for zone files that are in ``nsd`` in *folder*, by the names of their zones."""
+    stanzas = (_NSD_ZONE.format(name=name, file_name=file) for name, file in files.items())
     (folder / "nsd/nsd.conf").write_text(_NSD_CONF.format(nameserver=nameserver) + "".join(stanzas))
-    (folder / "unbound/unbound.conf").write_text(_UNBOUND_CONF.format(resolver=resolver))
-    (folder / "unbound/root.hints").write_text(f". 3600 NS ns.\nns. 3600 A {nameserver}\n")
-    (folder / "unbound/root.ds").write_text(f"{anchor}\n")
+    for name, address, validation in (
+        ("unbound", resolver, _VALIDATION),
+        ("forwarder", forwarder, _NO_VALIDATION),
+    ):
+        (folder / name).mkdir()
+        (folder / name / "unbound.conf").write_text(
+            _UNBOUND_CONF.format(resolver=address, validation=validation)
+        )
+        (folder / name / "root.hints").write_text(f". 3600 NS ns.\nns. 3600 A {nameserver}\n")
+        (folder / name / "root.ds").write_text(f"{anchor}\n")
     with contextlib.ExitStack() as stack:
-        for program in (NSD, UNBOUND):
-            stack.enter_context(_running(program, folder / program.name))
-        for address in (nameserver, resolver):
+        for program, name in ((NSD, "nsd"), (UNBOUND, "unbound"), (UNBOUND, "forwarder")):
+            stack.enter_context(_running(program, folder / name))
+        for address in (nameserver, resolver, forwarder):
             _wait_for_answer(address, folder)
         yield
 

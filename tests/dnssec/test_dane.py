@@ -4,6 +4,7 @@ The rules on chains alone have OpenSSL for a referee in test_openssl.py.
 """
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from prober.net import resolver as resolver_module
 from prober.probe import probe_entry
 from prober.records import Dane, DomainReport
 from prober.rules.dane import is_dane_usable
+from prober.settings import Settings, Validation
 from prober.vantage import Vantage
 from tests.dnssec.cases import CASES, Case
 from tests.dnssec.conftest import Tree
@@ -40,8 +42,8 @@ def serve(case: Case, tree: Tree) -> LabSmtpServer:
     )
 
 
-async def probe(case: Case, tree: Tree) -> DomainReport:
-    async with Vantage(tree.settings) as vantage:
+async def probe(case: Case, settings: Settings) -> DomainReport:
+    async with Vantage(settings) as vantage:
         return await probe_entry(parse_entry(case.domain), vantage)
 
 
@@ -58,7 +60,7 @@ async def test_the_prober_and_postfix_agree(
     require(POSTFIX)
     monkeypatch.setattr(resolver_module, "_RETRY_DELAY_S", 0.01)
     async with serve(case, tree):
-        report = await probe(case, tree)
+        report = await probe(case, tree.settings)
         told = await asyncio.to_thread(
             posttls_finger_dane,
             f"{case.domain}:{tree.port}",
@@ -70,3 +72,43 @@ async def test_the_prober_and_postfix_agree(
     assert report.route is not None
     for host in report.mx_hosts:
         assert is_dane_usable(host, report.route) is case.insists
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+async def test_validated_here_the_verdict_is_the_same(
+    case: Case, tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a resolver that does not validate, and from whose answers nothing is taken."""
+    monkeypatch.setattr(resolver_module, "_RETRY_DELAY_S", 0.01)
+    here = replace(
+        tree.settings,
+        resolvers=(tree.forwarder,),
+        dnssec=Validation.LOCAL,
+        trust_anchor=tree.anchor_file,
+    )
+    async with serve(case, tree):
+        by_resolver, by_us = await probe(case, tree.settings), await probe(case, here)
+    assert dane_of(by_us) is case.dane
+    assert what_was_found(by_us) == what_was_found(by_resolver)
+
+
+def what_was_found(report: DomainReport) -> object:
+    """All that DNSSEC can change in a report: states, records, verdict and findings."""
+    assert report.route is not None
+    hosts = [
+        (
+            host.name,
+            host.addresses,
+            host.alias_of,
+            host.dnssec,
+            host.tlsa,
+            host.tlsa_base,
+            host.tlsa_dnssec,
+            host.failure and host.failure.reason,
+            host.tlsa_failure and host.tlsa_failure.reason,
+        )
+        for host in report.mx_hosts
+    ]
+    route = (report.route.status, report.route.dnssec, report.route.reason)
+    codes = sorted(finding.code for finding in report.findings)
+    return route, hosts, codes, report.verdict

@@ -3,7 +3,7 @@
 from typing import Any
 
 from prober.headers.habits import Habits
-from prober.headers.judge import judge_message, learn
+from prober.headers.judge import judge_lines, learn_lines, parse_lines
 from prober.headers.records import Habit, MessageHeaders, MessageReport
 from prober.headers.trust import TrustedBy, parse_trusted_by
 
@@ -39,6 +39,18 @@ def habits(*known: Habit) -> Habits:
     learnt = Habits(operator_of)
     learnt.load(known)
     return learnt
+
+
+def judge_message(
+    message: MessageHeaders, habits: Habits, trusted_by: TrustedBy | None = None
+) -> MessageReport:
+    """The report on one message, its silent hops read by *habits*."""
+    return judge_lines(message, parse_lines(message), habits, trusted_by)
+
+
+def learn(message: MessageHeaders, habits: Habits, trusted_by: TrustedBy | None = None) -> None:
+    """Add what the lines of *message* show of their servers' habits."""
+    learn_lines(parse_lines(message), habits, trusted_by)
 
 
 def judge(

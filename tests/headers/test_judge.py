@@ -13,8 +13,8 @@ from prober.headers.records import (
     Requirement,
     Trust,
 )
-from prober.headers.tables import MOST_CHARACTERS
-from prober.rules.verdict import Standing
+from prober.headers.tables import MAX_CHARACTERS
+from prober.records import Standing
 from tests.headers.builders import TLS, judge, line, message
 
 LUXSCI = (
@@ -115,7 +115,7 @@ def test_the_background_example_with_proofpoint_trusted() -> None:
             id="sendmails-own-notice",
         ),
         pytest.param(
-            line(software="(Postfix) " + "(x)" * MOST_CHARACTERS),
+            line(software="(Postfix) " + "(x)" * MAX_CHARACTERS),
             *("unknown", "none", "too long"),
             id="cut-before-tls-could-be-stated",
         ),
@@ -310,7 +310,7 @@ NOON, LATER = "Mon, 1 Jan 2024 12:00:00 +0000", "Mon, 1 Jan 2024 12:02:00 +0000"
             id="no-date",
         ),
         pytest.param(
-            ["x" * (MOST_CHARACTERS + 1)], [("truncated", 0), ("no-date", 0)], id="truncated"
+            ["x" * (MAX_CHARACTERS + 1)], [("truncated", 0), ("no-date", 0)], id="truncated"
         ),
         pytest.param(
             ["from x.example.org; " + NOON, line(date=NOON)],

@@ -16,15 +16,15 @@ from prober.headers.habits import Habits
 from prober.headers.infer import infer, load_habits, save_habits
 from prober.headers.mailbox import (
     INTERNAL_FAULT,
-    MOST_HEADER_BYTES,
-    MOST_LINE_BYTES,
+    MAX_HEADER_BYTES,
+    MAX_LINE_BYTES,
     read_messages,
     read_stream,
 )
 from prober.headers.parse import parse_received
 from prober.headers.records import Habit, Judgement, MessageHeaders, MessageVerdict, Received
 from prober.headers.summary import Summary
-from prober.headers.tables import MOST_CHARACTERS, MOST_LINES
+from prober.headers.tables import MAX_CHARACTERS, MAX_LINES
 from prober.headers.trust import TrustedBy
 from tests.headers.builders import TLS, line
 
@@ -120,15 +120,15 @@ def test_a_sender_without_a_domain_has_none(field: str, domain: str | None) -> N
 
 
 def test_what_is_too_much_is_left_out_and_counted() -> None:
-    [message] = read(eml(*[line()] * (MOST_LINES + 3)))
+    [message] = read(eml(*[line()] * (MAX_LINES + 3)))
 
-    assert len(message.received) == MOST_LINES
+    assert len(message.received) == MAX_LINES
     assert message.received_left_out == 3
 
 
 def test_a_header_without_end_is_capped_and_lines_beyond_are_counted() -> None:
-    many = b"".join(b"X-%d: %s\n" % (n, b"a" * MOST_LINE_BYTES) for n in range(20))
-    assert len(many) > MOST_HEADER_BYTES
+    many = b"".join(b"X-%d: %s\n" % (n, b"a" * MAX_LINE_BYTES) for n in range(20))
+    assert len(many) > MAX_HEADER_BYTES
 
     [message] = read(eml(line()).partition(b"From:")[0] + many + eml(line(), line()))
 
@@ -136,9 +136,9 @@ def test_a_header_without_end_is_capped_and_lines_beyond_are_counted() -> None:
     assert message.received_left_out == 2
 
 
-@pytest.mark.parametrize("end", [0, 1, 2, MOST_HEADER_BYTES])
+@pytest.mark.parametrize("end", [0, 1, 2, MAX_HEADER_BYTES])
 def test_a_field_in_one_long_line_neither_ends_the_header_nor_begins_another(end: int) -> None:
-    long = b"X: " + b"a" * (MOST_LINE_BYTES - 3 + end) + b"Received: from x by forged\r\n"
+    long = b"X: " + b"a" * (MAX_LINE_BYTES - 3 + end) + b"Received: from x by forged\r\n"
 
     [message] = read(eml(line()).partition(b"From:")[0] + long + eml(line(tls=TLS)))
 
@@ -147,14 +147,14 @@ def test_a_field_in_one_long_line_neither_ends_the_header_nor_begins_another(end
 
 
 def test_a_long_received_field_is_kept_in_part() -> None:
-    [message] = read(b"Received: by x " + b"(" * MOST_HEADER_BYTES + b"\n" + eml(line()))
+    [message] = read(b"Received: by x " + b"(" * MAX_HEADER_BYTES + b"\n" + eml(line()))
 
-    assert MOST_CHARACTERS < len(message.received[0]) <= 2 * MOST_LINE_BYTES
+    assert MAX_CHARACTERS < len(message.received[0]) <= 2 * MAX_LINE_BYTES
     assert message.received[1] == line()
 
 
 def test_a_long_line_of_a_body_begins_no_message() -> None:
-    cut = b"x" * MOST_LINE_BYTES + b"\nFrom a@b Mon Jan  1 00:00:00 2024\nX: y\n"
+    cut = b"x" * MAX_LINE_BYTES + b"\nFrom a@b Mon Jan  1 00:00:00 2024\nX: y\n"
 
     assert len(read(b"From a@b Mon Jan  1 00:00:00 2024\n" + eml(line()) + cut)) == 1
 
@@ -171,7 +171,7 @@ MBOX = (
     b"From user@example.net Mon Jan  1 00:00:00 2024\n"
     + eml(line(), name="1", body="From here on it is text.\n\n>From quoted\n\nFrom us, at 12.\n")
     + b"\nFrom - Mon Jan 01 00:00:00 2024\n"
-    + eml(line(tls=TLS), name="2", body="x" * (3 * MOST_LINE_BYTES) + "\n")
+    + eml(line(tls=TLS), name="2", body="x" * (3 * MAX_LINE_BYTES) + "\n")
     + b"\nFrom MAILER-DAEMON Fri Jul  8 12:08:34 2011\n"
     + eml(name="3")
 )

@@ -28,17 +28,24 @@ from prober.headers.records import (
     Requirement,
     TlsStatement,
 )
-from prober.headers.rows import HOP_COLUMNS, MESSAGE_COLUMNS, SUMMARY_COLUMNS, encode, to_object
+from prober.headers.rows import (
+    HOP_COLUMNS,
+    MESSAGE_COLUMNS,
+    SUMMARY_COLUMNS,
+    encode_message,
+    to_object,
+)
 from prober.headers.summary import OTHERS, Summary
 from prober.headers.tables import SHIPPED_HABITS
 from prober.headers.text import (
-    HeadersStyle,
     HeadersText,
+    messages,
     next_steps,
-    open_headers_report,
     verdict_words,
 )
-from prober.report.page import Paper
+from prober.records import Standing
+from prober.report.interface import Paper
+from prober.report.output import open_report
 from prober.rules.exit_status import (
     INTERRUPTED,
     MEETS_ALL,
@@ -46,7 +53,6 @@ from prober.rules.exit_status import (
     SOME_INVALID,
     SOME_UNDECIDED,
 )
-from prober.rules.verdict import Standing
 from tests.headers.builders import TLS, judge, line, message
 from tests.headers.test_judge import ANOTHER_BY_PROOFPOINT, LUXSCI
 
@@ -159,7 +165,7 @@ def test_hops_of_every_message_and_the_summary_alone() -> None:
     undated = line("out.example.net", tls=TLS, date="yesterday")
     assert "note: no-date at hop 0" in invoke("-", stdin=eml(undated))[1]
     cut = judge(ENCRYPTED, received_left_out=1)
-    page = HeadersText(Paper(), per_hop=True, summary_only=False)
+    page = HeadersText(Paper(), per_hop=True)
     assert b"note: too-many-lines: 1 lines" in page.body(cut)
     assert invoke("-", "--summary", stdin=data)[1].lstrip().startswith("2 messages:")
     assert "\nmx.example.com" not in invoke("-", "--summary", stdin=data)[1]
@@ -256,8 +262,8 @@ def test_hostile_text_does_no_harm(format_: str, option: str | None) -> None:
 def test_a_lone_surrogate_is_escaped() -> None:
     report = judge(line("caf\udce9", tls=TLS), message_id="\udce9\x7f")
 
-    assert encode(to_object(report), pretty=False).isascii()
-    assert json.loads(encode(to_object(report), pretty=False))["message_id"] == "\udce9\x7f"
+    assert encode_message(report).isascii()
+    assert json.loads(encode_message(report))["message_id"] == "\udce9\x7f"
 
 
 def test_a_file_appears_whole_and_beside_others(tmp_path: Path) -> None:
@@ -275,7 +281,7 @@ def test_a_run_that_fails_leaves_the_older_report(tmp_path: Path) -> None:
     report = tmp_path / "a.csv"
     report.write_text("older")
 
-    writer = open_headers_report(str(report), None, HeadersStyle())
+    writer = open_report(str(report), messages(per_hop=False), Summary())
     writer.__enter__()
     writer.write(judge(ENCRYPTED))
     writer.__exit__(RuntimeError, RuntimeError(), None)
@@ -307,7 +313,7 @@ def test_a_closed_stdout_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", None)
 
     with pytest.raises(ReportError, match="closed"):
-        open_headers_report("-", None, HeadersStyle())
+        open_report("-", messages(per_hop=False), Summary())
 
 
 def test_habits_are_kept_between_runs(tmp_path: Path) -> None:
@@ -339,7 +345,7 @@ def test_probing_asks_nobody_but_the_resolver_given() -> None:
 
 
 def test_many_names_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(summary_module, "MOST_NAMES", 1)
+    monkeypatch.setattr(summary_module, "MAX_NAMES", 1)
     summary = Summary()
 
     for number in range(3):
@@ -472,7 +478,7 @@ def test_a_line_of_many_messages_has_what_the_probe_concludes() -> None:
         conclusion="consistent",
         text="It came so.",
     )
-    page = HeadersText(Paper(), per_hop=False, summary_only=False)
+    page = HeadersText(Paper(), per_hop=False)
     page.body(replace(judge(ENCRYPTED), probe=(seen,)))
 
     assert b"probe: It came so." in page.body(judge(CLEAR))

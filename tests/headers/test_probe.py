@@ -130,7 +130,7 @@ def test_only_trusted_border_hops_are_receiving() -> None:
 
 
 async def test_the_number_of_names_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prober.headers.infer.MOST_PROBED", 0)
+    monkeypatch.setattr("prober.headers.infer.MAX_PROBED", 0)
 
     [seen] = await look(judge(line(by="mx1.good.test")))
 

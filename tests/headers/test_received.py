@@ -14,7 +14,7 @@ from prober.escape import utc
 from prober.headers.parse import parse_received
 from prober.headers.records import Peer, Received, TlsFacts, TlsStatement
 from prober.headers.shapes import FORMS
-from prober.headers.tables import KEYWORDS_TLS, MOST_CHARACTERS
+from prober.headers.tables import KEYWORDS_TLS, MAX_CHARACTERS
 
 _LINES = Path(__file__).parents[1] / "received" / "lines.jsonl"
 TABLE: list[dict[str, Any]] = [json.loads(line) for line in _LINES.read_text().splitlines()]
@@ -162,10 +162,10 @@ def test_a_version_as_written_becomes_openssls_name(written: str, protocol: str 
 
 
 def test_a_line_that_is_too_long_is_cut_and_says_so() -> None:
-    line = parse_received("x" * (MOST_CHARACTERS + 1))
+    line = parse_received("x" * (MAX_CHARACTERS + 1))
 
     assert line.truncated
-    assert len(line.text) == MOST_CHARACTERS
+    assert len(line.text) == MAX_CHARACTERS
 
 
 @pytest.mark.parametrize(

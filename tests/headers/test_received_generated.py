@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from prober.headers.judge import judge_message, learn
 from prober.headers.parse import parse_received
 from prober.headers.records import Judgement, TlsStatement
-from tests.headers.builders import habits, message
+from tests.headers.builders import habits, judge_message, learn, message
 
 COUNT: Final = int(os.environ.get("RECEIVED_LINES", "20000"))
 SEED: Final = 20261128

@@ -4,12 +4,11 @@ import pytest
 
 from prober.headers import habits as module
 from prober.headers import tables
-from prober.headers.habits import Evidence, Habits, Whose
-from prober.headers.judge import learn
+from prober.headers.habits import HabitEvidence, Habits, Whose
 from prober.headers.parse import parse_received
 from prober.headers.records import Habit, Trust
 from prober.headers.tables import SHIPPED_HABITS, SOFTWARE
-from tests.headers.builders import TLS, habits, line, message, operator_of
+from tests.headers.builders import TLS, habits, learn, line, message, operator_of
 
 SILENT = parse_received(line(software="(Halon)"))
 TRUSTED, CLAIMED = Trust.TRUSTED, Trust.CLAIMED
@@ -27,8 +26,8 @@ def known(
     return Habit(server=server, software=software, year=year, **counts)
 
 
-def shown(whose: Whose, *, stated: int, silent: int = 0, since: int = YEAR) -> Evidence:
-    return Evidence(whose=whose, stated=stated, silent=silent, years=(since, YEAR))
+def shown(whose: Whose, *, stated: int, silent: int = 0, since: int = YEAR) -> HabitEvidence:
+    return HabitEvidence(whose=whose, stated=stated, silent=silent, years=(since, YEAR))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +85,7 @@ def shown(whose: Whose, *, stated: int, silent: int = 0, since: int = YEAR) -> E
         ),
     ],
 )
-def test_evidence(habit: Habit, trust: Trust, evidence: Evidence | None) -> None:
+def test_evidence(habit: Habit, trust: Trust, evidence: HabitEvidence | None) -> None:
     assert habits(habit).evidence(SILENT, trust, YEAR) == evidence
 
 
@@ -101,7 +100,7 @@ def test_a_shipped_habit_speaks_for_a_server_never_seen() -> None:
 
     evidence = habits().evidence(silent, TRUSTED, YEAR)
 
-    assert evidence == Evidence(whose=Whose.SOFTWARE, source=SHIPPED_HABITS["Postfix"])
+    assert evidence == HabitEvidence(whose=Whose.SOFTWARE, source=SHIPPED_HABITS["Postfix"])
 
 
 def test_a_line_by_nobody_or_by_unknown_software_has_no_evidence() -> None:
@@ -146,10 +145,10 @@ def test_what_was_learnt_survives_saving_and_loading() -> None:
 
 
 def test_the_number_of_servers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_SERVERS", 1)
+    monkeypatch.setattr(module, "MAX_SERVERS", 1)
     book = Habits(operator_of)
 
     book.load([Habit(server=name, stated=1) for name in ("a.example", "b.example", "a.example")])
 
     assert list(book) == [Habit(server="a.example", stated=2)]
-    assert tables.MOST_SERVERS > 1000
+    assert tables.MAX_SERVERS > 1000

@@ -21,7 +21,7 @@ from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.greeting import Refuses, Silent
 from prober.lab.personalities.sound import WellConfigured
 from prober.lab.policy_host import PolicyHost
-from prober.settings import Settings
+from prober.settings import Pace, Settings
 from tests.lab.client import client_context, look
 
 WELL = WellConfigured()
@@ -134,9 +134,7 @@ async def test_settings_see_the_lab_and_nothing_else() -> None:
             sts_port=lab.port,
             ca_file=lab.ca_file,
             allow_private=True,
-            address_interval_s=0.0,
-            operator_interval_s=0.0,
-            dns_per_s=1e6,
+            pace=Pace(address_interval_s=0.0, operator_interval_s=0.0, dns_per_s=1e6),
             busy_tries=2,
             slow_greeting_s=0.0,
             ehlo_name="probe.lab.test",

@@ -38,13 +38,13 @@ async def test_sessions_are_counted() -> None:
         clients = [await RawClient.connect(server.address, server.port) for _ in range(3)]
         for client in clients:
             await client.reply()
-        assert (server.open, server.most_open) == (3, 3)
+        assert (server.open, server.max_open) == (3, 3)
         for client in clients:
             await client.__aexit__()
         await until_empty(server)
         await look(server.address, server.port, client_context())
         await until_empty(server)
-    assert (server.open, server.most_open, len(server.sessions)) == (0, 3, 4)
+    assert (server.open, server.max_open, len(server.sessions)) == (0, 3, 4)
     assert [session.number for session in server.sessions] == [1, 2, 3, 4]
 
 

@@ -66,6 +66,8 @@ smtp unix - - n - - smtp
 error unix - - n - - error
 retry unix - - n - - error
 anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+tlsproxy unix - - n - 0 tlsproxy
 """
 _QUEUES: Final = "active bounce corrupt defer deferred flush hold incoming saved trace".split()
 
@@ -80,6 +82,7 @@ class SenderConfig:
     policy_map: str
     settings: Mapping[str, str]  # of main.cf, on top of the usual
     attempts: int
+    per_message: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +134,11 @@ async def deliver(
     folder: Path,
     settings: Mapping[str, str],
     attempts: int = 1,
+    per_message: int = 1,
 ) -> dict[str, Fate]:
     """Send a message to each of *recipients* through a Postfix that obeys *policy_map*.
+
+    With *per_message*, one to so many of them.
 
     What is deferred is given so many *attempts*: after a handshake that failed, an opportunistic
     Postfix goes on in clear, but only with a message that is ``minimal_backoff_time`` old.
@@ -145,6 +151,7 @@ async def deliver(
             policy_map=policy_map,
             settings=settings,
             attempts=attempts,
+            per_message=per_message,
         )
         return await asyncio.to_thread(_deliver, config, tuple(recipients), ca, folder)
 
@@ -156,11 +163,12 @@ def _deliver(
     server: MtaServer = replace(POSTFIX, configure=functools.partial(_configure, config))
     with running(server, "none", ca, folder) as mta:
         with smtplib.SMTP(mta.address, mta.port, "client.test", timeout=30) as client:
-            for recipient in recipients:
+            for start in range(0, len(recipients), config.per_message):
                 message = EmailMessage()
                 message["Subject"] = "for a policy map"
                 message.set_content("a line")
-                client.send_message(message, "sender@sender.test", [recipient])
+                batch = recipients[start : start + config.per_message]
+                client.send_message(message, "sender@sender.test", batch)
         return _await_fates(mta, recipients, config.attempts, folder / "queue")
 
 
@@ -197,7 +205,7 @@ def _flush(queue: Path) -> None:
 
 _SMTP_LINE: Final = re.compile(r"postfix/smtp\[(\d+)\]: (.*)")
 _TLS: Final = re.compile(r"(\w+) TLS connection established to ")
-_FATE: Final = re.compile(r"\w+: to=<([^>]+)>,.* status=(\w+) \((.*)\)$")
+_FATE: Final = re.compile(r"\w+: to=<([^>]+)>,.*? status=(\w+) \((.*)\)$")  # a reply may say more
 
 
 def _fates(log: str, attempts: int) -> Iterator[tuple[str, Fate]]:

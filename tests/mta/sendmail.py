@@ -43,13 +43,14 @@ def _configure(site: Site) -> tuple[str, ...]:
         port=site.port,
         tls=_TLS if site.has_tls else "dnl",
     )
-    site.write("sendmail.cf", _expand(site, mc))
+    site.write("sendmail.cf", expand(site, mc))
     site.write("service.switch", "hosts files\naliases files\n")
     site.make_folder("queue", owner="root")
     return ("/usr/libexec/sendmail/sendmail", "-bD", "-C", "/srv/sendmail.cf")
 
 
-def _expand(site: Site, mc: str) -> str:
+def expand(site: Site, mc: str) -> str:
+    """The sendmail.cf that m4 makes of *mc*."""
     return subprocess.run(
         ["chroot", site.root, "m4", f"-D_CF_DIR_={_MACROS}/", f"{_MACROS}/m4/cf.m4", "-"],
         input=mc,

@@ -36,9 +36,9 @@ from prober.lab.personalities.starttls import (
     StarttlsResets,
     StarttlsUnreadable,
 )
-from prober.records import Level
+from prober.records import Level, Standing
 from prober.records.delivery import DeliveryOutcome
-from prober.rules.verdict import Standing, judge_standing
+from prober.rules.standing import judge_standing
 from tests.mta.certificates import MtaCa
 from tests.mta.exim_sender import deliver_by_exim
 from tests.mta.sender import deliver

@@ -23,7 +23,7 @@ from prober.lab.personalities.sound import SelfSigned, WellConfigured
 from prober.lab.policy_host import PolicyHost
 from prober.records import Answer, Code, Level
 from prober.records.delivery import DeliveryOutcome
-from prober.rules.verdict import judge_insistence
+from prober.rules.verdict import judge_requirable
 from tests.mta import test_policy_maps as exim
 from tests.mta.certificates import MtaCa
 from tests.mta.sender import deliver, resolver_for
@@ -148,7 +148,7 @@ async def test_a_host_that_could_not_be_looked_up_is_not_taken_to_have_tlsa(
     assert report.verdict.level is Level.AUTHENTICATED
     assert not report.verdict.complete
     assert report.route is not None
-    assert judge_insistence(report.route, report.mx_hosts, report.mta_sts) is not Answer.YES
+    assert judge_requirable(report.route, report.mx_hosts, report.mta_sts) is not Answer.YES
     assert today == {name: AUTHENTICATED}
     assert other == {name: CLEAR}  # the other host has no TLSA, so nothing was enforced
 

@@ -10,11 +10,11 @@ import pytest
 
 from prober.domains import operator_of
 from prober.headers.habits import Habits
-from prober.headers.judge import judge_message
 from prober.headers.mailbox import parse_header
 from prober.headers.parse import parse_received
 from prober.headers.records import Basis, Judgement, Received, TlsStatement
 from prober.rules.ciphers import iana_name
+from tests.headers.builders import judge_message
 from tests.mta.certificates import MtaCa
 from tests.mta.receiving import RECEIVING, SINK_TIMEOUT_S, Sink, running_sink
 from tests.mta.servers import RunningMta, require, running

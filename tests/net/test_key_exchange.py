@@ -15,7 +15,7 @@ from prober.lab.certificates import CertificateKind, LabCa
 from prober.lab.dhe import PRIME_1024, DheConnection
 from prober.lab.tls import RSA_KEY_EXCHANGE, TLS12_ONLY, TLS13_ONLY, Keyring, TlsProfile
 from prober.net.key_exchange import DhGroup, ServerKeyExchange
-from prober.net.tls import TlsClient, TlsFacts
+from prober.net.tls import HandshakeFacts, TlsClient
 from prober.records import Hello
 
 # RFC 7919 appendix A.1
@@ -182,7 +182,7 @@ def dhe(keyring: Keyring) -> DheConnection:
     return DheConnection(keyring.certificate(CertificateKind.RSA), PRIME_1024)
 
 
-def shake_hands(server: SSL.Connection | DheConnection, tls: TlsClient) -> TlsFacts:
+def shake_hands(server: SSL.Connection | DheConnection, tls: TlsClient) -> HandshakeFacts:
     """A handshake with our client over memory, without a ``TlsLink``."""
     client = tls.connection("mx.test", Hello.DEFAULT)
     reader = client.get_app_data().server_key_exchange
@@ -200,7 +200,108 @@ def shake_hands(server: SSL.Connection | DheConnection, tls: TlsClient) -> TlsFa
     return tls.facts(client, completed=True)
 
 
+def server_hello(extensions: bytes | None, session_id: bytes = b"") -> bytes:
+    body = b"\x03\x03" + bytes(32) + bytes([len(session_id)]) + session_id
+    body += bytes.fromhex("c02f") + b"\0"
+    return message(SERVER_HELLO, body if extensions is None else body + vector(extensions))
+
+
+EMS: Final = bytes.fromhex("0017 0000")
+RENEGOTIATION: Final = bytes.fromhex("ff01 0001 00")
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        pytest.param(b"", None, id="nothing"),
+        pytest.param(message(SERVER_HELLO, b"\x03\x03" + bytes(32)), None, id="no-session-id"),
+        pytest.param(server_hello(EMS)[:-1], None, id="cut-short"),
+        pytest.param(server_hello(EMS + b"\0"), None, id="half-an-extension"),
+        pytest.param(server_hello(EMS[:2] + b"\xff\xff"), None, id="longer-than-its-message"),
+        pytest.param(server_hello(b"\0\x10" + vector(bytes(2000)) + EMS), None, id="very-long"),
+        pytest.param(server_hello(EMS) * 2, None, id="two-messages"),  # as after a retry request
+        # RFC 5246 §7.4.1.3: no extensions at all
+        pytest.param(server_hello(None), frozenset(), id="none"),
+        pytest.param(server_hello(b""), frozenset(), id="none-in-a-list"),
+        pytest.param(server_hello(EMS), {23}, id="extended-master-secret"),
+        pytest.param(server_hello(RENEGOTIATION + EMS, bytes(32)), {23, 0xFF01}, id="both"),
+        pytest.param(server_hello(EMS) + message(CERTIFICATE, b"x" * 9), {23}, id="more-follows"),
+    ],
+)
+def test_the_extensions_of_the_server_hello(data: bytes, expected: set[int] | None) -> None:
+    reader = ServerKeyExchange()
+    for start in range(0, len(data), 1000):
+        reader.feed(record(data[start : start + 1000]))
+    assert reader.extensions() == expected
+
+
+POINT: Final = bytes.fromhex("03 001d 04 01020304")
+
+
+@pytest.mark.parametrize(
+    ("params", "elliptic", "expected"),
+    [
+        pytest.param(b"", True, None, id="nothing"),
+        pytest.param(b"", False, None, id="nothing-of-dh"),
+        pytest.param(b"\x01" + POINT[1:] + b"\x02\x01", True, None, id="a-curve-without-a-name"),
+        pytest.param(POINT + b"\x02", True, None, id="cut-short"),
+        pytest.param(POINT + b"\x08\x07", True, None, id="ed25519"),
+        pytest.param(POINT + b"\x00\x01", True, None, id="no-hash"),
+        pytest.param(POINT + b"\x02\x01", True, "sha1", id="sha1"),
+        pytest.param(POINT + b"\x03\x03", True, "sha224", id="sha224"),
+        pytest.param(POINT + b"\x06\x03", True, "sha512", id="sha512"),
+        pytest.param(POINT + b"\x08\x05", True, "sha384", id="pss"),
+        pytest.param(dh_params()[:-9] + b"\x04\x01", False, "sha256", id="dhe"),
+        pytest.param(vector(bytes(2048)) * 3 + b"\x01\x01", False, "md5", id="the-largest"),
+    ],
+)
+def test_the_hash_of_the_signature(params: bytes, elliptic: bool, expected: str | None) -> None:
+    reader = ServerKeyExchange()
+    reader.feed(record(message(SERVER_KEY_EXCHANGE, params)))
+    assert reader.signature_hash(elliptic=elliptic) == expected
+
+
 DHE_ONLY = TlsProfile(highest=SSL.TLS1_2_VERSION, ciphers=b"kDHE:@SECLEVEL=0")
+CBC_ONLY = TlsProfile(highest=SSL.TLS1_2_VERSION, ciphers=b"ECDHE-RSA-AES128-SHA256")
+NO_EMS: Final = 1  # SSL_OP_NO_EXTENDED_MASTER_SECRET, for which pyOpenSSL has no name
+
+
+def without_ems(keyring: Keyring) -> SSL.Connection:
+    server = openssl(TLS12_ONLY)(keyring)
+    server.set_options(NO_EMS)
+    return server
+
+
+@pytest.mark.parametrize(
+    ("server", "hash_", "encrypt_then_mac", "extended_master_secret", "secure_renegotiation"),
+    [
+        pytest.param(without_ems, "sha256", False, False, True, id="no-extended-master-secret"),
+        pytest.param(dhe, "sha256", False, False, True, id="dhe-1024"),
+        pytest.param(openssl(RSA_KEY_EXCHANGE), None, False, True, True, id="rsa"),
+        pytest.param(openssl(DHE_ONLY), "sha256", False, True, True, id="dhe"),
+        pytest.param(openssl(TLS12_ONLY), "sha256", False, True, True, id="ecdhe"),
+        pytest.param(openssl(CBC_ONLY), "sha256", True, True, True, id="cbc"),
+        pytest.param(openssl(TLS13_ONLY), None, None, None, None, id="tls13"),
+    ],
+)
+def test_what_else_a_handshake_tells(
+    server: Callable[[Keyring], SSL.Connection | DheConnection],
+    hash_: str | None,
+    encrypt_then_mac: bool | None,
+    extended_master_secret: bool | None,
+    secure_renegotiation: bool | None,
+    tmp_path: Path,
+) -> None:
+    """RFC 7627 §5.1, RFC 5746 §3.4, RFC 5246 §7.4.3; RFC 7366 §3; TLS 1.3 has none in clear."""
+    ca = LabCa()
+    ca.write_pem(tmp_path / "ca.pem")
+    facts = shake_hands(
+        server(Keyring("mx.test", ca)), TlsClient(tmp_path / "ca.pem", chain_certificates=16)
+    )
+    assert facts.key_exchange_hash == hash_
+    assert facts.encrypt_then_mac is encrypt_then_mac
+    assert facts.extended_master_secret is extended_master_secret
+    assert facts.secure_renegotiation is secure_renegotiation
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from dns.rcode import Rcode
 
 from prober.net.dns_message import MalformedError, Query, Response
-from prober.net.nameserver import Nameserver, NoneLeftError, ask_in_turn
+from prober.net.nameserver import ErrorCode, Nameserver, NoneLeftError, ask_in_turn
 
 NAME = "mx.example.test"
 QUERY = Query.of(NAME, "A")
@@ -250,7 +250,7 @@ class TestInTurn:
     async def test_one_that_errs_is_asked_once(self, server: Answers, fault: Rcode) -> None:
         erring, sound = Scripted(server), Scripted()
         assert (await ask(erring, sound)).records
-        assert await faults(Scripted(server)) == [fault]
+        assert await faults(Scripted(server)) == [ErrorCode(fault)]
         assert len(erring.asked) == 1
 
     async def test_one_that_is_silent_is_asked_again_after_the_others(self) -> None:

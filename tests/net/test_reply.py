@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prober.escape import as_ascii
 from prober.net.reply import (
     MAX_LINE,
     MAX_REPLY,
@@ -18,7 +19,6 @@ from prober.net.reply import (
     odd_offer,
     offers,
     parse_reply,
-    printable_ascii,
     why_senders_differ,
 )
 
@@ -173,7 +173,7 @@ def test_a_reply_cut_at_every_byte_and_followed_by_junk_is_the_same(
     wire = _wire(code, lines)
     for cut in range(len(wire)):
         assert parse_reply(wire[:cut]) is None
-    reply = Reply(code=code, lines=tuple(printable_ascii(line) for line in lines))
+    reply = Reply(code=code, lines=tuple(as_ascii(line) for line in lines))
     assert parse_reply(wire + junk) == (reply, len(wire))
 
 

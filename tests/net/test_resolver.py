@@ -21,7 +21,7 @@ from prober.net import resolver as resolver_module
 from prober.net.resolver import DnsStatus, Resolver
 from prober.pace import QuestionPacer
 from prober.records import Answer, Dnssec, Reason
-from prober.settings import Settings
+from prober.settings import Pace, Settings
 from tests.support.waiting import hurry, until
 
 BOGUS_PROBE = "dnssec-failed.org"
@@ -390,7 +390,7 @@ async def test_questions_that_lead_to_servers_come_before_those_on_policies(
     settings: Settings, dns_server: LabDns
 ) -> None:
     policies = [(f"_mta-sts.gone{n}.test", "TXT") for n in range(40)]
-    async with aclosing(Resolver(replace(settings, dns_per_s=100.0))) as resolver:
+    async with aclosing(Resolver(replace(settings, pace=Pace(dns_per_s=100.0)))) as resolver:
         await asyncio.gather(*(resolver.query(*of) for of in [*policies, ("gone.test", "MX")]))
     assert list(dns_server.queries).index(("gone.test", "MX")) < 20
 
@@ -414,7 +414,7 @@ async def test_every_question_waits_for_its_turn(
                 yield
 
     monkeypatch.setattr(resolver_module, "QuestionPacer", Recording)
-    paced = replace(settings, dns_per_s=1e4, dns_concurrency=7)
+    paced = replace(settings, pace=Pace(dns_per_s=1e4, dns_concurrency=7))
     async with aclosing(Resolver(paced)) as resolver:
         await asyncio.gather(*(resolver.query(f"gone{n}.test", "MX") for n in range(11)))
     assert made == [(7, 1e4)]

@@ -20,8 +20,8 @@ from prober.net.smtp import Target, probe_endpoint
 from prober.net.tls import TlsClient, TlsLink
 from prober.records import EndpointFacts, Hello, Reason, StartTls, Step
 from prober.rules.endpoint import Outcome, outcome
-from prober.rules.exit_status import was_tried
 from prober.rules.retry import next_session
+from prober.rules.totals import was_tried
 from prober.settings import Settings
 from tests.support.records import (
     ALERT,

@@ -32,18 +32,20 @@ from prober.records import (
     TrustStore,
     Verdict,
     VerifyError,
+    finding,
 )
-from prober.rules.baseline import found
-from prober.rules.exit_status import Tally, Totals
+from prober.report.answer import answer
+from prober.rules.standing import assess
+from prober.rules.totals import Tally, Totals
 
 NOW: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def totals_of(*reports: DomainReport) -> Totals:
     """What a run that gave *reports* has counted."""
-    tally = Tally(require=Level.OPPORTUNISTIC, operator_of=str)
+    tally = Tally(require=Level.OPPORTUNISTIC, operator_of=str, describe=answer)
     for report in reports:
-        tally.add(report)
+        tally.add(tally.assess(report))
     return tally.totals
 
 
@@ -229,9 +231,9 @@ def warns() -> DomainReport:
         ),
     )
     findings = [
-        found(Code.CERTIFICATE_SELF_SIGNED, mx_host="mx2.warns.example", address="192.0.2.5"),
+        finding(Code.CERTIFICATE_SELF_SIGNED, mx_host="mx2.warns.example", address="192.0.2.5"),
         *(
-            found(
+            finding(
                 Code.CERTIFICATE_EXPIRED,
                 mx_host=seen.mx_host,
                 address=seen.address,
@@ -264,8 +266,8 @@ def fails() -> DomainReport:
         failure=refused,
     )
     findings = (
-        found(Code.STARTTLS_NOT_SUPPORTED, mx_host="mx1.fails.example", address="192.0.2.1"),
-        found(Code.TLS_FAILED, mx_host="mx1.fails.example", address="192.0.2.9"),
+        finding(Code.STARTTLS_NOT_SUPPORTED, mx_host="mx1.fails.example", address="192.0.2.1"),
+        finding(Code.TLS_FAILED, mx_host="mx1.fails.example", address="192.0.2.9"),
     )
     return make_report(Level.NONE, (bare, alert), domain="fails.example", findings=findings)
 
@@ -292,9 +294,9 @@ def partly() -> DomainReport:
         failure=Failure(step=Step.RESOLVE, reason=Reason.SERVFAIL),
     )
     findings = (
-        found(Code.NOT_TESTED, mx_host="mx3.partly.example", address="192.0.2.6"),
-        found(Code.STARTTLS_REFUSED, mx_host="mx2.partly.example", address="192.0.2.1"),
-        found(Code.DNS_ERROR, mx_host="mx4.partly.example", detail="SERVFAIL"),
+        finding(Code.NOT_TESTED, mx_host="mx3.partly.example", address="192.0.2.6"),
+        finding(Code.STARTTLS_REFUSED, mx_host="mx2.partly.example", address="192.0.2.1"),
+        finding(Code.DNS_ERROR, mx_host="mx4.partly.example", detail="SERVFAIL"),
     )
     return replace(report, mx_hosts=(*report.mx_hosts, lost), findings=findings)
 
@@ -313,7 +315,7 @@ def dns_error() -> DomainReport:
         complete=False,
         domain="dns-error.example",
         route=route,
-        findings=(found(Code.DNS_ERROR),),
+        findings=(finding(Code.DNS_ERROR),),
     )
 
 
@@ -328,7 +330,7 @@ def null_mx() -> DomainReport:
         (),
         domain="null.example",
         route=route,
-        findings=(found(Code.NULL_MX), found(Code.NULL_MX_PREFERENCE, detail="10")),
+        findings=(finding(Code.NULL_MX), finding(Code.NULL_MX_PREFERENCE, detail="10")),
     )
 
 
@@ -338,7 +340,7 @@ def nowhere() -> DomainReport:
         (),
         domain="typo.example",
         route=Route(status=RouteStatus.NXDOMAIN),
-        findings=(found(Code.DOMAIN_NOT_FOUND),),
+        findings=(finding(Code.DOMAIN_NOT_FOUND),),
     )
 
 
@@ -377,7 +379,7 @@ def hostile() -> DomainReport:
         (seen,),
         input=HOSTILE,
         domain="hostile.example",
-        findings=(found(Code.UNSOLICITED_DATA, mx_host=host, detail=HOSTILE),),
+        findings=(finding(Code.UNSOLICITED_DATA, mx_host=host, detail=HOSTILE),),
     )
 
 
@@ -394,15 +396,20 @@ def large() -> DomainReport:
         for i in range(3)
     )
     findings = tuple(
-        found(Code.CERTIFICATE_HOST_MISMATCH, mx_host=seen.mx_host, address=seen.address)
+        finding(Code.CERTIFICATE_HOST_MISMATCH, mx_host=seen.mx_host, address=seen.address)
         for seen in endpoints
     )
     return make_report(Level.OPPORTUNISTIC, endpoints, domain="large.example", findings=findings)
 
 
+def assessed(report: DomainReport, require: Level = Level.OPPORTUNISTIC) -> DomainReport:
+    """*report* as a run writes it, with its standing against *require*."""
+    return assess(report, require)
+
+
 def all_samples() -> tuple[DomainReport, ...]:
-    """One of each kind, in the order of the golden files."""
-    return (
+    """One of each kind, in the order of the golden files, each with its standing."""
+    samples = (
         passes(),
         enforced(),
         warns(),
@@ -417,3 +424,4 @@ def all_samples() -> tuple[DomainReport, ...]:
         hostile_input(),
         large(),
     )
+    return tuple(map(assessed, samples))

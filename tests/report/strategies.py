@@ -40,6 +40,8 @@ def _values(hint: object) -> st.SearchStrategy[object]:
         return st.one_of(*map(_values, args))
     if hint is types.NoneType:
         return st.none()
+    if typing.get_origin(hint) is dict:
+        return st.dictionaries(*map(_values, args), max_size=2)
     if typing.get_origin(hint) is tuple:
         return st.lists(_values(args[0]), max_size=2).map(tuple)
     assert isinstance(hint, type)

@@ -6,11 +6,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prober.records import DomainReport
-from prober.report.csv_ import DomainCsv, EndpointCsv, neutralised
-from prober.report.interface import Formatter
-from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS, Cell
-from prober.rules.exit_status import Totals
+from prober.report.csv_ import neutralised
+from prober.report.interface import Cell
+from prober.report.output import ReportFormat
+from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS
+from prober.rules.totals import Totals
 from tests.report.strategies import reports
+from tests.support.reports import DomainFormatter, formatter
 
 FORMULA_STARTS = tuple("=+-@\t\r")
 
@@ -46,16 +48,19 @@ def test_no_text_whatever_is_a_formula(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("formatter", "columns"),
-    [(DomainCsv(), COLUMNS), (EndpointCsv(), ENDPOINT_COLUMNS)],
+    ("csv_", "columns"),
+    [
+        (formatter(ReportFormat.CSV), COLUMNS),
+        (formatter(ReportFormat.CSV, per_endpoint=True), ENDPOINT_COLUMNS),
+    ],
     ids=["domains", "endpoints"],
 )
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(report=reports())
 def test_any_report_is_whole_rows_of_harmless_cells(
-    formatter: Formatter, columns: tuple[str, ...], report: DomainReport
+    csv_: DomainFormatter, columns: tuple[str, ...], report: DomainReport
 ) -> None:
-    text = (formatter.head() + formatter.body(report) + formatter.foot(Totals())).decode()
+    text = (csv_.head() + csv_.body(report) + csv_.foot(Totals())).decode()
     rows = list(csv.reader(io.StringIO(text, newline="")))
 
     assert tuple(rows[0]) == columns

@@ -68,6 +68,8 @@ def in_words(hint: object) -> str:
     args = typing.get_args(hint)
     if isinstance(hint, types.UnionType):
         return " or ".join("null" if arg is types.NoneType else in_words(arg) for arg in args)
+    if typing.get_origin(hint) is dict:
+        return f"object of {in_words(args[1])}"
     if typing.get_origin(hint) is tuple:
         return f"array of {in_words(args[0])}"
     assert isinstance(hint, type)

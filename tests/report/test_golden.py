@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from prober.report.output import ReportFormat, ReportStyle, open_report
+from prober.report.output import ReportFormat, ReportStyle
 from tests.report import samples
+from tests.support.reports import open_report
 
 GOLDEN = Path(__file__).parent / "golden"
 REPORTS = {

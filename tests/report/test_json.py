@@ -10,16 +10,18 @@ from hypothesis import HealthCheck, given, settings
 from prober.errors import InputError
 from prober.records import DomainReport
 from prober.report import json_
-from prober.report.interface import Formatter
 from prober.report.json_ import (
-    JsonLines,
-    PrettyJson,
     decode_report,
     encode_report,
     read_reports,
 )
+from prober.report.output import ReportFormat
 from tests.report import samples
 from tests.report.strategies import reports
+from tests.support.reports import DomainFormatter, formatter
+
+LINES = formatter(ReportFormat.JSONL)
+PRETTY = formatter(ReportFormat.JSON)
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -29,7 +31,7 @@ def test_record_to_json_to_record_is_the_identity(report: DomainReport) -> None:
 
     assert decode_report(line) == report
     assert line.decode().isprintable()  # one line, and nothing that a terminal obeys
-    assert [*read_reports(io.BytesIO(PrettyJson().body(report)))] == [report]
+    assert [*read_reports(io.BytesIO(PRETTY.body(report)))] == [report]
 
 
 @pytest.mark.parametrize("report", samples.all_samples(), ids=lambda report: report.domain)
@@ -124,9 +126,9 @@ def test_fields_that_a_later_version_adds_are_passed_over() -> None:
     assert decode_report(line) == samples.passes()
 
 
-@pytest.mark.parametrize("formatter", [JsonLines(), PrettyJson()], ids=["jsonl", "json"])
-def test_a_file_of_either_form_is_read_back(formatter: Formatter) -> None:
-    written = b"\n".join(formatter.body(report) for report in samples.all_samples())
+@pytest.mark.parametrize("written_as", [LINES, PRETTY], ids=["jsonl", "json"])
+def test_a_file_of_either_form_is_read_back(written_as: DomainFormatter) -> None:
+    written = b"\n".join(written_as.body(report) for report in samples.all_samples())
 
     assert tuple(read_reports(io.BytesIO(written))) == samples.all_samples()
 
@@ -167,7 +169,7 @@ def test_a_time_that_utc_cannot_tell_is_named_with_its_line(time: str, field: st
 def test_an_object_larger_than_any_report_is_refused(
     text: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(json_, "_MOST_BYTES", 2000)
+    monkeypatch.setattr(json_, "_MAX_BYTES", 2000)
     file = io.BytesIO(b"\n" + text)
 
     with pytest.raises(InputError, match="line 2: longer than 2000 bytes"):

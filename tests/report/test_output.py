@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from prober.errors import ReportError, SettingsError
-from prober.report.csv_ import DomainCsv
 from prober.report.json_ import decode_report
-from prober.report.output import ReportFormat, ReportStyle, choose_format, open_report
+from prober.report.output import ReportFormat, ReportStyle, choose_format
 from tests.report import samples
+from tests.support.reports import formatter, open_report
 
-ROW = DomainCsv().body(samples.passes()).decode()
-WHOLE = DomainCsv().head().decode() + ROW
+CSV = formatter(ReportFormat.CSV)
+ROW = CSV.body(samples.passes()).decode()
+WHOLE = CSV.head().decode() + ROW
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ def test_the_file_appears_when_it_is_whole(tmp_path: Path) -> None:
 def test_a_scan_of_nothing_still_has_its_columns(tmp_path: Path) -> None:
     open_report(tmp_path / "report.csv").finish()
 
-    assert (tmp_path / "report.csv").read_bytes() == DomainCsv().head()
+    assert (tmp_path / "report.csv").read_bytes() == CSV.head()
 
 
 def test_a_run_that_fails_leaves_the_old_report_and_its_own_rows(tmp_path: Path) -> None:
@@ -86,6 +87,17 @@ def test_a_run_that_fails_leaves_the_old_report_and_its_own_rows(tmp_path: Path)
 
     assert target.read_text() == "old"
     assert (tmp_path / "report.csv.partial").read_text() == WHOLE
+
+
+def test_what_is_left_is_a_file_that_is_there(tmp_path: Path) -> None:
+    finished, empty = open_report(tmp_path / "a.csv"), open_report(tmp_path / "b.jsonl")
+    finished.write(samples.passes())
+    finished.finish()
+    empty.write_rows(b"")
+    empty.abandon()
+
+    assert (finished.left, empty.left) == (None, None)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 
 
 def test_a_run_that_saw_nothing_leaves_nothing(tmp_path: Path) -> None:
@@ -168,7 +180,7 @@ def test_stdout_streams_text_by_default(capsysbinary: pytest.CaptureFixture[byte
     assert (writer.partial, writer.kept) == (None, None)
 
     writer.write(samples.null_mx())
-    assert capsysbinary.readouterr().out.startswith(b"null.example: receives no mail")
+    assert capsysbinary.readouterr().out.startswith(b"null.example: The domain states that")
 
     writer.write(samples.nowhere())
     writer.finish()
@@ -182,7 +194,7 @@ def test_stdout_streams_text_by_default(capsysbinary: pytest.CaptureFixture[byte
         (ReportFormat.CSV, ReportStyle(per_endpoint=True), b"domain,checked_at,level,mx_host,"),
         (ReportFormat.JSON, ReportStyle(), b'{\n  "schema": 1,\n'),
         (ReportFormat.JSONL, ReportStyle(), b'{"schema":1,'),
-        (ReportFormat.TEXT, ReportStyle(scan=True), b"no-mail        0 of 0 tested  null.example"),
+        (ReportFormat.TEXT, ReportStyle(scan=True), b"NO MAIL  no-mail        null.example"),
     ],
 )
 def test_stdout_in_every_format(
@@ -192,7 +204,7 @@ def test_stdout_in_every_format(
     begin: bytes,
 ) -> None:
     with open_report("-", format_, style) as writer:
-        writer.write(samples.null_mx())
+        writer.write(samples.assessed(samples.null_mx()))
 
     assert capsysbinary.readouterr().out.startswith(begin)
 

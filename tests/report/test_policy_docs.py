@@ -10,9 +10,12 @@ from prober.policy.base import LiveMap, Provenance
 from prober.policy.csv import COLUMNS
 from prober.policy.decide import Change, PolicyLevel
 from prober.policy.postfix import PostfixMap
+from prober.records import ProfileName
 from prober.records.delivery import DeliveryOutcome, SenderKind
-from prober.rules.profiles import PROFILES, Profile
+from prober.rules.norms import Profile
+from prober.rules.profiles import PROFILES
 from tests.report.test_docs import named, rows_below
+from tests.rules.test_profiles import values
 
 PAGE = (Path(__file__).parents[2] / "docs/policy.md").read_text()
 
@@ -44,5 +47,14 @@ def test_a_profile_is_told_with_what_is_ours_in_it(profile: Profile) -> None:
     asks = "yes" if profile.authenticated else "no"
     assert f"| `{profile.name}` | {profile.norm} | {profile.floor} | {asks} |" in PAGE
     own = PAGE.partition(f"- `{profile.name}`:\n")[2]
+    lines = own.partition("\n- `")[0].partition("\n\n")[0].splitlines()
     for sentence in profile.ours:
-        assert f"  - {sentence}" in own.partition("\n- `")[0].splitlines()
+        assert f"  - {sentence}" in lines
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
+def test_each_value_that_is_ours_is_told_with_its_reason(profile: Profile) -> None:
+    inherits = ProfileName.NIST if profile.name is ProfileName.HIPAA else profile.name
+    own = PAGE.partition(f"- `{inherits}`:\n")[2].partition("\n- `")[0].splitlines()
+    told = {line.partition("`: ")[2] for line in own}
+    assert {value.ours for value in values(profile) if value.ours is not None} <= told

@@ -14,7 +14,8 @@ from prober.records import (
     Reason,
     Step,
 )
-from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS, Cell, to_endpoint_rows, to_row
+from prober.report.interface import Cell
+from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS, to_endpoint_rows, to_row
 from prober.rules.delivery import forced_tls
 from tests.report import samples
 from tests.report.samples import make_certificate, make_endpoint, make_failed_endpoint, make_report
@@ -33,6 +34,7 @@ def test_the_columns_are_those_of_the_design_in_its_order() -> None:
         "domain checked_at encrypted level complete mx_status mx_hosts endpoints endpoints_tested"
         " endpoints_tls tls_versions ciphers key_exchanges certificates_valid certificate_expires"
         " days_to_expiry dnssec dane mta_sts tls_rpt forced_tls findings error elapsed_ms"
+        " requirement standing reasons"
     )
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from prober.errors import ReportError
-from prober.report.sinks import FileSink, StreamSink, open_sink, unwritable
+from prober.files import unwritable
+from prober.report.sinks import FileSink, StreamSink, open_sink
 
 
 @contextmanager

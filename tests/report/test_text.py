@@ -19,12 +19,13 @@ from prober.records import (
     Step,
     StsStatus,
     TlsaRecord,
+    finding,
 )
-from prober.report.interface import Formatter
-from prober.report.page import Paper
-from prober.report.text import ScanText, TextReport, headline
-from prober.rules.baseline import found
-from prober.rules.exit_status import Totals
+from prober.report.answer import headline
+from prober.report.interface import Formatter, Paper
+from prober.report.text import ScanText, TextReport
+from prober.rules.operator_advice import OPERATORS
+from prober.rules.totals import Totals
 from tests.report import samples
 from tests.report.samples import totals_of
 from tests.report.strategies import reports
@@ -33,8 +34,8 @@ SGR = re.compile(r"\x1b\[[0-9;]*m")  # the colours of rich
 TERMINAL = Paper(terminal=True, width=80)
 
 
-def shown(report: DomainReport, paper: Paper | None = None, *, transcripts: bool = False) -> str:
-    formatter = TextReport(paper or Paper(), transcripts=transcripts)
+def shown(report: DomainReport, paper: Paper | None = None, *, verbose: bool = False) -> str:
+    formatter = TextReport(paper or Paper(), verbose=verbose)
     return formatter.body(report).decode("utf-8")
 
 
@@ -43,51 +44,53 @@ def shown(report: DomainReport, paper: Paper | None = None, *, transcripts: bool
     [
         (
             samples.enforced(),
-            "enforced.example: mail can be encrypted and the servers proved, and senders are told"
-            " to insist (enforced), 1 of 1 endpoint tested",
+            "enforced.example: PASS. Mail is encrypted, every server's identity is verified, and "
+            "the domain requires senders to use TLS.",
         ),
         (
             samples.passes(),
-            "example.com: mail can be encrypted and the servers proved (authenticated),"
-            " 3 of 3 endpoints tested",
+            "example.com: PASS. Mail is encrypted, and every server's identity is verified.",
         ),
         (
             samples.warns(),
-            "warns.example: mail can be encrypted, but not every server can be proved"
-            " (opportunistic), 3 of 3 endpoints tested",
+            "warns.example: PASS, but senders that check certificates hold mail back, because the "
+            "certificate of a server has expired.",
         ),
         (
             samples.partly(),
-            "partly.example: as far as could be seen: mail may go in clear or be held back,"
-            " only some of the servers complete TLS (partial), 2 of 3 endpoints tested",
+            "partly.example: FAIL. Mail is encrypted at some servers only: not all complete TLS.",
         ),
         (
             samples.fails(),
-            "fails.example: mail goes in clear or is held back, no server completes TLS (none),"
-            " 2 of 2 endpoints tested",
+            "fails.example: FAIL. Mail is sent unencrypted or is held back: no server completes "
+            "TLS.",
         ),
         (
             samples.unknown(),
-            "unknown.example: UNKNOWN whether mail would be encrypted: 0 of 1 endpoint tested"
-            " (mx1.example.com 192.0.2.1: timed out waiting for the greeting)",
+            "unknown.example: UNKNOWN. Could not test: mx1.example.com: timed out waiting for the "
+            "greeting.",
         ),
         (
             samples.make_report(Level.UNKNOWN, (), complete=False),
-            "example.com: UNKNOWN whether mail would be encrypted: 0 of 0 endpoints tested",
+            "example.com: UNKNOWN. Could not test: no server answered.",
         ),
-        (samples.null_mx(), "null.example: receives no mail, by its null MX (no-mail)"),
-        (samples.nowhere(), "typo.example: receives no mail, the domain does not exist (no-mail)"),
         (
-            samples.make_report(Level.NO_MAIL, (), route=None),
-            "example.com: receives no mail (no-mail)",
+            samples.null_mx(),
+            "null.example: NO MAIL. The domain states that it receives no mail (null MX).",
+        ),
+        (
+            samples.nowhere(),
+            "typo.example: UNKNOWN. The domain does not exist, so it receives no mail.",
         ),
         (
             samples.invalid(),
-            "https://example.com/: INVALID, this is no mail domain: line 7: a URL, not a domain",
+            "https://example.com/: INVALID. This is not a mail domain: line 7: a URL, not a "
+            "domain.",
         ),
     ],
 )
 def test_the_first_line_is_the_answer(report: DomainReport, words: str) -> None:
+    report = samples.assessed(report)
     assert headline(report) == words
     assert shown(report).splitlines()[0] == words  # unfolded, for who reads lines
 
@@ -114,19 +117,19 @@ def test_a_terminal_gets_the_whole_answer_within_its_width(
     assert first.replace("\n", "").replace(" ", "") == headline(report).replace(" ", "")
 
 
-def plain() -> Formatter:
-    return TextReport(Paper(), transcripts=True)
+def plain() -> Formatter[DomainReport, Totals]:
+    return TextReport(Paper(), verbose=True)
 
 
-def on_a_terminal() -> Formatter:
-    return TextReport(TERMINAL, transcripts=True)
+def on_a_terminal() -> Formatter[DomainReport, Totals]:
+    return TextReport(TERMINAL, verbose=True)
 
 
-def scan() -> Formatter:
+def scan() -> Formatter[DomainReport, Totals]:
     return ScanText(Paper())
 
 
-def scan_on_a_terminal() -> Formatter:
+def scan_on_a_terminal() -> Formatter[DomainReport, Totals]:
     return ScanText(TERMINAL)
 
 
@@ -134,7 +137,7 @@ def scan_on_a_terminal() -> Formatter:
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50)
 @given(report=reports())
 def test_nothing_reaches_the_terminal_that_does_not_print(
-    make: Callable[[], Formatter], report: DomainReport
+    make: Callable[[], Formatter[DomainReport, Totals]], report: DomainReport
 ) -> None:
     formatter = make()
     text = SGR.sub("", (formatter.body(report) + formatter.foot(totals_of(report))).decode())
@@ -144,9 +147,9 @@ def test_nothing_reaches_the_terminal_that_does_not_print(
 
 
 def test_markup_and_emoji_codes_of_a_peer_are_text() -> None:
-    text = shown(samples.hostile(), TERMINAL, transcripts=True)
+    text = shown(samples.hostile(), TERMINAL, verbose=True)
 
-    assert "[bold]TLSv1.3" in text
+    assert "[bold]TLS 1.3" in text
     assert "[red]" in text
     assert ":smile:" in text
 
@@ -165,15 +168,15 @@ def test_findings_stand_once_a_code_the_most_severe_first() -> None:
     assert "mx2.large.example 192.0.2.20 and 5 more" in text
 
     codes = [Code.NULL_MX, Code.BARE_LF, Code.TLS_FAILED, Code.UNCONFIRMED]
-    report = samples.make_report(findings=tuple(map(found, codes)))
-    order = re.findall(r"^(HIGH|MEDIUM|LOW|INFO) ", shown(report), re.MULTILINE)
+    report = samples.make_report(findings=tuple(map(finding, codes)))
+    order = re.findall(r"^(HIGH|MEDIUM|LOW|INFO) ", shown(report, verbose=True), re.MULTILINE)
     assert order == ["HIGH", "MEDIUM", "LOW", "INFO"]
 
 
 def test_a_shared_detail_stands_once_and_others_by_themselves() -> None:
     details = [("a.example", "same"), ("b.example", "same"), ("c.example", "other"), (None, None)]
     findings = tuple(
-        found(Code.TLS_FAILED, mx_host=host, detail=detail) for host, detail in details
+        finding(Code.TLS_FAILED, mx_host=host, detail=detail) for host, detail in details
     )
 
     lines = [line.strip() for line in shown(samples.make_report(findings=findings)).splitlines()]
@@ -182,10 +185,21 @@ def test_a_shared_detail_stands_once_and_others_by_themselves() -> None:
     assert "c.example: other" in lines
 
 
+def test_advice_on_dane_depends_on_who_runs_the_mx_host() -> None:
+    hosts = ("mx1.example.com", "aspmx.l.google.com", "alt1.aspmx.l.google.com")
+    findings = tuple(finding(Code.TLSA_INSECURE, mx_host=host) for host in hosts)
+
+    text = " ".join(shown(samples.make_report(findings=findings), verbose=True).split())
+
+    assert text.count(Code.TLSA_INSECURE.meaning) == 1
+    assert text.count(Code.TLSA_INSECURE.advice) == 1
+    assert text.count(OPERATORS["google.com"]) == 1
+
+
 def test_transcripts_are_shown_when_asked_for() -> None:
     assert "EHLO probe.example\n" not in shown(samples.passes())
 
-    text = shown(samples.passes(), transcripts=True)
+    text = shown(samples.passes(), verbose=True)
 
     assert "     12 ms S: 220 mx1.example.com ESMTP\n" in text
     assert "     12 ms C: EHLO probe.example\n" in text
@@ -197,7 +211,7 @@ def test_a_transcript_says_under_which_name_the_host_was_asked() -> None:
     said = (Line(ms=0, peer="server", line="220 mx"),)
     seen = samples.make_endpoint(observed_as="mx.shared.example", transcript=said)
 
-    text = shown(samples.make_report(endpoints=(seen,)), transcripts=True)
+    text = shown(samples.make_report(endpoints=(seen,)), verbose=True)
 
     assert "(asked as mx.shared.example)" in " ".join(text.split())
 
@@ -211,7 +225,7 @@ def test_answers_are_apart_by_an_empty_line() -> None:
 
 
 def test_an_endpoint_whose_host_is_not_listed_is_shown_all_the_same() -> None:
-    assert "MX 0 mx1.example.com\n  192.0.2.1" in shown(samples.make_report(mx_hosts=()))
+    assert "MX 0 mx1.example.com" in shown(samples.make_report(mx_hosts=()))
 
 
 def test_a_scan_gives_a_line_a_domain_and_a_summary() -> None:
@@ -221,16 +235,22 @@ def test_a_scan_gives_a_line_a_domain_and_a_summary() -> None:
     lines = [formatter.body(report).decode() for report in every]
 
     assert all(line.count("\n") == 1 for line in lines)
-    assert lines[0] == "authenticated  3 of 3 tested  example.com\n"
-    assert formatter.foot(totals_of(*every)).decode() == (
-        "\n13 domains; 1 enforced, 1 authenticated, 3 opportunistic, 1 partial, 1 none, 2\n"
-        "unknown, 2 no-mail, 2 invalid; 3 incomplete; 21 of 23 endpoints tested\n"
+    assert lines[0] == "PASS     authenticated  example.com\n"
+    assert (
+        formatter.foot(totals_of(*every))
+        .decode()
+        .startswith(
+            "\n13 domains: 4 PASS, 2 FAIL, 4 UNKNOWN, 1 NO MAIL, 2 INVALID.\n"
+            "Levels: 1 enforced, 1 authenticated, 3 opportunistic, 1 partial, 1 none, 2 unknown,"
+            " 2 no-mail, 2 invalid. 21 of 23 endpoints tested.\n"
+            "Worst:\n  fails.example: FAIL. Mail is sent unencrypted or is held back: "
+        )
     )
 
 
 def test_a_scan_of_nothing_says_so() -> None:
     foot = ScanText(Paper()).foot(Totals())
-    assert foot == b"\n0 domains; 0 incomplete; 0 of 0 endpoints tested\n"
+    assert foot == b"\n0 domains: none.\nLevels: none. 0 of 0 endpoints tested.\n"
 
 
 KEY = TlsaRecord(usage=3, selector=1, matching_type=1, data=bytes(32))

@@ -148,7 +148,7 @@ def test_no_certificate_is_not_one_that_was_not_read() -> None:
             ),
             "not offered",
             "",
-            "a second session agrees",
+            "confirmed by a second attempt",
             id="confirmed",
         ),
         pytest.param(

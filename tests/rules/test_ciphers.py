@@ -56,6 +56,18 @@ from prober.rules.ciphers import iana_name, is_null
             "TLSv1.2",
             "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
         ),
+        ("ECDHE-ARIA128-GCM-SHA256", None, "TLS_ECDHE_RSA_WITH_ARIA_128_GCM_SHA256"),
+        ("ECDHE-ECDSA-ARIA256-GCM-SHA384", None, "TLS_ECDHE_ECDSA_WITH_ARIA_256_GCM_SHA384"),
+        (
+            "DHE_RSA_CAMELLIA_256_GCM_SHA384",
+            "TLSv1.2",
+            "TLS_DHE_RSA_WITH_CAMELLIA_256_GCM_SHA384",
+        ),
+        (
+            "TLS_ECDHE_RSA_WITH_ARIA_256_CBC_SHA384",
+            None,
+            "TLS_ECDHE_RSA_WITH_ARIA_256_CBC_SHA384",
+        ),
         ("EDH-RSA-DES-CBC3-SHA", None, "TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA"),
         ("RC4-MD5", None, "TLS_RSA_WITH_RC4_128_MD5"),
     ],

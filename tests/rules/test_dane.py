@@ -25,7 +25,6 @@ from prober.records import (
     Step,
     TlsaRecord,
 )
-from prober.report.advice import ADVICE
 from prober.rules import dane_path
 from prober.rules.dane import (
     authenticates,
@@ -356,7 +355,7 @@ class TestBounds:
         assert judge(chain, tlsa(2, 0, 1, many[7])) is Dane.MATCH
 
     def test_signatures(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(dane_path, "MOST_SIGNATURES", 1)
+        monkeypatch.setattr(dane_path, "MAX_SIGNATURES", 1)
         assert judge(CHAIN, tlsa(2, 0, 1, MIDDLE)) is Dane.MATCH
         assert judge(CHAIN, tlsa(2, 0, 1, ROOT)) is Dane.NOT_TESTED
 
@@ -551,12 +550,12 @@ class TestFindings:
         assert alone.endswith("senders encrypt, and cannot authenticate")
         beside = codes_of(host(PKIX, GOOD), showing(LEAF))[Code.TLSA_UNUSABLE]
         assert beside.endswith("the other records decide")
-        assert "None of" not in ADVICE[Code.TLSA_UNUSABLE]
+        assert "some or all" in Code.TLSA_UNUSABLE.meaning
 
     def test_no_record_is_called_old_by_one_handshake(self) -> None:
         seen = codes_of(host(BAD, GOOD), showing(LEAF))
         assert set(seen) == {Code.TLSA_SPARE}
-        assert "emove" not in ADVICE[Code.TLSA_SPARE]
+        assert "emove" not in Code.TLSA_SPARE.advice
 
     def test_a_record_of_another_endpoint_of_the_host_is_not_spare(self) -> None:
         both = (showing(LEAF), showing(OTHER, address="192.0.2.2"))

@@ -16,6 +16,7 @@ import pytest
 from prober.records import (
     Dnssec,
     DomainFacts,
+    DomainReport,
     EndpointFacts,
     Failure,
     Hello,
@@ -33,9 +34,9 @@ from prober.records import (
     VerifyError,
 )
 from prober.records.changes import Change, ChangeCode, Direction
-from prober.rules.aspects import Seen
 from prober.rules.drift import compare
-from prober.rules.verdict import judge_domain, judge_standing
+from prober.rules.standing import assess
+from prober.rules.verdict import judge_domain
 from tests.rules.certificates import Issued, ec_key, issue, spki
 from tests.support.builders import (
     MX,
@@ -552,14 +553,16 @@ CHANGES: dict[str, Row] = {
 }
 
 
-def seen(history: Sequence[DomainFacts], require: Level = Level.OPPORTUNISTIC) -> list[Seen]:
+def seen(
+    history: Sequence[DomainFacts], require: Level = Level.OPPORTUNISTIC
+) -> list[DomainReport]:
     """The runs, newest first: a day apart, the last one after three weeks."""
     found = []
     for day, facts in enumerate(history):
         at = NOW + timedelta(days=21 if 0 < day == len(history) - 1 else day)
         endpoints = tuple(replace(each, observed_at=at) for each in facts.endpoints)
         report = judge_domain(replace(facts, checked_at=at, endpoints=endpoints))
-        found.append(Seen(report, judge_standing(report, require)))
+        found.append(assess(report, require))
     return found[::-1]
 
 

@@ -4,17 +4,20 @@ import itertools
 
 import pytest
 
-from prober.records import DomainFacts, Level, Reason, Route, RouteStatus, Step
+from prober.records import DomainFacts, Level, ProfileName, Reason, Route, RouteStatus, Step
+from prober.report.answer import answer
+from prober.report.json_ import decode_report, encode_report
 from prober.rules.exit_status import (
     CANNOT_SEE,
     MEETS_ALL,
     SOME_FALL_SHORT,
     SOME_INVALID,
     SOME_UNDECIDED,
-    Tally,
     exit_status,
 )
-from prober.rules.profiles import PROFILES, Profile, ProfileName
+from prober.rules.norms import Profile
+from prober.rules.profiles import PROFILES
+from prober.rules.totals import Tally
 from prober.rules.verdict import judge_domain
 from tests.support.builders import completed, confirmed, domain, not_offered, untested
 
@@ -28,9 +31,11 @@ SERVFAIL = domain(route=Route(status=RouteStatus.DNS_ERROR, reason=Reason.SERVFA
 
 
 def tally(*reports: DomainFacts, require: Level | Profile = Level.OPPORTUNISTIC) -> Tally:
-    counted = Tally(require=require, operator_of=lambda host: host.split(".", 1)[1])
+    counted = Tally(
+        require=require, operator_of=lambda host: host.split(".", 1)[1], describe=answer
+    )
     for facts in reports:
-        counted.add(judge_domain(facts))
+        counted.add(counted.assess(judge_domain(facts)))
     return counted
 
 
@@ -113,3 +118,17 @@ def test_totals_of_shards_add_up_to_those_of_the_whole() -> None:
 def test_a_few_domains_without_a_nameserver_are_no_reason_to_stop() -> None:
     assert not tally(*[NO_DNS] * 19).totals.is_hopeless
     assert tally(*[NO_DNS] * 20).totals.is_hopeless
+
+
+def test_a_report_carries_the_ratings_of_the_required_profile_and_no_others() -> None:
+    report = judge_domain(MEETS)
+    by_nist = tally(require=PROFILES[ProfileName.NIST]).assess(report)
+    by_ncsc = tally(require=PROFILES[ProfileName.NCSC_NL]).assess(by_nist)
+
+    assert by_nist.profile_ratings is not None
+    assert by_ncsc.profile_ratings is not None
+    assert by_nist.profile_ratings.profile is ProfileName.NIST
+    assert by_ncsc.profile_ratings.profile is ProfileName.NCSC_NL
+    assert by_ncsc.profile_ratings.ratings
+    assert tally().assess(by_ncsc) == tally().assess(report)
+    assert decode_report(encode_report(by_ncsc)) == by_ncsc

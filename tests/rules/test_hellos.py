@@ -18,17 +18,20 @@ from prober.records import (
     Hello,
     Level,
     MtaSts,
+    ProfileName,
     Reason,
+    Standing,
     StsStatus,
     VerifyError,
 )
 from prober.records.delivery import DeliveryOutcome, SenderKind
 from prober.rules.endpoint import Outcome, add_without_sni, merge_sessions, outcome, proven
 from prober.rules.hellos import completes, hello_findings, with_sni, without_sni
-from prober.rules.profiles import PROFILES, ProfileName
+from prober.rules.profiles import PROFILES
 from prober.rules.rating import judge_profile
-from prober.rules.senders import PEACE, Destination
-from prober.rules.verdict import Standing, judge_domain, judge_endpoint, judge_standing
+from prober.rules.senders import DELIVERY, Destination
+from prober.rules.standing import judge_standing
+from prober.rules.verdict import judge_domain, judge_endpoint
 from tests.rules.certificates import issue
 from tests.support.builders import (
     MX,
@@ -180,7 +183,7 @@ def outcomes(facts: EndpointFacts, **fields: Any) -> list[DeliveryOutcome]:
     endpoint = replace(judge_endpoint(facts, TRUST), dane=fields.get("dane", Dane.NONE))
     sts = MtaSts(status=fields.get("sts", StsStatus.ABSENT), mx=(MX,))
     to = Destination(domain=MX, mx_dnssec=fields.get("dnssec", Dnssec.INSECURE), mta_sts=sts)
-    return [PEACE[sender](endpoint, to) for sender in SenderKind]
+    return [DELIVERY[sender](endpoint, to) for sender in SenderKind]
 
 
 PROVES = [AUTHENTICATED, AUTHENTICATED]  # verified, domain-verified

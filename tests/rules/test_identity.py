@@ -11,7 +11,7 @@ from service_identity.hazmat import DNS_ID, DNSPattern
 from prober.records import Answer
 from prober.rules import identity
 from prober.rules.certificate_fields import read_certificate
-from prober.rules.der import MOST_ELEMENTS, read_outline, split
+from prober.rules.der import MAX_ELEMENTS, read_outline, split
 from prober.rules.identity import SanNames, acceptance, dispute, matches, name_fault, read_san
 from tests.rules.certificates import (
     HOST,
@@ -206,7 +206,7 @@ GOOD = b"mx.example.com"
         ),
         pytest.param(b"a@example.com", "'a@example.com' is no host name", id="mail-address"),
         pytest.param(
-            b"x" * 300, f"'{'x' * 80}' is longer than 253 characters", id="longer-than-a-name"
+            b"x" * 300, f"'{'x' * 80}...' is longer than 253 characters", id="longer-than-a-name"
         ),
     ],
 )
@@ -216,7 +216,7 @@ def test_a_malformed_entry_is_told_and_hides_no_good_one(entry: bytes, fault: st
     )
 
 
-MANY = [b"a%d.example.com" % number for number in range(MOST_ELEMENTS)]
+MANY = [b"a%d.example.com" % number for number in range(MAX_ELEMENTS)]
 
 
 def test_the_names_that_the_largest_certificates_have_are_read() -> None:

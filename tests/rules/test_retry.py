@@ -7,7 +7,7 @@ import pytest
 
 from prober.records import EndpointFacts, Failure, Hello, Reason, StartTls, Step
 from prober.rules.endpoint import merge_sessions
-from prober.rules.retry import FIRST, Again, Lane, feels_pressed, next_session
+from prober.rules.retry import FIRST, Lane, NextSession, asks_to_slow_down, next_session
 from tests.support.builders import completed, endpoint, handshake_failed, not_offered, untested
 
 REFUSED = endpoint(
@@ -30,13 +30,13 @@ FAILED_NO_SNI = handshake_failed(Reason.RESET, Hello.NO_SNI)
 FAILED_CAPPED = handshake_failed(Reason.RESET, Hello.TLS12)
 
 
-def after(*sessions: EndpointFacts, slow_lane: bool = True) -> Again | None:
+def after(*sessions: EndpointFacts, slow_lane: bool = True) -> NextSession | None:
     facts = functools.reduce(merge_sessions, sessions)
     return next_session(facts, busy_tries=3, slow_lane=slow_lane)
 
 
-def look(hello: Hello = Hello.DEFAULT) -> Again:
-    return Again(hello=hello, lane=Lane.SECOND_LOOK)
+def look(hello: Hello = Hello.DEFAULT) -> NextSession:
+    return NextSession(hello=hello, lane=Lane.SECOND_LOOK)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_who_was_not_contacted_is_not_asked_again() -> None:
         pytest.param([BUSY, not_offered()], look(), id="seen-after-421-to-be-confirmed"),
     ],
 )
-def test_a_negative_wants_a_second_look(sessions: list[EndpointFacts], again: Again) -> None:
+def test_a_negative_wants_a_second_look(sessions: list[EndpointFacts], again: NextSession) -> None:
     assert after(*sessions) == again
 
 
@@ -124,21 +124,21 @@ def test_who_could_not_be_asked_for_a_passing_reason_is_asked_once_more(
 
 
 def test_who_did_not_greet_is_asked_with_more_patience_where_there_is_more() -> None:
-    assert after(DID_NOT_GREET) == Again(hello=Hello.DEFAULT, lane=Lane.SLOW)
+    assert after(DID_NOT_GREET) == NextSession(hello=Hello.DEFAULT, lane=Lane.SLOW)
     assert after(DID_NOT_GREET, slow_lane=False) == look()
     assert after(DID_NOT_GREET, DID_NOT_GREET) is None
 
 
 def test_a_421_is_obeyed_for_longer_each_time() -> None:
     first, second = after(BUSY), after(BUSY, BUSY)
-    assert first == Again(hello=Hello.DEFAULT, lane=Lane.BUSY, doublings=0)
-    assert second == Again(hello=Hello.DEFAULT, lane=Lane.BUSY, doublings=1)
+    assert first == NextSession(hello=Hello.DEFAULT, lane=Lane.BUSY, doublings=0)
+    assert second == NextSession(hello=Hello.DEFAULT, lane=Lane.BUSY, doublings=1)
 
 
 def test_a_421_in_the_second_look_keeps_its_hello() -> None:
     busy = replied(421, hello=Hello.TLS12)
     again = after(handshake_failed(Reason.RESET), busy)
-    assert again == Again(hello=Hello.TLS12, lane=Lane.BUSY, doublings=0)
+    assert again == NextSession(hello=Hello.TLS12, lane=Lane.BUSY, doublings=0)
 
 
 def test_without_sni_only_where_that_is_allowed() -> None:
@@ -182,4 +182,4 @@ def test_the_first_session_is_the_ordinary_one() -> None:
     ],
 )
 def test_who_feels_pressed(facts: EndpointFacts, pressed: bool) -> None:
-    assert feels_pressed(facts) is pressed
+    assert asks_to_slow_down(facts) is pressed

@@ -16,7 +16,6 @@ from prober.records import (
     Step,
     VerifyError,
 )
-from prober.rules.baseline import LEAVES_AT_ONE_ADDRESS
 from prober.rules.endpoint import merge_sessions
 from prober.rules.same_server import (
     Shown,
@@ -26,6 +25,7 @@ from prober.rules.same_server import (
     note,
     reusable,
 )
+from prober.rules.thresholds import LEAVES_AT_ONE_ADDRESS
 from tests.rules.certificates import issue
 from tests.support.builders import (
     completed,

@@ -25,11 +25,11 @@ from prober.records import (
 from prober.records.delivery import DeliveryOutcome, SenderKind
 from prober.rules.endpoint import merge_sessions
 from prober.rules.senders import (
-    PEACE,
+    DELIVERY,
     SECURE_MATCH,
-    WAR,
+    UNDER_ATTACK,
     Destination,
-    meet_secure,
+    secure_delivery,
     worst,
 )
 from prober.rules.verdict import judge_domain, judge_endpoint
@@ -232,20 +232,20 @@ def test_in_peace(facts: EndpointFacts, expected: dict[SenderKind, DeliveryOutco
     endpoint = judged(facts, dane=Dane.NONE)
     sts = MtaSts(status=StsStatus.ABSENT)
 
-    assert {sender: PEACE[sender](endpoint, to(sts=sts)) for sender in SenderKind} == expected
+    assert {sender: DELIVERY[sender](endpoint, to(sts=sts)) for sender in SenderKind} == expected
 
 
 def test_without_trust_anchors_only_what_needs_them_is_unknown() -> None:
     endpoint = judged(with_chain(), NO_TRUST)
 
-    assert PEACE[SenderKind.MANDATORY](endpoint, to()) is ENCRYPTED
+    assert DELIVERY[SenderKind.MANDATORY](endpoint, to()) is ENCRYPTED
     for sender in (SenderKind.TRUSTED_CA, SenderKind.VERIFIED, SenderKind.DOMAIN_VERIFIED):
-        assert PEACE[sender](endpoint, to()) is UNKNOWN
+        assert DELIVERY[sender](endpoint, to()) is UNKNOWN
 
 
 def test_a_chain_without_a_judged_certificate_is_not_tested() -> None:
     endpoint = judged(with_chain(), certificate=None, tls_version="TLSv1.3")
-    assert PEACE[SenderKind.TRUSTED_CA](endpoint, to()) is DEFERRED
+    assert DELIVERY[SenderKind.TRUSTED_CA](endpoint, to()) is DEFERRED
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_a_chain_without_a_judged_certificate_is_not_tested() -> None:
 def test_secure_with_a_match(
     certificate: bytes, match: tuple[str, ...], expected: DeliveryOutcome
 ) -> None:
-    assert meet_secure(judged(with_chain(certificate)), to(), match) is expected
+    assert secure_delivery(judged(with_chain(certificate)), to(), match) is expected
 
 
 SECURE, INSECURE = Dnssec.SECURE, Dnssec.INSECURE
@@ -336,7 +336,7 @@ SECURE, INSECURE = Dnssec.SECURE, Dnssec.INSECURE
 def test_dane(
     facts: EndpointFacts, dane: Dane, mx_dnssec: Dnssec, expected: DeliveryOutcome
 ) -> None:
-    assert PEACE[SenderKind.DANE](judged(facts, dane=dane), to(mx_dnssec)) is expected
+    assert DELIVERY[SenderKind.DANE](judged(facts, dane=dane), to(mx_dnssec)) is expected
 
 
 ENFORCE = MtaSts(status=StsStatus.ENFORCE, mx=(MX,))
@@ -401,7 +401,7 @@ ENFORCE = MtaSts(status=StsStatus.ENFORCE, mx=(MX,))
     ],
 )
 def test_mta_sts(facts: EndpointFacts, sts: MtaSts | None, expected: DeliveryOutcome) -> None:
-    assert PEACE[SenderKind.MTA_STS](judged(facts), to(sts=sts)) is expected
+    assert DELIVERY[SenderKind.MTA_STS](judged(facts), to(sts=sts)) is expected
 
 
 TLSA = TlsaRecord(usage=3, selector=1, matching_type=1, data=bytes(32))
@@ -489,7 +489,7 @@ def test_dane_under_attack(
     mx_dnssec: Dnssec, hosts: tuple[MxHost, ...], expected: DeliveryOutcome
 ) -> None:
     report = judge_domain(domain(mx_hosts=hosts))
-    assert WAR[SenderKind.DANE](report, to(mx_dnssec)) is expected
+    assert UNDER_ATTACK[SenderKind.DANE](report, to(mx_dnssec)) is expected
 
 
 @pytest.mark.parametrize(
@@ -532,7 +532,7 @@ def test_under_attack(
     sender: SenderKind, mx_dnssec: Dnssec, sts: MtaSts | None, expected: DeliveryOutcome
 ) -> None:
     report = judge_domain(domain(route=Route(status=RouteStatus.MX, dnssec=mx_dnssec)))
-    assert WAR[sender](report, to(mx_dnssec, sts)) is expected
+    assert UNDER_ATTACK[sender](report, to(mx_dnssec, sts)) is expected
 
 
 @pytest.mark.parametrize(
@@ -551,4 +551,4 @@ def test_the_worst(outcomes: tuple[DeliveryOutcome, ...], expected: DeliveryOutc
 
 
 def test_every_sender_is_in_both_tables() -> None:
-    assert set(PEACE) == set(WAR) == set(SenderKind)
+    assert set(DELIVERY) == set(UNDER_ATTACK) == set(SenderKind)

@@ -26,20 +26,20 @@ from prober.records import (
     Reason,
     Route,
     RouteStatus,
+    Severity,
+    Standing,
     Step,
     StsFacts,
     TlsaRecord,
     TxtFacts,
     VerifyError,
 )
-from prober.rules.verdict import (
-    REQUIRABLE,
-    Standing,
-    encrypted_in_a_word,
-    facts_of,
-    judge_domain,
-    judge_standing,
-)
+from prober.records.delivery import DeliveryOutcome
+from prober.report.answer import LABELS, effects, headline
+from prober.rules.norms import Profile
+from prober.rules.profiles import PROFILES
+from prober.rules.standing import assess, judge_standing
+from prober.rules.verdict import REQUIRABLE, facts_of, judge_domain, summarize_encrypted
 from tests.rules.certificates import issue
 from tests.support.builders import (
     NO_TRUST,
@@ -71,6 +71,7 @@ def refused(**fields: Any) -> EndpointFacts:
 
 
 NEGATIVE = confirmed(not_offered())
+DELIVERED = {DeliveryOutcome.ENCRYPTED, DeliveryOutcome.AUTHENTICATED}
 
 
 def level(facts: DomainFacts) -> tuple[Level, bool]:
@@ -424,7 +425,7 @@ def test_the_count_of_endpoints_stands_beside_the_level() -> None:
     ],
 )
 def test_encrypted_in_a_word(level: Level, word: Encrypted) -> None:
-    assert encrypted_in_a_word(level) is word
+    assert summarize_encrypted(level) is word
 
 
 @pytest.mark.parametrize(
@@ -543,7 +544,7 @@ def _with_faults(facts: DomainFacts, further: EndpointFacts) -> Sequence[DomainF
     """*facts* with one fault more, in every way that a fault can come.
 
     A tested endpoint that refuses TCP instead is not among them: it is out of the way by
-    DESIGN's rule on nolisting, as a mail server that was switched off is.
+    the rule on nolisting, as a mail server that was switched off is.
     """
     lame = MxHost(
         name="lame", preference=5, failure=Failure(step=Step.RESOLVE, reason=Reason.SERVFAIL)
@@ -585,3 +586,36 @@ def test_no_level_without_evidence(facts: DomainFacts) -> None:
     verdict = judge_domain(facts).verdict
     if not verdict.endpoints_tested:
         assert verdict.level is Level.UNKNOWN
+
+
+@given(_domains, st.sampled_from([*REQUIRABLE, *PROFILES.values()]))
+def test_whatever_does_not_meet_has_a_reason(facts: DomainFacts, require: Level | Profile) -> None:
+    report = assess(judge_domain(facts), require)
+    assert (report.standing is Standing.MEETS) == (not report.reasons)
+
+
+@given(_domains, st.sampled_from([*REQUIRABLE, *PROFILES.values()]))
+def test_the_headline_never_contradicts_standing_delivery_or_findings(
+    facts: DomainFacts, require: Level | Profile
+) -> None:
+    report = assess(judge_domain(facts), require)
+    words = headline(report)
+    assert report.standing is not None
+    assert words.startswith(f"example.com: {LABELS[report.standing]}")
+    if report.standing is Standing.MEETS:
+        assert "unencrypted" not in words
+        assert "Could not test" not in words
+        high = any(each.severity is Severity.HIGH for each in report.findings)
+        assert not high or "PASS, but " in words
+    assert report.delivery is not None
+    now = report.delivery.opportunistic.now
+    if "Mail is sent unencrypted" in words and " or " not in words:
+        assert now is DeliveryOutcome.CLEAR
+    if "Mail is held back" in words:
+        assert now is DeliveryOutcome.DEFERRED
+    text = " ".join(effects(report))
+    mandatory = report.delivery.mandatory
+    if "You can require TLS for this domain without losing mail" in text:
+        assert {mandatory.now, mandatory.fallback} <= DELIVERED
+    if mandatory.now is DeliveryOutcome.DEFERRED:
+        assert "You can require TLS" not in text

@@ -17,10 +17,11 @@ from prober.errors import BlindError, SettingsError
 from prober.lab.internet import Lab
 from prober.progress import Progress
 from prober.records import DomainFacts, DomainReport
-from prober.rules.exit_status import Totals, exit_status
+from prober.rules.exit_status import exit_status
+from prober.rules.totals import Totals
 from prober.rules.verdict import judge_domain
 from prober.scan import unique
-from prober.settings import Settings
+from prober.settings import Pace, Settings
 from prober.sharded.files import read_record, read_section
 from prober.sharded.folder import Job, Plan, WorkFolder
 from prober.sharded.owner import Owner, StoppedError
@@ -230,14 +231,15 @@ async def test_a_fault_of_the_settings_leaves_as_it_is(lab: Lab, tmp_path: Path)
 def test_workers_share_what_a_machine_and_a_resolver_bear(
     resolvers: tuple[str, ...], dns_per_s: float
 ) -> None:
-    whole = Settings(resolvers=resolvers, dns_per_s=900.0, sessions=501, per_address=2)
-    part = share(whole, on_machine=2, at_once=8)
+    whole = Pace(dns_per_s=900.0, sessions=501, per_address=2)
+    part = share(Settings(resolvers=resolvers, pace=whole), on_machine=2, at_once=8).pace
     assert (part.dns_per_s, part.sessions, part.dns_concurrency) == (dns_per_s, 250, 100)
     assert (part.per_address, part.per_operator) == (whole.per_address, whole.per_operator)
 
 
 def test_a_share_is_never_nothing() -> None:
-    assert share(Settings(sessions=3), on_machine=8, at_once=8).sessions == 1
+    settings = Settings(pace=Pace(sessions=3))
+    assert share(settings, on_machine=8, at_once=8).pace.sessions == 1
 
 
 @pytest.mark.parametrize("stage", ["resolve_route", "observe_sts", "targets_of"])

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from prober.domains import operator_of
 from prober.records import DomainFacts, DomainReport, EndpointFacts, Level
-from prober.rules.exit_status import Tally
+from prober.report.answer import answer
+from prober.rules.totals import Tally
 from prober.rules.verdict import judge_domain
 from prober.store import schema
 from prober.store.batch import RunPlan
@@ -19,7 +20,7 @@ from tests.rules.certificates import issue
 from tests.support.builders import MX, NOW, completed, domain
 
 CERTIFICATE = issue(MX, by=issue("ca.example"), lives=(-30, 90)).der
-TALLY = Tally(require=Level.OPPORTUNISTIC, operator_of=operator_of)
+TALLY = Tally(require=Level.OPPORTUNISTIC, operator_of=operator_of, describe=answer)
 
 
 def good(**fields: Any) -> EndpointFacts:
@@ -29,7 +30,7 @@ def good(**fields: Any) -> EndpointFacts:
 def report(
     *endpoints: EndpointFacts, name: str = "example.com", day: int = 0, **fields: Any
 ) -> DomainReport:
-    return judge_domain(dated(domain(*endpoints, **fields), day, name))
+    return TALLY.assess(judge_domain(dated(domain(*endpoints, **fields), day, name)))
 
 
 def dated(facts: DomainFacts, day: int, name: str = "example.com") -> DomainFacts:
@@ -44,7 +45,7 @@ def plan(**fields: Any) -> RunPlan:
         "identity": {"list": "sha256 00"},
         "requirement": "opportunistic",
         "operator_of": operator_of,
-        "standing_of": TALLY.standing_of,
+        "assess": TALLY.assess,
     }
     return RunPlan(**(defaults | fields))
 
@@ -53,7 +54,7 @@ def record(store: Store, reports: Iterable[DomainReport], **fields: Any) -> RunW
     """A finished run that saw *reports*."""
     writer = RunWriter(store, plan(**fields))
     for each in reports:
-        writer.add(each, TALLY.standing_of(each))
+        writer.add(TALLY.assess(each))
     writer.finish()
     return writer
 

@@ -7,7 +7,7 @@ from prober.progress import Positions
 from prober.resume import Checkpoint
 from prober.store.database import open_store
 from prober.store.writer import RunWriter
-from tests.store.builders import TALLY, good, plan, report
+from tests.store.builders import good, plan, report
 
 DOMAINS = 300
 AT_ONCE = 3
@@ -25,7 +25,7 @@ def main(db: str) -> None:
                 writer.flush(Checkpoint(identity={}, reported=tuple(reported.ranges())))
                 print(position, flush=True)
             each = report(good(greeting=f"220 {position}"), name=f"d{position}.example")
-            writer.add(each, TALLY.standing_of(each))
+            writer.add(each)
             reported.add(position)
         writer.finish()
 

@@ -29,7 +29,7 @@ from tests.store.builders import TALLY, good, plan, record, report, started
 from tests.support.builders import NOW, confirmed, not_offered, untested
 
 NEGATIVE = confirmed(not_offered())
-HOW = Comparing(operator_of=operator_of, standing_of=TALLY.standing_of)
+HOW = Comparing(operator_of=operator_of, assess=TALLY.assess)
 
 
 def between(store: Store, old: int, new: int) -> tuple[dict[str, Direction | None], ChangeCounts]:
@@ -121,7 +121,7 @@ def test_a_run_goes_on_while_facts_are_pruned(store: Store) -> None:
     started(store, 1, years_ago=7)
     writer = RunWriter(store, plan())
     first = report(good(), name="a.example")
-    writer.add(first, TALLY.standing_of(first))
+    writer.add(first)
     writer.flush()
     prune(store, NOW + timedelta(days=1), NOW)
     with store.reading() as connection:

@@ -15,7 +15,7 @@ from prober.store.reader import runs
 from prober.store.writer import RunWriter
 from tests.cli.commands import environment
 from tests.store import postgres
-from tests.store.builders import TALLY, good, plan, record, report
+from tests.store.builders import good, plan, record, report
 from tests.store.killed import DOMAINS
 
 KILLS = 10
@@ -65,7 +65,7 @@ def fill(store: Store) -> None:
 def write_many(writer: RunWriter, numbers: range) -> None:
     for n in numbers:
         each = report(good(greeting=f"220 {n} " + "x" * 400), name=f"d{n}.example")
-        writer.add(each, TALLY.standing_of(each))
+        writer.add(each)
     writer.flush()
 
 

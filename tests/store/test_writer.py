@@ -1,13 +1,14 @@
 """What a run leaves in the record, when it is stopped, and when the record cannot be written."""
 
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from prober.progress import Positions
-from prober.records import Level, Line
+from prober.records import DomainFacts, DomainReport, Level, Line
 from prober.report.json_ import read_reports
 from prober.resume import Checkpoint
 from prober.rules.verdict import facts_of
@@ -19,7 +20,7 @@ from prober.store.facts import without_judgement
 from prober.store.reader import runs
 from prober.store.writer import RunWriter
 from tests.report.samples import HOSTILE, all_samples
-from tests.store.builders import TALLY, good, plan, record, record_days, report
+from tests.store.builders import good, plan, record, record_days, report
 from tests.support.builders import confirmed, not_offered, untested
 
 SAID = (Line(ms=1, peer="server", line="220 mx ESMTP"),)
@@ -50,8 +51,11 @@ def test_reports_come_out_as_they_went_in(store: Store) -> None:
 
     with store.reading() as connection:
         found = list(reports_of(connection, writer.run_id))
-    before = {without_judgement(facts_of(each)) for each in samples.values()}
-    assert {without_judgement(facts_of(each)) for each in found} == before
+    assert _by_name(found) == _by_name(samples.values())
+
+
+def _by_name(reports: Iterable[DomainReport]) -> dict[str, DomainFacts]:
+    return {each.domain or each.input: without_judgement(facts_of(each)) for each in reports}
 
 
 def test_facts_are_stored_once(store: Store) -> None:
@@ -143,7 +147,7 @@ def test_hostile_text_is_stored_and_cut(store: Store) -> None:
 def test_a_domain_that_comes_again_in_a_run_counts_once(store: Store) -> None:
     writer = RunWriter(store, plan())
     for each in (report(good()), report(NEGATIVE), report(untested())):
-        writer.add(each, TALLY.standing_of(each))
+        writer.add(each)
         writer.flush()
     writer.finish()
 
@@ -153,7 +157,7 @@ def test_a_domain_that_comes_again_in_a_run_counts_once(store: Store) -> None:
 def test_a_stopped_run_is_gone_on_with(store: Store) -> None:
     writer = RunWriter(store, plan())
     seen = report(good(), name="a.example")
-    writer.add(seen, TALLY.standing_of(seen))
+    writer.add(seen)
     reported = Positions([(0, 0)])
     checkpoint = Checkpoint(identity={"list": "sha256 00"}, reported=tuple(reported.ranges()))
     writer.abandon(checkpoint)
@@ -167,7 +171,7 @@ def test_a_stopped_run_is_gone_on_with(store: Store) -> None:
     again = RunWriter(store, plan(), resume=True)
     assert (again.run_id, again.start) == (1, checkpoint)
     later = report(good(), name="b.example")
-    again.add(later, TALLY.standing_of(later))
+    again.add(later)
     again.finish()
     with store.reading() as connection:
         assert {each.domain for each in reports_of(connection, 1)} == {"a.example", "b.example"}
@@ -182,7 +186,7 @@ def test_a_run_that_was_left_for_good_is_not_gone_on_with(store: Store) -> None:
 
 def test_nothing_is_kept_of_a_machine_that_cannot_see(store: Store) -> None:
     writer = RunWriter(store, plan())
-    writer.add(report(untested()), TALLY.standing_of(report(untested())))
+    writer.add(report(untested()))
     writer.flush()
     writer.abandon(None, blind=True)
 
@@ -195,7 +199,7 @@ def test_two_runs_at_once(where: str) -> None:
     for n in range(10):
         for writer in writers:
             each = report(good(), name=f"customer{n}.example")
-            writer.add(each, TALLY.standing_of(each))
+            writer.add(each)
             writer.flush()
     for writer in writers:
         writer.finish()
@@ -214,14 +218,14 @@ def test_what_the_record_cannot_take_goes_to_a_results_file(
     names = [f"customer{n}.example" for n in range(3)]
     for name in names[:2]:
         each = report(good(), name=name)
-        writer.add(each, TALLY.standing_of(each))
+        writer.add(each)
     with sqlite3.connect(path) as other:
         other.execute("PRAGMA max_page_count = 1")
     with sqlite3.connect(path) as damage:
         damage.execute("DROP TABLE part")
     writer.flush()
     each = report(good(), name=names[2])
-    writer.add(each, TALLY.standing_of(each))
+    writer.add(each)
     with pytest.raises(StoreError, match=r"the results from there on are in .*run-1\.jsonl"):
         writer.finish()
 

@@ -10,9 +10,10 @@ from prober.lab.internet import Lab, LabDomain, LabHost
 from prober.lab.personalities.sound import WellConfigured
 from prober.progress import Progress
 from prober.records import DomainReport, Level
+from prober.report.interface import Paper
 from prober.report.json_ import read_reports
 from prober.report.output import Layout, ReportFormat, ReportStyle
-from prober.report.page import Paper
+from prober.rules.standing import assess
 from prober.scan import scan
 from prober.settings import Settings
 from prober.sharded.stages import Judging, ShardedScan
@@ -31,6 +32,7 @@ NAMES = (
     *(domain.name for domain in DOMAINS if domain.name not in _LEFT_OUT),
     *("no domain", "customer3.test", "nowhere.test", "*"),
 )
+REQUIRE = Level.OPPORTUNISTIC
 JSONL = Layout(format_=ReportFormat.JSONL, style=ReportStyle(scan=True), paper=Paper())
 CSV = Layout(format_=ReportFormat.CSV, style=ReportStyle(scan=True), paper=Paper())
 
@@ -47,7 +49,7 @@ def a_scan(folder: Path, lab: Lab, *layouts: Layout, resume: bool = False) -> Sh
     return ShardedScan(
         folder=folder,
         settings=settings(lab),
-        judging=Judging(layouts=layouts or (JSONL,), require=Level.OPPORTUNISTIC),
+        judging=Judging(layouts=layouts or (JSONL,), require=REQUIRE),
         identity={"list": "of the test"},
         resume=resume,
         shard_size=7,
@@ -55,10 +57,10 @@ def a_scan(folder: Path, lab: Lab, *layouts: Layout, resume: bool = False) -> Sh
 
 
 async def scanned_by_one(lab: Lab, given: Sequence[Entry]) -> list[DomainReport]:
-    """What a scan in one process reports, in the order of the list."""
+    """What a scan in one process reports, in the order of the list, each with its standing."""
     reports: list[DomainReport] = []
     await scan(given, settings(lab), reports.append, ordered=True)
-    return reports
+    return [assess(report, REQUIRE) for report in reports]
 
 
 class Rows:

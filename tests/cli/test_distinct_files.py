@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from prober.cli.apart import Read, Written, require_apart
+from prober.cli.distinct_files import Read, Written, require_distinct
 from prober.report.json_ import encode_report
 from tests.cli.commands import OFFLINE, Probe, invoke
 from tests.report import samples
@@ -216,7 +216,9 @@ def test_what_it_writes_is_no_message_of_the_folder_that_it_reads(folder: Path) 
 
 def test_a_device_stands_for_several_uses() -> None:
     null = "/dev/null"
-    require_apart([Read(null, "the list")], [Written(null, "the report"), Written(null, "the log")])
+    require_distinct(
+        [Read(null, "the list")], [Written(null, "the report"), Written(null, "the log")]
+    )
 
 
 @pytest.mark.asyncio(loop_scope="module")

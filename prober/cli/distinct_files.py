@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 
 from prober.errors import SettingsError
 from prober.escape import printable
-from prober.report.sinks import is_stream, partial_of
+from prober.files import is_stream, partial_of
 from prober.resume import checkpoint_path
 
 REPORT: Final = "the report"
@@ -57,7 +57,7 @@ def staged(path: str, what: str = REPORT) -> Iterator[Written]:
     yield Written(f"{path}.work", f"the work folder of {what}", folder=True)
 
 
-def require_apart(
+def require_distinct(
     read: Iterable[Read],
     written: Iterable[Written],
     *,

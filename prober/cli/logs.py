@@ -1,0 +1,452 @@
+"""``probe logs FILE…``: was the mail that we sent encrypted?"""
+
+import contextlib
+import dataclasses
+import io
+import ipaddress
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from prober.cli.distinct_files import Read, Written, require_distinct, staged
+from prober.cli.log_setup import configure_logging
+from prober.cli.options import option, parser_of, with_options
+from prober.cli.running import exit_statuses, tell
+from prober.domains import parse_domain
+from prober.errors import InputError, SettingsError
+from prober.escape import printable
+from prober.files import read_whole
+from prober.logs.advice import MOST_SEEN, Known, Seen, advise
+from prober.logs.lines import in_order
+from prober.logs.privacy import LEAST_KEY_BYTES, MOST_KEY_BYTES, Addresses, Privacy, without_names
+from prober.logs.reading import Reading, Wanted
+from prober.logs.records import Delivery, Internal, Level, Scope
+from prober.logs.report import LogsStyle, LogsWriter
+from prober.logs.summary import Summary
+from prober.logs.tls_report import format_claims, read_claims
+from prober.policy.postfix import PostfixMap
+from prober.report.json_ import read_reports
+from prober.report.output import STDOUT, ReportFormat
+from prober.rules.exit_status import FAULT_OF_OURS, MEETS_ALL, SOME_FALL_SHORT, SOME_UNDECIDED
+
+_READ = "How to read"
+_WHICH = "Which messages"
+_JOIN = "What to compare with"
+_REPORT = "Report"
+_MOST_MAP_BYTES = 1 << 30
+_MOST_SHOWN = 500  # characters of a line that --unread shows
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LogOptions:
+    """How to read the logs."""
+
+    inbound: Annotated[
+        bool,
+        option(
+            "--inbound", help="Also report the messages that came in.", env="INBOUND", panel=_READ
+        ),
+    ] = False
+    internal: Annotated[
+        list[str],
+        option(
+            "--internal",
+            metavar="NET|DOMAIN",
+            help="Network of relays or domain of recipients that is inside; counted apart; "
+            "repeatable.",
+            env="INTERNAL",
+            panel=_READ,
+        ),
+    ] = dataclasses.field(default_factory=list)
+    tls_logged: Annotated[
+        bool,
+        option(
+            "--tls-logged",
+            help="The servers logged TLS all the time: where a log does not mention TLS, it was "
+            "not used.",
+            env="TLS_LOGGED",
+            panel=_READ,
+        ),
+    ] = False
+    tls_report: Annotated[
+        bool,
+        option(
+            "--tls-report",
+            help="Each FILE holds TLS reports (RFC 8460) that others sent to you: JSON, gzip, "
+            "messages or mailboxes. Options about logs and messages do not apply.",
+            env="TLS_REPORT",
+            panel=_READ,
+        ),
+    ] = False
+    unread: Annotated[
+        bool,
+        option(
+            "--unread",
+            help="Show on stderr each line that was not understood.",
+            env="UNREAD",
+            panel=_READ,
+        ),
+    ] = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WhichOptions:
+    """Which messages to report."""
+
+    since: Annotated[
+        datetime | None,
+        option("--since", help="From this time on (UTC).", env="SINCE", panel=_WHICH),
+    ] = None
+    until: Annotated[
+        datetime | None,
+        option("--until", help="Before this time (UTC).", env="UNTIL", panel=_WHICH),
+    ] = None
+    domain: Annotated[
+        list[str],
+        option(
+            "--domain",
+            metavar="DOMAIN",
+            help="To this domain (with --inbound also from it); repeatable.",
+            env="DOMAIN",
+            panel=_WHICH,
+            parser=parser_of(parse_domain),
+        ),
+    ] = dataclasses.field(default_factory=list)
+    message_id: Annotated[
+        str | None,
+        option(
+            "--message-id",
+            metavar="ID",
+            help="The whole story of the message with this message-id.",
+            env="MESSAGE_ID",
+            panel=_WHICH,
+        ),
+    ] = None
+    queue_id: Annotated[
+        str | None,
+        option(
+            "--queue-id",
+            metavar="ID",
+            help="The whole story of the message with this queue id.",
+            env="QUEUE_ID",
+            panel=_WHICH,
+        ),
+    ] = None
+
+    @property
+    def wanted(self) -> Wanted:
+        """The filter that these options make."""
+        return Wanted(
+            since=self.since and self.since.replace(tzinfo=UTC),
+            until=self.until and self.until.replace(tzinfo=UTC),
+            domains=frozenset(self.domain),
+            message_id=self.message_id,
+            queue_id=self.queue_id,
+        )
+
+    @property
+    def is_story(self) -> bool:
+        """Whether one message is asked for."""
+        return self.message_id is not None or self.queue_id is not None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class JoinOptions:
+    """What to hold the logs against."""
+
+    results: Annotated[
+        list[Path],
+        option(
+            "--results",
+            metavar="FILE",
+            help="Saved results of probing (.json, .jsonl): what each domain that got mail in "
+            "clear offers; repeatable.",
+            env="LOGS_RESULTS",
+            panel=_JOIN,
+        ),
+    ] = dataclasses.field(default_factory=list)
+    policy: Annotated[
+        Path | None,
+        option(
+            "--policy",
+            metavar="MAP",
+            help="The live policy map of Postfix: what it should have prevented, what it holds "
+            "back, what could be tightened.",
+            env="LOGS_POLICY",
+            panel=_JOIN,
+        ),
+    ] = None
+
+    @property
+    def read(self) -> Iterator[Read]:
+        """The files that these options have read."""
+        yield from (Read(str(path), "a file of results") for path in self.results)
+        if self.policy is not None:
+            yield Read(str(self.policy), "the policy map")
+
+    @property
+    def known(self) -> Known:
+        """What these files say. Raises InputError."""
+        seen: dict[str, list[Seen]] = {}
+        for path in self.results:
+            with _naming(path), path.open("rb") as stream:
+                for report in read_reports(stream):
+                    if report.domain is not None and len(seen.get(report.domain, ())) < MOST_SEEN:
+                        verdict = report.verdict
+                        now = Seen(report.checked_at, verdict.level, verdict.complete)
+                        seen.setdefault(report.domain, []).append(now)
+        if self.policy is None:
+            return Known(seen=seen if self.results else None)
+        with _naming(self.policy):
+            raw = read_whole(self.policy, _MOST_MAP_BYTES)
+            live = PostfixMap().parse(raw.decode("utf-8", "surrogateescape"))
+        keys = {line.split(maxsplit=1)[0].lower() for line in live.foreign}
+        return Known(
+            seen=seen if self.results else None,
+            required=frozenset(live.policies),
+            listed=frozenset(live.policies) | keys,
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LogsReportOptions:
+    """What to report, and what is good enough."""
+
+    format_: Annotated[
+        ReportFormat | None,
+        option(
+            "--format",
+            "-f",
+            help="Format of the report. If not given: by the file's extension, or text on stdout.",
+            env="FORMAT",
+            panel=_REPORT,
+            case_sensitive=False,
+        ),
+    ] = None
+    output: Annotated[
+        list[str],
+        option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write the report to FILE instead of stdout; repeatable. '-' is stdout.",
+            env="OUTPUT",
+            panel=_REPORT,
+        ),
+    ] = dataclasses.field(default_factory=list)
+    at_least: Annotated[
+        Level,
+        option(
+            "--at-least",
+            help="What is good enough, for the exit status.",
+            env="AT_LEAST",
+            panel=_REPORT,
+            show_default=True,
+        ),
+    ] = Level.ENCRYPTED
+    summary: Annotated[
+        bool,
+        option(
+            "--summary",
+            help="Only the counts per domain and week, in CSV and JSON too.",
+            env="LOGS_SUMMARY",
+            panel=_REPORT,
+        ),
+    ] = False
+    addresses: Annotated[
+        Addresses,
+        option(
+            "--addresses",
+            help="Whether reports name people: the part of an address before the @, also in "
+            "servers' replies.",
+            env="ADDRESSES",
+            panel=_REPORT,
+            show_default=True,
+        ),
+    ] = Addresses.DROP
+    pseudonyms: Annotated[
+        Path | None,
+        option(
+            "--pseudonyms",
+            metavar="KEYFILE",
+            help="Put a pseudonym in place of each person: a hash with the key in KEYFILE.",
+            env="PSEUDONYMS",
+            panel=_REPORT,
+        ),
+    ] = None
+    verbose: Annotated[
+        bool, option("--verbose", "-v", help="Log to stderr.", env="LOGS_VERBOSE", panel=_REPORT)
+    ] = False
+
+    @property
+    def read(self) -> Iterator[Read]:
+        """The files that these options have read."""
+        if self.pseudonyms is not None:
+            yield Read(str(self.pseudonyms), "the key")
+
+    @property
+    def written(self) -> Iterator[Written]:
+        """The files that these options have written."""
+        for path in self.output or [STDOUT]:
+            yield from staged(path)
+
+    @property
+    def privacy(self) -> Privacy:
+        """What reports may show of people. Raises SettingsError, InputError."""
+        if self.pseudonyms is None:
+            return Privacy(self.addresses)
+        if self.addresses is Addresses.KEEP:
+            raise SettingsError("--pseudonyms and --addresses keep exclude each other")
+        name = printable(str(self.pseudonyms))
+        with _naming(self.pseudonyms):
+            key = read_whole(self.pseudonyms, MOST_KEY_BYTES)
+        if len(key.strip()) < LEAST_KEY_BYTES:
+            raise InputError(
+                f"--pseudonyms: {name} has fewer than {LEAST_KEY_BYTES} bytes: make a key with "
+                "head -c 32 /dev/urandom"
+            )
+        return Privacy(self.addresses, key)
+
+
+@with_options
+def logs(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE",
+            help="Mail logs, also packed (gzip, bzip2, xz), in any order; '-' is stdin. With "
+            "--tls-report, TLS reports.",
+            show_default=False,
+        ),
+    ],
+    read: LogOptions,
+    which: WhichOptions,
+    join: JoinOptions,
+    report: LogsReportOptions,
+) -> None:
+    """Read mail server logs: was each message that was sent encrypted?
+
+    Exit status: 0 all that left met --at-least; 1 some left below it, or with --tls-report some
+    sessions failed; 2 usage, or a log that cannot be read; 3 for some it is not known; 5 the report
+    could not be written; 70 this program failed on some line; 130 interrupted.
+    """
+    configure_logging(verbose=report.verbose)
+    with exit_statuses():
+        inputs = [*(Read(file, "a log") for file in files), *join.read, *report.read]
+        require_distinct(inputs, report.written)
+        if read.tls_report:
+            raise typer.Exit(_tls_reports(files, report))
+        raise typer.Exit(_logs(files, read, which, join, report))
+
+
+def _logs(
+    files: list[str],
+    read: LogOptions,
+    which: WhichOptions,
+    join: JoinOptions,
+    report: LogsReportOptions,
+) -> int:
+    """Read logs and write what is in them; the exit status."""
+    privacy, internal, known = report.privacy, parse_internal(read.internal), join.known
+    sources = in_order(files, _stdin(), datetime.now(UTC).astimezone())
+    summary = Summary(at_least=report.at_least)
+    with _writers(report, LogsStyle(summary=report.summary, story=which.is_story)) as writers:
+
+        def take(delivery: Delivery, scope: Scope) -> None:
+            shown = privacy.apply(delivery)
+            for writer in writers:
+                writer.write(shown, scope)
+
+        Reading(
+            take,
+            wanted=which.wanted,
+            internal=internal,
+            summary=summary,
+            unread=_show if read.unread else _ignore,
+            inbound=read.inbound or which.is_story,
+            tls_logged=read.tls_logged,
+        ).read(sources)
+        summary.advice = tuple(advise(summary, known))
+        for writer in writers:
+            writer.finish(summary)
+    return status_of(summary)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """What is wrong with the content of *path* is said with its name."""
+    name = printable(str(path))
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"cannot read {name}: {error.strerror}") from error
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+
+
+def _stdin() -> BinaryIO:
+    return sys.stdin.buffer if sys.stdin is not None else io.BytesIO()  # closed: <&-
+
+
+def _tls_reports(files: list[str], report: LogsReportOptions) -> int:
+    """Read and write TLS reports; the exit status."""
+    claims = read_claims(files, _stdin())
+    for each in claims.unreadable:
+        tell(f"no TLS report: {each}")
+    with _writers(report, LogsStyle()) as writers:
+        for writer in writers:
+            writer.write_whole(format_claims(claims, writer.format, writer.paper))
+    return SOME_FALL_SHORT if claims.failed else MEETS_ALL
+
+
+def status_of(summary: Summary) -> int:
+    """The first that applies: a fault of ours, some below --at-least, some unknown, all met it."""
+    if summary.faults:
+        return FAULT_OF_OURS
+    if summary.below:
+        return SOME_FALL_SHORT
+    return SOME_UNDECIDED if summary.undecided else MEETS_ALL
+
+
+def parse_internal(texts: list[str]) -> Internal:
+    """The networks and domains of --internal. Raises SettingsError."""
+    networks, domains = [], []
+    for text in texts:
+        try:
+            networks.append(ipaddress.ip_network(text, strict=False))
+        except ValueError:
+            try:
+                domains.append(parse_domain(text))
+            except InputError as error:
+                raise SettingsError(f"--internal: {printable(text)}: {error}") from error
+    return Internal(tuple(networks), tuple(domains))
+
+
+def _show(name: str, number: int, line: str) -> None:
+    tell(f"not understood: {name}:{number}: {without_names(line)[:_MOST_SHOWN]}")
+
+
+def _ignore(_name: str, _number: int, _line: str) -> None:
+    """The line is counted, and not shown."""
+
+
+@contextlib.contextmanager
+def _writers(options: LogsReportOptions, style: LogsStyle) -> Iterator[list[LogsWriter]]:
+    """All outputs, open; finished at the end, or left as partial files."""
+    with contextlib.ExitStack() as stack:
+        writers = [
+            stack.enter_context(LogsWriter(target, options.format_, style))
+            for target in options.output or [STDOUT]
+        ]
+        for kept in filter(None, (writer.kept for writer in writers)):
+            tell(f"rows of an earlier run that did not finish are in {kept}")
+        try:
+            yield writers
+        except BaseException:
+            for left in filter(None, (writer.left for writer in writers)):
+                tell(f"not finished; what was seen is in {left}")
+            raise

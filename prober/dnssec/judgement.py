@@ -1,0 +1,143 @@
+"""What the validator works with: a reply, a judgement with its reason, and the bounds on work."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import dns.name
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+from dns.name import Name
+from dns.rcode import Rcode
+from dns.rdatatype import RdataType
+from dns.rdtypes.ANY.DNSKEY import DNSKEY
+from dns.rdtypes.ANY.RRSIG import RRSIG
+
+from prober.records import Dnssec, Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """One of the four states of RFC 4035 §4.3, and why.
+
+    ``failure`` is set where a look-up that validation needs failed, or a bound was reached: a
+    validating resolver has no answer then either. It is None where this resolver, or the trust
+    anchor, does not allow any validation.
+    """
+
+    state: Dnssec
+    zone: str = ""
+    record: str = ""  # owner and type
+    key_tag: int | None = None
+    fault: str = ""
+    failure: Reason | None = None
+
+    def __str__(self) -> str:
+        key = f"key {self.key_tag}" if self.key_tag is not None else ""
+        zone = f"zone {self.zone}" if self.zone else ""
+        return ": ".join(part for part in (zone, self.record, key, self.fault) if part)
+
+
+SECURE: Final = Judgement(state=Dnssec.SECURE)
+
+_STRENGTH: Final = (Dnssec.BOGUS, Dnssec.INDETERMINATE, Dnssec.INSECURE, Dnssec.SECURE)
+
+
+def weakest(judgements: Sequence[Judgement]) -> Judgement:
+    """The judgement of an answer of several parts: that of its weakest part."""
+    return min(judgements, key=lambda each: _STRENGTH.index(each.state))
+
+
+def record_text(owner: Name, rdtype: RdataType) -> str:
+    """How a reason names a record."""
+    return f"{owner} {dns.rdatatype.to_text(rdtype)}"
+
+
+class LimitError(Exception):
+    """The bound on signatures or hashes is reached, of one answer or one zone."""
+
+
+class DomainLimitError(LimitError):
+    """The bound of a whole domain is reached: that says nothing of what is shared with others."""
+
+
+@dataclass(slots=True)
+class Work:
+    """What may still be spent on one answer, and, by ``domain``, on all answers of a domain.
+
+    Bounds KeyTrap (CVE-2023-50387) and NSEC3 exhaustion (CVE-2023-50868).
+    """
+
+    signatures: int
+    hashes: int  # applications of SHA-1, and digests of keys
+    domain: "Work | None" = None
+
+    def spend(self, *, signatures: int = 0, hashes: int = 0) -> None:
+        """Raises LimitError before the work is done that would exceed a bound."""
+        self.signatures -= signatures
+        self.hashes -= hashes
+        if self.signatures < 0:
+            raise LimitError("more signatures to verify than the bound allows")
+        if self.hashes < 0:
+            raise LimitError("more NSEC3 hashes to compute than the bound allows")
+        if self.domain is not None:
+            try:
+                self.domain.spend(signatures=signatures, hashes=hashes)
+            except LimitError as error:
+                raise DomainLimitError(f"{error} for one domain") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What came back for one question asked with DO and CD."""
+
+    rcode: Rcode
+    answer: tuple[dns.rrset.RRset, ...] = ()
+    authority: tuple[dns.rrset.RRset, ...] = ()
+    knows_dnssec: bool = True  # DO is set in the response too: RFC 3225 §3
+    now: float = 0.0  # when it came: seconds since 1970
+
+    def rrset(self, owner: Name, rdtype: RdataType) -> dns.rrset.RRset | None:
+        """The RRset of *rdtype* at *owner* in the answer."""
+        return next((each for each in self._of(self.answer, rdtype) if each.name == owner), None)
+
+    def signatures(self, rrset: dns.rrset.RRset) -> tuple[RRSIG, ...]:
+        """The signatures over *rrset* by zones that contain its owner. RFC 4035 §5.3.1."""
+        return tuple(
+            signature
+            for section in (self.answer, self.authority)
+            for each in section
+            if each.rdtype == dns.rdatatype.RRSIG
+            and each.covers == rrset.rdtype
+            and each.rdclass == rrset.rdclass
+            and each.name == rrset.name
+            for signature in each
+            if isinstance(signature, RRSIG) and rrset.name.is_subdomain(signature.signer)
+        )
+
+    def denials(self) -> Iterator[dns.rrset.RRset]:
+        """The NSEC and NSEC3 RRsets of the authority section."""
+        for rdtype in (dns.rdatatype.NSEC, dns.rdatatype.NSEC3):
+            yield from self._of(self.authority, rdtype)
+
+    @staticmethod
+    def _of(section: Sequence[dns.rrset.RRset], rdtype: RdataType) -> Iterator[dns.rrset.RRset]:
+        for each in section:
+            if each.rdtype == rdtype and each.rdclass == dns.rdataclass.IN:
+                yield each
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zone:
+    """The zone that a name is in, as far as the chain of trust leads. Keys only where secure."""
+
+    name: Name
+    judgement: Judgement = SECURE
+    keys: tuple[DNSKEY, ...] = ()
+    ttl: float = field(default=0.0, compare=False)  # seconds
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether its records must be signed."""
+        return self.judgement.state is Dnssec.SECURE

@@ -1,0 +1,243 @@
+"""Builds the chain of trust from an anchor down to each answer, and shares what zones have.
+
+It asks through a function that it is given, and judges nothing itself: see ``chain``.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+import dns.name
+import dns.rdatatype
+import dns.rrset
+from dns.name import Name
+from dns.rdatatype import RdataType
+
+from prober.answer_cache import SingleFlight
+from prober.dnssec.anchors import Anchors, valid_at
+from prober.dnssec.chain import (
+    judge_delegation,
+    judge_denial,
+    judge_keys,
+    judge_rrset,
+    usable_ds,
+)
+from prober.dnssec.judgement import (
+    DomainLimitError,
+    Judgement,
+    LimitError,
+    Reply,
+    Work,
+    Zone,
+    record_text,
+    weakest,
+)
+from prober.records import Dnssec, Reason
+
+UNREACHABLE: Final = "no answer from the resolver"
+MAX_CHAIN: Final = 16  # aliases, as in net/dns_message
+MAX_LABELS: Final = 40  # of a name whose zones are looked for; one question each
+_ZONES: Final = 100_000  # kept; about 1 kB each
+_SHORTEST_S, _MAX_S = 300.0, 86_400.0  # that a zone's keys are kept, within their TTL
+
+_DS, _CNAME, _DNAME = dns.rdatatype.DS, dns.rdatatype.CNAME, dns.rdatatype.DNAME
+
+
+@dataclass(frozen=True, slots=True)
+class NoReply:
+    """Why a question has no reply that could be judged."""
+
+    reason: Reason
+    detail: str
+
+
+Ask: TypeAlias = Callable[[Name, RdataType], Awaitable[Reply | NoReply]]
+
+
+class Validator:
+    """Judges replies; each zone's keys and its delegation are asked for and verified once.
+
+    *ask* sends a question with DO and CD. *work* makes the bounds for one answer. A zone that
+    could not be looked at is asked again after *failure_ttl_s*.
+    """
+
+    def __init__(
+        self,
+        ask: Ask,
+        *,
+        anchors: Anchors,
+        work: Callable[[], Work],
+        failure_ttl_s: float,
+    ) -> None:
+        self._ask = ask
+        self._anchors = anchors
+        self._work = work
+        self._failure_ttl_s = failure_ttl_s
+        self._zones: SingleFlight[Name, Zone] = SingleFlight(
+            self._find, size=_ZONES, lifetime_s=self._lifetime_s
+        )
+
+    async def judge(self, name: Name, rdtype: RdataType, reply: Reply) -> Judgement:
+        """The state of *reply* to the question for *name* and *rdtype*, aliases included."""
+        work = self._work()
+        try:
+            return await self._judge(name, rdtype, reply, work)
+        except LimitError as error:
+            return _limit(name, rdtype, error)
+
+    async def zone(self, name: Name) -> Zone:
+        """The closest zone at or above *name*, which ends where the chain of trust does."""
+        try:
+            return await self._zone(name)
+        except LimitError as error:
+            return Zone(name=name, judgement=_limit(name, _DS, error))
+
+    async def aclose(self) -> None:
+        """Cancel what is in flight."""
+        await self._zones.aclose()
+
+    async def _judge(self, name: Name, rdtype: RdataType, reply: Reply, work: Work) -> Judgement:
+        judgements = []
+        for _ in range(MAX_CHAIN):
+            rrset = reply.rrset(name, rdtype)
+            if rrset is not None:
+                judgements.append(await self._judge_rrset(rrset, reply, work))
+                return weakest(judgements)
+            alias = reply.rrset(name, _CNAME)
+            if alias is None:
+                judgements.append(await self._judge_denial(name, rdtype, reply, work))
+                return weakest(judgements)
+            judgements.append(await self._judge_alias(alias, reply, work))
+            name = alias[0].target
+        return _limit(name, rdtype, LimitError("too many aliases"))
+
+    async def _judge_alias(self, alias: dns.rrset.RRset, reply: Reply, work: Work) -> Judgement:
+        """A CNAME, or, where a DNAME made it, that one: RFC 6672 §5.3.1."""
+        if not reply.signatures(alias):
+            for source in _dnames_above(alias.name, reply):
+                prefix = alias.name.relativize(source.name)
+                try:
+                    made = prefix.derelativize(source[0].target)
+                except dns.name.NameTooLong:
+                    continue
+                if made == alias[0].target:
+                    return await self._judge_rrset(source, reply, work)
+        return await self._judge_rrset(alias, reply, work)
+
+    async def _judge_rrset(self, rrset: dns.rrset.RRset, reply: Reply, work: Work) -> Judgement:
+        signers = {each.signer for each in reply.signatures(rrset)}
+        zone = await self._zone_of(rrset.name, rrset.rdtype, signers)
+        if not zone.is_secure:
+            return zone.judgement
+        return judge_rrset(rrset, zone, reply, work)
+
+    async def _judge_denial(
+        self, name: Name, rdtype: RdataType, reply: Reply, work: Work
+    ) -> Judgement:
+        signers = {
+            signature.signer
+            for rrset in reply.denials()
+            for signature in reply.signatures(rrset)
+            if name.is_subdomain(signature.signer)
+        }
+        zone = await self._zone_of(name, rdtype, signers)
+        if not zone.is_secure:
+            return zone.judgement
+        return judge_denial(name, rdtype, zone, reply, work)
+
+    async def _zone_of(self, name: Name, rdtype: RdataType, signers: set[Name]) -> Zone:
+        """The zone that signed, where one zone did; else the one that *name* is in."""
+        above = name.parent() if rdtype == _DS and name != dns.name.root else name
+        signers = {signer for signer in signers if above.is_subdomain(signer)}
+        if len(signers) == 1:
+            return await self._zone(signers.pop())
+        return await self._zone(above)
+
+    async def _zone(self, name: Name) -> Zone:
+        if len(name) > MAX_LABELS:
+            error = LimitError(f"more than {MAX_LABELS} labels")
+            return Zone(name=name, judgement=_limit(name, _DS, error))
+        anchors = [each for each in self._anchors if name.is_subdomain(each)]
+        if not anchors:
+            fault = "no trust anchor above it"
+            judgement = Judgement(state=Dnssec.INDETERMINATE, zone=str(name), fault=fault)
+            return Zone(name=name, judgement=judgement)
+        zone = await self._zones.get(max(anchors, key=len))
+        for depth in range(len(zone.name) + 1, len(name) + 1):
+            if not zone.is_secure:
+                break
+            zone = await self._zones.get(name.split(depth)[1])
+        return zone
+
+    async def _find(self, name: Name) -> Zone:
+        work = self._work()
+        try:
+            if name in self._anchors:
+                return await self._find_anchored(name, work)
+            return await self._find_below(await self._zones.get(name.parent()), name, work)
+        except DomainLimitError:
+            raise  # so that nothing is kept: another domain may ask for this zone
+        except LimitError as error:
+            return Zone(name=name, judgement=_limit(name, _DS, error))
+
+    async def _find_anchored(self, name: Name, work: Work) -> Zone:
+        """Where this fails the resolver, the clock or the anchor is at fault, and not a domain."""
+        reply = await self._ask(name, dns.rdatatype.DNSKEY)
+        if isinstance(reply, NoReply):
+            return _unreachable(name, dns.rdatatype.DNSKEY, reply, failure=None)
+        anchors = usable_ds(name, valid_at(self._anchors[name], reply.now))
+        if isinstance(anchors, Zone):
+            return replace(anchors, judgement=_indeterminate(anchors.judgement))
+        zone = judge_keys(name, anchors, reply, work)
+        return zone if zone.is_secure else replace(zone, judgement=_indeterminate(zone.judgement))
+
+    async def _find_below(self, parent: Zone, name: Name, work: Work) -> Zone:
+        if not parent.is_secure:
+            return parent
+        reply = await self._ask(name, _DS)
+        if isinstance(reply, NoReply):
+            return _unreachable(name, _DS, reply, failure=reply.reason)
+        found = judge_delegation(name, parent, reply, work)
+        if isinstance(found, Zone):
+            return found
+        keys = await self._ask(name, dns.rdatatype.DNSKEY)
+        if isinstance(keys, NoReply):
+            return _unreachable(name, dns.rdatatype.DNSKEY, keys, failure=keys.reason)
+        return judge_keys(name, found, keys, work)
+
+    def _lifetime_s(self, zone: Zone) -> float:
+        if zone.judgement.state in (Dnssec.INDETERMINATE, Dnssec.BOGUS):
+            return self._failure_ttl_s
+        return min(max(zone.ttl, _SHORTEST_S), _MAX_S)
+
+
+def _dnames_above(name: Name, reply: Reply) -> list[dns.rrset.RRset]:
+    return [
+        each
+        for each in reply.answer
+        if each.rdtype == _DNAME and name.is_subdomain(each.name) and name != each.name
+    ]
+
+
+def _indeterminate(judgement: Judgement) -> Judgement:
+    return replace(judgement, state=Dnssec.INDETERMINATE)
+
+
+def _unreachable(name: Name, rdtype: RdataType, reply: NoReply, *, failure: Reason | None) -> Zone:
+    judgement = Judgement(
+        state=Dnssec.INDETERMINATE,
+        zone=str(name),
+        record=record_text(name, rdtype),
+        fault=f"{UNREACHABLE}: {reply.detail}",
+        failure=failure,
+    )
+    return Zone(name=name, judgement=judgement)
+
+
+def _limit(name: Name, rdtype: RdataType, error: LimitError) -> Judgement:
+    return Judgement(
+        state=Dnssec.INDETERMINATE,
+        record=record_text(name, rdtype),
+        fault=str(error),
+        failure=Reason.LIMIT,
+    )

@@ -1,0 +1,157 @@
+"""What the readers of all mail servers share: bounded memory, and what silence means."""
+
+import abc
+from collections import deque
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final, Generic, Protocol, TypeVar
+
+from prober.logs.lines import Line
+from prober.logs.records import Delivery, Session, Tls
+
+MOST_MESSAGES: Final = 200_000  # queue ids that are open at once; about 350 bytes each
+MOST_PROCESSES: Final = 20_000  # processes or sessions that are open at once
+MOST_WAITING: Final = 20_000  # deliveries that wait for a line that gives silence a meaning
+MOST_TEXT: Final = 1000  # characters of a message id or a reply that are kept
+NEAR: Final = timedelta(days=1)  # how far a TLS line may be from a silent delivery to explain it
+FORGETTABLE: Final = timedelta(hours=1)  # a process that was silent so long is done with its mail
+
+LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)  # where nothing can be older
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+Emit = Callable[[Delivery], None]
+
+
+class Reader(abc.ABC):
+    """Reads the lines of one kind of mail server and emits deliveries."""
+
+    def __init__(self, emit: Emit, *, tls_logged: bool = False) -> None:
+        self.dropped = 0  # open joins that a bound made us forget
+        self._emit = emit
+        self._silence = Silence(emit, tls_logged=tls_logged)
+
+    @abc.abstractmethod
+    def read(self, line: Line) -> bool:
+        """Take *line*. False: it is of a kind that should be understood, and is not."""
+
+    def finish(self) -> None:
+        """The logs end here: emit what still waits."""
+        self._silence.finish()
+
+
+class Bounded(Generic[K, V]):
+    """A dict of at most *most* entries; the one that was set longest ago goes first."""
+
+    def __init__(self, most: int, forgotten: Callable[[K, V], None] = lambda _key, _: None) -> None:
+        self._entries: dict[K, V] = {}
+        self._most = most
+        self._forgotten = forgotten
+
+    def get(self, key: K) -> V | None:
+        """The entry of *key*."""
+        return self._entries.get(key)
+
+    def pop(self, key: K) -> V | None:
+        """The entry of *key*, which is gone then."""
+        return self._entries.pop(key, None)
+
+    def put(self, key: K, value: V) -> None:
+        """Set the entry of *key*, as the youngest."""
+        self._entries.pop(key, None)
+        self._entries[key] = value
+        if len(self._entries) > self._most:
+            oldest = next(iter(self._entries))
+            self._forgotten(oldest, self._entries.pop(oldest))
+
+    def newest(self) -> V | None:
+        """The entry that was set last."""
+        return next(reversed(self._entries.values()), None)
+
+    def drain(self) -> list[V]:
+        """All entries, which are gone then."""
+        values = list(self._entries.values())
+        self._entries.clear()
+        return values
+
+
+class Timed(Protocol):
+    """What was last heard of a process."""
+
+    time: datetime
+
+
+P = TypeVar("P", bound=Timed)
+
+
+class Processes(Bounded[tuple[str, str, str], P]):
+    """The processes of (host, program, process). ``forgot``: programs of which one had to go.
+
+    One that was silent for an hour is done with its mail: to forget it does no harm.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(MOST_PROCESSES, self._note)
+        self.forgot: set[tuple[str, str]] = set()
+
+    def _note(self, key: tuple[str, str, str], process: P) -> None:
+        newest = self.newest()
+        if newest is not None and newest.time - process.time < FORGETTABLE:
+            self.forgot.add(key[:2])
+
+
+class Silence:
+    """Says what it means that a log has no TLS line for a delivery.
+
+    A server that logs TLS and is silent did not use it. One that never logs it says nothing. So a
+    silent delivery is in clear where the same program of the same host logged TLS for another
+    delivery within a day, before or after; else unknown.
+    """
+
+    def __init__(self, emit: Emit, *, tls_logged: bool) -> None:
+        self._emit = emit
+        self._tls_logged = tls_logged
+        self._seen: dict[tuple[str, str], datetime] = {}  # the last TLS line of each program
+        self._waiting: dict[tuple[str, str], deque[Delivery]] = {}
+
+    def tls_line(self, program: tuple[str, str], time: datetime) -> None:
+        """*program* (host, name) logged TLS."""
+        self._seen[program] = time
+        for delivery in self._waiting.pop(program, ()):
+            self._resolve(delivery, known=abs(delivery.time - time) <= NEAR)
+
+    def judge(self, program: tuple[str, str], delivery: Delivery) -> None:
+        """Emit the silent *delivery*, now or once its meaning is known."""
+        seen = self._seen.get(program)
+        if self._tls_logged or (seen is not None and abs(delivery.time - seen) <= NEAR):
+            self._resolve(delivery, known=True)
+            return
+        waiting = self._waiting.setdefault(program, deque())
+        waiting.append(delivery)
+        while len(waiting) > MOST_WAITING or delivery.time - waiting[0].time > NEAR:
+            self._resolve(waiting.popleft(), known=False)
+
+    def finish(self) -> None:
+        """Emit what waits: unknown."""
+        for waiting in self._waiting.values():
+            for delivery in waiting:
+                self._resolve(delivery, known=False)
+        self._waiting.clear()
+
+    def _resolve(self, delivery: Delivery, *, known: bool) -> None:
+        if known:
+            session = replace(delivery.session, tls=Tls.CLEAR)
+        else:
+            session = replace(delivery.session, tls=Tls.UNKNOWN, why=delivery.session.why or NO_TLS)
+        self._emit(replace(delivery, session=session))
+
+
+NO_TLS: Final = "no TLS line is in the log"
+BEGINS: Final = "the log begins in the middle of this connection"
+FORGOTTEN: Final = "too many connections were open at once to remember this one"
+NOT_SENT: Final = "the message was not sent"
+IS_LOCAL: Final = "local delivery"
+
+NOTHING_SENT: Final = Session(why=NOT_SENT)
+LOCAL_SESSION: Final = Session(why=IS_LOCAL)

@@ -1,0 +1,211 @@
+"""Exim 4: the main log, in a file or by syslog. spec.txt, "Log files".
+
+One line has it all: the flag (``=>``, ``->``, ``>>`` delivered, ``==`` deferred, ``**`` failed),
+the address, then fields, then the reply. ``X=`` is there where TLS was used, unless log_selector
+has no tls_cipher, which is a default; ``CV=`` says what the certificate was worth.
+"""
+
+import re
+from dataclasses import replace
+from typing import Final
+
+from prober.logs.base import (
+    LOCAL_SESSION,
+    MOST_MESSAGES,
+    MOST_TEXT,
+    NOTHING_SENT,
+    Bounded,
+    Emit,
+    Reader,
+)
+from prober.logs.lines import Line
+from prober.logs.records import (
+    Content,
+    Delivery,
+    Direction,
+    Identity,
+    Session,
+    Status,
+    Tls,
+    domain_of,
+)
+
+_OWN_STAMP: Final = re.compile(r"(?:\[1/\d+\] )?\d{4}-\d\d-\d\d \S+ (?:[+-]\d{4} )?(?:\[\d+\] )?")
+_QUEUED: Final = re.compile(
+    r"([0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4}) (=>|->|>>|\*>|==|\*\*|<=|Completed)(.*)",
+    re.DOTALL,
+)
+_ADDRESS: Final = r'(?:"(?:[^"\\]|\\.)*+"@[^\s<>]*[^\s<>:]|[^\s<>]*[^\s<>:])'
+# The final address, or a pipe or file in its place; the original in brackets.
+_RECIPIENT: Final = re.compile(
+    r' (?:[|/]\S+(?= [(<])|:\w+:|"\|(?:[^"\\]|\\.)*+"|'
+    rf"({_ADDRESS}))(?: \(([^()]*)\))?(?: <({_ADDRESS})>)?"
+)
+_SENDER: Final = re.compile(rf" (?:({_ADDRESS})|<>)")
+_HOST: Final = re.compile(
+    r" H=(?:([^\s()\[\]]+) )?(?:\((?:[^()\\]|\\.)*+\) )?\[([0-9A-Fa-f.:%\w]+)\](?::\d+)?\*?"
+)
+_FIELD: Final = re.compile(r' ([A-Za-z]{1,4})=("(?:[^"\\]|\\.)*+"|[^\s"]*)')
+_DEFER: Final = re.compile(r" defer \(-?\d+\)(?: [\w ]+?(?=:| H=))?")
+# Exim's own words up to the step; the peer's are behind the colon.
+_WITH_CONTENT: Final = re.compile(
+    r"[^:<]{0,80}? after (?:pipelined )?(?:end of data|sending data block)"
+)
+_EXCHANGE: Final = re.compile(r"(?:EC)?DHE_(\w+?)__")
+_CV: Final = {
+    "yes": Identity.VERIFIED,
+    "dane": Identity.DANE,
+    "no": Identity.NONE,
+    None: Identity.UNKNOWN,
+}
+_STATUS: Final = {
+    "=>": Status.SENT,
+    "->": Status.SENT,
+    ">>": Status.SENT,
+    "==": Status.DEFERRED,
+    "**": Status.BOUNCED,
+}
+
+
+class EximReader(Reader):
+    """Reads the main log; with *inbound* its ``<=`` lines, too."""
+
+    def __init__(self, emit: Emit, *, tls_logged: bool = False, inbound: bool = False) -> None:
+        super().__init__(emit, tls_logged=tls_logged)
+        self._inbound = inbound
+        self._message_ids: Bounded[tuple[str, str], str] = Bounded(MOST_MESSAGES, self._drop)
+
+    def read(self, line: Line) -> bool:
+        stamp = _OWN_STAMP.match(line.text)
+        text = line.text[stamp.end() :] if stamp else line.text
+        found = _QUEUED.match(text)
+        if found is None:
+            return True  # connections, queue runs, rejections; or the rest of a long line
+        queue_id, flag, rest = found.groups()
+        if flag == "<=":
+            return self._arrived(line, queue_id, rest)
+        if flag == "Completed":
+            self._message_ids.pop((line.host, queue_id))
+            return True
+        return flag == "*>" or self._delivered(line, queue_id, flag, rest)
+
+    def _delivered(self, line: Line, queue_id: str, flag: str, rest: str) -> bool:
+        found = _RECIPIENT.match(rest)
+        if found is None:
+            return False
+        recipient = found[1] if "@" in (found[1] or "") else found[3] or found[1]
+        fields, name, address, reply = _fields(rest[found.end() :])
+        session = _session(fields)
+        delivery = Delivery(
+            time=line.time,
+            server=line.host,
+            software="exim",
+            queue_id=queue_id,
+            message_id=self._message_ids.get((line.host, queue_id)),
+            domain=domain_of(recipient or ""),
+            recipient=recipient,
+            relay=name,
+            address=address,
+            status=_STATUS[flag],
+            content=_content(_STATUS[flag], reply),
+            local=address is None and _STATUS[flag] is Status.SENT,
+            reply=(fields.get("C") or reply).strip('" ')[:MOST_TEXT] or None,
+        )
+        self._judge(line, delivery, session)
+        return True
+
+    def _arrived(self, line: Line, queue_id: str, rest: str) -> bool:
+        found = _SENDER.match(rest)
+        if found is None:
+            return False
+        fields, name, address, _ = _fields(rest[found.end() :])
+        message_id = f"<{fields['id'][:MOST_TEXT]}>" if "id" in fields else None
+        if message_id is not None:
+            self._message_ids.put((line.host, queue_id), message_id)
+        if not self._inbound or address is None:
+            return True
+        session = _session(fields)
+        protocol = fields.get("P", "")
+        if session is not None:
+            session = replace(session, identity=Identity.UNKNOWN)  # the client's
+        elif re.fullmatch(r"(?:utf8)?e?smtpsa?", protocol):  # RFC 3848
+            session = Session(tls=Tls.ENCRYPTED)
+        elif protocol:
+            session = Session(tls=Tls.CLEAR)
+        delivery = Delivery(
+            time=line.time,
+            server=line.host,
+            software="exim",
+            direction=Direction.IN,
+            queue_id=queue_id,
+            message_id=message_id,
+            domain=domain_of(found[1] or ""),
+            recipient=found[1],
+            relay=name,
+            address=address,
+            status=Status.SENT,
+            content=Content.LEFT,
+        )
+        self._judge(line, delivery, session)
+        return True
+
+    def _judge(self, line: Line, delivery: Delivery, session: Session | None) -> None:
+        program = (line.host, "exim")
+        if session is not None:
+            self._silence.tls_line(program, line.time)
+            self._emit(replace(delivery, session=session))
+        elif delivery.local:
+            self._emit(replace(delivery, session=LOCAL_SESSION))
+        elif delivery.content is Content.HELD or delivery.address is None:
+            self._emit(replace(delivery, session=NOTHING_SENT))
+        else:
+            self._silence.judge(program, delivery)
+
+    def _drop(self, _key: tuple[str, str], _message_id: str) -> None:
+        self.dropped += 1
+
+
+def _fields(text: str) -> tuple[dict[str, str], str | None, str | None, str]:
+    """The fields at the start of *text*; name and address of ``H=``; and what is behind them.
+
+    A reply stands behind a colon, or within the quotes of ``C=``: nothing in it is a field.
+    """
+    fields: dict[str, str] = {}
+    name = address = None
+    at = 0
+    while at < len(text):
+        if (found := _HOST.match(text, at)) is not None and address is None:
+            name, address = found[1], found[2]
+        elif (found := _FIELD.match(text, at)) is not None:
+            value = found[2]
+            ends = not value.startswith('"') and value.endswith(":")
+            fields.setdefault(found[1], value.removesuffix(":") if ends else value)
+            if ends:
+                return fields, name, address, text[found.end() :]
+        elif (found := _DEFER.match(text, at)) is None:
+            break
+        at = found.end()
+    return fields, name, address, text[at:].removeprefix(":")
+
+
+def _session(fields: dict[str, str]) -> Session | None:
+    """What ``X=version:suite:bits`` says, also with the asterisk of a resumed session."""
+    if "X" not in fields:
+        return None
+    parts = fields["X"].replace("*", "").split(":")
+    version, cipher = parts[0], ":".join(parts[1:-1]) or None
+    exchange = _EXCHANGE.match(cipher or "")
+    return Session(
+        tls=Tls.ENCRYPTED,
+        version=re.sub(r"\ATLS(?=\d)", "TLSv", version)[:40] or None,
+        cipher=cipher,
+        key_exchange=exchange[1] if exchange else None,
+        identity=_CV.get(fields.get("CV"), Identity.UNKNOWN),
+    )
+
+
+def _content(status: Status, reply: str) -> Content:
+    """Whether the message itself was sent; Exim names the step before it gives the reply."""
+    if status is Status.SENT or _WITH_CONTENT.match(reply.lstrip(" ")):
+        return Content.LEFT
+    return Content.HELD

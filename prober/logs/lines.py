@@ -1,0 +1,235 @@
+"""Reads mail logs line by line: what file, which time, which host, program and process.
+
+Syslog as RFC 3164 and RFC 5424 have it, ISO time stamps, ``journalctl -o json`` and Exim's own
+main log; plain or packed by gzip, bzip2 or xz. RFC 3164 §4.1.2: such a stamp has neither year nor
+zone. The zone is this machine's; the year is told by the file's date and by the line before.
+"""
+
+import bz2
+import gzip
+import io
+import lzma
+import re
+import stat
+import zlib
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+import msgspec
+
+from prober.errors import InputError
+from prober.escape import printable
+
+STDIN: Final = "-"
+MOST_LINE_BYTES: Final = 16384  # servers cut their lines at 1 to 8 kB; the rest is dropped
+_FIRST_LINES: Final = 100  # in which the first stamp of a file is looked for
+_LEAP: Final = timedelta(days=1)  # a file's date may be that much behind its last line
+_PROGRAM: Final = r"([^\s\[\]:]+)(?:\[(\d+)\])?:(?: |$)"
+_ISO: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*"
+# A log socket's lines name no host. A host is tried last, so that no text can become one.
+_SYSLOG: Final = re.compile(
+    rf"(?:<\d{{1,3}}>)?([A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d|{_ISO}) (?:(\S+) )??{_PROGRAM}"
+    r"(?:\[ID \d+ [\w.]+\] )?(.*)",
+    re.DOTALL,
+)
+_SYSLOG_5424: Final = re.compile(
+    rf"<\d{{1,3}}>1 ({_ISO}) (\S+) (\S+) (\S+) \S+ "
+    r'(?:-|(?:\[(?:[^\]"\\]|\\.|"(?:[^"\\]|\\.)*")*\])+)(?: \ufeff?(.*))?',
+    re.DOTALL,
+)
+_EXIM: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})?) (?:\[(\d+)\] )?(.*)", re.DOTALL
+)
+_MONTHS: Final = {
+    name: number
+    for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
+}
+_SECONDS: Final = [timedelta(seconds=second) for second in range(61)]  # one may be a leap second
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_UNPACK: Final = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\x00", lzma.open))
+_DAMAGED: Final = (OSError, EOFError, zlib.error, lzma.LZMAError)
+
+
+class Line(NamedTuple):
+    """One line taken apart. ``pid`` is empty where the line names none."""
+
+    time: datetime
+    host: str
+    program: str
+    pid: str
+    text: str
+
+
+class LineParser:
+    """Takes the lines of one log apart, in their order.
+
+    *reference* is when the log was last written; *zone* that of stamps without one, None for this
+    machine's.
+    """
+
+    def __init__(self, reference: datetime, zone: tzinfo | None = None) -> None:
+        self._reference = reference
+        self._zone = zone
+        self._stamp = ""  # the last one, and its time: most lines repeat it
+        self._time = reference
+        self._minute, self._minute_time = "", reference
+        self._last: datetime | None = None
+
+    def parse(self, raw: str) -> Line | None:
+        """The parts of *raw*, None where it is no line of a log."""
+        if (found := _SYSLOG.match(raw)) is not None:
+            stamp, host, program, pid, text = found.groups()
+        elif (found := _SYSLOG_5424.match(raw)) is not None:
+            stamp, host, program, pid, text = found.groups()
+            pid = pid if pid.isdigit() else ""
+        elif raw.startswith("{"):
+            return _of_journal(raw)
+        elif (found := _EXIM.match(raw)) is not None:
+            stamp, pid, text = found.groups()
+            host, program = "", "exim"
+        else:
+            return None
+        if stamp != self._stamp:
+            time = self._time_of(stamp)
+            if time is None:
+                return None
+            self._stamp, self._time = stamp, time
+        return Line(self._time, host or "", program, pid or "", text or "")
+
+    def _time_of(self, stamp: str) -> datetime | None:
+        try:
+            if not stamp[0].isalpha():
+                return self._aware(datetime.fromisoformat(stamp)).astimezone(UTC)
+            minute, second = stamp[:-2], _SECONDS[int(stamp[-2:])]
+            if minute != self._minute:  # a busy log has many lines in a minute
+                time = self._classic(f"{minute}00")
+                if time is None:
+                    return None
+                self._minute, self._minute_time = minute, self._aware(time).astimezone(UTC)
+            return self._minute_time + second
+        except (ValueError, OverflowError, IndexError):
+            return None
+
+    def _aware(self, time: datetime) -> datetime:
+        """*time* with its zone."""
+        if time.tzinfo is not None:
+            return time
+        return time.astimezone() if self._zone is None else time.replace(tzinfo=self._zone)
+
+    def _classic(self, stamp: str) -> datetime | None:
+        """The stamp in the year that puts it nearest to the line before.
+
+        So a clock that steps does no harm, and December goes on in January. The first line: the
+        latest year that does not put it behind the date of the file.
+        """
+        month = _MONTHS.get(stamp[:3])
+        if month is None:
+            return None
+        near = self._last or self._reference.replace(tzinfo=None)
+        day, hour, minute, second = map(int, (stamp[4:6], *stamp[7:].split(":")))
+        times = []
+        for year in (near.year - 1, near.year, near.year + 1):
+            try:
+                times.append(datetime(year, month, day, hour, minute, second))  # noqa: DTZ001 # comes later
+            except ValueError:  # 29 February in another year
+                continue
+        if self._last is None:
+            times = [time for time in times if time <= near + _LEAP][-1:]
+        if not times:
+            return None
+        self._last = min(times, key=lambda time: abs(time - near))
+        return self._last
+
+
+def _of_journal(raw: str) -> Line | None:
+    """A line of ``journalctl -o json``. systemd's Journal Export Formats, "JSON"."""
+    try:
+        entry = msgspec.json.decode(raw)
+        time = entry.get("_SOURCE_REALTIME_TIMESTAMP") or entry["__REALTIME_TIMESTAMP"]
+        text = entry["MESSAGE"]
+        if isinstance(text, list):  # bytes that are no UTF-8
+            text = bytes(text).decode("utf-8", "backslashreplace")
+        program = entry.get("SYSLOG_IDENTIFIER") or entry.get("_COMM") or ""
+        pid = entry.get("SYSLOG_PID") or entry.get("_PID") or ""
+        host = entry.get("_HOSTNAME") or ""
+        if not all(isinstance(part, str) for part in (text, program, pid, host)):
+            return None
+        when = _EPOCH + timedelta(microseconds=int(time))
+    except (msgspec.DecodeError, AttributeError, KeyError, ValueError, TypeError, OverflowError):
+        return None
+    return Line(when, host, program, pid, text)
+
+
+class Log:
+    """One file of a log, or stdin. ``begins`` is the time of its first line, None if unknown."""
+
+    def __init__(self, name: str, stdin: BinaryIO, now: datetime) -> None:
+        self.name = name
+        self._stdin = stdin
+        self._reference = now
+        self.begins: datetime | None = None
+        self.is_stream = name == STDIN  # to be read once only
+        if self.is_stream:
+            return
+        try:
+            status = Path(name).stat()
+        except OSError as error:
+            raise InputError(f"cannot read {printable(name)}: {error.strerror}") from error
+        self.is_stream = not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode))
+        if self.is_stream:  # a FIFO, as <(command) of a shell
+            return
+        self._reference = datetime.fromtimestamp(status.st_mtime).astimezone()
+        parser = self.parser()
+        for number, raw in enumerate(self.lines()):
+            if (line := parser.parse(raw)) is not None:
+                self.begins = line.time
+                break
+            if number >= _FIRST_LINES:
+                break
+
+    def parser(self) -> LineParser:
+        """A parser for the lines of this file."""
+        return LineParser(self._reference)
+
+    def lines(self) -> Iterator[str]:
+        """The lines, without their ends. Raises InputError."""
+        try:
+            if self.name == STDIN:
+                yield from _lines(_unpacked(self._stdin))
+            else:
+                with open(self.name, "rb") as stream:
+                    yield from _lines(_unpacked(stream))
+        except _DAMAGED as error:
+            name = printable(self.name)
+            why = (isinstance(error, OSError) and error.strerror) or f"damaged: {error}"
+            raise InputError(f"cannot read {name}: {why}") from error
+
+
+def in_order(names: Sequence[str], stdin: BinaryIO, now: datetime) -> list[Log]:
+    """The logs *names*, the oldest first: a rotated set may be named in any order.
+
+    With stdin or a FIFO among them the order stays. Raises InputError.
+    """
+    logs = [Log(name, stdin, now) for name in names]
+    if any(log.is_stream for log in logs):
+        return logs
+    return sorted(logs, key=lambda log: log.begins or datetime.max.replace(tzinfo=UTC))
+
+
+def _unpacked(stream: BinaryIO) -> BinaryIO:
+    start = stream.peek(8) if isinstance(stream, io.BufferedReader) else b""
+    for magic, unpack in _UNPACK:
+        if start.startswith(magic):
+            return unpack(stream)  # type: ignore[return-value] # read as bytes
+    return stream
+
+
+def _lines(stream: BinaryIO) -> Iterator[str]:
+    is_new = True
+    while raw := stream.readline(MOST_LINE_BYTES):
+        whole = raw.endswith(b"\n")
+        if is_new:
+            yield raw.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
+        is_new = whole

@@ -1,0 +1,207 @@
+"""OpenSMTPD 6.8 and newer, as it logs by syslog. mta.c, mta_session.c, smtp_session.c.
+
+Each line begins with the id of a session, and each session that uses TLS says so. So a session
+whose beginning is in the log, without a TLS line, was in clear.
+"""
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from prober.logs.base import (
+    BEGINS,
+    LOCAL_SESSION,
+    MOST_PROCESSES,
+    MOST_TEXT,
+    NOTHING_SENT,
+    Bounded,
+    Emit,
+    Reader,
+)
+from prober.logs.lines import Line
+from prober.logs.records import (
+    Content,
+    Delivery,
+    Direction,
+    Identity,
+    Session,
+    Status,
+    Tls,
+    domain_of,
+    ip_address,
+)
+
+_SESSION: Final = re.compile(r"([0-9a-f]{16}) (mta|smtp|mda) ([\w-]+)(.*)", re.DOTALL)
+_DOWNGRADED: Final = re.compile(r"smtp-out: (?:TLS )?Error on session ([0-9a-f]{16}): ")
+_DELIVERY: Final = re.compile(
+    r" evpid=([0-9a-f]{16}) from=<([^<>]*)> to=<([^<>]*)> rcpt=<[^<>]*> "
+    r'source="[^"]*" relay="([^"]*)" delay=\S+ result="(\w+)" stat="(.*)',
+    re.DOTALL,
+)
+_MDA: Final = re.compile(
+    r" evpid=([0-9a-f]{16}) from=<[^<>]*> to=<([^<>]*)> rcpt=<[^<>]*> user=\S+ .*?"
+    r'result="?(\w+)"? stat=(.*)',
+    re.DOTALL,
+)
+_CIPHERS: Final = re.compile(r" ciphers=([\w.]+):([\w-]+)(?::\d+)?$")
+_RELAY: Final = re.compile(r"\[?([0-9A-Fa-f:.]+)\]? \(([^()]*)\)")
+_CONNECTED: Final = re.compile(r" address=\[?([^\s\]]+)\]? host=(\S+)")
+_ENVELOPE: Final = re.compile(r" evpid=([0-9a-f]{8})[0-9a-f]{8} from=<([^<>]*)> to=<")
+_STATUS: Final = {
+    "Ok": Status.SENT,
+    "TempFail": Status.DEFERRED,
+    "PermFail": Status.BOUNCED,
+    "Expired": Status.BOUNCED,
+}
+_CHECKED: Final = {"success": Identity.TRUSTED}  # the name is not compared
+_ID_LENGTH: Final = 8  # of an envelope's id, what is the message's
+
+
+@dataclass(slots=True)
+class _Connection:
+    """A session whose beginning is in the log."""
+
+    session: Session = field(default_factory=lambda: Session(tls=Tls.CLEAR))
+    connected: bool = False
+    name: str | None = None
+    address: str | None = None
+    reported: str | None = None  # the last message of an inbound session
+
+
+class OpenSmtpdReader(Reader):
+    """Reads mta and mda lines; with *inbound* smtp lines, too."""
+
+    def __init__(self, emit: Emit, *, tls_logged: bool = False, inbound: bool = False) -> None:
+        super().__init__(emit, tls_logged=tls_logged)
+        self._inbound = inbound
+        self._open: Bounded[tuple[str, str], _Connection] = Bounded(MOST_PROCESSES, self._forget)
+
+    def read(self, line: Line) -> bool:
+        found = _SESSION.match(line.text)
+        if found is None:
+            if (failed := _DOWNGRADED.match(line.text)) is not None:
+                self._open.put((line.host, failed[1]), _Connection())
+            return True
+        session_id, part, word, rest = found.groups()
+        key = (line.host, session_id)
+        if part == "mda":
+            return word != "delivery" or self._local(line, rest)
+        if word == "delivery":
+            return self._delivered(line, key, rest)
+        if part == "smtp" and word == "envelope":
+            return not self._inbound or self._arrived(line, key, rest)
+        self._about_session(key, part, word, rest)
+        return True
+
+    def _about_session(self, key: tuple[str, str], part: str, word: str, rest: str) -> None:
+        connection = self._open.get(key)
+        if word == "connecting" or (part == "smtp" and word == "connected"):
+            connection = _Connection(connected=part == "smtp")
+            if (peer := _CONNECTED.match(rest)) is not None:
+                connection.address, connection.name = peer[1], peer[2]
+            self._open.put(key, connection)
+        elif word == "disconnected":
+            self._open.pop(key)
+        elif connection is None:
+            return
+        elif word == "connected":
+            connection.connected = True
+        elif word == "tls":
+            ciphers = _CIPHERS.match(rest)
+            version, cipher = (ciphers[1], ciphers[2]) if ciphers else (None, None)
+            connection.session = Session(tls=Tls.ENCRYPTED, version=version, cipher=cipher)
+        elif word == "server-cert-check" and connection.session.tls is Tls.ENCRYPTED:
+            result = rest.partition('"')[2].partition('"')[0]
+            identity = _CHECKED.get(result, Identity.NONE)
+            connection.session = replace(connection.session, identity=identity)
+
+    def _delivered(self, line: Line, key: tuple[str, str], rest: str) -> bool:
+        found = _DELIVERY.match(rest)
+        if found is None:
+            return False
+        envelope, _, recipient, relay, result, reply = found.groups()
+        status = _STATUS.get(result)
+        if status is None:
+            return False
+        connection = self._open.get(key)
+        peer = _RELAY.fullmatch(relay)
+        reached = peer is not None and (connection is None or connection.connected)
+        delivery = Delivery(
+            time=line.time,
+            server=line.host,
+            software="opensmtpd",
+            queue_id=envelope[:_ID_LENGTH],
+            domain=domain_of(recipient),
+            recipient=recipient,
+            relay=peer[2] if peer else None,
+            address=peer[1] if peer and ip_address(peer[1]) else None,
+            status=status,
+            content=_content(status, reached=reached),
+            reply=reply.removesuffix('"')[:MOST_TEXT],
+        )
+        if connection is None:
+            session = Session(why=BEGINS) if reached else NOTHING_SENT
+        else:
+            session = connection.session if reached else NOTHING_SENT
+        self._emit(replace(delivery, session=session))
+        return True
+
+    def _local(self, line: Line, rest: str) -> bool:
+        found = _MDA.match(rest)
+        status = _STATUS.get(found[3]) if found is not None else None
+        if found is None or status is None:
+            return False
+        self._emit(
+            Delivery(
+                time=line.time,
+                server=line.host,
+                software="opensmtpd",
+                queue_id=found[1][:_ID_LENGTH],
+                domain=domain_of(found[2]),
+                recipient=found[2],
+                status=status,
+                content=_content(status, reached=False),
+                session=LOCAL_SESSION,
+                local=True,
+                reply=found[4].strip('"')[:MOST_TEXT],
+            )
+        )
+        return True
+
+    def _arrived(self, line: Line, key: tuple[str, str], rest: str) -> bool:
+        """An envelope: the message is reported once, whatever its number of recipients."""
+        found = _ENVELOPE.match(rest)
+        if found is None:
+            return False
+        connection = self._open.get(key) or _Connection(session=Session(why=BEGINS))
+        if connection.reported == found[1] or connection.address == "local":
+            return True
+        connection.reported = found[1]
+        self._open.put(key, connection)
+        self._emit(
+            Delivery(
+                time=line.time,
+                server=line.host,
+                software="opensmtpd",
+                direction=Direction.IN,
+                queue_id=found[1],
+                domain=domain_of(found[2]),
+                recipient=found[2],
+                relay=connection.name,
+                address=connection.address,
+                status=Status.SENT,
+                content=Content.LEFT,
+                session=connection.session,
+            )
+        )
+        return True
+
+    def _forget(self, _key: tuple[str, str], _connection: _Connection) -> None:
+        self.dropped += 1
+
+
+def _content(status: Status, *, reached: bool) -> Content:
+    """A failure does not say at which command, so the message may have been sent before it."""
+    if status is Status.SENT:
+        return Content.LEFT
+    return Content.UNKNOWN if reached else Content.HELD

@@ -1,0 +1,404 @@
+"""Postfix 2.2 to 3.11. smtp(8), smtpd(8), postconf(5): smtp_tls_loglevel, tls= since 3.11.
+
+Until 3.10 a delivery line does not say whether TLS was used: an earlier line of the same process
+does, which has no queue id. One smtp process handles one request after another, and within a
+request one connection after another, so the last TLS line of the process is that of the delivery,
+as long as it names the same relay and nothing ended the connection in between. Postfix logs no
+reused TLS connection without saying "TLS connection reused".
+"""
+
+import re
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from prober.logs.base import (
+    BEGINS,
+    FORGOTTEN,
+    LOCAL_SESSION,
+    LONG_AGO,
+    MOST_MESSAGES,
+    MOST_PROCESSES,
+    MOST_TEXT,
+    NOTHING_SENT,
+    Bounded,
+    Emit,
+    Processes,
+    Reader,
+)
+from prober.logs.lines import Line
+from prober.logs.records import (
+    Content,
+    Delivery,
+    Direction,
+    Identity,
+    Session,
+    Status,
+    Tls,
+    domain_of,
+    ip_address,
+)
+
+# Quoted where it needs to be since 3.5 (info_log_address_format), so what it holds ends nothing.
+_ADDRESS: Final = r'(?:"(?:[^"\\]|\\.)*+"|[^"<>])*+'
+_QUEUE_ID: Final = r"([0-9A-Za-z]{5,20})"
+_DELIVERED: Final = re.compile(
+    rf"{_QUEUE_ID}: to=<({_ADDRESS})>, (?:orig_to=<{_ADDRESS}>, )?relay=([^\s,]+), "
+    r"(?:conn_use=\d+, )?delay=[\d.]+, (?:delays=([\d./]+), )?(?:tls=([^\s,]+), )?"
+    r"(?:dsn=[\d.]+, )?status=([\w-]+) \((.*)",
+    re.DOTALL,
+)
+_TLS: Final = re.compile(
+    r"(?:(Anonymous|Untrusted|Trusted|Verified) )?TLS connection (?:established|reused) "
+    r"(to|from) (\S+)(?: to \S+)?: (\S+) with cipher (\S+) \(\d+/\d+ bits\)"
+    r"(?: key-exchange (\S+))?"
+)
+_QUEUED: Final = re.compile(rf"{_QUEUE_ID}: (.*)", re.DOTALL)
+_ENDPOINT: Final = re.compile(r"([^\[\]]+)\[([^\[\]]+)\](?::\d+)?")
+_FROM: Final = re.compile(rf"from=<({_ADDRESS})>, size=\d+, nrcpt=\d+ \(queue active\)")
+_CLIENT: Final = re.compile(r"client=([^\s,\[\]]+\[[^\s,\[\]]+\])(?::\d+)?(?:, |$)")
+_CONNECT: Final = re.compile(r"(connect|disconnect) from ([^\s\[\]]+\[[^\s\[\]]+\])(.*)")
+_STARTTLS: Final = re.compile(r" starttls=[1-9]")
+_STATED: Final = re.compile(r"(!?)([a-z-]+)(?::([a-z-]+))?(\?)?(?:/.*)?")
+# Postfix's own words stand first or last in a reason, and the peer's between them.
+_SESSION_LOST: Final = re.compile(
+    r"lost connection with \S+ while |conversation with \S+ timed out while |Cannot start TLS: |"
+    r"local data error while talking to "
+)
+_LOST_WITH_CONTENT: Final = re.compile(
+    r"(?:lost connection with \S+|conversation with \S+ timed out) while "
+    r"sending (?:message body|end of data)"
+)
+_HAS_CONTENT: Final = "(in reply to end of DATA command))"
+_IDENTITY: Final = {
+    "Anonymous": Identity.NONE,
+    "Untrusted": Identity.NONE,
+    "Trusted": Identity.TRUSTED,
+    "Verified": Identity.VERIFIED,
+    None: Identity.UNKNOWN,  # 2.2 to 2.4 say it in lines of their own
+}
+# Levels of smtp_tls_security_level, and what a connection that meets one has.
+_LEVELS: Final = {
+    "none": (Tls.CLEAR, Identity.NONE),
+    "may": (Tls.ENCRYPTED, Identity.NONE),
+    "encrypt": (Tls.ENCRYPTED, Identity.NONE),
+    "half-dane": (Tls.ENCRYPTED, Identity.NONE),
+    "dane": (Tls.ENCRYPTED, Identity.DANE),
+    "dane-only": (Tls.ENCRYPTED, Identity.DANE),
+    "fingerprint": (Tls.ENCRYPTED, Identity.VERIFIED),
+    "verify": (Tls.ENCRYPTED, Identity.VERIFIED),
+    "secure": (Tls.ENCRYPTED, Identity.VERIFIED),
+}
+_STATUS: Final = {
+    "sent": Status.SENT,
+    "deferred": Status.DEFERRED,
+    "bounced": Status.BOUNCED,
+    "expired": Status.BOUNCED,
+    "SOFTBOUNCE": Status.DEFERRED,
+    "softbounce": Status.DEFERRED,
+}
+_PROBES: Final = frozenset({"deliverable", "undeliverable"})  # verify(8): no message was sent
+_TO_NETWORK: Final = frozenset({"smtp", "lmtp"})
+_TO_MACHINE: Final = frozenset({"local", "virtual", "pipe", "discard"})
+_NOWHERE: Final = frozenset({"error", "retry"})
+DELIVER: Final = _TO_NETWORK | _TO_MACHINE | _NOWHERE
+COMPONENTS: Final = DELIVER | {"smtpd", "cleanup", "qmgr", "master"}  # whose lines are read
+_SLACK: Final = timedelta(seconds=2)  # stamps are cut to seconds
+_LONGEST: Final = timedelta(minutes=30)  # of a delivery whose line has no delays=
+# Lines of smtp(8) and smtpd(8) that are known, and change no answer.
+_OTHER: Final = re.compile(
+    r"(?:warning|fatal|error|panic|info|statistics|improper|initializing|setting up|mapping|"
+    r"[Ss]erver certificate|certificate |SSL_|SSL3 |TLS |tls_|host |connect to |lost connection|"
+    r"timeout|too many|using backwards|NOQUEUE|milter|daemon |reload|proxy-|save |read |write |"
+    r"subject|issuer|verify|cert|Host offered|private|Peer|\S+: (?:re-using|looking|Reusing|"
+    r"subject_CN|issuer|depth|Trusted|Untrusted|Matched|TLS|SSL|certificate))"
+)
+
+
+@dataclass(slots=True)
+class _Process:
+    """What an smtp process did last. *request* is the one that *session* belongs to."""
+
+    endpoint: str
+    session: Session
+    time: datetime
+    request: tuple[str, str] | None = None
+
+
+@dataclass(slots=True)
+class _Message:
+    message_id: str | None = None
+    client: tuple[str, str] | None = None  # the smtpd process that took it
+
+
+@dataclass(slots=True)
+class _Inbound:
+    """A client's session with an smtpd process, and what was accepted in it."""
+
+    program: tuple[str, str]
+    client: str
+    session: Session | None = None
+    accepted: list[Delivery] = field(default_factory=list)
+
+
+class PostfixReader(Reader):
+    """Reads smtp, lmtp, local, virtual, pipe, error, cleanup, qmgr; with *inbound* smtpd."""
+
+    def __init__(self, emit: Emit, *, tls_logged: bool = False, inbound: bool = False) -> None:
+        super().__init__(emit, tls_logged=tls_logged)
+        self._inbound = inbound
+        self._begins: dict[str, datetime] = {}  # the first line of each host
+        self._messages: Bounded[tuple[str, str], _Message] = Bounded(MOST_MESSAGES, self._drop)
+        self._processes: Processes[_Process] = Processes()
+        self._clients: Bounded[tuple[str, str, str], _Inbound] = Bounded(
+            MOST_PROCESSES, lambda _key, client: self._end(client, "")
+        )
+
+    def read(self, line: Line) -> bool:
+        component = line.program.rpartition("/")[2]
+        if line.host not in self._begins:
+            self._begins[line.host] = line.time
+        if component == "master":
+            if line.text.startswith("daemon started"):  # no connection is older
+                self._begins[line.host] = LONG_AGO
+            return True
+        if component in DELIVER:
+            return self._deliver(line, component)
+        if component == "smtpd":
+            return self._smtpd(line) if self._inbound else True
+        if (found := _QUEUED.match(line.text)) is not None:
+            self._about_message(line, found[1], found[2])
+        return True
+
+    def finish(self) -> None:
+        for client in self._clients.drain():
+            self._end(client, "")
+        super().finish()
+
+    # -- out ---------------------------------------------------------------------------------
+
+    def _deliver(self, line: Line, component: str) -> bool:
+        text = line.text
+        if (found := _DELIVERED.match(text)) is not None:
+            return self._delivered(line, component, found)
+        key = (line.host, line.program, line.pid)
+        if (found := _TLS.match(text)) is not None:
+            trust, _, endpoint, version, cipher, exchange = found.groups()
+            session = _session(trust, version, cipher, exchange)
+            self._processes.put(key, _Process(endpoint, session, line.time))
+            self._silence.tls_line(key[:2], line.time)
+            return True
+        if (found := _QUEUED.match(text)) is not None:
+            if _SESSION_LOST.match(found[2]):  # a retry in clear may follow, to the same endpoint
+                self._processes.pop(key)
+            return " to=<" not in text[: len(found[1]) + 6]
+        return _OTHER.match(text) is not None
+
+    def _delivered(self, line: Line, component: str, found: re.Match[str]) -> bool:
+        queue_id, recipient, relay, delays, tls, word, reason = found.groups()
+        status = _STATUS.get(word)
+        if status is None:
+            return word in _PROBES
+        message = self._messages.get((line.host, queue_id))
+        endpoint = _ENDPOINT.fullmatch(relay)
+        address = endpoint[2] if endpoint and ip_address(endpoint[2]) else None
+        is_local = component in _TO_MACHINE or (endpoint is not None and address is None)
+        content = Content.HELD if component in _NOWHERE else _content(status, reason)
+        session: Session | None = LOCAL_SESSION
+        if not is_local:
+            was_sent = content is not Content.HELD and address is not None
+            session = self._session_of(line, queue_id, relay, delays or "", tls, was_sent=was_sent)
+        delivery = Delivery(
+            time=line.time,
+            server=line.host,
+            software="postfix",
+            queue_id=queue_id,
+            message_id=message.message_id if message else None,
+            domain=domain_of(recipient),
+            recipient=recipient,
+            relay=endpoint[1] if endpoint else None,
+            address=address,
+            status=status,
+            content=content,
+            session=session or Session(),
+            local=is_local,
+            reply=reason.removesuffix(")")[:MOST_TEXT],
+        )
+        if session is None:
+            self._silence.judge((line.host, line.program), delivery)
+        else:
+            self._emit(delivery)
+        return tls is None or _STATED.fullmatch(tls) is not None
+
+    def _session_of(
+        self, line: Line, queue_id: str, relay: str, delays: str, tls: str | None, *, was_sent: bool
+    ) -> Session | None:
+        """The session of a delivery over the network; None: the log is silent about it.
+
+        It is the last one of the process, if it can be that. All recipients of one request over one
+        connection have the times until it stood in common (``delays=``, but for the last of them);
+        another request needs a TLS line of its own.
+        """
+        key, request = (line.host, line.program, line.pid), (queue_id, delays.rpartition("/")[0])
+        joined = None
+        if (process := self._processes.get(key)) is not None:
+            if _same_endpoint(process.endpoint, relay) and process.request in (None, request):
+                process.request, joined = request, process.session
+            else:
+                self._processes.pop(key)
+        if tls is not None:
+            return _as_stated(tls, joined)
+        if joined is None and not was_sent:
+            return NOTHING_SENT
+        return joined or self._why_silent(line, delays)
+
+    def _why_silent(self, line: Line, delays: str) -> Session | None:
+        """Unknown, where nothing follows from there being no TLS line; None: something may."""
+        if (line.host, line.program) in self._processes.forgot:
+            return Session(why=FORGOTTEN)
+        try:
+            setup, sending = (float(part) for part in delays.split("/")[2:4])
+            took = timedelta(seconds=setup + sending) + _SLACK
+        except (ValueError, OverflowError):
+            took = _LONGEST
+        return Session(why=BEGINS) if line.time - took < self._begins[line.host] else None
+
+    def _drop(self, _key: tuple[str, str], _message: _Message) -> None:
+        self.dropped += 1
+
+    # -- the message ---------------------------------------------------------------------------
+
+    def _about_message(self, line: Line, queue_id: str, text: str) -> None:
+        """A line of cleanup or qmgr."""
+        key = (line.host, queue_id)
+        if text.startswith("message-id="):
+            message = self._messages.get(key) or _Message()
+            message.message_id = text[len("message-id=") :].strip()[:MOST_TEXT] or None
+            self._messages.put(key, message)
+        elif text == "removed":
+            self._messages.pop(key)
+        elif self._inbound and (found := _FROM.match(text)) is not None:
+            self._accepted(line, queue_id, found[1])
+
+    # -- in ------------------------------------------------------------------------------------
+
+    def _smtpd(self, line: Line) -> bool:
+        key = (line.host, line.program, line.pid)
+        text = line.text
+        if (found := _CONNECT.match(text)) is not None:
+            previous = self._clients.pop(key)
+            if previous is not None:
+                self._end(previous, found[3] if found[1] == "disconnect" else "")
+            if found[1] == "connect":
+                self._clients.put(key, _Inbound(key[:2], found[2]))
+            return True
+        if (found := _TLS.match(text)) is not None:
+            trust, _, client, version, cipher, exchange = found.groups()
+            inbound = self._clients.get(key) or _Inbound(key[:2], client)
+            session = _session(trust, version, cipher, exchange)
+            inbound.session = replace(session, identity=Identity.UNKNOWN)  # the client's
+            self._clients.put(key, inbound)
+            self._silence.tls_line(key[:2], line.time)
+            return True
+        if (found := _QUEUED.match(text)) is None:
+            return _OTHER.match(text) is not None
+        if (client := _CLIENT.match(found[2])) is not None:
+            if self._clients.get(key) is None:
+                self._clients.put(key, _Inbound(key[:2], client[1]))
+            self._messages.put((line.host, found[1]), _Message(client=(line.program, line.pid)))
+        return True
+
+    def _accepted(self, line: Line, queue_id: str, sender: str) -> None:
+        """qmgr has the message: it was accepted. The session decides once it ends."""
+        message = self._messages.get((line.host, queue_id))
+        if message is None or message.client is None:
+            return
+        inbound = self._clients.get((line.host, *message.client))
+        name, address = (None, None)
+        if inbound is not None and (found := _ENDPOINT.fullmatch(inbound.client)) is not None:
+            name, address = found[1], found[2]
+        delivery = Delivery(
+            time=line.time,
+            server=line.host,
+            software="postfix",
+            direction=Direction.IN,
+            queue_id=queue_id,
+            message_id=message.message_id,
+            domain=domain_of(sender),
+            recipient=sender,
+            relay=name,
+            address=address,
+            status=Status.SENT,
+            content=Content.LEFT,
+        )
+        message.client = None  # a deferred message comes to the active queue again
+        if inbound is None:
+            self._emit(replace(delivery, session=Session(why=BEGINS)))
+        elif inbound.session is not None:
+            self._emit(replace(delivery, session=inbound.session))
+        else:
+            inbound.accepted.append(delivery)
+            if len(inbound.accepted) >= MOST_TEXT:
+                self._end(inbound, "")
+
+    def _end(self, inbound: _Inbound, counts: str) -> None:
+        """Emit what was accepted in a session without a TLS line. *counts*: its commands, 3.0."""
+        for delivery in inbound.accepted:
+            if _STARTTLS.search(counts):
+                session = Session(tls=Tls.ENCRYPTED, why="smtpd_tls_loglevel is 0: no details")
+                self._emit(replace(delivery, session=session))
+            else:
+                self._silence.judge(inbound.program, delivery)
+        inbound.accepted.clear()
+
+
+def _session(trust: str | None, version: str, cipher: str, exchange: str | None) -> Session:
+    return Session(
+        tls=Tls.ENCRYPTED,
+        version=version,
+        cipher=cipher,
+        key_exchange=exchange,
+        identity=_IDENTITY[trust],
+    )
+
+
+def _same_endpoint(endpoint: str, relay: str) -> bool:
+    """Whether the words of a TLS line and of a delivery line name one endpoint.
+
+    Before 2.5 the one or the other has no port, or no address.
+    """
+    if endpoint == relay:
+        return True
+    if "[" not in endpoint:
+        return endpoint == relay.partition("[")[0]
+    shorter, longer = sorted((endpoint, relay), key=len)
+    return shorter.endswith("]") and longer.startswith(f"{shorter}:")
+
+
+def _as_stated(tls: str, joined: Session | None) -> Session:
+    """What ``tls=`` says, with the details of *joined*. postconf(5), smtp_log_tls_feature_status.
+
+    ``level`` was met; ``level:other`` was relaxed to the other; ``level?`` was not decided when
+    the attempt ended; ``!level`` was not met.
+    """
+    found = _STATED.fullmatch(tls)
+    level = _LEVELS.get(found[3] or found[2]) if found and not found[1] and not found[4] else None
+    if level is None:
+        return replace(joined or Session(), tls=Tls.UNKNOWN, why=f"the log says tls={tls[:40]}")
+    is_encrypted, identity = level
+    if is_encrypted is Tls.CLEAR:
+        return Session(tls=Tls.CLEAR)
+    if joined is None:
+        return Session(tls=Tls.ENCRYPTED, identity=identity)
+    if identity is Identity.NONE and joined.identity is not Identity.UNKNOWN:
+        identity = joined.identity
+    return replace(joined, identity=identity)
+
+
+def _content(status: Status, reason: str) -> Content:
+    """Whether the message itself was sent, by Postfix's own words in *reason*."""
+    if status is Status.SENT or _LOST_WITH_CONTENT.match(reason):
+        return Content.LEFT
+    if reason.endswith(_HAS_CONTENT):
+        return Content.LEFT
+    return Content.HELD if reason.endswith(")") else Content.UNKNOWN  # cut by syslog

@@ -1,0 +1,143 @@
+"""One run: lines to the reader of their server, deliveries through the filters to the counts."""
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from prober.logs.base import Emit, Reader
+from prober.logs.exim import EximReader
+from prober.logs.lines import Log
+from prober.logs.opensmtpd import OpenSmtpdReader
+from prober.logs.postfix import COMPONENTS, PostfixReader
+from prober.logs.records import Delivery, Internal, Scope
+from prober.logs.sendmail import SendmailReader
+from prober.logs.summary import Summary
+
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which deliveries are reported."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    domains: frozenset[str] = frozenset()
+    message_id: str | None = None
+    queue_id: str | None = None
+
+    def has(self, delivery: Delivery) -> bool:
+        """Whether *delivery* is one of them."""
+        return (
+            (self.since is None or delivery.time >= self.since)
+            and (self.until is None or delivery.time < self.until)
+            and (not self.domains or delivery.domain in self.domains)
+            and (self.queue_id is None or delivery.queue_id == self.queue_id)
+            and (self.message_id is None or _bare(delivery.message_id) == _bare(self.message_id))
+        )
+
+
+def _bare(message_id: str | None) -> str | None:
+    return None if message_id is None else message_id.strip().removeprefix("<").removesuffix(">")
+
+
+class Reading:
+    """Reads logs; *report* gets each wanted delivery, *unread* each line not understood."""
+
+    def __init__(
+        self,
+        report: Callable[[Delivery, Scope], None],
+        *,
+        wanted: Wanted,
+        internal: Internal,
+        summary: Summary,
+        unread: Callable[[str, int, str], None] = lambda _name, _number, _line: None,
+        inbound: bool = False,
+        tls_logged: bool = False,
+    ) -> None:
+        self._report = report
+        self._wanted = wanted
+        self._internal = internal
+        self._summary = summary
+        self._unread = unread
+        self._readers = make_readers(self._take, inbound=inbound, tls_logged=tls_logged)
+        self._by_program: dict[str, Reader | None] = {}
+
+    def read(self, logs: Sequence[Log]) -> None:
+        """Read all of *logs*, in their order. Raises InputError."""
+        for log in logs:
+            parser = log.parser()
+            for number, raw in enumerate(log.lines(), 1):
+                self._summary.lines += 1
+                line = parser.parse(raw)
+                if line is None:
+                    if raw:
+                        self._not_understood(log.name, number, raw)
+                    continue
+                reader = self._reader_of(line.program)
+                if reader is None:
+                    self._summary.other_lines += 1
+                    continue
+                try:
+                    understood = reader.read(line)
+                except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+                    self._summary.faults += 1
+                    _log.exception("%s line %d: internal fault", log.name, number)
+                    understood = False
+                if not understood:
+                    self._not_understood(log.name, number, raw)
+        for each in self._readers.values():
+            each.finish()
+            self._summary.dropped += each.dropped
+
+    def _reader_of(self, program: str) -> Reader | None:
+        try:
+            return self._by_program[program]
+        except KeyError:
+            name = software_of(program)
+            reader = self._readers.get(name) if name is not None else None
+            if len(self._by_program) < MOST_PROGRAMS:
+                self._by_program[program] = reader
+            return reader
+
+    def _take(self, delivery: Delivery) -> None:
+        if self._wanted.has(delivery):
+            scope = self._internal.scope(delivery)
+            self._summary.add(delivery, scope)
+            self._report(delivery, scope)
+
+    def _not_understood(self, name: str, number: int, raw: str) -> None:
+        self._summary.unread += 1
+        self._unread(name, number, raw)
+
+
+_PROGRAMS: Final = {
+    "exim": re.compile(r"exim[\w.-]*"),
+    "opensmtpd": re.compile(r"smtpd|opensmtpd"),
+    "sendmail": re.compile(r"sm-mta|sm-msp-queue|sendmail[\w.-]*"),
+}
+MOST_PROGRAMS: Final = 10_000  # names of programs that are remembered
+
+
+def make_readers(emit: Emit, *, inbound: bool, tls_logged: bool) -> dict[str, Reader]:
+    """A reader for each kind of server."""
+    kinds: dict[str, Callable[..., Reader]] = {
+        "postfix": PostfixReader,
+        "exim": EximReader,
+        "opensmtpd": OpenSmtpdReader,
+        "sendmail": SendmailReader,
+    }
+    return {
+        name: kind(emit, inbound=inbound, tls_logged=tls_logged) for name, kind in kinds.items()
+    }
+
+
+def software_of(program: str) -> str | None:
+    """Which server a line's program belongs to; None: to none that is read."""
+    instance, _, component = program.rpartition("/")
+    if instance:
+        return "postfix" if component in COMPONENTS else None
+    return next((name for name, form in _PROGRAMS.items() if form.fullmatch(program)), None)

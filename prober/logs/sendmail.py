@@ -1,0 +1,227 @@
+"""Sendmail 8. Its Installation and Operation Guide, "System Log"; doc/op, STARTTLS.
+
+A line ``STARTTLS=client`` has no queue id. It is joined to the deliveries of the same process to
+the same relay, for one message: what else the process sends there later may go over the cached
+connection, or over another one, and the log does not tell.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from prober.logs.base import (
+    BEGINS,
+    FORGOTTEN,
+    LOCAL_SESSION,
+    LONG_AGO,
+    MOST_MESSAGES,
+    MOST_PROCESSES,
+    MOST_TEXT,
+    NOTHING_SENT,
+    Bounded,
+    Emit,
+    Processes,
+    Reader,
+)
+from prober.logs.lines import Line
+from prober.logs.records import (
+    Content,
+    Delivery,
+    Direction,
+    Identity,
+    Session,
+    Status,
+    Tls,
+    domain_of,
+    ip_address,
+)
+
+CACHED: Final = "this process used TLS to this server before, perhaps over the same connection"
+
+_ADDRESS: Final = r'<?(?:"(?:[^"\\]|\\.)*+"|[^"<>,\s])*+>?'
+_QUEUED: Final = re.compile(r"([0-9A-Za-z]{8,20}): (to|from)=(.*)", re.DOTALL)
+_TO: Final = re.compile(
+    rf"({_ADDRESS}(?:,{_ADDRESS})*), (?:ctladdr={_ADDRESS}(?: \(\d+/\d+\))?, )?"
+    r"delay=[\d:+]+, (?:xdelay=([\d:+]+), )?mailer=([\w*-]+), pri=\d+, "
+    r"(?:relay=([^,]*), )?(?:dsn=([245])\.\d+\.\d+, )?(?:reply=(.*), )?stat=(.*)",
+    re.DOTALL,
+)
+_FROM: Final = re.compile(
+    rf"({_ADDRESS}), size=\d+, class=-?\d+, nrcpts=\d+(?:, msgid=(<[^>]*>|[^\s,]+))?(?=,|$)(.*)",
+    re.DOTALL,
+)
+_STARTTLS: Final = re.compile(
+    r"STARTTLS=(client|server), relay=([^,]*), version=([^,\s]*), verify=(\w*), cipher=([^,\s]*), "
+    r"bits="
+)
+_RELAY: Final = re.compile(r"(\S+?)\.? \[(?:IPv6:)?([0-9A-Fa-f:.]+)\](?: \(may be forged\))?")
+_LAST_RELAY: Final = re.compile(r".*, relay=([^,]+)$", re.DOTALL)
+_STATUS: Final = {"2": Status.SENT, "4": Status.DEFERRED, "5": Status.BOUNCED}
+_HELD: Final = ("User unknown", "Deferred: Connection refused", "Host unknown")  # before DATA
+_LOCAL_MAILERS: Final = frozenset({"local", "prog", "*file*", "*include*", "procmail", "cyrusv2"})
+_VERIFY: Final = {"OK": Identity.TRUSTED, "TRUSTED": Identity.DANE}  # the name is not compared
+
+
+@dataclass(slots=True)
+class _Connection:
+    session: Session
+    time: datetime
+    queue_id: str | None = None  # the message that it was joined to
+
+
+class SendmailReader(Reader):
+    """Reads ``to=`` and ``STARTTLS=client`` lines; with *inbound* ``from=``, too."""
+
+    def __init__(self, emit: Emit, *, tls_logged: bool = False, inbound: bool = False) -> None:
+        super().__init__(emit, tls_logged=tls_logged)
+        self._inbound = inbound
+        self._message_ids: Bounded[tuple[str, str], str] = Bounded(MOST_MESSAGES, self._drop)
+        self._out: Processes[_Connection] = Processes()
+        self._begins: dict[str, datetime] = {}  # the first line of each host
+        self._in: Bounded[tuple[str, str], Session] = Bounded(MOST_PROCESSES, self._drop)
+
+    def read(self, line: Line) -> bool:
+        text = line.text
+        if line.host not in self._begins:  # no connection is older than the daemon
+            is_start = text.startswith("starting daemon (")
+            self._begins[line.host] = LONG_AGO if is_start else line.time
+        if (found := _QUEUED.match(text)) is not None:
+            if found[2] == "to":
+                return self._delivered(line, found[1], found[3])
+            return self._arrived(line, found[1], found[3])
+        if (found := _STARTTLS.match(text)) is not None:
+            side, relay, version, verify, cipher = found.groups()
+            session = Session(
+                tls=Tls.ENCRYPTED,
+                version=None if "/" in version else version,  # TLSv1/SSLv3: a family of suites
+                cipher=cipher,
+                identity=_VERIFY.get(verify, Identity.NONE),
+            )
+            self._silence.tls_line((line.host, side), line.time)
+            if side == "client":
+                self._out.put(_key(line, relay), _Connection(session, line.time))
+            else:
+                self._in.put((line.host, line.pid), replace(session, identity=Identity.UNKNOWN))
+            return True
+        return not text.startswith("STARTTLS=") or ", version=" not in text
+
+    def _delivered(self, line: Line, queue_id: str, rest: str) -> bool:
+        found = _TO.match(rest)
+        if found is None:
+            return False
+        recipients, took, mailer, relay, code, said, stat = found.groups()
+        status = _STATUS.get(code or "")
+        if status is None:  # put into the queue, or to be tried again by another run
+            return stat.startswith(("queued", "Deferred", "quarantine"))
+        peer = _RELAY.fullmatch(relay or "")
+        address = peer[2] if peer is not None and ip_address(peer[2]) else None
+        local = mailer in _LOCAL_MAILERS
+        session = LOCAL_SESSION if local else self._join(line, queue_id, peer[1] if peer else "")
+        if session is None and line.time - _duration(took) < self._begins[line.host]:
+            session = Session(why=BEGINS) if address is not None else None
+        for recipient in _split(recipients):
+            self._judge(
+                line,
+                Delivery(
+                    time=line.time,
+                    server=line.host,
+                    software="sendmail",
+                    queue_id=queue_id,
+                    message_id=self._message_ids.get((line.host, queue_id)),
+                    domain=domain_of(recipient),
+                    recipient=recipient,
+                    relay=peer[1] if peer else None,
+                    address=address,
+                    status=status,
+                    content=_content(status, stat, said, reached=address is not None),
+                    local=local,
+                    reply=(f"{stat}: {said}" if said else stat)[:MOST_TEXT],
+                ),
+                session,
+            )
+        return True
+
+    def _join(self, line: Line, queue_id: str, relay: str) -> Session | None:
+        connection = self._out.get(_key(line, relay))
+        if connection is None:
+            return Session(why=FORGOTTEN) if (line.host, "client") in self._out.forgot else None
+        if connection.queue_id not in (None, queue_id):
+            return Session(why=CACHED)
+        connection.queue_id = queue_id
+        return connection.session
+
+    def _judge(self, line: Line, delivery: Delivery, session: Session | None) -> None:
+        if session is not None:
+            self._emit(replace(delivery, session=session))
+        elif delivery.content is Content.HELD or delivery.address is None:
+            self._emit(replace(delivery, session=NOTHING_SENT))
+        else:
+            side = "client" if delivery.direction is Direction.OUT else "server"
+            self._silence.judge((line.host, side), delivery)
+
+    def _arrived(self, line: Line, queue_id: str, rest: str) -> bool:
+        found = _FROM.match(rest)
+        if found is None:
+            return False
+        message_id = found[2][:MOST_TEXT] if found[2] else None
+        if message_id is not None:
+            self._message_ids.put((line.host, queue_id), message_id)
+        last = _LAST_RELAY.match(found[3])
+        peer = _RELAY.fullmatch(last[1]) if last is not None else None
+        if not self._inbound or peer is None:
+            return True
+        sender = found[1].removeprefix("<").removesuffix(">")
+        delivery = Delivery(
+            time=line.time,
+            server=line.host,
+            software="sendmail",
+            direction=Direction.IN,
+            queue_id=queue_id,
+            message_id=message_id,
+            domain=domain_of(sender),
+            recipient=sender,
+            relay=peer[1],
+            address=peer[2],
+            status=Status.SENT,
+            content=Content.LEFT,
+        )
+        self._judge(line, delivery, self._in.get((line.host, line.pid)))
+        return True
+
+    def _drop(self, _key: object, _value: object) -> None:
+        self.dropped += 1
+
+
+def _key(line: Line, relay: str) -> tuple[str, str, str]:
+    """The process and its relay, by the name that STARTTLS and delivery lines both have."""
+    name = relay.partition(" ")[0].rstrip(".").lower()
+    return line.host, "client", f"{line.pid} {name}"
+
+
+def _duration(text: str | None) -> timedelta:
+    """``xdelay=`` as a time, days before a plus sign; ten minutes where there is none."""
+    try:
+        days, _, clock = (text or "").rpartition("+")
+        hours, minutes, seconds = map(int, clock.split(":"))
+        return timedelta(int(days or 0), seconds + 2, hours=hours, minutes=minutes)
+    except (ValueError, OverflowError):
+        return timedelta(minutes=10)
+
+
+def _split(recipients: str) -> list[str]:
+    addresses = re.findall(_ADDRESS, recipients)
+    return [each.removeprefix("<").removesuffix(">") for each in addresses if each]
+
+
+def _content(status: Status, stat: str, said: str | None, *, reached: bool) -> Content:
+    """A failure seldom says at which command, so the message may have been sent before it.
+
+    *said* is the peer's; where it imitates the field behind it, neither is believed.
+    """
+    if status is Status.SENT:
+        return Content.LEFT
+    if not reached:
+        return Content.HELD
+    imitated = said is not None and ", stat=" in f"{said}{stat}"
+    return Content.HELD if stat.startswith(_HELD) and not imitated else Content.UNKNOWN

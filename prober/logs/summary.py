@@ -1,0 +1,170 @@
+"""Counts: per domain and week, in total, and what was not understood. docs/logs.md."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Final, NamedTuple
+
+from prober.logs.base import NO_TLS, Bounded
+from prober.logs.records import (
+    Content,
+    Delivery,
+    Direction,
+    Level,
+    Scope,
+    Tls,
+    falls_short,
+)
+
+MOST_GROUPS: Final = 100_000  # domains times weeks; what comes later is counted together
+MOST_HELD: Final = 200_000  # recipients whose last attempt failed, until one succeeds
+PERHAPS_LEFT: Final = "the attempt failed, and the log does not say whether after the message"
+OTHERS: Final = "(others)"
+NO_DOMAIN: Final = "(none)"
+
+Key = tuple[Direction, str, date]
+
+
+class Advice(NamedTuple):
+    """What to do about a domain. The codes are stable; the wording may change."""
+
+    domain: str
+    code: str
+    text: str
+
+
+@dataclass(slots=True)
+class Counts:
+    """Messages, each counted once for each recipient it was for.
+
+    A message that a server took in and then refused has left, and counts as such; so does each
+    later attempt that sends it again.
+    """
+
+    encrypted: int = 0
+    verified: int = 0  # of the encrypted ones
+    clear: int = 0
+    held_back: int = 0
+    unknown: int = 0
+    versions: dict[str, int] = field(default_factory=dict)
+    last_clear: datetime | None = None
+
+    @property
+    def messages(self) -> int:
+        """All of them."""
+        return self.encrypted + self.clear + self.held_back + self.unknown
+
+    def add(self, other: "Counts") -> None:
+        """Count what *other* counted, too."""
+        self.encrypted += other.encrypted
+        self.verified += other.verified
+        self.clear += other.clear
+        self.held_back += other.held_back
+        self.unknown += other.unknown
+        self.last_clear = max(filter(None, (self.last_clear, other.last_clear)), default=None)
+        for version, count in other.versions.items():
+            self.versions[version] = self.versions.get(version, 0) + count
+
+
+@dataclass(slots=True)
+class Summary:
+    """What one run has seen so far."""
+
+    at_least: Level = Level.ENCRYPTED
+    groups: dict[Key, Counts] = field(default_factory=dict)
+    reasons: Counter[str] = field(default_factory=Counter)  # why TLS is unknown, outside only
+    internal: int = 0
+    local: int = 0
+    below: int = 0  # left below --at-least, outside
+    undecided: int = 0  # left, and it is not known how
+    first: datetime | None = None
+    last: datetime | None = None
+    lines: int = 0
+    other_lines: int = 0  # of other programs
+    unread: int = 0
+    dropped: int = 0  # open joins forgotten for want of room
+    faults: int = 0  # of this program; such lines are not understood
+    advice: tuple[Advice, ...] = ()
+    _held: Bounded[bytes, Key] = field(default_factory=lambda: Bounded(MOST_HELD))
+
+    def add(self, delivery: Delivery, scope: Scope) -> None:
+        """Count one attempt."""
+        if self.first is None or delivery.time < self.first:
+            self.first = delivery.time
+        if self.last is None or delivery.time > self.last:
+            self.last = delivery.time
+        if scope is not Scope.OUTSIDE:
+            self.internal += scope is Scope.INTERNAL
+            self.local += scope is Scope.LOCAL
+            return
+        key = self._key(delivery)
+        counts = self.groups.setdefault(key, Counts())
+        recipient = _digest(delivery)
+        if delivery.content is not Content.LEFT:
+            if self._held.get(recipient) is None:
+                self._held.put(recipient, key)
+                counts.held_back += 1
+            if delivery.content is Content.UNKNOWN:
+                self._perhaps_left(delivery)
+            return
+        before = self._held.pop(recipient)
+        if before is not None:
+            self.groups[before].held_back -= 1
+        self._left(delivery, counts)
+
+    def _left(self, delivery: Delivery, counts: Counts) -> None:
+        session = delivery.session
+        is_below = falls_short(session, self.at_least)
+        if delivery.direction is Direction.OUT:
+            self.below += is_below is True
+            self.undecided += is_below is None
+        if session.tls is Tls.ENCRYPTED:
+            counts.encrypted += 1
+            counts.verified += falls_short(session, Level.VERIFIED) is False
+            version = session.version or "TLS"
+            counts.versions[version] = counts.versions.get(version, 0) + 1
+        elif session.tls is Tls.CLEAR:
+            counts.clear += 1
+            counts.last_clear = max(filter(None, (counts.last_clear, delivery.time)))
+        else:
+            counts.unknown += 1
+            self.reasons[session.why or NO_TLS] += 1
+
+    def _perhaps_left(self, delivery: Delivery) -> None:
+        """A failed attempt of which the log does not say how far it came."""
+        is_below = falls_short(delivery.session, self.at_least)
+        if is_below is not False and delivery.direction is Direction.OUT:
+            self.undecided += 1
+            self.reasons[PERHAPS_LEFT] += 1
+
+    def _key(self, delivery: Delivery) -> Key:
+        day = delivery.time.date()
+        week = day - timedelta(days=day.weekday())
+        key = (delivery.direction, delivery.domain or NO_DOMAIN, week)
+        if key not in self.groups and len(self.groups) >= MOST_GROUPS:
+            return (delivery.direction, OTHERS, week)
+        return key
+
+    def total(self, direction: Direction = Direction.OUT) -> Counts:
+        """Everything outside, in one."""
+        total = Counts()
+        for (way, _, _), counts in self.groups.items():
+            if way is direction:
+                total.add(counts)
+        return total
+
+    def rows(self) -> Iterator[tuple[Key, Counts]]:
+        """Each domain and week: most in clear first, then most unknown, then most messages."""
+
+        def order(item: tuple[Key, Counts]) -> tuple[int, int, int, Key]:
+            return (-item[1].clear, -item[1].unknown, -item[1].messages, item[0])
+
+        yield from sorted(((k, c) for k, c in self.groups.items() if c.messages), key=order)
+
+
+def _digest(delivery: Delivery) -> bytes:
+    """Stands for one message to one recipient: 16 bytes in place of three texts."""
+    parts = (delivery.server, delivery.queue_id, delivery.recipient or "")
+    return hashlib.blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=16).digest()

@@ -1,0 +1,194 @@
+"""``probe logs``: outputs, filters, exit statuses, privacy. No network is used."""
+
+import csv
+import gzip
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from prober.logs.report import COLUMNS, SUMMARY_COLUMNS
+from tests.cli.commands import Ended, invoke
+
+START = "Nov 23 10:00:00 mx1 postfix/"
+MX = "mx.good.test[192.0.2.1]:25"
+CLEAR_MX = "mx.clear.test[192.0.2.2]:25"
+TLS = (
+    f"smtp[7]: Verified TLS connection established to {MX}: TLSv1.3 with cipher "
+    "TLS_AES_256_GCM_SHA384 (256/256 bits)"
+)
+UNTRUSTED = TLS.replace("Verified", "Untrusted")
+BEGIN = ["master[1]: daemon started -- version 3.7.11, configuration /etc/postfix"]
+ID = ["cleanup[3]: AAAAAA: message-id=<1@us.test>"]
+INBOUND = [
+    "smtpd[5]: connect from c.test[198.51.100.1]",
+    "smtpd[5]: AAAAAA: client=c.test[198.51.100.1]",
+    *ID,
+    "qmgr[2]: AAAAAA: from=<s@us.test>, size=9, nrcpt=1 (queue active)",
+    "smtpd[5]: disconnect from c.test[198.51.100.1] ehlo=2 starttls=1 mail=1 rcpt=1 commands=5",
+]
+
+
+def sent(queue_id: str, relay: str, who: str, status: str = "sent (250 2.0.0 Ok)") -> str:
+    return (
+        f"smtp[7]: {queue_id}: to=<{who}>, relay={relay}, delay=0.6, delays=0.1/0.1/0.2/0.2, "
+        f"dsn=2.0.0, status={status}"
+    )
+
+
+GOOD = sent("AAAAAA", MX, "jane.doe@good.test")
+CLEAR = sent("BBBBBB", CLEAR_MX, "jane.doe@clear.test")
+REFUSED = sent(
+    "CCCCCC", MX, "jane.doe@good.test", "bounced (host mx.good.test[192.0.2.1] said: 550 5.1.1 "
+    "<jane.doe@good.test>: Jane Doe has left (in reply to RCPT TO command))"
+)  # fmt: skip
+
+
+def run(*lines: str, options: tuple[str, ...] = ()) -> Ended:
+    text = "".join(f"{START}{line}\n" for line in [*BEGIN, *lines])
+    return invoke("logs", "-", *options, stdin=text.encode())
+
+
+@pytest.mark.parametrize(
+    ("lines", "options", "status"),
+    [
+        pytest.param([TLS, GOOD], (), 0, id="encrypted"),
+        pytest.param([TLS, GOOD, CLEAR], (), 1, id="clear"),
+        pytest.param([CLEAR], (), 3, id="unknown"),
+        pytest.param([CLEAR], ("--tls-logged",), 1, id="clear-since-tls-is-logged"),
+        pytest.param([TLS, GOOD, CLEAR], ("--internal", "clear.test"), 0, id="internal-domain"),
+        pytest.param([TLS, GOOD, CLEAR], ("--internal", "192.0.2.2/31"), 0, id="internal-net"),
+        pytest.param([TLS, GOOD, CLEAR], ("--domain", "good.test"), 0, id="another-domain"),
+        pytest.param([TLS, GOOD, CLEAR], ("--until", "2000-01-01"), 0, id="another-time"),
+        pytest.param([TLS, GOOD, CLEAR], ("--since", "2000-01-01"), 1, id="since"),
+        pytest.param([TLS, GOOD, CLEAR], ("--queue-id", "AAAAAA"), 0, id="one-message"),
+        pytest.param([TLS, GOOD], ("--at-least", "verified"), 0, id="verified"),
+        pytest.param([UNTRUSTED, GOOD], ("--at-least", "verified"), 1, id="not-verified"),
+        pytest.param([TLS, REFUSED], (), 0, id="held-back"),
+        pytest.param([], (), 0, id="nothing"),
+        pytest.param([], ("--internal", "a b"), 2, id="bad-internal"),
+        pytest.param([], ("--pseudonyms", "/no/key"), 2, id="no-key"),
+    ],
+)
+def test_the_exit_status(lines: list[str], options: tuple[str, ...], status: int) -> None:
+    assert run(*lines, options=options).status == status
+
+
+def test_the_text_begins_with_what_left_in_clear() -> None:
+    out = run(*ID, TLS, GOOD, CLEAR, REFUSED).out
+    assert out.startswith("1 of 2 messages left in clear. 1 was held back.\n\nIn clear:\n")
+    assert "clear.test" in out
+    assert "TLS versions: TLSv1.3: 1" in out
+    assert "…" not in out
+
+
+def test_unknown_comes_with_advice() -> None:
+    out = run(CLEAR).out
+    assert out.startswith("No message is known to have left in clear; for 1 it is not known.")
+    assert "smtp_tls_loglevel = 1" in out
+
+
+def test_csv_has_a_row_for_each_attempt() -> None:
+    rows = list(csv.DictReader(io.StringIO(run(*ID, TLS, GOOD, CLEAR, options=("-f", "csv")).out)))
+    assert list(rows[0]) == list(COLUMNS)
+    assert [(row["domain"], row["tls"], row["message_id"]) for row in rows] == [
+        ("good.test", "encrypted", "<1@us.test>"),
+        ("clear.test", "clear", ""),
+    ]
+
+
+def test_json_lines_have_an_object_for_each_attempt() -> None:
+    (line,) = run(TLS, GOOD, options=("-f", "jsonl")).out.splitlines()
+    row = json.loads(line)
+    assert list(row) == ["schema", *COLUMNS]
+    assert (row["schema"], row["identity"], row["recipient"]) == (1, "verified", None)
+
+
+def test_the_summary_in_every_format() -> None:
+    rows = list(
+        csv.reader(io.StringIO(run(TLS, GOOD, CLEAR, options=("--summary", "-f", "csv")).out))
+    )
+    assert rows[0] == list(SUMMARY_COLUMNS)
+    assert rows[1][1:8] == ["clear.test", rows[1][2], "1", "0", "0", "1", "0"]
+    found = json.loads(run(TLS, GOOD, CLEAR, options=("--summary", "-f", "json")).out)
+    assert (found["below"], found["undecided"], found["total"]["messages"]) == (1, 0, 2)
+    assert found["groups"][1]["tls_versions"] == {"TLSv1.3": 1}
+
+
+@pytest.mark.parametrize("format_", ["text", "csv", "json", "jsonl"])
+def test_no_format_names_people(format_: str) -> None:
+    lines = (TLS, GOOD, CLEAR, REFUSED)
+    out = (
+        run(*lines, options=("-f", format_)).out + run(*lines, options=("--queue-id", "CCCCCC")).out
+    )
+    assert "jane" not in out.lower()
+    assert "doe" not in out.lower()
+
+
+def test_people_are_named_on_demand() -> None:
+    out = run(TLS, GOOD, options=("-f", "csv", "--addresses", "keep")).out
+    assert "jane.doe@good.test" in out
+
+
+def test_pseudonyms_stand_for_people(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(b"0123456789abcdef")
+    options = ("-f", "csv", "--pseudonyms", str(key))
+    rows = list(csv.DictReader(io.StringIO(run(TLS, GOOD, CLEAR, options=options).out)))
+    assert all(row["recipient"].endswith(f"@{row['domain']}") for row in rows)
+    assert run(TLS, GOOD, options=(*options, "--addresses", "keep")).status == 2
+    key.write_bytes(b"short")
+    assert run(TLS, GOOD, options=options).status == 2
+
+
+def test_the_story_of_one_message() -> None:
+    lines = (*INBOUND, TLS, GOOD, CLEAR)
+    out = run(*lines, options=("--message-id", "1@us.test")).out
+    assert out.count("message <1@us.test>, queue id AAAAAA, on mx1 (postfix)") == 2
+    assert "from us.test (outside), c.test[198.51.100.1]" in out
+    assert "to good.test (outside), mx.good.test[192.0.2.1]" in out
+    assert "BBBBBB" not in out
+    assert run(*lines, options=("--message-id", "2")).out == "No such message is in the log.\n"
+
+
+def test_lines_that_were_not_understood_are_counted_and_shown() -> None:
+    ended = run("smtp[7]: jane@example.com does what no version does")
+    assert "1 lines were not understood: --unread shows them." in ended.out
+    assert ended.err == ""
+    shown = run("smtp[7]: jane@example.com does what no version does", options=("--unread",))
+    assert "not understood: -:2: Nov 23 10:00:00 mx1 postfix/smtp[7]: *@example.com" in shown.err
+
+
+def test_inbound_is_reported_and_does_not_change_the_exit_status() -> None:
+    plain = [line for line in INBOUND if "disconnect" not in line]
+    ended = run(*plain, TLS, GOOD, options=("--inbound", "-f", "csv", "--tls-logged"))
+    rows = list(csv.DictReader(io.StringIO(ended.out)))
+    assert {(row["direction"], row["tls"]) for row in rows} == {
+        ("out", "encrypted"),
+        ("in", "clear"),
+    }
+    assert ended.status == 0
+
+
+def test_a_rotated_set_is_one_log_and_is_never_overwritten(tmp_path: Path) -> None:
+    older, newer = tmp_path / "mail.log.1.gz", tmp_path / "mail.log"
+    first = "\n".join(START + line for line in (*BEGIN, *ID, TLS)) + "\n"
+    older.write_bytes(gzip.compress(first.encode()))
+    newer.write_text("Nov 23 10:00:01" + (START + GOOD)[15:] + "\n")
+    ended = invoke("logs", str(newer), str(older), "-f", "csv")
+    (row,) = csv.DictReader(io.StringIO(ended.out))
+    assert (row["tls"], row["message_id"]) == ("encrypted", "<1@us.test>")
+    assert invoke("logs", str(newer), "-o", str(newer), "-f", "csv").status == 2
+    assert invoke("logs", str(tmp_path / "none")).status == 2
+
+
+def test_hostile_text_is_harmless_in_every_format() -> None:
+    bad = sent("AAAAAA", MX, "a@good.test", "bounced (=cmd|'x' \x1b[31m\u202e)")
+    for format_ in ("csv", "json", "jsonl"):
+        out = run(TLS, bad, options=("-f", format_)).out
+        assert "\x1b" not in out
+        assert "\u202e" not in out
+        assert ",=cmd" not in out
+    story = run(TLS, bad, options=("--queue-id", "AAAAAA")).out
+    assert "\x1b" not in story

@@ -1,0 +1,102 @@
+"""The decision table of docs/logs.md: what left, beside what probing saw and what the map says."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from prober.logs.advice import Known, Seen, advise
+from prober.logs.records import Content, Delivery, Scope, Session, Status, Tls
+from prober.logs.summary import Summary
+from prober.records import Level
+from prober.report.json_ import encode_report
+from tests.cli.commands import invoke
+from tests.report.samples import passes
+
+LEFT = datetime(2026, 3, 10, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def summary(tls: Tls = Tls.CLEAR, content: Content = Content.LEFT) -> Summary:
+    made = Summary()
+    delivery = Delivery(
+        time=LEFT,
+        server="mx1",
+        software="postfix",
+        queue_id="AAAAAA",
+        domain="example.com",
+        recipient="a@example.com",
+        address="192.0.2.1",
+        status=Status.SENT,
+        content=content,
+        session=Session(tls=tls),
+    )
+    made.add(delivery, Scope.OUTSIDE)
+    return made
+
+
+def seen(level: Level, days: int = 3, *, complete: bool = True) -> Seen:
+    return Seen(LEFT + days * DAY, level, complete)
+
+
+@pytest.mark.parametrize(
+    ("reports", "code", "says"),
+    [
+        ([], "not-probed", "probe it"),
+        ([seen(Level.NONE)], "offers-none", "no server offered TLS on 2026-03-13: use a portal"),
+        ([seen(Level.PARTIAL)], "offers-partly", "only some servers"),
+        ([seen(Level.UNKNOWN)], "not-seen", "probe it again"),
+        ([seen(Level.NO_MAIL)], "not-seen", "probe it again"),
+        ([seen(Level.OPPORTUNISTIC, complete=False)], "not-seen", "probe it again"),
+        ([seen(Level.OPPORTUNISTIC)], "offers-all", "require TLS, and this cannot happen again"),
+        ([seen(Level.AUTHENTICATED)], "offers-all", "on every server on 2026-03-13"),
+        ([seen(Level.ENFORCED, -3)], "offers-all", "on every server on 2026-03-07"),
+        ([seen(Level.NONE, -3), seen(Level.ENFORCED)], "offers-now", "none on 2026-03-07, and TLS"),
+        ([seen(Level.ENFORCED), seen(Level.NONE, -3)], "offers-now", "none on 2026-03-07"),
+        ([seen(Level.ENFORCED, -3), seen(Level.NONE)], "offers-none", "on 2026-03-13"),
+    ],
+)
+def test_a_domain_that_got_mail_in_clear(reports: list[Seen], code: str, says: str) -> None:
+    (advice,) = advise(summary(), Known(seen={"example.com": reports}))
+    assert (advice.domain, advice.code) == ("example.com", code)
+    assert says in advice.text
+
+
+@pytest.mark.parametrize(
+    ("made", "required", "code"),
+    [
+        (summary(), {"example.com"}, "map-not-obeyed"),
+        (summary(content=Content.HELD), {"example.com"}, "map-holds-back"),
+        (summary(Tls.ENCRYPTED), set(), "can-tighten"),
+        (summary(Tls.ENCRYPTED), {"example.com"}, None),
+        (summary(Tls.UNKNOWN), set(), None),
+        (summary(), set(), None),
+    ],
+)
+def test_the_policy_map(made: Summary, required: set[str], code: str | None) -> None:
+    known = Known(required=frozenset(required), listed=frozenset(required))
+    assert [each.code for each in advise(made, known)] == ([code] if code else [])
+
+
+def test_without_results_and_map_there_is_no_advice() -> None:
+    assert list(advise(summary(), Known())) == []
+
+
+def test_the_command_joins_results_and_a_map(tmp_path: Path) -> None:
+    report = passes()
+    results, policy, log = tmp_path / "r.jsonl", tmp_path / "map", tmp_path / "log"
+    results.write_bytes(encode_report(replace(report, domain="clear.test")) + b"\n")
+    policy.write_text("clear.test encrypt\n")
+    log.write_text(
+        "Nov 23 10:00:00 mx1 postfix/master[1]: daemon started\n"
+        "Nov 23 10:00:01 mx1 postfix/smtp[7]: AAAAAA: to=<a@clear.test>, relay=mx[192.0.2.1]:25, "
+        "delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)\n"
+    )
+    options = ("--tls-logged", "--results", str(results), "--policy", str(policy))
+    out = " ".join(invoke("logs", str(log), *options).out.split())
+    assert "clear.test: offered TLS on every server" in out
+    assert "clear.test: the map requires TLS, and 1 messages left in clear" in out
+    policy.write_text("words\n")
+    ended = invoke("logs", str(log), *options)
+    assert (ended.status, "map: line 1: no level" in ended.err) == (2, True)

@@ -1,0 +1,21 @@
+"""The example log beside the README: one message in clear, and the sentence that follows."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from prober.report.json_ import encode_report
+from tests.cli.commands import invoke
+from tests.report.samples import passes
+
+EXAMPLE = Path(__file__).parents[2] / "mail.example.log"
+
+
+def test_the_example_has_one_message_in_clear(tmp_path: Path) -> None:
+    results = tmp_path / "demo.jsonl"
+    results.write_bytes(encode_report(replace(passes(), domain="well-configured.test")))
+    ended = invoke("logs", str(EXAMPLE), "--results", str(results))
+    assert ended.out.startswith("1 of 2 messages left in clear. 1 was held back.")
+    assert "well-configured.test: offered TLS on every server" in ended.out
+    assert "jane" not in ended.out
+    assert "not understood" not in ended.out
+    assert ended.status == 1

@@ -1,0 +1,218 @@
+"""Exim: each form of line. Sources: spec.txt, chapter "Log files" (52 in 4.96), and lines of a real
+Exim 4.96.
+"""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prober.logs.base import NO_TLS, NOT_SENT
+from prober.logs.records import Content, Delivery, Identity, Status, Tls
+from tests.logs.reading import read
+from tests.logs.test_postfix import HOSTILE
+
+ID = "1xXNIG-00000J-0N"
+STAMP = "2026-11-28 17:00:00 "
+TO = f"{STAMP}{ID} => a@example.com R=dnslookup T=remote_smtp H=mx.example.com [192.0.2.1]"
+X = " X=TLS1.3:ECDHE_X25519__RSA_PSS_RSAE_SHA256__AES_256_GCM:256"
+OK = ' C="250 2.0.0 Ok: queued"'
+
+
+def one(*lines: str, inbound: bool = False, tls_logged: bool = False) -> Delivery:
+    outcome = read(lines, inbound=inbound, tls_logged=tls_logged)
+    assert outcome.unread == []
+    (delivery,) = outcome.deliveries
+    return delivery
+
+
+@pytest.mark.parametrize(
+    ("fields", "version", "cipher", "exchange", "identity"),
+    [
+        (X + " CV=yes", "TLSv1.3", "ECDHE_X25519__RSA_PSS_RSAE_SHA256__AES_256_GCM", "X25519",
+         Identity.VERIFIED),
+        (X + " CV=dane", "TLSv1.3", "ECDHE_X25519__RSA_PSS_RSAE_SHA256__AES_256_GCM", "X25519",
+         Identity.DANE),
+        (" X=TLS1.3:TLS_AES_256_GCM_SHA384:256 CV=no", "TLSv1.3", "TLS_AES_256_GCM_SHA384", None,
+         Identity.NONE),
+        (" X=TLSv1.2:ECDHE-RSA-AES256-GCM-SHA384:256 CV=no", "TLSv1.2",
+         "ECDHE-RSA-AES256-GCM-SHA384", None, Identity.NONE),
+        (" X=TLS1.2:RSA_AES_256_CBC_SHA1:256", "TLSv1.2", "RSA_AES_256_CBC_SHA1", None,
+         Identity.UNKNOWN),
+        (" X=TLS1.3:TLS_AES_128_GCM_SHA256:128* CV=yes", "TLSv1.3", "TLS_AES_128_GCM_SHA256", None,
+         Identity.VERIFIED),  # a resumed session
+        (' L X=TLS1.2:ECDHE:256 CV=yes DN="CN=mx X=TLS9:evil:1"', "TLSv1.2", "ECDHE", None,
+         Identity.VERIFIED),
+        (" X=UNKNOWN:ECDHE-RSA-CHACHA20-POLY1305:256 CV=yes", "UNKNOWN",
+         "ECDHE-RSA-CHACHA20-POLY1305", None, Identity.VERIFIED),
+    ],
+)  # fmt: skip
+def test_x_and_cv(
+    fields: str, version: str, cipher: str, exchange: str | None, identity: Identity
+) -> None:
+    if fields.startswith(" L "):
+        fields = fields.removeprefix(" L")
+    session = one(TO + fields + OK).session
+    assert (session.tls, session.version, session.cipher) == (Tls.ENCRYPTED, version, cipher)
+    assert (session.key_exchange, session.identity) == (exchange, identity)
+
+
+@pytest.mark.parametrize(
+    ("rest", "status", "content", "relay"),
+    [
+        # flags
+        (f"=> a@example.com R=d T=r H=mx.example.com [192.0.2.1]{X}{OK}", "sent", "left", "mx"),
+        (f"-> a@example.com R=d T=r H=mx.example.com [192.0.2.1]{X}{OK}", "sent", "left", "mx"),
+        (f">> a@example.com R=d T=r H=mx.example.com [192.0.2.1]{X}{OK}", "sent", "left", "mx"),
+        (f"=> a@example.com R=d T=r H=mx.example.com [192.0.2.1]:26{X}{OK}", "sent", "left", "mx"),
+        (f"=> a@example.com R=d T=r H=mx.example.com [192.0.2.1]*{X}{OK}", "sent", "left", "mx"),
+        (f"=> a@example.com F=<s@us.test> P=<s@us.test> R=d T=r S=9 H=mx.example.com "
+         f"[192.0.2.1]:25 I=[198.51.100.1]:40{X}{OK} QT=1s DT=0s", "sent", "left", "mx"),
+        (f"=> a@example.com <b@example.net> R=d T=r H=mx.example.com [192.0.2.1]{X}{OK}", "sent",
+         "left", "mx"),
+        (f"=> a@example.com R=d T=r H=mx.example.com [192.0.2.1] PRX=192.0.2.7{X}{OK}", "sent",
+         "left", "mx"),
+        (f"=> a@example.com R=d T=r H=mx.example.com [192.0.2.1]{X} A=plain K{OK}", "sent", "left",
+         "mx"),
+        # failures, with the step in Exim's words
+        (f"** a@example.com R=d T=r H=mx.example.com [192.0.2.1]{X} CV=no: SMTP error from remote "
+         "mail server after RCPT TO:<a@example.com>: 550 no", "bounced", "held", "mx"),
+        (f"** a@example.com R=d T=r H=mx.example.com [192.0.2.1]{X}: SMTP error from remote "
+         "mail server after end of data: 550 spam", "bounced", "left", "mx"),
+        (f"** a@example.com R=d T=r H=mx.example.com [192.0.2.1]{X}: SMTP error from remote "
+         "mail server after pipelined end of data: 550 spam", "bounced", "left", "mx"),
+        (f"** a@example.com R=d T=r H=mx.example.com [192.0.2.1]{X} CV=no: SMTP error from remote "
+         "mail server after RCPT TO:<x after end of data>: 550 after end of data: x", "bounced",
+         "held", "mx"),
+        (f"== a@example.com R=d T=r defer (-46) H=mx.example.com [192.0.2.1]{X}: SMTP error from "
+         "remote mail server after end of data: 451 later", "deferred", "left", "mx"),
+        (f"== a@example.com R=d T=r defer (-44) H=mx.example.com [192.0.2.1]{X}: SMTP error from "
+         "remote mail server after RCPT TO:<a@example.com>: 451 later", "deferred", "held", "mx"),
+        ("== a@example.com R=d T=r defer (-53): retry time not reached for any host", "deferred",
+         "held", None),
+        ("== a@example.com R=d T=r defer (111): Connection refused", "deferred", "held", None),
+        ("== a@example.com R=d T=r H=mx.example.com [192.0.2.1] defer (-38): TLS session is "
+         "required, but the server did not offer TLS support", "deferred", "held", "mx"),
+        ("** a@example.com: Unrouteable address", "bounced", "held", None),
+        ("** a@example.com R=d: all relevant MX records point to non-existent hosts", "bounced",
+         "held", None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("begin", ["", "<22>Nov 28 17:00:00 mx1 exim[9]: "])
+def test_every_flag(rest: str, status: str, content: str, relay: str | None, begin: str) -> None:
+    delivery = one(f"{begin}{STAMP}{ID} {rest}")
+    assert (delivery.status, delivery.content) == (Status(status), Content(content))
+    assert delivery.domain == "example.com"
+    assert delivery.relay == (None if relay is None else "mx.example.com")
+    assert delivery.address == (None if relay is None else "192.0.2.1")
+    assert (delivery.session.tls is Tls.ENCRYPTED) == (X in rest)
+    assert delivery.session.tls is Tls.ENCRYPTED or delivery.session.why == NOT_SENT
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "=> jane <jane@us.test> R=local_user T=mail_spool",
+        "=> jane@us.test R=dovecot T=dovecot_lmtp",
+        "=> |/usr/bin/vacation (jane@us.test) <jane@us.test> R=p T=address_pipe",
+        "=> /var/mail/jane <jane@us.test> R=f T=address_file",
+        "=> :blackhole: <jane@us.test> R=f",
+    ],
+)
+def test_deliveries_to_this_machine_are_local(rest: str) -> None:
+    delivery = one(f"{STAMP}{ID} {rest}")
+    assert (delivery.local, delivery.domain) == (True, "us.test")
+
+
+def test_silence_needs_a_server_that_logs_tls() -> None:
+    assert one(TO + OK).session.why == NO_TLS
+    assert one(TO + OK, tls_logged=True).session.tls is Tls.CLEAR
+    other = TO.replace(ID, "1xXNIG-00000J-0Z")
+    assert [each.session.tls for each in read([TO + OK, other + X + OK]).deliveries] == [
+        *(Tls.CLEAR, Tls.ENCRYPTED),
+    ]
+
+
+def test_the_message_id_is_joined_until_the_message_is_complete() -> None:
+    lines = (
+        f"{STAMP}{ID} <= s@us.test H=pc.us.test (pc) [198.51.100.7] P=esmtp S=300 id=1@us.test",
+        TO + X + OK,
+        f"{STAMP}{ID} Completed",
+        TO + X + OK,
+    )
+    assert [each.message_id for each in read(lines).deliveries] == ["<1@us.test>", None]
+
+
+@pytest.mark.parametrize(
+    ("rest", "tls"),
+    [
+        (f"P=esmtps{X} CV=no S=300 id=1@sender.test", Tls.ENCRYPTED),
+        ("P=esmtpsa S=300 id=1@sender.test", Tls.ENCRYPTED),
+        ("P=utf8esmtps S=300", Tls.ENCRYPTED),
+        ("P=esmtp S=300 id=1@sender.test", Tls.CLEAR),
+        ("P=smtp S=300", Tls.CLEAR),
+        ("S=300", Tls.UNKNOWN),
+    ],
+)
+def test_what_came_in(rest: str, tls: Tls) -> None:
+    line = f"{STAMP}{ID} <= s@sender.test H=c.test (helo X=TLS9:x:1) [198.51.100.1] {rest}"
+    delivery = one(line, inbound=True)
+    assert (delivery.session.tls, delivery.domain) == (tls, "sender.test")
+    assert (delivery.relay, delivery.address) == ("c.test", "198.51.100.1")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "exim 4.96 daemon started: pid=14",
+        "Start queue run: pid=17",
+        f"{ID} H=mx.example.com [192.0.2.1]: TLS session: (gnutls_handshake): delivering "
+        "unencrypted to H=mx.example.com [192.0.2.1] (not in hosts_require_tls)",
+        f"{ID} mx.example.com [192.0.2.1] Connection refused",
+        f"{ID} *> a@example.com R=d T=r H=mx.example.com [192.0.2.1]",
+        f"{ID} Frozen (delivery error message)",
+    ],
+)
+def test_lines_that_change_nothing(text: str) -> None:
+    outcome = read([STAMP + text])
+    assert (outcome.unread, outcome.deliveries) == ([], [])
+
+
+def test_what_is_not_understood_is_said() -> None:
+    assert len(read([f"{STAMP}{ID} => "]).unread) == 1
+
+
+@given(reply=HOSTILE, message_id=HOSTILE, name=HOSTILE)
+def test_no_text_of_others_changes_an_answer(reply: str, message_id: str, name: str) -> None:
+    quoted = reply.replace("\\", "\\\\").replace('"', '\\"')
+    distinguished = name.replace("\\", "\\\\").replace('"', '\\"')
+    outcome = read(
+        [
+            f"{STAMP}{ID} <= s@us.test H=pc [198.51.100.7] P=esmtp S=300 id={message_id}",
+            f'{TO}{X} CV=no DN="{distinguished}" C="{quoted}"',
+            TO.replace("=> ", "** ") + ": SMTP error from remote mail server after RCPT TO:"
+            f"<a@example.com>: 550 {reply}",
+            TO.replace("=> ", "== ") + f"{X} CV=no: SMTP error from remote mail server after "
+            f"RCPT TO:<a@example.com>: 451 {reply}",
+        ]
+    )
+    assert [
+        (
+            each.relay,
+            each.address,
+            each.session.tls,
+            each.session.version,
+            each.status,
+            each.content,
+        )
+        for each in outcome.deliveries
+    ] == [
+        ("mx.example.com", "192.0.2.1", Tls.ENCRYPTED, "TLSv1.3", Status.SENT, Content.LEFT),
+        ("mx.example.com", "192.0.2.1", Tls.UNKNOWN, None, Status.BOUNCED, Content.HELD),
+        ("mx.example.com", "192.0.2.1", Tls.ENCRYPTED, "TLSv1.3", Status.DEFERRED, Content.HELD),
+    ]
+
+
+@given(st.lists(HOSTILE | st.sampled_from([TO, TO + X + OK, X, OK]), max_size=20))
+def test_no_line_raises(texts: list[str]) -> None:
+    for flag in ("=>", "==", "**", "<=", "->"):
+        read([f"{STAMP}{ID} {flag} {text}" for text in texts], inbound=True)

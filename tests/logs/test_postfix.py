@@ -1,0 +1,498 @@
+"""Postfix: each form of line, by version. Sources: the postfix.org documentation named in the rows,
+source files of Postfix (smtp_trouble.c, tls_misc.c, log_adhoc.c), and real lines of 3.7.
+"""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prober.logs import base
+from prober.logs.base import BEGINS, FORGOTTEN, NO_TLS, NOT_SENT
+from prober.logs.records import Content, Delivery, Identity, Status, Tls
+from tests.logs.reading import read
+
+AT = "Nov 28 17:00:{:02d} mx1 postfix/"
+START = AT.format(0) + "master[1]: daemon started -- version 3.7.11, configuration /etc/postfix"
+MX = "mx.example.com[192.0.2.1]:25"
+SUITE = "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)"
+NEW = f"Trusted TLS connection established to {MX}: {SUITE}"
+OK = "250 2.0.0 Ok: queued as 4XyZ"
+
+
+def log(*texts: str, program: str = "smtp", pid: int = 7, start: bool = True) -> list[str]:
+    """Lines of one process, a second apart. A text with its own program keeps that."""
+    lines = [START] if start else []
+    for number, text in enumerate(texts, 1):
+        own = text.startswith("@")
+        begin = text[1:] if own else f"{program}[{pid}]: {text}"
+        lines.append(AT.format(number) + begin)
+    return lines
+
+
+def to(
+    queue_id: str = "4A1B2C3D4E",
+    *,
+    relay: str = MX,
+    status: str = "sent",
+    reply: str = OK,
+    extra: str = "",
+    recipient: str = "a@example.com",
+    delays: str = "0.1/0.01/0.2/0.3",
+) -> str:
+    return (
+        f"{queue_id}: to=<{recipient}>, relay={relay}, delay=0.6, delays={delays}, {extra}"
+        f"dsn=2.0.0, status={status} ({reply})"
+    )
+
+
+def one(lines: list[str], **options: bool) -> Delivery:
+    outcome = read(lines, **options)
+    assert outcome.unread == []
+    (delivery,) = outcome.deliveries
+    return delivery
+
+
+@pytest.mark.parametrize(
+    ("text", "version", "cipher", "exchange", "identity"),
+    [
+        pytest.param(
+            f"Untrusted TLS connection established to {MX}: TLSv1.3 with cipher "
+            "TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange X25519 server-signature RSA-PSS "
+            "(2048 bits) server-digest SHA256",
+            *("TLSv1.3", "TLS_AES_256_GCM_SHA384", "X25519", Identity.NONE),
+            id="3.4-tls13-untrusted",
+        ),
+        pytest.param(
+            f"Verified TLS connection established to {MX}: TLSv1.3 with cipher "
+            "TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange X25519MLKEM768 server-signature "
+            "ECDSA (prime256v1) server-digest SHA256",
+            *("TLSv1.3", "TLS_AES_256_GCM_SHA384", "X25519MLKEM768", Identity.VERIFIED),
+            id="3.10-post-quantum-verified",
+        ),
+        pytest.param(
+            f"Trusted TLS connection reused to {MX}: TLSv1.2 with cipher "
+            "ECDHE-RSA-AES256-GCM-SHA384 (256/256 bits)",
+            *("TLSv1.2", "ECDHE-RSA-AES256-GCM-SHA384", None, Identity.TRUSTED),
+            id="3.4-reused",
+        ),
+        pytest.param(
+            f"Anonymous TLS connection established to {MX}: TLSv1.2 with cipher "
+            "AECDH-AES256-SHA (256/256 bits)",
+            *("TLSv1.2", "AECDH-AES256-SHA", None, Identity.NONE),
+            id="2.11-anonymous",
+        ),
+        pytest.param(
+            f"Trusted TLS connection established to {MX}: TLSv1 with cipher "
+            "DHE-RSA-AES256-SHA (256/256 bits)",
+            *("TLSv1", "DHE-RSA-AES256-SHA", None, Identity.TRUSTED),
+            id="2.5-trusted",
+        ),
+        pytest.param(
+            "TLS connection established to mx.example.com: TLSv1 with cipher "
+            "DHE-RSA-AES256-SHA (256/256 bits)",
+            *("TLSv1", "DHE-RSA-AES256-SHA", None, Identity.UNKNOWN),
+            id="2.2-host-only",
+        ),
+        pytest.param(
+            "TLS connection established to mx.example.com[192.0.2.1]: TLSv1 with cipher "
+            "RC4-MD5 (128/128 bits)",
+            *("TLSv1", "RC4-MD5", None, Identity.UNKNOWN),
+            id="2.3-no-port",
+        ),
+    ],
+)
+def test_the_tls_line_is_joined(
+    text: str, version: str, cipher: str, exchange: str | None, identity: Identity
+) -> None:
+    delivery = one(log(text, to()))
+    assert delivery.session.tls is Tls.ENCRYPTED
+    assert (delivery.session.version, delivery.session.cipher) == (version, cipher)
+    assert (delivery.session.key_exchange, delivery.session.identity) == (exchange, identity)
+    assert (delivery.relay, delivery.address) == ("mx.example.com", "192.0.2.1")
+    assert (delivery.domain, delivery.status) == ("example.com", Status.SENT)
+
+
+@pytest.mark.parametrize(
+    ("stated", "tls", "identity"),
+    [
+        # postconf(5), smtp_log_tls_feature_status; Postfix 3.11
+        ("may", Tls.ENCRYPTED, Identity.NONE),
+        ("may:none", Tls.CLEAR, Identity.UNKNOWN),
+        ("none", Tls.CLEAR, Identity.UNKNOWN),
+        ("encrypt", Tls.ENCRYPTED, Identity.NONE),
+        ("encrypt/(requiretls)", Tls.ENCRYPTED, Identity.NONE),
+        ("dane", Tls.ENCRYPTED, Identity.DANE),
+        ("dane-only", Tls.ENCRYPTED, Identity.DANE),
+        ("dane:may", Tls.ENCRYPTED, Identity.NONE),
+        ("half-dane", Tls.ENCRYPTED, Identity.NONE),
+        ("verify", Tls.ENCRYPTED, Identity.VERIFIED),
+        ("secure/requiretls", Tls.ENCRYPTED, Identity.VERIFIED),
+        ("fingerprint", Tls.ENCRYPTED, Identity.VERIFIED),
+        ("verify:may", Tls.ENCRYPTED, Identity.NONE),
+        ("may?", Tls.UNKNOWN, Identity.UNKNOWN),
+        ("!verify", Tls.UNKNOWN, Identity.UNKNOWN),
+        ("novel", Tls.UNKNOWN, Identity.UNKNOWN),
+    ],
+)
+def test_what_the_delivery_line_says_is_read_first(
+    stated: str, tls: Tls, identity: Identity
+) -> None:
+    delivery = one(log(to(extra=f"tls={stated}, ")))
+    assert (delivery.session.tls, delivery.session.identity) == (tls, identity)
+    assert (delivery.session.why is not None) == (tls is Tls.UNKNOWN)
+
+
+def test_the_tls_line_adds_details_to_what_is_stated() -> None:
+    session = one(log(NEW, to(extra="tls=dane, "))).session
+    assert (session.version, session.identity) == ("TLSv1.3", Identity.DANE)
+    assert one(log(NEW, to(extra="tls=may:none, "))).session.tls is Tls.CLEAR
+
+
+@pytest.mark.parametrize(
+    ("status", "reply", "content"),
+    [
+        # smtp_trouble.c, smtp_proto.c: what Postfix says, with the peer's words in the middle
+        ("sent", OK, Content.LEFT),
+        (
+            "deferred",
+            f"host {MX} said: 451 4.7.1 later (in reply to end of DATA command)",
+            Content.LEFT,
+        ),
+        (
+            "bounced",
+            f"host {MX} said: 550 5.7.1 spam (in reply to end of DATA command)",
+            Content.LEFT,
+        ),
+        ("bounced", f"host {MX} said: 550 5.1.1 no (in reply to RCPT TO command)", Content.HELD),
+        (
+            "bounced",
+            f"host {MX} said: 550 (in reply to end of DATA command) (in reply to RCPT TO command)",
+            Content.HELD,
+        ),
+        (
+            "bounced",
+            f"host {MX} said: 550 lost connection with x while sending message body "
+            "(in reply to MAIL FROM command)",
+            Content.HELD,
+        ),
+        (
+            "deferred",
+            "lost connection with mx.example.com[192.0.2.1] while sending end of data -- message "
+            "may be sent more than once",
+            Content.LEFT,
+        ),
+        (
+            "deferred",
+            "conversation with mx.example.com[192.0.2.1] timed out while sending message body",
+            Content.LEFT,
+        ),
+        (
+            "deferred",
+            "lost connection with mx.example.com[192.0.2.1] while sending RCPT TO",
+            Content.HELD,
+        ),
+        ("deferred", "Server certificate not verified", Content.HELD),
+        ("deferred", "TLS is required, but was not offered by host mx.example.com", Content.HELD),
+        ("deferred", "Cannot start TLS: handshake failure", Content.HELD),
+    ],
+)
+def test_a_message_can_leave_without_being_sent(status: str, reply: str, content: Content) -> None:
+    assert one(log(NEW, to(status=status, reply=reply))).content is content
+
+
+def test_a_line_that_syslog_cut_leaves_the_content_unknown() -> None:
+    (line,) = log(to(status="bounced", reply="host x said: 550 a long"), start=False)
+    assert one([START, line.removesuffix(")")]).content is Content.UNKNOWN
+
+
+def sessions(*texts: str) -> list[Tls]:
+    return [each.session.tls for each in read(log(*texts)).deliveries]
+
+
+def test_silence_of_a_server_that_logs_tls_is_clear_text() -> None:
+    other = "mx.example.net[192.0.2.2]:25"
+    texts = (to("AAAAAA", relay=other), NEW, to("BBBBBB"), to("CCCCCC", relay=other))
+    assert sessions(*texts) == [Tls.CLEAR, Tls.ENCRYPTED, Tls.CLEAR]
+
+
+def test_silence_of_a_server_that_never_logs_tls_means_nothing() -> None:
+    delivery = one(log(to()))
+    assert (delivery.session.tls, delivery.session.why) == (Tls.UNKNOWN, NO_TLS)
+    assert one(log(to()), tls_logged=True).session.tls is Tls.CLEAR
+
+
+def test_the_log_of_another_day_explains_nothing() -> None:
+    lines = [*log(to()), "Nov 30 17:00:00 mx1 postfix/smtp[8]: " + NEW]
+    assert one(lines).session.tls is Tls.UNKNOWN
+
+
+def test_a_log_that_begins_in_the_middle_of_a_connection_leaves_it_unknown() -> None:
+    outcome = read(log(to("AAAAAA"), NEW, to("BBBBBB"), start=False))
+    assert [each.session.why for each in outcome.deliveries] == [BEGINS, None]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        pytest.param(to("BBBBBB"), id="another-message"),
+        pytest.param(to("AAAAAA", delays="9/0.01/0.4/0.3"), id="the-same-message-later"),
+        pytest.param(to("AAAAAA", relay="mx2.example.com[192.0.2.2]:25"), id="another-relay"),
+        pytest.param(to("AAAAAA", relay="mx.example.com[192.0.2.9]:25"), id="another-address"),
+        pytest.param(to("AAAAAA", relay="mx.example.com[192.0.2.1]:26"), id="another-port"),
+    ],
+)
+def test_a_tls_line_serves_one_request_over_one_connection(second: str) -> None:
+    assert sessions(NEW, to("AAAAAA"), second) == [Tls.ENCRYPTED, Tls.CLEAR]
+
+
+def test_all_recipients_of_a_request_share_its_connection() -> None:
+    second = to("AAAAAA", recipient="b@example.com")
+    assert sessions(NEW, to("AAAAAA"), second) == [Tls.ENCRYPTED, Tls.ENCRYPTED]
+
+
+def test_a_retry_in_clear_after_a_lost_session_is_clear() -> None:
+    lost = "AAAAAA: lost connection with mx.example.com[192.0.2.1] while performing the EHLO "
+    assert sessions(NEW, lost + "handshake", to("AAAAAA")) == [Tls.CLEAR]
+
+
+def test_a_refused_recipient_does_not_end_the_session() -> None:
+    said = f"AAAAAA: host {MX} said: 450 4.2.0 later (in reply to RCPT TO command)"
+    assert sessions(NEW, said, to("AAAAAA")) == [Tls.ENCRYPTED]
+
+
+def test_processes_do_not_mix() -> None:
+    lines = [START]
+    for number, text in enumerate((NEW, to("AAAAAA"), to("BBBBBB"))):
+        pid = 8 if number == 1 else 7
+        lines.append(AT.format(number + 1) + f"smtp[{pid}]: {text}")
+    assert [each.session.tls for each in read(lines).deliveries] == [Tls.CLEAR, Tls.ENCRYPTED]
+
+
+@pytest.mark.parametrize(
+    ("program", "relay"),
+    [
+        ("local", "local"),
+        ("virtual", "virtual"),
+        ("pipe", "dovecot"),
+        ("lmtp", "mx1.example.com[private/dovecot-lmtp]"),
+        ("lmtp", "mx1.example.com[/run/dovecot/lmtp]"),
+    ],
+)
+def test_deliveries_to_this_machine_are_local(program: str, relay: str) -> None:
+    assert one(log(to(relay=relay), program=program)).local
+
+
+@pytest.mark.parametrize("program", ["error", "retry", "smtp"])
+def test_without_a_relay_nothing_was_sent(program: str) -> None:
+    reply = "delivery temporarily suspended: Server certificate not verified"
+    delivery = one(log(to(relay="none", status="deferred", reply=reply), program=program))
+    assert (delivery.content, delivery.session.why) == (Content.HELD, NOT_SENT)
+    assert not delivery.local
+
+
+@pytest.mark.parametrize(
+    "recipient",
+    [
+        '"a b"@example.com',
+        '"a>, relay=evil.test[203.0.113.1]:25, delay=1, delays=0/0/0/0, dsn=2.0.0, status=sent '
+        '(x"@example.com',
+        "grüße@example.com",
+        "a+b=c@example.com",
+    ],
+)
+def test_the_recipient_ends_where_it_ends(recipient: str) -> None:
+    delivery = one(log(NEW, to(recipient=recipient, status="deferred")))
+    assert (delivery.recipient, delivery.relay) == (recipient, "mx.example.com")
+    assert (delivery.domain, delivery.status) == ("example.com", Status.DEFERRED)
+
+
+def test_message_ids_are_joined_until_the_message_is_removed() -> None:
+    texts = (
+        "@cleanup[3]: AAAAAA: message-id=<1@sender.test>",
+        "@qmgr[2]: AAAAAA: from=<s@sender.test>, size=9, nrcpt=1 (queue active)",
+        NEW,
+        to("AAAAAA"),
+        "@qmgr[2]: AAAAAA: removed",
+        to("AAAAAA"),
+    )
+    assert [each.message_id for each in read(log(*texts)).deliveries] == ["<1@sender.test>", None]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"AAAAAA: to=<a@example.com>, relay={MX}, delay=0.6, status=sent",
+        "AAAAAA: to=<a@example.com>, relay",
+        to(status="novel"),
+        "words that no version writes",
+    ],
+)
+def test_what_is_not_understood_is_said(text: str) -> None:
+    outcome = read(log(text))
+    assert (len(outcome.unread), outcome.deliveries) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "connect to mx.example.com[192.0.2.1]:25: Connection timed out",
+        "SSL_connect error to mx.example.com[192.0.2.1]:25: -1",
+        "certificate verification failed for mx.example.com[192.0.2.1]:25: untrusted issuer /CN=x",
+        "server certificate verification failed for mx.example.com[192.0.2.1]:25: num=20",
+        "warning: TLS library problem: error:0A000410:SSL routines::sslv3 alert",
+        "AAAAAA: enabling PIX workarounds: disable_esmtp for mx.example.com[192.0.2.1]:25",
+        "AAAAAA: host mx.example.com[192.0.2.1] refused to talk to me: 554 no",
+        "Host offered STARTTLS: [mx.example.com]",
+        "AAAAAA: to=<a@example.com>, relay=mx.example.com[192.0.2.1]:25, delay=0.6, "
+        "delays=0/0/0/0, dsn=2.0.0, status=deliverable (250 ok)",
+    ],
+)
+def test_lines_that_change_nothing(text: str) -> None:
+    outcome = read(log(text))
+    assert (outcome.unread, outcome.deliveries) == ([], [])
+
+
+# -- in ------------------------------------------------------------------------------------------
+
+
+def inbound(*texts: str, tls_logged: bool = False) -> list[Delivery]:
+    lines = log("connect from c.test[198.51.100.1]", *texts, program="smtpd")
+    outcome = read(lines, inbound=True, tls_logged=tls_logged)
+    assert outcome.unread == []
+    return outcome.deliveries
+
+
+CLIENT = "AAAAAA: client=c.test[198.51.100.1]"
+ACTIVE = "@qmgr[2]: AAAAAA: from=<s@sender.test>, size=9, nrcpt=1 (queue active)"
+FROM = f"Anonymous TLS connection established from c.test[198.51.100.1]: {SUITE}"
+SNI = f"Anonymous TLS connection established from c.test[198.51.100.1] to mx.us.test: {SUITE}"
+ENDS = "disconnect from c.test[198.51.100.1] ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5"
+ENDS_TLS = ENDS.replace("ehlo=1", "ehlo=2 starttls=1")
+
+
+@pytest.mark.parametrize(
+    ("texts", "tls"),
+    [
+        pytest.param((FROM, CLIENT, ACTIVE, ENDS_TLS), Tls.ENCRYPTED, id="tls-line"),
+        pytest.param((SNI, CLIENT, ACTIVE, ENDS_TLS), Tls.ENCRYPTED, id="tls-line-with-sni"),
+        pytest.param((CLIENT, ACTIVE, ENDS_TLS), Tls.ENCRYPTED, id="counted-at-the-end"),
+        pytest.param((CLIENT, ACTIVE, ENDS), Tls.UNKNOWN, id="silent"),
+        pytest.param((CLIENT, ACTIVE), Tls.UNKNOWN, id="log-ends"),
+    ],
+)
+def test_what_came_in(texts: tuple[str, ...], tls: Tls) -> None:
+    (delivery,) = inbound(*texts)
+    assert (delivery.session.tls, delivery.domain) == (tls, "sender.test")
+    assert (delivery.relay, delivery.address) == ("c.test", "198.51.100.1")
+
+
+def test_what_came_in_silently_to_a_server_that_logs_tls_was_clear() -> None:
+    (delivery,) = inbound(CLIENT, ACTIVE, ENDS, tls_logged=True)
+    assert delivery.session.tls is Tls.CLEAR
+
+
+def test_a_message_that_was_not_accepted_did_not_come_in() -> None:
+    assert inbound(FROM, CLIENT, ENDS_TLS) == []
+
+
+# -- hostile text --------------------------------------------------------------------------------
+
+PIECES = st.sampled_from(
+    [
+        "status=sent (", "status=bounced (", ")", "(", "relay=evil[1.2.3.4]:25, ", ">, ", "to=<",
+        "tls=dane, ", "dsn=2.0.0, ", "delay=1, delays=0/0/0/0, ", NEW, "4A1B2C3D4E: ", "\\", '"',
+        "(in reply to end of DATA command)", "\n", "\r", "\0", AT.format(9) + "smtp[7]: ",
+        "lost connection with x while sending message body", "\u202e", "removed", "message-id=<x>",
+    ]
+)  # fmt: skip
+HOSTILE = st.lists(PIECES | st.text(max_size=5), max_size=8).map("".join)
+
+
+@given(reply=HOSTILE, message_id=HOSTILE, local=HOSTILE)
+def test_no_text_of_others_changes_an_answer(reply: str, message_id: str, local: str) -> None:
+    escaped = local.replace("\\", "\\\\").replace('"', '\\"')
+    texts = (
+        f"@cleanup[3]: 4A1B2C3D4E: message-id={message_id}",
+        NEW,
+        f"4A1B2C3D4E: host {MX} said: 450 {reply} (in reply to RCPT TO command)",
+        to(status="bounced", reply=f"host {MX} said: 550 {reply} (in reply to RCPT TO command)",
+           recipient=f'"{escaped}"@example.com'),
+        to("BBBBBB", reply=f"250 {reply}"),
+    )  # fmt: skip
+    first, second = read(log(*texts)).deliveries
+    assert (first.relay, first.address) == ("mx.example.com", "192.0.2.1")
+    assert (first.session.tls, first.status, first.content) == (
+        *(Tls.ENCRYPTED, Status.BOUNCED, Content.HELD),
+    )
+    assert (second.session.tls, second.status, second.content) == (
+        *(Tls.CLEAR, Status.SENT, Content.LEFT),
+    )
+    assert first.domain == second.domain == "example.com"
+
+
+@given(st.lists(st.one_of(HOSTILE, st.sampled_from([NEW, to(), START, FROM, CLIENT, ENDS]))))
+def test_no_line_raises(texts: list[str]) -> None:
+    for program in ("smtp", "smtpd", "cleanup", "qmgr"):
+        read(log(*texts[:50], program=program), inbound=True)
+    read(texts)
+
+
+# -- bounds --------------------------------------------------------------------------------------
+
+
+def test_silence_of_a_program_that_had_to_be_forgotten_is_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(base, "MOST_PROCESSES", 2)
+    lines = [START, *(AT.format(1) + f"smtp[{pid}]: {NEW}" for pid in (1, 2, 3))]
+    outcome = read([*lines, *(AT.format(9) + f"smtp[{pid}]: {to('AAAAAA')}" for pid in (1, 3))])
+    first, second = (each.session for each in outcome.deliveries)
+    assert (first.tls, first.why) == (Tls.UNKNOWN, FORGOTTEN)
+    assert second.tls is Tls.ENCRYPTED
+
+
+def test_a_process_that_was_silent_for_an_hour_is_forgotten_without_harm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(base, "MOST_PROCESSES", 1)
+    later = "Nov 28 19:00:00 mx1 postfix/"
+    lines = [START, AT.format(1) + f"smtp[1]: {NEW}", later + f"smtp[2]: {NEW}"]
+    assert [each.session.tls for each in read([*lines, later + f"smtp[3]: {to()}"]).deliveries] == [
+        Tls.CLEAR
+    ]
+
+
+def test_deliveries_that_wait_for_a_meaning_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "MOST_WAITING", 2)
+    assert sessions(to("AAAAAA"), to("BBBBBB"), to("CCCCCC"), NEW) == [
+        *(Tls.UNKNOWN, Tls.CLEAR, Tls.CLEAR),
+    ]
+
+
+@pytest.mark.parametrize(
+    "program",
+    ["postfix/smtp", "postfix-out/smtp", "postfix/relay/smtp", "mail/smtp", "postfix/lmtp"],
+)
+def test_instances_and_services_by_any_name(program: str) -> None:
+    lines = [f"Nov 28 17:00:00 mx1 {program}[7]: {text}" for text in (NEW, to())]
+    assert [each.session.tls for each in read(lines).deliveries] == [Tls.ENCRYPTED]
+
+
+def test_instances_do_not_explain_each_other() -> None:
+    lines = [
+        START,
+        f"Nov 28 17:00:01 mx1 postfix-out/smtp[7]: {NEW}",
+        f"Nov 28 17:00:02 mx1 postfix/smtp[7]: {to()}",
+        f"Nov 28 17:00:03 mx2 postfix/smtp[7]: {NEW}",
+    ]
+    assert [each.session.tls for each in read(lines).deliveries] == [Tls.UNKNOWN]
+
+
+@given(st.binary(max_size=60), st.integers(0, 400))
+def test_a_line_that_was_cut_or_is_binary_is_never_encrypted_by_itself(
+    junk: bytes, end: int
+) -> None:
+    line = AT.format(3) + f"smtp[7]: {to()}"
+    cut = line[:end] + junk.decode("utf-8", "backslashreplace")
+    for delivery in read([START, cut]).deliveries:
+        assert delivery.session.tls is Tls.UNKNOWN
