@@ -36,6 +36,7 @@ COMMANDS: Final = MappingProxyType(
         "prune": "Delete old runs from the record, but for the domains on hold.",
         "recipient": "Find the best way to write to one recipient in secret: forced TLS, PGP, "
         "S/MIME or a portal.",
+        "report": "Write reports of saved results, judged again by today's rules.",
     }
 )
 """Each command with the first paragraph of its help. Its module has the same name."""
@@ -117,6 +118,8 @@ def probe(
     - `probe scan domains.txt -o report.csv -o report.jsonl` probes a list.
 
     - `probe scan partners.csv --column domain -q -o report.csv` reads a CSV table; for cron.
+
+    - `probe report report.jsonl --profile hipaa -o new.csv` judges saved results again.
 
     - `probe policy report.jsonl --for postfix -o tls_policy` makes a policy map from results.
 

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from prober.cli.distinct_files import Written
-from prober.cli.options import ReportOptions, option
+from prober.cli.options import ManyReportOptions, option
 from prober.cli.reporting import Reporting
 from prober.cli.resuming import Resumable
 from prober.cli.running import run, tell
@@ -87,7 +87,7 @@ class ClusterOptions:
     def job(
         self,
         settings: Settings,
-        report: ReportOptions,
+        report: ManyReportOptions,
         style: ReportStyle,
         resumable: Resumable,
         *,
@@ -109,7 +109,11 @@ class ClusterOptions:
         return ShardedScan(
             folder=self.work_folder or _beside(outputs),
             settings=settings,
-            judging=Judging(layouts=layouts, require=report.required),
+            judging=Judging(
+                layouts=layouts,
+                require=report.required,
+                expires_soon_days=report.expires_soon,
+            ),
             identity=resumable.identity,
             resume=resumable.resume,
             shard_size=self.shard_size,

@@ -10,16 +10,16 @@ from prober.cli.log_setup import configure_logging
 from prober.cli.options import RequireOptions, option, quiet_option, with_options
 from prober.cli.recording import db_option, opened, record_files
 from prober.cli.running import exit_statuses, tell
-from prober.domain_list import STDIN, TextFile
+from prober.domain_list import STDIN
 from prober.domains import operator_of
-from prober.errors import InputError, SettingsError
+from prober.errors import SettingsError
 from prober.files import unwritable
 from prober.records import DomainReport
 from prober.records.changes import ChangeCounts, DomainChanges
 from prober.report.answer import answer
 from prober.report.changes import comparison, summary, worst_first
-from prober.report.json_ import read_reports
 from prober.report.output import STDOUT, ReportFormat, choose_format, open_report
+from prober.results import ResultsFile
 from prober.rules.drift import compare
 from prober.rules.exit_status import diff_status
 from prober.rules.totals import Tally
@@ -162,23 +162,15 @@ def _compare_files(
 def _spooled(spool: Spool, file: str) -> dict[str, Spooled]:
     """The reports of *file* by domain; what is no domain is left out."""
     found: dict[str, Spooled] = {}
-    for report in _reports(file):
-        if report.domain is not None:
-            try:
-                found[report.domain] = spool.put(report)
-            except OSError as error:
-                raise unwritable("the temporary folder", error, "the reports to compare") from error
+    with ResultsFile.open(file) as saved:
+        for report in saved.reports():
+            if report.domain is not None:
+                found[report.domain] = _put(spool, report)
     return found
 
 
-def _reports(file: str) -> Iterator[DomainReport]:
-    with TextFile.open(file) as text, text.reading():
-        empty = True
-        try:
-            for report in read_reports(text.stream):
-                empty = False
-                yield report
-        except InputError as error:
-            raise InputError(f"{text.name}: {error}") from error
-        if empty:
-            raise InputError(f"{text.name}: it holds no report")
+def _put(spool: Spool, report: DomainReport) -> Spooled:
+    try:
+        return spool.put(report)
+    except OSError as error:
+        raise unwritable("the temporary folder", error, "the reports to compare") from error

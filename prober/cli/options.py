@@ -28,6 +28,7 @@ from prober.records import Level, ProfileName
 from prober.report.output import STDOUT, ReportFormat, ReportStyle, choose_format
 from prober.rules.norms import Profile
 from prober.rules.profiles import PROFILES
+from prober.rules.totals import EXPIRY_NOTICE_DAYS
 from prober.rules.verdict import REQUIRABLE
 from prober.settings import Declared, Pace, Settings, declared
 
@@ -259,7 +260,7 @@ class ReportOptions(RequireOptions):
         super().__post_init__()
         if self.verbose and self.quiet:
             raise typer.BadParameter("--verbose and --quiet contradict: give one of them")
-        if self.per_endpoint and ReportFormat.CSV not in self._formats():
+        if self.per_endpoint and ReportFormat.CSV not in self.formats():
             given = f"--format {self.format_}" if self.format_ is not None else "the other outputs"
             raise typer.BadParameter(
                 f"--per-endpoint is for CSV and contradicts {given}: add --format csv"
@@ -271,7 +272,7 @@ class ReportOptions(RequireOptions):
             per_endpoint=self.per_endpoint, transcripts=self.verbose, scan=scan, columns=columns
         )
 
-    def _formats(self) -> Iterator[ReportFormat]:
+    def formats(self) -> Iterator[ReportFormat]:
         """The formats of all outputs but those of an unknown extension, which are refused later."""
         for path in self.output or [STDOUT]:
             with contextlib.suppress(SettingsError):
@@ -282,6 +283,24 @@ class ReportOptions(RequireOptions):
         """The files that these options have written."""
         for path in self.output or [STDOUT]:
             yield from staged(path)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ManyReportOptions(ReportOptions):
+    """The options of a report on many domains, which ends with a summary."""
+
+    expires_soon: Annotated[
+        int,
+        option(
+            "--expires-soon",
+            min=0,
+            max=36_500,
+            metavar="DAYS",
+            help="List certificates in the summary that end within DAYS after they were seen.",
+            panel=_REPORT,
+            show_default=True,
+        ),
+    ] = EXPIRY_NOTICE_DAYS
 
 
 def with_options(command: Callable[P, T]) -> Callable[..., T]:

@@ -1,7 +1,6 @@
 """``probe policy RESULTS…``: a policy map for an MTA, from saved results."""
 
 import enum
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +13,7 @@ from prober.cli.log_setup import configure_logging
 from prober.cli.options import option, quiet_option
 from prober.cli.recording import db_option, opened, record_files
 from prober.cli.running import exit_statuses, tell
-from prober.domain_list import STDIN, TextFile
+from prober.domain_list import STDIN
 from prober.errors import InputError, SettingsError
 from prober.files import is_stream, read_whole
 from prober.policy.base import LiveMap, MapFormat
@@ -24,9 +23,9 @@ from prober.policy.draft import Draft, show_changes
 from prober.policy.exim import EximMap
 from prober.policy.opensmtpd import OpenSmtpdMap
 from prober.policy.postfix import PostfixMap
-from prober.report.json_ import read_reports
 from prober.report.output import STDOUT, open_target
 from prober.report.sinks import write_whole
+from prober.results import ResultsFile
 from prober.rules.exit_status import MEETS_ALL, SOME_FALL_SHORT
 
 
@@ -147,7 +146,7 @@ def policy(
     with exit_statuses():
         files = results or []
         if files.count(STDIN) > 1:
-            raise SettingsError("'-' twice: stdin can be read but once")
+            raise SettingsError("'-' twice: stdin can be read only once")
         if not files and db is None:
             raise SettingsError("name files of results, or a record with --db")
         _keep_apart(files, db, current, output)
@@ -223,16 +222,12 @@ def _require_most_kept(output: str, text: str, format_: MapFormat) -> None:
 
 
 def _add_results(draft: Draft, file: str) -> None:
-    with TextFile.open(file) as text, text.reading():
-        try:
-            reports = read_reports(text.stream)
-            first = next(reports, None)
-            if first is None:
-                raise InputError("it holds no report")
-            for report in itertools.chain([first], reports):
+    with ResultsFile.open(file) as saved:
+        for report in saved.reports():
+            try:
                 draft.add(report)
-        except InputError as error:
-            raise InputError(f"{text.name}: {error}") from error
+            except InputError as error:
+                raise InputError(f"{saved.name}: {error}") from error
 
 
 def _add_runs(draft: Draft, db: str, patience: Patience) -> int:

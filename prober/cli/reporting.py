@@ -43,7 +43,7 @@ from prober.report.output import (
 from prober.report.summary import counts_line, noted_lines, summary_lines
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
 from prober.rules.exit_status import exit_status
-from prober.rules.totals import Tally, Totals
+from prober.rules.totals import EXPIRY_NOTICE_DAYS, Tally, Totals
 
 
 class Bar:
@@ -140,6 +140,7 @@ class Reporting:
         resumable: Resumable | None = None,
         record: Record | None = None,
         accepts: Accepts | None = None,
+        expires_soon_days: int = EXPIRY_NOTICE_DAYS,
     ) -> Iterator[Self]:
         """With all outputs of *options* open; finished at the end, or left as partial files.
 
@@ -154,7 +155,11 @@ class Reporting:
         else:
             start = starting_point(path, resumable, quiet=options.quiet)
         tally = Tally(
-            require=options.required, operator_of=operator_of, describe=answer, totals=start.totals
+            require=options.required,
+            operator_of=operator_of,
+            describe=answer,
+            expires_soon_days=expires_soon_days,
+            totals=start.totals,
         )
         progress = Progress(reported=Positions(start.reported))
         go_on = resume_points(targets, path, start)
@@ -179,6 +184,16 @@ class Reporting:
 
     def add(self, report: DomainReport) -> None:
         """Count and write one report. Raises BlindError where this machine turns out blind."""
+        self.add_saved(report)
+        totals = self._tally.totals
+        if totals.is_hopeless and totals.why_blind is not None:
+            raise blind(totals.why_blind)
+
+    def add_saved(self, report: DomainReport) -> DomainReport:
+        """Count and write one report, which another machine may have made.
+
+        Gives it with its standing.
+        """
         if self._keeper is not None and self.progress.reported:
             self._keeper.tick(self._checkpoint)
         if self._record is not None and self._record.is_due:
@@ -192,9 +207,7 @@ class Reporting:
         self._tally.add(report, accepted=accepted)
         self._marks = self._marks_now()
         self._bar.advance()
-        totals = self._tally.totals
-        if totals.is_hopeless and totals.why_blind is not None:
-            raise blind(totals.why_blind)
+        return report
 
     def add_rows(self, rows: Sequence[Iterable[bytes]]) -> None:
         """Write what workers have formatted: for each output its rows, in pieces.

@@ -12,7 +12,7 @@ import typer
 from prober.cli.cluster import ClusterOptions
 from prober.cli.distinct_files import Read, require_distinct
 from prober.cli.log_setup import LogOptions, configure_logging
-from prober.cli.options import LookOptions, ReportOptions, option, with_options
+from prober.cli.options import LookOptions, ManyReportOptions, option, with_options
 from prober.cli.recording import Recording, RecordOptions, recording, without_password
 from prober.cli.reporting import Reporting
 from prober.cli.resuming import Resumable
@@ -44,7 +44,7 @@ def scan(
         ),
     ],
     look: LookOptions,
-    report: ReportOptions,
+    report: ManyReportOptions,
     log: LogOptions,
     cluster: ClusterOptions,
     record: RecordOptions,
@@ -106,7 +106,12 @@ def scan(
                     settings, report, style, resumable, reports=recorded.wants_reports
                 )
             opened = partial(
-                Reporting.open, report, style, record=recorded.writer, accepts=recorded.accepts
+                Reporting.open,
+                report,
+                style,
+                record=recorded.writer,
+                accepts=recorded.accepts,
+                expires_soon_days=report.expires_soon,
             )
             if job is None:
                 with opened(resumable=resumable) as reporting:
@@ -143,7 +148,7 @@ def _scan_here(
 
 
 def _sum_up(
-    report: ReportOptions, reporting: Reporting, recorded: Recording, news: Sequence[str] | None
+    report: ManyReportOptions, reporting: Reporting, recorded: Recording, news: Sequence[str] | None
 ) -> None:
     """Tell the end of the run; with a record and ``--quiet``, the *news* instead."""
     if report.quiet and news is not None:
@@ -157,7 +162,9 @@ def _sum_up(
             tell(line)
 
 
-def _options_of(report: ReportOptions, *, ordered: bool, column: str | None) -> dict[str, object]:
+def _options_of(
+    report: ManyReportOptions, *, ordered: bool, column: str | None
+) -> dict[str, object]:
     """What of the options decides what the report files hold, and how they are judged."""
     required = report.required
     profile = None if isinstance(required, Level) else required.name
@@ -168,5 +175,6 @@ def _options_of(report: ReportOptions, *, ordered: bool, column: str | None) -> 
         "--profile": profile or ProfileName.DEFAULT,
         "--per-endpoint": report.per_endpoint,
         "--ordered": ordered,
+        "--expires-soon": report.expires_soon,
         **({} if column is None else {"--column": column}),
     }

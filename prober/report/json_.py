@@ -5,8 +5,9 @@ objects, however many records there are: ``jq`` reads it as it comes, and what a
 written so far is whole. An array would be neither.
 """
 
+import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import BinaryIO, Final
 
@@ -22,10 +23,16 @@ class _Header:
     schema: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    columns: dict[str, str] = field(default_factory=dict)
+
+
 _MAX_BYTES: Final = 128 << 20  # of one report; 160 endpoints with large chains come to 30 MB
 
 _encoder = msgspec.json.Encoder()
 _header_decoder = msgspec.json.Decoder(_Header)
+_columns_decoder = msgspec.json.Decoder(_Columns)
 _decoder = msgspec.json.Decoder(DomainReport)
 
 
@@ -83,6 +90,13 @@ def read_reports(file: BinaryIO) -> Iterator[DomainReport]:
             yield decode_report(piece)
         except InputError as exc:
             raise InputError(f"line {number}: {exc}") from exc
+
+
+def read_columns(file: BinaryIO) -> Iterator[str]:
+    """The names of the list's columns in each record in *file*, as far as there are records."""
+    with contextlib.suppress(InputError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        for _, piece in _objects(file):
+            yield from _columns_decoder.decode(piece).columns
 
 
 class JsonLines(Formatter[R, T]):

@@ -7,8 +7,8 @@ The formats are the rows of ``ReportFormat``. A wing that has records of its own
 import enum
 import os
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -43,12 +43,17 @@ class ReportStyle:
     per_endpoint: bool = False  # csv: one row an endpoint
     transcripts: bool = False  # text: what was said, line by line
     scan: bool = False  # text: one line a domain and a summary, in place of whole answers
+    notes: Mapping[str, str] = field(default_factory=dict)  # text of a scan: by domain
     columns: tuple[str, ...] = ()  # csv: of the list that was read, at the end of each row
 
 
 def domains(style: ReportStyle) -> Kind[DomainReport, Totals]:
     """Reports on domains, in *style*."""
-    text = ScanText if style.scan else partial(TextReport, verbose=style.transcripts)
+    text = (
+        partial(ScanText, notes=style.notes)
+        if style.scan
+        else partial(TextReport, verbose=style.transcripts)
+    )
     columns = ENDPOINT_COLUMNS if style.per_endpoint else COLUMNS
 
     def rows(report: DomainReport) -> Iterator[Row]:

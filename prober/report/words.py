@@ -14,8 +14,11 @@ from prober.records import (
     Dnssec,
     DomainReport,
     Endpoint,
+    FactRating,
     Failure,
     MtaSts,
+    RatedFact,
+    Rating,
     Reason,
     StartTls,
     Step,
@@ -77,6 +80,42 @@ def failure_words(failure: Failure) -> str:
     words = reason_words(failure.reason, failure.step, failure.reply_code)
     detail = printable(failure.detail or "").removeprefix(f"{failure.reply_code} ")
     return f"{words} ({detail})" if detail and detail.lower() not in words.lower() else words
+
+
+RATED: Final = MappingProxyType(
+    {
+        RatedFact.PROTOCOL: "TLS version",
+        RatedFact.SUITE: "cipher suite",
+        RatedFact.KEY_EXCHANGE: "key-exchange group",
+        RatedFact.KEY_EXCHANGE_HASH: "hash of the key exchange",
+        RatedFact.KEY: "certificate key",
+        RatedFact.SIGNATURE: "certificate signature",
+        RatedFact.VALIDITY: "a certificate lifetime within the norm's limit",
+        RatedFact.ENCRYPT_THEN_MAC: "encrypt-then-MAC",
+        RatedFact.EXTENDED_MASTER_SECRET: "extended master secret",
+        RatedFact.SECURE_RENEGOTIATION: "secure renegotiation",
+        RatedFact.SERVER_NAME_INDICATION: "server name indication",
+        RatedFact.COMPRESSION: "TLS compression",
+        RatedFact.EARLY_DATA: "early data (0-RTT)",
+        RatedFact.RAW_PUBLIC_KEY: "raw public keys",
+    }
+)
+_FEATURES: Final = MappingProxyType({"yes": "is in use", "no": "is missing"})
+_RATINGS: Final = MappingProxyType({Rating.PHASE_OUT: "should be phased out"})
+
+
+def rating_words(rating: FactRating, *, verbose: bool = False) -> str:
+    """How a norm rates a fact, with the paragraph; *verbose*: and why, where that is our choice."""
+    value = rating.value or ""
+    verb = _RATINGS.get(rating.rating, f"is {rating.rating}")
+    if value in _FEATURES:
+        rated = f"{RATED[rating.fact]} {_FEATURES[value]}, which {verb}"
+    else:
+        rated = f"{RATED[rating.fact]} {value} {verb}"
+    source = rating.source
+    if rating.ours is not None:
+        source += f"; our reading: {rating.ours.removesuffix('.')}" if verbose else "; our reading"
+    return printable(f"{rated} ({source})")
 
 
 def name_of(report: DomainReport) -> str:

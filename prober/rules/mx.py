@@ -140,6 +140,7 @@ _ANOMALY_FINDINGS: Final = {
     AnomalyKind.MX_DUPLICATE: Code.MX_DUPLICATE,
     AnomalyKind.MX_LEFT_OUT: Code.LIMIT_REACHED,
 }
+ROUTE_ANOMALIES: Final = frozenset(_ANOMALY_FINDINGS)
 
 
 def route_findings(facts: DomainFacts) -> tuple[Finding, ...]:

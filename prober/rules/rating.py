@@ -86,6 +86,11 @@ def _rows(endpoint: Endpoint, profile: Profile, *, sni: bool) -> Iterator[FactRa
         )
 
 
+def below_profile(ratings: ProfileRatings, profile: Profile) -> tuple[FactRating, ...]:
+    """Those of *ratings* that each keep an endpoint below *profile*, which gave them."""
+    return tuple(row for row in ratings.ratings if _decides_against(row.fact, row.rating, profile))
+
+
 def judge_profile(report: DomainReport, profile: Profile) -> Standing:
     """How *report* stands to *profile*: the meaning of ``--require profile``.
 
@@ -121,19 +126,20 @@ def meets_profile(endpoint: Endpoint, profile: Profile) -> Answer:
         return Answer.NO if proven(endpoint) is Outcome.NEGATIVE else Answer.NOT_TESTED
     rated = tuple(_rated(endpoint, profile))
     proof = authenticated(endpoint) if profile.authenticated else Answer.YES
-    if proof is Answer.NO or any(_decides_against(each, profile) for each in rated):
+    if proof is Answer.NO or any(
+        _decides_against(each.fact, each.norm.rating, profile) for each in rated
+    ):
         return Answer.NO
     return Answer.NOT_TESTED if any(map(_leaves_open, rated)) else proof
 
 
-def _decides_against(rated: _Rated, profile: Profile) -> bool:
+def _decides_against(fact: RatedFact, rating: Rating, profile: Profile) -> bool:
     """Whether this fact alone keeps the endpoint below the floor.
 
     A group does so only where the norm itself rates it insufficient. Every hello of ours offers
     X25519, P-256, P-384 and P-521, so a server that takes such a group was offered better.
     """
-    rating = rated.norm.rating
-    if rated.fact is RatedFact.KEY_EXCHANGE:
+    if fact is RatedFact.KEY_EXCHANGE:
         return rating is Rating.INSUFFICIENT
     return rating not in _UNKNOWN and _is_below(rating, profile.floor)
 

@@ -26,7 +26,7 @@ from prober.records import DomainFacts, EndpointFacts, Level, Reason, Run
 from prober.report.answer import answer
 from prober.report.output import Layout
 from prober.rules.norms import Profile
-from prober.rules.totals import BLIND_ENDPOINTS, Tally, Totals
+from prober.rules.totals import BLIND_ENDPOINTS, EXPIRY_NOTICE_DAYS, Tally, Totals
 from prober.settings import Settings
 from prober.sharded.files import (
     Stores,
@@ -55,6 +55,7 @@ class Judging:
 
     layouts: tuple[Layout, ...]
     require: Level | Profile
+    expires_soon_days: int = EXPIRY_NOTICE_DAYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +171,12 @@ def _require_sight(work: Work, seen: Sequence[DomainFacts]) -> None:
 
 
 def _tally(work: Work) -> Tally:
-    return Tally(require=work.judging.require, operator_of=operator_of, describe=answer)
+    return Tally(
+        require=work.judging.require,
+        operator_of=operator_of,
+        describe=answer,
+        expires_soon_days=work.judging.expires_soon_days,
+    )
 
 
 async def _observe(facts: DomainFacts, vantage: Vantage) -> DomainFacts:

@@ -87,6 +87,21 @@ def test_a_history_as_json(db: str) -> None:
     assert {each["code"] for each in second["changes"]} == {"level", "standing", "starttls"}
 
 
+def test_a_run_is_reported_in_any_format(db: str) -> None:
+    recorded(db, good(), NEGATIVE)
+    last = invoke("report", "--db", db, "-f", "jsonl", "--quiet")
+    first = invoke("report", "--db", db, "--run", "1", "-f", "csv")
+
+    found = {each["domain"]: each["standing"] for each in map(json.loads, last.out.splitlines())}
+    assert (last.status, found) == (
+        1,
+        {"example.com": "falls-short", "other.example": "meets"},
+    )
+    assert (first.status, len(first.out.splitlines())) == (0, 3)
+    assert first.err.startswith("probe: run 1 of list.txt, begun ")
+    assert invoke("report", "--db", db, "--run", "7").status == 2
+
+
 def test_the_runs_are_listed(db: str) -> None:
     recorded(db, good(), good())
     text = invoke("history", "--runs", "--db", db).out.splitlines()
