@@ -14,6 +14,7 @@ from benchmarks import (
     latency,
     logs,
     memory,
+    record,
     served,
     start,
     throughput,
@@ -36,6 +37,7 @@ class Name(enum.StrEnum):
     WORKERS = "workers"
     HEADERS = "headers"
     LOGS = "logs"
+    RECORD = "record"
     INTERNET = "internet"
 
 
@@ -51,6 +53,7 @@ MEASURES: Final[dict[Name, Measure]] = {
     Name.WORKERS: workers.measure,
     Name.HEADERS: headers.measure,
     Name.LOGS: logs.measure,
+    Name.RECORD: record.measure,
     Name.INTERNET: served.measure,
 }
 

@@ -1,14 +1,11 @@
 """Many domains: read lazily, probed side by side, reported as they complete or in their order."""
 
 import asyncio
-import contextlib
 import hashlib
 import logging
-import pickle
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import IO, Final, Self
+from typing import Final, Self
 
 from prober.domains import Entry, parse_domain
 from prober.files import unwritable
@@ -18,6 +15,7 @@ from prober.records import DomainReport
 from prober.rules.certificate_fields import CertificateReader
 from prober.runtime import first_error
 from prober.settings import Settings
+from prober.spool import Spool, Spooled
 from prober.vantage import Vantage
 from prober.waits import InHand, Watch
 
@@ -37,8 +35,8 @@ class OrderedReports:
         self._report = report
         self._progress = progress
         self._ordered = ordered
-        self._held: dict[int, DomainReport | _Spooled] = {}
-        self._spool: _Spool | None = None
+        self._held: dict[int, DomainReport | Spooled] = {}
+        self._spool: Spool | None = None
         self._next = 0
 
     def __enter__(self) -> Self:
@@ -78,7 +76,7 @@ class OrderedReports:
             self._held[position] = report
             return
         try:
-            self._spool = self._spool or _Spool()
+            self._spool = self._spool or Spool()
             self._held[position] = self._spool.put(report)
         except OSError as error:
             raise unwritable("the temporary folder", error, "what waits for its turn") from error
@@ -87,41 +85,6 @@ class OrderedReports:
         self._report(report)
         self._progress.done += 1
         self._progress.reported.add(position)
-
-
-class _Spooled:
-    """A report on the disk."""
-
-    __slots__ = ("_offset", "_spool")
-
-    def __init__(self, spool: "_Spool", offset: int) -> None:
-        self._spool = spool
-        self._offset = offset
-
-    def read(self) -> DomainReport:
-        return self._spool.get(self._offset)
-
-
-class _Spool:
-    """A temporary file of reports, without a name: nobody else can write to it."""
-
-    def __init__(self) -> None:
-        self._file: IO[bytes] = tempfile.TemporaryFile()
-
-    def put(self, report: DomainReport) -> _Spooled:
-        offset = self._file.seek(0, 2)
-        pickle.dump(report, self._file, protocol=pickle.HIGHEST_PROTOCOL)
-        self._file.flush()  # a full disk is to show here
-        return _Spooled(self, offset)
-
-    def get(self, offset: int) -> DomainReport:
-        self._file.seek(offset)
-        report: DomainReport = pickle.load(self._file)  # noqa: S301 - we alone wrote it
-        return report
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):  # what a full disk did not take is wanted no more
-            self._file.close()
 
 
 log = logging.getLogger(__name__)

@@ -1,5 +1,6 @@
 """``probe scan`` with several processes, or on a cluster."""
 
+import contextlib
 import ipaddress
 import logging
 import shutil
@@ -17,7 +18,8 @@ from prober.cli.resuming import Resumable
 from prober.cli.running import run, tell
 from prober.domains import Entry
 from prober.errors import BlindError, InputError, ReportError, ResumeError, SettingsError
-from prober.report.output import STDOUT, Layout, ReportStyle, layout_of
+from prober.report.interface import Paper
+from prober.report.output import STDOUT, Layout, ReportFormat, ReportStyle, layout_of
 from prober.settings import Settings
 from prober.sharded.folder import WorkFolder
 from prober.sharded.stages import Judging, ShardedScan
@@ -89,8 +91,10 @@ class ClusterOptions:
         report: ManyReportOptions,
         style: ReportStyle,
         resumable: Resumable,
+        *,
+        reports: bool = False,
     ) -> ShardedScan:
-        """The scan as a job for workers.
+        """The scan as a job for workers; with *reports*, they hand on the reports themselves, too.
 
         Raises SettingsError where the options contradict, or dask is not installed.
         """
@@ -101,6 +105,8 @@ class ClusterOptions:
         _require_dask(verbose=report.verbose)
         outputs = report.output or [STDOUT]
         layouts = tuple(_on_paper(layout_of(name, report.format_, style)) for name in outputs)
+        if reports:
+            layouts += (Layout(format_=ReportFormat.JSONL, style=style, paper=Paper()),)
         return ShardedScan(
             folder=self.work_folder or _beside(outputs),
             settings=settings,
@@ -146,6 +152,16 @@ class ClusterOptions:
                 tell(f"go on with: {command}")
             raise
         reporting.add_totals(totals)
+
+    @contextlib.contextmanager
+    def clearing(self, job: ShardedScan) -> Iterator[None]:
+        """Clear *job* once it is done, and where a blind machine did it: that is begun anew."""
+        try:
+            yield
+        except BlindError:
+            self.clear(job)
+            raise
+        self.clear(job)
 
     def clear(self, job: ShardedScan) -> None:
         """Remove the work folder of *job*, which nobody is to go on with; tell where it stays."""

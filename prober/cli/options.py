@@ -173,8 +173,48 @@ def _requirement(text: str) -> Level | Literal["profile"]:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ReportOptions:
-    """What to report, and what is good enough."""
+class RequireOptions:
+    """What is good enough."""
+
+    require: Annotated[
+        str | None,  # Level, or "profile": typer takes no union
+        option(
+            "--require",
+            parser=_requirement,
+            metavar="LEVEL",
+            help=f"The level that every domain must have for exit status 0: {_CHOICES}.",
+            panel=_REPORT,
+            show_default=Level.OPPORTUNISTIC.value,
+        ),
+    ] = None
+    profile: Annotated[
+        ProfileName | None,
+        option(
+            "--profile",
+            help="A norm to meet; implies `--require profile`. See docs/policy.md.",
+            panel=_REPORT,
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        """Raises BadParameter where two options contradict."""
+        if self.profile is not None and self.require not in (None, _PROFILE):
+            raise typer.BadParameter(
+                f"--profile {self.profile} implies --require {_PROFILE}, "
+                f"and --require is {self.require}: give one of them"
+            )
+
+    @property
+    def required(self) -> Level | Profile:
+        """What a domain is held against."""
+        if self.profile is not None or self.require == _PROFILE:
+            return PROFILES[self.profile or ProfileName.DEFAULT]
+        return Level(self.require or Level.OPPORTUNISTIC)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReportOptions(RequireOptions):
+    """What to report, and how."""
 
     format_: Annotated[
         ReportFormat | None,
@@ -196,25 +236,6 @@ class ReportOptions:
             panel=_REPORT,
         ),
     ] = dataclasses.field(default_factory=list)
-    require: Annotated[
-        str | None,  # Level, or "profile": typer takes no union
-        option(
-            "--require",
-            parser=_requirement,
-            metavar="LEVEL",
-            help=f"The level that every domain must have for exit status 0: {_CHOICES}.",
-            panel=_REPORT,
-            show_default=Level.OPPORTUNISTIC.value,
-        ),
-    ] = None
-    profile: Annotated[
-        ProfileName | None,
-        option(
-            "--profile",
-            help="A norm to meet; implies `--require profile`. See docs/policy.md.",
-            panel=_REPORT,
-        ),
-    ] = None
     per_endpoint: Annotated[
         bool,
         option(
@@ -236,17 +257,13 @@ class ReportOptions:
 
     def __post_init__(self) -> None:
         """Raises BadParameter where two options contradict."""
+        super().__post_init__()
         if self.verbose and self.quiet:
             raise typer.BadParameter("--verbose and --quiet contradict: give one of them")
         if self.per_endpoint and ReportFormat.CSV not in self.formats():
             given = f"--format {self.format_}" if self.format_ is not None else "the other outputs"
             raise typer.BadParameter(
                 f"--per-endpoint is for CSV and contradicts {given}: add --format csv"
-            )
-        if self.profile is not None and self.require not in (None, _PROFILE):
-            raise typer.BadParameter(
-                f"--profile {self.profile} implies --require {_PROFILE}, "
-                f"and --require is {self.require}: give one of them"
             )
 
     def style(self, *, scan: bool = False, columns: tuple[str, ...] = ()) -> ReportStyle:
@@ -266,13 +283,6 @@ class ReportOptions:
         """The files that these options have written."""
         for path in self.output or [STDOUT]:
             yield from staged(path)
-
-    @property
-    def required(self) -> Level | Profile:
-        """What a domain is held against."""
-        if self.profile is not None or self.require == _PROFILE:
-            return PROFILES[self.profile or ProfileName.DEFAULT]
-        return Level(self.require or Level.OPPORTUNISTIC)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

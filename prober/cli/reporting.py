@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import os
 import stat
 import sys
@@ -9,7 +10,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Se
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 from prober.cli.display import Display, Stage, can_show, repeatedly
 from prober.cli.options import ReportOptions
@@ -27,9 +28,10 @@ from prober.escape import as_text
 from prober.faults import formatted
 from prober.files import Mark, ResumeFrom, remove_drafts
 from prober.progress import Positions, Progress
-from prober.records import DomainReport
+from prober.records import DomainReport, Standing
 from prober.report.answer import answer
 from prober.report.interface import Kind, Paper, R, T
+from prober.report.json_ import read_reports
 from prober.report.output import (
     STDOUT,
     ReportFormat,
@@ -38,7 +40,7 @@ from prober.report.output import (
     domains,
     open_report,
 )
-from prober.report.summary import counts_line, noted_lines, standing_counts, summary_lines
+from prober.report.summary import counted, counts_line, noted_lines, summary_lines
 from prober.report.text import TextReport
 from prober.report.words import name_of
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
@@ -49,6 +51,29 @@ from prober.waits import InHand, Watch
 
 _SILENCE_S: Final = 60.0  # after which a person wants to see what is known
 _MAX_SHOWN: Final = 10  # domains, of those that did not finish
+
+
+Accepts = Callable[[DomainReport], bool]  # whether it is accepted that a domain does not pass
+
+
+class Record(Protocol):
+    """Keeps the reports of a run elsewhere than in a report file.
+
+    ``start`` is where a run stopped that this one goes on with.
+    """
+
+    start: Checkpoint | None
+
+    @property
+    def is_due(self) -> bool: ...
+
+    def add(self, report: DomainReport) -> None: ...
+
+    def flush(self, checkpoint: Checkpoint | None = None) -> None: ...
+
+    def finish(self) -> None: ...
+
+    def abandon(self, checkpoint: Checkpoint | None, *, blind: bool = False) -> None: ...
 
 
 class Reporting:
@@ -62,6 +87,8 @@ class Reporting:
         writers: Sequence[ReportWriter[DomainReport, Totals]],
         tally: Tally,
         progress: Progress,
+        record: Record | None = None,
+        accepts: Accepts | None = None,
     ) -> None:
         self.progress = progress
         self.reader = tally.reader
@@ -78,6 +105,9 @@ class Reporting:
         self._marks = self._marks_now()
         self._keeper: CheckpointKeeper | None = None
         self._identity: dict[str, str] = {}
+        self._record = record
+        self._accepts = accepts
+        self._accepted: list[tuple[str, Standing]] = []  # what workers count by its standing
 
     @classmethod
     @contextlib.contextmanager
@@ -89,16 +119,23 @@ class Reporting:
         count: Callable[[], int] | None = None,
         waits: Settings | None = None,
         resumable: Resumable | None = None,
+        record: Record | None = None,
+        accepts: Accepts | None = None,
         expires_soon_days: int = EXPIRY_NOTICE_DAYS,
     ) -> Iterator[Self]:
         """With all outputs of *options* open; finished at the end, or left as partial files.
 
         *count* says how many entries there are, for the terminal; with *waits*, the settings of the
-        run, that also shows what is waited for. With *resumable*, a checkpoint is kept.
+        run, that also shows what is waited for. With *resumable*, a checkpoint is kept. *record*
+        takes every report, too, and can say where to go on. What *accepts* accepts is counted
+        apart.
         """
-        targets = options.output or [STDOUT]
+        targets = options.output or ([] if record is not None and options.quiet else [STDOUT])
         path = checkpoint_beside(targets) if resumable is not None else None
-        start = starting_point(path, resumable, quiet=options.quiet)
+        if path is None and record is not None and resumable is not None:
+            start = record.start or Checkpoint(identity={})
+        else:
+            start = starting_point(path, resumable, quiet=options.quiet)
         tally = Tally(
             require=options.required,
             operator_of=operator_of,
@@ -109,21 +146,25 @@ class Reporting:
         progress = Progress(reported=Positions(start.reported))
         go_on = resume_points(targets, path, start)
         with (
-            suggest_resume(progress, resumable if path else None) as hint,
+            suggest_resume(progress, resumable if path or record else None) as hint,
             open_reports(
                 go_on, options.format_, domains(style), tally.totals, quiet=options.quiet
             ) as writers,
         ):
             hint.armed = True
-            reporting = cls(writers, tally, progress)
+            reporting = cls(writers, tally, progress, record, accepts)
             if not options.quiet and can_show():
                 reporting._show_on_terminal(count, waits, in_lines=options.verbose)
-            if resumable is None or path is None:
-                yield reporting
-                reporting._keep_what_is_better(targets)
-            else:
-                with reporting._keeping(path, resumable):
+            with reporting._recording(resumable):
+                if resumable is None or path is None:
                     yield reporting
+                    yield reporting
+                    reporting._keep_what_is_better(targets)
+                else:
+                    with reporting._keeping(path, resumable):
+                        yield reporting
+        if record is not None:  # the report files are whole by now
+            record.finish()
 
     def add(self, report: DomainReport) -> None:
         """Count and write one report. Raises BlindError where this machine turns out blind."""
@@ -139,24 +180,51 @@ class Reporting:
         """
         if self._keeper is not None and self.progress.reported:
             self._keeper.save_if_due(self._checkpoint)
+        if self._record is not None and self._record.is_due:
+            self._checkpoint()
         report, rows = formatted(report, self._tally, self._formatters)
         self._make_room()
         for writer, row in zip(self._writers, rows, strict=True):
             writer.write_rows(row)
-        self._tally.add(report)
+        if self._record is not None:
+            self._record.add(report)
+        accepted = self._accepts is not None and self._accepts(report)
+        self._tally.add(report, accepted=accepted)
         self._marks = self._marks_now()
         return report
 
     def add_rows(self, rows: Sequence[Iterable[bytes]]) -> None:
-        """Write what workers have formatted: for each output its rows, in pieces."""
+        """Write what workers have formatted: for each output its rows, in pieces.
+
+        Where the reports are wanted, too, these are the last, as JSON lines.
+        """
         self._make_room()
-        for writer, pieces in zip(self._writers, rows, strict=True):
+        for writer, pieces in zip(self._writers, rows, strict=not self.wants_reports):
             for piece in pieces:
                 writer.write_rows(piece)
+        if self.wants_reports:
+            for piece in rows[-1]:
+                for report in read_reports(io.BytesIO(piece)):
+                    self._note(report)
+
+    @property
+    def wants_reports(self) -> bool:
+        """Whether the reports themselves are wanted of workers, and not only their rows."""
+        return self._record is not None or self._accepts is not None
+
+    def _note(self, report: DomainReport) -> None:
+        if self._record is not None:
+            self._record.add(report)
+            if self._record.is_due:
+                self._record.flush()
+        if self._accepts is not None and self._accepts(report) and report.standing is not None:
+            self._accepted.append((report.domain or report.input, report.standing))
 
     def add_totals(self, totals: Totals) -> None:
         """Count what workers have counted."""
         self._tally.totals.merge(totals)
+        self._tally.totals.accept(self._accepted)
+        self._accepted.clear()
 
     async def watched(self, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run *main*, and show on the terminal meanwhile how far it is and what it waits for.
@@ -216,7 +284,7 @@ class Reporting:
     def _refresh(self, display: Display) -> None:
         if self._stage is not None and self._is_counted_here:
             self._stage.done = self._done
-            self._stage.counts = standing_counts(self._tally.totals)
+            self._stage.counts = counted(self._tally.totals.standings)
         display.refresh()
 
     def _make_room(self) -> None:
@@ -320,13 +388,34 @@ class Reporting:
             raise blind(why)
 
     def _checkpoint(self) -> Checkpoint:
-        """What is reported for certain: all but what is being written right now."""
-        return Checkpoint(
+        """What is reported for certain: all but what is being written right now.
+
+        The record has all that the checkpoint speaks of.
+        """
+        checkpoint = Checkpoint(
             identity=self._identity,
             reported=tuple(self.progress.reported.ranges()),
             marks=self._marks,
             totals=self._tally.totals,
         )
+        if self._record is not None:
+            self._record.flush(checkpoint)
+        return checkpoint
+
+    @contextlib.contextmanager
+    def _recording(self, resumable: Resumable | None) -> Iterator[None]:
+        """Where the run is stopped, the record is left so that another can go on with it."""
+        if self._record is None:
+            yield
+            return
+        if resumable is not None:
+            self._identity = resumable.identity
+        try:
+            yield
+        except BaseException as error:
+            blind = isinstance(error, BlindError)
+            self._record.abandon(None if blind else self._checkpoint(), blind=blind)
+            raise
 
     def _marks_now(self) -> dict[str, Mark]:
         return {

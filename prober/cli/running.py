@@ -17,6 +17,7 @@ import typer
 from prober.cli import ARGUMENTS
 from prober.errors import ProbeError, ReportError
 from prober.escape import printable
+from prober.report.output import STDOUT, open_target
 from prober.report.sinks import StreamSink
 from prober.rules.exit_status import FAULT_OF_OURS, INTERRUPTED, PIPE_CLOSED, TERMINATED
 from prober.runtime import loop_factory
@@ -125,6 +126,12 @@ def tell_bytes(text: bytes) -> None:
         return
     with contextlib.suppress(ReportError, BrokenPipeError):
         StreamSink(sys.stderr.buffer, "stderr").write(text)
+
+
+def show(line: str) -> None:
+    """Print *line* on stdout. Raises as the writers of reports do where it cannot."""
+    sink = open_target(STDOUT, what="the answer")
+    sink.write(f"{line}\n".encode(sys.stdout.encoding, "backslashreplace"))
 
 
 @contextlib.contextmanager

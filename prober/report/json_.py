@@ -41,10 +41,15 @@ def encode_report(report: object) -> bytes:
 
     A lone surrogate, which no JSON in UTF-8 can hold, becomes a backslash escape.
     """
+    return visible(encode(report))
+
+
+def encode(value: object) -> bytes:
+    """Any record as one line of JSON; a lone surrogate becomes a backslash escape."""
     try:
-        return _visible(_encoder.encode(report))
+        return _encoder.encode(value)
     except UnicodeEncodeError:
-        return _visible(_encoder.encode(_without_surrogates(msgspec.to_builtins(report))))
+        return _encoder.encode(_without_surrogates(msgspec.to_builtins(value)))
 
 
 def decode_report(line: bytes) -> DomainReport:
@@ -156,7 +161,7 @@ def _times(report: DomainReport) -> Iterator[tuple[str, datetime]]:
                     yield f"$.endpoints[{i}].certificate.{name}", time
 
 
-def _visible(line: bytes) -> bytes:
+def visible(line: bytes) -> bytes:
     """The same JSON, with an escape for each character that a terminal would obey or hide.
 
     msgspec escapes C0 only; DEL, C1 and bidi characters come raw. All stand inside strings.
