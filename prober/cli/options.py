@@ -6,7 +6,7 @@ import functools
 import inspect
 import itertools
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import (
     Annotated,
@@ -170,8 +170,8 @@ def _requirement(text: str) -> Level | Literal["profile"]:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ReportOptions:
-    """What to report, and what is good enough."""
+class OutputOptions:
+    """Where a report goes, and in which format."""
 
     format_: Annotated[
         ReportFormat | None,
@@ -193,6 +193,23 @@ class ReportOptions:
             panel=_REPORT,
         ),
     ] = dataclasses.field(default_factory=list)
+
+    @property
+    def targets(self) -> Mapping[str, None]:
+        """The files to write, each once; ``-`` is stdout. None of them goes on from an old one."""
+        return dict.fromkeys(self.output or [STDOUT])
+
+    @property
+    def written(self) -> Iterator[Written]:
+        """The files that these options have written."""
+        for path in self.output or [STDOUT]:
+            yield from staged(path)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReportOptions(OutputOptions):
+    """What to report, and what is good enough."""
+
     require: Annotated[
         str | None,  # Level, or "profile": typer takes no union
         option(
@@ -257,12 +274,6 @@ class ReportOptions:
         for path in self.output or [STDOUT]:
             with contextlib.suppress(SettingsError):
                 yield self.format_ or choose_format(path)
-
-    @property
-    def written(self) -> Iterator[Written]:
-        """The files that these options have written."""
-        for path in self.output or [STDOUT]:
-            yield from staged(path)
 
     @property
     def required(self) -> Level | Profile:

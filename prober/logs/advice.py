@@ -12,7 +12,7 @@ from prober.logs.records import Direction
 from prober.logs.summary import NO_DOMAIN, OTHERS, Advice, Counts, Summary
 from prober.records import Level
 
-MOST_SEEN: Final = 100  # reports of one domain that are kept
+MAX_SEEN: Final = 100  # reports of one domain that are kept
 _EVERY_SERVER: Final = (Level.OPPORTUNISTIC, Level.AUTHENTICATED, Level.ENFORCED)
 _REQUIRE: Final = "require TLS, and this cannot happen again"
 

@@ -10,10 +10,10 @@ from typing import Final, Generic, Protocol, TypeVar
 from prober.logs.lines import Line
 from prober.logs.records import Delivery, Session, Tls
 
-MOST_MESSAGES: Final = 200_000  # queue ids that are open at once; about 350 bytes each
-MOST_PROCESSES: Final = 20_000  # processes or sessions that are open at once
-MOST_WAITING: Final = 20_000  # deliveries that wait for a line that gives silence a meaning
-MOST_TEXT: Final = 1000  # characters of a message id or a reply that are kept
+MAX_MESSAGES: Final = 200_000  # queue ids that are open at once; about 350 bytes each
+MAX_PROCESSES: Final = 20_000  # processes or sessions that are open at once
+MAX_WAITING: Final = 20_000  # deliveries that wait for a line that gives silence a meaning
+MAX_TEXT: Final = 1000  # characters of a message id or a reply that are kept
 NEAR: Final = timedelta(days=1)  # how far a TLS line may be from a silent delivery to explain it
 FORGETTABLE: Final = timedelta(hours=1)  # a process that was silent so long is done with its mail
 
@@ -92,7 +92,7 @@ class Processes(Bounded[tuple[str, str, str], P]):
     """
 
     def __init__(self) -> None:
-        super().__init__(MOST_PROCESSES, self._note)
+        super().__init__(MAX_PROCESSES, self._note)
         self.forgot: set[tuple[str, str]] = set()
 
     def _note(self, key: tuple[str, str, str], process: P) -> None:
@@ -129,7 +129,7 @@ class Silence:
             return
         waiting = self._waiting.setdefault(program, deque())
         waiting.append(delivery)
-        while len(waiting) > MOST_WAITING or delivery.time - waiting[0].time > NEAR:
+        while len(waiting) > MAX_WAITING or delivery.time - waiting[0].time > NEAR:
             self._resolve(waiting.popleft(), known=False)
 
     def finish(self) -> None:

@@ -11,8 +11,8 @@ from typing import Final
 
 from prober.logs.base import (
     LOCAL_SESSION,
-    MOST_MESSAGES,
-    MOST_TEXT,
+    MAX_MESSAGES,
+    MAX_TEXT,
     NOTHING_SENT,
     Bounded,
     Emit,
@@ -73,7 +73,7 @@ class EximReader(Reader):
     def __init__(self, emit: Emit, *, tls_logged: bool = False, inbound: bool = False) -> None:
         super().__init__(emit, tls_logged=tls_logged)
         self._inbound = inbound
-        self._message_ids: Bounded[tuple[str, str], str] = Bounded(MOST_MESSAGES, self._drop)
+        self._message_ids: Bounded[tuple[str, str], str] = Bounded(MAX_MESSAGES, self._drop)
 
     def read(self, line: Line) -> bool:
         stamp = _OWN_STAMP.match(line.text)
@@ -109,7 +109,7 @@ class EximReader(Reader):
             status=_STATUS[flag],
             content=_content(_STATUS[flag], reply),
             local=address is None and _STATUS[flag] is Status.SENT,
-            reply=(fields.get("C") or reply).strip('" ')[:MOST_TEXT] or None,
+            reply=(fields.get("C") or reply).strip('" ')[:MAX_TEXT] or None,
         )
         self._judge(line, delivery, session)
         return True
@@ -119,7 +119,7 @@ class EximReader(Reader):
         if found is None:
             return False
         fields, name, address, _ = _fields(rest[found.end() :])
-        message_id = f"<{fields['id'][:MOST_TEXT]}>" if "id" in fields else None
+        message_id = f"<{fields['id'][:MAX_TEXT]}>" if "id" in fields else None
         if message_id is not None:
             self._message_ids.put((line.host, queue_id), message_id)
         if not self._inbound or address is None:

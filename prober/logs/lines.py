@@ -23,7 +23,7 @@ from prober.errors import InputError
 from prober.escape import printable
 
 STDIN: Final = "-"
-MOST_LINE_BYTES: Final = 16384  # servers cut their lines at 1 to 8 kB; the rest is dropped
+MAX_LINE_BYTES: Final = 16384  # servers cut their lines at 1 to 8 kB; the rest is dropped
 _FIRST_LINES: Final = 100  # in which the first stamp of a file is looked for
 _LEAP: Final = timedelta(days=1)  # a file's date may be that much behind its last line
 _PROGRAM: Final = r"([^\s\[\]:]+)(?:\[(\d+)\])?:(?: |$)"
@@ -228,7 +228,7 @@ def _unpacked(stream: BinaryIO) -> BinaryIO:
 
 def _lines(stream: BinaryIO) -> Iterator[str]:
     is_new = True
-    while raw := stream.readline(MOST_LINE_BYTES):
+    while raw := stream.readline(MAX_LINE_BYTES):
         whole = raw.endswith(b"\n")
         if is_new:
             yield raw.rstrip(b"\r\n").decode("utf-8", "backslashreplace")

@@ -11,8 +11,8 @@ from typing import Final
 from prober.logs.base import (
     BEGINS,
     LOCAL_SESSION,
-    MOST_PROCESSES,
-    MOST_TEXT,
+    MAX_PROCESSES,
+    MAX_TEXT,
     NOTHING_SENT,
     Bounded,
     Emit,
@@ -74,7 +74,7 @@ class OpenSmtpdReader(Reader):
     def __init__(self, emit: Emit, *, tls_logged: bool = False, inbound: bool = False) -> None:
         super().__init__(emit, tls_logged=tls_logged)
         self._inbound = inbound
-        self._open: Bounded[tuple[str, str], _Connection] = Bounded(MOST_PROCESSES, self._forget)
+        self._open: Bounded[tuple[str, str], _Connection] = Bounded(MAX_PROCESSES, self._forget)
 
     def read(self, line: Line) -> bool:
         found = _SESSION.match(line.text)
@@ -137,7 +137,7 @@ class OpenSmtpdReader(Reader):
             address=peer[1] if peer and ip_address(peer[1]) else None,
             status=status,
             content=_content(status, reached=reached),
-            reply=reply.removesuffix('"')[:MOST_TEXT],
+            reply=reply.removesuffix('"')[:MAX_TEXT],
         )
         if connection is None:
             session = Session(why=BEGINS) if reached else NOTHING_SENT
@@ -163,7 +163,7 @@ class OpenSmtpdReader(Reader):
                 content=_content(status, reached=False),
                 session=LOCAL_SESSION,
                 local=True,
-                reply=found[4].strip('"')[:MOST_TEXT],
+                reply=found[4].strip('"')[:MAX_TEXT],
             )
         )
         return True

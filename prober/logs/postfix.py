@@ -17,9 +17,9 @@ from prober.logs.base import (
     FORGOTTEN,
     LOCAL_SESSION,
     LONG_AGO,
-    MOST_MESSAGES,
-    MOST_PROCESSES,
-    MOST_TEXT,
+    MAX_MESSAGES,
+    MAX_PROCESSES,
+    MAX_TEXT,
     NOTHING_SENT,
     Bounded,
     Emit,
@@ -148,10 +148,10 @@ class PostfixReader(Reader):
         super().__init__(emit, tls_logged=tls_logged)
         self._inbound = inbound
         self._begins: dict[str, datetime] = {}  # the first line of each host
-        self._messages: Bounded[tuple[str, str], _Message] = Bounded(MOST_MESSAGES, self._drop)
+        self._messages: Bounded[tuple[str, str], _Message] = Bounded(MAX_MESSAGES, self._drop)
         self._processes: Processes[_Process] = Processes()
         self._clients: Bounded[tuple[str, str, str], _Inbound] = Bounded(
-            MOST_PROCESSES, lambda _key, client: self._end(client, "")
+            MAX_PROCESSES, lambda _key, client: self._end(client, "")
         )
 
     def read(self, line: Line) -> bool:
@@ -222,7 +222,7 @@ class PostfixReader(Reader):
             content=content,
             session=session or Session(),
             local=is_local,
-            reply=reason.removesuffix(")")[:MOST_TEXT],
+            reply=reason.removesuffix(")")[:MAX_TEXT],
         )
         if session is None:
             self._silence.judge((line.host, line.program), delivery)
@@ -273,7 +273,7 @@ class PostfixReader(Reader):
         key = (line.host, queue_id)
         if text.startswith("message-id="):
             message = self._messages.get(key) or _Message()
-            message.message_id = text[len("message-id=") :].strip()[:MOST_TEXT] or None
+            message.message_id = text[len("message-id=") :].strip()[:MAX_TEXT] or None
             self._messages.put(key, message)
         elif text == "removed":
             self._messages.pop(key)
@@ -338,7 +338,7 @@ class PostfixReader(Reader):
             self._emit(replace(delivery, session=inbound.session))
         else:
             inbound.accepted.append(delivery)
-            if len(inbound.accepted) >= MOST_TEXT:
+            if len(inbound.accepted) >= MAX_TEXT:
                 self._end(inbound, "")
 
     def _end(self, inbound: _Inbound, counts: str) -> None:

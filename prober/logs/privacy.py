@@ -15,10 +15,10 @@ from typing import Final
 from prober.logs.records import Delivery
 
 LEFT_OUT: Final = "*"
-LEAST_KEY_BYTES: Final = 16
-MOST_KEY_BYTES: Final = 4096
+MIN_KEY_BYTES: Final = 16
+MAX_KEY_BYTES: Final = 4096
 _DIGITS: Final = 16  # of a pseudonym: 64 bits
-_LEAST_PART: Final = 3  # letters of a part of a name that is looked for by itself
+_MIN_PART: Final = 3  # letters of a part of a name that is looked for by itself
 _QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*+"(?=@)')
 _LOCAL_PART: Final = re.compile(
     r"[^\s<>\[\]():;,\"@%]+(?:%[0-9A-Fa-f]{2}[^\s<>\[\]():;,\"@%]*)*(?=@)"
@@ -71,7 +71,7 @@ def without_names(text: str, local: str = "") -> str:
 
 
 def _without_name(text: str, local: str) -> str:
-    parts = {part for part in _WORDS.findall(local) if len(part) >= _LEAST_PART}
+    parts = {part for part in _WORDS.findall(local) if len(part) >= _MIN_PART}
     low = text.casefold()
     names = {name for name in (local, local.strip('"'), *parts) if name and name.casefold() in low}
     if not names:  # as in nearly every reply

@@ -99,7 +99,7 @@ class Reading:
         except KeyError:
             name = software_of(program)
             reader = self._readers.get(name) if name is not None else None
-            if len(self._by_program) < MOST_PROGRAMS:
+            if len(self._by_program) < MAX_PROGRAMS:
                 self._by_program[program] = reader
             return reader
 
@@ -119,7 +119,7 @@ _PROGRAMS: Final = {
     "opensmtpd": re.compile(r"smtpd|opensmtpd"),
     "sendmail": re.compile(r"sm-mta|sm-msp-queue|sendmail[\w.-]*"),
 }
-MOST_PROGRAMS: Final = 10_000  # names of programs that are remembered
+MAX_PROGRAMS: Final = 10_000  # names of programs that are remembered
 
 
 def make_readers(emit: Emit, *, inbound: bool, tls_logged: bool) -> dict[str, Reader]:

@@ -15,9 +15,9 @@ from prober.logs.base import (
     FORGOTTEN,
     LOCAL_SESSION,
     LONG_AGO,
-    MOST_MESSAGES,
-    MOST_PROCESSES,
-    MOST_TEXT,
+    MAX_MESSAGES,
+    MAX_PROCESSES,
+    MAX_TEXT,
     NOTHING_SENT,
     Bounded,
     Emit,
@@ -76,10 +76,10 @@ class SendmailReader(Reader):
     def __init__(self, emit: Emit, *, tls_logged: bool = False, inbound: bool = False) -> None:
         super().__init__(emit, tls_logged=tls_logged)
         self._inbound = inbound
-        self._message_ids: Bounded[tuple[str, str], str] = Bounded(MOST_MESSAGES, self._drop)
+        self._message_ids: Bounded[tuple[str, str], str] = Bounded(MAX_MESSAGES, self._drop)
         self._out: Processes[_Connection] = Processes()
         self._begins: dict[str, datetime] = {}  # the first line of each host
-        self._in: Bounded[tuple[str, str], Session] = Bounded(MOST_PROCESSES, self._drop)
+        self._in: Bounded[tuple[str, str], Session] = Bounded(MAX_PROCESSES, self._drop)
 
     def read(self, line: Line) -> bool:
         text = line.text
@@ -136,7 +136,7 @@ class SendmailReader(Reader):
                     status=status,
                     content=_content(status, stat, said, reached=address is not None),
                     local=local,
-                    reply=(f"{stat}: {said}" if said else stat)[:MOST_TEXT],
+                    reply=(f"{stat}: {said}" if said else stat)[:MAX_TEXT],
                 ),
                 session,
             )
@@ -164,7 +164,7 @@ class SendmailReader(Reader):
         found = _FROM.match(rest)
         if found is None:
             return False
-        message_id = found[2][:MOST_TEXT] if found[2] else None
+        message_id = found[2][:MAX_TEXT] if found[2] else None
         if message_id is not None:
             self._message_ids.put((line.host, queue_id), message_id)
         last = _LAST_RELAY.match(found[3])

@@ -18,8 +18,8 @@ from prober.logs.records import (
     falls_short,
 )
 
-MOST_GROUPS: Final = 100_000  # domains times weeks; what comes later is counted together
-MOST_HELD: Final = 200_000  # recipients whose last attempt failed, until one succeeds
+MAX_GROUPS: Final = 100_000  # domains times weeks; what comes later is counted together
+MAX_HELD: Final = 200_000  # recipients whose last attempt failed, until one succeeds
 PERHAPS_LEFT: Final = "the attempt failed, and the log does not say whether after the message"
 OTHERS: Final = "(others)"
 NO_DOMAIN: Final = "(none)"
@@ -87,7 +87,7 @@ class Summary:
     dropped: int = 0  # open joins forgotten for want of room
     faults: int = 0  # of this program; such lines are not understood
     advice: tuple[Advice, ...] = ()
-    _held: Bounded[bytes, Key] = field(default_factory=lambda: Bounded(MOST_HELD))
+    _held: Bounded[bytes, Key] = field(default_factory=lambda: Bounded(MAX_HELD))
 
     def add(self, delivery: Delivery, scope: Scope) -> None:
         """Count one attempt."""
@@ -143,7 +143,7 @@ class Summary:
         day = delivery.time.date()
         week = day - timedelta(days=day.weekday())
         key = (delivery.direction, delivery.domain or NO_DOMAIN, week)
-        if key not in self.groups and len(self.groups) >= MOST_GROUPS:
+        if key not in self.groups and len(self.groups) >= MAX_GROUPS:
             return (delivery.direction, OTHERS, week)
         return key
 

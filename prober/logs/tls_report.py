@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final, assert_never
+from typing import Annotated, BinaryIO, Final
 
 import msgspec
 from rich.table import Table
@@ -23,14 +23,14 @@ from prober.errors import InputError
 from prober.escape import printable, utc
 from prober.files import read_whole
 from prober.logs.records import LOGS_SCHEMA
-from prober.logs.report import MOST_SHOWN, csv_bytes, json_bytes, table
-from prober.report.interface import Paper, Row
-from prober.report.output import ReportFormat
+from prober.logs.text import MAX_SHOWN, table
+from prober.report.interface import Formatter, Kind, Paper, Row
+from prober.report.json_ import encode_report
 from prober.report.page import Page
 
-MOST_FILE_BYTES: Final = 64 << 20
-MOST_REPORT_BYTES: Final = 32 << 20  # unpacked; the largest seen have 1 MB
-MOST_TEXT: Final = 255
+MAX_FILE_BYTES: Final = 64 << 20
+MAX_REPORT_BYTES: Final = 32 << 20  # unpacked; the largest seen have 1 MB
+MAX_TEXT: Final = 255
 STDIN: Final = "-"
 _GZIP: Final = b"\x1f\x8b"
 _GZIP_WINDOW: Final = 31  # zlib.decompressobj(): a gzip header is expected
@@ -121,8 +121,8 @@ class Claims:
         start, end = _utc(report.date_range.start_datetime), _utc(report.date_range.end_datetime)
         own: set[tuple[str, str, str]] = set()  # one report may name a policy several times
         for each in report.policies:
-            submitter = report.organization_name.strip()[:MOST_TEXT]
-            domain = each.policy.policy_domain.strip().lower().rstrip(".")[:MOST_TEXT]
+            submitter = report.organization_name.strip()[:MAX_TEXT]
+            domain = each.policy.policy_domain.strip().lower().rstrip(".")[:MAX_TEXT]
             key = (submitter.lower(), domain, each.policy.policy_type)
             spans = self._spans.setdefault(key, [])
             if key not in own and any(start < until and since < end for since, until in spans):
@@ -133,11 +133,11 @@ class Claims:
             self.counted.append(
                 Claim(
                     submitter=submitter,
-                    report_id=report.report_id[:MOST_TEXT],
+                    report_id=report.report_id[:MAX_TEXT],
                     start=start,
                     end=end,
                     domain=domain,
-                    policy=each.policy.policy_type[:MOST_TEXT],
+                    policy=each.policy.policy_type[:MAX_TEXT],
                     successful=each.summary.total_successful_session_count,
                     failed=each.summary.total_failure_session_count,
                     failures=tuple(each.failure_details or ()),
@@ -193,24 +193,24 @@ def parse_report(raw: bytes) -> TlsReport:
 
 def _unpacked(raw: bytes) -> bytes:
     unpack = zlib.decompressobj(_GZIP_WINDOW)
-    text = unpack.decompress(raw, MOST_REPORT_BYTES)
+    text = unpack.decompress(raw, MAX_REPORT_BYTES)
     if unpack.unconsumed_tail:
-        raise InputError(f"more than {MOST_REPORT_BYTES} bytes when unpacked")
+        raise InputError(f"more than {MAX_REPORT_BYTES} bytes when unpacked")
     return text
 
 
 def _files(names: Iterable[str], stdin: BinaryIO) -> Iterator[tuple[str, bytes]]:
     for name in names:
         if name == STDIN:
-            raw = stdin.read(MOST_FILE_BYTES + 1)
-            if len(raw) > MOST_FILE_BYTES:
-                raise InputError(f"stdin has more than {MOST_FILE_BYTES} bytes: too much to read")
+            raw = stdin.read(MAX_FILE_BYTES + 1)
+            if len(raw) > MAX_FILE_BYTES:
+                raise InputError(f"stdin has more than {MAX_FILE_BYTES} bytes: too much to read")
             yield "stdin", raw
             continue
         path = Path(name)
         try:
             for each in sorted(_below(path)) if path.is_dir() else [path]:
-                yield str(each), read_whole(each, MOST_FILE_BYTES)
+                yield str(each), read_whole(each, MAX_FILE_BYTES)
         except OSError as error:
             raise InputError(f"cannot read {printable(name)}: {error.strerror}") from error
 
@@ -243,73 +243,66 @@ def _attached(raw: bytes) -> Iterator[bytes]:
         return  # a message in a form that Python's parser does not stand
 
 
-CLAIM_COLUMNS: Final = (
-    "submitter",
-    "report_id",
-    "start",
-    "end",
-    "domain",
-    "policy",
-    "successful",
-    "failed",
-    "result_type",
-    "mx_host",
-    "receiving_ip",
-    "sending_ip",
-    "failed_sessions",
-    "reason_code",
+CLAIM_COLUMNS: Final = tuple(
+    "submitter report_id start end domain policy successful failed result_type mx_host "
+    "receiving_ip sending_ip failed_sessions reason_code".split()
 )
+_OF_CLAIM: Final = CLAIM_COLUMNS[:8]  # the others are of a failure
 
 
-def format_claims(claims: Claims, format_: ReportFormat, paper: Paper) -> bytes:
-    """TLS reports in *format_*: one row or object per claim, and in rows per kind of failure."""
-    match format_:
-        case ReportFormat.CSV:
-            return csv_bytes(
-                [CLAIM_COLUMNS, *(row for each in claims.counted for row in _rows(each))]
-            )
-        case ReportFormat.JSON | ReportFormat.JSONL:
-            pretty = format_ is ReportFormat.JSON
-            return b"".join(
-                json_bytes(_claim_object(each), pretty=pretty) for each in claims.counted
-            )
-        case ReportFormat.TEXT:
-            return _claims_text(claims, Page(paper))
-        case _:
-            assert_never(format_)
+def _of_claim(claim: Claim) -> Row:
+    return (
+        claim.submitter,
+        claim.report_id,
+        utc(claim.start),
+        utc(claim.end),
+        claim.domain,
+        claim.policy,
+        claim.successful,
+        claim.failed,
+    )
 
 
-def _rows(claim: Claim) -> list[Row]:
-    start: Row = (claim.submitter, claim.report_id, utc(claim.start), utc(claim.end))
-    start += (claim.domain, claim.policy, claim.successful, claim.failed)
-    if not claim.failures:
-        return [(*start, *[None] * (len(CLAIM_COLUMNS) - len(start)))]
-    return [
-        (
-            *start,
-            each.result_type,
-            each.receiving_mx_hostname,
-            each.receiving_ip,
-            each.sending_mta_ip,
-            each.failed_session_count,
-            each.failure_reason_code,
-        )
-        for each in claim.failures
-    ]
+def _of_failure(failure: Failure) -> Row:
+    return (
+        failure.result_type,
+        failure.receiving_mx_hostname,
+        failure.receiving_ip,
+        failure.sending_mta_ip,
+        failure.failed_session_count,
+        failure.failure_reason_code,
+    )
 
 
-def _claim_object(claim: Claim) -> dict[str, object]:
-    rows = [dict(zip(CLAIM_COLUMNS, row, strict=True)) for row in _rows(claim)]
-    failures = [{name: row[name] for name in CLAIM_COLUMNS[8:]} for row in rows]
-    return {
-        "schema": LOGS_SCHEMA,
-        **{name: rows[0][name] for name in CLAIM_COLUMNS[:8]},
-        "failures": failures if claim.failures else [],
-    }
+def to_rows(claim: Claim) -> Iterator[Row]:
+    """One row per kind of failure, or one for a policy without failures."""
+    nothing: Row = (None,) * (len(CLAIM_COLUMNS) - len(_OF_CLAIM))
+    for rest in [_of_failure(each) for each in claim.failures] or [nothing]:
+        yield (*_of_claim(claim), *rest)
 
 
-def _claims_text(claims: Claims, page: Page) -> bytes:
+def encode_claim(claim: Claim) -> bytes:
+    """One claim as one line of JSON."""
+    names = CLAIM_COLUMNS[len(_OF_CLAIM) :]
+    failures = [dict(zip(names, _of_failure(each), strict=True)) for each in claim.failures]
+    about = dict(zip(_OF_CLAIM, _of_claim(claim), strict=True))
+    return encode_report({"schema": LOGS_SCHEMA, **about, "failures": failures})
+
+
+class ClaimsText(Formatter[Claim, Claims]):
     """Counts per domain, policy and day, then the failures by result type and MX host."""
+
+    def __init__(self, paper: Paper) -> None:
+        self._page = Page(paper)
+
+    def body(self, claim: Claim) -> bytes:
+        return b""
+
+    def foot(self, claims: Claims) -> bytes:
+        return self._page.draw(*_answer(claims))
+
+
+def _answer(claims: Claims) -> Iterator[Text | Table]:
     days: Counter[tuple[str, str, str]] = Counter()
     bad_days: Counter[tuple[str, str, str]] = Counter()
     failures: Counter[tuple[str, str, str]] = Counter()
@@ -321,22 +314,24 @@ def _claims_text(claims: Claims, page: Page) -> bytes:
             place = (claim.domain, each.result_type, each.receiving_mx_hostname or "")
             failures[place] += each.failed_session_count
     total = sum(days.values()) + claims.failed
-    head = f"Senders report {claims.failed} failed of {total} sessions with TLS."
-    parts: list[Text | Table] = [Text(head, "bold red" if claims.failed else "bold green")]
+    head = f"Senders report that TLS failed in {claims.failed} of {total} sessions."
+    yield Text(head, "bold red" if claims.failed else "bold green")
     if failures:
-        rows = [(*key, str(count)) for key, count in failures.most_common(MOST_SHOWN)]
-        parts += [Text(""), table(("", "domain", "result type", "MX host", "failed"), rows)]
-    counts = [(*key, str(days[key]), str(bad_days[key])) for key in sorted(days)[-MOST_SHOWN:]]
-    parts += [Text(""), table(("", "domain", "day", "policy", "successful", "failed"), counts)]
-    submitters = len({claim.submitter for claim in claims.counted})
-    parts.append(
-        Text(
-            f"\n{submitters} submitters; these are their claims: DKIM signatures are not checked.",
-            "dim",
-        )
-    )
+        rows = [(*key, str(count)) for key, count in failures.most_common(MAX_SHOWN)]
+        yield Text("")
+        yield table(("domain", "result type", "MX host", "failed"), rows, folded=3, numbers=1)
+    counts = [(*key, str(days[key]), str(bad_days[key])) for key in sorted(days)[-MAX_SHOWN:]]
+    yield Text("")
+    head_of_days = ("domain", "day", "policy", "successful", "failed")
+    yield table(head_of_days, counts, folded=1, numbers=2)
+    yield Text("\nThese are claims of the senders: DKIM signatures are not checked.", "dim")
     if claims.repeated:
-        parts.append(Text(f"{claims.repeated} repeated or overlapping parts count once.", "dim"))
+        yield Text(f"{claims.repeated} repeated or overlapping parts were left out.", "dim")
     if claims.unreadable:
-        parts.append(Text(f"{len(claims.unreadable)} files or parts are no TLS report.", "dim"))
-    return page.draw(*parts)
+        yield Text(f"{len(claims.unreadable)} files or parts are no TLS report.", "dim")
+
+
+CLAIMS: Final[Kind[Claim, Claims]] = Kind(
+    text=ClaimsText, encode=encode_claim, columns=CLAIM_COLUMNS, rows=to_rows
+)
+"""Reports on what others claim."""

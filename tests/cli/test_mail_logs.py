@@ -77,7 +77,10 @@ def test_the_exit_status(lines: list[str], options: tuple[str, ...], status: int
 
 def test_the_text_begins_with_what_left_in_clear() -> None:
     out = run(*ID, TLS, GOOD, CLEAR, REFUSED).out
-    assert out.startswith("1 of 2 messages left in clear. 1 was held back.\n\nIn clear:\n")
+    assert out.startswith(
+        "1 of 2 messages left in clear, without encryption. 1 more was held back.\n\n"
+        "Sent in clear, without encryption:\n"
+    )
     assert "clear.test" in out
     assert "TLS versions: TLSv1.3: 1" in out
     assert "…" not in out
@@ -85,7 +88,9 @@ def test_the_text_begins_with_what_left_in_clear() -> None:
 
 def test_unknown_comes_with_advice() -> None:
     out = run(CLEAR).out
-    assert out.startswith("No message is known to have left in clear; for 1 it is not known.")
+    assert out.startswith(
+        "No message is known to have left in clear, but for 1 of 1 it is not known"
+    )
     assert "smtp_tls_loglevel = 1" in out
 
 
@@ -146,15 +151,15 @@ def test_the_story_of_one_message() -> None:
     lines = (*INBOUND, TLS, GOOD, CLEAR)
     out = run(*lines, options=("--message-id", "1@us.test")).out
     assert out.count("message <1@us.test>, queue id AAAAAA, on mx1 (postfix)") == 2
-    assert "from us.test (outside), c.test[198.51.100.1]" in out
-    assert "to good.test (outside), mx.good.test[192.0.2.1]" in out
+    assert "from us.test (outside), server c.test[198.51.100.1]" in out
+    assert "to good.test (outside), server mx.good.test[192.0.2.1]" in out
     assert "BBBBBB" not in out
     assert run(*lines, options=("--message-id", "2")).out == "No such message is in the log.\n"
 
 
 def test_lines_that_were_not_understood_are_counted_and_shown() -> None:
     ended = run("smtp[7]: jane@example.com does what no version does")
-    assert "1 lines were not understood: --unread shows them." in ended.out
+    assert "Lines that were not understood: 1. --unread shows them." in ended.out
     assert ended.err == ""
     shown = run("smtp[7]: jane@example.com does what no version does", options=("--unread",))
     assert "not understood: -:2: Nov 23 10:00:00 mx1 postfix/smtp[7]: *@example.com" in shown.err

@@ -152,7 +152,7 @@ def test_what_is_no_report_is_refused(raw: bytes) -> None:
 
 
 def test_a_report_is_bounded_also_when_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tls_report, "MOST_REPORT_BYTES", 1000)
+    monkeypatch.setattr(tls_report, "MAX_REPORT_BYTES", 1000)
     with pytest.raises(InputError, match="more than 1000 bytes when unpacked"):
         parse_report(gzip.compress(RAW + b" " * 10_000))
 
@@ -174,7 +174,7 @@ def test_the_command(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_bytes(RAW)
     ended = invoke("logs", "--tls-report", str(path))
-    assert ended.out.startswith("Senders report 303 failed of 5629 sessions with TLS.")
+    assert ended.out.startswith("Senders report that TLS failed in 303 of 5629 sessions.")
     assert "certificate-expired" in ended.out
     assert "DKIM signatures are not checked" in " ".join(ended.out.split())
     assert ended.status == 1
