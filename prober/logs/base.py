@@ -5,10 +5,10 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Final, Generic, Protocol, TypeVar
+from typing import ClassVar, Final, Generic, Protocol, TypeVar
 
 from prober.logs.lines import Line
-from prober.logs.records import Delivery, Session, Tls
+from prober.logs.records import Content, Delivery, Direction, Session, Status, Tls, domain_of
 
 MAX_MESSAGES: Final = 200_000  # queue ids that are open at once; about 350 bytes each
 MAX_PROCESSES: Final = 20_000  # processes or sessions that are open at once
@@ -19,18 +19,34 @@ FORGETTABLE: Final = timedelta(hours=1)  # a process that was silent so long is 
 
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)  # where nothing can be older
 
+NO_TLS: Final = "no TLS line is in the log"
+BEGINS: Final = "the log begins in the middle of this connection"
+FORGOTTEN: Final = "too many connections were open at once to remember this one"
+NOT_SENT: Final = "the message was not sent"
+IS_LOCAL: Final = "local delivery"
+
+NOTHING_SENT: Final = Session(why=NOT_SENT)
+LOCAL_SESSION: Final = Session(why=IS_LOCAL)
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 Emit = Callable[[Delivery], None]
+Program = tuple[str, str]  # host and name
+Peer = tuple[str | None, str | None]  # name and address
 
 
 class Reader(abc.ABC):
     """Reads the lines of one kind of mail server and emits deliveries."""
 
-    def __init__(self, emit: Emit, *, tls_logged: bool = False) -> None:
+    software: ClassVar[str]
+
+    def __init__(self, emit: Emit, *, tls_logged: bool = False, inbound: bool = False) -> None:
         self.dropped = 0  # open joins that a bound made us forget
         self._emit = emit
+        self._inbound = inbound
         self._silence = Silence(emit, tls_logged=tls_logged)
+        self._begins: dict[str, datetime] = {}  # the first line of each host
+        self._message_ids: Bounded[tuple[str, str], str] = Bounded(MAX_MESSAGES, self._drop)
 
     @abc.abstractmethod
     def read(self, line: Line) -> bool:
@@ -39,6 +55,54 @@ class Reader(abc.ABC):
     def finish(self) -> None:
         """The logs end here: emit what still waits."""
         self._silence.finish()
+
+    def _sent(
+        self,
+        line: Line,
+        queue_id: str,
+        recipient: str | None,
+        peer: Peer,
+        status: Status,
+        content: Content,
+        *,
+        reply: str | None = None,
+        local: bool = False,
+    ) -> Delivery:
+        """The attempt that *line* is about, with nothing said of TLS yet."""
+        return Delivery(
+            time=line.time,
+            server=line.host,
+            software=self.software,
+            queue_id=queue_id,
+            message_id=self._message_ids.get((line.host, queue_id)),
+            domain=domain_of(recipient or ""),
+            recipient=recipient,
+            relay=peer[0],
+            address=peer[1],
+            status=status,
+            content=content,
+            local=local,
+            reply=(reply or "")[:MAX_TEXT] or None,
+        )
+
+    def _received(self, line: Line, queue_id: str, sender: str | None, peer: Peer) -> Delivery:
+        """The message that came in by *line*."""
+        sent = self._sent(line, queue_id, sender, peer, Status.SENT, Content.LEFT)
+        return replace(sent, direction=Direction.IN)
+
+    def _decide(self, program: Program, delivery: Delivery, session: Session | None) -> None:
+        """Emit *delivery* with *session*, or where the log has none, once silence has a meaning."""
+        if session is None and delivery.local:
+            session = LOCAL_SESSION
+        elif session is None and (delivery.content is Content.HELD or delivery.address is None):
+            session = NOTHING_SENT
+        if session is None:
+            self._silence.judge(program, delivery)
+        else:
+            self._emit(replace(delivery, session=session))
+
+    def _drop(self, _key: object, _value: object) -> None:
+        self.dropped += 1
 
 
 class Bounded(Generic[K, V]):
@@ -93,7 +157,7 @@ class Processes(Bounded[tuple[str, str, str], P]):
 
     def __init__(self) -> None:
         super().__init__(MAX_PROCESSES, self._note)
-        self.forgot: set[tuple[str, str]] = set()
+        self.forgot: set[Program] = set()
 
     def _note(self, key: tuple[str, str, str], process: P) -> None:
         newest = self.newest()
@@ -112,16 +176,16 @@ class Silence:
     def __init__(self, emit: Emit, *, tls_logged: bool) -> None:
         self._emit = emit
         self._tls_logged = tls_logged
-        self._seen: dict[tuple[str, str], datetime] = {}  # the last TLS line of each program
-        self._waiting: dict[tuple[str, str], deque[Delivery]] = {}
+        self._seen: dict[Program, datetime] = {}  # the last TLS line of each program
+        self._waiting: dict[Program, deque[Delivery]] = {}
 
-    def tls_line(self, program: tuple[str, str], time: datetime) -> None:
+    def tls_line(self, program: Program, time: datetime) -> None:
         """*program* (host, name) logged TLS."""
         self._seen[program] = time
         for delivery in self._waiting.pop(program, ()):
             self._resolve(delivery, known=abs(delivery.time - time) <= NEAR)
 
-    def judge(self, program: tuple[str, str], delivery: Delivery) -> None:
+    def judge(self, program: Program, delivery: Delivery) -> None:
         """Emit the silent *delivery*, now or once its meaning is known."""
         seen = self._seen.get(program)
         if self._tls_logged or (seen is not None and abs(delivery.time - seen) <= NEAR):
@@ -145,13 +209,3 @@ class Silence:
         else:
             session = replace(delivery.session, tls=Tls.UNKNOWN, why=delivery.session.why or NO_TLS)
         self._emit(replace(delivery, session=session))
-
-
-NO_TLS: Final = "no TLS line is in the log"
-BEGINS: Final = "the log begins in the middle of this connection"
-FORGOTTEN: Final = "too many connections were open at once to remember this one"
-NOT_SENT: Final = "the message was not sent"
-IS_LOCAL: Final = "local delivery"
-
-NOTHING_SENT: Final = Session(why=NOT_SENT)
-LOCAL_SESSION: Final = Session(why=IS_LOCAL)

@@ -9,26 +9,9 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from prober.logs.base import (
-    LOCAL_SESSION,
-    MAX_MESSAGES,
-    MAX_TEXT,
-    NOTHING_SENT,
-    Bounded,
-    Emit,
-    Reader,
-)
+from prober.logs.base import MAX_TEXT, Reader
 from prober.logs.lines import Line
-from prober.logs.records import (
-    Content,
-    Delivery,
-    Direction,
-    Identity,
-    Session,
-    Status,
-    Tls,
-    domain_of,
-)
+from prober.logs.records import Content, Delivery, Identity, Session, Status, Tls
 
 _OWN_STAMP: Final = re.compile(r"(?:\[1/\d+\] )?\d{4}-\d\d-\d\d \S+ (?:[+-]\d{4} )?(?:\[\d+\] )?")
 _QUEUED: Final = re.compile(
@@ -70,10 +53,7 @@ _STATUS: Final = {
 class EximReader(Reader):
     """Reads the main log; with *inbound* its ``<=`` lines, too."""
 
-    def __init__(self, emit: Emit, *, tls_logged: bool = False, inbound: bool = False) -> None:
-        super().__init__(emit, tls_logged=tls_logged)
-        self._inbound = inbound
-        self._message_ids: Bounded[tuple[str, str], str] = Bounded(MAX_MESSAGES, self._drop)
+    software = "exim"
 
     def read(self, line: Line) -> bool:
         stamp = _OWN_STAMP.match(line.text)
@@ -95,23 +75,18 @@ class EximReader(Reader):
             return False
         recipient = found[1] if "@" in (found[1] or "") else found[3] or found[1]
         fields, name, address, reply = _fields(rest[found.end() :])
-        session = _session(fields)
-        delivery = Delivery(
-            time=line.time,
-            server=line.host,
-            software="exim",
-            queue_id=queue_id,
-            message_id=self._message_ids.get((line.host, queue_id)),
-            domain=domain_of(recipient or ""),
-            recipient=recipient,
-            relay=name,
-            address=address,
-            status=_STATUS[flag],
-            content=_content(_STATUS[flag], reply),
-            local=address is None and _STATUS[flag] is Status.SENT,
-            reply=(fields.get("C") or reply).strip('" ')[:MAX_TEXT] or None,
+        status = _STATUS[flag]
+        delivery = self._sent(
+            line,
+            queue_id,
+            recipient,
+            (name, address),
+            status,
+            _content(status, reply),
+            reply=(fields.get("C") or reply).strip('" '),
+            local=address is None and status is Status.SENT,
         )
-        self._judge(line, delivery, session)
+        self._judge(line, delivery, _session(fields))
         return True
 
     def _arrived(self, line: Line, queue_id: str, rest: str) -> bool:
@@ -119,9 +94,8 @@ class EximReader(Reader):
         if found is None:
             return False
         fields, name, address, _ = _fields(rest[found.end() :])
-        message_id = f"<{fields['id'][:MAX_TEXT]}>" if "id" in fields else None
-        if message_id is not None:
-            self._message_ids.put((line.host, queue_id), message_id)
+        if "id" in fields:
+            self._message_ids.put((line.host, queue_id), f"<{fields['id'][:MAX_TEXT]}>")
         if not self._inbound or address is None:
             return True
         session = _session(fields)
@@ -132,20 +106,7 @@ class EximReader(Reader):
             session = Session(tls=Tls.ENCRYPTED)
         elif protocol:
             session = Session(tls=Tls.CLEAR)
-        delivery = Delivery(
-            time=line.time,
-            server=line.host,
-            software="exim",
-            direction=Direction.IN,
-            queue_id=queue_id,
-            message_id=message_id,
-            domain=domain_of(found[1] or ""),
-            recipient=found[1],
-            relay=name,
-            address=address,
-            status=Status.SENT,
-            content=Content.LEFT,
-        )
+        delivery = self._received(line, queue_id, found[1], (name, address))
         self._judge(line, delivery, session)
         return True
 
@@ -153,16 +114,7 @@ class EximReader(Reader):
         program = (line.host, "exim")
         if session is not None:
             self._silence.tls_line(program, line.time)
-            self._emit(replace(delivery, session=session))
-        elif delivery.local:
-            self._emit(replace(delivery, session=LOCAL_SESSION))
-        elif delivery.content is Content.HELD or delivery.address is None:
-            self._emit(replace(delivery, session=NOTHING_SENT))
-        else:
-            self._silence.judge(program, delivery)
-
-    def _drop(self, _key: tuple[str, str], _message_id: str) -> None:
-        self.dropped += 1
+        self._decide(program, delivery, session)
 
 
 def _fields(text: str) -> tuple[dict[str, str], str | None, str | None, str]:

@@ -15,29 +15,18 @@ from typing import Final
 from prober.logs.base import (
     BEGINS,
     FORGOTTEN,
-    LOCAL_SESSION,
     LONG_AGO,
     MAX_MESSAGES,
     MAX_PROCESSES,
     MAX_TEXT,
-    NOTHING_SENT,
     Bounded,
     Emit,
     Processes,
+    Program,
     Reader,
 )
 from prober.logs.lines import Line
-from prober.logs.records import (
-    Content,
-    Delivery,
-    Direction,
-    Identity,
-    Session,
-    Status,
-    Tls,
-    domain_of,
-    ip_address,
-)
+from prober.logs.records import Content, Delivery, Identity, Session, Status, Tls, ip_address
 
 # Quoted where it needs to be since 3.5 (info_log_address_format), so what it holds ends nothing.
 _ADDRESS: Final = r'(?:"(?:[^"\\]|\\.)*+"|[^"<>])*+'
@@ -126,12 +115,6 @@ class _Process:
 
 
 @dataclass(slots=True)
-class _Message:
-    message_id: str | None = None
-    client: tuple[str, str] | None = None  # the smtpd process that took it
-
-
-@dataclass(slots=True)
 class _Inbound:
     """A client's session with an smtpd process, and what was accepted in it."""
 
@@ -144,11 +127,12 @@ class _Inbound:
 class PostfixReader(Reader):
     """Reads smtp, lmtp, local, virtual, pipe, error, cleanup, qmgr; with *inbound* smtpd."""
 
+    software = "postfix"
+
     def __init__(self, emit: Emit, *, tls_logged: bool = False, inbound: bool = False) -> None:
-        super().__init__(emit, tls_logged=tls_logged)
-        self._inbound = inbound
-        self._begins: dict[str, datetime] = {}  # the first line of each host
-        self._messages: Bounded[tuple[str, str], _Message] = Bounded(MAX_MESSAGES, self._drop)
+        super().__init__(emit, tls_logged=tls_logged, inbound=inbound)
+        # the smtpd process that took each message, by host and queue id
+        self._takers: Bounded[Program, Program] = Bounded(MAX_MESSAGES, self._drop)
         self._processes: Processes[_Process] = Processes()
         self._clients: Bounded[tuple[str, str, str], _Inbound] = Bounded(
             MAX_PROCESSES, lambda _key, client: self._end(client, "")
@@ -156,8 +140,7 @@ class PostfixReader(Reader):
 
     def read(self, line: Line) -> bool:
         component = line.program.rpartition("/")[2]
-        if line.host not in self._begins:
-            self._begins[line.host] = line.time
+        self._begins.setdefault(line.host, line.time)
         if component == "master":
             if line.text.startswith("daemon started"):  # no connection is older
                 self._begins[line.host] = LONG_AGO
@@ -199,39 +182,26 @@ class PostfixReader(Reader):
         status = _STATUS.get(word)
         if status is None:
             return word in _PROBES
-        message = self._messages.get((line.host, queue_id))
         endpoint = _ENDPOINT.fullmatch(relay)
         address = endpoint[2] if endpoint and ip_address(endpoint[2]) else None
-        is_local = component in _TO_MACHINE or (endpoint is not None and address is None)
-        content = Content.HELD if component in _NOWHERE else _content(status, reason)
-        session: Session | None = LOCAL_SESSION
-        if not is_local:
-            was_sent = content is not Content.HELD and address is not None
-            session = self._session_of(line, queue_id, relay, delays or "", tls, was_sent=was_sent)
-        delivery = Delivery(
-            time=line.time,
-            server=line.host,
-            software="postfix",
-            queue_id=queue_id,
-            message_id=message.message_id if message else None,
-            domain=domain_of(recipient),
-            recipient=recipient,
-            relay=endpoint[1] if endpoint else None,
-            address=address,
-            status=status,
-            content=content,
-            session=session or Session(),
-            local=is_local,
-            reply=reason.removesuffix(")")[:MAX_TEXT],
+        delivery = self._sent(
+            line,
+            queue_id,
+            recipient,
+            (endpoint[1] if endpoint else None, address),
+            status,
+            Content.HELD if component in _NOWHERE else _content(status, reason),
+            reply=reason.removesuffix(")"),
+            local=component in _TO_MACHINE or (endpoint is not None and address is None),
         )
-        if session is None:
-            self._silence.judge((line.host, line.program), delivery)
-        else:
-            self._emit(delivery)
+        session = None
+        if not delivery.local:
+            session = self._session_of(line, delivery, relay, delays or "", tls)
+        self._decide((line.host, line.program), delivery, session)
         return tls is None or _STATED.fullmatch(tls) is not None
 
     def _session_of(
-        self, line: Line, queue_id: str, relay: str, delays: str, tls: str | None, *, was_sent: bool
+        self, line: Line, delivery: Delivery, relay: str, delays: str, tls: str | None
     ) -> Session | None:
         """The session of a delivery over the network; None: the log is silent about it.
 
@@ -239,7 +209,8 @@ class PostfixReader(Reader):
         connection have the times until it stood in common (``delays=``, but for the last of them);
         another request needs a TLS line of its own.
         """
-        key, request = (line.host, line.program, line.pid), (queue_id, delays.rpartition("/")[0])
+        key = (line.host, line.program, line.pid)
+        request = (delivery.queue_id, delays.rpartition("/")[0])
         joined = None
         if (process := self._processes.get(key)) is not None:
             if _same_endpoint(process.endpoint, relay) and process.request in (None, request):
@@ -248,9 +219,9 @@ class PostfixReader(Reader):
                 self._processes.pop(key)
         if tls is not None:
             return _as_stated(tls, joined)
-        if joined is None and not was_sent:
-            return NOTHING_SENT
-        return joined or self._why_silent(line, delays)
+        if joined is None and delivery.content is not Content.HELD and delivery.address is not None:
+            return self._why_silent(line, delays)
+        return joined
 
     def _why_silent(self, line: Line, delays: str) -> Session | None:
         """Unknown, where nothing follows from there being no TLS line; None: something may."""
@@ -263,20 +234,17 @@ class PostfixReader(Reader):
             took = _LONGEST
         return Session(why=BEGINS) if line.time - took < self._begins[line.host] else None
 
-    def _drop(self, _key: tuple[str, str], _message: _Message) -> None:
-        self.dropped += 1
-
     # -- the message ---------------------------------------------------------------------------
 
     def _about_message(self, line: Line, queue_id: str, text: str) -> None:
         """A line of cleanup or qmgr."""
         key = (line.host, queue_id)
         if text.startswith("message-id="):
-            message = self._messages.get(key) or _Message()
-            message.message_id = text[len("message-id=") :].strip()[:MAX_TEXT] or None
-            self._messages.put(key, message)
+            if message_id := text[len("message-id=") :].strip()[:MAX_TEXT]:
+                self._message_ids.put(key, message_id)
         elif text == "removed":
-            self._messages.pop(key)
+            self._message_ids.pop(key)
+            self._takers.pop(key)
         elif self._inbound and (found := _FROM.match(text)) is not None:
             self._accepted(line, queue_id, found[1])
 
@@ -305,33 +273,18 @@ class PostfixReader(Reader):
         if (client := _CLIENT.match(found[2])) is not None:
             if self._clients.get(key) is None:
                 self._clients.put(key, _Inbound(key[:2], client[1]))
-            self._messages.put((line.host, found[1]), _Message(client=(line.program, line.pid)))
+            self._takers.put((line.host, found[1]), (line.program, line.pid))
         return True
 
     def _accepted(self, line: Line, queue_id: str, sender: str) -> None:
         """qmgr has the message: it was accepted. The session decides once it ends."""
-        message = self._messages.get((line.host, queue_id))
-        if message is None or message.client is None:
+        taker = self._takers.pop((line.host, queue_id))
+        if taker is None:  # or a deferred message that comes to the active queue again
             return
-        inbound = self._clients.get((line.host, *message.client))
-        name, address = (None, None)
-        if inbound is not None and (found := _ENDPOINT.fullmatch(inbound.client)) is not None:
-            name, address = found[1], found[2]
-        delivery = Delivery(
-            time=line.time,
-            server=line.host,
-            software="postfix",
-            direction=Direction.IN,
-            queue_id=queue_id,
-            message_id=message.message_id,
-            domain=domain_of(sender),
-            recipient=sender,
-            relay=name,
-            address=address,
-            status=Status.SENT,
-            content=Content.LEFT,
-        )
-        message.client = None  # a deferred message comes to the active queue again
+        inbound = self._clients.get((line.host, *taker))
+        found = _ENDPOINT.fullmatch(inbound.client) if inbound is not None else None
+        peer = (found[1], found[2]) if found is not None else (None, None)
+        delivery = self._received(line, queue_id, sender, peer)
         if inbound is None:
             self._emit(replace(delivery, session=Session(why=BEGINS)))
         elif inbound.session is not None:
