@@ -5,8 +5,7 @@ checked. It comes as JSON, as gzip, or as a message or mailbox with one of these
 """
 
 import email
-import os
-import re
+import io
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -24,6 +23,7 @@ from prober.escape import printable, utc
 from prober.files import read_whole
 from prober.logs.records import LOGS_SCHEMA
 from prober.logs.text import MAX_SHOWN, table
+from prober.mailbox import Lines, files_below
 from prober.report.interface import Formatter, Kind, Paper, Row
 from prober.report.json_ import encode_report
 from prober.report.page import Page
@@ -34,7 +34,6 @@ MAX_TEXT: Final = 255
 STDIN: Final = "-"
 _GZIP: Final = b"\x1f\x8b"
 _GZIP_WINDOW: Final = 31  # zlib.decompressobj(): a gzip header is expected
-_FROM_LINE: Final = re.compile(rb"(?:\A|\n\r?\n)From [^\r\n]*\d\d:\d\d[^\r\n]*\r?\n")
 _ATTACHED: Final = frozenset({"application/tlsrpt+gzip", "application/tlsrpt+json"})
 _NAMED: Final = (".json", ".json.gz")
 
@@ -209,15 +208,10 @@ def _files(names: Iterable[str], stdin: BinaryIO) -> Iterator[tuple[str, bytes]]
             continue
         path = Path(name)
         try:
-            for each in sorted(_below(path)) if path.is_dir() else [path]:
+            for each in files_below(path) if path.is_dir() else [path]:
                 yield str(each), read_whole(each, MAX_FILE_BYTES)
         except OSError as error:
             raise InputError(f"cannot read {printable(name)}: {error.strerror}") from error
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    for parent, _, files in os.walk(folder):  # links to folders are not followed
-        yield from (Path(parent, file) for file in files if Path(parent, file).is_file())
 
 
 def _reports(raw: bytes) -> Iterator[bytes]:
@@ -225,9 +219,13 @@ def _reports(raw: bytes) -> Iterator[bytes]:
     if raw.startswith(_GZIP) or raw.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         yield raw
         return
-    begins = [found.end() for found in _FROM_LINE.finditer(raw)]
-    for begin, end in zip(begins, [*begins[1:], len(raw)], strict=True) if begins else [(0, None)]:
-        yield from _attached(raw[begin:end])
+    lines = Lines(io.BytesIO(raw))
+    if not lines.at_from_line:
+        yield from _attached(raw)
+        return
+    while lines.peek():
+        lines.take()  # the From line
+        yield from _attached(b"".join(lines.rest_of_message()))
 
 
 def _attached(raw: bytes) -> Iterator[bytes]:

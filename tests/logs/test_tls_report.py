@@ -110,6 +110,15 @@ def test_every_way_in_which_a_report_comes(raw, number: int, tmp_path: Path) -> 
         assert (claims.counted[0].successful, claims.counted[0].failed) == (5326, 303)
 
 
+def test_the_other_files_of_a_maildir_are_no_reports(tmp_path: Path) -> None:
+    box = mailbox.Maildir(tmp_path / "box")
+    box.add(message())
+    (tmp_path / "box" / "dovecot-uidlist").write_text("3 V1 N2\n")
+    (tmp_path / "box" / "tmp" / "1").write_text("half of a message")
+    claims = read_claims([str(tmp_path / "box")], io.BytesIO())
+    assert (len(claims.counted), claims.unreadable) == (1, [])
+
+
 def test_a_report_counts_once() -> None:
     later = {"start-datetime": "2016-04-02T00:00:00Z", "end-datetime": "2016-04-02T23:59:59Z"}
     overlapping = {"start-datetime": "2016-04-01T12:00:00Z", "end-datetime": "2016-04-02T12:00:00Z"}
