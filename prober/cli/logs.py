@@ -291,9 +291,10 @@ def logs(
 ) -> None:
     """Read mail server logs: was each message that was sent encrypted?
 
-    Exit status: 0 all that left met --at-least; 1 some left below it, or with --tls-report some
-    sessions failed; 2 usage, or a log that cannot be read; 3 for some it is not known; 5 the report
-    could not be written; 70 this program failed on some line; 130 interrupted.
+    Exit status: 0 all messages that left met --at-least; 1 some left below it, or with
+    --tls-report some sessions failed; 2 usage, or a file that cannot be read or is no log; 3 for
+    some it is not known, or no mail server's line is in the log; 5 the report could not be written;
+    70 this program failed on some line; 130 interrupted.
     """
     configure_logging(verbose=report.verbose)
     with exit_statuses():
@@ -314,7 +315,7 @@ def _logs(
     """Read logs and write what is in them; the exit status."""
     privacy, internal, known = report.privacy, parse_internal(read.internal), join.known
     sources = in_order(files, _stdin(), datetime.now(UTC).astimezone())
-    summary = Summary(at_least=report.at_least)
+    summary = Summary(at_least=report.at_least, one_message=which.is_story)
     with _open(report, which, summary) as write:
         Reading(
             lambda delivery, scope: write(Attempt(privacy.apply(delivery), scope)),
@@ -383,7 +384,8 @@ def status_of(summary: Summary) -> int:
         return FAULT_OF_OURS
     if summary.below:
         return SOME_FALL_SHORT
-    return SOME_UNDECIDED if summary.undecided else MEETS_ALL
+    nothing_seen = not summary.server_lines or (summary.one_message and summary.first is None)
+    return SOME_UNDECIDED if summary.undecided or nothing_seen else MEETS_ALL
 
 
 def parse_internal(texts: list[str]) -> Internal:
@@ -396,7 +398,8 @@ def parse_internal(texts: list[str]) -> Internal:
             try:
                 domains.append(parse_domain(text))
             except InputError as error:
-                raise SettingsError(f"--internal: {printable(text)}: {error}") from error
+                why = f"{printable(text)} is neither a network nor a domain"
+                raise SettingsError(f"--internal: {why}") from error
     return Internal(tuple(networks), tuple(domains))
 
 

@@ -167,16 +167,19 @@ class Log:
 
     def __init__(self, name: str, stdin: BinaryIO, now: datetime) -> None:
         self.name = name
+        self.shown = "stdin" if name == STDIN else printable(name)
         self._stdin = stdin
         self._reference = now
         self.begins: datetime | None = None
         self.is_stream = name == STDIN  # to be read once only
+        self.identity: object = name
         if self.is_stream:
             return
         try:
             status = Path(name).stat()
         except OSError as error:
-            raise InputError(f"cannot read {printable(name)}: {error.strerror}") from error
+            raise InputError(f"cannot read {self.shown}: {error.strerror}") from error
+        self.identity = (status.st_dev, status.st_ino)
         self.is_stream = not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode))
         if self.is_stream:  # a FIFO, as <(command) of a shell
             return
@@ -202,20 +205,24 @@ class Log:
                 with open(self.name, "rb") as stream:
                     yield from _lines(_unpacked(stream))
         except _DAMAGED as error:
-            name = printable(self.name)
             why = (isinstance(error, OSError) and error.strerror) or f"damaged: {error}"
-            raise InputError(f"cannot read {name}: {why}") from error
+            raise InputError(f"cannot read {self.shown}: {why}") from error
 
 
 def in_order(names: Sequence[str], stdin: BinaryIO, now: datetime) -> list[Log]:
     """The logs *names*, the oldest first: a rotated set may be named in any order.
 
-    With stdin or a FIFO among them the order stays. Raises InputError.
+    With stdin or a FIFO among them the order stays. Raises InputError, also where a file is named
+    twice: its messages would count twice.
     """
-    logs = [Log(name, stdin, now) for name in names]
-    if any(log.is_stream for log in logs):
-        return logs
-    return sorted(logs, key=lambda log: log.begins or datetime.max.replace(tzinfo=UTC))
+    logs: dict[object, Log] = {}
+    for name in names:
+        log = Log(name, stdin, now)
+        if (other := logs.setdefault(log.identity, log)) is not log:
+            raise InputError(f"{other.shown} and {log.shown} are the same file: name it once")
+    if any(log.is_stream for log in logs.values()):
+        return list(logs.values())
+    return sorted(logs.values(), key=lambda log: log.begins or datetime.max.replace(tzinfo=UTC))
 
 
 def _unpacked(stream: BinaryIO) -> BinaryIO:

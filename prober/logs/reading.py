@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from prober.errors import InputError
 from prober.logs.base import Emit, Reader
 from prober.logs.exim import EximReader
 from prober.logs.lines import Log
@@ -69,29 +70,38 @@ class Reading:
     def read(self, logs: Sequence[Log]) -> None:
         """Read all of *logs*, in their order. Raises InputError."""
         for log in logs:
-            parser = log.parser()
-            for number, raw in enumerate(log.lines(), 1):
-                self._summary.lines += 1
-                line = parser.parse(raw)
-                if line is None:
-                    if raw:
-                        self._not_understood(log.name, number, raw)
-                    continue
-                reader = self._reader_of(line.program)
-                if reader is None:
-                    self._summary.other_lines += 1
-                    continue
-                try:
-                    understood = reader.read(line)
-                except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-                    self._summary.faults += 1
-                    _log.exception("%s line %d: internal fault", log.name, number)
-                    understood = False
-                if not understood:
-                    self._not_understood(log.name, number, raw)
+            self._read(log)
         for each in self._readers.values():
             each.finish()
             self._summary.dropped += each.dropped
+
+    def _read(self, log: Log) -> None:
+        parser, summary = log.parser(), self._summary
+        number, is_log = 0, False
+        for number, raw in enumerate(log.lines(), 1):
+            line = parser.parse(raw)
+            if line is None:
+                if raw:
+                    self._not_understood(log.name, number, raw)
+                continue
+            is_log = True
+            reader = self._reader_of(line.program)
+            if reader is None:
+                summary.other_lines += 1
+                continue
+            summary.server_lines += 1
+            try:
+                understood = reader.read(line)
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+                summary.faults += 1
+                _log.exception("%s line %d: internal fault", log.name, number)
+                understood = False
+            if not understood:
+                self._not_understood(log.name, number, raw)
+        summary.lines += number
+        if number and not is_log:
+            why = f"none of its {number} lines has a time stamp and a program"
+            raise InputError(f"{log.shown} is no log: {why}")
 
     def _reader_of(self, program: str) -> Reader | None:
         try:

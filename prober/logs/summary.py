@@ -73,6 +73,7 @@ class Summary:
     """What one run has seen so far."""
 
     at_least: Level = Level.ENCRYPTED
+    one_message: bool = False  # is asked for
     groups: dict[Key, Counts] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)  # why TLS is unknown, outside only
     internal: int = 0
@@ -82,6 +83,7 @@ class Summary:
     first: datetime | None = None
     last: datetime | None = None
     lines: int = 0
+    server_lines: int = 0  # of mail servers
     other_lines: int = 0  # of other programs
     unread: int = 0
     dropped: int = 0  # open joins forgotten for want of room

@@ -1,6 +1,7 @@
 """The text of `probe logs`: what left in clear, what to do next, then the counts."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Final
 
 from rich.padding import Padding
@@ -52,7 +53,7 @@ class LogsText(Formatter[Attempt, Summary]):
             and scope is Scope.OUTSIDE
             and len(self._clear) < MAX_SHOWN
         ):
-            lines = [f"{_time(attempt)}  to {delivery.domain}"]
+            lines = [f"{_time(delivery.time)}  to {delivery.domain}"]
             lines.append(f"  server {_peer(attempt)}, queue id {delivery.queue_id}")
             if delivery.message_id:
                 lines.append(f"  message-id {delivery.message_id}")
@@ -85,7 +86,7 @@ class StoryText(Formatter[Attempt, Summary]):
         details = " ".join(filter(None, (session.version, session.cipher, session.key_exchange)))
         way = "from" if delivery.direction is Direction.IN else "to"
         lines = [
-            f"{_time(attempt)}  {delivery.status}, {session.tls}"
+            f"{_time(delivery.time)}  {delivery.status}, {session.tls}"
             + (f" ({details}; identity: {session.identity})" if details else "")
             + (f": {session.why}" if session.why else ""),
             f"  message {delivery.message_id or '(id not logged)'}, queue id {delivery.queue_id}, "
@@ -101,8 +102,8 @@ class StoryText(Formatter[Attempt, Summary]):
         return b"" if summary.first else self._page.draw("No such message is in the log.")
 
 
-def _time(attempt: Attempt) -> str:
-    return utc(attempt.delivery.time).replace("T", " ").replace("Z", " UTC")
+def _time(time: datetime) -> str:
+    return utc(time).replace("T", " ").replace("Z", " UTC")
 
 
 def _peer(attempt: Attempt) -> str:
@@ -118,7 +119,7 @@ def _indented(text: str) -> Padding:
 
 def _answer(summary: Summary, clear: list[Part]) -> Iterator[Part]:
     total = summary.total()
-    yield Text(headline(total), _style(summary, total))
+    yield Text(headline(summary, total), _style(summary, total))
     if summary.at_least is Level.VERIFIED:
         yield Text(
             f"Below --at-least verified: {_messages(summary.below)}; "
@@ -141,8 +142,10 @@ def _answer(summary: Summary, clear: list[Part]) -> Iterator[Part]:
     yield from (Text(line, "dim") for line in _about_lines(summary))
 
 
-def headline(total: Counts) -> str:
+def headline(summary: Summary, total: Counts) -> str:
     """The answer in one or two sentences."""
+    if not summary.server_lines:
+        return "No line of a mail server is in the log: nothing is known."
     left = total.messages - total.held_back
     if not total.messages:
         return "No message to other organisations is in the log."
@@ -169,7 +172,8 @@ def _messages(count: int) -> str:
 def _style(summary: Summary, total: Counts) -> str:
     if total.clear or summary.below:
         return "bold red"
-    return "bold yellow" if total.unknown or summary.undecided else "bold green"
+    is_known = summary.server_lines and not total.unknown and not summary.undecided
+    return "bold green" if is_known else "bold yellow"
 
 
 def _rest(more: int, what: str, where: str = "-o FILE.csv") -> Iterator[Part]:
@@ -219,10 +223,9 @@ def versions_of(counts: Counts) -> str:
 def _about_lines(summary: Summary) -> Iterator[str]:
     if summary.internal or summary.local:
         yield f"Not counted above: {summary.internal} internal, {summary.local} local deliveries."
-    when = (
-        f", {utc(summary.first)} to {utc(summary.last)}" if summary.first and summary.last else ""
-    )
-    yield f"{summary.lines} lines read{when}; {summary.other_lines} of other programs."
+    if summary.first is not None and summary.last is not None:
+        yield f"First delivery: {_time(summary.first)}; last: {_time(summary.last)}."
+    yield f"Lines read: {summary.lines}; of other programs: {summary.other_lines}."
     if summary.unread:
         yield f"Lines that were not understood: {summary.unread}. --unread shows them."
     if summary.dropped:

@@ -170,8 +170,8 @@ def read_claims(names: Iterable[str], stdin: BinaryIO) -> Claims:
             found += 1
         if not found:
             claims.unreadable.append(f"{name}: no TLS report is in it")
-    if not claims.counted and claims.unreadable:
-        raise InputError(printable(claims.unreadable[0]))
+    if not claims.counted:
+        raise InputError(next(iter(claims.unreadable), "no TLS report is in the folders named"))
     return claims
 
 

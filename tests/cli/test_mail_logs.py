@@ -67,12 +67,44 @@ def run(*lines: str, options: tuple[str, ...] = ()) -> Ended:
         pytest.param([UNTRUSTED, GOOD], ("--at-least", "verified"), 1, id="not-verified"),
         pytest.param([TLS, REFUSED], (), 0, id="held-back"),
         pytest.param([], (), 0, id="nothing"),
+        pytest.param([TLS, GOOD], ("--queue-id", "BBBBBB"), 3, id="no-such-message"),
         pytest.param([], ("--internal", "a b"), 2, id="bad-internal"),
         pytest.param([], ("--pseudonyms", "/no/key"), 2, id="no-key"),
     ],
 )
 def test_the_exit_status(lines: list[str], options: tuple[str, ...], status: int) -> None:
     assert run(*lines, options=options).status == status
+
+
+@pytest.mark.parametrize(
+    ("raw", "status", "says"),
+    [
+        (b"", 3, "No line of a mail server is in the log: nothing is known."),
+        (b"Nov 23 10:00:00 mx1 sshd[1]: hi\n", 3, "No line of a mail server"),
+        (b"root:x:0:0:root:/root:/bin/sh\n", 2, "stdin is no log: none of its 1 lines"),
+        pytest.param(bytes(range(256)), 2, "stdin is no log", id="binary"),
+    ],
+)
+def test_what_is_no_log_of_a_mail_server_is_no_pass(raw: bytes, status: int, says: str) -> None:
+    ended = invoke("logs", "-", stdin=raw)
+    assert ended.status == status
+    assert says in ended.out + ended.err
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log.gz"
+    log.write_bytes(gzip.compress((START + BEGIN[0]).encode())[:-10])
+    ended = invoke("logs", str(log))
+    assert (ended.status, "mail.log.gz: damaged: " in ended.err) == (2, True)
+
+
+def test_a_file_that_is_named_twice_is_refused(tmp_path: Path) -> None:
+    log, link = tmp_path / "mail.log", tmp_path / "link"
+    log.write_text(START + BEGIN[0] + "\n")
+    link.symlink_to(log)
+    ended = invoke("logs", str(log), str(link))
+    assert ended.status == 2
+    assert "are the same file: name it once" in ended.err
 
 
 def test_the_text_begins_with_what_left_in_clear() -> None:

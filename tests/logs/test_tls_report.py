@@ -119,6 +119,11 @@ def test_the_other_files_of_a_maildir_are_no_reports(tmp_path: Path) -> None:
     assert (len(claims.counted), claims.unreadable) == (1, [])
 
 
+def test_a_folder_without_reports_is_no_pass(tmp_path: Path) -> None:
+    ended = invoke("logs", "--tls-report", str(tmp_path))
+    assert (ended.status, "no TLS report is in" in ended.err) == (2, True)
+
+
 def test_a_report_counts_once() -> None:
     later = {"start-datetime": "2016-04-02T00:00:00Z", "end-datetime": "2016-04-02T23:59:59Z"}
     overlapping = {"start-datetime": "2016-04-01T12:00:00Z", "end-datetime": "2016-04-02T12:00:00Z"}
