@@ -1,6 +1,7 @@
 """What `probe logs` gives to each format: the columns, the rows, the JSON. docs/logs.md."""
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Final
 
 from prober.escape import utc
@@ -14,6 +15,9 @@ COLUMNS: Final = tuple(
     "time direction server software queue_id message_id domain recipient relay address scope tls "
     "why tls_version cipher key_exchange identity status content reply".split()
 )
+_WHICH: Final = attrgetter(*COLUMNS[1:10])  # of a delivery
+_SESSION: Final = attrgetter("tls", "why", "version", *COLUMNS[14:17])
+_END: Final = attrgetter(*COLUMNS[17:])
 COUNTS: Final = ("messages", "encrypted", "verified", "clear", "held_back", "unknown")
 SUMMARY_COLUMNS: Final = ("direction", "domain", "week", *COUNTS, "tls_versions")
 
@@ -21,41 +25,15 @@ SUMMARY_COLUMNS: Final = ("direction", "domain", "week", *COUNTS, "tls_versions"
 def to_row(attempt: Attempt) -> Row:
     """One attempt, in the order of ``COLUMNS``."""
     delivery, scope = attempt
-    session = delivery.session
-    return (
-        utc(delivery.time),
-        delivery.direction.value,
-        delivery.server,
-        delivery.software,
-        delivery.queue_id,
-        delivery.message_id,
-        delivery.domain,
-        delivery.recipient,
-        delivery.relay,
-        delivery.address,
-        scope.value,
-        session.tls.value,
-        session.why,
-        session.version,
-        session.cipher,
-        session.key_exchange,
-        session.identity.value,
-        delivery.status.value,
-        delivery.content.value,
-        delivery.reply,
-    )
+    which, session, end = _WHICH(delivery), _SESSION(delivery.session), _END(delivery)
+    return (utc(delivery.time), *which, scope, *session, *end)
 
 
 def to_summary_rows(summary: Summary) -> Iterator[Row]:
     """One row per direction, domain and week, in the order of ``SUMMARY_COLUMNS``."""
     for (direction, domain, week), counts in summary.rows():
-        yield (
-            direction.value,
-            domain,
-            week.isoformat(),
-            *_numbers(counts).values(),
-            versions_of(counts),
-        )
+        numbers = _numbers(counts).values()
+        yield (direction, domain, week.isoformat(), *numbers, versions_of(counts))
 
 
 def _numbers(counts: Counts) -> dict[str, int]:
@@ -71,7 +49,7 @@ def encode_attempt(attempt: Attempt) -> bytes:
 def encode_summary(summary: Summary) -> bytes:
     """The counts of a run as one line of JSON."""
     groups = [
-        {"direction": direction.value, "domain": domain, "week": week.isoformat()}
+        {"direction": direction, "domain": domain, "week": week.isoformat()}
         | _numbers(counts)
         | {"tls_versions": counts.versions}
         for (direction, domain, week), counts in summary.rows()

@@ -9,12 +9,13 @@ import io
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final
+from typing import Annotated, BinaryIO, Final, NamedTuple
 
 import msgspec
+from msgspec import Meta, field
+from msgspec.structs import force_setattr
 from rich.table import Table
 from rich.text import Text
 
@@ -30,31 +31,38 @@ from prober.report.page import Page
 
 MAX_FILE_BYTES: Final = 64 << 20
 MAX_REPORT_BYTES: Final = 32 << 20  # unpacked; the largest seen have 1 MB
-MAX_TEXT: Final = 255
 STDIN: Final = "-"
 _GZIP: Final = b"\x1f\x8b"
+_BOM: Final = b"\xef\xbb\xbf"
 _GZIP_WINDOW: Final = 31  # zlib.decompressobj(): a gzip header is expected
 _ATTACHED: Final = frozenset({"application/tlsrpt+gzip", "application/tlsrpt+json"})
 _NAMED: Final = (".json", ".json.gz")
 
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
 
 
-class Range(msgspec.Struct, rename="kebab", frozen=True):
-    """``date-range``."""
+class Range(msgspec.Struct, frozen=True):
+    """``date-range``, in UTC."""
 
-    start_datetime: datetime
-    end_datetime: datetime
+    start: datetime = field(name="start-datetime")
+    end: datetime = field(name="end-datetime")
+
+    def __post_init__(self) -> None:
+        """Raises OverflowError for a time that UTC cannot tell."""
+        for name in ("start", "end"):
+            time: datetime = getattr(self, name)
+            time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+            force_setattr(self, name, time)
 
 
 class Failure(msgspec.Struct, rename="kebab", frozen=True):
-    """One of ``failure-details``. RFC 8460 §4.3 has the result types."""
+    """One of ``failure-details``, in the order of the columns. RFC 8460 §4.3: result types."""
 
     result_type: str
-    failed_session_count: Count = 0
     receiving_mx_hostname: str | None = None
     receiving_ip: str | None = None
     sending_mta_ip: str | None = None
+    failed_session_count: Count = 0
     failure_reason_code: str | None = None
 
 
@@ -64,12 +72,17 @@ class PolicyName(msgspec.Struct, rename="kebab", frozen=True):
     policy_type: str
     policy_domain: str
 
+    @property
+    def domain(self) -> str:
+        """As domains are compared."""
+        return self.policy_domain.strip().lower().rstrip(".")
 
-class Sessions(msgspec.Struct, rename="kebab", frozen=True):
+
+class Sessions(msgspec.Struct, frozen=True):
     """``summary``."""
 
-    total_successful_session_count: Count = 0
-    total_failure_session_count: Count = 0
+    successful: Count = field(name="total-successful-session-count", default=0)
+    failed: Count = field(name="total-failure-session-count", default=0)
 
 
 class Policy(msgspec.Struct, rename="kebab", frozen=True):
@@ -89,68 +102,42 @@ class TlsReport(msgspec.Struct, rename="kebab", frozen=True):
     policies: list[Policy] = []  # msgspec copies it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(NamedTuple):
     """What one submitter says of one policy in one span of time."""
 
-    submitter: str
-    report_id: str
-    start: datetime
-    end: datetime
-    domain: str
-    policy: str
-    successful: int
-    failed: int
-    failures: tuple[Failure, ...] = ()
+    report: TlsReport
+    about: Policy
 
 
-@dataclass(slots=True)
 class Claims:
     """All claims that count. A report that is sent twice, or overlaps another, counts once."""
 
-    counted: list[Claim] = field(default_factory=list)
-    repeated: int = 0
-    unreadable: list[str] = field(default_factory=list)
-    _spans: dict[tuple[str, str, str], list[tuple[datetime, datetime]]] = field(
-        default_factory=dict
-    )
+    def __init__(self) -> None:
+        self.counted: list[Claim] = []
+        self.repeated = 0
+        self.unreadable: list[str] = []
+        self._spans: dict[tuple[str, str, str], list[Range]] = {}
 
     def add(self, report: TlsReport) -> None:
         """Count what is new in *report*."""
-        start, end = _utc(report.date_range.start_datetime), _utc(report.date_range.end_datetime)
+        span = report.date_range
         own: set[tuple[str, str, str]] = set()  # one report may name a policy several times
         for each in report.policies:
-            submitter = report.organization_name.strip()[:MAX_TEXT]
-            domain = each.policy.policy_domain.strip().lower().rstrip(".")[:MAX_TEXT]
-            key = (submitter.lower(), domain, each.policy.policy_type)
-            spans = self._spans.setdefault(key, [])
-            if key not in own and any(start < until and since < end for since, until in spans):
+            policy = each.policy
+            key = (report.organization_name.strip().lower(), policy.domain, policy.policy_type)
+            before = self._spans.setdefault(key, [])
+            if key not in own and any(span.start < old.end and old.start < span.end
+                                      for old in before):  # fmt: skip
                 self.repeated += 1
                 continue
             own.add(key)
-            spans.append((start, end))
-            self.counted.append(
-                Claim(
-                    submitter=submitter,
-                    report_id=report.report_id[:MAX_TEXT],
-                    start=start,
-                    end=end,
-                    domain=domain,
-                    policy=each.policy.policy_type[:MAX_TEXT],
-                    successful=each.summary.total_successful_session_count,
-                    failed=each.summary.total_failure_session_count,
-                    failures=tuple(each.failure_details or ()),
-                )
-            )
+            before.append(span)
+            self.counted.append(Claim(report, each))
 
     @property
     def failed(self) -> int:
         """All sessions that failed."""
-        return sum(claim.failed for claim in self.counted)
-
-
-def _utc(time: datetime) -> datetime:
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        return sum(claim.about.summary.failed for claim in self.counted)
 
 
 def read_claims(names: Iterable[str], stdin: BinaryIO) -> Claims:
@@ -179,15 +166,11 @@ def parse_report(raw: bytes) -> TlsReport:
     """The report in *raw*, JSON or gzip. Raises InputError."""
     try:
         text = _unpacked(raw) if raw.startswith(_GZIP) else raw
-        text = text.removeprefix(b"\xef\xbb\xbf")
-        report = msgspec.json.decode(text, type=TlsReport, strict=False)
-        _utc(report.date_range.start_datetime)
-        _utc(report.date_range.end_datetime)
+        return msgspec.json.decode(text.removeprefix(_BOM), type=TlsReport, strict=False)
     except (msgspec.MsgspecError, zlib.error, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"no TLS report: {error}") from error
-    except OverflowError as error:  # a time that UTC cannot tell
+    except OverflowError as error:
         raise InputError("no TLS report: its time is out of range") from error
-    return report
 
 
 def _unpacked(raw: bytes) -> bytes:
@@ -216,7 +199,7 @@ def _files(names: Iterable[str], stdin: BinaryIO) -> Iterator[tuple[str, bytes]]
 
 def _reports(raw: bytes) -> Iterator[bytes]:
     """The reports in a file: itself, or what is attached to the messages in it."""
-    if raw.startswith(_GZIP) or raw.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+    if raw.startswith(_GZIP) or raw.removeprefix(_BOM).lstrip().startswith(b"{"):
         yield raw
         return
     lines = Lines(io.BytesIO(raw))
@@ -249,40 +232,34 @@ _OF_CLAIM: Final = CLAIM_COLUMNS[:8]  # the others are of a failure
 
 
 def _of_claim(claim: Claim) -> Row:
+    report, about = claim
     return (
-        claim.submitter,
-        claim.report_id,
-        utc(claim.start),
-        utc(claim.end),
-        claim.domain,
-        claim.policy,
-        claim.successful,
-        claim.failed,
+        report.organization_name.strip(),
+        report.report_id,
+        utc(report.date_range.start),
+        utc(report.date_range.end),
+        about.policy.domain,
+        about.policy.policy_type,
+        about.summary.successful,
+        about.summary.failed,
     )
 
 
-def _of_failure(failure: Failure) -> Row:
-    return (
-        failure.result_type,
-        failure.receiving_mx_hostname,
-        failure.receiving_ip,
-        failure.sending_mta_ip,
-        failure.failed_session_count,
-        failure.failure_reason_code,
-    )
+def _failures(claim: Claim) -> list[Row]:
+    return [msgspec.structs.astuple(each) for each in claim.about.failure_details or ()]
 
 
 def to_rows(claim: Claim) -> Iterator[Row]:
     """One row per kind of failure, or one for a policy without failures."""
     nothing: Row = (None,) * (len(CLAIM_COLUMNS) - len(_OF_CLAIM))
-    for rest in [_of_failure(each) for each in claim.failures] or [nothing]:
+    for rest in _failures(claim) or [nothing]:
         yield (*_of_claim(claim), *rest)
 
 
 def encode_claim(claim: Claim) -> bytes:
     """One claim as one line of JSON."""
     names = CLAIM_COLUMNS[len(_OF_CLAIM) :]
-    failures = [dict(zip(names, _of_failure(each), strict=True)) for each in claim.failures]
+    failures = [dict(zip(names, row, strict=True)) for row in _failures(claim)]
     about = dict(zip(_OF_CLAIM, _of_claim(claim), strict=True))
     return encode_report({"schema": LOGS_SCHEMA, **about, "failures": failures})
 
@@ -304,12 +281,13 @@ def _answer(claims: Claims) -> Iterator[Text | Table]:
     days: Counter[tuple[str, str, str]] = Counter()
     bad_days: Counter[tuple[str, str, str]] = Counter()
     failures: Counter[tuple[str, str, str]] = Counter()
-    for claim in claims.counted:
-        key = (claim.domain, claim.start.date().isoformat(), claim.policy)
-        days[key] += claim.successful
-        bad_days[key] += claim.failed
-        for each in claim.failures:
-            place = (claim.domain, each.result_type, each.receiving_mx_hostname or "")
+    for report, about in claims.counted:
+        domain, day = about.policy.domain, report.date_range.start.date()
+        key = (domain, day.isoformat(), about.policy.policy_type)
+        days[key] += about.summary.successful
+        bad_days[key] += about.summary.failed
+        for each in about.failure_details or ():
+            place = (domain, each.result_type, each.receiving_mx_hostname or "")
             failures[place] += each.failed_session_count
     total = sum(days.values()) + claims.failed
     head = f"Senders report that TLS failed in {claims.failed} of {total} sessions."

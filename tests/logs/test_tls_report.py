@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from prober.errors import InputError
 from prober.logs import tls_report
-from prober.logs.tls_report import parse_report, read_claims
+from prober.logs.tls_report import Sessions, parse_report, read_claims
 from tests.cli.commands import invoke
 
 # RFC 8460 §5.1? The example of Appendix B, shortened.
@@ -107,7 +107,7 @@ def test_every_way_in_which_a_report_comes(raw, number: int, tmp_path: Path) -> 
     for name in (str(folder), str(folder / "file"), "-"):
         claims = read_claims([name], io.BytesIO(made))
         assert len(claims.counted) == number
-        assert (claims.counted[0].successful, claims.counted[0].failed) == (5326, 303)
+        assert claims.counted[0].about.summary == Sessions(successful=5326, failed=303)
 
 
 def test_the_other_files_of_a_maildir_are_no_reports(tmp_path: Path) -> None:
@@ -135,7 +135,11 @@ def test_a_report_counts_once() -> None:
         changed(**{"date-range": later}),
         changed(**{"organization-name": "Company-Z"}),
     )
-    assert [claim.submitter for claim in claims.counted] == ["Company-X", "Company-X", "Company-Z"]
+    assert [each.report.organization_name for each in claims.counted] == [
+        "Company-X",
+        "Company-X",
+        "Company-Z",
+    ]
     assert claims.repeated == 3
 
 
