@@ -6,6 +6,7 @@ import io
 import ipaddress
 import itertools
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,7 +56,7 @@ class LogOptions:
         option(
             "--internal",
             metavar="NET|DOMAIN",
-            help="Network of relays or domain of recipients that is inside; counted apart; "
+            help="Network of servers or domain of recipients that belongs to you: counted apart; "
             "repeatable.",
             panel=_READ,
         ),
@@ -64,8 +65,7 @@ class LogOptions:
         bool,
         option(
             "--tls-logged",
-            help="The servers logged TLS all the time: where a log does not mention TLS, it was "
-            "not used.",
+            help="Your servers always logged TLS: a delivery without a TLS line was in clear.",
             panel=_READ,
         ),
     ] = False
@@ -94,18 +94,18 @@ class WhichOptions:
 
     since: Annotated[
         datetime | None,
-        option("--since", help="From this time on (UTC).", panel=_WHICH),
+        option("--since", help="Only deliveries from this time on (UTC).", panel=_WHICH),
     ] = None
     until: Annotated[
         datetime | None,
-        option("--until", help="Before this time (UTC).", panel=_WHICH),
+        option("--until", help="Only deliveries before this time (UTC).", panel=_WHICH),
     ] = None
     domain: Annotated[
         list[str],
         option(
             "--domain",
             metavar="DOMAIN",
-            help="To this domain (with --inbound also from it); repeatable.",
+            help="Only deliveries to this domain (with --inbound also from it); repeatable.",
             panel=_WHICH,
             parser=parser_of(parse_domain),
         ),
@@ -115,7 +115,7 @@ class WhichOptions:
         option(
             "--message-id",
             metavar="ID",
-            help="The whole story of the message with this message-id.",
+            help="Show each attempt to deliver the message with this message-id.",
             panel=_WHICH,
         ),
     ] = None
@@ -124,7 +124,7 @@ class WhichOptions:
         option(
             "--queue-id",
             metavar="ID",
-            help="The whole story of the message with this queue id.",
+            help="Show each attempt to deliver the message with this queue id.",
             panel=_WHICH,
         ),
     ] = None
@@ -148,15 +148,15 @@ class WhichOptions:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class JoinOptions:
-    """What to hold the logs against."""
+    """What to compare the logs with."""
 
     results: Annotated[
         list[Path],
         option(
             "--results",
             metavar="FILE",
-            help="Saved results of probing (.json, .jsonl): what each domain that got mail in "
-            "clear offers; repeatable.",
+            help="Results of `probe scan` (.json, .jsonl): advice on each domain that got mail in "
+            "clear; repeatable.",
             env="LOGS_RESULTS",
             panel=_JOIN,
         ),
@@ -166,8 +166,8 @@ class JoinOptions:
         option(
             "--policy",
             metavar="MAP",
-            help="The live policy map of Postfix: what it should have prevented, what it holds "
-            "back, what could be tightened.",
+            help="The policy map that Postfix uses: advice on what it should have prevented, what it "
+            "holds back, and where it could ask for more.",
             env="LOGS_POLICY",
             panel=_JOIN,
         ),
@@ -183,36 +183,34 @@ class JoinOptions:
     @property
     def known(self) -> Known:
         """What these files say. Raises InputError."""
-        seen: dict[str, list[Seen]] = {}
+        seen: defaultdict[str, list[Seen]] = defaultdict(list)
         for path in self.results:
             with _naming(path), path.open("rb") as stream:
                 for report in read_reports(stream):
-                    if report.domain is not None and len(seen.get(report.domain, ())) < MAX_SEEN:
+                    if report.domain is not None and len(seen[report.domain]) < MAX_SEEN:
                         verdict = report.verdict
                         now = Seen(report.checked_at, verdict.level, verdict.complete)
-                        seen.setdefault(report.domain, []).append(now)
+                        seen[report.domain].append(now)
+        known = Known(seen=seen if self.results else None)
         if self.policy is None:
-            return Known(seen=seen if self.results else None)
+            return known
         with _naming(self.policy):
             raw = read_whole(self.policy, _MAX_MAP_BYTES)
             live = PostfixMap().parse(raw.decode("utf-8", "surrogateescape"))
+        required = frozenset(live.policies)
         keys = {line.split(maxsplit=1)[0].lower() for line in live.foreign}
-        return Known(
-            seen=seen if self.results else None,
-            required=frozenset(live.policies),
-            listed=frozenset(live.policies) | keys,
-        )
+        return dataclasses.replace(known, required=required, listed=required | keys)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LogsReportOptions(OutputOptions):
-    """What to report, and what is good enough."""
+    """What to report, and what messages must have."""
 
     at_least: Annotated[
         Level,
         option(
             "--at-least",
-            help="What is good enough, for the exit status.",
+            help="What every message that left must have for exit status 0.",
             panel=_REPORT,
             show_default=True,
         ),
@@ -221,7 +219,7 @@ class LogsReportOptions(OutputOptions):
         bool,
         option(
             "--summary",
-            help="Only the counts per domain and week, in CSV and JSON too.",
+            help="Only the counts per domain and week, not each delivery.",
             env="LOGS_SUMMARY",
             panel=_REPORT,
         ),
@@ -230,8 +228,8 @@ class LogsReportOptions(OutputOptions):
         Addresses,
         option(
             "--addresses",
-            help="Whether reports name people: the part of an address before the @, also in "
-            "servers' replies.",
+            help="drop: leave out the part of addresses before the @, also in servers' replies. "
+            "keep: show it.",
             panel=_REPORT,
             show_default=True,
         ),
@@ -322,7 +320,7 @@ def _logs(
             wanted=which.wanted,
             internal=internal,
             summary=summary,
-            unread=_show if read.unread else _ignore,
+            unread=_show if read.unread else None,
             inbound=read.inbound or which.is_story,
             tls_logged=read.tls_logged,
         ).read(sources)
@@ -405,7 +403,3 @@ def parse_internal(texts: list[str]) -> Internal:
 
 def _show(name: str, number: int, line: str) -> None:
     tell(f"not understood: {name}:{number}: {without_names(line)[:_MAX_SHOWN]}")
-
-
-def _ignore(_name: str, _number: int, _line: str) -> None:
-    """The line is counted, and not shown."""

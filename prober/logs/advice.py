@@ -74,11 +74,11 @@ def _of_map(
         yield Advice(
             domain,
             "map-not-obeyed",
-            f"the map requires TLS, and {counts.clear} messages left in clear: is it in force "
-            "(smtp_tls_policy_maps, postfix reload), and since when?",
+            f"the map requires TLS, and {counts.clear} messages left in clear: check that "
+            "Postfix uses it (smtp_tls_policy_maps, postfix reload), and since when",
         )
     if domain in required and counts.held_back:
-        text = f"the map requires TLS, and {counts.held_back} messages were held back: see why"
+        text = f"the map requires TLS, and {counts.held_back} messages were held back: find out why"
         yield Advice(domain, "map-holds-back", text)
     left_well = counts.encrypted and not counts.clear and not counts.unknown
     if domain not in listed and left_well:

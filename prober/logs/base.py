@@ -15,7 +15,7 @@ MAX_PROCESSES: Final = 20_000  # processes or sessions that are open at once
 MAX_WAITING: Final = 20_000  # deliveries that wait for a line that gives silence a meaning
 MAX_TEXT: Final = 1000  # characters of a message id or a reply that are kept
 NEAR: Final = timedelta(days=1)  # how far a TLS line may be from a silent delivery to explain it
-FORGETTABLE: Final = timedelta(hours=1)  # a process that was silent so long is done with its mail
+FORGETTABLE: Final = timedelta(hours=1)  # a process that wrote nothing for so long has finished
 
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)  # where nothing can be older
 
@@ -41,7 +41,7 @@ class Reader(abc.ABC):
     software: ClassVar[str]
 
     def __init__(self, emit: Emit, *, tls_logged: bool = False, inbound: bool = False) -> None:
-        self.dropped = 0  # open joins that a bound made us forget
+        self.dropped = 0  # entries that were forgotten because of a bound
         self._emit = emit
         self._inbound = inbound
         self._silence = Silence(emit, tls_logged=tls_logged)
@@ -91,7 +91,7 @@ class Reader(abc.ABC):
         return replace(sent, direction=Direction.IN)
 
     def _decide(self, program: Program, delivery: Delivery, session: Session | None) -> None:
-        """Emit *delivery* with *session*, or where the log has none, once silence has a meaning."""
+        """Emit *delivery* with *session*, or without one by what that means."""
         if session is None and delivery.local:
             session = LOCAL_SESSION
         elif session is None and (delivery.content is Content.HELD or delivery.address is None):
@@ -106,7 +106,7 @@ class Reader(abc.ABC):
 
 
 class Bounded(Generic[K, V]):
-    """A dict of at most *most* entries; the one that was set longest ago goes first."""
+    """A dict of at most *most* entries. Beyond that the oldest is forgotten."""
 
     def __init__(self, most: int, forgotten: Callable[[K, V], None] = lambda _key, _: None) -> None:
         self._entries: dict[K, V] = {}
@@ -122,7 +122,7 @@ class Bounded(Generic[K, V]):
         return self._entries.pop(key, None)
 
     def put(self, key: K, value: V) -> None:
-        """Set the entry of *key*, as the youngest."""
+        """Set the entry of *key*, as the newest."""
         self._entries.pop(key, None)
         self._entries[key] = value
         if len(self._entries) > self._most:
@@ -150,9 +150,10 @@ P = TypeVar("P", bound=Timed)
 
 
 class Processes(Bounded[tuple[str, str, str], P]):
-    """The processes of (host, program, process). ``forgot``: programs of which one had to go.
+    """What is known of each process, by host, program and process id.
 
-    One that was silent for an hour is done with its mail: to forget it does no harm.
+    ``forgot`` has the programs of which a process was forgotten while it could still deliver: one
+    that wrote nothing for an hour has finished its deliveries.
     """
 
     def __init__(self) -> None:
@@ -168,9 +169,9 @@ class Processes(Bounded[tuple[str, str, str], P]):
 class Silence:
     """Says what it means that a log has no TLS line for a delivery.
 
-    A server that logs TLS and is silent did not use it. One that never logs it says nothing. So a
-    silent delivery is in clear where the same program of the same host logged TLS for another
-    delivery within a day, before or after; else unknown.
+    If the server logs TLS, that delivery was in clear. If it never logs TLS, nothing is known. So
+    the delivery is in clear where the same program of the same host logged TLS for another delivery
+    within a day, before or after; else it is unknown.
     """
 
     def __init__(self, emit: Emit, *, tls_logged: bool) -> None:
@@ -186,7 +187,7 @@ class Silence:
             self._resolve(delivery, known=abs(delivery.time - time) <= NEAR)
 
     def judge(self, program: Program, delivery: Delivery) -> None:
-        """Emit the silent *delivery*, now or once its meaning is known."""
+        """Emit *delivery*, which has no TLS line, now or once it is known what that means."""
         seen = self._seen.get(program)
         if self._tls_logged or (seen is not None and abs(delivery.time - seen) <= NEAR):
             self._resolve(delivery, known=True)

@@ -2,7 +2,7 @@
 
 One line has it all: the flag (``=>``, ``->``, ``>>`` delivered, ``==`` deferred, ``**`` failed),
 the address, then fields, then the reply. ``X=`` is there where TLS was used, unless log_selector
-has no tls_cipher, which is a default; ``CV=`` says what the certificate was worth.
+has no tls_cipher, which it has by default; ``CV=`` says how the certificate was checked.
 """
 
 import re
@@ -30,7 +30,7 @@ _HOST: Final = re.compile(
 )
 _FIELD: Final = re.compile(r' ([A-Za-z]{1,4})=("(?:[^"\\]|\\.)*+"|[^\s"]*)')
 _DEFER: Final = re.compile(r" defer \(-?\d+\)(?: [\w ]+?(?=:| H=))?")
-# Exim's own words up to the step; the peer's are behind the colon.
+# The words of Exim, up to the step. The words of the peer follow after the colon.
 _WITH_CONTENT: Final = re.compile(
     r"[^:<]{0,80}? after (?:pipelined )?(?:end of data|sending data block)"
 )

@@ -1,8 +1,8 @@
-"""Reads mail logs line by line: what file, which time, which host, program and process.
+"""Reads mail logs and parses each line: time, host, program, process and text.
 
 Syslog as RFC 3164 and RFC 5424 have it, ISO time stamps, ``journalctl -o json`` and Exim's own
 main log; plain or packed by gzip, bzip2 or xz. RFC 3164 §4.1.2: such a stamp has neither year nor
-zone. The zone is this machine's; the year is told by the file's date and by the line before.
+zone. The zone is taken from this machine, the year from the file's date and the line before.
 """
 
 import bz2
@@ -28,7 +28,8 @@ _FIRST_LINES: Final = 100  # in which the first stamp of a file is looked for
 _LEAP: Final = timedelta(days=1)  # a file's date may be that much behind its last line
 _PROGRAM: Final = r"([^\s\[\]:]+)(?:\[(\d+)\])?:(?: |$)"
 _ISO: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*"
-# A log socket's lines name no host. A host is tried last, so that no text can become one.
+# Lines from a log socket have no host. So the host is optional, and no part of the text can match
+# it, since a line without it is tried first.
 _SYSLOG: Final = re.compile(
     rf"(?:<\d{{1,3}}>)?([A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d|{_ISO}) (?:(\S+) )??{_PROGRAM}"
     r"(?:\[ID \d+ [\w.]+\] )?(.*)",
@@ -53,7 +54,7 @@ _DAMAGED: Final = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
 class Line(NamedTuple):
-    """One line taken apart. ``pid`` is empty where the line names none."""
+    """The parts of one line. ``pid`` is empty where the line has none."""
 
     time: datetime
     host: str
@@ -63,7 +64,7 @@ class Line(NamedTuple):
 
 
 class LineParser:
-    """Takes the lines of one log apart, in their order.
+    """Parses the lines of one log, in their order.
 
     *reference* is when the log was last written; *zone* that of stamps without one, None for this
     machine's.
@@ -121,8 +122,8 @@ class LineParser:
     def _classic(self, stamp: str) -> datetime | None:
         """The stamp in the year that puts it nearest to the line before.
 
-        So a clock that steps does no harm, and December goes on in January. The first line: the
-        latest year that does not put it behind the date of the file.
+        So a clock step does no harm, and January follows December. The first line gets the latest
+        year that does not put it after the date of the file.
         """
         month = _MONTHS.get(stamp[:3])
         if month is None:

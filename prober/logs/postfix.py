@@ -3,8 +3,8 @@
 Until 3.10 a delivery line does not say whether TLS was used: an earlier line of the same process
 does, which has no queue id. One smtp process handles one request after another, and within a
 request one connection after another, so the last TLS line of the process is that of the delivery,
-as long as it names the same relay and nothing ended the connection in between. Postfix logs no
-reused TLS connection without saying "TLS connection reused".
+as long as it names the same relay and nothing ended the connection in between. For a
+reused TLS connection Postfix logs "TLS connection reused".
 """
 
 import re
@@ -28,7 +28,7 @@ from prober.logs.base import (
 from prober.logs.lines import Line
 from prober.logs.records import Content, Delivery, Identity, Session, Status, Tls, ip_address
 
-# Quoted where it needs to be since 3.5 (info_log_address_format), so what it holds ends nothing.
+# Since 3.5 quoted where needed (info_log_address_format), so no character in it ends the field.
 _ADDRESS: Final = r'(?:"(?:[^"\\]|\\.)*+"|[^"<>])*+'
 _QUEUE_ID: Final = r"([0-9A-Za-z]{5,20})"
 _DELIVERED: Final = re.compile(
@@ -49,7 +49,7 @@ _CLIENT: Final = re.compile(r"client=([^\s,\[\]]+\[[^\s,\[\]]+\])(?::\d+)?(?:, |
 _CONNECT: Final = re.compile(r"(connect|disconnect) from ([^\s\[\]]+\[[^\s\[\]]+\])(.*)")
 _STARTTLS: Final = re.compile(r" starttls=[1-9]")
 _STATED: Final = re.compile(r"(!?)([a-z-]+)(?::([a-z-]+))?(\?)?(?:/.*)?")
-# Postfix's own words stand first or last in a reason, and the peer's between them.
+# In a reason, the words of Postfix come first or last, and the words of the peer between them.
 _SESSION_LOST: Final = re.compile(
     r"lost connection with \S+ while |conversation with \S+ timed out while |Cannot start TLS: |"
     r"local data error while talking to "

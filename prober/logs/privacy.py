@@ -1,8 +1,7 @@
-"""Keeps people's names out of reports: local parts of addresses, also where replies repeat them.
+"""Leaves people's names out of reports: local parts of addresses, also where replies repeat them.
 
-A recipient can be a patient. What is left out is found by its form (anything before an @, also as
-%40 or =40) and by the recipient's own name and its parts. A server that writes a name in some other
-way cannot be recognised.
+A recipient can be a patient. Left out is what stands before an @ (also as %40 or =40), and the
+recipient's own name and its parts. A name that a server writes in another way is not recognised.
 """
 
 import enum

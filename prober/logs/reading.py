@@ -55,7 +55,7 @@ class Reading:
         wanted: Wanted,
         internal: Internal,
         summary: Summary,
-        unread: Callable[[str, int, str], None] = lambda _name, _number, _line: None,
+        unread: Callable[[str, int, str], None] | None = None,
         inbound: bool = False,
         tls_logged: bool = False,
     ) -> None:
@@ -121,7 +121,8 @@ class Reading:
 
     def _not_understood(self, name: str, number: int, raw: str) -> None:
         self._summary.unread += 1
-        self._unread(name, number, raw)
+        if self._unread is not None:
+            self._unread(name, number, raw)
 
 
 _PROGRAMS: Final = {

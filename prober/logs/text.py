@@ -222,14 +222,17 @@ def versions_of(counts: Counts) -> str:
 
 def _about_lines(summary: Summary) -> Iterator[str]:
     if summary.internal or summary.local:
-        yield f"Not counted above: {summary.internal} internal, {summary.local} local deliveries."
+        yield f"Not counted above: internal deliveries {summary.internal}, local {summary.local}."
     if summary.first is not None and summary.last is not None:
         yield f"First delivery: {_time(summary.first)}; last: {_time(summary.last)}."
     yield f"Lines read: {summary.lines}; of other programs: {summary.other_lines}."
     if summary.unread:
         yield f"Lines that were not understood: {summary.unread}. --unread shows them."
     if summary.dropped:
-        yield f"{summary.dropped} open connections or messages were forgotten for want of room."
+        yield (
+            f"{summary.dropped} connections or messages were forgotten, since too many were open "
+            "at once. What belongs to them is unknown."
+        )
 
 
 def table(

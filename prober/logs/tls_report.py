@@ -1,7 +1,7 @@
 """TLS reports: what others met when they sent mail to us. RFC 8460 §4.4, §5.3.
 
-A report is a claim of whoever submitted it: the DKIM signature that RFC 8460 §3 asks for is not
-checked. It comes as JSON, as gzip, or as a message or mailbox with one of these attached.
+A report is a claim of its submitter: the DKIM signature that RFC 8460 §3 asks for is not checked.
+It comes as JSON, as gzip, or attached to a message, also in a mailbox.
 """
 
 import email
@@ -221,7 +221,7 @@ def _attached(raw: bytes) -> Iterator[bytes]:
                 if isinstance(content, bytes) and content:
                     yield content
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
-        return  # a message in a form that Python's parser does not stand
+        return  # a message that Python's parser cannot read
 
 
 CLAIM_COLUMNS: Final = tuple(
