@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import io
-import ipaddress
 import itertools
 import sys
 from collections import defaultdict
@@ -26,8 +25,8 @@ from prober.files import read_whole
 from prober.logs.advice import MAX_SEEN, Known, Seen, advise
 from prober.logs.lines import in_order
 from prober.logs.privacy import MAX_KEY_BYTES, MIN_KEY_BYTES, Addresses, Privacy, without_names
-from prober.logs.reading import Reading, Wanted
-from prober.logs.records import Attempt, Internal, Level
+from prober.logs.reading import Reading, Wanted, parse_internal
+from prober.logs.records import Attempt, Level
 from prober.logs.report import COUNTED, attempts
 from prober.logs.summary import Summary
 from prober.logs.tls_report import CLAIMS, read_claims
@@ -166,8 +165,8 @@ class JoinOptions:
         option(
             "--policy",
             metavar="MAP",
-            help="The policy map that Postfix uses: advice on what it should have prevented, what it "
-            "holds back, and where it could ask for more.",
+            help="The policy map that Postfix uses: advice on what it should have prevented, what "
+            "it holds back, and where it could ask for more.",
             env="LOGS_POLICY",
             panel=_JOIN,
         ),
@@ -384,21 +383,6 @@ def status_of(summary: Summary) -> int:
         return SOME_FALL_SHORT
     nothing_seen = not summary.server_lines or (summary.one_message and summary.first is None)
     return SOME_UNDECIDED if summary.undecided or nothing_seen else MEETS_ALL
-
-
-def parse_internal(texts: list[str]) -> Internal:
-    """The networks and domains of --internal. Raises SettingsError."""
-    networks, domains = [], []
-    for text in texts:
-        try:
-            networks.append(ipaddress.ip_network(text, strict=False))
-        except ValueError:
-            try:
-                domains.append(parse_domain(text))
-            except InputError as error:
-                why = f"{printable(text)} is neither a network nor a domain"
-                raise SettingsError(f"--internal: {why}") from error
-    return Internal(tuple(networks), tuple(domains))
 
 
 def _show(name: str, number: int, line: str) -> None:

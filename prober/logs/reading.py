@@ -1,5 +1,6 @@
 """One run: lines to the reader of their server, deliveries through the filters to the counts."""
 
+import ipaddress
 import logging
 import re
 from collections.abc import Callable, Sequence
@@ -7,7 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from prober.errors import InputError
+from prober.domains import parse_domain
+from prober.errors import InputError, SettingsError
+from prober.escape import printable
 from prober.logs.base import Emit, Reader
 from prober.logs.exim import EximReader
 from prober.logs.lines import Log
@@ -123,6 +126,21 @@ class Reading:
         self._summary.unread += 1
         if self._unread is not None:
             self._unread(name, number, raw)
+
+
+def parse_internal(texts: list[str]) -> Internal:
+    """The networks and domains of --internal. Raises SettingsError."""
+    networks, domains = [], []
+    for text in texts:
+        try:
+            networks.append(ipaddress.ip_network(text, strict=False))
+        except ValueError:
+            try:
+                domains.append(parse_domain(text))
+            except InputError as error:
+                why = f"{printable(text)} is neither a network nor a domain"
+                raise SettingsError(f"--internal: {why}") from error
+    return Internal(tuple(networks), tuple(domains))
 
 
 _PROGRAMS: Final = {

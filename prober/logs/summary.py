@@ -35,6 +35,11 @@ class Advice(NamedTuple):
     text: str
 
 
+def messages(count: int) -> str:
+    """*count* with its noun."""
+    return f"{count} message{'' if count == 1 else 's'}"
+
+
 @dataclass(slots=True)
 class Counts:
     """Messages, each counted once for each recipient it was for.

@@ -11,7 +11,7 @@ from rich.text import Text
 from prober.escape import printable, utc
 from prober.logs.base import BEGINS, FORGOTTEN, NO_TLS
 from prober.logs.records import Attempt, Content, Direction, Level, Scope, Tls
-from prober.logs.summary import Counts, Summary
+from prober.logs.summary import Counts, Summary, messages
 from prober.report.interface import Formatter, Paper
 from prober.report.page import Page
 
@@ -122,8 +122,7 @@ def _answer(summary: Summary, clear: list[Part]) -> Iterator[Part]:
     yield Text(headline(summary, total), _style(summary, total))
     if summary.at_least is Level.VERIFIED:
         yield Text(
-            f"Below --at-least verified: {_messages(summary.below)}; "
-            f"not known: {summary.undecided}."
+            f"Below --at-least verified: {messages(summary.below)}; not known: {summary.undecided}."
         )
     if clear:
         yield Text("\nSent in clear, without encryption:")
@@ -136,7 +135,7 @@ def _answer(summary: Summary, clear: list[Part]) -> Iterator[Part]:
     if summary.reasons:
         yield Text("\nWhy it is not known for some messages:")
         reasons = summary.reasons.most_common(MAX_SHOWN)
-        yield from (_indented(f"{printable(why)}: {_messages(count)}") for why, count in reasons)
+        yield from (_indented(f"{printable(why)}: {messages(count)}") for why, count in reasons)
     yield from _counts_table(summary, total)
     yield Text("")
     yield from (Text(line, "dim") for line in _about_lines(summary))
@@ -150,23 +149,19 @@ def headline(summary: Summary, total: Counts) -> str:
     if not total.messages:
         return "No message to other organisations is in the log."
     if total.clear:
-        head = f"{total.clear} of {_messages(left)} left in clear, without encryption."
+        head = f"{total.clear} of {messages(left)} left in clear, without encryption."
     elif total.unknown:
         head = (
             f"No message is known to have left in clear, but for {total.unknown} of {left} it is "
         )
         head += "not known whether it was encrypted."
     elif left:
-        head = f"All {_messages(left)} that left were encrypted."
+        head = f"All {messages(left)} that left were encrypted."
         head = head if left > 1 else "The 1 message that left was encrypted."
     else:
         head = "No message left."
     were = "was" if total.held_back == 1 else "were"
     return head + (f" {total.held_back} more {were} held back." if total.held_back else "")
-
-
-def _messages(count: int) -> str:
-    return f"{count} message{'' if count == 1 else 's'}"
 
 
 def _style(summary: Summary, total: Counts) -> str:
