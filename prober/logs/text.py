@@ -10,7 +10,7 @@ from rich.text import Text
 
 from prober.escape import printable, utc
 from prober.logs.base import BEGINS, FORGOTTEN, NO_TLS
-from prober.logs.records import Attempt, Content, Direction, Level, Scope, Tls
+from prober.logs.records import Attempt, Content, Direction, Identity, Level, Scope, Tls
 from prober.logs.summary import Counts, Summary, messages
 from prober.report.interface import Formatter, Paper
 from prober.report.page import Page
@@ -83,11 +83,13 @@ class StoryText(Formatter[Attempt, Summary]):
     def body(self, attempt: Attempt) -> bytes:
         delivery, scope = attempt
         session = delivery.session
-        details = " ".join(filter(None, (session.version, session.cipher, session.key_exchange)))
+        details = [session.version, session.cipher, session.key_exchange]
+        if session.identity is not Identity.UNKNOWN:
+            details.append(f"identity: {session.identity}")
         way = "from" if delivery.direction is Direction.IN else "to"
         lines = [
             f"{_time(delivery.time)}  {delivery.status}, {session.tls}"
-            + (f" ({details}; identity: {session.identity})" if details else "")
+            + (f" ({', '.join(filter(None, details))})" if any(details) else "")
             + (f": {session.why}" if session.why else ""),
             f"  message {delivery.message_id or '(id not logged)'}, queue id {delivery.queue_id}, "
             f"on {delivery.server or 'this server'} ({delivery.software})",
