@@ -3,9 +3,9 @@
 import abc
 from collections import deque
 from collections.abc import Callable, Hashable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, Final, Generic, Protocol, TypeVar
+from typing import ClassVar, Final, Generic, TypeVar
 
 from prober.logs.lines import Line
 from prober.logs.records import Content, Delivery, Direction, Session, Status, Tls, domain_of
@@ -140,17 +140,18 @@ class Bounded(Generic[K, V]):
         return values
 
 
-class Timed(Protocol):
-    """What was last heard of a process."""
+@dataclass(slots=True)
+class Connection:
+    """The last TLS connection of a process, as its TLS line says. ``message``: it was joined to."""
 
+    endpoint: str
+    session: Session
     time: datetime
+    message: object = None
 
 
-P = TypeVar("P", bound=Timed)
-
-
-class Processes(Bounded[tuple[str, str, str], P]):
-    """What is known of each process, by host, program and process id.
+class Processes(Bounded[tuple[str, str, str], Connection]):
+    """The connection of each process, by host, program and process id.
 
     ``forgot`` has the programs of which a process was forgotten while it could still deliver: one
     that wrote nothing for an hour has finished its deliveries.
@@ -160,9 +161,9 @@ class Processes(Bounded[tuple[str, str, str], P]):
         super().__init__(MAX_PROCESSES, self._note)
         self.forgot: set[Program] = set()
 
-    def _note(self, key: tuple[str, str, str], process: P) -> None:
+    def _note(self, key: tuple[str, str, str], connection: Connection) -> None:
         newest = self.newest()
-        if newest is not None and newest.time - process.time < FORGETTABLE:
+        if newest is not None and newest.time - connection.time < FORGETTABLE:
             self.forgot.add(key[:2])
 
 

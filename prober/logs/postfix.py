@@ -9,7 +9,7 @@ reused TLS connection Postfix logs "TLS connection reused".
 
 import re
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from prober.logs.base import (
@@ -20,6 +20,7 @@ from prober.logs.base import (
     MAX_PROCESSES,
     MAX_TEXT,
     Bounded,
+    Connection,
     Emit,
     Processes,
     Program,
@@ -105,16 +106,6 @@ _OTHER: Final = re.compile(
 
 
 @dataclass(slots=True)
-class _Process:
-    """What an smtp process did last. *request* is the one that *session* belongs to."""
-
-    endpoint: str
-    session: Session
-    time: datetime
-    request: tuple[str, str] | None = None
-
-
-@dataclass(slots=True)
 class _Inbound:
     """A client's session with an smtpd process, and what was accepted in it."""
 
@@ -133,7 +124,7 @@ class PostfixReader(Reader):
         super().__init__(emit, tls_logged=tls_logged, inbound=inbound)
         # the smtpd process that took each message, by host and queue id
         self._takers: Bounded[Program, Program] = Bounded(MAX_MESSAGES, self._drop)
-        self._processes: Processes[_Process] = Processes()
+        self._processes = Processes()
         self._clients: Bounded[tuple[str, str, str], _Inbound] = Bounded(
             MAX_PROCESSES, lambda _key, client: self._end(client, "")
         )
@@ -168,7 +159,7 @@ class PostfixReader(Reader):
         if (found := _TLS.match(text)) is not None:
             trust, _, endpoint, version, cipher, exchange = found.groups()
             session = _session(trust, version, cipher, exchange)
-            self._processes.put(key, _Process(endpoint, session, line.time))
+            self._processes.put(key, Connection(endpoint, session, line.time))
             self._silence.tls_line(key[:2], line.time)
             return True
         if (found := _QUEUED.match(text)) is not None:
@@ -213,8 +204,8 @@ class PostfixReader(Reader):
         request = (delivery.queue_id, delays.rpartition("/")[0])
         joined = None
         if (process := self._processes.get(key)) is not None:
-            if _same_endpoint(process.endpoint, relay) and process.request in (None, request):
-                process.request, joined = request, process.session
+            if _same_endpoint(process.endpoint, relay) and process.message in (None, request):
+                process.message, joined = request, process.session
             else:
                 self._processes.pop(key)
         if tls is not None:

@@ -6,8 +6,8 @@ connection, or over another one, and the log does not tell.
 """
 
 import re
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 from prober.logs.base import (
@@ -17,6 +17,7 @@ from prober.logs.base import (
     MAX_PROCESSES,
     MAX_TEXT,
     Bounded,
+    Connection,
     Emit,
     Processes,
     Reader,
@@ -50,13 +51,6 @@ _LOCAL_MAILERS: Final = frozenset({"local", "prog", "*file*", "*include*", "proc
 _VERIFY: Final = {"OK": Identity.TRUSTED, "TRUSTED": Identity.DANE}  # the name is not compared
 
 
-@dataclass(slots=True)
-class _Connection:
-    session: Session
-    time: datetime
-    queue_id: str | None = None  # the message that it was joined to
-
-
 class SendmailReader(Reader):
     """Reads ``to=`` and ``STARTTLS=client`` lines; with *inbound* ``from=``, too."""
 
@@ -64,7 +58,7 @@ class SendmailReader(Reader):
 
     def __init__(self, emit: Emit, *, tls_logged: bool = False, inbound: bool = False) -> None:
         super().__init__(emit, tls_logged=tls_logged, inbound=inbound)
-        self._out: Processes[_Connection] = Processes()
+        self._out = Processes()
         self._in: Bounded[tuple[str, str], Session] = Bounded(MAX_PROCESSES, self._drop)
 
     def read(self, line: Line) -> bool:
@@ -86,7 +80,7 @@ class SendmailReader(Reader):
             )
             self._silence.tls_line((line.host, side), line.time)
             if side == "client":
-                self._out.put(_key(line, relay), _Connection(session, line.time))
+                self._out.put(_key(line, relay), Connection(relay, session, line.time))
             else:
                 self._in.put((line.host, line.pid), replace(session, identity=Identity.UNKNOWN))
             return True
@@ -126,9 +120,9 @@ class SendmailReader(Reader):
         connection = self._out.get(_key(line, relay))
         if connection is None:
             return Session(why=FORGOTTEN) if (line.host, "client") in self._out.forgot else None
-        if connection.queue_id not in (None, queue_id):
+        if connection.message not in (None, queue_id):
             return Session(why=CACHED)
-        connection.queue_id = queue_id
+        connection.message = queue_id
         return connection.session
 
     def _arrived(self, line: Line, queue_id: str, rest: str) -> bool:

@@ -53,7 +53,7 @@ class Counts:
     clear: int = 0
     held_back: int = 0
     unknown: int = 0
-    versions: dict[str, int] = field(default_factory=dict)
+    versions: Counter[str] = field(default_factory=Counter)
     last_clear: datetime | None = None
 
     @property
@@ -63,14 +63,10 @@ class Counts:
 
     def add(self, other: "Counts") -> None:
         """Count what *other* counted, too."""
-        self.encrypted += other.encrypted
-        self.verified += other.verified
-        self.clear += other.clear
-        self.held_back += other.held_back
-        self.unknown += other.unknown
+        for name in ("encrypted", "verified", "clear", "held_back", "unknown"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
         self.last_clear = max(filter(None, (self.last_clear, other.last_clear)), default=None)
-        for version, count in other.versions.items():
-            self.versions[version] = self.versions.get(version, 0) + count
+        self.versions.update(other.versions)
 
 
 @dataclass(slots=True)
@@ -91,7 +87,7 @@ class Summary:
     server_lines: int = 0  # of mail servers
     other_lines: int = 0  # of other programs
     unread: int = 0
-    dropped: int = 0  # open joins forgotten for want of room
+    dropped: int = 0  # entries that were forgotten because of a bound
     faults: int = 0  # of this program; such lines are not understood
     advice: tuple[Advice, ...] = ()
     _held: Bounded[bytes, Key] = field(default_factory=lambda: Bounded(MAX_HELD))
@@ -130,8 +126,7 @@ class Summary:
         if session.tls is Tls.ENCRYPTED:
             counts.encrypted += 1
             counts.verified += falls_short(session, Level.VERIFIED) is False
-            version = session.version or "TLS"
-            counts.versions[version] = counts.versions.get(version, 0) + 1
+            counts.versions[session.version or "TLS"] += 1
         elif session.tls is Tls.CLEAR:
             counts.clear += 1
             counts.last_clear = max(filter(None, (counts.last_clear, delivery.time)))

@@ -213,8 +213,8 @@ def _counts_table(summary: Summary, total: Counts) -> Iterator[Part]:
 
 def versions_of(counts: Counts) -> str:
     """TLS versions and how many messages went by each, the most first."""
-    order = sorted(counts.versions.items(), key=lambda item: (-item[1], item[0]))
-    return " ".join(f"{version}={count}" for version, count in order)
+    ordered = sorted(counts.versions.items(), key=lambda item: (-item[1], item[0]))
+    return " ".join(f"{version}={count}" for version, count in ordered)
 
 
 def _about_lines(summary: Summary) -> Iterator[str]:
