@@ -64,8 +64,8 @@ class Reader(abc.ABC):
         peer: Peer,
         status: Status,
         content: Content,
+        reply: str = "",
         *,
-        reply: str | None = None,
         local: bool = False,
     ) -> Delivery:
         """The attempt that *line* is about, with nothing said of TLS yet."""
@@ -82,7 +82,7 @@ class Reader(abc.ABC):
             status=status,
             content=content,
             local=local,
-            reply=(reply or "")[:MAX_TEXT] or None,
+            reply=reply[:MAX_TEXT] or None,
         )
 
     def _received(self, line: Line, queue_id: str, sender: str | None, peer: Peer) -> Delivery:

@@ -75,17 +75,10 @@ class EximReader(Reader):
             return False
         recipient = found[1] if "@" in (found[1] or "") else found[3] or found[1]
         fields, name, address, reply = _fields(rest[found.end() :])
-        status = _STATUS[flag]
-        delivery = self._sent(
-            line,
-            queue_id,
-            recipient,
-            (name, address),
-            status,
-            _content(status, reply),
-            reply=(fields.get("C") or reply).strip('" '),
-            local=address is None and status is Status.SENT,
-        )
+        status, peer = _STATUS[flag], (name, address)
+        content, local = _content(status, reply), address is None and status is Status.SENT
+        said = (fields.get("C") or reply).strip('" ')
+        delivery = self._sent(line, queue_id, recipient, peer, status, content, said, local=local)
         self._judge(line, delivery, _session(fields))
         return True
 

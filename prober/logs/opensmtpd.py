@@ -116,15 +116,10 @@ class OpenSmtpdReader(Reader):
         connection = self._open.get(key)
         peer = _RELAY.fullmatch(relay)
         reached = peer is not None and (connection is None or connection.connected)
-        delivery = self._sent(
-            line,
-            envelope[:_ID_LENGTH],
-            recipient,
-            (peer[2], peer[1] if ip_address(peer[1]) else None) if peer else (None, None),
-            status,
-            _content(status, reached=reached),
-            reply=reply.removesuffix('"'),
-        )
+        to = (peer[2], peer[1] if ip_address(peer[1]) else None) if peer else (None, None)
+        content, said = _content(status, reached=reached), reply.removesuffix('"')
+        queue_id = envelope[:_ID_LENGTH]
+        delivery = self._sent(line, queue_id, recipient, to, status, content, said)
         session = NOTHING_SENT
         if reached:
             session = Session(why=BEGINS) if connection is None else connection.session
@@ -136,16 +131,9 @@ class OpenSmtpdReader(Reader):
         status = _STATUS.get(found[3]) if found is not None else None
         if found is None or status is None:
             return False
-        delivery = self._sent(
-            line,
-            found[1][:_ID_LENGTH],
-            found[2],
-            (None, None),
-            status,
-            _content(status, reached=False),
-            reply=found[4].strip('"'),
-            local=True,
-        )
+        queue_id, recipient, said = found[1][:_ID_LENGTH], found[2], found[4].strip('"')
+        content, to = _content(status, reached=False), (None, None)
+        delivery = self._sent(line, queue_id, recipient, to, status, content, said, local=True)
         self._emit(replace(delivery, session=LOCAL_SESSION))
         return True
 

@@ -175,16 +175,11 @@ class PostfixReader(Reader):
             return word in _PROBES
         endpoint = _ENDPOINT.fullmatch(relay)
         address = endpoint[2] if endpoint and ip_address(endpoint[2]) else None
-        delivery = self._sent(
-            line,
-            queue_id,
-            recipient,
-            (endpoint[1] if endpoint else None, address),
-            status,
-            Content.HELD if component in _NOWHERE else _content(status, reason),
-            reply=reason.removesuffix(")"),
-            local=component in _TO_MACHINE or (endpoint is not None and address is None),
-        )
+        to = (endpoint[1] if endpoint else None, address)
+        local = component in _TO_MACHINE or (endpoint is not None and address is None)
+        content = Content.HELD if component in _NOWHERE else _content(status, reason)
+        reply = reason.removesuffix(")")
+        delivery = self._sent(line, queue_id, recipient, to, status, content, reply, local=local)
         session = None
         if not delivery.local:
             session = self._session_of(line, delivery, relay, delays or "", tls)

@@ -153,15 +153,9 @@ MAX_PROGRAMS: Final = 10_000  # names of programs that are remembered
 
 def make_readers(emit: Emit, *, inbound: bool, tls_logged: bool) -> dict[str, Reader]:
     """A reader for each kind of server."""
-    kinds: dict[str, Callable[..., Reader]] = {
-        "postfix": PostfixReader,
-        "exim": EximReader,
-        "opensmtpd": OpenSmtpdReader,
-        "sendmail": SendmailReader,
-    }
-    return {
-        name: kind(emit, inbound=inbound, tls_logged=tls_logged) for name, kind in kinds.items()
-    }
+    kinds = (PostfixReader, EximReader, OpenSmtpdReader, SendmailReader)
+    readers = [kind(emit, inbound=inbound, tls_logged=tls_logged) for kind in kinds]
+    return {reader.software: reader for reader in readers}
 
 
 def software_of(program: str) -> str | None:

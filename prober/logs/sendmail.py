@@ -102,17 +102,9 @@ class SendmailReader(Reader):
         if session is None and is_old and address is not None and not local:
             session = Session(why=BEGINS)
         content = _content(status, stat, said, reached=address is not None)
+        text, to = f"{stat}: {said}" if said else stat, (peer[1] if peer else None, address)
         for recipient in _split(recipients):
-            delivery = self._sent(
-                line,
-                queue_id,
-                recipient,
-                (peer[1] if peer else None, address),
-                status,
-                content,
-                reply=f"{stat}: {said}" if said else stat,
-                local=local,
-            )
+            delivery = self._sent(line, queue_id, recipient, to, status, content, text, local=local)
             self._decide((line.host, "client"), delivery, session)
         return True
 

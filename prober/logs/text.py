@@ -1,6 +1,6 @@
 """The text of `probe logs`: what left in clear, what to do next, then the counts."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -10,7 +10,7 @@ from rich.text import Text
 
 from prober.escape import printable, utc
 from prober.logs.base import BEGINS, FORGOTTEN, NO_TLS
-from prober.logs.records import Attempt, Content, Direction, Identity, Level, Scope, Tls
+from prober.logs.records import Attempt, Content, Delivery, Direction, Identity, Level, Scope, Tls
 from prober.logs.summary import Counts, Summary, messages
 from prober.report.interface import Formatter, Paper
 from prober.report.page import Page
@@ -42,7 +42,7 @@ class LogsText(Formatter[Attempt, Summary]):
 
     def __init__(self, paper: Paper) -> None:
         self._page = Page(paper)
-        self._clear: list[Part] = []
+        self._clear: list[Attempt] = []
 
     def body(self, attempt: Attempt) -> bytes:
         delivery, scope = attempt
@@ -53,11 +53,7 @@ class LogsText(Formatter[Attempt, Summary]):
             and scope is Scope.OUTSIDE
             and len(self._clear) < MAX_SHOWN
         ):
-            lines = [f"{_time(delivery.time)}  to {delivery.domain}"]
-            lines.append(f"  server {_peer(attempt)}, queue id {delivery.queue_id}")
-            if delivery.message_id:
-                lines.append(f"  message-id {delivery.message_id}")
-            self._clear.append(_indented("\n".join(map(printable, lines))))
+            self._clear.append(attempt)
         return b""
 
     def foot(self, summary: Summary) -> bytes:
@@ -93,7 +89,7 @@ class StoryText(Formatter[Attempt, Summary]):
             + (f": {session.why}" if session.why else ""),
             f"  message {delivery.message_id or '(id not logged)'}, queue id {delivery.queue_id}, "
             f"on {delivery.server or 'this server'} ({delivery.software})",
-            f"  {way} {delivery.recipient or delivery.domain} ({scope}), server {_peer(attempt)}",
+            f"  {way} {delivery.recipient or delivery.domain} ({scope}), server {_peer(delivery)}",
             f"  {_CONTENT[delivery.content]}",
         ]
         if delivery.reply:
@@ -108,36 +104,40 @@ def _time(time: datetime) -> str:
     return utc(time).replace("T", " ").replace("Z", " UTC")
 
 
-def _peer(attempt: Attempt) -> str:
-    delivery = attempt.delivery
+def _peer(delivery: Delivery) -> str:
     if delivery.address is None:
         return delivery.relay or "none"
-    return f"{delivery.relay or ''}[{delivery.address}]"
+    return f"{delivery.relay or ''} [{delivery.address}]".lstrip()
 
 
-def _indented(text: str) -> Padding:
-    return Padding(Text(text), (0, 0, 0, 2))
+def _indented(text: str, by: int = 2) -> Padding:
+    return Padding(Text(printable(text)), (0, 0, 0, by))
 
 
-def _answer(summary: Summary, clear: list[Part]) -> Iterator[Part]:
+def _answer(summary: Summary, clear: Sequence[Attempt]) -> Iterator[Part]:
     total = summary.total()
     yield Text(headline(summary, total), _style(summary, total))
     if summary.at_least is Level.VERIFIED:
         yield Text(
-            f"Below --at-least verified: {messages(summary.below)}; not known: {summary.undecided}."
+            f"Below --at-least verified: {messages(summary.below)}; not known: {summary.undecided}. "
+            "The column identity of -o FILE.csv has each."
         )
     if clear:
         yield Text("\nSent in clear, without encryption:")
-        yield from clear
+        for delivery, _ in clear:
+            yield _indented(f"{_time(delivery.time)}  to {delivery.domain}")
+            yield _indented(f"server {_peer(delivery)}, queue id {delivery.queue_id}", 4)
+            if delivery.message_id:
+                yield _indented(f"message-id {delivery.message_id}", 4)
         yield from _rest(total.clear - len(clear), "messages")
     if steps := list(_next_steps(summary)):
         yield Text("\nWhat to do next:")
-        yield from (_indented(printable(step)) for step in steps[:MAX_SHOWN])
+        yield from (_indented(step) for step in steps[:MAX_SHOWN])
         yield from _rest(len(steps) - MAX_SHOWN, "domains", "--summary -f json")
     if summary.reasons:
         yield Text("\nWhy it is not known for some messages:")
         reasons = summary.reasons.most_common(MAX_SHOWN)
-        yield from (_indented(f"{printable(why)}: {messages(count)}") for why, count in reasons)
+        yield from (_indented(f"{why}: {messages(count)}") for why, count in reasons)
     yield from _counts_table(summary, total)
     yield Text("")
     yield from (Text(line, "dim") for line in _about_lines(summary))

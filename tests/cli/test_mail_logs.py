@@ -183,8 +183,8 @@ def test_the_story_of_one_message() -> None:
     lines = (*INBOUND, TLS, GOOD, CLEAR)
     out = run(*lines, options=("--message-id", "1@us.test")).out
     assert out.count("message <1@us.test>, queue id AAAAAA, on mx1 (postfix)") == 2
-    assert "from us.test (outside), server c.test[198.51.100.1]" in out
-    assert "to good.test (outside), server mx.good.test[192.0.2.1]" in out
+    assert "from us.test (outside), server c.test [198.51.100.1]" in out
+    assert "to good.test (outside), server mx.good.test [192.0.2.1]" in out
     assert "BBBBBB" not in out
     assert run(*lines, options=("--message-id", "2")).out == "No such message is in the log.\n"
 
