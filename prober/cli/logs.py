@@ -368,7 +368,7 @@ def _tls_reports(files: list[str], report: LogsReportOptions) -> int:
     """Read and write TLS reports; the exit status."""
     claims = read_claims(files, _stdin())
     for each in claims.unreadable:
-        tell(f"no TLS report: {each}")
+        tell(each)
     with open_reports(report.targets, report.format_, CLAIMS, claims) as writers:
         for writer, claim in itertools.product(writers, claims.counted):
             writer.write(claim)

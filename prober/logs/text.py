@@ -15,13 +15,14 @@ from prober.logs.summary import Counts, Summary, messages
 from prober.report.interface import Formatter, Paper
 from prober.report.page import Page
 
-MAX_SHOWN: Final = 50  # rows of each table; the other formats have all
+MAX_SHOWN: Final = 20  # rows of each table; the other formats have all
 Part = Text | Table | Padding
 
 _ADVICE: Final = {
-    NO_TLS: "switch on the logging of TLS in the mail server: smtp_tls_loglevel = 1 (Postfix), "
-    "log_selector = +tls_cipher +tls_certificate_verified (Exim), LogLevel 9 (Sendmail). If it "
-    "was on all the time, add --tls-logged",
+    NO_TLS: "switch on the logging of TLS in the mail server: smtp_tls_loglevel = 1, and for what "
+    "comes in smtpd_tls_loglevel = 1 (Postfix), log_selector = +tls_cipher "
+    "+tls_certificate_verified (Exim), LogLevel 9 (Sendmail). If it was on all the time, add "
+    "--tls-logged",
     BEGINS: "name the log file before this one, too",
     FORGOTTEN: "read the logs of fewer servers in one run",
 }
@@ -119,8 +120,8 @@ def _answer(summary: Summary, clear: Sequence[Attempt]) -> Iterator[Part]:
     yield Text(headline(summary, total), _style(summary, total))
     if summary.at_least is Level.VERIFIED:
         yield Text(
-            f"Below --at-least verified: {messages(summary.below)}; not known: {summary.undecided}. "
-            "The column identity of -o FILE.csv has each."
+            f"Below --at-least verified: {messages(summary.below)}, not known: "
+            f"{summary.undecided}. The column identity of -o FILE.csv has each."
         )
     if clear:
         yield Text("\nSent in clear, without encryption:")

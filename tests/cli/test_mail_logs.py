@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from prober.logs.report import COLUMNS, SUMMARY_COLUMNS
+from prober.logs.text import MAX_SHOWN
 from tests.cli.commands import Ended, invoke
 
 START = "Nov 23 10:00:00 mx1 postfix/"
@@ -116,6 +117,27 @@ def test_the_text_begins_with_what_left_in_clear() -> None:
     assert "clear.test" in out
     assert "TLS versions: TLSv1.3: 1" in out
     assert "…" not in out
+
+
+def test_what_to_do_next_comes_before_the_counts() -> None:
+    out = run(TLS, GOOD, CLEAR).out
+    order = ("Sent in clear", "What to do next", "probe check clear.test", "week of", "Lines read")
+    places = [out.index(words) for words in order]
+    assert places == sorted(places)
+
+
+def test_what_falls_below_verified_is_said_in_the_text() -> None:
+    ended = run(UNTRUSTED, GOOD, options=("--at-least", "verified"))
+    assert ended.out.startswith(
+        "The 1 message that left was encrypted.\nBelow --at-least verified: 1"
+    )
+
+
+def test_a_long_list_is_cut_and_says_so() -> None:
+    many = [sent(f"B{at:05}", CLEAR_MX, f"a@d{at}.test") for at in range(MAX_SHOWN + 2)]
+    out = run(TLS, GOOD, *many).out
+    assert "  and 2 more messages: see -o FILE.csv" in out
+    assert "  and 3 more rows: see -o FILE.csv" in out
 
 
 def test_unknown_comes_with_advice() -> None:
