@@ -59,7 +59,7 @@ class SendmailReader(Reader):
     def __init__(self, emit: Emit, *, tls_logged: bool = False, inbound: bool = False) -> None:
         super().__init__(emit, tls_logged=tls_logged, inbound=inbound)
         self._out = Processes()
-        self._in: Bounded[tuple[str, str], Session] = Bounded(MAX_PROCESSES, self._drop)
+        self._in: Bounded[tuple[str, str, str], Session] = Bounded(MAX_PROCESSES, self._drop)
 
     def read(self, line: Line) -> bool:
         text = line.text
@@ -82,7 +82,7 @@ class SendmailReader(Reader):
             if side == "client":
                 self._out.put(_key(line, relay), Connection(relay, session, line.time))
             else:
-                self._in.put((line.host, line.pid), replace(session, identity=Identity.UNKNOWN))
+                self._in.put(_key(line, relay), replace(session, identity=Identity.UNKNOWN))
             return True
         return not text.startswith("STARTTLS=") or ", version=" not in text
 
@@ -129,12 +129,12 @@ class SendmailReader(Reader):
             return True
         sender = found[1].removeprefix("<").removesuffix(">")
         delivery = self._received(line, queue_id, sender, (peer[1], peer[2]))
-        self._decide((line.host, "server"), delivery, self._in.get((line.host, line.pid)))
+        self._decide((line.host, "server"), delivery, self._in.get(_key(line, peer[1])))
         return True
 
 
 def _key(line: Line, relay: str) -> tuple[str, str, str]:
-    """The process and its relay, by the name that STARTTLS and delivery lines both have."""
+    """The process and its peer, by the name that STARTTLS lines and the others both have."""
     name = relay.partition(" ")[0].rstrip(".").lower()
     return line.host, "client", f"{line.pid} {name}"
 
