@@ -9,9 +9,9 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from prober.logs.base import MAX_TEXT, Reader
+from prober.logs.base import MAX_TEXT, Peer, Reader
 from prober.logs.lines import Line
-from prober.logs.records import Content, Delivery, Identity, Session, Status, Tls
+from prober.logs.records import Content, Identity, Session, Status, Tls
 
 _OWN_STAMP: Final = re.compile(r"(?:\[1/\d+\] )?\d{4}-\d\d-\d\d \S+ (?:[+-]\d{4} )?(?:\[\d+\] )?")
 _QUEUED: Final = re.compile(
@@ -74,22 +74,22 @@ class EximReader(Reader):
         if found is None:
             return False
         recipient = found[1] if "@" in (found[1] or "") else found[3] or found[1]
-        fields, name, address, reply = _fields(rest[found.end() :])
-        status, peer = _STATUS[flag], (name, address)
-        content, local = _content(status, reply), address is None and status is Status.SENT
+        fields, peer, reply = self._read_fields(line, rest[found.end() :])
+        status = _STATUS[flag]
+        content, local = _content(status, reply), peer[1] is None and status is Status.SENT
         said = (fields.get("C") or reply).strip('" ')
         delivery = self._sent(line, queue_id, recipient, peer, status, content, said, local=local)
-        self._judge(line, delivery, _session(fields))
+        self._decide((line.host, "exim"), delivery, _session(fields))
         return True
 
     def _arrived(self, line: Line, queue_id: str, rest: str) -> bool:
         found = _SENDER.match(rest)
         if found is None:
             return False
-        fields, name, address, _ = _fields(rest[found.end() :])
+        fields, peer, _ = self._read_fields(line, rest[found.end() :])
         if "id" in fields:
             self._message_ids.put((line.host, queue_id), f"<{fields['id'][:MAX_TEXT]}>")
-        if not self._inbound or address is None:
+        if not self._inbound or peer[1] is None:
             return True
         session = _session(fields)
         protocol = fields.get("P", "")
@@ -99,38 +99,39 @@ class EximReader(Reader):
             session = Session(tls=Tls.ENCRYPTED)
         elif protocol:
             session = Session(tls=Tls.CLEAR)
-        delivery = self._received(line, queue_id, found[1], (name, address))
-        self._judge(line, delivery, session)
+        delivery = self._received(line, queue_id, found[1], peer)
+        self._decide((line.host, "exim"), delivery, session)
         return True
 
-    def _judge(self, line: Line, delivery: Delivery, session: Session | None) -> None:
-        program = (line.host, "exim")
-        if session is not None:
-            self._silence.tls_line(program, line.time)
-        self._decide(program, delivery, session)
+    def _read_fields(self, line: Line, text: str) -> tuple[dict[str, str], Peer, str]:
+        """As ``_fields``. ``X=`` shows that this server logs TLS, for mail in both directions."""
+        fields, peer, rest = _fields(text)
+        if "X" in fields:
+            self._silence.tls_line((line.host, "exim"), line.time)
+        return fields, peer, rest
 
 
-def _fields(text: str) -> tuple[dict[str, str], str | None, str | None, str]:
+def _fields(text: str) -> tuple[dict[str, str], Peer, str]:
     """The fields at the start of *text*; name and address of ``H=``; and what is behind them.
 
     A reply stands behind a colon, or within the quotes of ``C=``: nothing in it is a field.
     """
     fields: dict[str, str] = {}
-    name = address = None
+    peer: Peer = (None, None)
     at = 0
     while at < len(text):
-        if (found := _HOST.match(text, at)) is not None and address is None:
-            name, address = found[1], found[2]
+        if (found := _HOST.match(text, at)) is not None and peer[1] is None:
+            peer = (found[1], found[2])
         elif (found := _FIELD.match(text, at)) is not None:
             value = found[2]
             ends = not value.startswith('"') and value.endswith(":")
             fields.setdefault(found[1], value.removesuffix(":") if ends else value)
             if ends:
-                return fields, name, address, text[found.end() :]
+                return fields, peer, text[found.end() :]
         elif (found := _DEFER.match(text, at)) is None:
             break
         at = found.end()
-    return fields, name, address, text[at:].removeprefix(":")
+    return fields, peer, text[at:].removeprefix(":")
 
 
 def _session(fields: dict[str, str]) -> Session | None:
