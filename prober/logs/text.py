@@ -8,6 +8,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from prober.domains import parse_domain
+from prober.errors import InputError
 from prober.escape import printable, utc
 from prober.logs.base import BEGINS, FORGOTTEN, NO_TLS
 from prober.logs.records import Attempt, Content, Delivery, Direction, Identity, Level, Scope, Tls
@@ -154,10 +156,8 @@ def headline(summary: Summary, total: Counts) -> str:
     if total.clear:
         head = f"{total.clear} of {messages(left)} left in clear, without encryption."
     elif total.unknown:
-        head = (
-            f"No message is known to have left in clear, but for {total.unknown} of {left} it is "
-        )
-        head += "not known whether it was encrypted."
+        head = "No message is known to have left in clear, but for "
+        head += f"{total.unknown} of {left} it is not known whether it was encrypted."
     elif left:
         head = f"All {messages(left)} that left were encrypted."
         head = head if left > 1 else "The 1 message that left was encrypted."
@@ -184,11 +184,21 @@ def _next_steps(summary: Summary) -> Iterator[str]:
         if why in _ADVICE:
             yield f"{_ADVICE[why]}."
     yield from (f"{each.domain}: {each.text}." for each in summary.advice)
-    clear = [domain for (way, domain, _), counts in summary.rows()
-             if way is Direction.OUT and counts.clear]  # fmt: skip
-    if clear and not summary.advice:
-        yield f"see what TLS the domain offers today: probe check {clear[0]}"
-        yield "or for all domains: probe scan a list of them, and add --results FILE here"
+    if summary.advice:
+        return
+    for (way, domain, _), counts in summary.rows():
+        if way is Direction.OUT and counts.clear and _is_domain(domain):
+            yield f"see what TLS the domain offers today: probe check {domain}"
+            yield "or for all domains: probe scan a list of them, and add --results FILE here"
+            return
+
+
+def _is_domain(text: str) -> bool:
+    """Whether a command with *text* is harmless: the log may hold any."""
+    try:
+        return parse_domain(text) == text
+    except InputError:
+        return False
 
 
 def _counts_table(summary: Summary, total: Counts) -> Iterator[Part]:

@@ -126,6 +126,13 @@ def test_what_to_do_next_comes_before_the_counts() -> None:
     assert places == sorted(places)
 
 
+@pytest.mark.parametrize("domain", ["x;id", "--help", "$(id).test", "x y.test"])
+def test_no_command_is_shown_with_what_is_no_domain(domain: str) -> None:
+    out = run(TLS, GOOD, sent("BBBBBB", CLEAR_MX, f"a@{domain}")).out
+    assert domain in out
+    assert "probe check" not in out
+
+
 def test_what_falls_below_verified_is_said_in_the_text() -> None:
     ended = run(UNTRUSTED, GOOD, options=("--at-least", "verified"))
     assert ended.out.startswith(
