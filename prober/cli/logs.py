@@ -372,7 +372,9 @@ def _tls_reports(files: list[str], report: LogsReportOptions) -> int:
     with open_reports(report.targets, report.format_, CLAIMS, claims) as writers:
         for writer, claim in itertools.product(writers, claims.counted):
             writer.write(claim)
-    return SOME_FALL_SHORT if claims.failed else MEETS_ALL
+    if claims.failed:
+        return SOME_FALL_SHORT
+    return SOME_UNDECIDED if claims.damaged else MEETS_ALL
 
 
 def status_of(summary: Summary) -> int:

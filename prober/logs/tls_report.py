@@ -116,6 +116,7 @@ class Claims:
         self.counted: list[Claim] = []
         self.repeated = 0
         self.unreadable: list[str] = []
+        self.damaged = 0  # of these, what should be a report
         self._spans: dict[tuple[str, str, str], list[Range]] = {}
 
     def add(self, report: TlsReport) -> None:
@@ -154,6 +155,7 @@ def read_claims(names: Iterable[str], stdin: BinaryIO) -> Claims:
                 claims.add(parse_report(part))
             except InputError as error:
                 claims.unreadable.append(f"{name}: {error}")
+                claims.damaged += 1
             found += 1
         if not found:
             claims.unreadable.append(f"{name}: no TLS report is in it")
@@ -291,7 +293,8 @@ def _answer(claims: Claims) -> Iterator[Text | Table]:
             failures[place] += each.failed_session_count
     total = sum(days.values()) + claims.failed
     head = f"Senders report that TLS failed in {claims.failed} of {total} sessions."
-    yield Text(head, "bold red" if claims.failed else "bold green")
+    no_failure = "bold yellow" if claims.damaged else "bold green"
+    yield Text(head, "bold red" if claims.failed else no_failure)
     if failures:
         rows = [(*key, str(count)) for key, count in failures.most_common(MAX_SHOWN)]
         yield Text("")
@@ -303,8 +306,10 @@ def _answer(claims: Claims) -> Iterator[Text | Table]:
     yield Text("\nThese are claims of the senders: DKIM signatures are not checked.", "dim")
     if claims.repeated:
         yield Text(f"{claims.repeated} repeated or overlapping parts were left out.", "dim")
-    if claims.unreadable:
-        yield Text(f"{len(claims.unreadable)} files or parts are no TLS report.", "dim")
+    if claims.damaged:
+        yield Text(f"Could not be read as a TLS report: {claims.damaged}.")
+    if others := len(claims.unreadable) - claims.damaged:
+        yield Text(f"Files without a TLS report: {others}.", "dim")
 
 
 CLAIMS: Final[Kind[Claim, Claims]] = Kind(

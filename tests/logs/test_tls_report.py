@@ -124,6 +124,18 @@ def test_a_folder_without_reports_is_no_pass(tmp_path: Path) -> None:
     assert (ended.status, "no TLS report is in" in ended.err) == (2, True)
 
 
+def test_a_report_that_cannot_be_read_is_no_pass(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json.gz"
+    policy = {"policy": {"policy-type": "sts", "policy-domain": "company-y.example"}}
+    good.write_bytes(changed(policies=[policy]))
+    assert invoke("logs", "--tls-report", str(good)).status == 0
+    bad.write_bytes(gzip.compress(RAW)[:-20])
+    ended = invoke("logs", "--tls-report", str(good), str(bad))
+    assert ended.status == 3
+    assert "bad.json.gz: no TLS report: " in ended.err
+    assert "Could not be read as a TLS report: 1." in ended.out
+
+
 def test_a_report_counts_once() -> None:
     later = {"start-datetime": "2016-04-02T00:00:00Z", "end-datetime": "2016-04-02T23:59:59Z"}
     overlapping = {"start-datetime": "2016-04-01T12:00:00Z", "end-datetime": "2016-04-02T12:00:00Z"}
