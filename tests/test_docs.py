@@ -76,15 +76,15 @@ def test_security_md_has_the_bounds_of_the_settings() -> None:
         ("100 per question (`net/nameserver.py`)", (nameserver.STRAY_MESSAGES,)),
         ("16,384 bytes; 4,096 bytes (`net/guarded.py`)", (guarded.READ_SIZE, guarded.PIECE_SIZE)),
         ("4,096 bytes (`net/tls.py`)", (tls.PIECE_SIZE,)),
-        ("16,384 bytes (`logs/lines.py`)", (lines.MOST_LINE_BYTES,)),
+        ("16,384 bytes (`logs/lines.py`)", (lines.MAX_LINE_BYTES,)),
         (
             "200,000; 20,000; 20,000 (`logs/base.py`)",
-            (base.MOST_MESSAGES, base.MOST_PROCESSES, base.MOST_WAITING),
+            (base.MAX_MESSAGES, base.MAX_PROCESSES, base.MAX_WAITING),
         ),
-        ("100,000 (`logs/summary.py`)", (summary.MOST_GROUPS,)),
+        ("100,000 (`logs/summary.py`)", (summary.MAX_GROUPS,)),
         (
             "67,108,864; 33,554,432 bytes (`logs/tls_report.py`)",
-            (tls_report.MOST_FILE_BYTES, tls_report.MOST_REPORT_BYTES),
+            (tls_report.MAX_FILE_BYTES, tls_report.MAX_REPORT_BYTES),
         ),
     ],
 )

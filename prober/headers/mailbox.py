@@ -1,12 +1,11 @@
 """Reads messages for `probe headers`: .eml files, mailboxes, Maildirs, folders, stdin.
 
-RFC 5322 §2.2 for fields, RFC 4155 for mbox. Bodies are skipped, so memory use depends on the
-header only. A mailbox is never written to.
+RFC 5322 §2.2. Bodies are skipped, so memory use depends on the header only.
 """
 
 import email.utils
+import itertools
 import logging
-import os
 import re
 from collections.abc import Callable, Iterator
 from email.parser import BytesHeaderParser
@@ -18,21 +17,17 @@ from prober.errors import InputError
 from prober.escape import as_text
 from prober.headers.records import MessageHeaders
 from prober.headers.tables import MAX_LINES
+from prober.mailbox import MAX_LINE_BYTES, Lines, files_below
 
 _log: Final = logging.getLogger(__name__)
 
 STDIN: Final = "-"
 INTERNAL_FAULT: Final = "internal fault: this message could not be read; -v shows the cause"
 MAX_HEADER_BYTES: Final = 1 << 20  # real headers have 5 to 50 kB
-MAX_LINE_BYTES: Final = 1 << 16  # RFC 5322 §2.1.1 allows 998; longer lines are read in pieces
 _MAX_MESSAGE_ID: Final = 998
-_BOM: Final = b"\xef\xbb\xbf"
-# "From " starts a message only if a time follows, because a line of the text may start with "From".
-_FROM_LINE: Final = re.compile(rb"From .*\d\d:\d\d|From (?=\S+@\S)\S++\s*+$|From - ")
 _FIELD: Final = re.compile(rb"[!-9;-~]+[ \t]*:")
 _SPACE_BEFORE_COLON: Final = re.compile(rb"\A([!-9;-~]+)[ \t]+:")  # RFC 5322 §4.5, obsolete
 _RECEIVED_FIELD: Final = re.compile(rb"received[ \t]*:", re.IGNORECASE)
-_MAILDIR: Final = ("cur", "new")
 _RECEIVED: Final = "received"
 _DELIVERED: Final = frozenset({"delivered-to", "x-original-to", "envelope-to", "x-delivered-to"})
 _RESULTS: Final = frozenset({"authentication-results", "arc-authentication-results"})
@@ -60,19 +55,19 @@ def read_messages(
         return
     path = Path(source)
     if path.is_dir():
-        first = next(messages := _read_folder(path, left_out), None)
+        first = next(files := files_below(path, left_out), None)
         if first is None:
             raise InputError(f"{source} holds no message: no file is in it")
-        yield first
-        yield from messages
+        for each in itertools.chain([first], files):
+            yield from _read_one_of_many(each)
         return
     yield from _require_message(_read_file(path), source)
 
 
 def read_stream(stream: BinaryIO, name: str) -> Iterator[MessageHeaders]:
     """Yield the messages of one stream. It is a mailbox if it begins with a From line."""
-    lines = _Lines(stream)
-    if not _FROM_LINE.match(lines.peek()):
+    lines = Lines(stream)
+    if not lines.at_from_line:
         header, left_out = _read_header(lines)
         if header:
             yield _parse_or_fault(header, name, 1, left_out)
@@ -83,7 +78,8 @@ def read_stream(stream: BinaryIO, name: str) -> Iterator[MessageHeaders]:
         position += 1
         header, left_out = _read_header(lines)
         yield _parse_or_fault(header, name, position, left_out)
-        _skip_body(lines)
+        for _ in lines.rest_of_message():
+            pass  # the body
 
 
 def is_message(path: Path) -> bool:
@@ -92,8 +88,8 @@ def is_message(path: Path) -> bool:
     A line with a colon is not enough: reports of this program contain such lines too.
     """
     with path.open("rb") as stream:
-        lines = _Lines(stream)
-        if _FROM_LINE.match(lines.peek()):
+        lines = Lines(stream)
+        if lines.at_from_line:
             return True
         header, _ = _read_header(lines)
     return any(name.lower() in _MESSAGE_FIELDS for name in BytesHeaderParser().parsebytes(header))
@@ -115,24 +111,6 @@ def _read_file(path: Path) -> Iterator[MessageHeaders]:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _read_folder(folder: Path, left_out: Callable[[Path], bool]) -> Iterator[MessageHeaders]:
-    """Yield every message below *folder*. Links to folders may form a loop, so none is followed."""
-    for parent, folders, files in os.walk(folder, onerror=_raise_unreadable):
-        folders.sort()
-        is_maildir = all(name in folders for name in _MAILDIR)
-        if is_maildir and "tmp" in folders:
-            folders.remove("tmp")  # half-delivered messages
-        for name in sorted(files):
-            path = Path(parent, name)
-            if name.startswith(".") or is_maildir or not path.is_file() or left_out(path):
-                continue
-            yield from _read_one_of_many(path)
-
-
-def _raise_unreadable(error: OSError) -> None:
-    raise InputError(f"cannot read {error.filename}: {error.strerror}") from error
-
-
 def _read_one_of_many(path: Path) -> Iterator[MessageHeaders]:
     try:
         yield from _require_message(_read_file(path), str(path))
@@ -140,29 +118,7 @@ def _read_one_of_many(path: Path) -> Iterator[MessageHeaders]:
         yield MessageHeaders(file=as_text(str(path)), error=as_text(str(error)))
 
 
-class _Lines:
-    """The lines of a stream, with a lookahead of one. A line that is too long comes in pieces."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self.continues = False  # the next line is a further piece of a long line
-        self._ahead = stream.readline(MAX_LINE_BYTES).removeprefix(_BOM)
-        while self._ahead.strip() == b"" and self._ahead:
-            self.take()  # pasted text often begins with blank lines
-
-    def peek(self) -> bytes:
-        """The next line, empty at the end."""
-        return self._ahead
-
-    def take(self) -> bytes:
-        """Return the next line, and advance by one."""
-        line = self._ahead
-        self.continues = not line.endswith(b"\n")
-        self._ahead = self._stream.readline(MAX_LINE_BYTES)
-        return line
-
-
-def _read_header(lines: _Lines) -> tuple[bytes, int]:
+def _read_header(lines: Lines) -> tuple[bytes, int]:
     """The header block, up to the empty line or the first line that is no field.
 
     Text over a limit is dropped. The second value is the number of dropped Received fields.
@@ -186,16 +142,6 @@ def _read_header(lines: _Lines) -> tuple[bytes, int]:
             size += len(line)
             block.append(line)
     return b"".join(block), left_out
-
-
-def _skip_body(lines: _Lines) -> None:
-    """Advance to the next From line after an empty line or after the header, or to the end."""
-    after_empty = True
-    while line := lines.peek():
-        if after_empty and not lines.continues and _FROM_LINE.match(line):
-            return
-        after_empty = not lines.continues and not line.strip(b"\r\n")
-        lines.take()
 
 
 def _parse_or_fault(block: bytes, name: str, position: int, left_out: int) -> MessageHeaders:

@@ -17,7 +17,6 @@ from prober.headers.infer import infer, load_habits, save_habits
 from prober.headers.mailbox import (
     INTERNAL_FAULT,
     MAX_HEADER_BYTES,
-    MAX_LINE_BYTES,
     read_messages,
     read_stream,
 )
@@ -26,6 +25,7 @@ from prober.headers.records import Habit, Judgement, MessageHeaders, MessageVerd
 from prober.headers.summary import Summary
 from prober.headers.tables import MAX_CHARACTERS, MAX_LINES
 from prober.headers.trust import TrustedBy
+from prober.mailbox import MAX_LINE_BYTES
 from tests.headers.builders import TLS, line
 
 NO_STDIN = io.BytesIO()
