@@ -158,7 +158,6 @@ class Reporting:
             with reporting._recording(resumable):
                 if resumable is None or path is None:
                     yield reporting
-                    yield reporting
                     reporting._keep_what_is_better(targets)
                 else:
                     with reporting._keeping(path, resumable):
