@@ -20,6 +20,7 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
+from dns.rdata import GenericRdata
 
 from prober.escape import printable
 
@@ -171,6 +172,17 @@ def _as_unknown_type(wire: bytes, rdtype: dns.rdatatype.RdataType) -> bytes:
     return bytes(changed)
 
 
+def _with_own_type(rrset: dns.rrset.RRset, rdtype: dns.rdatatype.RdataType) -> dns.rrset.RRset:
+    """*rrset*; where ``_as_unknown_type`` changed it, of *rdtype* again: signatures cover that."""
+    if rrset.rdtype != _UNKNOWN_TYPE:
+        return rrset
+    records = [each.data for each in rrset if isinstance(each, GenericRdata)]
+    if any(len(each) < _DIGEST_HEADER for each in records):  # one that came with that type
+        raise MalformedError("a record of a reserved type")
+    restored = (GenericRdata(rrset.rdclass, rdtype, each) for each in records)
+    return dns.rrset.from_rdata_list(rrset.name, rrset.ttl, tuple(restored))
+
+
 def _after_name(wire: bytes, offset: int) -> int:
     """Where the name at *offset* ends: with the root, or with a pointer. RFC 1035 §4.1.4."""
     while offset < len(wire) and 0 < wire[offset] < 0xC0:
@@ -190,7 +202,11 @@ def _require_response(message: dns.message.Message, query: Query, message_id: in
 def _read(message: dns.message.Message, query: Query) -> Response:
     if not isinstance(message, dns.message.QueryMessage) or not message.question:
         return Response(rcode=message.rcode(), extended_error=_extended_error(message))
-    owner, records = _follow(message.answer, query)
+    answer, authority = tuple(message.answer), tuple(message.authority)
+    if query.rdtype in _WITH_DIGESTS:
+        answer = tuple(_with_own_type(each, query.rdtype) for each in answer)
+        authority = tuple(_with_own_type(each, query.rdtype) for each in authority)
+    owner, records = _follow(answer, query)
     types = {each.rdtype for each in message.authority}
     return Response(
         rcode=message.rcode(),
@@ -200,8 +216,8 @@ def _read(message: dns.message.Message, query: Query) -> Response:
         contradicts_itself=bool(records) and message.rcode() == dns.rcode.NXDOMAIN,
         # RFC 2308 §2.2: an empty answer that names other servers, and no SOA, denies nothing
         is_referral=dns.rdatatype.NS in types and dns.rdatatype.SOA not in types,
-        answer=tuple(message.answer),
-        authority=tuple(message.authority),
+        answer=answer,
+        authority=authority,
         knows_dnssec=bool(message.ednsflags & dns.flags.DO),
         extended_error=_extended_error(message),
     )
@@ -227,15 +243,14 @@ def _follow(
     Not dnspython's own, which looks for the SOA of what there is not, for a TTL of no use here.
     """
     owner = query.name
-    wanted = _UNKNOWN_TYPE if query.rdtype in _WITH_DIGESTS else query.rdtype
     for _ in range(MAX_CHAIN):
         found = {
             rrset.rdtype: rrset
             for rrset in answer
             if rrset.name == owner and rrset.rdclass == dns.rdataclass.IN
         }
-        if wanted in found:
-            return owner, tuple(found[wanted])
+        if query.rdtype in found:
+            return owner, tuple(found[query.rdtype])
         if dns.rdatatype.CNAME not in found:
             return owner, ()
         owner = found[dns.rdatatype.CNAME][0].target
