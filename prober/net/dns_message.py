@@ -20,8 +20,8 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
-from dns.rdata import GenericRdata
 
+from prober.dnssec.digests import from_wire
 from prober.escape import printable
 
 _HEADER: Final = 12  # octets; RFC 1035 §4.1.1
@@ -38,12 +38,6 @@ _MAX_EXTENDED_ERROR: Final = 120  # characters of its text
 _WITH_KEYS: Final = frozenset(  # of these a record may be a certificate, or a key with signatures
     {dns.rdatatype.TLSA, dns.rdatatype.SMIMEA, dns.rdatatype.OPENPGPKEY}
 )
-# From 2.9 on dnspython throws a whole response away for one digest of the wrong length in it. To a
-# sender such a record is unusable, and the others decide (RFC 6698 §4.1). So it is to take these
-# records for ones of a type that it does not know, and which no server can send: RFC 6895 §3.1.
-_WITH_DIGESTS: Final = frozenset({dns.rdatatype.TLSA, dns.rdatatype.SMIMEA})
-_UNKNOWN_TYPE: Final = dns.rdatatype.RdataType(65_535)
-_DIGEST_HEADER: Final = 3  # octets before the digest; RFC 6698 §2.1
 
 
 class MalformedError(Exception):
@@ -130,10 +124,8 @@ def read_response(wire: bytes, query: Query, message_id: int) -> Response:
     if len(wire) < _HEADER or int.from_bytes(wire[:2]) != message_id:
         raise MalformedError("no response to what was asked")
     _require_parsable(wire, query)
-    if query.rdtype in _WITH_DIGESTS:
-        wire = _as_unknown_type(wire, query.rdtype)
     try:
-        message = dns.message.from_wire(wire, raise_on_truncation=True)
+        message = from_wire(wire, query.rdtype)
     except dns.message.Truncated as error:
         message = error.message()  # type: ignore[no-untyped-call] # dnspython types it nowhere
         _require_response(message, query, message_id)
@@ -153,43 +145,6 @@ def _require_parsable(wire: bytes, query: Query) -> None:
         raise TooLargeError(f"{len(wire)} bytes in the response, more than {LARGEST}")
 
 
-def _as_unknown_type(wire: bytes, rdtype: dns.rdatatype.RdataType) -> bytes:
-    """*wire* with another type at each record of *rdtype*; those too short for one stay, as faults.
-
-    RFC 1035 §4.1.3. Of what is no message something is given back that is none, either.
-    """
-    counts = [int.from_bytes(wire[at : at + 2]) for at in range(4, _HEADER, 2)]
-    changed = bytearray(wire)
-    offset = _HEADER
-    for _ in range(counts[0]):
-        offset = _after_name(wire, offset) + 4
-    for _ in range(sum(counts[1:])):
-        offset = _after_name(wire, offset)
-        length = int.from_bytes(wire[offset + 8 : offset + 10])
-        if wire[offset : offset + 2] == rdtype.to_bytes(2) and length >= _DIGEST_HEADER:
-            changed[offset : offset + 2] = _UNKNOWN_TYPE.to_bytes(2)
-        offset += 10 + length
-    return bytes(changed)
-
-
-def _with_own_type(rrset: dns.rrset.RRset, rdtype: dns.rdatatype.RdataType) -> dns.rrset.RRset:
-    """*rrset*; where ``_as_unknown_type`` changed it, of *rdtype* again: signatures cover that."""
-    if rrset.rdtype != _UNKNOWN_TYPE:
-        return rrset
-    records = [each.data for each in rrset if isinstance(each, GenericRdata)]
-    if any(len(each) < _DIGEST_HEADER for each in records):  # one that came with that type
-        raise MalformedError("a record of a reserved type")
-    restored = (GenericRdata(rrset.rdclass, rdtype, each) for each in records)
-    return dns.rrset.from_rdata_list(rrset.name, rrset.ttl, tuple(restored))
-
-
-def _after_name(wire: bytes, offset: int) -> int:
-    """Where the name at *offset* ends: with the root, or with a pointer. RFC 1035 §4.1.4."""
-    while offset < len(wire) and 0 < wire[offset] < 0xC0:
-        offset += 1 + wire[offset]
-    return offset + (1 if wire[offset : offset + 1] == b"\0" else 2)
-
-
 def _require_response(message: dns.message.Message, query: Query, message_id: int) -> None:
     is_response = message.flags & dns.flags.QR and message.opcode() == dns.opcode.QUERY
     if not is_response:
@@ -202,11 +157,7 @@ def _require_response(message: dns.message.Message, query: Query, message_id: in
 def _read(message: dns.message.Message, query: Query) -> Response:
     if not isinstance(message, dns.message.QueryMessage) or not message.question:
         return Response(rcode=message.rcode(), extended_error=_extended_error(message))
-    answer, authority = tuple(message.answer), tuple(message.authority)
-    if query.rdtype in _WITH_DIGESTS:
-        answer = tuple(_with_own_type(each, query.rdtype) for each in answer)
-        authority = tuple(_with_own_type(each, query.rdtype) for each in authority)
-    owner, records = _follow(answer, query)
+    owner, records = _follow(message.answer, query)
     types = {each.rdtype for each in message.authority}
     return Response(
         rcode=message.rcode(),
@@ -216,8 +167,8 @@ def _read(message: dns.message.Message, query: Query) -> Response:
         contradicts_itself=bool(records) and message.rcode() == dns.rcode.NXDOMAIN,
         # RFC 2308 §2.2: an empty answer that names other servers, and no SOA, denies nothing
         is_referral=dns.rdatatype.NS in types and dns.rdatatype.SOA not in types,
-        answer=answer,
-        authority=authority,
+        answer=tuple(message.answer),
+        authority=tuple(message.authority),
         knows_dnssec=bool(message.ednsflags & dns.flags.DO),
         extended_error=_extended_error(message),
     )
