@@ -153,7 +153,7 @@ def effects(report: DomainReport) -> tuple[str, ...]:
 
 def reasons(report: DomainReport) -> tuple[str, ...]:
     """Why the domain does not meet the requirement, a sentence for each reason."""
-    return tuple(_REASONS.get(reason, reason) for reason in report.reasons)
+    return tuple(_REASONS.get(reason) or printable(reason) for reason in report.reasons)
 
 
 def kinds_differ(delivery: Delivery) -> bool:
@@ -180,7 +180,7 @@ def _in_a_sentence(meaning: str) -> str:
 
 
 def _uncapitalised(sentence: str) -> str:
-    return sentence[0].lower() + sentence[1:]
+    return sentence[:1].lower() + sentence[1:]
 
 
 def _on_level(report: DomainReport, reader: CertificateReader | None) -> str:

@@ -8,6 +8,7 @@ import dns.message
 import dns.name
 import dns.opcode
 import dns.rcode
+import dns.rdatatype
 import dns.rrset
 import pytest
 from dns.rdata import GenericRdata
@@ -321,6 +322,22 @@ class TestDigests:
         (record,) = read_response(tlsa_rdata(rdata, rdtype=rdtype), query, ID).records
         assert isinstance(record, GenericRdata)
         assert record.data == rdata
+
+    @pytest.mark.parametrize("rdtype", ["TLSA", "SMIMEA"])
+    def test_keep_their_type_for_who_validates_the_answer(self, rdtype: str) -> None:
+        """RFC 4034 §3.1.1: a signature names the type that it covers."""
+        query = Query.of("mx.example.test", rdtype)
+        response = read_response(tlsa_rdata(b"\3\1\1" + bytes(31), rdtype=rdtype), query, ID)
+        assert {each.rdtype for each in response.answer} == {dns.rdatatype.CNAME, query.rdtype}
+
+    @pytest.mark.parametrize("size", [0, 1, 2])
+    def test_a_short_record_of_the_reserved_type_is_malformed(self, size: int) -> None:
+        """RFC 6895 §3.1: 65535, by which records with digests are read."""
+        tail = b"\0\1" + bytes(4)  # class, TTL
+        wire = tlsa_rdata(bytes(size)).replace(b"\0\x34" + tail, b"\xff\xff" + tail)
+        assert b"\xff\xff" in wire
+        with pytest.raises(MalformedError):
+            read_response(wire, Query.of("mx.example.test", "TLSA"), ID)
 
     @pytest.mark.parametrize("size", [0, 1, 2])
     def test_a_record_without_its_three_fields_is_malformed(self, size: int) -> None:

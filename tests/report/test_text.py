@@ -18,6 +18,7 @@ from prober.records import (
     ProfileName,
     RatedFact,
     Reason,
+    Standing,
     Step,
     StsStatus,
     TlsaRecord,
@@ -149,6 +150,13 @@ def test_nothing_reaches_the_terminal_that_does_not_print(
 
     assert text.replace("\n", "").isprintable()
     assert text.endswith("\n")
+
+
+@pytest.mark.parametrize("reason", ["\x1b[2J", "."])
+def test_a_reason_that_a_file_names_and_we_do_not_is_escaped(reason: str) -> None:
+    report = replace(samples.passes(), standing=Standing.UNDECIDED, reasons=(reason,))
+
+    assert headline(report).isprintable()
 
 
 def test_markup_and_emoji_codes_of_a_peer_are_text() -> None:
