@@ -10,6 +10,8 @@ from benchmarks import (
     domain,
     endpoint,
     headers,
+    judging,
+    latency,
     logs,
     memory,
     record,
@@ -28,6 +30,8 @@ class Name(enum.StrEnum):
     START = "start"
     ENDPOINT = "endpoint"
     DOMAIN = "domain"
+    JUDGING = "judging"
+    LATENCY = "latency"
     THROUGHPUT = "throughput"
     MEMORY = "memory"
     WORKERS = "workers"
@@ -42,6 +46,8 @@ MEASURES: Final[dict[Name, Measure]] = {
     Name.START: start.measure,
     Name.ENDPOINT: endpoint.measure,
     Name.DOMAIN: domain.measure,
+    Name.JUDGING: judging.measure,
+    Name.LATENCY: latency.measure,
     Name.THROUGHPUT: throughput.measure,
     Name.MEMORY: memory.measure,
     Name.WORKERS: workers.measure,

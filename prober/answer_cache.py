@@ -35,6 +35,11 @@ class SingleFlight(Generic[K, V]):
 
     async def get(self, key: K) -> V:
         """The answer for *key*, asked now where it is not known."""
+        task = self.begin(key)
+        return task.result() if task.done() else await asyncio.shield(task)
+
+    def begin(self, key: K) -> asyncio.Task[V]:
+        """Ask *key* where its answer is not known, without waiting for it."""
         if self._expiry and self._expiry.get(key, inf) < monotonic():
             self.forget(key)
         task = self._tasks.get(key)
@@ -42,7 +47,7 @@ class SingleFlight(Generic[K, V]):
             task = self._tasks[key] = asyncio.create_task(self._answer(key))
             self._evict()
         self._tasks.move_to_end(key)
-        return task.result() if task.done() else await asyncio.shield(task)
+        return task
 
     async def _answer(self, key: K) -> V:
         try:

@@ -12,10 +12,12 @@ from prober.files import unwritable
 from prober.probe import Probing, probe_entry
 from prober.progress import Progress
 from prober.records import DomainReport
+from prober.rules.certificate_fields import CertificateReader
 from prober.runtime import first_error
 from prober.settings import Settings
 from prober.spool import Spool, Spooled
 from prober.vantage import Vantage
+from prober.waits import InHand, Watch
 
 _IN_MEMORY: Final = 1000  # reports held for a slow one before them; further ones wait on the disk
 
@@ -96,12 +98,15 @@ async def scan(
     progress: Progress | None = None,
     ordered: bool = False,
     ending: "Ending | None" = None,
+    reader: CertificateReader | None = None,
+    watch: Watch | None = None,
 ) -> None:
     """Probe every entry and hand each report to *report* as it completes, or in input order.
 
     A domain that comes again is neither probed nor reported again, but counted in *progress*; one
     that *progress* has as reported is passed over. What *report* raises ends the scan and leaves
-    as it is; so does cancellation, cleanly. *ending* lets the caller end it in an orderly way.
+    as it is; so does cancellation, cleanly. *ending* lets the caller end it in an orderly way;
+    *reader* is one that the caller uses, too. *watch* lets the caller see what is waited for.
     """
     progress, ending = progress or Progress(), ending or Ending()
     pending = (
@@ -110,7 +115,7 @@ async def scan(
         if position not in progress.reported
     )
     with OrderedReports(report, progress, ordered=ordered) as delivery:
-        async with Vantage(settings) as vantage:
+        async with Vantage(settings, reader=reader, watch=watch) as vantage:
             running = _Running(vantage, delivery)
             try:
                 async with asyncio.TaskGroup() as group:
@@ -146,6 +151,8 @@ class _Running:
 
     async def _probe(self, position: int, entry: Entry) -> None:
         probing = Probing(entry, self._vantage)
+        if self._vantage.watch is not None:
+            self._vantage.watch.begun[position] = InHand(so_far=probing.so_far)
         try:
             try:
                 await probing.look_up()

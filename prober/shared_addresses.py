@@ -10,6 +10,7 @@ from typing import Final
 
 from prober.net.smtp import Target
 from prober.records import EndpointFacts
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.same_server import (
     Shown,
     answers_wanted,
@@ -57,9 +58,9 @@ class _Address:
         wanted = answers_wanted(self.seen)
         return wanted == 0 or self.asking < wanted
 
-    def learn(self, facts: EndpointFacts) -> None:
+    def learn(self, facts: EndpointFacts, reader: CertificateReader) -> None:
         """Keep what *facts* say of the address."""
-        self.seen = note(self.seen, facts)
+        self.seen = note(self.seen, facts, reader)
         self.is_known = True
         if shows_tls(facts):
             self.shows_tls, self.of_the_address = True, None
@@ -79,8 +80,11 @@ class SharedAddresses:
     A name that may have TLSA records is always asked for itself.
     """
 
-    def __init__(self, ask: Callable[[Target], Awaitable[EndpointFacts]]) -> None:
+    def __init__(
+        self, ask: Callable[[Target], Awaitable[EndpointFacts]], reader: CertificateReader
+    ) -> None:
         self._ask = ask
+        self._reader = reader
         self._addresses: OrderedDict[tuple[str, int], _Address] = OrderedDict()
 
     @property
@@ -98,7 +102,7 @@ class SharedAddresses:
         address.asking += 1
         try:
             facts = await self._ask(target)
-            address.learn(facts)
+            address.learn(facts, self._reader)
             return facts
         finally:
             address.asking -= 1

@@ -14,11 +14,11 @@ from prober.lab.demo import mail_domain
 from prober.lab.internet import Lab, LabDomain, LabHost
 from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.greeting import Silent, Slow
-from prober.lab.personalities.sessions import Throttle
 from prober.lab.personalities.sound import WellConfigured, Wildcard
 from prober.pace import Rate
 from prober.records import DomainReport, Endpoint, Level, Reason
 from prober.scan import Ending, probe_domain, scan
+from tests.personalities.sessions import Throttle
 from tests.support.builders import NOW
 from tests.support.waiting import until
 

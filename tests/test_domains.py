@@ -1,4 +1,5 @@
 import io
+import itertools
 import os
 import sys
 import threading
@@ -327,3 +328,24 @@ def test_a_closed_stdin_is_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(InputError, match="cannot read stdin: it is closed"), DomainList.open("-"):
         pass
+
+
+LINES = st.sampled_from(
+    [b"a.test", b"# c", b" #", b" ", b"\t", b"\xc2\xa0", b"\xef\xbb\xbf", b"\x1c", b"\xff", b"*"]
+)
+
+
+@given(
+    st.lists(st.one_of(LINES, st.binary(max_size=6), st.just(b"x" * 2 * MAX_LINE)), max_size=8),
+    st.sampled_from([b"\n", b"\r\n", b""]),
+    st.integers(0, 3),
+)
+def test_as_many_entries_are_counted_as_are_read(lines: list[bytes], end: bytes, read: int) -> None:
+    """Also after some were read, which go on where they were."""
+    raw = b"".join(line + end for line in lines)
+    list_ = DomainList("list", io.BytesIO(raw))
+    reading = list_.entries()
+    before = list(itertools.islice(reading, read))
+    count = list_.count()
+    assert [*before, *reading] == entries(raw)
+    assert count == len(entries(raw))

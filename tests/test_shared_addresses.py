@@ -8,6 +8,7 @@ import pytest
 
 from prober.net.smtp import Target
 from prober.records import EndpointFacts, Reason, Step, VerifyError
+from prober.rules.certificate_fields import CertificateReader
 from prober.shared_addresses import SharedAddresses
 from tests.rules.certificates import issue
 from tests.support.builders import completed, confirmed, not_offered, untested
@@ -59,7 +60,7 @@ NAMES = tuple(f"c{number}.mx.example" for number in range(20))
 
 async def test_after_three_names_that_agree_nobody_is_asked() -> None:
     servers = Servers()
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     facts = await asyncio.gather(*(shared.observe(target(name)) for name in NAMES))
 
     assert sum(servers.asked.values()) == 3
@@ -73,7 +74,7 @@ async def test_the_fourth_customer_has_a_certificate_of_its_own() -> None:
     servers = Servers()
     own = "mail.customer.example"
     servers.leaves[own] = issue(san=(own,)).der
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     for name in NAMES[:3]:
         await shared.observe(target(name))
     facts = await shared.observe(target(own))
@@ -85,7 +86,7 @@ async def test_the_fourth_customer_has_a_certificate_of_its_own() -> None:
 
 async def test_a_name_with_tlsa_is_asked_for_itself() -> None:
     servers = Servers()
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     for name in NAMES[:3]:
         await shared.observe(target(name))
     facts = await shared.observe(target(NAMES[4], tlsa=True))
@@ -96,7 +97,7 @@ async def test_a_name_with_tlsa_is_asked_for_itself() -> None:
 async def test_what_comes_before_a_name_is_asked_once_also_while_in_flight() -> None:
     servers = Servers()
     servers.clear.add("192.0.2.1")
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     facts = await asyncio.gather(*(shared.observe(target(name)) for name in NAMES))
 
     assert sum(servers.asked.values()) == 1
@@ -107,7 +108,7 @@ async def test_what_comes_before_a_name_is_asked_once_also_while_in_flight() -> 
 async def test_one_bad_session_does_not_speak_for_an_address_that_showed_tls() -> None:
     """An MTA restarts: two refusals, after names there completed TLS."""
     servers = Servers()
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     for name in NAMES[:3]:
         await shared.observe(target(name))
     servers.refusing = True
@@ -122,7 +123,7 @@ async def test_one_bad_session_does_not_speak_for_an_address_that_showed_tls() -
 async def test_tls_at_an_address_takes_back_what_was_said_of_all_names_there() -> None:
     servers = Servers()
     servers.clear.add("192.0.2.1")
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     await shared.observe(target(NAMES[0]))
     servers.clear.clear()
     await shared.observe(target(NAMES[1], tlsa=True))
@@ -134,7 +135,7 @@ async def test_what_may_pass_is_kept_for_a_while_only(monkeypatch: pytest.Monkey
     monkeypatch.setattr("prober.shared_addresses._TROUBLE_KEPT_S", 0.0)
     servers = Servers()
     servers.silent = True
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     await shared.observe(target(NAMES[0]))
     await asyncio.sleep(0.01)
     servers.silent = False
@@ -144,7 +145,7 @@ async def test_what_may_pass_is_kept_for_a_while_only(monkeypatch: pytest.Monkey
 async def test_addresses_and_ports_have_nothing_in_common() -> None:
     servers = Servers()
     servers.clear.update({"192.0.2.1", "192.0.2.2"})
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     await shared.observe(target(NAMES[0], "192.0.2.1"))
     await shared.observe(target(NAMES[0], "192.0.2.2"))
     await shared.observe(replace(target(NAMES[0], "192.0.2.1"), port=2525))
@@ -154,7 +155,7 @@ async def test_addresses_and_ports_have_nothing_in_common() -> None:
 async def test_names_that_differ_are_all_asked_and_none_waits_for_ever() -> None:
     servers = Servers()
     servers.leaves.update({name: issue(san=(name,)).der for name in NAMES})
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     facts = await asyncio.gather(*(shared.observe(target(name)) for name in NAMES))
     assert sum(servers.asked.values()) == len(NAMES)
     assert all(each.observed_as is None for each in facts)
@@ -164,7 +165,7 @@ async def test_where_nothing_can_be_shared_names_do_not_wait_for_each_other() ->
     """An untrusted certificate is never taken for another name's, whoever covers it."""
     servers = Servers()
     servers.untrusted = True
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     facts = await asyncio.gather(*(shared.observe(target(name)) for name in NAMES))
     assert servers.max_at_once == 3
     assert all(each.observed_as is None for each in facts)
@@ -173,7 +174,7 @@ async def test_where_nothing_can_be_shared_names_do_not_wait_for_each_other() ->
 async def test_who_asks_and_is_cancelled_leaves_it_to_the_next() -> None:
     servers = Servers()
     servers.may_answer.clear()
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     first, second = (asyncio.create_task(shared.observe(target(name))) for name in NAMES[:2])
     for _ in range(3):
         await asyncio.sleep(0)
@@ -189,7 +190,7 @@ async def test_the_addresses_that_are_kept_are_bounded(monkeypatch: pytest.Monke
     monkeypatch.setattr("prober.shared_addresses._KEPT_ADDRESSES", 2)
     servers = Servers()
     servers.clear.update(f"192.0.2.{number}" for number in range(4))
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     for number in (0, 1, 2, 3, 3, 0):
         await shared.observe(target(NAMES[number], f"192.0.2.{number}"))
     assert servers.asked == {NAMES[0]: 2, NAMES[1]: 1, NAMES[2]: 1, NAMES[3]: 1}
@@ -200,7 +201,7 @@ async def test_one_slow_address_does_not_keep_all_that_come_after_it(
 ) -> None:
     monkeypatch.setattr("prober.shared_addresses._KEPT_ADDRESSES", 5)
     servers = Servers()
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     servers.may_answer.clear()
     slow = asyncio.create_task(shared.observe(target(NAMES[0], "192.0.2.255")))
     await asyncio.sleep(0)

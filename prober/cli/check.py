@@ -4,6 +4,7 @@ import difflib
 import os
 import shlex
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Annotated, Final
 
@@ -67,7 +68,7 @@ def check(
         require_distinct(
             [*look.read, *record.read], [*report.written, *log.written, *record.written]
         )
-        configure_logging(verbose=report.verbose, log=log, explain_waits=not report.quiet)
+        configure_logging(verbose=report.verbose, log=log)
         for text in domains:
             _require_meant(text, is_short=context.meta[SHORT])
         entries = [replace(parse_entry(text), server=server) for text in domains]
@@ -79,15 +80,23 @@ def check(
             Reporting.open(
                 report,
                 report.style(),
-                total=len(entries),
+                count=lambda: len(entries),
+                waits=settings,
                 record=recorded.writer,
                 accepts=recorded.accepts,
             ) as reporting,
         ):
-            probing = scan(
-                entries, settings, reporting.add, progress=reporting.progress, ordered=True
+            probing = partial(
+                scan,
+                entries,
+                settings,
+                reporting.add,
+                progress=reporting.progress,
+                ordered=True,
+                reader=reporting.reader,
+                watch=reporting.watch,
             )
-            run(probing)
+            run(reporting.watched(probing))
         reporting.tell_blindness()
         if not report.quiet:
             for line in recorded.accepted():

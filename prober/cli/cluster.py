@@ -6,6 +6,7 @@ import logging
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -133,16 +134,16 @@ class ClusterOptions:
         else:
             cluster = local_workers(self.workers or 1)
         try:
-            totals = run(
-                scan_in_shards(
-                    entries,
-                    job,
-                    cluster,
-                    reporting.add_rows,
-                    progress=reporting.progress,
-                    show=reporting.show,
-                )
+            scanning = partial(
+                scan_in_shards,
+                entries,
+                job,
+                cluster,
+                reporting.add_rows,
+                progress=reporting.progress,
+                show=reporting.show,
             )
+            totals = run(reporting.watched(scanning))
         except (BlindError, InputError, ResumeError):  # what was done is of no use, or nothing was
             raise
         except BaseException:

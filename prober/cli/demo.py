@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Final
 
 import typer
@@ -66,8 +67,8 @@ def _demonstrate(options: ReportOptions, *, full: bool) -> int:
 
     style = options.style(scan=not full)
     style = replace(style, notes={domain.name: domain.shows for domain in DEMO})
-    with Reporting.open(options, style, total=len(DEMO)) as reporting:
-        run(scan_the_lab(reporting))
+    with Reporting.open(options, style, count=lambda: len(DEMO)) as reporting:
+        run(reporting.watched(partial(scan_the_lab, reporting)))
     if not (full or options.quiet):
         reporting.tell_summary(quiet=False)
         for line in _NEXT:

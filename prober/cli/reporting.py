@@ -1,18 +1,18 @@
 """Counts and writes the reports of a run: the one way that every command goes."""
 
+import asyncio
 import contextlib
 import io
 import os
+import stat
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Protocol, Self
+from time import monotonic
+from typing import Any, Final, Protocol, Self
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as ProgressBar
-
+from prober.cli.display import Display, Stage, can_show, repeatedly
 from prober.cli.options import ReportOptions
 from prober.cli.resuming import (
     Resumable,
@@ -21,7 +21,7 @@ from prober.cli.resuming import (
     starting_point,
     suggest_resume,
 )
-from prober.cli.running import tell
+from prober.cli.running import tell, tell_bytes
 from prober.domains import operator_of
 from prober.errors import BlindError, blind
 from prober.escape import as_text
@@ -30,7 +30,7 @@ from prober.files import Mark, ResumeFrom, remove_drafts
 from prober.progress import Positions, Progress
 from prober.records import DomainReport, Standing
 from prober.report.answer import answer
-from prober.report.interface import Kind, R, T
+from prober.report.interface import Kind, Paper, R, T
 from prober.report.json_ import read_reports
 from prober.report.output import (
     STDOUT,
@@ -40,44 +40,17 @@ from prober.report.output import (
     domains,
     open_report,
 )
-from prober.report.summary import counts_line, noted_lines, summary_lines
+from prober.report.summary import counts_line, noted_lines, standing_counts, summary_lines
+from prober.report.text import TextReport
+from prober.report.words import name_of
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
 from prober.rules.exit_status import exit_status
 from prober.rules.totals import EXPIRY_NOTICE_DAYS, Tally, Totals
+from prober.settings import Settings
+from prober.waits import InHand, Watch
 
-
-class Bar:
-    """A progress bar, or none."""
-
-    def __init__(self, bar: ProgressBar | None = None, total: int | None = None) -> None:
-        self._bar = bar
-        self._task = bar.add_task("probing", total=total) if bar is not None else TaskID(0)
-
-    def advance(self) -> None:
-        """One more is done."""
-        if self._bar is not None:
-            self._bar.advance(self._task)
-
-    def show(self, stage: str, done: int, total: int | None) -> None:
-        """So many of *total* are done in *stage*; None: nobody knows yet of how many."""
-        if self._bar is not None:
-            self._bar.update(self._task, description=stage, completed=done, total=total)
-
-
-@contextlib.contextmanager
-def progress_bar(total: int | None, *, is_wanted: bool) -> Iterator[Bar]:
-    """A bar on stderr where it *is_wanted* and that is a terminal; else one that shows nothing."""
-    if not is_wanted or sys.stderr is None or not sys.stderr.isatty():
-        yield Bar()
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with ProgressBar(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield Bar(bar, total)
+_SILENCE_S: Final = 60.0  # after which a person wants to see what is known
+_MAX_SHOWN: Final = 10  # domains, of those that did not finish
 
 
 Accepts = Callable[[DomainReport], bool]  # whether it is accepted that a domain does not pass
@@ -104,24 +77,31 @@ class Record(Protocol):
 
 
 class Reporting:
-    """Takes the reports of a run: to every output, to the tally, to the progress bar."""
+    """Takes the reports of a run to every output and to the tally, and shows how far it is.
+
+    ``watch`` is for the run to note its waits in; None where nobody watches.
+    """
 
     def __init__(
         self,
         writers: Sequence[ReportWriter[DomainReport, Totals]],
         tally: Tally,
         progress: Progress,
-        bar: Bar,
         record: Record | None = None,
         accepts: Accepts | None = None,
     ) -> None:
         self.progress = progress
-        self.show = bar.show
+        self.reader = tally.reader
+        self.watch: Watch | None = None
+        self._display: Display | None = None
+        self._stage: Stage | None = None
+        self._is_counted_here = True
+        self._silence_s = _SILENCE_S
+        self._shown: set[int] = set()
         self._writers = writers
         self._formatters = [writer.formatter for writer in writers]
         self._tally = tally
-        self._bar = bar
-        self._began = time.monotonic()
+        self._began = monotonic()
         self._marks = self._marks_now()
         self._keeper: CheckpointKeeper | None = None
         self._identity: dict[str, str] = {}
@@ -136,7 +116,8 @@ class Reporting:
         options: ReportOptions,
         style: ReportStyle,
         *,
-        total: int | None = None,
+        count: Callable[[], int] | None = None,
+        waits: Settings | None = None,
         resumable: Resumable | None = None,
         record: Record | None = None,
         accepts: Accepts | None = None,
@@ -144,9 +125,10 @@ class Reporting:
     ) -> Iterator[Self]:
         """With all outputs of *options* open; finished at the end, or left as partial files.
 
-        *total* is how many reports will come, for the progress bar; None where nobody knows. With
-        *resumable*, a checkpoint is kept. With *record*, that takes every report, too, and can say
-        where to go on. What *accepts* accepts is counted apart.
+        *count* says how many entries there are, for the terminal; with *waits*, the settings of the
+        run, that also shows what is waited for. With *resumable*, a checkpoint is kept. With
+        *record*, that takes every report, too, and can say where to go on. What *accepts* accepts
+        is counted apart.
         """
         targets = options.output or ([] if record is not None and options.quiet else [STDOUT])
         path = checkpoint_beside(targets) if resumable is not None else None
@@ -168,10 +150,11 @@ class Reporting:
             open_reports(
                 go_on, options.format_, domains(style), tally.totals, quiet=options.quiet
             ) as writers,
-            progress_bar(total, is_wanted=not options.quiet and _all_to_files(writers)) as bar,
         ):
             hint.armed = True
-            reporting = cls(writers, tally, progress, bar, record, accepts)
+            reporting = cls(writers, tally, progress, record, accepts)
+            if not options.quiet and can_show():
+                reporting._show_on_terminal(count, waits, in_lines=options.verbose)
             with reporting._recording(resumable):
                 if resumable is None or path is None:
                     yield reporting
@@ -199,6 +182,7 @@ class Reporting:
         if self._record is not None and self._record.is_due:
             self._checkpoint()
         report, rows = formatted(report, self._tally, self._formatters)
+        self._make_room()
         for writer, row in zip(self._writers, rows, strict=True):
             writer.write_rows(row)
         if self._record is not None:
@@ -206,7 +190,6 @@ class Reporting:
         accepted = self._accepts is not None and self._accepts(report)
         self._tally.add(report, accepted=accepted)
         self._marks = self._marks_now()
-        self._bar.advance()
         return report
 
     def add_rows(self, rows: Sequence[Iterable[bytes]]) -> None:
@@ -214,6 +197,7 @@ class Reporting:
 
         Where the reports are wanted, too, these are the last, as JSON lines.
         """
+        self._make_room()
         for writer, pieces in zip(self._writers, rows, strict=not self.wants_reports):
             for piece in pieces:
                 writer.write_rows(piece)
@@ -240,6 +224,94 @@ class Reporting:
         self._tally.totals.merge(totals)
         self._tally.totals.accept(self._accepted)
         self._accepted.clear()
+
+    async def watched(self, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run *main*, and show on the terminal meanwhile how far it is and what it waits for.
+
+        When it is cancelled, what is known by then is shown.
+        """
+        if self._display is None:
+            return await main()
+        display = self._display
+        async with repeatedly(partial(self._tick, display)):
+            try:
+                result = await main()
+                self._refresh(display)
+            except asyncio.CancelledError:
+                display.hide()
+                self._tell_what_is_known()
+                raise
+            finally:
+                display.hide()
+        return result
+
+    def show(self, stage: str, done: int, total: int | None) -> None:
+        """So many of *total* are done in *stage*; None: nobody knows yet of how many."""
+        self._is_counted_here = False
+        if self._stage is None:
+            return
+        if self._stage.name != stage:
+            self._stage.name, self._stage.began = stage, monotonic()
+            self._stage.done_before = done
+        self._stage.done, self._stage.total = done, total
+
+    def _show_on_terminal(
+        self, count: Callable[[], int] | None, waits: Settings | None, *, in_lines: bool
+    ) -> None:
+        total = count() if count is not None and all(map(_leaves_room, self._writers)) else None
+        if total is not None and total > 1:
+            done = self._done
+            self._stage = Stage("probing", total, done, done_before=done, began=monotonic())
+        if waits is not None:
+            self.watch = Watch()
+            self._silence_s = min(_SILENCE_S, waits.greeting_s)
+        self._display = Display(self._stage, self.watch, in_lines=in_lines)
+
+    @property
+    def _done(self) -> int:
+        """Entries that need no more work."""
+        return self._tally.totals.domains + self.progress.duplicates
+
+    def _tick(self, display: Display) -> None:
+        self._refresh(display)
+        for position, domain in self._unfinished():
+            if monotonic() - domain.since >= self._silence_s and position not in self._shown:
+                self._shown.add(position)
+                display.hide()
+                self._tell_known(domain, "the sessions go on; Ctrl-C ends them")
+
+    def _refresh(self, display: Display) -> None:
+        if self._stage is not None and self._is_counted_here:
+            self._stage.done = self._done
+            self._stage.counts = standing_counts(self._tally.totals)
+        display.refresh()
+
+    def _make_room(self) -> None:
+        """Let the terminal show nothing where a report is about to be written."""
+        if self._display is not None and any(each.partial is None for each in self._writers):
+            self._display.hide()
+
+    def _unfinished(self) -> list[tuple[int, InHand]]:
+        """The domains that were begun and are not reported yet, with their positions."""
+        begun = self.watch.begun if self.watch is not None else {}
+        return [each for each in begun.items() if each[0] not in self.progress.reported]
+
+    def _tell_what_is_known(self) -> None:
+        """At the end of a run that did not finish."""
+        if self.watch is None and self._tally.totals.domains:
+            tell(f"so far {self.summary()}")
+        unfinished = self._unfinished()
+        for _, domain in unfinished[:_MAX_SHOWN]:
+            self._tell_known(domain, "not finished")
+        if len(unfinished) > _MAX_SHOWN:
+            tell(f"and {len(unfinished) - _MAX_SHOWN} more domains did not finish")
+
+    def _tell_known(self, domain: InHand, note: str) -> None:
+        """What is known of *domain*, on the terminal only: it is in no report."""
+        page = TextReport(Paper(terminal=True, encoding=sys.stderr.encoding))
+        report, (text,) = formatted(domain.so_far(), self._tally, [page])
+        tell(f"known so far of {name_of(report)} ({note}):")
+        tell_bytes(text)
 
     @property
     def status(self) -> int:
@@ -281,7 +353,7 @@ class Reporting:
     def _written(self) -> Iterator[str]:
         """Which files were written, and how long the run took."""
         files = ", ".join(writer.target for writer in self._writers if writer.partial is not None)
-        minutes, seconds = divmod(round(time.monotonic() - self._began), 60)
+        minutes, seconds = divmod(round(monotonic() - self._began), 60)
         took = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
         if files:
             yield f"{files} written in {took}"
@@ -402,5 +474,10 @@ def _clear_away(writer: ReportWriter[R, T], go_on: ResumeFrom | None) -> None:
             checkpoint.unlink(missing_ok=True)
 
 
-def _all_to_files(writers: Iterable[ReportWriter[R, T]]) -> bool:
-    return all(writer.partial is not None for writer in writers)
+def _leaves_room(writer: ReportWriter[R, T]) -> bool:
+    """Whether the terminal can show progress beside it: a pipe may lead to a pager."""
+    if writer.partial is not None:
+        return True
+    if writer.target != STDOUT:
+        return False
+    return sys.stdout.isatty() or stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)

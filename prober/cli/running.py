@@ -116,11 +116,16 @@ def command_line(context: typer.Context, *, add: str) -> str:
 
 def tell(text: str) -> None:
     """Say *text* on stderr; that nobody can hear it is no fault of the run."""
-    if sys.stderr is None:  # print() would take stdout
+    if sys.stderr is not None:  # print() would take stdout
+        tell_bytes(f"probe: {printable(text)}\n".encode(sys.stderr.encoding, "backslashreplace"))
+
+
+def tell_bytes(text: bytes) -> None:
+    """The same of *text* that is safe to show and ends its last line."""
+    if sys.stderr is None:
         return
-    line = f"probe: {printable(text)}\n".encode(sys.stderr.encoding, "backslashreplace")
     with contextlib.suppress(ReportError, BrokenPipeError):
-        StreamSink(sys.stderr.buffer, "stderr").write(line)
+        StreamSink(sys.stderr.buffer, "stderr").write(text)
 
 
 def show(line: str) -> None:

@@ -109,6 +109,7 @@ def scan(
                 Reporting.open,
                 report,
                 style,
+                count=list_.count,
                 record=recorded.writer,
                 accepts=recorded.accepts,
                 expires_soon_days=report.expires_soon,
@@ -136,15 +137,17 @@ def _scan_here(
 ) -> None:
     """In this process."""
     ending = Ending()
-    probing = scan_entries(
+    probing = partial(
+        scan_entries,
         entries,
         settings,
         reporting.add,
         progress=reporting.progress,
         ordered=ordered,
         ending=ending,
+        reader=reporting.reader,
     )
-    run(probing, wind_down=ending.request)
+    run(reporting.watched(probing), wind_down=ending.request)
 
 
 def _sum_up(

@@ -6,7 +6,6 @@ from typing import Final
 
 from prober.lab.faults import Fault
 from prober.lab.internet import LabDomain, LabHost, LabSts, LabTlsa
-from prober.lab.personalities import EVERY
 from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.greeting import Busy, Masked, Refuses, Silent
 from prober.lab.personalities.scripted import Personality
@@ -219,11 +218,3 @@ DEMO_DEADLINES: Final[Mapping[str, float]] = {
     "dns_s": 2.0,
     "sts_s": 2.0,
 }
-
-
-def every_domain() -> tuple[LabDomain, ...]:
-    """A domain ``ID.test`` for each personality there is, with the MX host ``mx1.ID.test``."""
-    return tuple(
-        mail_domain(f"{name}.test", personality(), shows=(personality.__doc__ or "").strip())
-        for name, personality in EVERY.items()
-    )

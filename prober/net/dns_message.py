@@ -37,6 +37,12 @@ _MAX_EXTENDED_ERROR: Final = 120  # characters of its text
 _WITH_KEYS: Final = frozenset(  # of these a record may be a certificate, or a key with signatures
     {dns.rdatatype.TLSA, dns.rdatatype.SMIMEA, dns.rdatatype.OPENPGPKEY}
 )
+# From 2.9 on dnspython throws a whole response away for one digest of the wrong length in it. To a
+# sender such a record is unusable, and the others decide (RFC 6698 §4.1). So it is to take these
+# records for ones of a type that it does not know, and which no server can send: RFC 6895 §3.1.
+_WITH_DIGESTS: Final = frozenset({dns.rdatatype.TLSA, dns.rdatatype.SMIMEA})
+_UNKNOWN_TYPE: Final = dns.rdatatype.RdataType(65_535)
+_DIGEST_HEADER: Final = 3  # octets before the digest; RFC 6698 §2.1
 
 
 class MalformedError(Exception):
@@ -97,6 +103,7 @@ class Query:
 class Response:
     """What a nameserver answered. ``records`` are those of the type asked for, each once.
 
+    Of TLSA and SMIMEA they are GenericRdata: three octets and the rest, of whatever length.
     ``canonical_name`` is the name at the end of the aliases; None where there are none.
     """
 
@@ -122,6 +129,8 @@ def read_response(wire: bytes, query: Query, message_id: int) -> Response:
     if len(wire) < _HEADER or int.from_bytes(wire[:2]) != message_id:
         raise MalformedError("no response to what was asked")
     _require_parsable(wire, query)
+    if query.rdtype in _WITH_DIGESTS:
+        wire = _as_unknown_type(wire, query.rdtype)
     try:
         message = dns.message.from_wire(wire, raise_on_truncation=True)
     except dns.message.Truncated as error:
@@ -141,6 +150,32 @@ def _require_parsable(wire: bytes, query: Query) -> None:
         raise TooLargeError(f"{entries} entries in the response, more than {MAX_ENTRIES}")
     if len(wire) > LARGEST and query.rdtype not in _WITH_KEYS:
         raise TooLargeError(f"{len(wire)} bytes in the response, more than {LARGEST}")
+
+
+def _as_unknown_type(wire: bytes, rdtype: dns.rdatatype.RdataType) -> bytes:
+    """*wire* with another type at each record of *rdtype*; those too short for one stay, as faults.
+
+    RFC 1035 §4.1.3. Of what is no message something is given back that is none, either.
+    """
+    counts = [int.from_bytes(wire[at : at + 2]) for at in range(4, _HEADER, 2)]
+    changed = bytearray(wire)
+    offset = _HEADER
+    for _ in range(counts[0]):
+        offset = _after_name(wire, offset) + 4
+    for _ in range(sum(counts[1:])):
+        offset = _after_name(wire, offset)
+        length = int.from_bytes(wire[offset + 8 : offset + 10])
+        if wire[offset : offset + 2] == rdtype.to_bytes(2) and length >= _DIGEST_HEADER:
+            changed[offset : offset + 2] = _UNKNOWN_TYPE.to_bytes(2)
+        offset += 10 + length
+    return bytes(changed)
+
+
+def _after_name(wire: bytes, offset: int) -> int:
+    """Where the name at *offset* ends: with the root, or with a pointer. RFC 1035 §4.1.4."""
+    while offset < len(wire) and 0 < wire[offset] < 0xC0:
+        offset += 1 + wire[offset]
+    return offset + (1 if wire[offset : offset + 1] == b"\0" else 2)
 
 
 def _require_response(message: dns.message.Message, query: Query, message_id: int) -> None:
@@ -192,14 +227,15 @@ def _follow(
     Not dnspython's own, which looks for the SOA of what there is not, for a TTL of no use here.
     """
     owner = query.name
+    wanted = _UNKNOWN_TYPE if query.rdtype in _WITH_DIGESTS else query.rdtype
     for _ in range(MAX_CHAIN):
         found = {
             rrset.rdtype: rrset
             for rrset in answer
             if rrset.name == owner and rrset.rdclass == dns.rdataclass.IN
         }
-        if query.rdtype in found:
-            return owner, tuple(found[query.rdtype])
+        if wanted in found:
+            return owner, tuple(found[wanted])
         if dns.rdatatype.CNAME not in found:
             return owner, ()
         owner = found[dns.rdatatype.CNAME][0].target

@@ -55,6 +55,7 @@ from prober.report.words import (
     starttls_words,
     version_words,
 )
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.completeness import is_tested
 from prober.rules.endpoint import Outcome, describe_failure, proven
 from prober.rules.operator_advice import advice_for
@@ -62,6 +63,7 @@ from prober.rules.profiles import PROFILES
 from prober.rules.rating import below_profile
 from prober.rules.totals import Totals
 from prober.rules.verdict import authenticated
+from prober.rules.views import View
 
 STANDING_STYLES: Final[Mapping[Standing, str]] = MappingProxyType(
     {
@@ -269,7 +271,7 @@ def _is_well(endpoint: Endpoint) -> Answer:
         return Answer.NOT_TESTED
     if proven(endpoint) is not Outcome.COMPLETED:
         return Answer.NO
-    return authenticated(endpoint)
+    return authenticated(View(endpoint, CertificateReader()))
 
 
 def _senders(delivery: Delivery) -> Table:

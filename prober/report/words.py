@@ -25,6 +25,7 @@ from prober.records import (
     StsStatus,
     TlsRptStatus,
 )
+from prober.rules.endpoint import offers_requiretls
 from prober.rules.retry import SERVICE_CLOSING
 
 _DOING: Final = MappingProxyType(
@@ -60,6 +61,7 @@ _REASONS: Final = MappingProxyType(
         Reason.NO_IPV4_HERE: "no IPv4 on this machine",
         Reason.LOCAL: "this machine failed while {doing}",
         Reason.FAULT: "this program failed",
+        Reason.UNFINISHED: "still {doing}",
     }
 )
 _NOT_THE_DOMAINS: Final = frozenset({Reason.NO_IPV4_HERE, Reason.NO_IPV6_HERE})
@@ -307,7 +309,7 @@ def published_lines(report: DomainReport) -> Iterator[str]:
     if report.tls_rpt is not None and report.tls_rpt.status is not TlsRptStatus.ABSENT:
         whom = ", ".join(report.tls_rpt.rua) or report.tls_rpt.detail or ""
         yield f"TLS-RPT: {report.tls_rpt.status} {whom}".rstrip()
-    if any("REQUIRETLS" in (seen.ehlo_keywords_tls or ()) for seen in report.endpoints):
+    if any(offers_requiretls(seen) is Answer.YES for seen in report.endpoints):
         yield "REQUIRETLS: offered over TLS (RFC 8689)"
 
 

@@ -8,15 +8,17 @@ host, finds mercy at the next; the worst host counts, since a sender may be hand
 import enum
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeAlias
 
-from prober.records import DomainReport, Endpoint, MxHost, Route, RouteStatus
+from prober.records import DomainReport, MxHost, Route, RouteStatus
 from prober.records.delivery import Delivery, DeliveryOutcome, SenderKind, SenderOutcomes
 from prober.rules.completeness import NO_MAIL, hides_addresses, is_excused
 from prober.rules.endpoint import Outcome, proven
 from prober.rules.senders import DELIVERY, UNDER_ATTACK, Destination, secure_delivery, worst
+from prober.rules.views import Views
 
-DeliveryRule: TypeAlias = Callable[[Endpoint, Destination], DeliveryOutcome]
+DeliveryRule: TypeAlias = Callable[[Views, Destination], DeliveryOutcome]
 
 
 class ForcedTls(enum.StrEnum):
@@ -32,18 +34,18 @@ class _Host:
     """An MX host that a sender may be handed. ``unseen``: it may have addresses unknown to us."""
 
     preference: int
-    endpoints: tuple[Endpoint, ...]
+    endpoints: tuple[Views, ...]
     unseen: bool
 
 
-def judge_delivery(report: DomainReport) -> Delivery:
+def judge_delivery(report: DomainReport, views: Sequence[Views]) -> Delivery:
     """What becomes of mail to the domain of *report*, for every kind of sender.
 
-    Of its verdict nothing is used but the facts and judged endpoints below it, ``route``,
+    *views* are those of its endpoints. Of the report nothing else is used but ``route``,
     ``mx_hosts`` and ``mta_sts``; where that last is None it was not looked up, and what an MTA-STS
     sender does is unknown. A domain without mail is not applicable to all of them.
     """
-    hosts = tuple(_hosts(report))
+    hosts = tuple(_hosts(report, views))
 
     def outcomes(sender: SenderKind) -> SenderOutcomes:
         return _judge(report, hosts, DELIVERY[sender], UNDER_ATTACK[sender])
@@ -59,21 +61,20 @@ def judge_delivery(report: DomainReport) -> Delivery:
     )
 
 
-def judge_secure(report: DomainReport, match: Sequence[str]) -> SenderOutcomes:
+def judge_secure(
+    report: DomainReport, views: Sequence[Views], match: Sequence[str]
+) -> SenderOutcomes:
     """The same for Postfix ``secure`` with the attribute ``match=``; as words and names."""
-    hosts, attacked = tuple(_hosts(report)), UNDER_ATTACK[SenderKind.DOMAIN_VERIFIED]
-    return _judge(
-        report, hosts, lambda endpoint, to: secure_delivery(endpoint, to, match), attacked
-    )
+    hosts, attacked = tuple(_hosts(report, views)), UNDER_ATTACK[SenderKind.DOMAIN_VERIFIED]
+    return _judge(report, hosts, lambda views, to: secure_delivery(views, to, match), attacked)
 
 
 def forced_tls(report: DomainReport) -> ForcedTls:
     """Whether forced TLS loses no mail at any host: the ``mandatory`` sender's ``fallback``.
 
-    A domain without mail is not known.
+    Not known of a domain without mail, nor of what is no domain.
     """
-    hosts, sender = tuple(_hosts(report)), SenderKind.MANDATORY
-    match _judge(report, hosts, DELIVERY[sender], UNDER_ATTACK[sender]).fallback:
+    match report.delivery and report.delivery.mandatory.fallback:
         case DeliveryOutcome.ENCRYPTED:
             return ForcedTls.YES
         case DeliveryOutcome.DEFERRED:
@@ -94,22 +95,14 @@ def _judge(
     if route.status is RouteStatus.DNS_ERROR:
         return _always(DeliveryOutcome.UNKNOWN)
     to = _destination(report, route, report.domain)
-    fallback = _over(hosts, meet, to)
+    by_host = [_outcomes(host, meet, to) for host in hosts]
+    first = sum(host.preference == hosts[0].preference for host in hosts)
+    known = _any_answers(hosts[:first])
     return SenderOutcomes(
-        now=_now(hosts, meet, to, fallback),
-        fallback=fallback,
+        now=worst(list(chain(*by_host[:first]))) if known else DeliveryOutcome.UNKNOWN,
+        fallback=worst(list(chain(*by_host))),
         attacked=suffer(report, to),
     )
-
-
-def _now(
-    hosts: Sequence[_Host], meet: DeliveryRule, to: Destination, fallback: DeliveryOutcome
-) -> DeliveryOutcome:
-    """What the hosts that are asked first make of it; *fallback* is what all of them do."""
-    first = tuple(host for host in hosts if host.preference == hosts[0].preference)
-    if not _any_answers(first):
-        return DeliveryOutcome.UNKNOWN
-    return fallback if len(first) == len(hosts) else _over(first, meet, to)
 
 
 def _always(outcome: DeliveryOutcome) -> SenderOutcomes:
@@ -120,7 +113,7 @@ def _destination(report: DomainReport, route: Route, domain: str) -> Destination
     return Destination(domain=domain, mx_dnssec=route.dnssec, mta_sts=report.mta_sts)
 
 
-def _hosts(report: DomainReport) -> Iterator[_Host]:
+def _hosts(report: DomainReport, views: Sequence[Views]) -> Iterator[_Host]:
     """The hosts that count, those asked first in front.
 
     Left out is what answers no sender: a name that no host can have, a host without an address,
@@ -132,9 +125,10 @@ def _hosts(report: DomainReport) -> Iterator[_Host]:
         known.setdefault(endpoint.mx_host, MxHost(name=endpoint.mx_host, preference=0))
     for host in sorted(known.values(), key=lambda host: host.preference):
         endpoints = tuple(
-            endpoint
-            for endpoint in report.endpoints
-            if endpoint.mx_host == host.name and not is_excused(endpoint, report.endpoints)
+            each
+            for each in views
+            if each.seen.endpoint.mx_host == host.name
+            and not is_excused(each.seen.endpoint, report.endpoints)
         )
         unseen = hides_addresses(host, report.endpoints)
         if endpoints or unseen:
@@ -143,12 +137,13 @@ def _hosts(report: DomainReport) -> Iterator[_Host]:
 
 def _any_answers(hosts: Sequence[_Host]) -> bool:
     return any(
-        proven(endpoint) is not Outcome.NOT_TESTED for host in hosts for endpoint in host.endpoints
+        proven(each.seen.endpoint) is not Outcome.NOT_TESTED
+        for host in hosts
+        for each in host.endpoints
     )
 
 
-def _over(hosts: Sequence[_Host], meet: DeliveryRule, to: Destination) -> DeliveryOutcome:
-    outcomes = [meet(endpoint, to) for host in hosts for endpoint in host.endpoints]
-    if any(host.unseen for host in hosts):
-        outcomes.append(DeliveryOutcome.UNKNOWN)
-    return worst(outcomes)
+def _outcomes(host: _Host, meet: DeliveryRule, to: Destination) -> list[DeliveryOutcome]:
+    """What *meet* makes of each endpoint; one more where others may be hidden."""
+    outcomes = [meet(endpoint, to) for endpoint in host.endpoints]
+    return [*outcomes, DeliveryOutcome.UNKNOWN] if host.unseen else outcomes

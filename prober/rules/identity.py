@@ -11,7 +11,7 @@ from typing import Final
 
 from prober.escape import quoted
 from prober.records import Answer
-from prober.rules.der import MAX_ELEMENTS, Element, Outline, read_outline, split
+from prober.rules.der import MAX_ELEMENTS, Element, Outline, split
 
 _SUBJECT_ALT_NAME: Final = bytes.fromhex("551d11")  # 2.5.29.17
 _SEQUENCE: Final = 0x30
@@ -34,19 +34,13 @@ class SanNames:
     refused: tuple[str, ...] = ()
 
 
-def read_san(certificate: bytes) -> SanNames | None:
-    """Every dNSName of a DER certificate, entry by entry. RFC 5280 §4.2.1.6.
+def san_of(outline: Outline) -> SanNames | None:
+    """Every dNSName of a certificate, entry by entry. RFC 5280 §4.2.1.6.
 
     One malformed entry hides no other, and neither does a broken extension elsewhere or a second
     subjectAltName, which would make `cryptography` refuse all extensions. ``None``: there may be
     names, but nothing of them could be read.
     """
-    outline = read_outline(certificate)
-    return san_of(outline) if outline is not None else None
-
-
-def san_of(outline: Outline) -> SanNames | None:
-    """The same, of a certificate whose parts are known."""
     names: list[str] = []
     malformed: list[str] = []
     refused: list[str] = []

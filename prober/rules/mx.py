@@ -160,7 +160,7 @@ def _findings_on_domain(domain: str | None) -> Iterator[Finding]:
 
 
 def _findings_on_route(route: Route) -> Iterator[Finding]:
-    if route.status is RouteStatus.DNS_ERROR:
+    if route.status is RouteStatus.DNS_ERROR and route.reason is not Reason.UNFINISHED:
         code = Code.DNSSEC_INVALID if route.reason is Reason.BOGUS else Code.DNS_ERROR
         yield finding(code, detail=route.detail or route.reason)
     elif route.status in _ROUTE_FINDINGS:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from prober.records import EndpointFacts, Reason, StartTls, Step
-from prober.rules.certificate_fields import read_certificate
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.endpoint import Outcome, proven, was_refused_twice
 from prober.rules.identity import matches
 from prober.rules.thresholds import LEAVES_AT_ONE_ADDRESS, NAMES_THAT_AGREE
@@ -36,7 +36,9 @@ class Shown:
         return _look(self.facts)
 
 
-def note(seen: tuple[Shown, ...], facts: EndpointFacts) -> tuple[Shown, ...]:
+def note(
+    seen: tuple[Shown, ...], facts: EndpointFacts, reader: CertificateReader
+) -> tuple[Shown, ...]:
     """*seen*, and what *facts* add to it; only sessions that went well in every respect count."""
     if not _is_sound(facts):
         return seen
@@ -44,7 +46,7 @@ def note(seen: tuple[Shown, ...], facts: EndpointFacts) -> tuple[Shown, ...]:
     known = any(shown.look == look for shown in seen)
     noted = [_with_name(shown, facts.mx_host, agrees=shown.look == look) for shown in seen]
     if not known and len(seen) < LEAVES_AT_ONE_ADDRESS:
-        noted.append(_first(facts, others=seen))
+        noted.append(_first(facts, reader, others=seen))
     return tuple(noted)
 
 
@@ -128,8 +130,8 @@ def _look(facts: EndpointFacts) -> Look:
     return facts.chain[0], facts.tls_version, facts.cipher, facts.key_exchange_bits
 
 
-def _first(facts: EndpointFacts, *, others: Sequence[Shown]) -> Shown:
-    san = read_certificate(facts.chain[0]).san
+def _first(facts: EndpointFacts, reader: CertificateReader, *, others: Sequence[Shown]) -> Shown:
+    san = reader.read(facts.chain[0]).san
     covers = san.names if san is not None else ()
     shown_to_others = (name for other in others for name in other.names)
     contradicted = any(_covers(covers, name) for name in shown_to_others)

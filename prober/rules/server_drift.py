@@ -20,6 +20,7 @@ from prober.rules.aspects import (
     read_tls_version,
     read_tlsa,
     show_tlsa,
+    view_of,
 )
 from prober.rules.endpoint import Outcome, proven
 from prober.rules.history import History, found
@@ -89,9 +90,8 @@ def _on_tlsa(history: History, host: MxHost) -> Change | None:
 
 def _spare(report: DomainReport, host: MxHost) -> bool:
     """Whether a record matches no leaf that is shown: it is of another key. RFC 7671 §8.1."""
-    leaves = [
-        each.chain[0] for each in report.endpoints if each.mx_host == host.name and each.chain
-    ]
+    shown = (view_of(each).leaf for each in report.endpoints if each.mx_host == host.name)
+    leaves = [leaf for leaf in shown if leaf is not None]
     return any(
         all(selects(record, leaf) is Answer.NO for leaf in leaves) for record in deciding(host.tlsa)
     )

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from prober.records import (
+    DomainFacts,
     DomainReport,
     EndpointFacts,
     Level,
@@ -18,9 +19,10 @@ from prober.records import (
     Standing,
     Step,
 )
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.norms import Profile
 from prober.rules.standing import assess
-from prober.rules.verdict import is_fault
+from prober.rules.verdict import is_fault, judge_domain
 
 # A run that never connects says more of this machine than of so many hosts of so many operators.
 BLIND_ENDPOINTS: Final = 20
@@ -173,18 +175,28 @@ class Tally:
     """Counts reports, each held against what is required.
 
     *operator_of* names who runs an MX host: its registered domain. *describe* gives the answer of
-    a report in a sentence. A certificate is noted when it ends within *expires_soon_days*.
+    a report in a sentence. A certificate is noted when it ends within *expires_soon_days*. *reader*
+    remembers certificates.
     """
 
     require: Level | Profile
     operator_of: Callable[[str], str]
-    describe: Callable[[DomainReport], str]
+    describe: Callable[[DomainReport, CertificateReader], str]
     expires_soon_days: int = EXPIRY_NOTICE_DAYS
     totals: Totals = field(default_factory=Totals)
+    reader: CertificateReader = field(default_factory=CertificateReader)
 
     def assess(self, report: DomainReport) -> DomainReport:
         """*report* with its standing against what is required, and the reasons."""
-        return assess(report, self.require)
+        return assess(report, self.require, self.reader)
+
+    def judge(self, facts: DomainFacts) -> DomainReport:
+        """The report on *facts*, assessed."""
+        return self.assess(judge_domain(facts, self.reader))
+
+    def answer(self, report: DomainReport) -> str:
+        """The answer of *report* in a sentence."""
+        return self.describe(report, self.reader)
 
     def add(self, report: DomainReport, *, accepted: bool = False) -> None:
         """Count one report, as ``assess`` returned it; *accepted*: an exception covers it."""
@@ -209,7 +221,7 @@ class Tally:
         totals = self.totals
         totals.standings[standing] = totals.standings.get(standing, 0) + 1
         if standing in _RANK_OF_STANDING:
-            totals.note_domain(noted_domain(report, self.describe))
+            totals.note_domain(noted_domain(report, self.answer))
 
     def _note_certificates(self, report: DomainReport) -> None:
         """Those of its endpoints that end soon, each once."""

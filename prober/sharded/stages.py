@@ -287,7 +287,7 @@ def judge_shard(work: Work, shard: int) -> Totals:
         ]
         for facts in read_lines(work.folder.facts(shard), DomainFacts):
             watch.require_owned()
-            report = judged(_join(facts, stores, work.settings))
+            report = judged(_join(facts, stores, work.settings), tally.reader)
             report, rows = formatted(report, tally, formatters)
             tally.add(report)
             for row, file in zip(rows, files, strict=True):

@@ -317,10 +317,10 @@ def test_certificates_that_end_soon_are_listed(tmp_path: Path) -> None:
 def test_a_result_that_a_rule_fails_on_costs_that_domain_only(
     monkeypatch: pytest.MonkeyPatch, results: str
 ) -> None:
-    def judge(facts: Any) -> DomainReport:
+    def judge(facts: Any, reader: Any) -> DomainReport:
         if facts.domain == "good.test":
             raise ValueError("a fault of a rule")
-        return judge_domain(facts)
+        return judge_domain(facts, reader)
 
     monkeypatch.setattr("prober.faults.judge_domain", judge)
     ended = invoke("report", results, "-f", "csv")

@@ -8,28 +8,20 @@ import uvloop
 from OpenSSL import SSL
 
 from prober.lab.certificates import HOSTILE_TEXT
-from prober.lab.demo import every_domain
 from prober.lab.internet import Lab
-from prober.lab.personalities import EVERY
-from prober.lab.personalities.ehlo import BareLf, CodeChanges, LookalikeKeywords, LowerCaseKeywords
-from prober.lab.personalities.greeting import (
-    HostileText,
-    Masked,
-    MultilineGreeting,
-    NotSmtp,
-    Slow,
-    Tarpit,
-)
+from prober.lab.personalities.greeting import Masked, Slow
 from prober.lab.personalities.scripted import Personality
-from prober.lab.personalities.sessions import GainsStarttls, LosesStarttls, Throttle
-from prober.lab.personalities.sound import RsaKeyExchange, WellConfigured
-from prober.lab.personalities.starttls import (
-    AnonymousOnly,
-    LargeHelloIntolerant,
-    StarttlsInjection,
-)
+from prober.lab.personalities.sessions import GainsStarttls
+from prober.lab.personalities.sound import WellConfigured
+from prober.lab.personalities.starttls import LargeHelloIntolerant
 from prober.lab.smtp import LabSmtpServer
 from tests.lab.client import RawClient, client_context, look
+from tests.personalities import EVERY, every_domain
+from tests.personalities.ehlo import BareLf, CodeChanges, LookalikeKeywords, LowerCaseKeywords
+from tests.personalities.greeting import HostileText, MultilineGreeting, NotSmtp, Tarpit
+from tests.personalities.sessions import LosesStarttls, Throttle
+from tests.personalities.sound import RsaKeyExchange
+from tests.personalities.starttls import AnonymousOnly, StarttlsInjection
 
 WELL = "220 250+ 220 TLSv1.3 250 221"
 SEEN = {

@@ -286,6 +286,23 @@ class TestDnssec:
         answer = await resolver.query("signed.test", "A")
         assert (answer.reason, answer.dnssec) == (Reason.SERVFAIL, Dnssec.INDETERMINATE)
 
+    async def test_the_self_test_does_not_wait_for_the_first_answer(
+        self, resolver: Resolver, dns_server: LabDns
+    ) -> None:
+        dns_server.fail("mute.test", Fault.TIMEOUT)
+        asking = asyncio.create_task(resolver.query("mute.test", "MX"))
+        await until(lambda: dns_server.queries[BOGUS_PROBE, "A"] == 2)
+        asking.cancel()
+
+    async def test_a_self_test_that_found_nothing_out_is_made_again(
+        self, settings: Settings, dns_server: LabDns
+    ) -> None:
+        async with aclosing(Resolver(replace(settings, dns_failure_ttl_s=0.0))) as resolver:
+            dns_server.fail(BOGUS_PROBE, Fault.REFUSED)
+            assert await resolver.validates() is Answer.NOT_TESTED
+            dns_server.fail(BOGUS_PROBE, Fault.BOGUS)
+            assert await resolver.validates() is Answer.YES
+
     @pytest.mark.parametrize("fault", [None, Fault.TIMEOUT, Fault.SERVFAIL, Fault.REFUSED])
     async def test_ad_of_a_resolver_that_fails_the_self_test_does_not_count(
         self, resolver: Resolver, dns_server: LabDns, fault: Fault | None

@@ -25,6 +25,7 @@ from prober.records import (
     VerifyError,
 )
 from prober.records.delivery import DeliveryOutcome, SenderKind
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.endpoint import Outcome, add_without_sni, merge_sessions, outcome, proven
 from prober.rules.hellos import completes, hello_findings, with_sni, without_sni
 from prober.rules.profiles import PROFILES
@@ -32,6 +33,7 @@ from prober.rules.rating import judge_profile
 from prober.rules.senders import DELIVERY, Destination
 from prober.rules.standing import judge_standing
 from prober.rules.verdict import judge_domain, judge_endpoint
+from prober.rules.views import Views
 from tests.rules.certificates import issue
 from tests.support.builders import (
     MX,
@@ -180,10 +182,12 @@ def test_the_session_without_sni_is_among_the_attempts_once() -> None:
 
 def outcomes(facts: EndpointFacts, **fields: Any) -> list[DeliveryOutcome]:
     """Of each kind of sender in turn, at a domain that publishes what *fields* say."""
-    endpoint = replace(judge_endpoint(facts, TRUST), dane=fields.get("dane", Dane.NONE))
+    reader = CertificateReader()
+    judged = judge_endpoint(facts, TRUST, reader, dane=fields.get("dane", Dane.NONE))
+    views = Views(judged, reader)
     sts = MtaSts(status=fields.get("sts", StsStatus.ABSENT), mx=(MX,))
     to = Destination(domain=MX, mx_dnssec=fields.get("dnssec", Dnssec.INSECURE), mta_sts=sts)
-    return [DELIVERY[sender](endpoint, to) for sender in SenderKind]
+    return [DELIVERY[sender](views, to) for sender in SenderKind]
 
 
 PROVES = [AUTHENTICATED, AUTHENTICATED]  # verified, domain-verified
@@ -293,7 +297,7 @@ def test_old_tls_without_sni_is_told_and_leaves_a_profile_undecided() -> None:
 
 
 def test_a_view_without_sni_has_its_own_certificate() -> None:
-    endpoint = judge_endpoint(seen(works(), plain=(ANOTHER_PLAIN,)), TRUST)
+    endpoint = judge_endpoint(seen(works(), plain=(ANOTHER_PLAIN,)), TRUST, CertificateReader())
     view = without_sni(endpoint)
     assert view is not None
     assert (view.chain, view.certificate) == ((OTHER,), endpoint.certificate_without_sni)

@@ -12,7 +12,7 @@ from prober.records import Answer
 from prober.rules import identity
 from prober.rules.certificate_fields import read_certificate
 from prober.rules.der import MAX_ELEMENTS, read_outline, split
-from prober.rules.identity import SanNames, acceptance, dispute, matches, name_fault, read_san
+from prober.rules.identity import SanNames, acceptance, dispute, matches, name_fault
 from tests.rules.certificates import (
     HOST,
     SAN_OID,
@@ -20,6 +20,7 @@ from tests.rules.certificates import (
     extension,
     forge,
     issue,
+    read_san,
     san_extension,
     tlv,
 )

@@ -23,6 +23,7 @@ from prober.records import (
     StsStatus,
     TxtFacts,
 )
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.mta_sts import (
     covers_every_mx,
     judge_sts,
@@ -393,7 +394,7 @@ def certificate(**answers: Answer) -> Certificate:
 
 
 def endpoint(seen: EndpointFacts = GOOD, **answers: Answer) -> Endpoint:
-    judged_one = judge_endpoint(seen, TRUST)
+    judged_one = judge_endpoint(seen, TRUST, CertificateReader())
     if not answers:
         return judged_one
     fields = {name: getattr(judged_one, name) for name in EndpointFacts.__dataclass_fields__}
@@ -419,7 +420,7 @@ def endpoint(seen: EndpointFacts = GOOD, **answers: Answer) -> Endpoint:
         pytest.param(endpoint(not_offered()), (), id="unconfirmed-is-not-proven"),
         pytest.param(endpoint(untested()), (), id="not-tested-is-no-fault"),
         pytest.param(endpoint(trusted=Answer.NOT_TESTED), (), id="trust-not-tested-is-no-fault"),
-        pytest.param(judge_endpoint(GOOD, NO_TRUST), (), id="no-trust-store"),
+        pytest.param(judge_endpoint(GOOD, NO_TRUST, CertificateReader()), (), id="no-trust-store"),
         pytest.param(endpoint(), (), id="§4.2-good"),
     ],
 )

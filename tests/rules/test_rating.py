@@ -8,7 +8,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, mldsa, rsa
 
 from prober.records import (
     DomainFacts,
-    Endpoint,
     EndpointFacts,
     FactRating,
     ProfileName,
@@ -20,10 +19,12 @@ from prober.records import (
     Standing,
     VerifyError,
 )
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.norms import Profile
 from prober.rules.profiles import PROFILES
 from prober.rules.rating import below_profile, judge_profile, rate, rate_report
 from prober.rules.verdict import judge_domain, judge_endpoint
+from prober.rules.views import View
 from tests.rules.certificates import (
     SHA1_RSA,
     Issued,
@@ -72,12 +73,13 @@ def seen(certificate: Issued | bytes | None = P256, **fields: Any) -> EndpointFa
     return completed(**({"chain": (der,), "path": (0,)} | fields))
 
 
-def judged(facts: EndpointFacts) -> Endpoint:
-    return judge_endpoint(facts, TRUST)
+def judged(facts: EndpointFacts) -> View:
+    reader = CertificateReader()
+    return View(judge_endpoint(facts, TRUST, reader), reader)
 
 
-def rated(endpoint: Endpoint, fact: RatedFact, profile: Profile) -> list[Rating]:
-    return [each.rating for each in rate(endpoint, profile) if each.fact is fact]
+def rated(view: View, fact: RatedFact, profile: Profile) -> list[Rating]:
+    return [each.rating for each in rate(view, profile) if each.fact is fact]
 
 
 def by_profile(facts: EndpointFacts, fact: RatedFact) -> list[Rating]:

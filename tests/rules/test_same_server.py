@@ -1,6 +1,5 @@
 """What names at one address have in common: shared only to confirm. docs/scale.md."""
 
-import functools
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +15,7 @@ from prober.records import (
     Step,
     VerifyError,
 )
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.endpoint import merge_sessions
 from prober.rules.same_server import (
     Shown,
@@ -51,7 +51,11 @@ def shown_to(name: str, leaf: bytes = HOSTER, **fields: Any) -> EndpointFacts:
 
 
 def seen(*facts: EndpointFacts) -> tuple[Shown, ...]:
-    return functools.reduce(note, facts, ())
+    reader = CertificateReader()
+    shown: tuple[Shown, ...] = ()
+    for each in facts:
+        shown = note(shown, each, reader)
+    return shown
 
 
 AGREED = seen(*(shown_to(name) for name in NAMES[:3]))
@@ -100,7 +104,11 @@ def test_nothing_speaks_for_a_further_name(what: tuple[Shown, ...], name: str) -
 
 
 def test_a_name_of_its_own_certificate_contradicts_nobody() -> None:
-    with_own = note(AGREED, shown_to("mail.customer.example", leaf_for("mail.customer.example")))
+    with_own = note(
+        AGREED,
+        shown_to("mail.customer.example", leaf_for("mail.customer.example")),
+        CertificateReader(),
+    )
     assert reusable(with_own, NAMES[3]) is not None
 
 

@@ -17,6 +17,7 @@ from prober.errors import BlindError, SettingsError
 from prober.lab.internet import Lab
 from prober.progress import Progress
 from prober.records import DomainFacts, DomainReport
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.exit_status import exit_status
 from prober.rules.totals import Totals
 from prober.rules.verdict import judge_domain
@@ -273,10 +274,10 @@ async def test_a_fault_of_ours_costs_one_domain_and_no_shard(
 async def test_a_fault_of_a_rule_costs_one_domain_and_no_shard(
     tmp_path: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(facts: DomainFacts) -> DomainReport:
+    def fail(facts: DomainFacts, reader: CertificateReader) -> DomainReport:
         if facts.domain == "customer3.test":
             raise ZeroDivisionError("ours")
-        return judge_domain(facts)
+        return judge_domain(facts, reader)
 
     monkeypatch.setattr(prober.faults, "judge_domain", fail)
     work = begin(tmp_path / "work", lab, names=[f"customer{number}.test" for number in range(5)])

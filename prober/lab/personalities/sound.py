@@ -1,27 +1,15 @@
 """Servers that speak SMTP and TLS as the RFCs ask, and differ in TLS version or certificate."""
 
 from prober.lab.certificates import CertificateKind
-from prober.lab.dhe import PRIME_1024, DheConnection
-from prober.lab.peer import Peer
 from prober.lab.personalities.scripted import Scripted
 from prober.lab.tls import (
-    ASKS_CLIENT,
-    RSA_KEY_EXCHANGE,
     TLS10_ONLY,
-    TLS11_ONLY,
     TLS12_ONLY,
-    TLS13_ONLY,
 )
 
 
 class WellConfigured(Scripted):
     """TLS 1.2 and 1.3, a certificate that is right in every respect."""
-
-
-class Tls13Only(Scripted):
-    """TLS 1.3 and nothing older."""
-
-    tls = TLS13_ONLY
 
 
 class Tls12Only(Scripted):
@@ -30,38 +18,10 @@ class Tls12Only(Scripted):
     tls = TLS12_ONLY
 
 
-class Tls11Only(Scripted):
-    """TLS 1.1, historic since RFC 8996."""
-
-    tls = TLS11_ONLY
-
-
 class Tls10Only(Scripted):
     """TLS 1.0, historic since RFC 8996."""
 
     tls = TLS10_ONLY
-
-
-class RsaKeyExchange(Scripted):
-    """TLS 1.2 without forward secrecy: no key-exchange group. RFC 9325 §4.1."""
-
-    certificate = CertificateKind.RSA
-    tls = RSA_KEY_EXCHANGE
-
-
-class WeakDh(Scripted):
-    """TLS 1.2 with a Diffie-Hellman group of 1024 bits. RFC 9325 §4.5."""
-
-    certificate = CertificateKind.RSA
-
-    async def handshake(self, peer: Peer) -> None:
-        await peer.run_tls(DheConnection(peer.certificate(self.certificate), PRIME_1024))
-
-
-class AsksClientCertificate(Scripted):
-    """Requests a client certificate and goes on without one, as many MTAs do."""
-
-    tls = ASKS_CLIENT
 
 
 class SelfSigned(Scripted):
@@ -74,12 +34,6 @@ class Expired(Scripted):
     """A certificate whose time is over."""
 
     certificate = CertificateKind.EXPIRED
-
-
-class NotYetValid(Scripted):
-    """A certificate whose time has not come."""
-
-    certificate = CertificateKind.NOT_YET_VALID
 
 
 class WrongName(Scripted):
@@ -100,37 +54,13 @@ class Wildcard(Scripted):
     certificate = CertificateKind.WILDCARD
 
 
-class PartialWildcard(Scripted):
-    """A wildcard that is part of a label: RFC 9525 §6.3 forbids it, and some senders take it."""
-
-    certificate = CertificateKind.PARTIAL_WILDCARD
-
-
 class MissingIntermediate(Scripted):
     """The leaf alone: browsers would fetch the rest, mail servers do not."""
 
     certificate = CertificateKind.MISSING_INTERMEDIATE
 
 
-class MisorderedChain(Scripted):
-    """The right certificates in the wrong order."""
-
-    certificate = CertificateKind.MISORDERED
-
-
-class WeakSignature(Scripted):
-    """A leaf signed with SHA-1."""
-
-    certificate = CertificateKind.WEAK_SIGNATURE
-
-
 class WeakKey(Scripted):
     """An RSA key of 1024 bits."""
 
     certificate = CertificateKind.WEAK_KEY
-
-
-class MalformedSan(Scripted):
-    """A subjectAltName that holds the right name and one that cannot be read."""
-
-    certificate = CertificateKind.MALFORMED_SAN
