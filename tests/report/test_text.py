@@ -23,7 +23,7 @@ from prober.records import (
     TlsaRecord,
     finding,
 )
-from prober.report.answer import headline
+from prober.report.answer import headline, reasons
 from prober.report.interface import Formatter, Paper
 from prober.report.text import ScanText, TextReport
 from prober.report.words import RATED
@@ -149,6 +149,13 @@ def test_nothing_reaches_the_terminal_that_does_not_print(
 
     assert text.replace("\n", "").isprintable()
     assert text.endswith("\n")
+
+
+def test_a_reason_in_a_saved_report_is_escaped() -> None:
+    report = replace(samples.unknown(), reasons=("\x1b",))
+    report = replace(report, verdict=replace(report.verdict, level=Level.OPPORTUNISTIC))
+
+    assert "\x1b" not in headline(report) + "".join(reasons(report))
 
 
 def test_markup_and_emoji_codes_of_a_peer_are_text() -> None:
