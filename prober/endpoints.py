@@ -231,7 +231,7 @@ class Endpoints:
             facts = await probe_endpoint(
                 target, settings, self._tls, again.hello, self._heartbeat, on_step
             )
-            turn.went(pressed=asks_to_slow_down(facts))
+            turn.report(overloaded=asks_to_slow_down(facts))
         return facts
 
 

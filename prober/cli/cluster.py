@@ -126,7 +126,7 @@ class ClusterOptions:
         """Have *job* done and reported. *command* is what to type to go on where that stops."""
         from prober.sharded.dask import local_workers, running_scheduler, scan_in_shards
 
-        if job.resume and not job.goes_on:
+        if job.resume and not job.continues_run:
             tell(f"nothing to go on from ({job.folder} holds no run): beginning anew")
 
         if self.scheduler is not None:

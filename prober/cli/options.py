@@ -6,7 +6,7 @@ import functools
 import inspect
 import itertools
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import (
     Annotated,
@@ -213,8 +213,8 @@ class RequireOptions:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ReportOptions(RequireOptions):
-    """What to report, and how."""
+class OutputOptions:
+    """Where a report goes, and in which format."""
 
     format_: Annotated[
         ReportFormat | None,
@@ -236,6 +236,23 @@ class ReportOptions(RequireOptions):
             panel=_REPORT,
         ),
     ] = dataclasses.field(default_factory=list)
+
+    @property
+    def targets(self) -> Mapping[str, None]:
+        """The files to write, each once; ``-`` is stdout. None of them goes on from an old one."""
+        return dict.fromkeys(self.output or [STDOUT])
+
+    @property
+    def written(self) -> Iterator[Written]:
+        """The files that these options have written."""
+        for path in self.output or [STDOUT]:
+            yield from staged(path)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReportOptions(OutputOptions, RequireOptions):
+    """What to report, and how."""
+
     per_endpoint: Annotated[
         bool,
         option(
@@ -277,12 +294,6 @@ class ReportOptions(RequireOptions):
         for path in self.output or [STDOUT]:
             with contextlib.suppress(SettingsError):
                 yield self.format_ or choose_format(path)
-
-    @property
-    def written(self) -> Iterator[Written]:
-        """The files that these options have written."""
-        for path in self.output or [STDOUT]:
-            yield from staged(path)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -103,7 +103,8 @@ def _report(
             if rejudged is None:
                 reporting.add_saved(then)
             else:
-                rejudged.note(then, reporting.add_saved(judged(facts_of(then), reporting.reader)))
+                now = judged(facts_of(then), reporting.reader)
+                rejudged.note(then, reporting.add_saved(now))
     if rejudged is not None and not options.quiet:
         for line in rejudged.lines():
             tell(line)

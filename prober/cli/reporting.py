@@ -40,7 +40,7 @@ from prober.report.output import (
     domains,
     open_report,
 )
-from prober.report.summary import counts_line, noted_lines, standing_counts, summary_lines
+from prober.report.summary import counted, counts_line, noted_lines, summary_lines
 from prober.report.text import TextReport
 from prober.report.words import name_of
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
@@ -126,9 +126,9 @@ class Reporting:
         """With all outputs of *options* open; finished at the end, or left as partial files.
 
         *count* says how many entries there are, for the terminal; with *waits*, the settings of the
-        run, that also shows what is waited for. With *resumable*, a checkpoint is kept. With
-        *record*, that takes every report, too, and can say where to go on. What *accepts* accepts
-        is counted apart.
+        run, that also shows what is waited for. With *resumable*, a checkpoint is kept. *record*
+        takes every report, too, and can say where to go on. What *accepts* accepts is counted
+        apart.
         """
         targets = options.output or ([] if record is not None and options.quiet else [STDOUT])
         path = checkpoint_beside(targets) if resumable is not None else None
@@ -178,7 +178,7 @@ class Reporting:
         Gives it with its standing.
         """
         if self._keeper is not None and self.progress.reported:
-            self._keeper.tick(self._checkpoint)
+            self._keeper.save_if_due(self._checkpoint)
         if self._record is not None and self._record.is_due:
             self._checkpoint()
         report, rows = formatted(report, self._tally, self._formatters)
@@ -283,7 +283,7 @@ class Reporting:
     def _refresh(self, display: Display) -> None:
         if self._stage is not None and self._is_counted_here:
             self._stage.done = self._done
-            self._stage.counts = standing_counts(self._tally.totals)
+            self._stage.counts = counted(self._tally.totals.standings)
         display.refresh()
 
     def _make_room(self) -> None:

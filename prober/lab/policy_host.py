@@ -1,7 +1,7 @@
-"""MTA-STS policy hosts on loopback: HTTPS servers, right and wrong. RFC 8461 §3.3.
+"""MTA-STS policy hosts on loopback: HTTPS servers, correct and faulty. RFC 8461 §3.3.
 
-Each is a personality like those of the SMTP servers, so a policy host is one more host of the lab:
-``LabSmtpServer`` takes it, with TLS from the first byte and HTTP over it.
+Each is a personality like those of SMTP servers, so a policy host is a normal host of the lab:
+``LabSmtpServer`` runs it, with TLS from the first byte and HTTP over it.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ RECORD_BYTES = 16_384  # a TLS record, which is what one ``send`` sends of longe
 
 @dataclass(frozen=True)
 class PolicyHost(Personality):
-    """Serves *policy* as RFC 8461 asks. Subclasses change one thing."""
+    """Serves *policy* as RFC 8461 requires. Each subclass changes one thing."""
 
     policy: str = ""
     certificate: ClassVar[CertificateKind] = CertificateKind.GOOD
@@ -33,17 +33,17 @@ class PolicyHost(Personality):
         await self.reply(peer)
 
     async def reply(self, peer: Peer) -> None:
-        """Answer the request, whatever it is."""
+        """Answer any request."""
         body = self.body()
         self.begin(peer, f"Content-Length: {len(body)}")
         for start in range(0, len(body), RECORD_BYTES):
             peer.send(body[start : start + RECORD_BYTES])
 
     def begin(self, peer: Peer, *headers: str) -> None:
-        """Send the status line and the headers, *headers* last."""
+        """Send the status line and the headers; *headers* come last."""
         lines = (f"HTTP/1.1 {self.status}", *self.headers, "Connection: close", *headers)
         peer.send("".join(f"{line}\r\n" for line in (*lines, "")).encode("latin-1"))
 
     def body(self) -> bytes:
-        """What is sent for a policy."""
+        """The body to send."""
         return self.policy.encode("utf-8", "surrogateescape")

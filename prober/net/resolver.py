@@ -38,7 +38,7 @@ from prober.escape import printable
 from prober.files import read_whole
 from prober.net.dns_message import Query, Response, TooLargeError
 from prober.net.nameserver import ErrorCode, Nameserver, NoneLeftError, ask_in_turn
-from prober.pace import QuestionPacer
+from prober.pace import QuestionLimiter
 from prober.records import Answer, Dnssec, DnssecProof, Reason
 from prober.settings import Settings, Validation
 
@@ -119,7 +119,7 @@ class Resolver:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._nameservers = _nameservers(settings)
-        self._pacer = QuestionPacer(settings.pace.dns_concurrency, settings.pace.dns_per_s)
+        self._pacer = QuestionLimiter(settings.pace.dns_concurrency, settings.pace.dns_per_s)
         self._needs_tcp_until = 0.0
         self._answers: SingleFlight[Question, DnsAnswer] = SingleFlight(
             self._ask, size=_CACHED_ANSWERS, lifetime_s=self._lifetime_s
@@ -349,15 +349,15 @@ class Resolver:
             return ABSENT_BY_LENGTH, None
         except dns.exception.DNSException as error:
             return _failed(Reason.DNS_REFUSED, f"{type(error).__name__}: {error}"), None
-        return await self._send(query, can_wait=question[1] in _CAN_WAIT)
+        return await self._send(query, low_priority=question[1] in _CAN_WAIT)
 
     async def _send(
-        self, query: Query, *, can_wait: bool = False
+        self, query: Query, *, low_priority: bool = False
     ) -> tuple[DnsAnswer, Response | None]:
         """Ask over UDP and, where nothing comes back, over TCP."""
         time_s = self._settings.dns_s
         servers = self._nameservers
-        async with self._pacer.turn(can_wait=can_wait):
+        async with self._pacer.turn(low_priority=low_priority):
             if monotonic() < self._needs_tcp_until:
                 return await self._resolve(servers, query, time_s, tcp=True)
             answer = await self._resolve(servers, query, time_s * _UDP_SHARE, tcp=False)

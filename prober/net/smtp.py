@@ -234,7 +234,7 @@ class _Session:
 
     def stop(self, error: Exception, *, out_of_time: bool) -> None:
         """Note what *error* means at the step where it came. docs/verdict.md."""
-        stalled_s = self._heartbeat.excuses(self._step_began)
+        stalled_s = self._heartbeat.stalled_s(self._step_began)
         if out_of_time:  # our own patience for the whole session: no answer to any step
             detail = f"no more than {self._settings.session_s:g} s a session"
             failure = Failure(step=self.step, reason=Reason.TIMED_OUT, detail=detail)

@@ -209,9 +209,11 @@ class ReportWriter(Generic[R, T]):
 
     def _write(self, text: bytes) -> None:
         """The head goes out with the first report: a file with anything in it has a row in it."""
-        head = b"" if self._begun else self.formatter.head()
-        self._sink.write(head + text)
-        self._begun = True
+        if not self._begun:
+            text = self.formatter.head() + text
+        if text:  # a formatter that only counts has nothing to write for a record
+            self._sink.write(text)
+            self._begun = True
 
 
 def open_report(

@@ -27,18 +27,13 @@ def summary_lines(totals: Totals) -> tuple[str, ...]:
 
 def counts_line(totals: Totals) -> str:
     """Such as "12 domains: 9 PASS, 2 FAIL, 1 UNKNOWN"."""
+    parts = [counted(totals.standings), f"{totals.accepted} accepted" if totals.accepted else ""]
     noun = "domain" if totals.domains == 1 else "domains"
-    return f"{totals.domains} {noun}: {standing_counts(totals) or 'none'}"
-
-
-def standing_counts(totals: Totals) -> str:
-    """Such as "9 PASS, 2 FAIL, 1 accepted"; empty where nothing is counted."""
-    accepted = f"{totals.accepted} accepted" if totals.accepted else ""
-    return ", ".join(filter(None, (counted(totals.standings), accepted)))
+    return f"{totals.domains} {noun}: {', '.join(filter(None, parts)) or 'none'}"
 
 
 def counted(standings: Mapping[Standing, int]) -> str:
-    """Such as "9 PASS, 2 FAIL, 1 UNKNOWN"."""
+    """Such as "9 PASS, 2 FAIL"."""
     return ", ".join(f"{standings[each]} {LABELS[each]}" for each in Standing if each in standings)
 
 

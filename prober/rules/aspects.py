@@ -26,13 +26,12 @@ from prober.records import (
     TlsaRecord,
     TlsRptStatus,
 )
-from prober.rules.certificate_fields import CertificateReader
 from prober.rules.completeness import covers_every_endpoint, is_excused
 from prober.rules.dane import has_secure_tlsa
 from prober.rules.endpoint import Outcome, proven
 from prober.rules.tlsa import show
 from prober.rules.verdict import authenticated, depends_on_sender, is_fault
-from prober.rules.views import View, views_of
+from prober.rules.views import view_of, views_of
 
 _RECEIVES: Final = (RouteStatus.MX, RouteStatus.IMPLICIT_MX)
 _WITHOUT_HOST: Final = (RouteStatus.NXDOMAIN, RouteStatus.NO_MAIL_HOST)
@@ -48,19 +47,6 @@ class Value:
     key: object
     text: str
     rank: int | None = None
-
-
-_READER: Final = CertificateReader()  # what a certificate says never changes
-
-
-def view_of(endpoint: Endpoint) -> View:
-    """*endpoint* as it was seen."""
-    return View(endpoint, _READER)
-
-
-def proof_of(endpoint: Endpoint) -> Answer:
-    """Whether the certificate that was seen proves the MX host, by PKIX or TLSA."""
-    return authenticated(view_of(endpoint))
 
 
 def read_route(report: DomainReport) -> Value | None:
@@ -210,7 +196,7 @@ def read_key_exchange(endpoint: Endpoint) -> Value | None:
 
 def read_proof(endpoint: Endpoint) -> Value | None:
     """Whether the server proves that it is the MX host, by this certificate."""
-    answer = proof_of(endpoint)
+    answer = authenticated(view_of(endpoint))
     if endpoint.tls_version is None or answer is Answer.NOT_TESTED:
         return None
     certificate = endpoint.certificate
@@ -286,8 +272,7 @@ def _is_decidedly_open(report: DomainReport) -> bool:
         return False
     if report.route is not None and report.route.status in _WITHOUT_HOST:
         return True
-    views = views_of(report.endpoints, _READER)
-    return any(depends_on_sender(each, asks_for_proof=True) for each in views)
+    return any(depends_on_sender(each, asks_for_proof=True) for each in views_of(report.endpoints))
 
 
 def blind_spots(report: DomainReport) -> frozenset[tuple[str, str]]:
@@ -308,7 +293,10 @@ def _blind_spots(report: DomainReport) -> Iterator[tuple[str, str]]:
     for endpoint in report.endpoints:
         if read_outcome(endpoint) is None and not is_excused(endpoint, report.endpoints):
             yield "starttls", endpoint.mx_host
-        elif endpoint.tls_version is not None and proof_of(endpoint) is Answer.NOT_TESTED:
+        elif (
+            endpoint.tls_version is not None
+            and authenticated(view_of(endpoint)) is Answer.NOT_TESTED
+        ):
             yield "proof", endpoint.mx_host
     if read_sts_mode(report) is None:
         yield "mta-sts", ""

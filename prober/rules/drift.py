@@ -16,7 +16,6 @@ from prober.rules.aspects import (
     Value,
     blind_spots,
     operators_reader,
-    proof_of,
     read_dnssec,
     read_level,
     read_mx_hosts,
@@ -29,7 +28,8 @@ from prober.rules.aspects import (
 from prober.rules.endpoint import Outcome, proven
 from prober.rules.history import History, direction_of, found
 from prober.rules.server_drift import endpoint_changes, host_changes
-from prober.rules.verdict import judge_requirable
+from prober.rules.verdict import authenticated, judge_requirable
+from prober.rules.views import view_of
 
 KNOWN_RUNS: Final = 8  # so many earlier runs are compared with, where there are so many
 
@@ -208,7 +208,7 @@ def _is_proven(report: DomainReport, base: DomainReport) -> bool:
             return base.verdict.level not in (Level.NONE, Level.PARTIAL)
         case Level.OPPORTUNISTIC:
             return any(
-                each.tls_version is not None and proof_of(each) is Answer.NO
+                each.tls_version is not None and authenticated(view_of(each)) is Answer.NO
                 for each in report.endpoints
             )
         case Level.AUTHENTICATED if report.route is not None:

@@ -20,11 +20,11 @@ from prober.rules.aspects import (
     read_tls_version,
     read_tlsa,
     show_tlsa,
-    view_of,
 )
 from prober.rules.endpoint import Outcome, proven
 from prober.rules.history import History, found
 from prober.rules.tlsa import DANE_EE, deciding, selects
+from prober.rules.views import view_of
 
 USUAL_SHARE: Final = 0.5  # of its lifetime left at most, when a certificate is renewed as usual
 
@@ -90,8 +90,11 @@ def _on_tlsa(history: History, host: MxHost) -> Change | None:
 
 def _spare(report: DomainReport, host: MxHost) -> bool:
     """Whether a record matches no leaf that is shown: it is of another key. RFC 7671 §8.1."""
-    shown = (view_of(each).leaf for each in report.endpoints if each.mx_host == host.name)
-    leaves = [leaf for leaf in shown if leaf is not None]
+    leaves = [
+        leaf
+        for each in report.endpoints
+        if each.mx_host == host.name and (leaf := view_of(each).leaf) is not None
+    ]
     return any(
         all(selects(record, leaf) is Answer.NO for leaf in leaves) for record in deciding(host.tlsa)
     )

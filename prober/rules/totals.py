@@ -194,10 +194,6 @@ class Tally:
         """The report on *facts*, assessed."""
         return self.assess(judge_domain(facts, self.reader))
 
-    def answer(self, report: DomainReport) -> str:
-        """The answer of *report* in a sentence."""
-        return self.describe(report, self.reader)
-
     def add(self, report: DomainReport, *, accepted: bool = False) -> None:
         """Count one report, as ``assess`` returned it; *accepted*: an exception covers it."""
         totals, verdict, standing = self.totals, report.verdict, report.standing
@@ -221,7 +217,7 @@ class Tally:
         totals = self.totals
         totals.standings[standing] = totals.standings.get(standing, 0) + 1
         if standing in _RANK_OF_STANDING:
-            totals.note_domain(noted_domain(report, self.answer))
+            totals.note_domain(noted_domain(report, lambda each: self.describe(each, self.reader)))
 
     def _note_certificates(self, report: DomainReport) -> None:
         """Those of its endpoints that end soon, each once."""

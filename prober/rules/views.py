@@ -91,6 +91,11 @@ def views_of(
     return tuple(Views(endpoint, reader) for endpoint in endpoints)
 
 
+def view_of(endpoint: Endpoint) -> View:
+    """One endpoint as it was seen, for a rule that looks at it once."""
+    return View(endpoint, CertificateReader())
+
+
 def _opportunistic(endpoint: Endpoint) -> DeliveryOutcome:
     match proven(endpoint):
         case Outcome.NOT_TESTED:

@@ -1,4 +1,4 @@
-"""The lab as a whole: addresses, one port, DNS, settings, and nothing left behind."""
+"""The whole lab: addresses, one port, DNS, settings, and cleaning up."""
 
 import asyncio
 import errno

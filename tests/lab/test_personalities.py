@@ -177,7 +177,7 @@ async def test_another_protocol_is_spoken() -> None:
             assert await client.reader.readline() == b"SSH-2.0-OpenSSH_9.9\r\n"
 
 
-async def test_a_tarpit_may_have_a_bottom() -> None:
+async def test_a_tarpit_may_end() -> None:
     (seen,) = await look_at(Tarpit(interval=0.0, lines=2), client_context())
     assert seen == WELL
 
@@ -191,7 +191,7 @@ async def test_a_slow_server_lets_its_client_wait() -> None:
     assert not server.sessions[0].pipelined
 
 
-async def test_a_slow_server_notices_who_speaks_first() -> None:
+async def test_a_slow_server_records_a_client_that_speaks_first() -> None:
     async with LabSmtpServer(Slow(delay=0.2)) as server:
         async with await RawClient.connect(server.address, server.port) as client:
             await client.ask("EHLO probe.lab.test")
@@ -219,7 +219,7 @@ async def test_anonymous_suites_need_a_client_that_offers_them() -> None:
     ],
     ids=["gains", "loses", "throttle", "always"],
 )
-async def test_one_session_is_not_like_the_next(personality: Personality, seen: list[str]) -> None:
+async def test_sessions_that_differ(personality: Personality, seen: list[str]) -> None:
     context = client_context()
     assert await look_at(personality, context, context, context) == seen
 

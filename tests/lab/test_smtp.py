@@ -1,4 +1,4 @@
-"""The lab's SMTP server: what it records, and that it ends whatever its clients do."""
+"""The lab's SMTP server: what it records, and that it always ends its sessions."""
 
 import asyncio
 import contextlib

@@ -14,7 +14,9 @@ def test_the_example_has_one_message_in_clear(tmp_path: Path) -> None:
     results = tmp_path / "demo.jsonl"
     results.write_bytes(encode_report(replace(passes(), domain="well-configured.test")))
     ended = invoke("logs", str(EXAMPLE), "--results", str(results))
-    assert ended.out.startswith("1 of 2 messages left in clear. 1 was held back.")
+    assert ended.out.startswith(
+        "1 of 2 messages left in clear, without encryption. 1 more was held back."
+    )
     assert "well-configured.test: offered TLS on every server" in ended.out
     assert "jane" not in ended.out
     assert "not understood" not in ended.out

@@ -118,7 +118,11 @@ async def test_the_request() -> None:
         pytest.param(policy_hosts.HangsUp(), Step.POST_TLS, Reason.CLOSED, None, id="hangs-up"),
         pytest.param(policy_hosts.Resets(), Step.POST_TLS, Reason.RESET, None, id="resets"),
         pytest.param(
-            policy_hosts.AsksWhoYouAre(), Step.POST_TLS, Reason.TLS_ERROR, None, id="client-cert"
+            policy_hosts.RequiresClientCertificate(),
+            Step.POST_TLS,
+            Reason.TLS_ERROR,
+            None,
+            id="client-cert",
         ),
     ],
 )

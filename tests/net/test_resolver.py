@@ -19,7 +19,7 @@ from prober.lab.dns import LabDns
 from prober.lab.faults import Fault
 from prober.net import resolver as resolver_module
 from prober.net.resolver import DnsStatus, Resolver
-from prober.pace import QuestionPacer
+from prober.pace import QuestionLimiter
 from prober.records import Answer, Dnssec, Reason
 from prober.settings import Pace, Settings
 from tests.support.waiting import hurry, until
@@ -419,18 +419,18 @@ async def test_every_question_waits_for_its_turn(
     made: list[tuple[int, float]] = []
     turns: list[bool] = []
 
-    class Recording(QuestionPacer):
+    class Recording(QuestionLimiter):
         def __init__(self, at_once: int, per_s: float) -> None:
             made.append((at_once, per_s))
             super().__init__(at_once, per_s)
 
         @asynccontextmanager
-        async def turn(self, *, can_wait: bool = False) -> AsyncIterator[None]:
-            turns.append(can_wait)
-            async with super().turn(can_wait=can_wait):
+        async def turn(self, *, low_priority: bool = False) -> AsyncIterator[None]:
+            turns.append(low_priority)
+            async with super().turn(low_priority=low_priority):
                 yield
 
-    monkeypatch.setattr(resolver_module, "QuestionPacer", Recording)
+    monkeypatch.setattr(resolver_module, "QuestionLimiter", Recording)
     paced = replace(settings, pace=Pace(dns_per_s=1e4, dns_concurrency=7))
     async with aclosing(Resolver(paced)) as resolver:
         await asyncio.gather(*(resolver.query(f"gone{n}.test", "MX") for n in range(11)))

@@ -10,7 +10,7 @@ ENDLESS_LINE_BYTES = 8 << 20
 
 
 class EhloRefused(Scripted):
-    """550 to EHLO and to HELO: a policy, which says nothing about TLS."""
+    """Answers 550 to EHLO and HELO. This is a policy, and says nothing about TLS."""
 
     async def on_ehlo(self, peer: Peer) -> None:
         await self.say(peer, 550, "5.7.1 Access denied")
@@ -22,55 +22,55 @@ class EhloRefused(Scripted):
 
 
 class EhloBusy(Scripted):
-    """421 to EHLO."""
+    """Answers 421 to EHLO."""
 
     async def on_ehlo(self, peer: Peer) -> None:
         await self.say_and_close(peer, 421, "4.7.0 Try again later")
 
 
 class EhloSilent(Scripted):
-    """No answer to EHLO."""
+    """Does not answer EHLO."""
 
     async def on_ehlo(self, peer: Peer) -> None:
         await peer.silence()
 
 
 class HeloOnly(NoStarttls):
-    """An old server: 502 to EHLO, 250 to HELO, so it can have no extension. RFC 5321 §4.1.1.1."""
+    """An old server: 502 to EHLO, 250 to HELO, so without extensions. RFC 5321 §4.1.1.1."""
 
     async def on_ehlo(self, peer: Peer) -> None:
         await self.say(peer, 502, "Command not implemented")
 
 
 class LowerCaseKeywords(Scripted):
-    """Keywords in lower case, which is allowed. RFC 5321 §4.1.1.1."""
+    """Sends keywords in lower case, which is allowed. RFC 5321 §4.1.1.1."""
 
     keywords = tuple(keyword.lower() for keyword in Scripted.keywords)
 
 
 class LookalikeKeywords(NoStarttls):
-    """STARTTLS in the greeting, inside other keywords and as a parameter, but not as a keyword."""
+    """Has STARTTLS in the greeting, in other keywords and as a parameter, but not as a keyword."""
 
     greeting = ("{name} ESMTP STARTTLS",)
     keywords = ("SIZE 10240000", "XSTARTTLS", "STARTTLSX", "X-OFFERS STARTTLS", "8BITMIME")
 
 
 class CodeChanges(Scripted):
-    """A reply whose lines bear different codes, which RFC 5321 §4.2.1 forbids."""
+    """Sends a reply whose lines have different codes, which RFC 5321 §4.2.1 forbids."""
 
     async def on_ehlo(self, peer: Peer) -> None:
         peer.send(f"250-{peer.name}\r\n220-SIZE 10240000\r\n250 STARTTLS\r\n".encode())
 
 
 class BareLf(Scripted):
-    """Lines that end in LF alone."""
+    """Ends lines with LF only."""
 
     async def say(self, peer: Peer, code: int, *lines: str) -> None:
         peer.send(format_reply(code, *lines).replace(b"\r\n", b"\n"))
 
 
 class ByteByByte(Scripted):
-    """Each byte of a reply in a segment of its own."""
+    """Sends each byte of a reply in its own segment."""
 
     async def say(self, peer: Peer, code: int, *lines: str) -> None:
         for byte in format_reply(code, *lines):
@@ -80,7 +80,7 @@ class ByteByByte(Scripted):
 
 @dataclass(frozen=True)
 class EndlessReply(Scripted):
-    """An EHLO reply that never comes to its last line."""
+    """Sends an EHLO reply that has no last line."""
 
     at_once: int = 100  # lines in one segment
 
@@ -91,7 +91,7 @@ class EndlessReply(Scripted):
 
 
 class EndlessLine(Scripted):
-    """An EHLO reply of one line, and of megabytes."""
+    """Sends an EHLO reply of one line with megabytes."""
 
     async def on_ehlo(self, peer: Peer) -> None:
         peer.send(b"250-")

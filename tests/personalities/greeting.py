@@ -11,7 +11,7 @@ NOT_UTF8 = "\udcff"  # the byte 0xFF, once it is sent
 
 
 class NoService(Scripted):
-    """554 for a greeting: no SMTP service here. RFC 5321 §3.1."""
+    """Greets with 554: no SMTP service here. RFC 5321 §3.1."""
 
     async def greet(self, peer: Peer) -> None:
         await self.say(peer, 554, "5.7.1 No SMTP service here")
@@ -23,21 +23,21 @@ class NoService(Scripted):
 
 
 class ClosesAtOnce(Personality):
-    """Accepts, and closes."""
+    """Accepts the connection, and closes it."""
 
     async def converse(self, peer: Peer) -> None:
         peer.close()
 
 
 class ResetsAtOnce(Personality):
-    """Accepts, and resets."""
+    """Accepts the connection, and resets it."""
 
     async def converse(self, peer: Peer) -> None:
         peer.reset()
 
 
 class ClosesAfterGreeting(Scripted):
-    """Greets, and closes."""
+    """Greets, then closes."""
 
     async def greet(self, peer: Peer) -> None:
         await super().greet(peer)
@@ -46,7 +46,7 @@ class ClosesAfterGreeting(Scripted):
 
 @dataclass(frozen=True)
 class Tarpit(Scripted):
-    """Sends a byte at a time: each soon enough, all of them never, or after ``lines`` lines."""
+    """Sends one byte at a time. The greeting never ends, or has *lines* lines."""
 
     interval: float = 0.01  # seconds
     lines: int | None = None
@@ -69,7 +69,7 @@ class Tarpit(Scripted):
 
 
 class NotSmtp(Personality):
-    """Another protocol."""
+    """Speaks another protocol."""
 
     async def converse(self, peer: Peer) -> None:
         peer.send(b"SSH-2.0-OpenSSH_9.9\r\n")
@@ -77,19 +77,19 @@ class NotSmtp(Personality):
 
 
 class MultilineGreeting(Scripted):
-    """A greeting of several lines, which is allowed. RFC 5321 §4.2."""
+    """Sends a greeting of several lines, which is allowed. RFC 5321 §4.2."""
 
     greeting = ("{name} ESMTP lab", "No unsolicited mail", "Have a nice day")
 
 
 class MaskedGreeting(Scripted):
-    """A middlebox hides the greeting and lets STARTTLS through."""
+    """A middlebox hides the greeting but not STARTTLS."""
 
     greeting = (STARS,)
 
 
 class HostileText(Scripted):
-    """Control characters, escape codes and a spreadsheet formula wherever text can stand."""
+    """Sends control characters, escape codes and a spreadsheet formula in every text."""
 
     certificate = CertificateKind.HOSTILE_SUBJECT
     greeting = (HOSTILE_TEXT + NOT_UTF8,)

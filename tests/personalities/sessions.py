@@ -9,7 +9,7 @@ from prober.lab.personalities.scripted import Personality, Scripted
 
 
 class LosesStarttls(Personality):
-    """STARTTLS in the first session, none from the second on."""
+    """Offers STARTTLS in the first session, but in no later one."""
 
     async def converse(self, peer: Peer) -> None:
         first = peer.session.number == 1
@@ -18,7 +18,7 @@ class LosesStarttls(Personality):
 
 @dataclass(frozen=True)
 class Throttle(Scripted):
-    """421 to more than ``most`` sessions within ``window`` seconds."""
+    """Answers 421 to more than *most* sessions within *window* seconds."""
 
     most: int = 2
     window: float = 60.0

@@ -13,13 +13,13 @@ from prober.lab.tls import (
 
 
 class Tls13Only(Scripted):
-    """TLS 1.3 and nothing older."""
+    """Only TLS 1.3."""
 
     tls = TLS13_ONLY
 
 
 class Tls11Only(Scripted):
-    """TLS 1.1, historic since RFC 8996."""
+    """Only TLS 1.1, historic since RFC 8996."""
 
     tls = TLS11_ONLY
 
@@ -41,19 +41,19 @@ class WeakDh(Scripted):
 
 
 class AsksClientCertificate(Scripted):
-    """Requests a client certificate and goes on without one, as many MTAs do."""
+    """Requests a client certificate, and accepts a client without one, as many MTAs do."""
 
     tls = ASKS_CLIENT
 
 
 class NotYetValid(Scripted):
-    """A certificate whose time has not come."""
+    """A certificate that is not valid yet."""
 
     certificate = CertificateKind.NOT_YET_VALID
 
 
 class PartialWildcard(Scripted):
-    """A wildcard that is part of a label: RFC 9525 §6.3 forbids it, and some senders take it."""
+    """A wildcard inside a label. RFC 9525 §6.3 forbids it, but some senders accept it."""
 
     certificate = CertificateKind.PARTIAL_WILDCARD
 
@@ -71,6 +71,6 @@ class WeakSignature(Scripted):
 
 
 class MalformedSan(Scripted):
-    """A subjectAltName that holds the right name and one that cannot be read."""
+    """A subjectAltName with the right name, and an entry that cannot be parsed."""
 
     certificate = CertificateKind.MALFORMED_SAN

@@ -9,42 +9,42 @@ INTERNAL_ERROR = bytes.fromhex("15 0303 0002 02 50")
 
 
 class StarttlsRefused(Scripted):
-    """554 to the STARTTLS that was offered."""
+    """Answers 554 to STARTTLS, although it offered it."""
 
     async def on_starttls(self, peer: Peer) -> None:
         await self.say(peer, 554, "5.7.3 Unable to initialize security subsystem")
 
 
 class StarttlsBusy(Scripted):
-    """421 to STARTTLS."""
+    """Answers 421 to STARTTLS."""
 
     async def on_starttls(self, peer: Peer) -> None:
         await self.say_and_close(peer, 421, "4.7.0 Try again later")
 
 
 class StarttlsSilent(Scripted):
-    """No answer to STARTTLS."""
+    """Does not answer STARTTLS."""
 
     async def on_starttls(self, peer: Peer) -> None:
         await peer.silence()
 
 
 class StarttlsCloses(Scripted):
-    """EOF for an answer to STARTTLS."""
+    """Closes after STARTTLS."""
 
     async def on_starttls(self, peer: Peer) -> None:
         peer.close()
 
 
 class StarttlsResets(Scripted):
-    """RST for an answer to STARTTLS."""
+    """Resets after STARTTLS."""
 
     async def on_starttls(self, peer: Peer) -> None:
         peer.reset()
 
 
 class StarttlsInjection(Scripted):
-    """Clear text right behind the 220, in the same segment; then a handshake as it should be."""
+    """Sends clear text after the 220, in the same segment; then a correct handshake."""
 
     async def on_starttls(self, peer: Peer) -> None:
         peer.send(b"220 2.0.0 Ready to start TLS\r\n250 X-INJECTED\r\n")
@@ -52,7 +52,7 @@ class StarttlsInjection(Scripted):
 
 
 class HandshakeGarbage(Scripted):
-    """220, and then no TLS."""
+    """Answers 220, then sends something that is not TLS."""
 
     async def handshake(self, peer: Peer) -> None:
         await peer.hello()
@@ -61,14 +61,14 @@ class HandshakeGarbage(Scripted):
 
 
 class HandshakeCloses(Scripted):
-    """220, and then EOF."""
+    """Answers 220, then closes."""
 
     async def handshake(self, peer: Peer) -> None:
         peer.close()
 
 
 class HandshakeResets(Scripted):
-    """RST for an answer to the ClientHello."""
+    """Resets after the ClientHello."""
 
     async def handshake(self, peer: Peer) -> None:
         await peer.hello()
@@ -76,40 +76,40 @@ class HandshakeResets(Scripted):
 
 
 class HandshakeSilent(Scripted):
-    """No answer to the ClientHello."""
+    """Does not answer the ClientHello."""
 
     async def handshake(self, peer: Peer) -> None:
         await peer.silence()
 
 
 class LateAlert(Scripted):
-    """certificate_required once a TLS 1.3 client thinks all is well. RFC 8446 §4.4.2.4."""
+    """Sends certificate_required after a completed TLS 1.3 handshake. RFC 8446 §4.4.2.4."""
 
     tls = NEEDS_CLIENT
 
 
 class AnonymousOnly(Scripted):
-    """TLS without any certificate: AECDH. RFC 4492 §2.5."""
+    """TLS without a certificate: AECDH. RFC 4492 §2.5."""
 
     tls = ANONYMOUS
 
 
 class StarttlsRefusedAndCloses(Scripted):
-    """454 to STARTTLS, and then the end of the session: no sender can go on in clear."""
+    """Answers 454 to STARTTLS and closes, so no sender can continue in clear."""
 
     async def on_starttls(self, peer: Peer) -> None:
         await self.say_and_close(peer, 454, "4.7.0 TLS not available")
 
 
 class StarttlsUnreadable(Scripted):
-    """A line without a reply code for an answer to STARTTLS."""
+    """Answers STARTTLS with a line without a reply code."""
 
     async def on_starttls(self, peer: Peer) -> None:
         peer.send(b"ready to start TLS\r\n")
 
 
 class EmptyLineBeforeReply(Scripted):
-    """An empty line before the 220 to STARTTLS. Postfix skips it, Exim does not."""
+    """Sends an empty line before the 220 to STARTTLS. Postfix skips it, Exim does not."""
 
     async def on_starttls(self, peer: Peer) -> None:
         peer.send(b"\r\n")
@@ -117,7 +117,7 @@ class EmptyLineBeforeReply(Scripted):
 
 
 class SniRefused(Scripted):
-    """An alert to a ClientHello that names this host; TLS as it should be without SNI."""
+    """Sends an alert to a ClientHello with this host's name. Without SNI, TLS is correct."""
 
     async def handshake(self, peer: Peer) -> None:
         if _names_host(await peer.hello(), peer):
@@ -128,7 +128,7 @@ class SniRefused(Scripted):
 
 
 class SniRequired(Scripted):
-    """An alert to a ClientHello without SNI."""
+    """Sends an alert to a ClientHello without SNI."""
 
     async def handshake(self, peer: Peer) -> None:
         if _names_host(await peer.hello(), peer):
@@ -139,7 +139,7 @@ class SniRequired(Scripted):
 
 
 class OtherCertificateWithoutSni(Scripted):
-    """The right certificate to a ClientHello with SNI, a self-signed one to all others."""
+    """Shows a self-signed certificate to a ClientHello without SNI, the right one otherwise."""
 
     async def handshake(self, peer: Peer) -> None:
         named = _names_host(await peer.hello(), peer)
@@ -148,5 +148,5 @@ class OtherCertificateWithoutSni(Scripted):
 
 
 def _names_host(hello: bytes, peer: Peer) -> bool:
-    """Whether *hello* has the host's name in it: only the SNI can. RFC 6066 §3."""
+    """Whether *hello* contains the host's name. Only SNI can contain it. RFC 6066 §3."""
     return peer.name.encode() in hello

@@ -224,7 +224,7 @@ def with_host(facts: DomainFacts, **changes: Any) -> DomainFacts:
 def test_which_hosts_count(
     facts: DomainFacts, now: DeliveryOutcome, fallback: DeliveryOutcome
 ) -> None:
-    """Seen by the sender that insists on TLS."""
+    """Judged for a sender that requires TLS."""
     mandatory = delivery_of(judge_domain(facts)).mandatory
     assert (mandatory.now, mandatory.fallback) == (now, fallback)
 
@@ -249,7 +249,7 @@ def test_which_hosts_count(
         ),
     ],
 )
-def test_without_a_route_all_senders_and_situations_are_alike(
+def test_without_a_route_all_senders_get_the_same_outcome(
     facts: DomainFacts, expected: DeliveryOutcome
 ) -> None:
     delivery = delivery_of(judge_domain(facts))
@@ -266,7 +266,7 @@ CERTIFICATE = issue(MX1, by=issue("ca.example")).der
 
 
 def protected(**changes: Any) -> DomainReport:
-    """A domain with everything: DANE, MTA-STS and a certificate of a CA; and what is changed."""
+    """A domain with DANE, MTA-STS and a CA's certificate, with *changes*."""
     secure = Dnssec.SECURE
     tlsa = TlsaRecord(usage=3, selector=1, matching_type=1, data=bytes(32))
     facts = domain(
@@ -285,7 +285,7 @@ def protected(**changes: Any) -> DomainReport:
     )
 
 
-def test_each_sender_at_a_domain_with_everything() -> None:
+def test_each_sender_at_a_domain_with_dane_mta_sts_and_a_trusted_certificate() -> None:
     delivery = delivery_of(protected())
     in_peace = {sender: delivery.of(sender).now for sender in SenderKind}
     assert in_peace == {

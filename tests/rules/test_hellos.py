@@ -1,4 +1,4 @@
-"""What each ClientHello meets, and what follows for findings, delivery and standing."""
+"""How endpoints answer each ClientHello, and the findings, delivery and standing from that."""
 
 import functools
 from dataclasses import replace
@@ -66,7 +66,7 @@ def fails(hello: Hello = Hello.DEFAULT, reason: Reason = Reason.ALERT) -> Endpoi
 
 
 def seen(*sessions: EndpointFacts, plain: tuple[EndpointFacts, ...] = ()) -> EndpointFacts:
-    """The facts after *sessions*, and after those without SNI where there were some."""
+    """The facts after *sessions*, including sessions without SNI."""
     facts = functools.reduce(merge_sessions, sessions)
     return add_without_sni(facts, functools.reduce(merge_sessions, plain)) if plain else facts
 
@@ -181,7 +181,7 @@ def test_the_session_without_sni_is_among_the_attempts_once() -> None:
 
 
 def outcomes(facts: EndpointFacts, **fields: Any) -> list[DeliveryOutcome]:
-    """Of each kind of sender in turn, at a domain that publishes what *fields* say."""
+    """The outcome for each kind of sender, at a domain with *fields*."""
     reader = CertificateReader()
     judged = judge_endpoint(facts, TRUST, reader, dane=fields.get("dane", Dane.NONE))
     views = Views(judged, reader)
@@ -278,7 +278,7 @@ def test_the_level_counts_tls_of_some_and_the_standing_tls_of_all(
     assert judge_standing(report, Level.OPPORTUNISTIC) is standing
 
 
-def test_a_certificate_that_only_sni_brings_is_undecided_where_proof_is_asked_for() -> None:
+def test_a_certificate_shown_only_with_sni_is_undecided_for_authenticated() -> None:
     report = judge_domain(domain(seen(works(), plain=(ANOTHER_PLAIN,))))
     assert Code.SNI_REQUIRED in [finding.code for finding in report.findings]
     assert report.endpoints[0].certificate_without_sni is not None
@@ -286,8 +286,8 @@ def test_a_certificate_that_only_sni_brings_is_undecided_where_proof_is_asked_fo
     assert judge_standing(report, Level.AUTHENTICATED) is Standing.UNDECIDED
 
 
-def test_old_tls_without_sni_is_told_and_leaves_a_profile_undecided() -> None:
-    """Postfix and Exim send no SNI by default: what they negotiate is rated, too."""
+def test_old_tls_without_sni_is_reported_and_leaves_a_profile_undecided() -> None:
+    """Postfix and Exim send no SNI by default, so what they negotiate is rated too."""
     old = works(Hello.NO_SNI, tls_version="TLSv1", cipher="AES128-SHA", cipher_bits=128)
     report = judge_domain(domain(seen(works(), plain=(old,))))
 

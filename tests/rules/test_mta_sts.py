@@ -1,4 +1,4 @@
-"""What a domain comes to by MTA-STS: status, findings, enforcement. RFC 8461 §3 to §7."""
+"""Judging MTA-STS: status, findings, enforcement. RFC 8461 §3 to §7."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -106,7 +106,7 @@ NO_TXT = TxtFacts(failure=Failure(step=Step.RESOLVE, reason=Reason.SERVFAIL))
             "the id",
             id="§3.1-invalid",
         ),
-        pytest.param(facts(), StsStatus.FETCH_FAILED, "not asked for", id="not-asked"),
+        pytest.param(facts(), StsStatus.FETCH_FAILED, "not requested", id="not-asked"),
         pytest.param(
             facts(not_fetched(Reason.TIMED_OUT)),
             StsStatus.FETCH_FAILED,
@@ -214,7 +214,7 @@ ALL = (STRICT, RESOLVER, TLSPOL)
 
 
 def rewritten(old: str, new: str, **served: Any) -> StsFacts:
-    """A valid policy in which *new* stands for *old*."""
+    """A valid policy with *old* replaced by *new*."""
     body = policy() + "\n"
     assert old in body
     return facts(fetched(body.replace(old, new), **served))
@@ -350,7 +350,7 @@ def test_where_senders_differ(sts: StsFacts, enforcing: tuple[str, ...]) -> None
 
 
 def test_senders_that_enforce_it_for_different_hosts() -> None:
-    """One reader takes a line separator within a value for the end of a line."""
+    """One implementation reads a line separator inside a value as the end of a line."""
     sts = rewritten(
         "mode", "x: a\u2028mx: b.example\nmode", content_type="text/plain; charset=utf-8"
     )

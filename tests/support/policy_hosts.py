@@ -12,20 +12,20 @@ DRIP_S = 0.02
 
 
 class NotFound(PolicyHost):
-    """404."""
+    """Answers 404."""
 
     status = "404 Not Found"
 
 
 class Broken(PolicyHost):
-    """500."""
+    """Answers 500."""
 
     status = "500 Internal Server Error"
 
 
 @dataclass(frozen=True)
 class Redirects(PolicyHost):
-    """301 to *location*, where a policy may well be."""
+    """Redirects with 301 to *location*."""
 
     location: str = ""
     status = "301 Moved Permanently"
@@ -35,25 +35,25 @@ class Redirects(PolicyHost):
 
 
 class SetsCookie(PolicyHost):
-    """A cookie beside the policy."""
+    """Sends a cookie with the policy."""
 
     headers = (*PolicyHost.headers, "Set-Cookie: track=1; Path=/")
 
 
 class Html(PolicyHost):
-    """The policy, as HTML."""
+    """Sends the policy as HTML."""
 
     headers = ("Content-Type: text/html",)
 
 
 class NoMediaType(PolicyHost):
-    """The policy, as nothing in particular."""
+    """Sends the policy without a Content-Type."""
 
     headers = ()
 
 
 class Gzip(PolicyHost):
-    """Compressed, though nobody asked for that: 2 kB that unpack to 2 MB."""
+    """Sends gzip that was not requested: 2 kB that unpack to 2 MB."""
 
     headers = (*PolicyHost.headers, "Content-Encoding: gzip")
 
@@ -62,14 +62,14 @@ class Gzip(PolicyHost):
 
 
 class TooLong(PolicyHost):
-    """One byte more than 64 KB, and says so."""
+    """Sends a body of 64 KiB plus one byte, with its Content-Length."""
 
     def body(self) -> bytes:
         return b"x" * 65_537
 
 
 class Longest(PolicyHost):
-    """The policy in 64 KB sharp, filled up with a field that nobody knows."""
+    """Sends a policy of exactly 64 KiB, filled with an unknown field."""
 
     def body(self) -> bytes:
         policy = super().body()
@@ -77,7 +77,7 @@ class Longest(PolicyHost):
 
 
 class Endless(PolicyHost):
-    """A body without an end, as fast as it goes."""
+    """Sends a body without an end, as fast as it can."""
 
     async def reply(self, peer: Peer) -> None:
         self.begin(peer)
@@ -87,7 +87,7 @@ class Endless(PolicyHost):
 
 
 class EndlessHeaders(PolicyHost):
-    """Headers without an end."""
+    """Sends headers without an end."""
 
     async def reply(self, peer: Peer) -> None:
         peer.send(b"HTTP/1.1 200 OK\r\n")
@@ -98,7 +98,7 @@ class EndlessHeaders(PolicyHost):
 
 @dataclass(frozen=True)
 class Repeats(PolicyHost):
-    """*piece* without an end, before a status line."""
+    """Sends *piece* without an end in place of a status line."""
 
     piece: bytes = b"\r\n"
 
@@ -109,7 +109,7 @@ class Repeats(PolicyHost):
 
 
 class ChunkExtensions(PolicyHost):
-    """Chunks of one byte, each with 1 kB of extension, without an end. RFC 9112 §7.1.1."""
+    """Sends chunks of one byte with 1 kB of extension, without an end. RFC 9112 §7.1.1."""
 
     async def reply(self, peer: Peer) -> None:
         self.begin(peer, "Transfer-Encoding: chunked")
@@ -119,13 +119,13 @@ class ChunkExtensions(PolicyHost):
 
 
 class EncodedTwice(PolicyHost):
-    """Two Content-Encoding headers, of which the first says that nothing is encoded."""
+    """Sends two Content-Encoding headers; the first says `identity`."""
 
     headers = (*PolicyHost.headers, "Content-Encoding: identity", "Content-Encoding: gzip")
 
 
 class Drips(PolicyHost):
-    """A byte of the body now and then."""
+    """Sends the body one byte at a time, slowly."""
 
     async def reply(self, peer: Peer) -> None:
         self.begin(peer, "Content-Length: 60000")
@@ -135,7 +135,7 @@ class Drips(PolicyHost):
 
 
 class Truncated(PolicyHost):
-    """Half of the body, then the end."""
+    """Sends half of the body, then closes."""
 
     async def reply(self, peer: Peer) -> None:
         self.begin(peer, "Content-Length: 1000")
@@ -143,96 +143,96 @@ class Truncated(PolicyHost):
 
 
 class Garbage(PolicyHost):
-    """No HTTP."""
+    """Sends something that is not HTTP."""
 
     async def reply(self, peer: Peer) -> None:
         peer.send(b"220 mail ESMTP\r\n")
 
 
 class HangsUp(PolicyHost):
-    """The end in answer to the request."""
+    """Closes after the request."""
 
     async def reply(self, peer: Peer) -> None:
         peer.close()
 
 
 class Resets(PolicyHost):
-    """RST in answer to the request."""
+    """Resets after the request."""
 
     async def reply(self, peer: Peer) -> None:
         peer.reset()
 
 
 class Mute(PolicyHost):
-    """No answer to the request."""
+    """Does not answer the request."""
 
     async def reply(self, peer: Peer) -> None:
         await peer.silence()
 
 
 class MuteAtHandshake(PolicyHost):
-    """No answer to the ClientHello."""
+    """Does not answer the ClientHello."""
 
     async def converse(self, peer: Peer) -> None:
         await peer.silence()
 
 
 class InClear(PolicyHost):
-    """HTTP without TLS."""
+    """Serves HTTP without TLS."""
 
     async def converse(self, peer: Peer) -> None:
         await self.reply(peer)
 
 
 class NotListening(PolicyHost):
-    """TCP is refused."""
+    """Refuses TCP connections."""
 
     listens = False
 
 
 class OldTls(PolicyHost):
-    """Nothing newer than TLS 1.1. RFC 8461 §7.2."""
+    """Supports nothing newer than TLS 1.1. RFC 8461 §7.2."""
 
     tls = TLS11_ONLY
 
 
-class AsksWhoYouAre(PolicyHost):
+class RequiresClientCertificate(PolicyHost):
     """Wants a client certificate."""
 
     tls = NEEDS_CLIENT
 
 
 class WrongName(PolicyHost):
-    """A certificate for another host."""
+    """Has a certificate for another host."""
 
     certificate = CertificateKind.WRONG_NAME
 
 
 class Wildcard(PolicyHost):
-    """A certificate by wildcard, which is valid. RFC 8461 §3.3."""
+    """Has a wildcard certificate, which is valid. RFC 8461 §3.3."""
 
     certificate = CertificateKind.WILDCARD
 
 
 class CnOnly(PolicyHost):
-    """The name in the subject only."""
+    """Has a certificate with the name in the subject only."""
 
     certificate = CertificateKind.CN_ONLY
 
 
 class Expired(PolicyHost):
-    """A certificate whose time is over."""
+    """Has an expired certificate."""
 
     certificate = CertificateKind.EXPIRED
 
 
 class SelfSigned(PolicyHost):
-    """A certificate that signs itself."""
+    """Has a self-signed certificate."""
 
     certificate = CertificateKind.SELF_SIGNED
 
 
 def policy_text(*mx: str, mode: str = "enforce", max_age: int = 604_800, eol: str = "\n") -> str:
-    """A policy file with these fields. RFC 8461 §3.2."""
+    """The text of a policy file with these fields. RFC 8461 §3.2."""
     lines = ("version: STSv1", f"mode: {mode}", *(f"mx: {each}" for each in mx))
     return eol.join((*lines, f"max_age: {max_age}", ""))

@@ -1,4 +1,4 @@
-"""How SMTP servers behave here, a module for each step at which they differ.
+"""The behaviours of SMTP servers in the demo and the benchmarks, one module per step.
 
-These are the servers of the demo and of the benchmarks; the tests have many more of their own.
+The tests have many more personalities.
 """

@@ -1,11 +1,11 @@
-"""Servers that differ in their replies to EHLO, or in how any reply looks on the wire."""
+"""Servers with an unusual reply to EHLO, or with unusual line formats."""
 
 from prober.lab.peer import Peer
 from prober.lab.personalities.scripted import Scripted
 
 
 class NoStarttls(Scripted):
-    """Clear text only."""
+    """Does not offer STARTTLS."""
 
     keywords = Scripted.keywords_tls
 

@@ -1,4 +1,4 @@
-"""Servers that differ in how they greet, and those that never come to it."""
+"""Servers with an unusual greeting, or without one."""
 
 from dataclasses import dataclass
 
@@ -9,28 +9,28 @@ STARS = "*" * 40
 
 
 class Busy(Scripted):
-    """421 for a greeting: come back later. It says nothing about TLS."""
+    """Greets with 421: try again later. This says nothing about TLS."""
 
     async def greet(self, peer: Peer) -> None:
         await self.say_and_close(peer, 421, f"4.3.2 {peer.name} too busy, try again later")
 
 
 class Silent(Personality):
-    """Accepts, and says nothing."""
+    """Accepts the connection, and sends nothing."""
 
     async def converse(self, peer: Peer) -> None:
         await peer.silence()
 
 
 class Refuses(Silent):
-    """Nothing listens at its address."""
+    """Refuses TCP connections."""
 
     listens = False
 
 
 @dataclass(frozen=True)
 class Slow(Scripted):
-    """Greets late, against clients that will not wait; then all is well."""
+    """Greets after a delay, as a defence against impatient clients. Otherwise correct."""
 
     delay: float = 0.3  # seconds
 
@@ -40,7 +40,7 @@ class Slow(Scripted):
 
 
 class MaskedKeywords(Scripted):
-    """A middlebox overwrites STARTTLS among the keywords, and refuses the command."""
+    """A middlebox overwrites the STARTTLS keyword, and refuses the command."""
 
     keywords = ("PIPELINING", "SIZE 10240000", "XXXXXXXA", "8BITMIME")
 
@@ -49,6 +49,6 @@ class MaskedKeywords(Scripted):
 
 
 class Masked(MaskedKeywords):
-    """A middlebox hides the greeting and the keywords: SMTP inspection of a Cisco PIX or ASA."""
+    """A middlebox hides the greeting and the keywords, as a Cisco PIX or ASA does."""
 
     greeting = (STARS,)

@@ -1,4 +1,4 @@
-"""Servers that treat one session otherwise than the next."""
+"""Servers that behave differently from one session to the next."""
 
 from prober.lab.peer import Peer
 from prober.lab.personalities.ehlo import NoStarttls
@@ -6,7 +6,7 @@ from prober.lab.personalities.scripted import Personality, Scripted
 
 
 class GainsStarttls(Personality):
-    """No STARTTLS in the first session, STARTTLS from the second on."""
+    """Offers no STARTTLS in the first session, but in all later ones."""
 
     async def converse(self, peer: Peer) -> None:
         first = peer.session.number == 1

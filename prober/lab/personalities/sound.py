@@ -1,4 +1,4 @@
-"""Servers that speak SMTP and TLS as the RFCs ask, and differ in TLS version or certificate."""
+"""Servers that follow the RFCs, with different TLS versions and certificates."""
 
 from prober.lab.certificates import CertificateKind
 from prober.lab.personalities.scripted import Scripted
@@ -9,29 +9,29 @@ from prober.lab.tls import (
 
 
 class WellConfigured(Scripted):
-    """TLS 1.2 and 1.3, a certificate that is right in every respect."""
+    """TLS 1.2 and 1.3, and a correct certificate."""
 
 
 class Tls12Only(Scripted):
-    """TLS 1.2 and nothing newer."""
+    """Only TLS 1.2."""
 
     tls = TLS12_ONLY
 
 
 class Tls10Only(Scripted):
-    """TLS 1.0, historic since RFC 8996."""
+    """Only TLS 1.0, historic since RFC 8996."""
 
     tls = TLS10_ONLY
 
 
 class SelfSigned(Scripted):
-    """A certificate that signs itself."""
+    """A self-signed certificate."""
 
     certificate = CertificateKind.SELF_SIGNED
 
 
 class Expired(Scripted):
-    """A certificate whose time is over."""
+    """An expired certificate."""
 
     certificate = CertificateKind.EXPIRED
 
@@ -43,19 +43,19 @@ class WrongName(Scripted):
 
 
 class CnOnly(Scripted):
-    """A name in the subject only, which counts for nothing. RFC 9525 §2."""
+    """A certificate with the name in the subject only, which does not count. RFC 9525 §2."""
 
     certificate = CertificateKind.CN_ONLY
 
 
 class Wildcard(Scripted):
-    """A name by wildcard, which is valid. RFC 9525 §6.3."""
+    """A wildcard certificate, which is valid. RFC 9525 §6.3."""
 
     certificate = CertificateKind.WILDCARD
 
 
 class MissingIntermediate(Scripted):
-    """The leaf alone: browsers would fetch the rest, mail servers do not."""
+    """Sends the leaf only. Browsers would fetch the intermediate, mail servers do not."""
 
     certificate = CertificateKind.MISSING_INTERMEDIATE
 

@@ -1,4 +1,4 @@
-"""Servers that offer STARTTLS and then do not, or not well, do TLS."""
+"""Servers that offer STARTTLS, but fail at STARTTLS or in the handshake."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ HANDSHAKE_FAILURE = bytes.fromhex("15 0303 0002 02 28")  # a fatal alert. RFC 84
 
 
 class StarttlsDeferred(Scripted):
-    """454: TLS not available for the moment. RFC 3207 §4."""
+    """Answers 454 to STARTTLS: TLS not available now. RFC 3207 §4."""
 
     async def on_starttls(self, peer: Peer) -> None:
         await self.say(peer, 454, "4.7.0 TLS not available due to temporary reason")
 
 
 class HandshakeAlert(Scripted):
-    """handshake_failure for an answer to the ClientHello."""
+    """Answers the ClientHello with the alert handshake_failure."""
 
     async def handshake(self, peer: Peer) -> None:
         await peer.hello()
@@ -26,7 +26,7 @@ class HandshakeAlert(Scripted):
 
 @dataclass(frozen=True)
 class LargeHelloIntolerant(Scripted):
-    """Resets when the ClientHello is large, as one with a post-quantum key share is."""
+    """Resets if the ClientHello is large, as it is with a post-quantum key share."""
 
     most: int = 1000  # bytes of the record
 
