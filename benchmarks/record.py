@@ -108,7 +108,7 @@ def _record(store: Store, reports: Sequence[DomainReport]) -> float:
         identity={},
         requirement="opportunistic",
         operator_of=operator_of,
-        assess=_TALLY.assess,
+        judge=_TALLY.judge,
     )
     assessed = [_TALLY.assess(each) for each in reports]
     before = process_time()
@@ -136,7 +136,7 @@ def _diff_s(store: Store) -> float:
     with store.reading() as connection:
         new = find_run(connection, "previous")
         old = find_run(connection, "previous", before=new.id, list_=new.list)
-        how = Comparing(operator_of=operator_of, assess=_TALLY.assess)
+        how = Comparing(operator_of=operator_of, judge=_TALLY.judge)
         found = list(changes_between(connection, old.id, new.id, how, ChangeCounts()))
     if not found:
         raise ValueError("nothing changed: that measures nothing")

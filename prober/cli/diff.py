@@ -136,7 +136,7 @@ def _compare_runs(
         old = find_run(connection, from_, before=new.id, list_=new.list)
         if old.id >= new.id:
             raise SettingsError(f"--from is run {old.id}, which is not before run {new.id}")
-        how = Comparing(operator_of=operator_of, assess=tally.assess)
+        how = Comparing(operator_of=operator_of, judge=tally.judge)
         yield from changes_between(connection, old.id, new.id, how, counts)
 
 

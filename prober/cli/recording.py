@@ -202,7 +202,7 @@ def recording(
             identity=identity,
             requirement=(required if isinstance(required, Level) else f"profile:{required.name}"),
             operator_of=operator_of,
-            assess=tally.assess,
+            judge=tally.judge,
             transcripts=Transcripts(options.keep_transcripts.value),
             patience=options.patience,
         )

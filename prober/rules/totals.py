@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from prober.records import (
+    DomainFacts,
     DomainReport,
     EndpointFacts,
     Level,
@@ -21,7 +22,7 @@ from prober.records import (
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.norms import Profile
 from prober.rules.standing import assess
-from prober.rules.verdict import is_fault
+from prober.rules.verdict import is_fault, judge_domain
 
 # A run that never connects says more of this machine than of so many hosts of so many operators.
 BLIND_ENDPOINTS: Final = 20
@@ -188,6 +189,10 @@ class Tally:
     def assess(self, report: DomainReport) -> DomainReport:
         """*report* with its standing against what is required, and the reasons."""
         return assess(report, self.require, self.reader)
+
+    def judge(self, facts: DomainFacts) -> DomainReport:
+        """The report on *facts*, assessed."""
+        return self.assess(judge_domain(facts, self.reader))
 
     def add(self, report: DomainReport, *, accepted: bool = False) -> None:
         """Count one report, as ``assess`` returned it; *accepted*: an exception covers it."""

@@ -6,9 +6,10 @@ from itertools import groupby
 
 import sqlalchemy as sa
 
-from prober.records import DomainReport, Standing
+from prober.records import DomainFacts, DomainReport, Standing
 from prober.records.changes import Change, ChangeCode, ChangeCounts, Direction, DomainChanges
 from prober.report.mail import Open
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.drift import compare
 from prober.rules.verdict import judge_domain
 from prober.store import schema
@@ -118,7 +119,7 @@ class Comparing:
     """How two runs are compared."""
 
     operator_of: Callable[[str], str]
-    assess: Callable[[DomainReport], DomainReport]
+    judge: Callable[[DomainFacts], DomainReport]
     patience: int = 1
 
 
@@ -154,7 +155,7 @@ def _compared(
     how: Comparing,
     counts: ChangeCounts,
 ) -> Iterator[DomainChanges]:
-    past = Past(connection, how.assess)
+    past = Past(connection, how.judge)
     names = _names(connection, domain_ids)
     table = schema.observation
     query = observed().where(table.c.run_id == new).where(table.c.domain_id.in_(domain_ids))
@@ -240,5 +241,6 @@ def _judged(
     connection: sa.Connection, query: sa.Select[tuple[object, ...]]
 ) -> Iterator[tuple[int, DomainReport]]:
     rows = observations(connection, query)
+    reader = CertificateReader()
     for row, facts in FactReader(connection).load(rows):
-        yield row.run_id, judge_domain(facts)
+        yield row.run_id, judge_domain(facts, reader)

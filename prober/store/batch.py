@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from prober.escape import printable
-from prober.records import DomainReport, Level
+from prober.records import DomainFacts, DomainReport, Level
 from prober.records.changes import Change, ChangeCounts, Direction, DomainChanges
 from prober.rules.drift import compare
 from prober.rules.verdict import facts_of
@@ -39,7 +39,7 @@ class RunPlan:
     identity: Mapping[str, str]
     requirement: str
     operator_of: Callable[[str], str]
-    assess: Callable[[DomainReport], DomainReport]
+    judge: Callable[[DomainFacts], DomainReport]
     transcripts: Transcripts = Transcripts.CHANGED
     patience: int = 3
 
@@ -79,7 +79,7 @@ class Batch:
         self._known = known
         self._counts = counts
         self._may_repeat = may_repeat
-        self._past = Past(connection, plan.assess)
+        self._past = Past(connection, plan.judge)
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         self._insert = dialect.insert
 

@@ -5,9 +5,8 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from prober.records import DomainReport, Level
+from prober.records import DomainFacts, DomainReport, Level
 from prober.rules.drift import KNOWN_RUNS
-from prober.rules.verdict import judge_domain
 from prober.store import schema
 from prober.store.reader import FactReader, Observation, batched, observations, observed
 
@@ -16,10 +15,10 @@ class Past:
     """Loads what was seen of a domain before; each distinct state is judged once per domain."""
 
     def __init__(
-        self, connection: sa.Connection, assess: Callable[[DomainReport], DomainReport]
+        self, connection: sa.Connection, judge: Callable[[DomainFacts], DomainReport]
     ) -> None:
         self._connection = connection
-        self._assess = assess
+        self._judge = judge
         self._reader = FactReader(connection)
 
     def before(
@@ -76,7 +75,7 @@ class Past:
         """*rows* as they are judged today, by domain and run."""
         first = {_state(row): row for row in rows}
         known = {
-            _state(row): self._assess(judge_domain(facts))
+            _state(row): self._judge(facts)
             for row, facts in self._reader.load(list(first.values()))
         }
         return {

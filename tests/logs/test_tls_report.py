@@ -129,7 +129,7 @@ def test_a_report_that_cannot_be_read_is_no_pass(tmp_path: Path) -> None:
     policy = {"policy": {"policy-type": "sts", "policy-domain": "company-y.example"}}
     good.write_bytes(changed(policies=[policy]))
     assert invoke("logs", "--tls-report", str(good)).status == 0
-    bad.write_bytes(gzip.compress(RAW)[:-20])
+    bad.write_bytes(gzip.compress(RAW, mtime=0)[:-20])
     ended = invoke("logs", "--tls-report", str(good), str(bad))
     assert ended.status == 3
     assert "bad.json.gz: no TLS report: " in ended.err
@@ -166,7 +166,7 @@ def test_a_policy_may_be_named_twice_in_one_report() -> None:
         b"{}",
         b"[1]",
         b"{" * 100_000,
-        gzip.compress(RAW)[:-20],
+        gzip.compress(RAW, mtime=0)[:-20],
         b"\x1f\x8bno gzip",
         changed(policies=7),
         changed(**{"date-range": {"start-datetime": "x", "end-datetime": "y"}}),

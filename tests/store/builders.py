@@ -45,7 +45,7 @@ def plan(**fields: Any) -> RunPlan:
         "identity": {"list": "sha256 00"},
         "requirement": "opportunistic",
         "operator_of": operator_of,
-        "assess": TALLY.assess,
+        "judge": TALLY.judge,
     }
     return RunPlan(**(defaults | fields))
 

@@ -29,7 +29,7 @@ from tests.store.builders import TALLY, good, plan, record, report, started
 from tests.support.builders import NOW, confirmed, not_offered, untested
 
 NEGATIVE = confirmed(not_offered())
-HOW = Comparing(operator_of=operator_of, assess=TALLY.assess)
+HOW = Comparing(operator_of=operator_of, judge=TALLY.judge)
 
 
 def between(store: Store, old: int, new: int) -> tuple[dict[str, Direction | None], ChangeCounts]:
