@@ -167,22 +167,11 @@ def _read(message: dns.message.Message, query: Query) -> Response:
         contradicts_itself=bool(records) and message.rcode() == dns.rcode.NXDOMAIN,
         # RFC 2308 §2.2: an empty answer that names other servers, and no SOA, denies nothing
         is_referral=dns.rdatatype.NS in types and dns.rdatatype.SOA not in types,
-        answer=tuple(_with_type(rrset, query.rdtype) for rrset in message.answer),
+        answer=tuple(message.answer),
         authority=tuple(message.authority),
         knows_dnssec=bool(message.ednsflags & dns.flags.DO),
         extended_error=_extended_error(message),
     )
-
-
-def _with_type(rrset: dns.rrset.RRset, rdtype: dns.rdatatype.RdataType) -> dns.rrset.RRset:
-    """*rrset* as it was signed, with *rdtype* where ``_as_unknown_type`` put another type."""
-    if rrset.rdtype != _UNKNOWN_TYPE:
-        return rrset
-    named = dns.rrset.RRset(rrset.name, rrset.rdclass, rdtype)
-    named.update_ttl(rrset.ttl)
-    for record in rrset:
-        named.add(dns.rdata.GenericRdata(rrset.rdclass, rdtype, record.data))
-    return named
 
 
 def _extended_error(message: dns.message.Message) -> str:

@@ -152,19 +152,18 @@ def test_nothing_reaches_the_terminal_that_does_not_print(
     assert text.endswith("\n")
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("reason", ["\x1b[2J", "."])
 def test_a_reason_that_a_file_names_and_we_do_not_is_escaped(reason: str) -> None:
     report = replace(samples.passes(), standing=Standing.UNDECIDED, reasons=(reason,))
 
     assert headline(report).isprintable()
-=======
+
+
 def test_a_reason_in_a_saved_report_is_escaped() -> None:
     report = replace(samples.unknown(), reasons=("\x1b",))
     report = replace(report, verdict=replace(report.verdict, level=Level.OPPORTUNISTIC))
 
     assert "\x1b" not in headline(report) + "".join(reasons(report))
->>>>>>> record
 
 
 def test_markup_and_emoji_codes_of_a_peer_are_text() -> None:
