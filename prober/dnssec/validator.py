@@ -38,7 +38,7 @@ UNREACHABLE: Final = "no answer from the resolver"
 MAX_CHAIN: Final = 16  # aliases, as in net/dns_message
 MAX_LABELS: Final = 40  # of a name whose zones are looked for; one question each
 _ZONES: Final = 100_000  # kept; about 1 kB each
-_SHORTEST_S, _MAX_S = 300.0, 86_400.0  # that a zone's keys are kept, within their TTL
+_MIN_S, _MAX_S = 300.0, 86_400.0  # that a zone's keys are kept, within their TTL
 
 _DS, _CNAME, _DNAME = dns.rdatatype.DS, dns.rdatatype.CNAME, dns.rdatatype.DNAME
 
@@ -208,7 +208,7 @@ class Validator:
     def _lifetime_s(self, zone: Zone) -> float:
         if zone.judgement.state in (Dnssec.INDETERMINATE, Dnssec.BOGUS):
             return self._failure_ttl_s
-        return min(max(zone.ttl, _SHORTEST_S), _MAX_S)
+        return min(max(zone.ttl, _MIN_S), _MAX_S)
 
 
 def _dnames_above(name: Name, reply: Reply) -> list[dns.rrset.RRset]:

@@ -8,10 +8,10 @@ from prober.report.answer import LABELS
 from prober.report.words import name_of
 from prober.version import __version__
 
-_MOST_LINES: Final = 1_000
-_MOST_VERSIONS: Final = 10
-_LONGEST_VERSION: Final = 50  # characters
-_LONGEST_NAME: Final = 255
+_MAX_LINES: Final = 1_000
+_MAX_VERSIONS: Final = 10
+_MAX_VERSION: Final = 50  # characters
+_MAX_NAME: Final = 255
 
 
 class Rejudged:
@@ -31,8 +31,8 @@ class Rejudged:
     def note(self, then: DomainReport, now: DomainReport) -> None:
         """Count the record *then*, and *now*, which has its standing."""
         self._records += 1
-        if len(self._versions) < _MOST_VERSIONS:
-            self._versions[then.run.version[:_LONGEST_VERSION]] = None
+        if len(self._versions) < _MAX_VERSIONS:
+            self._versions[then.run.version[:_MAX_VERSION]] = None
         comparable = then.requirement == now.requirement
         self._not_compared += not comparable
         new, gone = _codes(now, then), _codes(then, now)
@@ -41,11 +41,11 @@ class Rejudged:
             self._by_findings += bool(new or gone)
             return
         self._differing += 1
-        if len(self._lines) < _MOST_LINES:
+        if len(self._lines) < _MAX_LINES:
             was, is_ = (_judgement(each, with_standing=comparable) for each in (then, now))
             parts = [f"was {was}", f"is {is_}"]
             parts += [f"{label}: {codes}" for label, codes in _changes(new, gone) if codes]
-            self._lines.append(f"{name_of(now)[:_LONGEST_NAME]}: {'; '.join(parts)}")
+            self._lines.append(f"{name_of(now)[:_MAX_NAME]}: {'; '.join(parts)}")
 
     def lines(self) -> Iterator[str]:
         """How many records there are, who wrote them, and which domains are judged differently."""
