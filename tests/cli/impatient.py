@@ -21,6 +21,6 @@ def _impatient(options: LookOptions) -> Settings:
 if __name__ == "__main__":
     with (
         patch.object(LookOptions, "settings", _impatient),
-        patch.object(Heartbeat, "excuses", lambda _self, _since: None),
+        patch.object(Heartbeat, "stalled_s", lambda _self, _since: None),
     ):
         main()
