@@ -13,14 +13,14 @@ from typing import Final, Self, assert_never
 from rich.table import Table
 from rich.text import Text
 
-from prober.errors import ReportError
+from prober.errors import ReportError, SettingsError
 from prober.escape import printable, utc
 from prober.logs.base import BEGINS, FORGOTTEN, NO_TLS
 from prober.logs.records import LOGS_SCHEMA, Content, Delivery, Direction, Scope, Tls
 from prober.logs.summary import Counts, Summary
 from prober.report.csv_ import neutralised
 from prober.report.interface import Paper, Row
-from prober.report.output import STDOUT, ReportFormat, choose_format
+from prober.report.output import NO_PAGE, STDOUT, ReportFormat, choose_format
 from prober.report.page import Page
 from prober.report.sinks import FileSink, Sink, StreamSink, open_sink
 
@@ -357,6 +357,8 @@ def make_formatter(format_: ReportFormat, style: LogsStyle, paper: Paper) -> Log
             return SummaryJson(pretty) if style.summary else LogsJson(pretty)
         case ReportFormat.TEXT:
             return LogsText(paper, story=style.story)
+        case ReportFormat.HTML:
+            raise SettingsError(NO_PAGE)
         case _:
             assert_never(format_)
 
@@ -366,6 +368,8 @@ class LogsWriter:
 
     def __init__(self, target: str, format_: ReportFormat | None, style: LogsStyle) -> None:
         self.format = format_ or choose_format(target)
+        if self.format is ReportFormat.HTML:  # before any file is made
+            raise SettingsError(NO_PAGE)
         self._sink: Sink
         if target != STDOUT:
             self.paper, self._sink = Paper(), open_sink(Path(target))

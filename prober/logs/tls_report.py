@@ -19,13 +19,13 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from prober.errors import InputError
+from prober.errors import InputError, SettingsError
 from prober.escape import printable, utc
 from prober.files import read_whole
 from prober.logs.records import LOGS_SCHEMA
 from prober.logs.report import MOST_SHOWN, csv_bytes, json_bytes, table
 from prober.report.interface import Paper, Row
-from prober.report.output import ReportFormat
+from prober.report.output import NO_PAGE, ReportFormat
 from prober.report.page import Page
 
 MOST_FILE_BYTES: Final = 64 << 20
@@ -275,6 +275,8 @@ def format_claims(claims: Claims, format_: ReportFormat, paper: Paper) -> bytes:
             )
         case ReportFormat.TEXT:
             return _claims_text(claims, Page(paper))
+        case ReportFormat.HTML:
+            raise SettingsError(NO_PAGE)
         case _:
             assert_never(format_)
 

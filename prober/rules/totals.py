@@ -19,6 +19,7 @@ from prober.records import (
     Step,
 )
 from prober.rules.norms import Profile
+from prober.rules.spread import Spread
 from prober.rules.standing import assess
 from prober.rules.verdict import is_fault
 
@@ -77,6 +78,7 @@ class Totals:
     faults: int = 0  # of this program
     noted: list[NotedDomain] = field(default_factory=list)  # the worst MAX_NOTED
     expiring: dict[str, NotedCertificate] = field(default_factory=dict)  # by SHA-256; the soonest
+    spread: Spread = field(default_factory=Spread)
 
     @property
     def domains(self) -> int:
@@ -104,6 +106,7 @@ class Totals:
         self._keep_worst(MAX_NOTED)
         for digest, certificate in other.expiring.items():
             self.note_certificate(digest, certificate)
+        self.spread.merge(other.spread)
 
     def note_domain(self, domain: NotedDomain) -> None:
         """Keep *domain*, unless MAX_NOTED others are worse."""
@@ -173,6 +176,7 @@ class Tally:
         totals.incomplete += not verdict.complete and verdict.level is not Level.INVALID
         totals.endpoints += verdict.endpoints
         totals.endpoints_tested += verdict.endpoints_tested
+        totals.spread.add(report, self.operator_of)
         self.note_route(report.route)
         for endpoint in report.endpoints:
             self.note_endpoint(endpoint)
