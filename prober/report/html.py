@@ -32,7 +32,7 @@ from prober.records.delivery import SenderKind
 from prober.report.answer import LABELS, OUTCOMES, SENDERS, answer, effects, reasons, warning_of
 from prober.report.interface import Formatter
 from prober.report.letter import Letter, write_letter
-from prober.report.problems import problems_of
+from prober.report.problems import Problem, problems_of
 from prober.report.publish import publications
 from prober.report.text import basis, hosts_of, is_well, vantage
 from prober.report.words import (
@@ -243,11 +243,11 @@ def _section(report: DomainReport) -> dict[str, Any]:
     problems = list(problems_of(report))
     main = [p for p in problems if p.code.severity in (Severity.HIGH, Severity.MEDIUM)]
     main += [p for p in problems if p not in main and p.code in report.reasons]
-    wants_letter = report.standing in _FAILING or bool(main)
+    wants_letter = bool(report.endpoints) and (report.standing in _FAILING or bool(main))
     return {
         "server": server_words(report),
         "effects": effects(report),
-        "reasons": reasons(report),
+        "reasons": _other_reasons(report, problems),
         "problems": main,
         "lesser": [problem for problem in problems if problem not in main],
         "clauses": _clauses,
@@ -256,11 +256,17 @@ def _section(report: DomainReport) -> dict[str, Any]:
         "certificates": list(_certificates(report)),
         "senders": list(_senders(report)),
         "publications": list(publications(report)),
-        "letter": write_letter(report).text.splitlines() if wants_letter and report.domain else [],
+        "letter": write_letter(report).text.splitlines() if wants_letter else [],
         "transcripts": [(seen, _transcript(seen)) for seen in report.endpoints if seen.transcript],
         "basis": basis(report),
         "vantage": vantage(report),
     }
+
+
+def _other_reasons(report: DomainReport, problems: Sequence[Problem]) -> list[str]:
+    """The reasons that no finding below says."""
+    said = {problem.code.meaning for problem in problems}
+    return [reason for reason in reasons(report) if reason not in said]
 
 
 def _clauses(code: Code) -> str:
@@ -355,13 +361,17 @@ class _Chart:
     unit: str
     bars: tuple[_Bar, ...]
     note: str = ""
+    broad: bool = False
 
 
 def _summary(totals: Totals) -> dict[str, Any]:
     noted = sorted(totals.noted, key=lambda domain: domain.rank)[:_MOST_NOTED]
     expiring = sorted(totals.expiring.values(), key=lambda each: (each.not_after, each.mx_host))
+    failing = sum(totals.standings.get(standing, 0) for standing in _FAILING)
     return {
         "totals": totals,
+        "when": _when(totals),
+        "more_noted": failing - len(noted),
         "tiles": [
             (standing, _CLASSES[standing], LABELS[standing], totals.standings.get(standing, 0))
             for standing in Standing
@@ -372,16 +382,21 @@ def _summary(totals: Totals) -> dict[str, Any]:
     }
 
 
+def _when(totals: Totals) -> str:
+    """Such as "2026-01-02 03:04 to 03:09 UTC"; empty where nothing was counted."""
+    first, last = totals.spread.first, totals.spread.last
+    if first is None or last is None:
+        return ""
+    begin, end = utc(first)[:16].replace("T", " "), utc(last)[:16].replace("T", " ")
+    if begin == end:
+        return f"{begin} UTC"
+    return f"{begin} to {end[11:] if begin[:10] == end[:10] else end} UTC"
+
+
 def _charts(totals: Totals) -> Iterator[_Chart]:
     spread = totals.spread
     levels = {str(level): totals.levels.get(level, 0) for level in reversed(Level)}
     yield _Chart(title="Levels", unit="domains", bars=_bars(levels, ordered=True))
-    findings = {str(code): count for code, count in spread.findings.items()}
-    yield _Chart(
-        title="Findings by frequency",
-        unit="domains",
-        bars=_bars(findings, notes={str(code): code.meaning for code in spread.findings}),
-    )
     versions = {_version(name): count for name, count in spread.tls_versions.items()}
     yield _Chart(title="TLS versions", unit="endpoints", bars=_bars(versions))
     hybrid = sum(n for name, n in spread.key_exchanges.items() if is_post_quantum(name))
@@ -399,6 +414,13 @@ def _charts(totals: Totals) -> Iterator[_Chart]:
         bars=_bars(expiry, ordered=True) if spread.expiry else (),
     )
     yield _Chart(title="Operators of MX hosts", unit="domains", bars=_bars(spread.operators))
+    findings = {str(code): count for code, count in spread.findings.items()}
+    yield _Chart(
+        title="Findings by frequency",
+        unit="domains",
+        bars=_bars(findings, notes={str(code): code.meaning for code in spread.findings}),
+        broad=True,
+    )
 
 
 def _version(name: str) -> str:

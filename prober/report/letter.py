@@ -10,11 +10,13 @@ from types import MappingProxyType
 from typing import Final
 
 from prober.escape import listed, printable, utc
-from prober.records import DomainReport, Severity
-from prober.report.answer import answer, effects, reasons
+from prober.records import Code, DomainReport, Gap, Level, Severity
+from prober.records.delivery import Delivery, DeliveryOutcome
+from prober.report.answer import answer, reasons
 from prober.report.problems import problems_of
-from prober.report.publish import is_plain, publications
+from prober.report.publish import Topic, is_plain, publications
 from prober.report.words import name_of
+from prober.rules.operator_advice import ABOUT_TLSA
 
 _MOST_PROBLEMS: Final = 6
 _MOST_HOSTS: Final = 2
@@ -76,20 +78,45 @@ def write_letter(report: DomainReport) -> Letter:
 
 def _seen(report: DomainReport, name: str) -> Part:
     lines = [
-        f"To the administrators of the mail servers of {name}.",
         f"We tested at {utc(report.checked_at)} whether mail from us to {name} can be encrypted.",
         f"{answer(report)}.",
     ]
     hosts = list(dict.fromkeys(printable(host.name) for host in report.mx_hosts))
     if hosts:
         lines.append(f"Mail servers (MX hosts) that we found: {listed(hosts)}.")
-    return Part(title="What we saw", lines=tuple(lines))
+    return Part(title=f"To the administrators of the mail servers of {name}", lines=tuple(lines))
 
 
 def _matters(report: DomainReport) -> Iterator[Part]:
-    lines = effects(report)
-    if lines:
-        yield Part(title="What it means for mail from us", lines=lines)
+    if report.delivery is not None and report.endpoints:
+        lines = tuple(_effects(report.delivery))
+        if lines:
+            yield Part(title="What it means for mail from us", lines=lines)
+
+
+def _effects(delivery: Delivery) -> Iterator[str]:
+    """For the receiver of the letter; ``answer.effects`` is for who sends the mail."""
+    plain, forced = delivery.opportunistic, delivery.mandatory
+    if plain.now is DeliveryOutcome.DEFERRED:
+        yield "Our mail to you is held back, encrypted or not."
+    elif plain.now is DeliveryOutcome.CLEAR:
+        yield "Our mail to you travels unencrypted, and others can read it on its way."
+        if forced.now is DeliveryOutcome.DEFERRED:
+            yield "If we require encryption, our mail to you is held back and returned to us."
+    elif DeliveryOutcome.CLEAR is plain.fallback:
+        yield (
+            "When your first mail servers are down, our mail goes to a backup server unencrypted."
+        )
+    for name, met in (("DANE", delivery.dane), ("MTA-STS", delivery.mta_sts)):
+        if met.now is DeliveryOutcome.DEFERRED:
+            yield f"Senders that check {name} hold back mail to you."
+    delivered = (DeliveryOutcome.ENCRYPTED, DeliveryOutcome.AUTHENTICATED)
+    checks = {delivery.dane.attacked, delivery.mta_sts.attacked}
+    if forced.now in delivered and checks <= {DeliveryOutcome.INTERCEPTED, DeliveryOutcome.CLEAR}:
+        yield (
+            "Mail to you can be encrypted. Somebody who can redirect it on its way can still read "
+            "it, because nothing tells senders which server is yours."
+        )
 
 
 def _change(report: DomainReport) -> Iterator[Part]:
@@ -115,8 +142,25 @@ def _change(report: DomainReport) -> Iterator[Part]:
 
 
 def _publish(report: DomainReport) -> Iterator[Part]:
+    """Only where TLS works: without it, a policy does not help."""
+    if report.verdict.level not in (Level.OPPORTUNISTIC, Level.AUTHENTICATED, Level.ENFORCED):
+        return
+    wanted = set(_topics(report))
     for each in publications(report):
-        yield Part(title=f"{each.title} ({each.where})", lines=each.notes, copy=each.lines)
+        if each.topic in wanted:
+            title = f"{each.title} ({each.where})"
+            yield Part(title=title, lines=each.notes, copy=each.lines)
+
+
+def _topics(report: DomainReport) -> Iterator[Topic]:
+    """What the letter asks for: no more than its findings and reasons are about."""
+    codes = {found.code for found in report.findings}
+    if codes & ABOUT_TLSA:
+        yield Topic.DANE
+    if Gap.TLS_NOT_REQUIRED in report.reasons or any(code.startswith("sts-") for code in codes):
+        yield Topic.MTA_STS
+    if Code.TLS_RPT_INVALID in codes:
+        yield Topic.TLS_RPT
 
 
 def _check(report: DomainReport) -> Iterator[Part]:
@@ -126,15 +170,18 @@ def _check(report: DomainReport) -> Iterator[Part]:
         f"-verify_hostname {host} -verify_return_error </dev/null"
         for host in list(hosts)[:_MOST_HOSTS]
     ]
-    if commands:
-        yield Part(
-            title="How to check",
-            lines=(
-                "Run this from a machine outside your network. It must show the certificate "
-                "and end with verify return code 0:",
-            ),
-            copy=tuple(commands),
-        )
+    if not commands or report.domain is None or not is_plain(report.domain):
+        return
+    lines = ["Run this from a machine outside your network."]
+    if not _uses_dane(report):
+        lines.append('OpenSSL must end with "Verify return code: 0 (ok)".')
+    copy = (*([] if _uses_dane(report) else commands), f"probe {report.domain}")
+    yield Part(title="How to check", lines=tuple(lines), copy=copy)
+
+
+def _uses_dane(report: DomainReport) -> bool:
+    """Whether a certificate needs no CA here: OpenSSL without the TLSA records would ask for one."""
+    return any(host.tlsa for host in report.mx_hosts)
 
 
 def _occurs(word: str, text: str) -> bool:

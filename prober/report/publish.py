@@ -3,6 +3,7 @@
 Made from what was seen, and only where every name in it is a plain host name.
 """
 
+import enum
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,10 +34,19 @@ YOUR_KEY: Final = (
 NEXT_KEY: Final = "openssl pkey -in NEXT-KEY.pem -pubout -outform DER | openssl sha256"
 
 
+class Topic(enum.Enum):
+    """What it belongs to."""
+
+    MTA_STS = enum.auto()
+    TLS_RPT = enum.auto()
+    DANE = enum.auto()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
     """Lines for a zone or a file, where they go, and what to know before."""
 
+    topic: Topic
     title: str
     where: str
     lines: tuple[str, ...]
@@ -68,6 +78,7 @@ def _mta_sts(report: DomainReport, domain: str) -> Iterator[Publication]:
     if not enforced and sts.status not in _WITHOUT_STS:
         return
     yield Publication(
+        topic=Topic.MTA_STS,
         title="MTA-STS policy file",
         where=f"https://mta-sts.{domain}/.well-known/mta-sts.txt",
         lines=(
@@ -87,6 +98,7 @@ def _mta_sts(report: DomainReport, domain: str) -> Iterator[Publication]:
         ),
     )
     yield Publication(
+        topic=Topic.MTA_STS,
         title="MTA-STS record",
         where="DNS",
         lines=(f'_mta-sts.{domain}. IN TXT "v=STSv1; id={report.checked_at:%Y%m%d%H%M%S}"',),
@@ -99,6 +111,7 @@ def _tls_rpt(report: DomainReport, domain: str) -> Iterator[Publication]:
     wanted = (TlsRptStatus.ABSENT, TlsRptStatus.INVALID)
     if report.tls_rpt is not None and report.tls_rpt.status in wanted:
         yield Publication(
+            topic=Topic.TLS_RPT,
             title="TLS reporting record (TLS-RPT)",
             where="DNS",
             lines=(f'_smtp._tls.{domain}. IN TXT "v=TLSRPTv1; rua=mailto:tls-reports@{domain}"',),
@@ -117,6 +130,7 @@ def _tlsa(report: DomainReport) -> Iterator[Publication]:
         keys = _keys(report, host)
         if keys and _takes_tlsa(host):
             yield Publication(
+                topic=Topic.DANE,
                 title=f"TLSA for {host.name}",
                 where=f"DNS, the zone of {operator_of(host.name)}",
                 lines=tuple(f"_25._tcp.{host.name}. IN TLSA 3 1 1 {key}" for key in keys),
@@ -139,9 +153,6 @@ def _keys(report: DomainReport, host: MxHost) -> list[str]:
     seen = [
         each.certificate.spki_sha256
         for each in report.endpoints
-        if each.mx_host == host.name
-        and each.port == 25
-        and each.dane in _WITHOUT_DANE
-        and each.certificate is not None
+        if each.mx_host == host.name and each.dane in _WITHOUT_DANE and each.certificate is not None
     ]
     return sorted({key for key in seen if key and re.fullmatch(r"[0-9a-f]{64}", key)})

@@ -32,7 +32,7 @@
     const keyed = items.map((item, at) => ({
       item,
       at,
-      key: by === "rank" ? "" : by === ".level" ? String(levels.indexOf(textOf(item, by))) : textOf(item, by),
+      key: by === "rank" ? "" : by === ".level .value" ? String(levels.indexOf(textOf(item, by))) : textOf(item, by),
     }));
     if (by !== "rank") keyed.sort((a, b) => compare(a.key, b.key) || a.at - b.at);
     const all = document.createDocumentFragment();
