@@ -180,7 +180,7 @@ def _check(report: DomainReport) -> Iterator[Part]:
 
 
 def _uses_dane(report: DomainReport) -> bool:
-    """Whether a certificate needs no CA here: OpenSSL without the TLSA records would ask for one."""
+    """Whether no CA is needed here: OpenSSL, which knows no TLSA records, would ask for one."""
     return any(host.tlsa for host in report.mx_hosts)
 
 
