@@ -9,9 +9,10 @@ from prober.cli.distinct_files import require_distinct
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import ReportOptions, with_options
 from prober.cli.reporting import Reporting
-from prober.cli.running import exit_statuses, run
+from prober.cli.running import exit_statuses, run, tell
 from prober.domains import parse_entry
 from prober.errors import SettingsError
+from prober.report.output import STDOUT
 from prober.scan import scan
 
 
@@ -27,7 +28,10 @@ def demo(report: ReportOptions) -> None:
         require_distinct([], report.written)
         if importlib.util.find_spec("trustme") is None:
             raise SettingsError("the demo needs an extra: pip install 'smtp-tls-prober[demo]'")
-        raise typer.Exit(_demonstrate(report))
+        status = _demonstrate(report)
+        if not report.quiet and STDOUT in (report.output or [STDOUT]):
+            tell("for a report to look at, run `probe demo -o demo.html` and open demo.html")
+        raise typer.Exit(status)
 
 
 def _demonstrate(options: ReportOptions) -> int:

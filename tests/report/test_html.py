@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import importlib.util
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
+from prober.errors import SettingsError
 from prober.records import DomainReport, Line, Standing
 from prober.report import html
 from prober.report.answer import LABELS
 from prober.report.letter import write_letter
+from prober.report.output import NO_PAGE
+from tests.cli.commands import invoke
 from tests.report import samples
 from tests.report.pages import arranged, read_page, written
 from tests.report.strategies import reports
@@ -216,3 +220,31 @@ def test_a_failed_arrangement_leaves_what_was_written(
     with pytest.raises(ZeroDivisionError):
         writer.finish()
     assert [path.name for path in tmp_path.iterdir()] == ["report.html.partial"]
+
+
+def test_without_its_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(SettingsError, match=r"pip install 'smtp-tls-prober\[report\]'"):
+        open_report("report.html")
+
+
+@pytest.mark.parametrize(
+    "command", [("headers", "message.eml"), ("logs", "mail.log"), ("logs", "--summary", "mail.log")]
+)
+def test_other_reports_have_no_page_and_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / command[-1]).write_text("Received: by a\n\n")
+    ended = invoke(*command, "-o", "out.html")
+    assert ended.status == 2
+    assert NO_PAGE in ended.err
+    assert [path.name for path in tmp_path.iterdir()] == [command[-1]]
+
+
+def test_300_domains_take_less_than_2_mb() -> None:
+    found = [
+        replace(each, domain=f"d{number}.example")
+        for number, each in enumerate(assessed(*samples.all_samples() * 30)[:300])
+    ]
+    assert len(arranged(*found)) < 2_000_000
