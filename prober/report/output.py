@@ -117,7 +117,7 @@ class ReportFormat(enum.StrEnum):
     JSON = "json", (".json",), PrettyJson
     JSONL = "jsonl", (".jsonl", ".ndjson"), JsonLines
     CSV = "csv", (".csv",), Csv
-    HTML = "html", (".html", ".htm"), _html
+    HTML = "html", (".html",), _html
 
     def __new__(cls, name: str, extensions: tuple[str, ...], formatter: _Maker) -> Self:
         member = str.__new__(cls, name)
