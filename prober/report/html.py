@@ -57,6 +57,7 @@ _MOST_BARS: Final = 12  # rows of a table of the summary
 _MOST_NOTED: Final = 10
 _FOLDER: Final = Path(__file__).with_name("templates")
 _LIST, _SUMMARY, _END = b"<!-- list -->\n", b"<!-- summary -->\n", b"<!-- end -->\n"
+_WARNED: Final = b"<!-- warned -->"  # where the finished file says how many pass with a warning
 _ITEM: Final = b'<li data-rank="'
 _SECTION: Final = b"<!-- section -->"
 _FAILING: Final = (Standing.FALLS_SHORT, Standing.INVALID, Standing.UNDECIDED)
@@ -76,6 +77,7 @@ _RANKS: Final[Mapping[Standing | None, int]] = {
     Standing.MEETS: 5,
     Standing.NEUTRAL: 6,
 }
+_RANK_OF_WARNED: Final = b"4"
 _MARKS: Final[Mapping[Answer, tuple[str, str]]] = {
     Answer.YES: ("pass", "good"),
     Answer.NO: ("fail", "not good"),
@@ -172,17 +174,19 @@ def _arranged(written: BinaryIO) -> Iterator[bytes]:
     while not (line := written.readline()).startswith((_ITEM, b"</ul>")):
         top.append(line)
     places: list[tuple[bytes, int]] = []
-    count, at = 0, written.tell() - len(line)
+    count, warned, at = 0, 0, written.tell() - len(line)
     while line.startswith(_ITEM):
+        rank = line[len(_ITEM) :][:4]
         count += 1
-        places.append((line[len(_ITEM) :][:4], at))
+        warned += rank.startswith(_RANK_OF_WARNED)
+        places.append((rank, at))
         if len(places) >= 2 * MOST_ROWS:
             places = heapq.nsmallest(MOST_ROWS, places)
         at += len(line)
         line = written.readline()
     foot = written.read().partition(_END)
     yield b"".join(head)
-    yield foot[0].partition(_SUMMARY)[2]
+    yield foot[0].partition(_SUMMARY)[2].replace(_WARNED, _on_warned(warned))
     yield b"".join(top)
     for number, (_, place) in enumerate(heapq.nsmallest(MOST_ROWS, places)):
         written.seek(place)
@@ -196,6 +200,13 @@ def _without_section(line: bytes) -> bytes:
     return row.replace(b"<details><summary>", b'<div class="row">', 1).removesuffix(
         b"</summary>"
     ) + (b"</div></li>\n")
+
+
+def _on_warned(count: int) -> bytes:
+    if not count:
+        return b""
+    noun = "domain passes" if count == 1 else "domains pass"
+    return f"<p>{count} {noun} with a warning: see the list.</p>".encode()
 
 
 def _left_out(count: int) -> bytes:
@@ -214,7 +225,7 @@ def _rank(report: DomainReport) -> bytes:
     """Four digits that sort the worst first."""
     rank = _RANKS[report.standing]
     if report.standing is Standing.MEETS and warning_of(report) is not None:
-        rank -= 1
+        rank = int(_RANK_OF_WARNED)
     high = sum(each.severity is Severity.HIGH for each in report.findings)
     return f"{rank}{list(Level).index(report.verdict.level)}{max(0, 99 - high):02}".encode()
 
