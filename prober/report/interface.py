@@ -1,9 +1,9 @@
 """What a kind of report gives to each format, and each format to the file that it is written to."""
 
 import abc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeAlias, TypeVar
+from typing import BinaryIO, Generic, TypeAlias, TypeVar
 
 R = TypeVar("R")  # the record: a domain, a message
 T = TypeVar("T")  # what the records of a run are counted in
@@ -38,6 +38,13 @@ class Formatter(abc.ABC, Generic[R, T]):
     def foot(self, totals: T) -> bytes:
         return b""
 
+    def arranged(self, _written: BinaryIO) -> Iterator[bytes] | None:
+        """A finished file in another order, made of what was written; None: as it was written.
+
+        A stream is never arranged, so what is written must be a whole document, too.
+        """
+        return None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind(Generic[R, T]):
@@ -47,3 +54,4 @@ class Kind(Generic[R, T]):
     encode: Callable[[R], bytes]  # a record as one line of JSON
     columns: Row  # of a table
     rows: Callable[[R], Iterable[Row]]
+    page: Callable[[], Formatter[R, T]] | None = None  # HTML; None: there is none

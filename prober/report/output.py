@@ -5,6 +5,7 @@ The formats are the rows of ``ReportFormat``. A wing that has records of its own
 """
 
 import enum
+import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -34,6 +35,7 @@ from prober.report.text import ScanText, TextReport
 from prober.rules.totals import Totals
 
 STDOUT: Final = "-"
+NO_PAGE: Final = "HTML shows domains only: choose another format for this report"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,22 @@ def domains(style: ReportStyle) -> Kind[DomainReport, Totals]:
         yield from ((*row, *cells) for row in own)
 
     names = list_names(style.columns)
-    return Kind(text=text, encode=encode_report, columns=(*columns, *names), rows=rows)
+    return Kind(
+        text=text,
+        encode=encode_report,
+        columns=(*columns, *names),
+        rows=rows,
+        page=partial(_page, style.columns),
+    )
+
+
+def _page(columns: tuple[str, ...]) -> Formatter[DomainReport, Totals]:
+    """Imported only where HTML is asked for. Raises SettingsError without its extra."""
+    if importlib.util.find_spec("jinja2") is None:
+        raise SettingsError("HTML reports need an extra: pip install 'smtp-tls-prober[report]'")
+    from prober.report.html import Html
+
+    return Html(columns)
 
 
 def plain(render: Callable[[R], str]) -> Kind[R, None]:
@@ -89,6 +106,12 @@ def _text(kind: Kind[R, T], paper: Paper) -> Formatter[R, T]:
     return kind.text(paper)
 
 
+def _html(kind: Kind[R, T], _paper: Paper) -> Formatter[R, T]:
+    if kind.page is None:
+        raise SettingsError(NO_PAGE)
+    return kind.page()
+
+
 class ReportFormat(enum.StrEnum):
     """The formats: name on the command line, extensions of files, and what makes a formatter."""
 
@@ -99,6 +122,7 @@ class ReportFormat(enum.StrEnum):
     JSON = "json", (".json",), PrettyJson
     JSONL = "jsonl", (".jsonl", ".ndjson"), JsonLines
     CSV = "csv", (".csv",), Csv
+    HTML = "html", (".html",), _html
 
     def __new__(cls, name: str, extensions: tuple[str, ...], formatter: _Maker) -> Self:
         member = str.__new__(cls, name)
@@ -184,7 +208,7 @@ class ReportWriter(Generic[R, T]):
             self.abandon()
             raise
         self._closed = True
-        self._sink.finish()
+        self._sink.finish(self.formatter.arranged)
         self._finished = True
 
     def abandon(self) -> None:

@@ -11,8 +11,9 @@ import fcntl
 import os
 import stat
 import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeAlias
 
 from prober.errors import ReportError, ResumeError
 from prober.escape import printable
@@ -22,6 +23,7 @@ from prober.files import (
     ResumeFrom,
     create_ours,
     is_stream,
+    new_file,
     open_ours,
     partial_of,
     require_trusted_links,
@@ -29,6 +31,12 @@ from prober.files import (
 )
 
 _FLAGS: Final = os.O_RDWR | os.O_APPEND
+Arrange: TypeAlias = Callable[[BinaryIO], Iterator[bytes] | None]
+"""Gives a finished file in another order, or None: see ``Formatter.arranged``."""
+
+
+def _as_written(_written: BinaryIO) -> None:
+    return None
 
 
 class Sink(abc.ABC):
@@ -46,7 +54,7 @@ class Sink(abc.ABC):
     def write(self, text: bytes) -> None: ...
 
     @abc.abstractmethod
-    def finish(self) -> None: ...
+    def finish(self, arrange: Arrange = _as_written) -> None: ...
 
     @abc.abstractmethod
     def abandon(self) -> None: ...
@@ -87,8 +95,8 @@ class StreamSink(Sink):
                 raise
             raise unwritable(self._name, exc) from exc
 
-    def finish(self) -> None:
-        """What was written is out already."""
+    def finish(self, arrange: Arrange = _as_written) -> None:
+        """What was written is out already, as it is."""
         self.abandon()
 
     def abandon(self) -> None:
@@ -142,16 +150,28 @@ class FileSink(Sink):
         """What was written is on the disk. Raises OSError."""
         os.fsync(self._fd)
 
-    def finish(self) -> None:
+    def finish(self, arrange: Arrange = _as_written) -> None:
         """FILE is there, whole and on the disk; until then the old one is."""
         try:
             os.fsync(self._fd)
-            os.replace(self.partial, self._path)
+            with open(self.partial, "rb") as written:
+                pieces = arrange(written)
+                if pieces is None:
+                    os.replace(self.partial, self._path)
+                else:
+                    self._replace_with(pieces)
             _sync_folder(self._path.parent)
         except OSError as exc:
             raise unwritable(self._name, exc, self._what) from exc
         finally:
             os.close(self._fd)
+
+    def _replace_with(self, pieces: Iterator[bytes]) -> None:
+        """The partial file stays until FILE is whole, so that --resume can go on with it."""
+        with new_file(self._path) as draft, open(draft, "wb") as stream:
+            stream.writelines(pieces)
+            os.fchmod(stream.fileno(), stat.S_IMODE(os.fstat(self._fd).st_mode))
+        self.partial.unlink()
 
     def abandon(self) -> None:
         """FILE is as it was; the partial file stays if it holds anything."""
