@@ -37,6 +37,7 @@ from prober.rules.norms import Profile
 from prober.rules.profiles import PROFILES
 from prober.rules.standing import assess
 from prober.scan import scan
+from tests.support.json_schemas import require_valid
 from tests.support.waiting import until
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
@@ -469,6 +470,13 @@ each_requirement = pytest.mark.parametrize(
 def _written(report: DomainReport, format_: ReportFormat, *, scan: bool = False) -> str:
     formatter = format_.formatter(domains(ReportStyle(scan=scan)), Paper(width=80))
     return (formatter.head() + formatter.body(report)).decode()
+
+
+@in_one_loop
+async def test_every_report_is_valid_by_the_json_schema(scanned: Scanned) -> None:
+    for report in scanned.reports.values():
+        for format_ in (ReportFormat.JSON, ReportFormat.JSONL):
+            require_valid("check", _written(report, format_))
 
 
 @each_requirement

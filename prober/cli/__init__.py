@@ -31,6 +31,7 @@ COMMANDS: Final = MappingProxyType(
         "policy": "Write a policy map: for each domain the strictest policy that loses no mail.",
         "recipient": "Find the best way to write to one recipient in secret: forced TLS, PGP, "
         "S/MIME or a portal.",
+        "schema": "Show the JSON Schema of what a command writes as JSON.",
     }
 )
 """Each command with the first paragraph of its help. Its module has the same name."""

@@ -10,13 +10,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, assert_never
 
+import msgspec
 from rich.table import Table
 from rich.text import Text
 
 from prober.errors import ReportError
 from prober.escape import printable, utc
 from prober.logs.base import BEGINS, FORGOTTEN, NO_TLS
-from prober.logs.records import LOGS_SCHEMA, Content, Delivery, Direction, Scope, Tls
+from prober.logs.objects import (
+    AdviceObject,
+    AttemptObject,
+    GroupObject,
+    SummaryObject,
+    TotalObject,
+)
+from prober.logs.records import Content, Delivery, Direction, Scope, Tls
 from prober.logs.summary import Counts, Summary
 from prober.report.csv_ import neutralised
 from prober.report.interface import Paper, Row
@@ -24,40 +32,8 @@ from prober.report.output import STDOUT, ReportFormat, choose_format
 from prober.report.page import Page
 from prober.report.sinks import FileSink, Sink, StreamSink, open_sink
 
-COLUMNS: Final = (
-    "time",
-    "direction",
-    "server",
-    "software",
-    "queue_id",
-    "message_id",
-    "domain",
-    "recipient",
-    "relay",
-    "address",
-    "scope",
-    "tls",
-    "why",
-    "tls_version",
-    "cipher",
-    "key_exchange",
-    "identity",
-    "status",
-    "content",
-    "reply",
-)
-SUMMARY_COLUMNS: Final = (
-    "direction",
-    "domain",
-    "week",
-    "messages",
-    "encrypted",
-    "verified",
-    "clear",
-    "held_back",
-    "unknown",
-    "tls_versions",
-)
+COLUMNS: Final = AttemptObject.__struct_fields__[1:]  # all but the schema
+SUMMARY_COLUMNS: Final = GroupObject.__struct_fields__
 MOST_SHOWN: Final = 50  # rows of each table in the text; the other formats have all
 ADVICE: Final = {
     NO_TLS: "let the server log TLS: smtp_tls_loglevel = 1 (Postfix), log_selector = "
@@ -68,31 +44,36 @@ ADVICE: Final = {
 }
 
 
+def to_object(delivery: Delivery, scope: Scope) -> AttemptObject:
+    """One attempt, as JSON has it."""
+    session = delivery.session
+    return AttemptObject(
+        time=utc(delivery.time),
+        direction=delivery.direction,
+        server=delivery.server,
+        software=delivery.software,
+        queue_id=delivery.queue_id,
+        message_id=delivery.message_id,
+        domain=delivery.domain,
+        recipient=delivery.recipient,
+        relay=delivery.relay,
+        address=delivery.address,
+        scope=scope,
+        tls=session.tls,
+        why=session.why,
+        tls_version=session.version,
+        cipher=session.cipher,
+        key_exchange=session.key_exchange,
+        identity=session.identity,
+        status=delivery.status,
+        content=delivery.content,
+        reply=delivery.reply,
+    )
+
+
 def to_row(delivery: Delivery, scope: Scope) -> Row:
     """One attempt, in the order of ``COLUMNS``."""
-    session = delivery.session
-    return (
-        utc(delivery.time),
-        delivery.direction.value,
-        delivery.server,
-        delivery.software,
-        delivery.queue_id,
-        delivery.message_id,
-        delivery.domain,
-        delivery.recipient,
-        delivery.relay,
-        delivery.address,
-        scope.value,
-        session.tls.value,
-        session.why,
-        session.version,
-        session.cipher,
-        session.key_exchange,
-        session.identity.value,
-        delivery.status.value,
-        delivery.content.value,
-        delivery.reply,
-    )
+    return msgspec.structs.astuple(to_object(delivery, scope))[1:]
 
 
 def to_summary_rows(summary: Summary) -> Iterable[Row]:
@@ -102,13 +83,47 @@ def to_summary_rows(summary: Summary) -> Iterable[Row]:
 
 
 def _numbers(counts: Counts) -> tuple[int, ...]:
-    return (
-        counts.messages,
-        counts.encrypted,
-        counts.verified,
-        counts.clear,
-        counts.held_back,
-        counts.unknown,
+    return msgspec.structs.astuple(_total(counts))
+
+
+def _total(counts: Counts) -> TotalObject:
+    return TotalObject(
+        messages=counts.messages,
+        encrypted=counts.encrypted,
+        verified=counts.verified,
+        clear=counts.clear,
+        held_back=counts.held_back,
+        unknown=counts.unknown,
+    )
+
+
+def summary_object(summary: Summary) -> SummaryObject:
+    """The counts of a run, as JSON has them."""
+    groups = (
+        GroupObject(
+            direction=direction,
+            domain=domain,
+            week=week.isoformat(),
+            **msgspec.structs.asdict(_total(counts)),
+            tls_versions=counts.versions,
+        )
+        for (direction, domain, week), counts in summary.rows()
+    )
+    return SummaryObject(
+        first=None if summary.first is None else utc(summary.first),
+        last=None if summary.last is None else utc(summary.last),
+        total=_total(summary.total()),
+        below=summary.below,
+        undecided=summary.undecided,
+        internal=summary.internal,
+        local=summary.local,
+        unknown_because=dict(summary.reasons.most_common()),
+        lines=summary.lines,
+        lines_of_other_programs=summary.other_lines,
+        lines_not_understood=summary.unread,
+        joins_dropped=summary.dropped,
+        advice=tuple(AdviceObject(**each._asdict()) for each in summary.advice),
+        groups=tuple(groups),
     )
 
 
@@ -157,8 +172,7 @@ class LogsJson(LogsFormatter):
     pretty: bool
 
     def body(self, delivery: Delivery, scope: Scope) -> bytes:
-        row = dict(zip(COLUMNS, to_row(delivery, scope), strict=True))
-        return json_bytes({"schema": LOGS_SCHEMA, **row}, pretty=self.pretty)
+        return json_bytes(to_object(delivery, scope), pretty=self.pretty)
 
 
 @dataclass(slots=True)
@@ -168,28 +182,7 @@ class SummaryJson(LogsFormatter):
     pretty: bool
 
     def foot(self, summary: Summary) -> bytes:
-        groups = [
-            dict(zip(SUMMARY_COLUMNS, row, strict=True)) | {"tls_versions": counts.versions}
-            for row, (_, counts) in zip(to_summary_rows(summary), summary.rows(), strict=True)
-        ]
-        total = dict(zip(SUMMARY_COLUMNS[3:-1], _numbers(summary.total()), strict=True))
-        about: dict[str, object] = {
-            "schema": LOGS_SCHEMA,
-            "first": None if summary.first is None else utc(summary.first),
-            "last": None if summary.last is None else utc(summary.last),
-            "total": total,
-            "below": summary.below,
-            "undecided": summary.undecided,
-            "internal": summary.internal,
-            "local": summary.local,
-            "unknown_because": dict(summary.reasons.most_common()),
-            "lines": summary.lines,
-            "lines_of_other_programs": summary.other_lines,
-            "lines_not_understood": summary.unread,
-            "joins_dropped": summary.dropped,
-            "advice": [each._asdict() for each in summary.advice],
-        }
-        return json_bytes({**about, "groups": groups}, pretty=self.pretty)
+        return json_bytes(summary_object(summary), pretty=self.pretty)
 
 
 class LogsText(LogsFormatter):
@@ -333,9 +326,9 @@ def csv_bytes(rows: Iterable[Row]) -> bytes:
     return buffer.getvalue().encode("utf-8", "backslashreplace")
 
 
-def json_bytes(value: dict[str, object], *, pretty: bool) -> bytes:
+def json_bytes(value: msgspec.Struct, *, pretty: bool) -> bytes:
     """ASCII JSON: no control or bidi character, and no lone surrogate, gets out."""
-    text = json.dumps(value, ensure_ascii=True, indent=2 if pretty else None)
+    text = json.dumps(msgspec.to_builtins(value), ensure_ascii=True, indent=2 if pretty else None)
     return text.replace("\x7f", "\\u007f").encode() + b"\n"
 
 

@@ -22,7 +22,7 @@ from rich.text import Text
 from prober.errors import InputError
 from prober.escape import printable, utc
 from prober.files import read_whole
-from prober.logs.records import LOGS_SCHEMA
+from prober.logs.objects import ClaimObject, FailureObject
 from prober.logs.report import MOST_SHOWN, csv_bytes, json_bytes, table
 from prober.report.interface import Paper, Row
 from prober.report.output import ReportFormat
@@ -244,20 +244,8 @@ def _attached(raw: bytes) -> Iterator[bytes]:
 
 
 CLAIM_COLUMNS: Final = (
-    "submitter",
-    "report_id",
-    "start",
-    "end",
-    "domain",
-    "policy",
-    "successful",
-    "failed",
-    "result_type",
-    "mx_host",
-    "receiving_ip",
-    "sending_ip",
-    "failed_sessions",
-    "reason_code",
+    *ClaimObject.__struct_fields__[1:-1],  # all but the schema and the failures
+    *FailureObject.__struct_fields__,
 )
 
 
@@ -270,9 +258,7 @@ def format_claims(claims: Claims, format_: ReportFormat, paper: Paper) -> bytes:
             )
         case ReportFormat.JSON | ReportFormat.JSONL:
             pretty = format_ is ReportFormat.JSON
-            return b"".join(
-                json_bytes(_claim_object(each), pretty=pretty) for each in claims.counted
-            )
+            return b"".join(json_bytes(to_object(each), pretty=pretty) for each in claims.counted)
         case ReportFormat.TEXT:
             return _claims_text(claims, Page(paper))
         case _:
@@ -280,32 +266,37 @@ def format_claims(claims: Claims, format_: ReportFormat, paper: Paper) -> bytes:
 
 
 def _rows(claim: Claim) -> list[Row]:
-    start: Row = (claim.submitter, claim.report_id, utc(claim.start), utc(claim.end))
-    start += (claim.domain, claim.policy, claim.successful, claim.failed)
-    if not claim.failures:
-        return [(*start, *[None] * (len(CLAIM_COLUMNS) - len(start)))]
-    return [
-        (
-            *start,
-            each.result_type,
-            each.receiving_mx_hostname,
-            each.receiving_ip,
-            each.sending_mta_ip,
-            each.failed_session_count,
-            each.failure_reason_code,
-        )
-        for each in claim.failures
+    _, *about, failures = msgspec.structs.astuple(to_object(claim))
+    nothing = [None] * len(FailureObject.__struct_fields__)
+    return [(*about, *row) for row in map(msgspec.structs.astuple, failures)] or [
+        (*about, *nothing)
     ]
 
 
-def _claim_object(claim: Claim) -> dict[str, object]:
-    rows = [dict(zip(CLAIM_COLUMNS, row, strict=True)) for row in _rows(claim)]
-    failures = [{name: row[name] for name in CLAIM_COLUMNS[8:]} for row in rows]
-    return {
-        "schema": LOGS_SCHEMA,
-        **{name: rows[0][name] for name in CLAIM_COLUMNS[:8]},
-        "failures": failures if claim.failures else [],
-    }
+def to_object(claim: Claim) -> ClaimObject:
+    """One claim, as JSON has it."""
+    failures = (
+        FailureObject(
+            result_type=each.result_type,
+            mx_host=each.receiving_mx_hostname,
+            receiving_ip=each.receiving_ip,
+            sending_ip=each.sending_mta_ip,
+            failed_sessions=each.failed_session_count,
+            reason_code=each.failure_reason_code,
+        )
+        for each in claim.failures
+    )
+    return ClaimObject(
+        submitter=claim.submitter,
+        report_id=claim.report_id,
+        start=utc(claim.start),
+        end=utc(claim.end),
+        domain=claim.domain,
+        policy=claim.policy,
+        successful=claim.successful,
+        failed=claim.failed,
+        failures=tuple(failures),
+    )
 
 
 def _claims_text(claims: Claims, page: Page) -> bytes:

@@ -185,7 +185,7 @@ def test_a_domain_beside_a_file_of_its_name_is_probed(
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("probe sc", ["scan"]),
+        ("probe sc", ["scan", "schema"]),
         ("probe scan --resu", ["--resume"]),
         ("probe check --format j", ["json", "jsonl"]),
         ("probe a.test --form", ["--format"]),
