@@ -14,7 +14,7 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from prober.errors import ReportError
+from prober.errors import ReportError, SettingsError
 from prober.escape import printable, utc
 from prober.logs.base import BEGINS, FORGOTTEN, NO_TLS
 from prober.logs.objects import (
@@ -34,6 +34,7 @@ from prober.report.sinks import FileSink, Sink, StreamSink, open_sink
 
 COLUMNS: Final = AttemptObject.__struct_fields__[1:]  # all but the schema
 SUMMARY_COLUMNS: Final = GroupObject.__struct_fields__
+NO_WORKBOOK: Final = "probe logs writes no xlsx: use csv, which spreadsheet programs read, too"
 MOST_SHOWN: Final = 50  # rows of each table in the text; the other formats have all
 ADVICE: Final = {
     NO_TLS: "let the server log TLS: smtp_tls_loglevel = 1 (Postfix), log_selector = "
@@ -350,6 +351,8 @@ def make_formatter(format_: ReportFormat, style: LogsStyle, paper: Paper) -> Log
             return SummaryJson(pretty) if style.summary else LogsJson(pretty)
         case ReportFormat.TEXT:
             return LogsText(paper, story=style.story)
+        case ReportFormat.XLSX:
+            raise SettingsError(NO_WORKBOOK)
         case _:
             assert_never(format_)
 
@@ -359,6 +362,8 @@ class LogsWriter:
 
     def __init__(self, target: str, format_: ReportFormat | None, style: LogsStyle) -> None:
         self.format = format_ or choose_format(target)
+        if self.format is ReportFormat.XLSX:
+            raise SettingsError(NO_WORKBOOK)
         self._sink: Sink
         if target != STDOUT:
             self.paper, self._sink = Paper(), open_sink(Path(target))

@@ -19,11 +19,11 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from prober.errors import InputError
+from prober.errors import InputError, SettingsError
 from prober.escape import printable, utc
 from prober.files import read_whole
 from prober.logs.objects import ClaimObject, FailureObject
-from prober.logs.report import MOST_SHOWN, csv_bytes, json_bytes, table
+from prober.logs.report import MOST_SHOWN, NO_WORKBOOK, csv_bytes, json_bytes, table
 from prober.report.interface import Paper, Row
 from prober.report.output import ReportFormat
 from prober.report.page import Page
@@ -261,6 +261,8 @@ def format_claims(claims: Claims, format_: ReportFormat, paper: Paper) -> bytes:
             return b"".join(json_bytes(to_object(each), pretty=pretty) for each in claims.counted)
         case ReportFormat.TEXT:
             return _claims_text(claims, Page(paper))
+        case ReportFormat.XLSX:
+            raise SettingsError(NO_WORKBOOK)
         case _:
             assert_never(format_)
 

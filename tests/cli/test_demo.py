@@ -9,12 +9,14 @@ import pytest
 from prober.lab import internet, smtp
 from prober.lab.demo import DEMO
 from tests.cli.commands import Ended, Probe, invoke
+from tests.support.workbooks import csv_rows, read_sheets
 
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_the_demo_shows_every_kind_of_answer(probe: Probe, tmp_path: Path) -> None:
     text, table = tmp_path / "demo.txt", tmp_path / "demo.csv"
-    ended = await probe.run("demo", "-o", str(text), "-o", str(table))
+    book = tmp_path / "demo.xlsx"
+    ended = await probe.run("demo", "-o", str(text), "-o", str(table), "-o", str(book))
 
     assert ended == Ended(status=1, out="", err="")
     levels = {row["domain"]: row["level"] for row in csv.DictReader(table.read_text().splitlines())}
@@ -27,6 +29,7 @@ async def test_the_demo_shows_every_kind_of_answer(probe: Probe, tmp_path: Path)
     assert levels["silent.test"] == "unknown"
     assert levels["null-mx.test"] == "no-mail"
     assert all(name in text.read_text() for name in levels)
+    assert read_sheets(book)["domains"] == csv_rows(table.read_text())
 
 
 def test_ports_that_others_hold_are_no_fault_of_the_program(
