@@ -53,7 +53,7 @@ class MadeAtEnd(Formatter[R, T]):
 
     @abc.abstractmethod
     def make(self, rows: BinaryIO, path: Path, totals: T) -> None:
-        """Write the file at *path* from all *rows*. Raises OSError."""
+        """Write the file at *path* from all *rows*; its folder is for that. Raises OSError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

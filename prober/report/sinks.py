@@ -23,11 +23,11 @@ from prober.files import (
     ResumeFrom,
     create_ours,
     is_stream,
-    new_file,
     open_ours,
     partial_of,
     remove_drafts,
     require_trusted_links,
+    scratch_folder,
     unwritable,
 )
 
@@ -157,10 +157,13 @@ class FileSink(Sink):
         """
         try:
             remove_drafts(self._path)
-            with new_file(self._path) as draft:
-                with open(self.partial, "rb") as rows:
-                    make(rows, draft)
+            with scratch_folder(self._path) as folder, open(self.partial, "rb") as rows:
+                draft = folder / "draft"
+                make(rows, draft)
                 draft.chmod(stat.S_IMODE(os.fstat(self._fd).st_mode))
+                with open(draft, "rb") as whole:
+                    os.fsync(whole.fileno())
+                os.replace(draft, self._path)
             _sync_folder(self._path.parent)
         except OSError as exc:
             raise unwritable(self._name, exc, self._what) from exc

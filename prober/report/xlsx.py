@@ -6,7 +6,6 @@ the number of a sheet, then the cells. XlsxWriter is imported only then. docs/sp
 
 import contextlib
 import importlib.util
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -68,27 +67,26 @@ class Xlsx(MadeAtEnd[R, T]):
 
     def make(self, rows: BinaryIO, path: Path, totals: T) -> None:
         overview = () if self._overview is None else self._overview(totals)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            book = _Book(path, folder, self._sheets)
-            try:
-                for line in rows:
-                    number, *cells = _decode(line)
-                    if isinstance(number, int):
-                        book.sheets[number].add(cells)
-                book.finish(overview)
-            finally:
-                book.close_temporary_files()
+        book = _Book(path, self._sheets)
+        try:
+            for line in rows:
+                number, *cells = _decode(line)
+                if isinstance(number, int):
+                    book.sheets[number].add(cells)
+            book.finish(overview)
+        finally:
+            book.close_temporary_files()
 
 
 class _Book:
-    """A workbook that keeps one row of each sheet in memory, the others in a folder."""
+    """A workbook that keeps one row of each sheet in memory, the others in files beside it."""
 
-    def __init__(self, path: Path, folder: str, sheets: Iterable[Sheet[Any]]) -> None:
+    def __init__(self, path: Path, sheets: Iterable[Sheet[Any]]) -> None:
         import xlsxwriter
 
         options = {
             "constant_memory": True,
-            "tmpdir": folder,
+            "tmpdir": str(path.parent),
             "strings_to_formulas": False,
             "strings_to_urls": False,
             "strings_to_numbers": False,

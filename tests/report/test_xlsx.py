@@ -356,6 +356,17 @@ def test_where_the_disk_is_full_the_old_report_and_the_rows_stay(target: Path) -
     assert writer.left == writer.partial
 
 
+def test_what_a_killed_run_left_half_made_is_removed(target: Path) -> None:
+    left = target.with_name(f"report.xlsx.{'0' * 32}.tmp")
+    left.mkdir()
+    (left / "draft").touch()
+    other = target.with_name(f"other.xlsx.{'0' * 32}.tmp")
+    other.mkdir()
+    write(target, samples.passes())
+
+    assert sorted(os.listdir(target.parent)) == sorted([target.name, other.name])
+
+
 @pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/null"])
 def test_a_workbook_goes_to_a_file_only(name: str) -> None:
     where = "stdout" if name == "-" else name
