@@ -3,8 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from prober.report.json_ import encode_report
 from tests.cli.commands import invoke
+from tests.logs.test_tls_report import RAW
 from tests.report.samples import passes
 
 EXAMPLE = Path(__file__).parents[2] / "mail.example.log"
@@ -19,3 +22,14 @@ def test_the_example_has_one_message_in_clear(tmp_path: Path) -> None:
     assert "jane" not in ended.out
     assert "not understood" not in ended.out
     assert ended.status == 1
+
+
+@pytest.mark.parametrize("options", [(), ("--summary",), ("--tls-report",)])
+def test_it_writes_no_workbook(tmp_path: Path, options: tuple[str, ...]) -> None:
+    log = tmp_path / "log.json"
+    log.write_bytes(RAW)
+    ended = invoke("logs", str(log), "-o", str(tmp_path / "report.xlsx"), *options)
+
+    complaint = "probe: probe logs writes no xlsx: use csv, which spreadsheet programs read, too\n"
+    assert (ended.status, ended.err) == (2, complaint)
+    assert [path.name for path in tmp_path.iterdir()] == ["log.json"]
