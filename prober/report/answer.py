@@ -148,7 +148,7 @@ def effects(report: DomainReport) -> tuple[str, ...]:
 
 def reasons(report: DomainReport) -> tuple[str, ...]:
     """Why the domain does not meet the requirement, a sentence for each reason."""
-    return tuple(_REASONS.get(reason, reason) for reason in report.reasons)
+    return tuple(_REASONS.get(reason) or printable(reason) for reason in report.reasons)
 
 
 def kinds_differ(delivery: Delivery) -> bool:
