@@ -6,7 +6,20 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from benchmarks import domain, endpoint, headers, logs, memory, served, start, throughput, workers
+from benchmarks import (
+    domain,
+    endpoint,
+    headers,
+    judging,
+    latency,
+    logs,
+    memory,
+    record,
+    served,
+    start,
+    throughput,
+    workers,
+)
 from benchmarks.figures import Figure, Scale, machine, to_markdown, to_table
 from benchmarks.process import Measure, in_own_process
 
@@ -17,11 +30,14 @@ class Name(enum.StrEnum):
     START = "start"
     ENDPOINT = "endpoint"
     DOMAIN = "domain"
+    JUDGING = "judging"
+    LATENCY = "latency"
     THROUGHPUT = "throughput"
     MEMORY = "memory"
     WORKERS = "workers"
     HEADERS = "headers"
     LOGS = "logs"
+    RECORD = "record"
     INTERNET = "internet"
 
 
@@ -30,11 +46,14 @@ MEASURES: Final[dict[Name, Measure]] = {
     Name.START: start.measure,
     Name.ENDPOINT: endpoint.measure,
     Name.DOMAIN: domain.measure,
+    Name.JUDGING: judging.measure,
+    Name.LATENCY: latency.measure,
     Name.THROUGHPUT: throughput.measure,
     Name.MEMORY: memory.measure,
     Name.WORKERS: workers.measure,
     Name.HEADERS: headers.measure,
     Name.LOGS: logs.measure,
+    Name.RECORD: record.measure,
     Name.INTERNET: served.measure,
 }
 

@@ -74,9 +74,10 @@ async def _rounds(
 
 
 async def _observe(domains: Iterator[int], internet: Internet, vantage: Vantage) -> None:
-    trust = vantage.run.trust_store
+    trust, reader = vantage.run.trust_store, vantage.reader
     for domain in domains:
         facts = await vantage.endpoint(target_of(domain, internet))
         if facts.tls_version is None:
             raise RuntimeError(f"the simulated Internet failed: {facts.failure}")
-        judge_certificate(facts, now=facts.observed_at, trust=trust)
+        leaf = reader.read(facts.chain[0])
+        judge_certificate(facts, leaf, now=facts.observed_at, trust=trust)

@@ -11,26 +11,21 @@ from typing import TYPE_CHECKING, Final
 from prober.version import __version__
 
 if TYPE_CHECKING:
-    from prober.domains import Entry, parse_domain, parse_entry
-    from prober.errors import InputError, ProbeError, ReportError, SettingsError
-    from prober.progress import Progress
+    from prober.domains import Entry, parse_entry
+    from prober.errors import InputError, ProbeError, SettingsError
     from prober.records import DomainReport
-    from prober.scan import Ending, probe_domain, scan
+    from prober.scan import probe_domain, scan
     from prober.settings import Pace, Settings
 
 __all__ = [
     "DomainReport",
-    "Ending",
     "Entry",
     "InputError",
     "Pace",
     "ProbeError",
-    "Progress",
-    "ReportError",
     "Settings",
     "SettingsError",
     "__version__",
-    "parse_domain",
     "parse_entry",
     "probe_domain",
     "scan",
@@ -39,16 +34,12 @@ __all__ = [
 _MODULES: Final = MappingProxyType(
     {
         "DomainReport": "records",
-        "Ending": "scan",
         "Entry": "domains",
         "InputError": "errors",
         "ProbeError": "errors",
-        "Progress": "progress",
-        "ReportError": "errors",
         "Pace": "settings",
         "Settings": "settings",
         "SettingsError": "errors",
-        "parse_domain": "domains",
         "parse_entry": "domains",
         "probe_domain": "scan",
         "scan": "scan",

@@ -1,4 +1,4 @@
-"""Answers that are asked once a run, however many want them."""
+"""A cache that asks each question once, also when several tasks need the answer at once."""
 
 import asyncio
 from collections import OrderedDict
@@ -13,11 +13,12 @@ V = TypeVar("V")
 
 
 class SingleFlight(Generic[K, V]):
-    """Asks each key once and shares the answer, also while the question is still in flight.
+    """Asks each key once, and shares the answer with all tasks that need it, also while in flight.
 
-    *ask* must not raise for what a peer does. *lifetime_s* says how long an answer is kept
-    (None: for the run); at most *size* answers are, the least used going first. A waiter that is
-    cancelled leaves the question to the others; ``aclose`` cancels what is in flight.
+    *ask* must not raise for anything that a peer does. *lifetime_s* returns how long an answer is
+    kept (None: for the whole run). At most *size* answers are kept; the least recently used is
+    dropped. A cancelled waiter does not cancel the question. ``aclose`` cancels all questions in
+    flight.
     """
 
     def __init__(
@@ -25,7 +26,7 @@ class SingleFlight(Generic[K, V]):
         ask: Callable[[K], Awaitable[V]],
         *,
         size: int,
-        lifetime_s: Callable[[V], float | None] = lambda _answer: None,
+        lifetime_s: Callable[[V], float | None] = lambda _run: None,
     ) -> None:
         self._ask = ask
         self._size = size
@@ -34,21 +35,26 @@ class SingleFlight(Generic[K, V]):
         self._expiry: dict[K, float] = {}
 
     async def get(self, key: K) -> V:
-        """The answer for *key*, asked now where it is not known."""
+        """The answer for *key*, from the cache or from *ask*."""
+        task = self.begin(key)
+        return task.result() if task.done() else await asyncio.shield(task)
+
+    def begin(self, key: K) -> asyncio.Task[V]:
+        """Ask *key* if its answer is not known, without waiting for the answer."""
         if self._expiry and self._expiry.get(key, inf) < monotonic():
             self.forget(key)
         task = self._tasks.get(key)
         if task is None:
-            task = self._tasks[key] = asyncio.create_task(self._answer(key))
+            task = self._tasks[key] = asyncio.create_task(self._run(key))
             self._evict()
         self._tasks.move_to_end(key)
-        return task.result() if task.done() else await asyncio.shield(task)
+        return task
 
-    async def _answer(self, key: K) -> V:
+    async def _run(self, key: K) -> V:
         try:
             answer = await self._ask(key)
         except BaseException:
-            self._tasks.pop(key, None)  # a fault of ours is no answer to keep
+            self._tasks.pop(key, None)  # an internal fault is not cached
             raise
         lifetime_s = self._lifetime_s(answer)
         if lifetime_s is not None:
@@ -56,9 +62,11 @@ class SingleFlight(Generic[K, V]):
         return answer
 
     def forget(self, key: K, answer: V | None = None) -> None:
-        """Ask *key* anew the next time; where *answer* is given, only if it still is the answer.
+        """Drop the answer for *key*, so that it is asked again.
 
-        A question still in flight stays shared.
+        With *answer*, drop it only if it is that answer.
+
+        A question in flight is not dropped.
         """
         task = self._tasks.get(key)
         if task is not None and task.done() and (answer is None or task.result() is answer):
@@ -66,16 +74,21 @@ class SingleFlight(Generic[K, V]):
             self._expiry.pop(key, None)
 
     def _evict(self) -> None:
-        """The least used answers go; what is in flight stays, so that the bound is a soft one."""
+        """Drop the least recently used answers.
+
+        Questions in flight stay, so *size* may be exceeded.
+        """
         surplus = len(self._tasks) - self._size
         if surplus > 0:
             for key in list(islice(self._tasks, surplus)):
                 self.forget(key)
 
     async def aclose(self) -> None:
-        """Cancel the questions in flight and wait for them to end."""
+        """Cancel the questions in flight, and wait until they have ended."""
         while tasks := [task for task in self._tasks.values() if not task.done()]:
-            for task in tasks:  # again where one got lost: before Python 3.12 wait_for can lose it
+            for (
+                task
+            ) in tasks:  # again each round: before Python 3.12 wait_for can lose a cancellation
                 task.cancel()
             await asyncio.wait(tasks, timeout=0.1)
         self._tasks.clear()

@@ -41,10 +41,11 @@ class CsvList(DomainList):
     row: the first row is data if its field in that column has a dot, as a domain has.
     """
 
+    longest = MAX_ROW
+
     def __init__(self, plain: DomainList, column: str) -> None:
         super().__init__(plain.name, plain.stream)
         with self.reading():
-            self._start = self.stream.tell()
             self._delimiter = self._find_delimiter()
             first = next(self._rows(), None)
         if first is None or first.error is not None:
@@ -69,6 +70,14 @@ class CsvList(DomainList):
 
     def _require_list(self, first: Sequence[Entry]) -> None:
         """Any row may come first."""
+
+    def count(self) -> int:
+        """How many; too many where a quoted field has several lines, or a row only empty fields."""
+        return super().count() - self._has_names
+
+    def _holds_entry(self, line: bytes) -> bool:
+        """Whether *line* is not blank: a table has no comments."""
+        return bool(line.strip())
 
     def entries(self) -> Iterator[Entry]:
         """The entries, lazily, each with the other columns of its row.

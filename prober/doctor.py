@@ -57,7 +57,7 @@ async def check_resolver(vantage: Vantage) -> Check:
         topic="resolver",
         answer=Answer.NO,
         what=f"no answer from {names}",
-        advice="name one that answers with --resolver ADDR, or mend /etc/resolv.conf",
+        advice="name one that answers with --resolver ADDR, or correct /etc/resolv.conf",
         essential=True,
     )
 
@@ -75,24 +75,25 @@ async def check_dnssec(vantage: Vantage) -> Check:
         return Check(
             topic="dnssec",
             answer=Answer.NOT_TESTED,
-            what="the resolver is not on this machine: its AD bit could be forged on the way",
+            what="the resolver is not on this machine: its AD flag could be forged on the way",
             advice="validate here with --dnssec auto, or trust the path with --trust-ad",
         )
     validates = await resolver.validates()
     if validates is Answer.YES:
-        what = f"the resolver on a trusted path validates: it fails {probe}"
+        what = f"the resolver rejects bad signatures (tested with {probe})"
         return Check(topic="dnssec", answer=Answer.YES, what=what)
     if validates is Answer.NOT_TESTED:
         return Check(
             topic="dnssec",
             answer=Answer.NOT_TESTED,
             what=f"the resolver has no answer for {probe}",
-            advice="name another that is bogus by intent with --dnssec-probe",
+            advice="name another domain with bad signatures, with --dnssec-probe",
         )
     return Check(
         topic="dnssec",
         answer=Answer.NO,
-        what=f"the resolver does not fail {probe}, bogus by intent, or sets no AD for the root",
+        what=f"the resolver does not validate: it accepts bad signatures ({probe}), or sets no "
+        "AD flag for the root",
         advice="validate here with --dnssec auto, or turn validation on in the resolver",
     )
 

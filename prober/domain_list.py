@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Final, Self
+from typing import BinaryIO, ClassVar, Final, Self
 
 from prober.domains import Entry, parse_entry
 from prober.errors import InputError
@@ -44,6 +44,7 @@ class TextFile:
     def __init__(self, file: str, stream: BinaryIO) -> None:
         self.name = _name(file)
         self.stream = stream
+        self._start = stream.tell()
 
     @classmethod
     @contextlib.contextmanager
@@ -78,6 +79,7 @@ class DomainList(TextFile):
     """A list of domains, one per line."""
 
     contents = "a list is UTF-8 text, one domain per line"
+    longest: ClassVar[int] = MAX_LINE  # bytes
     columns: tuple[str, ...] = ()  # that its entries have besides the domain
 
     def digest(self) -> str:
@@ -89,6 +91,22 @@ class DomainList(TextFile):
                 digest.update(part)
             self.stream.seek(start)
         return digest.hexdigest()
+
+    def count(self) -> int:
+        """How many entries there are, without a look at what most of them say."""
+        with self.reading():
+            here = self.stream.tell()
+            self.stream.seek(self._start)
+            lines = iter(lambda: self.read_line(self.longest), b"")
+            count = sum(map(self._holds_entry, lines))
+            self.stream.seek(here)
+        return count
+
+    def _holds_entry(self, line: bytes) -> bool:
+        """Whether *line* is neither blank nor a comment."""
+        if b"!" <= line[:1] <= b"~":
+            return line[:1] != b"#"
+        return _parse_line(line, 1) is not None
 
     def some_entries(self) -> Iterator[Entry]:
         """The entries, the first of them read now. Raises InputError where there is none."""

@@ -1,6 +1,8 @@
-"""Domain names in any spelling, and who operates them. RFC 1035 §2.3.4, RFC 5890, UTS 46.
+"""Parses domain names in any spelling, and finds their operators.
 
-Parsed once, here: behind this module a domain is A-labels, lower case, without the trailing dot.
+RFC 1035 §2.3.4, RFC 5890, UTS 46.
+
+Every domain is parsed here once. After that it is A-labels in lower case without a trailing dot.
 """
 
 import functools
@@ -18,10 +20,9 @@ from prober.records import GivenServer
 
 MAX_NAME: Final = 253  # characters: 255 octets on the wire, RFC 1035 §2.3.4
 MAX_LABEL: Final = 63
-_SHOWN: Final = 80
+_MAX_SHOWN: Final = 80
 
-# RFC 5321 §4.1.2, sub-domain, and the underscore: some domains with one receive mail, and senders
-# deliver there
+# RFC 5321 §4.1.2, sub-domain. Also the underscore: some domains with one receive mail.
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 _DOTS: Final = re.compile(r"[.\u3002\uff0e\uff61]")  # UTS 46 §2.3, separators of labels
 _PORT: Final = re.compile(r":[0-9]{1,5}$")
@@ -30,28 +31,30 @@ _URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One entry of the input: a domain, or why it is none. ``line`` counts from 1."""
+    """One entry of the input: a domain, or an error. ``line`` counts from 1."""
 
-    text: str  # as written, capped
+    text: str  # as written, at most 253 characters
     domain: str | None = None
     error: str | None = None
     line: int | None = None
-    columns: dict[str, str] = field(default_factory=dict)  # the others of its row, in a CSV list
-    server: GivenServer | None = None  # to be tested in place of its MX hosts
+    columns: dict[str, str] = field(
+        default_factory=dict
+    )  # the other columns of its row in a CSV list
+    server: GivenServer | None = None  # tested instead of the MX hosts
 
 
 def parse_domain(text: str) -> str:
-    """The domain that *text* names, as A-labels.
+    """The domain in *text*, as A-labels.
 
-    Takes U-labels or A-labels, any case, one trailing dot, and ``user@domain``. Raises InputError
-    for all else, saying what it is; an ASCII label is taken as it stands, since asking DNS is
-    surer than a rule about what could be registered.
+    Accepts U-labels, A-labels, any case, a trailing dot, and ``user@domain``. Raises InputError for
+    everything else, and says what it is. ASCII labels are accepted unchanged: DNS knows better than
+    a rule which names exist.
     """
     name = text.strip()
     if _URL.match(name):
         raise InputError(f"a URL, not a domain{_suggestion(name)}")
-    name = name.rpartition("@")[2]  # of user@domain; a local part may hold anything
-    _refuse_lookalikes(name)
+    name = name.rpartition("@")[2]  # the part after user@; a local part may contain anything
+    _refuse_other_kinds(name)
     name = _to_ascii(name).lower().removesuffix(".")
     if len(name) > MAX_NAME:
         raise InputError(f"{len(name)} characters; a domain name has at most {MAX_NAME}")
@@ -63,7 +66,7 @@ def parse_domain(text: str) -> str:
     return name
 
 
-def _refuse_lookalikes(name: str) -> None:
+def _refuse_other_kinds(name: str) -> None:
     if not name:
         raise InputError("empty")
     if "/" in name:
@@ -75,11 +78,11 @@ def _refuse_lookalikes(name: str) -> None:
 
 
 def _suggestion(text: str) -> str:
-    """What to write instead of a URL, a path or HOST:PORT: the host, if a domain with a dot."""
+    """Advice for a URL, a path or HOST:PORT: the host, if it is a domain with a dot."""
     try:
         host = urlsplit(text if _URL.match(text) else f"//{text}").hostname
         domain = parse_domain(host or "")
-    except ValueError:  # of urlsplit
+    except ValueError:  # from urlsplit
         return ""
     except InputError:
         return ""
@@ -98,7 +101,7 @@ def _is_address(name: str) -> bool:
 def literal_address(text: str) -> str | None:
     """The address in the address literal *text*, or None. RFC 5321 §4.1.3.
 
-    ``[192.0.2.1]``, or ``[IPv6:2001:db8::1]`` with its tag; a zone has no place in one.
+    ``[192.0.2.1]`` or ``[IPv6:2001:db8::1]``, with its tag. A zone is not allowed.
     """
     if not (text.startswith("[") and text.endswith("]")) or "%" in text:
         return None
@@ -129,7 +132,7 @@ def parse_server(text: str) -> GivenServer:
 def _to_ascii(name: str) -> str:
     if name.isascii():
         return name
-    # IDNA knows no underscore, so it is not asked about the labels that are ASCII already
+    # IDNA rejects underscores, so ASCII labels are not encoded
     labels = _DOTS.split(name) if "_" in name else [name]
     try:
         return ".".join(
@@ -150,11 +153,13 @@ def _require_label(label: str) -> None:
     if label == "*":
         raise InputError("a wildcard, not a domain")
     if not _LABEL.fullmatch(label):
-        raise InputError(f"{label[:_SHOWN]!r} is no host name label: letters, digits and hyphens")
+        raise InputError(
+            f"{label[:_MAX_SHOWN]!r} is no host name label: letters, digits and hyphens"
+        )
 
 
 def parse_entry(text: str, line: int | None = None) -> Entry:
-    """*text* as an entry; what is no domain is kept, with the reason."""
+    """*text* as an entry. If it is no domain, the entry has the error."""
     shown = text.strip()[:MAX_NAME]
     try:
         return Entry(text=shown, domain=parse_domain(text), line=line)
@@ -165,7 +170,7 @@ def parse_entry(text: str, line: int | None = None) -> Entry:
 
 @functools.cache
 def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList()  # 10,000 rules, 50 ms: read only once a host is asked about
+    return PublicSuffixList()  # 10,000 rules, 50 ms: loaded on first use
 
 
 def is_known_domain(text: str) -> bool:
@@ -177,7 +182,7 @@ def is_known_domain(text: str) -> bool:
     return _suffixes().privatesuffix(domain, accept_unknown=False) is not None
 
 
-@functools.lru_cache(maxsize=4096)  # one host comes in many rows; a look-up takes 20 µs
+@functools.lru_cache(maxsize=4096)  # many domains share a host; a look-up takes 20 µs
 def operator_of(host: str) -> str:
-    """The registered domain of *host*; itself where it has none, as a public suffix."""
+    """The registered domain of *host*, or *host* itself if it has none."""
     return _suffixes().privatesuffix(host) or host

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, Self
 
 from prober import clock
@@ -22,6 +23,7 @@ from prober.net.tls import TlsClient
 from prober.pace import Pacer
 from prober.records import EndpointFacts, Failure, Reason, Step
 from prober.rules.address import may_contact
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.endpoint import (
     Outcome,
     add_without_sni,
@@ -41,6 +43,7 @@ from prober.rules.retry import (
 )
 from prober.settings import Settings
 from prober.shared_addresses import SharedAddresses
+from prober.waits import Awaited, Wait, Watch
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +74,7 @@ class Endpoints:
 
     *operator_shards*: among how many scanners the budget of an operator is divided, where those
     are more than this one. A *heartbeat* that beats beside it tells a time-out of the host's from
-    one of this machine's.
+    one of this machine's. A *watch* is told what is waited for.
     """
 
     def __init__(
@@ -80,13 +83,16 @@ class Endpoints:
         tls: TlsClient,
         heartbeat: Heartbeat,
         operator_shards: Mapping[str, int],
+        reader: CertificateReader,
+        watch: Watch | None = None,
     ) -> None:
         self.settings = settings
         self._tls = tls
         self._heartbeat = heartbeat
+        self._watch = watch
         self._pacer = Pacer(settings.pace, operator_of, operator_shards)
         ask = self._ask_named
-        self._named = SharedAddresses(ask).observe if settings.share else ask
+        self._named = SharedAddresses(ask, reader).observe if settings.share else ask
         self._facts: SingleFlight[Target, EndpointFacts] = SingleFlight(self._observe, size=_KEPT)
         self._unnamed: SingleFlight[_Address, EndpointFacts] = SingleFlight(
             self._ask_unnamed, size=_KEPT, lifetime_s=_lifetime_s
@@ -94,7 +100,36 @@ class Endpoints:
 
     async def get(self, target: Target) -> EndpointFacts:
         """The facts of *target*. Raises nothing for what a peer does."""
-        return await self._facts.get(target)
+        facts = await self._facts.get(target)
+        self._note_known(target, facts)
+        return facts
+
+    def so_far(self, target: Target) -> EndpointFacts:
+        """What a watched run knows of *target* by now; ``unfinished`` where that is nothing yet."""
+        waits, known = (self._watch.waits, self._watch.known) if self._watch else ({}, {})
+        if target in known:
+            return known[target]
+        wait = waits.get(target)
+        step = Step.__members__.get(wait.awaited.name, Step.CONNECT) if wait else Step.CONNECT
+        return not_contacted(target, Reason.UNFINISHED, None, step)
+
+    def _note_known(self, target: Target, facts: EndpointFacts) -> None:
+        if self._watch is not None:
+            self._watch.known[target] = facts
+
+    def _note_wait(
+        self,
+        target: Target,
+        awaited: Awaited,
+        at_most_s: float | None = None,
+        after: Failure | None = None,
+    ) -> None:
+        if self._watch is not None:
+            wait = Wait(awaited=awaited, host=target.mx_host, at_most_s=at_most_s, after=after)
+            self._watch.waits[target] = wait
+
+    def _on_step(self, target: Target, step: Step, at_most_s: float) -> None:
+        self._note_wait(target, Awaited[step.name], at_most_s)
 
     async def aclose(self) -> None:
         """End the sessions in flight."""
@@ -111,6 +146,7 @@ class Endpoints:
     async def _look(self, target: Target) -> EndpointFacts:
         """The facts of *target*, and what its address shows to senders without SNI."""
         facts = await self._named(target)
+        self._note_known(target, facts)
         if self.settings.sni_only or not depends_on_hello(facts):
             return facts
         return add_without_sni(facts, await self._unnamed.get(_Address.of(target)))
@@ -146,8 +182,13 @@ class Endpoints:
                 again.lane,
                 again.hello,
             )
+            self._note_wait(target, Awaited.NEXT_SESSION, wait_s, facts.failure)
+            if first is FIRST:
+                self._note_known(target, facts)
             await asyncio.sleep(wait_s)
             facts = merge_sessions(facts, await self._further(target, first, again))
+        if self._watch is not None:
+            self._watch.waits.pop(target, None)
         return facts
 
     async def _further(
@@ -184,18 +225,24 @@ class Endpoints:
         settings, turn_of = self.settings, self._pacer.turn
         if again.lane is Lane.SLOW:
             settings, turn_of = settings.patient(), self._pacer.slow_turn
+        on_step = partial(self._on_step, target) if self._watch is not None else None
+        self._note_wait(target, Awaited.TURN)
         async with turn_of(target.address, target.mx_host) as turn:
-            facts = await probe_endpoint(target, settings, self._tls, again.hello, self._heartbeat)
-            turn.went(pressed=asks_to_slow_down(facts))
+            facts = await probe_endpoint(
+                target, settings, self._tls, again.hello, self._heartbeat, on_step
+            )
+            turn.report(overloaded=asks_to_slow_down(facts))
         return facts
 
 
-def not_contacted(target: Target, reason: Reason, detail: str) -> EndpointFacts:
-    """An endpoint that was left alone, and why."""
+def not_contacted(
+    target: Target, reason: Reason, detail: str | None, step: Step = Step.CONNECT
+) -> EndpointFacts:
+    """An endpoint of which nothing is known, and why."""
     return EndpointFacts(
         mx_host=target.mx_host,
         address=target.address,
         port=target.port,
         observed_at=clock.now(),
-        failure=Failure(step=Step.CONNECT, reason=reason, detail=detail),
+        failure=Failure(step=step, reason=reason, detail=detail),
     )

@@ -12,6 +12,7 @@ from typing import Final
 from prober.errors import ProbeError
 from prober.records import DomainFacts, DomainReport
 from prober.report.interface import Formatter
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.totals import Tally, Totals
 from prober.rules.verdict import facts_of, judge_domain, report_fault
 from prober.runtime import first_error
@@ -36,10 +37,10 @@ async def observed(
         return replace(facts, error=internal_fault(error, facts.domain))
 
 
-def judged(facts: DomainFacts) -> DomainReport:
+def judged(facts: DomainFacts, reader: CertificateReader) -> DomainReport:
     """The report on *facts*; where a rule fails, one that says nothing but that."""
     try:
-        return judge_domain(facts)
+        return judge_domain(facts, reader)
     except Exception as error:
         return report_fault(facts, internal_fault(error, facts.domain))
 

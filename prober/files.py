@@ -1,10 +1,8 @@
-"""Files on disk: which are ours, written as a whole or not at all, read as a whole or refused.
+"""Files on disk: safe creation, atomic writes, bounded reads, and errors with advice for the user.
 
-Also what is told of one: how far it was written, and why it cannot be.
-
-In a folder that others can write to, anything may lie at a name of ours: a FIFO that blocks who
-opens it, a link to another file, a file that its owner changes while we write to it. So a file
-that this program makes beside a report is opened only where it is a regular file of this user.
+In a folder that others can write to, a file of ours may be replaced by something else: a FIFO that
+blocks, a link to another file, or a file whose owner changes it later. So a file that this program
+makes beside a report is opened only if it is a regular file of this user. "Ours" means that.
 """
 
 import contextlib
@@ -23,12 +21,12 @@ from typing import BinaryIO, Final
 from prober.errors import InputError, ReportError
 from prober.escape import printable
 
-_SAFELY: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_SAFE_FLAGS: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PRIVATE: Final = 0o600
 _PRIVATE_FOLDER: Final = 0o700
 _WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
-_MAX_LINKS: Final = 40  # as Linux follows
-_PIECE: Final = 1 << 20
+_MAX_LINKS: Final = 40  # the limit of Linux
+_PIECE_BYTES: Final = 1 << 20
 _STANDARD: Final = frozenset({"/dev/stdout", "/dev/stderr"})
 _ADVICE: Final = MappingProxyType(
     {
@@ -47,20 +45,20 @@ _ADVICE: Final = MappingProxyType(
 
 
 class ForeignFileError(OSError):
-    """What lies at a path is not a file or folder that this user alone can have put there."""
+    """The file or folder at a path may have been put there by another user."""
 
     def __init__(self, why: str) -> None:
         super().__init__(0, why)
 
 
 def create_ours(path: Path, flags: int, mode: int = _PRIVATE) -> int:
-    """A descriptor of a new file at *path*. Raises FileExistsError, also for a link."""
-    return os.open(path, flags | _SAFELY | os.O_CREAT | os.O_EXCL, mode)
+    """Create *path*, and return its descriptor. Raises FileExistsError, also for a link."""
+    return os.open(path, flags | _SAFE_FLAGS | os.O_CREAT | os.O_EXCL, mode)
 
 
 def open_ours(path: Path, flags: int) -> int:
-    """A descriptor of the file at *path*. Raises ForeignFileError where it is not ours."""
-    descriptor = os.open(path, flags | _SAFELY)
+    """Open *path*, and return its descriptor. Raises ForeignFileError if the file is not ours."""
+    descriptor = os.open(path, flags | _SAFE_FLAGS)
     try:
         _require_ours(os.fstat(descriptor))
     except BaseException:
@@ -70,25 +68,25 @@ def open_ours(path: Path, flags: int) -> int:
 
 
 def require_ours(path: Path) -> None:
-    """Raise ForeignFileError where anything but a regular file of ours lies at *path*."""
+    """Raise ForeignFileError if *path* exists and is not a regular file of this user."""
     with contextlib.suppress(FileNotFoundError):
         _require_ours(path.lstat())
 
 
 def _require_ours(status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise ForeignFileError("what lies there is no regular file: remove it, or write elsewhere")
+        raise ForeignFileError("it is not a regular file: remove it, or write elsewhere")
     if status.st_uid != os.geteuid():
         raise ForeignFileError("the file belongs to another user: write elsewhere")
-    if status.st_nlink > 1:  # it may be 0: then it was removed since it was opened
+    if status.st_nlink > 1:  # 0 is allowed: the file was removed after it was opened
         raise ForeignFileError("the file has several names: remove it, or write elsewhere")
 
 
 def require_trusted_links(path: Path) -> None:
-    """Raise ForeignFileError where *path* is a link that another user put in a shared folder.
+    """Raise ForeignFileError if *path* is a link that another user made in a shared folder.
 
-    The rule of Linux's fs.protected_symlinks, for a program that resolves links itself. Folders on
-    the way to *path* are not checked.
+    This is the rule of Linux's fs.protected_symlinks, for a program that resolves links itself.
+    Parent folders of *path* are not checked.
     """
     for _ in range(_MAX_LINKS):
         try:
@@ -104,30 +102,30 @@ def require_trusted_links(path: Path) -> None:
 
 
 def claim_folder(path: Path, *, is_begun: bool) -> None:
-    """Make the folder *path* for this user alone, or check and close one that is there.
+    """Make the folder *path* for this user only, or take an existing one of this user.
 
-    Raises ForeignFileError where it is another user's, or where others could have written what
-    *is_begun* says is to be gone on with.
+    Raises ForeignFileError if it belongs to another user, or if *is_begun* and others could have
+    changed the files in it.
     """
     require_trusted_links(path)
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=_PRIVATE_FOLDER, parents=True)
-        return  # on NFS, a new folder of root's may belong to another user
+        return  # not checked: on NFS, a new folder of root may belong to another user
     status = path.stat()
     if not stat.S_ISDIR(status.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     if status.st_uid != os.geteuid():
-        raise ForeignFileError("the folder belongs to another user: name another")
+        raise ForeignFileError("the folder belongs to another user: choose another folder")
     if is_begun and status.st_mode & _WRITABLE_BY_OTHERS:
-        raise ForeignFileError("others can write to the folder: remove it, and begin anew")
+        raise ForeignFileError("others can write to the folder: remove it, and start again")
     path.chmod(_PRIVATE_FOLDER)
 
 
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """An empty file to write *path* under; it is at *path* once the context ends well.
+    """Yield the path of a draft, which replaces *path* if the block succeeds.
 
-    Readable by this user only.
+    Only this user can read the file.
     """
     draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
     os.close(create_ours(draft, os.O_WRONLY))
@@ -143,7 +141,7 @@ def new_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
-    """A stream into *path*, which appears once the context ends well. Raises OSError."""
+    """Yield a stream that becomes the file *path* if the block succeeds. Raises OSError."""
     with new_file(path) as draft, open(draft, "wb") as stream:
         yield stream
         stream.flush()
@@ -161,12 +159,12 @@ def scratch_folder(path: Path) -> Iterator[Path]:
 
 
 def is_draft(name: str, of: str = "") -> bool:
-    """Whether *name* is that of a draft, of the file *of* or of any."""
+    """Whether *name* is the name of a draft, of the file *of* or of any file."""
     return re.fullmatch(rf"{re.escape(of) if of else '.+'}\.[0-9a-f]{{32}}\.tmp", name) is not None
 
 
 def remove_drafts(path: Path) -> None:
-    """Remove what runs that were killed left of *path*. Only where no other run writes it."""
+    """Remove drafts of *path* that killed runs left. Only safe if no other run writes *path*."""
     with contextlib.suppress(OSError):
         for left in path.parent.iterdir():
             if not is_draft(left.name, path.name):
@@ -178,10 +176,10 @@ def remove_drafts(path: Path) -> None:
 
 
 def read_whole(path: Path, most: int) -> bytes:
-    """All of *path*. Raises OSError; InputError where it has more than *most* bytes."""
+    """The contents of *path*. Raises OSError, and InputError if it has more than *most* bytes."""
     content = bytearray()
     with open(path, "rb") as stream:
-        while piece := stream.read(_PIECE):
+        while piece := stream.read(_PIECE_BYTES):
             content += piece
             if len(content) > most:
                 name = printable(str(path))
@@ -191,7 +189,7 @@ def read_whole(path: Path, most: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How far a file was written: its bytes up to there, and their CRC-32."""
+    """How far a file was written: the number of bytes, and their CRC-32."""
 
     size: int
     crc32: int
@@ -202,28 +200,28 @@ NOTHING: Final = Mark(0, 0)
 
 @dataclass(frozen=True, slots=True)
 class ResumeFrom:
-    """To go on behind *mark*, as long as *is_current* says that nobody else has done so since."""
+    """Continue after *mark*, if *is_current* returns True: no other run has continued there."""
 
     mark: Mark
     is_current: Callable[[], bool] = lambda: True
 
 
 def partial_of(path: Path) -> Path:
-    """What the report *path* is called until it is finished."""
+    """The path of the report *path* until it is finished."""
     real = Path(os.path.realpath(path))
     return real.with_name(f"{real.name}.partial")
 
 
 def unwritable(name: str, exc: OSError, what: str = "the report") -> ReportError:
-    """The fault *exc* of writing *what* to the file *name*, with what to do about it."""
+    """The error for *exc*, raised while writing *what* to the file *name*, with advice."""
     advice = _ADVICE.get(exc.errno or 0, exc.strerror or str(exc))
     return ReportError(f"{printable(name)}: cannot write {what}: {advice}")
 
 
 def is_stream(path: Path) -> bool:
-    """Whether to write straight to *path*: nothing there can be renamed over, or should be.
+    """Whether to write directly to *path*, because it cannot or should not be replaced by a rename.
 
-    That a redirected /dev/stdout is a regular file does not make it ours to replace.
+    A redirected /dev/stdout may be a regular file, but it is not ours to replace.
     """
     if str(path) in _STANDARD or path.is_relative_to("/dev/fd") or path.is_relative_to("/proc"):
         return True

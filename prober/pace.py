@@ -1,8 +1,7 @@
-"""Manners: how many sessions an address and an operator see at once, and how soon after another.
+"""Rate limits: how many sessions an address and an operator get at once, and how often.
 
-Both are adaptive, as TCP is: where a server shows that it feels pressed the rate is halved, and
-each session that goes well raises it by a constant again (AIMD). Questions to the DNS have a pace
-of their own, which is fixed.
+Both rates adapt as TCP does (AIMD). When a server shows that it is overloaded, the rate is halved.
+Each session that goes well raises the rate by a constant. DNS questions have a fixed rate.
 """
 
 import asyncio
@@ -16,143 +15,150 @@ from typing import Final
 
 from prober.settings import Pace
 
-_KEPT_GATES: Final = 20_000  # under 1 kB each
-_TOGETHER_S: Final = 0.05  # turns of DNS questions that are given out at once
-_MADE_UP_S: Final = 2 * _TOGETHER_S  # how late they may be, lest a busy process ask too few
-_PATIENT_ONE_IN: Final = 4  # turns, where urgent questions wait as well
-_LEAST_UNIT_S: Final = 0.01  # what an interval of nothing is doubled from
+_MAX_LIMITERS: Final = 20_000  # less than 1 kB each
+_BATCH_S: Final = 0.05  # questions that are due within this time start together
+_MAX_CATCH_UP_S: Final = 2 * _BATCH_S  # a longer delay of the process is not made up for
+_LOW_PRIORITY_EVERY: Final = 4  # one turn in four, while high-priority questions wait too
+_MIN_DOUBLED_S: Final = 0.01  # an interval below this is doubled from this value
 
 
-class Rate:
-    """The interval between the beginnings of two sessions, and how it changes. All in seconds."""
+class AdaptiveRate:
+    """The interval between the starts of two sessions. It adapts to the server.
 
-    def __init__(self, interval_s: float, *, slowest_s: float) -> None:
-        self._least_s = interval_s
-        self._slowest_s = max(slowest_s, interval_s)
-        self._step = 0.0  # sessions a second more, for each that goes well
-        self._next = -inf
-        self._began = -inf  # the last session
-        self._cut = -inf  # the last time that the rate was halved
+    All times are in seconds.
+    """
+
+    def __init__(self, interval_s: float, *, max_interval_s: float) -> None:
+        self._normal_s = interval_s
+        self._max_interval_s = max(max_interval_s, interval_s)
+        self._step = 0.0  # increase in sessions per second for each session that goes well
+        self._next_start = -inf
+        self._last_start = -inf  # start of the last session
+        self._last_back_off = -inf  # time of the last back-off
         self.interval_s = interval_s
 
     def reserve(self, now: float) -> float:
-        """How long the next session has to wait; whoever asks has its place in the row."""
-        begins = max(now, self._next)
-        self._next = begins + self.interval_s
-        return begins - now
+        """Reserve the next start, and return the wait until then."""
+        start = max(now, self._next_start)
+        self._next_start = start + self.interval_s
+        return start - now
 
-    def gap(self, now: float) -> float:
-        """How long it still has to wait, whatever its place in the row.
+    def remaining_wait(self, now: float) -> float:
+        """The wait from *now* until the next start is allowed, by the actual last start.
 
-        Other queues may have held up those with earlier places, or the interval has grown.
+        It may be longer than ``reserve`` said: earlier sessions may have started late, or the
+        interval has grown.
         """
-        return max(0.0, self._began + self.interval_s - now)
+        return max(0.0, self._last_start + self.interval_s - now)
 
-    def begin(self, now: float) -> float:
-        """The same; where that is 0, it counts as begun. Ask until it is 0."""
-        wait_s = self.gap(now)
+    def try_start(self, now: float) -> float:
+        """Start a session if it is allowed now, and return 0. Otherwise return the wait."""
+        wait_s = self.remaining_wait(now)
         if not wait_s:
-            self._began = now
+            self._last_start = now
         return wait_s
 
-    def slow_down(self, began: float, now: float) -> None:
-        """The session that began at *began* was too much; what began before a cut says no more."""
-        if began < self._cut:
+    def back_off(self, started: float, now: float) -> None:
+        """Double the interval, because the session that started at *started* overloaded the server.
+
+        Ignored if that session started before the last back-off: it says nothing about the new
+        rate.
+        """
+        if started < self._last_back_off:
             return
-        self._cut = now
-        self.interval_s = min(2 * max(self.interval_s, _LEAST_UNIT_S), self._slowest_s)
+        self._last_back_off = now
+        self.interval_s = min(2 * max(self.interval_s, _MIN_DOUBLED_S), self._max_interval_s)
         self._step = 0.5 / self.interval_s
-        self._next = max(self._next, now + self.interval_s)
+        self._next_start = max(self._next_start, now + self.interval_s)
 
-    def speed_up(self) -> None:
-        """A session went well."""
-        if self.interval_s > self._least_s:
+    def recover(self) -> None:
+        """Shorten the interval a little, because a session went well."""
+        if self.interval_s > self._normal_s:
             faster_s = 1 / (1 / self.interval_s + self._step)
-            is_normal = faster_s <= max(self._least_s, _LEAST_UNIT_S)
-            self.interval_s = self._least_s if is_normal else faster_s
+            is_recovered = faster_s <= max(self._normal_s, _MIN_DOUBLED_S)
+            self.interval_s = self._normal_s if is_recovered else faster_s
 
-    def is_at_rest(self, now: float) -> bool:
-        """Whether a new one in its place would do the same."""
-        return self.interval_s == self._least_s and self._next <= now
+    def is_normal(self, now: float) -> bool:
+        """Whether the rate has its normal interval, and nothing is reserved."""
+        return self.interval_s == self._normal_s and self._next_start <= now
 
 
-class _Gate:
-    """One address or one operator: so many at once, and no faster than its rate.
+class _Limiter:
+    """The limits of one address or one operator: concurrent sessions, and a rate.
 
-    Entered, it holds a place until it is left.
+    An ``async with`` block holds one slot.
     """
 
-    def __init__(self, at_once: int, rate: Rate) -> None:
-        self._places = asyncio.Semaphore(at_once)
+    def __init__(self, at_once: int, rate: AdaptiveRate) -> None:
+        self._slots = asyncio.Semaphore(at_once)
         self._rate = rate
-        self._users = 0  # with a place, or waiting for one
+        self._users = 0  # holding or waiting for a slot
 
-    async def __aenter__(self) -> Rate:
+    async def __aenter__(self) -> AdaptiveRate:
         self._users += 1
         try:
-            await self._places.acquire()
+            await self._slots.acquire()
         except BaseException:
             self._users -= 1
             raise
         return self._rate
 
     async def __aexit__(self, *_exc_info: object) -> None:
-        self._places.release()
+        self._slots.release()
         self._users -= 1
 
-    def is_forgettable(self, now: float) -> bool:
-        """Whether a new one in its place would do the same."""
-        return not self._users and self._rate.is_at_rest(now)
+    def can_be_dropped(self, now: float) -> bool:
+        """Whether nobody uses it, and a new limiter would behave the same."""
+        return not self._users and self._rate.is_normal(now)
 
 
-class _Gates:
-    """The gates in use, and those whose rate is remembered."""
+class _Limiters:
+    """The limiters that are in use, and those whose rate is not normal."""
 
-    def __init__(self, make: Callable[[str], _Gate]) -> None:
+    def __init__(self, make: Callable[[str], _Limiter]) -> None:
         self._make = make
-        self._gates: OrderedDict[str, _Gate] = OrderedDict()
+        self._limiters: OrderedDict[str, _Limiter] = OrderedDict()
 
-    def at(self, key: str) -> _Gate:
-        """The gate of *key*, to be entered before anything else is waited for."""
-        gate = self._gates.get(key)
-        if gate is None:
-            gate = self._gates[key] = self._make(key)
-            self._forget_the_idle()
-        self._gates.move_to_end(key)
-        return gate
+    def get(self, key: str) -> _Limiter:
+        """The limiter of *key*. Enter it before any other await, or it may be dropped."""
+        limiter = self._limiters.get(key)
+        if limiter is None:
+            limiter = self._limiters[key] = self._make(key)
+            self._drop_idle()
+        self._limiters.move_to_end(key)
+        return limiter
 
-    def _forget_the_idle(self) -> None:
-        """The gates that were passed least lately go, as long as they have nothing to remember."""
-        while len(self._gates) > _KEPT_GATES:
-            key, gate = next(iter(self._gates.items()))
-            if not gate.is_forgettable(monotonic()):
-                self._gates.move_to_end(key)
+    def _drop_idle(self) -> None:
+        """Drop the least recently used limiters over the limit, up to the first that is needed."""
+        while len(self._limiters) > _MAX_LIMITERS:
+            key, limiter = next(iter(self._limiters.items()))
+            if not limiter.can_be_dropped(monotonic()):
+                self._limiters.move_to_end(key)
                 return
-            del self._gates[key]
+            del self._limiters[key]
 
 
-class QuestionPacer:
-    """Lets questions begin: so many at once, so many a second, and most turns to the urgent.
+class QuestionLimiter:
+    """Limits DNS questions: how many at once, and how many per second. Two priorities.
 
-    Turns that fall due within a twentieth of a second are given out together: a process that is
-    woken for each by itself takes a tenth more CPU. No more than a tenth of a second is made up
-    for, be it of rest or of being late.
+    Questions that are due within 50 ms start together: waking the process for each question takes a
+    tenth more CPU. A delay or pause of up to 100 ms is made up for, and no more.
     """
 
     def __init__(self, at_once: int, per_s: float) -> None:
         self._free = at_once
         self._interval_s = 1 / per_s
-        self._due = -inf  # when the next turn is
-        self._urgent: deque[asyncio.Future[None]] = deque()
-        self._patient: deque[asyncio.Future[None]] = deque()
+        self._due = -inf  # time of the next turn
+        self._high_priority: deque[asyncio.Future[None]] = deque()
+        self._low_priority: deque[asyncio.Future[None]] = deque()
         self._turns = itertools.count(1)
         self._timer: asyncio.TimerHandle | None = None
 
     @contextlib.asynccontextmanager
-    async def turn(self, *, can_wait: bool = False) -> AsyncIterator[None]:
-        """Wait for a turn and hold its place. Who *can_wait* lets most others go first."""
+    async def turn(self, *, low_priority: bool = False) -> AsyncIterator[None]:
+        """Wait until the question may start. With *low_priority*, most other questions go first."""
         waiting = asyncio.get_running_loop().create_future()
-        (self._patient if can_wait else self._urgent).append(waiting)
+        (self._low_priority if low_priority else self._high_priority).append(waiting)
         self._admit()
         try:
             if not waiting.done():
@@ -164,60 +170,60 @@ class QuestionPacer:
                 self._admit()
 
     def _admit(self) -> None:
-        """Let in all whose turn it is; a timer sees to the next ones."""
+        """Start all waiting questions that are due, and set a timer for the next."""
         if self._timer is not None:
             return
         now = monotonic()
-        self._due = max(self._due, now - _MADE_UP_S)
+        self._due = max(self._due, now - _MAX_CATCH_UP_S)
         while self._free and self._due <= now:
-            first = self._first()
+            first = self._next_waiting()
             if first is None:
                 return
             first.set_result(None)
             self._free -= 1
             self._due += self._interval_s
-        if self._free and (self._urgent or self._patient):
-            wait_s = max(self._due - now, _TOGETHER_S)
+        if self._free and (self._high_priority or self._low_priority):
+            wait_s = max(self._due - now, _BATCH_S)
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
         self._admit()
 
-    def _first(self) -> asyncio.Future[None] | None:
-        """The first of the row whose turn it is; of the other one, where nobody waits there."""
-        is_for_the_patient = next(self._turns) % _PATIENT_ONE_IN == 0
-        rows = (self._urgent, self._patient)
-        for row in reversed(rows) if is_for_the_patient else rows:
-            while row:
-                waiting = row.popleft()
+    def _next_waiting(self) -> asyncio.Future[None] | None:
+        """The next waiting question: from the queue whose turn it is, else from the other."""
+        is_low_priority_turn = next(self._turns) % _LOW_PRIORITY_EVERY == 0
+        queues = (self._high_priority, self._low_priority)
+        for queue in reversed(queues) if is_low_priority_turn else queues:
+            while queue:
+                waiting = queue.popleft()
                 if not waiting.done():
                     return waiting
         return None
 
 
 class Turn:
-    """One session that may begin now; say how it went."""
+    """Permission for one session. Call ``report`` when it has ended."""
 
-    def __init__(self, rates: tuple[Rate, ...]) -> None:
+    def __init__(self, rates: tuple[AdaptiveRate, ...]) -> None:
         self._rates = rates
-        self._began = monotonic()
+        self._started = monotonic()
 
-    def went(self, *, pressed: bool) -> None:
-        """Whether the server felt pressed: then the next sessions there take longer to come."""
+    def report(self, *, overloaded: bool) -> None:
+        """Adapt the rates: back off if the server was *overloaded*, else recover."""
         now = monotonic()
         for rate in self._rates:
-            if pressed:
-                rate.slow_down(self._began, now)
+            if overloaded:
+                rate.back_off(self._started, now)
             else:
-                rate.speed_up()
+                rate.recover()
 
 
 class Pacer:
-    """Lets sessions begin when address and operator allow.
+    """Lets a session start when the limits of its address and its operator allow it.
 
-    *operator_of* names who runs an MX host. *operator_shards* says among how many scanners the
-    budget of an operator is divided; those not named have one.
+    *operator_of* returns the operator of an MX host. *operator_shards* says among how many scanners
+    an operator's limits are divided; the default is one.
     """
 
     def __init__(
@@ -229,31 +235,31 @@ class Pacer:
         self._pace = pace
         self._operator_of = operator_of
         self._operator_shards = operator_shards
-        self._addresses = _Gates(self._address_gate)
-        self._operators = _Gates(self._operator_gate)
+        self._addresses = _Limiters(self._address_limiter)
+        self._operators = _Limiters(self._operator_limiter)
         self._sessions = asyncio.Semaphore(pace.sessions)
         self._slow_sessions = asyncio.Semaphore(pace.slow_sessions)
 
-    def _address_gate(self, _address: str) -> _Gate:
+    def _address_limiter(self, _address: str) -> _Limiter:
         pace = self._pace
-        rate = Rate(pace.address_interval_s, slowest_s=pace.slowest_interval_s)
-        return _Gate(pace.per_address, rate)
+        rate = AdaptiveRate(pace.address_interval_s, max_interval_s=pace.slowest_interval_s)
+        return _Limiter(pace.per_address, rate)
 
-    def _operator_gate(self, operator: str) -> _Gate:
+    def _operator_limiter(self, operator: str) -> _Limiter:
         pace, shards = self._pace, self._operator_shards.get(operator, 1)
-        slowest_s = pace.operator_slowest_s * shards
-        rate = Rate(pace.operator_interval_s * shards, slowest_s=slowest_s)
-        return _Gate(max(1, pace.per_operator // shards), rate)
+        max_interval_s = pace.operator_slowest_s * shards
+        rate = AdaptiveRate(pace.operator_interval_s * shards, max_interval_s=max_interval_s)
+        return _Limiter(max(1, pace.per_operator // shards), rate)
 
     @contextlib.asynccontextmanager
     async def turn(self, address: str, mx_host: str) -> AsyncIterator[Turn]:
-        """Wait for a turn at *address*, with the operator of *mx_host*, and among all sessions.
+        """Wait for the address, then for the operator of *mx_host*, then for a free session.
 
-        In this order, so that who waits for a slow address holds no place that others could use.
+        In this order, a session that waits for a slow address holds no slot that others could use.
         """
-        async with self._addresses.at(address) as of_address:
-            await _until_left_alone(of_address)
-            async with self._operators.at(self._operator_of(mx_host)) as of_operator:
+        async with self._addresses.get(address) as of_address:
+            await _wait_for_address(of_address)
+            async with self._operators.get(self._operator_of(mx_host)) as of_operator:
                 await _sleep(of_operator.reserve(monotonic()))
                 async with self._sessions:
                     await _begin(of_address)
@@ -261,24 +267,27 @@ class Pacer:
 
     @contextlib.asynccontextmanager
     async def slow_turn(self, address: str, mx_host: str) -> AsyncIterator[Turn]:
-        """The same for a session that will mostly wait: it takes no place but at its address."""
-        async with self._addresses.at(address) as of_address:
-            await _until_left_alone(of_address)
-            async with self._operators.at(self._operator_of(mx_host)) as of_operator:
+        """The same for a session that will mostly wait.
+
+        It holds a slot of its address and of the slow sessions only.
+        """
+        async with self._addresses.get(address) as of_address:
+            await _wait_for_address(of_address)
+            async with self._operators.get(self._operator_of(mx_host)) as of_operator:
                 await _sleep(of_operator.reserve(monotonic()))
             async with self._slow_sessions:
                 await _begin(of_address)
                 yield Turn((of_address, of_operator))
 
 
-async def _until_left_alone(rate: Rate) -> None:
-    """Until it is one's turn, and the last session began long enough ago."""
+async def _wait_for_address(rate: AdaptiveRate) -> None:
+    """Wait for the reserved start, and until the last session started long enough ago."""
     await _sleep(rate.reserve(monotonic()))
-    await _sleep(rate.gap(monotonic()))
+    await _sleep(rate.remaining_wait(monotonic()))
 
 
-async def _begin(rate: Rate) -> None:
-    while wait_s := rate.begin(monotonic()):  # noqa: ASYNC110 - a timer
+async def _begin(rate: AdaptiveRate) -> None:
+    while wait_s := rate.try_start(monotonic()):  # noqa: ASYNC110 - waits for a time
         await asyncio.sleep(wait_s)
 
 

@@ -32,6 +32,7 @@ from prober.records import (
 from prober.rules.dane import server_name
 from prober.rules.mx import Exchange, may_receive, select_exchanges
 from prober.vantage import Vantage
+from prober.waits import Awaited, Wait
 
 
 async def probe_entry(entry: Entry, vantage: Vantage) -> DomainReport:
@@ -50,13 +51,16 @@ class Probing:
         self._vantage = vantage
         self._started = monotonic()
         self._facts = begin(entry, vantage)
+        self._published: asyncio.Task[DomainFacts] | None = None
         self._dnssec = vantage.resolver.new_domain()
 
     async def look_up(self) -> None:
         """Find the MX hosts and their addresses."""
         if self._facts.route is None and self._facts.error is None:
+            self._note_wait(Awaited.RESOLVE, self._vantage.settings.dns_s)
             with self._vantage.resolver.for_domain(self._dnssec):
                 self._facts = await observe_route(self._facts, self._vantage)
+            self._note_end(Awaited.RESOLVE)
 
     async def report(self) -> DomainReport:
         """Ask the MX hosts, look at what the domain publishes, and judge."""
@@ -67,14 +71,50 @@ class Probing:
                 facts = await observed(facts, self._ask)
         facts = replace(facts, proof=await self._vantage.resolver.proof(self._dnssec))
         elapsed_ms = round((monotonic() - self._started) * 1000)
-        return judged(replace(facts, elapsed_ms=elapsed_ms))
+        return judged(replace(facts, elapsed_ms=elapsed_ms), self._vantage.reader)
 
     async def _ask(self, _domain: str) -> DomainFacts:
         facts = self._facts
         async with asyncio.TaskGroup() as group:
             endpoints = group.create_task(probe_hosts(facts.mx_hosts, self._vantage))
-            published = group.create_task(observe_published(facts, self._vantage))
-        return replace(published.result(), endpoints=endpoints.result())
+            self._published = group.create_task(self._observe_published(facts))
+        return replace(self._published.result(), endpoints=endpoints.result())
+
+    async def _observe_published(self, facts: DomainFacts) -> DomainFacts:
+        settings = self._vantage.settings
+        # the TXT record, the address of the policy host, the policy
+        self._note_wait(Awaited.POLICY, 2 * settings.dns_s + settings.sts_s)
+        facts = await observe_published(facts, self._vantage)
+        self._note_end(Awaited.POLICY)
+        return facts
+
+    def so_far(self) -> DomainReport:
+        """The report on what a watched run knows by now: the rest is ``unfinished``."""
+        facts, published = self._facts, self._published
+        if published is not None and published.done() and not published.cancelled():
+            facts = published.result() if published.exception() is None else facts
+        if facts.route is None and facts.error is None:
+            route = Route(
+                status=RouteStatus.DNS_ERROR,
+                dnssec=Dnssec.INDETERMINATE,
+                reason=Reason.UNFINISHED,
+            )
+            facts = replace(facts, route=route)
+        settings = self._vantage.settings
+        targets = targets_of(facts.mx_hosts, port=settings.port, most=settings.addresses)
+        endpoints = tuple(map(self._vantage.endpoint_so_far, targets))
+        elapsed_ms = round((monotonic() - self._started) * 1000)
+        facts = replace(facts, endpoints=endpoints, elapsed_ms=elapsed_ms)
+        return judged(facts, self._vantage.reader)
+
+    def _note_wait(self, awaited: Awaited, at_most_s: float) -> None:
+        watch, domain = self._vantage.watch, self._facts.domain
+        if watch is not None and domain is not None:
+            watch.waits[domain, awaited] = Wait(awaited=awaited, host=domain, at_most_s=at_most_s)
+
+    def _note_end(self, awaited: Awaited) -> None:
+        if self._vantage.watch is not None:
+            self._vantage.watch.waits.pop((self._facts.domain, awaited), None)
 
 
 def begin(entry: Entry, vantage: Vantage) -> DomainFacts:

@@ -1,4 +1,4 @@
-"""How far a scan is: what was reported already, so that it can go on where it stopped."""
+"""The progress of a scan: which positions of the list are reported, so that it can be resumed."""
 
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 
 
 class Positions:
-    """A set of positions in a list, kept as ranges.
+    """A set of positions in a list, stored as ranges.
 
-    So it takes as much memory as there are gaps: at most one for each entry in hand, however many
-    entries there are in the list.
+    Memory depends on the number of gaps, which is at most the number of domains in progress.
     """
 
     def __init__(self, ranges: Iterable[tuple[int, int]] = ()) -> None:
@@ -48,13 +47,13 @@ class Positions:
         return sum(last - first + 1 for first, last in self.ranges())
 
     def ranges(self) -> list[tuple[int, int]]:
-        """The same as pairs of first and last, in order."""
+        """The ranges as pairs of first and last position, in order."""
         return list(zip(self._firsts, self._lasts, strict=True))
 
 
 @dataclass(slots=True)
 class Progress:
-    """How far a scan is. ``reported`` are positions in the list, each domain counted once."""
+    """The progress of a scan. ``reported`` are positions in the list; each domain counts once."""
 
     done: int = 0
     duplicates: int = 0

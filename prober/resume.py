@@ -1,9 +1,9 @@
-"""What a run leaves behind to go on from, whenever it is stopped: a checkpoint beside its report.
+"""Checkpoints: a file beside the report, from which a stopped scan can be resumed.
 
-A checkpoint says which entries of which list are reported, how far each report file is written, and
-what was counted; and with what list and settings, since with others the answers would be others'.
-It is replaced as a whole about twice a second, after the rows that it speaks of are on the disk. So
-what is not in the last one was not reported: its rows are cut off, and it is probed again.
+A checkpoint holds the positions that are reported, how far each report file is written, the totals,
+and the identity of the run: list, settings and version, which decide the answers. It is replaced
+about twice per second, after its rows are on the disk. Rows after the last checkpoint are cut off
+on resume, and their domains are probed again.
 """
 
 import contextlib
@@ -29,13 +29,13 @@ from prober.version import __version__
 log = logging.getLogger(__name__)
 
 _SCHEMA: Final = 1
-_EVERY_S: Final = 0.5  # what was reported since is probed again, as is what was in hand
-_SHOWN: Final = 60  # characters of a value that differs
+_SAVE_INTERVAL_S: Final = 0.5  # domains reported after the last checkpoint are probed again
+_MAX_SHOWN: Final = 60  # characters of a differing value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """Where a run stopped. ``reported`` are ranges of positions in its list."""
+    """The state of a stopped run. ``reported`` are ranges of positions in its list."""
 
     schema: int = _SCHEMA
     identity: dict[str, str]
@@ -44,8 +44,8 @@ class Checkpoint:
     totals: Totals = field(default_factory=Totals)
 
     @property
-    def is_sound(self) -> bool:
-        """Whether a run can have saved this: a file may hold any numbers."""
+    def is_valid(self) -> bool:
+        """Whether a run can have saved these values. A damaged file may hold any numbers."""
         ends = [-2, *(end for pair in self.reported for end in pair)]
         totals = (*self.totals.levels.values(), *self.totals.standings.values())
         return (
@@ -61,7 +61,7 @@ def identity_of(
     settings: Settings,
     options: Mapping[str, object],
 ) -> dict[str, str]:
-    """All on which the answers of a run depend: program, list, trust store, settings, *options*."""
+    """Everything that the answers depend on: version, list, trust store, settings and *options*."""
     return {
         "version": __version__,
         "list": f"sha256 {list_sha256}",
@@ -72,28 +72,28 @@ def identity_of(
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """What differs between two identities, in words."""
+    """The differences between two identities, in words."""
     names = dict.fromkeys((*before, *now))
     return [
-        f"{name} was {_shown(before.get(name))} and is {_shown(now.get(name))}"
+        f"{name} was {_show_value(before.get(name))} and is {_show_value(now.get(name))}"
         for name in names
         if before.get(name) != now.get(name)
     ]
 
 
-def _shown(value: str | None) -> str:
-    return "not there" if value is None else printable(value[:_SHOWN])
+def _show_value(value: str | None) -> str:
+    return "not there" if value is None else printable(value[:_MAX_SHOWN])
 
 
 def checkpoint_path(partial: Path) -> Path:
-    """Where the checkpoint of the report with the partial file *partial* lies."""
+    """The path of the checkpoint for the report whose partial file is *partial*."""
     return partial.with_name(f"{partial.name.removesuffix('.partial')}.resume")
 
 
 def load_checkpoint(path: Path, identity: Mapping[str, str]) -> Checkpoint | None:
-    """The checkpoint at *path*; None where there is none.
+    """The checkpoint at *path*; None if there is none.
 
-    Raises ResumeError where it cannot be read, or is of a run with another identity.
+    Raises ResumeError if it cannot be read, or belongs to a run with another identity.
     """
     name = printable(str(path))
     try:
@@ -106,20 +106,24 @@ def load_checkpoint(path: Path, identity: Mapping[str, str]) -> Checkpoint | Non
     try:
         checkpoint = msgspec.json.decode(written, type=Checkpoint)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ResumeError(f"{name} is no checkpoint: {error}; remove it to begin anew") from error
-    if not checkpoint.is_sound:
-        raise ResumeError(f"{name} is no checkpoint: impossible counts; remove it to begin anew")
+        raise ResumeError(
+            f"{name} is not a checkpoint: {error}; remove it to start again"
+        ) from error
+    if not checkpoint.is_valid:
+        raise ResumeError(
+            f"{name} is not a checkpoint: impossible counts; remove it to start again"
+        )
     differing = differences(checkpoint.identity, identity)
     if differing:
         raise ResumeError(
-            f"{name} is of another run: {'; '.join(differing)}. "
-            "Go on with the same, or leave --resume out to begin anew (what is there is put aside)"
+            f"{name} belongs to another run: {'; '.join(differing)}. "
+            "Use the same list and options, or start again without --resume (old files are kept)"
         )
     return checkpoint
 
 
 def is_current(path: Path, checkpoint: Checkpoint) -> bool:
-    """Whether *checkpoint* is still what lies at *path*: else another run went on from there."""
+    """Whether *checkpoint* is still the one at *path*. If not, another run has resumed it."""
     try:
         return load_checkpoint(path, checkpoint.identity) == checkpoint
     except ResumeError:
@@ -127,9 +131,9 @@ def is_current(path: Path, checkpoint: Checkpoint) -> bool:
 
 
 class CheckpointKeeper:
-    """Saves checkpoints to *path*, each once what *sync* says is on the disk.
+    """Saves checkpoints to *path*. Before each, *sync* must write the reports to the disk.
 
-    That takes a moment of the disk's, so it is done in a thread beside the scan.
+    Saving waits for the disk, so it runs in a thread.
     """
 
     def __init__(self, path: Path, sync: Callable[[], None]) -> None:
@@ -139,30 +143,30 @@ class CheckpointKeeper:
         self._saving: Future[None] | None = None
         self._due = 0.0
 
-    def tick(self, take: Callable[[], Checkpoint]) -> None:
-        """Save what *take* gives, where the last one is old enough; costs nothing else."""
+    def save_if_due(self, make: Callable[[], Checkpoint]) -> None:
+        """Save the result of *make*, if the last checkpoint is old enough."""
         if monotonic() < self._due or (self._saving is not None and not self._saving.done()):
             return
-        self._due = monotonic() + _EVERY_S
-        self._saving = self._thread.submit(self._save, msgspec.json.encode(take()))
+        self._due = monotonic() + _SAVE_INTERVAL_S
+        self._saving = self._thread.submit(self._save, msgspec.json.encode(make()))
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Save *checkpoint* now, and wait for that."""
+        """Save *checkpoint* now, and wait until it is saved."""
         self._save(msgspec.json.encode(checkpoint))
 
     def close(self, last: Checkpoint | None = None) -> None:
-        """Let the thread end, and save *last*."""
+        """End the thread, and save *last*."""
         self._thread.shutdown(wait=True)
         if last is not None:
             self.save(last)
 
     def discard(self) -> None:
-        """Nothing is left to go on with."""
+        """Remove the checkpoint: there is nothing to resume."""
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
 
     def _save(self, checkpoint: bytes) -> None:
-        """Where it cannot be saved the one before stands: it is still true."""
+        """Save a checkpoint. On an error the previous checkpoint stays, which is still correct."""
         try:
             self._sync()
             with writing(self.path) as file:

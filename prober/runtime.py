@@ -1,4 +1,4 @@
-"""What runs on an event loop runs on: which loop, what ends a group of tasks, when garbage goes."""
+"""The event loop, the garbage collector, and the error that ended a task group."""
 
 import asyncio
 import gc
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's loops where there is uvloop, at 15 % less CPU; None: asyncio's own."""
+    """uvloop's event loop if uvloop is installed (15 % less CPU); None for asyncio's own."""
     try:
         import uvloop
     except ImportError:
@@ -15,15 +15,15 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def collect_garbage_rarely() -> None:
-    """For a process that only scans: sessions and domains leave no cycles to be found.
+    """Run the garbage collector rarely, since a scan leaves no reference cycles.
 
-    A library must not do this to the program that uses it.
+    Do not call this in a library: it would change the program that uses it.
     """
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
 
 
 def first_error(errors: ExceptionGroup[Exception]) -> Exception:
-    """What ended a group of tasks; the others were cancelled for it."""
+    """The error that ended a task group. The other tasks were cancelled because of it."""
     error = errors.exceptions[0]
     return first_error(error) if isinstance(error, ExceptionGroup) else error

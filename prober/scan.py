@@ -1,23 +1,23 @@
 """Many domains: read lazily, probed side by side, reported as they complete or in their order."""
 
 import asyncio
-import contextlib
 import hashlib
 import logging
-import pickle
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import IO, Final, Self
+from typing import Final, Self
 
 from prober.domains import Entry, parse_domain
 from prober.files import unwritable
 from prober.probe import Probing, probe_entry
 from prober.progress import Progress
 from prober.records import DomainReport
+from prober.rules.certificate_fields import CertificateReader
 from prober.runtime import first_error
 from prober.settings import Settings
+from prober.spool import Spool, Spooled
 from prober.vantage import Vantage
+from prober.waits import InHand, Watch
 
 _IN_MEMORY: Final = 1000  # reports held for a slow one before them; further ones wait on the disk
 
@@ -35,8 +35,8 @@ class OrderedReports:
         self._report = report
         self._progress = progress
         self._ordered = ordered
-        self._held: dict[int, DomainReport | _Spooled] = {}
-        self._spool: _Spool | None = None
+        self._held: dict[int, DomainReport | Spooled] = {}
+        self._spool: Spool | None = None
         self._next = 0
 
     def __enter__(self) -> Self:
@@ -76,7 +76,7 @@ class OrderedReports:
             self._held[position] = report
             return
         try:
-            self._spool = self._spool or _Spool()
+            self._spool = self._spool or Spool()
             self._held[position] = self._spool.put(report)
         except OSError as error:
             raise unwritable("the temporary folder", error, "what waits for its turn") from error
@@ -85,41 +85,6 @@ class OrderedReports:
         self._report(report)
         self._progress.done += 1
         self._progress.reported.add(position)
-
-
-class _Spooled:
-    """A report on the disk."""
-
-    __slots__ = ("_offset", "_spool")
-
-    def __init__(self, spool: "_Spool", offset: int) -> None:
-        self._spool = spool
-        self._offset = offset
-
-    def read(self) -> DomainReport:
-        return self._spool.get(self._offset)
-
-
-class _Spool:
-    """A temporary file of reports, without a name: nobody else can write to it."""
-
-    def __init__(self) -> None:
-        self._file: IO[bytes] = tempfile.TemporaryFile()
-
-    def put(self, report: DomainReport) -> _Spooled:
-        offset = self._file.seek(0, 2)
-        pickle.dump(report, self._file, protocol=pickle.HIGHEST_PROTOCOL)
-        self._file.flush()  # a full disk is to show here
-        return _Spooled(self, offset)
-
-    def get(self, offset: int) -> DomainReport:
-        self._file.seek(offset)
-        report: DomainReport = pickle.load(self._file)  # noqa: S301 - we alone wrote it
-        return report
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):  # what a full disk did not take is wanted no more
-            self._file.close()
 
 
 log = logging.getLogger(__name__)
@@ -133,12 +98,15 @@ async def scan(
     progress: Progress | None = None,
     ordered: bool = False,
     ending: "Ending | None" = None,
+    reader: CertificateReader | None = None,
+    watch: Watch | None = None,
 ) -> None:
     """Probe every entry and hand each report to *report* as it completes, or in input order.
 
     A domain that comes again is neither probed nor reported again, but counted in *progress*; one
     that *progress* has as reported is passed over. What *report* raises ends the scan and leaves
-    as it is; so does cancellation, cleanly. *ending* lets the caller end it in an orderly way.
+    as it is; so does cancellation, cleanly. *ending* lets the caller end it in an orderly way;
+    *reader* is one that the caller uses, too. *watch* lets the caller see what is waited for.
     """
     progress, ending = progress or Progress(), ending or Ending()
     pending = (
@@ -147,7 +115,7 @@ async def scan(
         if position not in progress.reported
     )
     with OrderedReports(report, progress, ordered=ordered) as delivery:
-        async with Vantage(settings) as vantage:
+        async with Vantage(settings, reader=reader, watch=watch) as vantage:
             running = _Running(vantage, delivery)
             try:
                 async with asyncio.TaskGroup() as group:
@@ -183,6 +151,8 @@ class _Running:
 
     async def _probe(self, position: int, entry: Entry) -> None:
         probing = Probing(entry, self._vantage)
+        if self._vantage.watch is not None:
+            self._vantage.watch.begun[position] = InHand(so_far=probing.so_far)
         try:
             try:
                 await probing.look_up()

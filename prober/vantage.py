@@ -14,29 +14,41 @@ from prober.net.route import own_fqdn
 from prober.net.smtp import Target
 from prober.net.tls import TlsClient
 from prober.records import EndpointFacts, Run
+from prober.rules.certificate_fields import CertificateReader
 from prober.settings import Settings
 from prober.version import __version__
+from prober.waits import Watch
 
 
 class Vantage:
     """Resolver, TLS contexts, trust store and endpoints of one run; an async context manager.
 
     *operator_shards*: among how many scanners the budget of an operator is divided, where those
-    are more than this one. Raises SettingsError where the settings name a resolver or a trust
-    store that cannot be used.
+    are more than this one. *reader*: one that is used outside, too. *watch* lets the caller see
+    what is waited for. Raises SettingsError where the settings name a resolver or a trust store
+    that cannot be used.
     """
 
     def __init__(
-        self, settings: Settings, *, operator_shards: Mapping[str, int] = MappingProxyType({})
+        self,
+        settings: Settings,
+        *,
+        operator_shards: Mapping[str, int] = MappingProxyType({}),
+        reader: CertificateReader | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self.settings = settings
+        self.reader = reader or CertificateReader()
+        self.watch = watch
         self.resolver = Resolver(settings)
         self.tls = TlsClient(settings.ca_file, chain_certificates=settings.chain_certificates)
         self.policies = PolicyClient(settings, self.resolver, self.tls.trust_store)
         self.publications = asyncio.Semaphore(settings.pace.concurrency)  # looked at, at once
         self._heartbeat = Heartbeat()
         self._beating: asyncio.Task[None] | None = None
-        self._endpoints = Endpoints(settings, self.tls, self._heartbeat, operator_shards)
+        self._endpoints = Endpoints(
+            settings, self.tls, self._heartbeat, operator_shards, self.reader, watch
+        )
 
     async def __aenter__(self) -> Self:
         name = self.settings.ehlo_name or await asyncio.to_thread(own_fqdn)
@@ -69,3 +81,7 @@ class Vantage:
     async def endpoint(self, target: Target) -> EndpointFacts:
         """The facts of *target*, asked once a run however many domains use it."""
         return await self._endpoints.get(target)
+
+    def endpoint_so_far(self, target: Target) -> EndpointFacts:
+        """What a watched run knows of *target* by now."""
+        return self._endpoints.so_far(target)

@@ -1,4 +1,4 @@
-"""Answers asked once: shared, expiring, bounded, and left to others by who is cancelled."""
+"""The single-flight cache: shared questions, expiry, size limit, cancellation."""
 
 import asyncio
 from collections import Counter
@@ -39,7 +39,7 @@ async def test_an_answer_expires_only_where_it_has_a_lifetime() -> None:
     assert [await once.get("a"), await once.get("b")] == ["a1", "b2"]
 
 
-async def test_the_least_used_answers_go_first() -> None:
+async def test_the_least_recently_used_answers_are_dropped_first() -> None:
     oracle = Oracle()
     once = SingleFlight(oracle.ask, size=2)
     for key in ("a", "b", "a", "c"):
@@ -49,7 +49,7 @@ async def test_the_least_used_answers_go_first() -> None:
     assert oracle.asked == {"a": 1, "b": 2, "c": 1}
 
 
-async def test_what_is_in_flight_is_neither_forgotten_nor_evicted() -> None:
+async def test_questions_in_flight_are_neither_forgotten_nor_evicted() -> None:
     oracle = Oracle()
     once = SingleFlight(oracle.ask, size=1)
     oracle.may_answer.clear()
@@ -60,7 +60,7 @@ async def test_what_is_in_flight_is_neither_forgotten_nor_evicted() -> None:
     assert await asyncio.gather(*waiting) == ["a1", "b1", "a1"]
 
 
-async def test_who_is_cancelled_leaves_the_question_to_the_others() -> None:
+async def test_a_cancelled_waiter_does_not_cancel_the_question() -> None:
     oracle = Oracle()
     once = SingleFlight(oracle.ask, size=10)
     oracle.may_answer.clear()
@@ -73,7 +73,7 @@ async def test_who_is_cancelled_leaves_the_question_to_the_others() -> None:
     assert await second == "a1"
 
 
-async def test_closing_cancels_what_is_in_flight() -> None:
+async def test_closing_cancels_questions_in_flight() -> None:
     oracle = Oracle()
     once = SingleFlight(oracle.ask, size=10)
     oracle.may_answer.clear()
@@ -85,7 +85,7 @@ async def test_closing_cancels_what_is_in_flight() -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_only_the_answer_that_is_meant_is_forgotten() -> None:
+async def test_forget_drops_only_the_given_answer() -> None:
     oracle = Oracle()
     once = SingleFlight(oracle.ask, size=10)
     old = await once.get("a")
@@ -95,7 +95,7 @@ async def test_only_the_answer_that_is_meant_is_forgotten() -> None:
     assert await once.get("a") == "a2"
 
 
-async def test_a_fault_of_ours_is_no_answer_to_keep() -> None:
+async def test_an_internal_fault_is_not_cached() -> None:
     faults = [ValueError("ours")]
 
     async def ask(key: str) -> str:

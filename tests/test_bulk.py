@@ -1,4 +1,4 @@
-"""Bulk scans, measured by the servers of the lab: how often, how many at once, how fast."""
+"""Large scans, as the servers of the lab see them: how many sessions, and how fast."""
 
 import asyncio
 import itertools
@@ -14,11 +14,11 @@ from prober.lab.demo import mail_domain
 from prober.lab.internet import Lab, LabDomain, LabHost
 from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.greeting import Silent, Slow
-from prober.lab.personalities.sessions import Throttle
 from prober.lab.personalities.sound import WellConfigured, Wildcard
-from prober.pace import Rate
+from prober.pace import AdaptiveRate
 from prober.records import DomainReport, Endpoint, Level, Reason
 from prober.scan import Ending, probe_domain, scan
+from tests.personalities.sessions import Throttle
 from tests.support.builders import NOW
 from tests.support.waiting import until
 
@@ -43,24 +43,24 @@ def add_names(lab: Lab, address: str, *names: str) -> None:
 
 @pytest.fixture
 def beginnings(monkeypatch: pytest.MonkeyPatch) -> Mapping[int, list[float]]:
-    """When sessions begin, by the rate that they keep: one for each address and operator."""
+    """The start times of sessions by rate; there is a rate for each address and operator."""
     seen: defaultdict[int, list[float]] = defaultdict(list)
-    begin = Rate.begin
+    try_start = AdaptiveRate.try_start
 
-    def noting(rate: Rate, now: float) -> float:
-        wait_s = begin(rate, now)
+    def noting(rate: AdaptiveRate, now: float) -> float:
+        wait_s = try_start(rate, now)
         if not wait_s:
             seen[id(rate)].append(now)
         return wait_s
 
-    monkeypatch.setattr(Rate, "begin", noting)
+    monkeypatch.setattr(AdaptiveRate, "try_start", noting)
     return seen
 
 
-async def test_thousands_of_domains_on_forty_endpoints_are_forty_questions(
+async def test_thousands_of_domains_on_forty_endpoints_need_forty_probes(
     beginnings: Mapping[int, list[float]],
 ) -> None:
-    """20 servers of two names each, half of them without STARTTLS, so that each is asked twice."""
+    """20 servers with two names each. Half have no STARTTLS, so they get two sessions."""
     sound = [LabHost(name=f"mx.s{n}.test", personality=WellConfigured()) for n in range(10)]
     clear = [LabHost(name=f"mx.c{n}.test", personality=NoStarttls()) for n in range(10)]
     domain = LabDomain(name="all.test", hosts=(*sound, *clear))
@@ -89,7 +89,7 @@ async def test_thousands_of_domains_on_forty_endpoints_are_forty_questions(
         assert all(b - a >= INTERVAL_S for a, b in itertools.pairwise(began))
 
 
-async def test_names_at_one_address_that_agree_are_asked_three_times_in_all() -> None:
+async def test_names_that_agree_at_one_address_are_probed_three_times_in_total() -> None:
     host = LabHost(name="mx.hoster.test", personality=Wildcard())
     async with Lab([LabDomain(name="hoster.test", hosts=(host,))]) as lab:
         address = lab.servers[host.name].address
@@ -109,7 +109,7 @@ async def test_names_at_one_address_that_agree_are_asked_three_times_in_all() ->
 
 
 async def test_a_throttling_server_ends_with_the_right_answer_for_all_its_domains() -> None:
-    """Two sessions a second are let in, and those it turns away count as well."""
+    """It accepts two sessions per second, and refused ones count as well."""
     host = LabHost(name="mx.t.test", personality=Throttle(most=2, window=1.0))
     async with Lab([LabDomain(name="t.test", hosts=(host,))]) as lab:
         address = lab.servers["mx.t.test"].address
@@ -132,7 +132,7 @@ async def test_a_throttling_server_ends_with_the_right_answer_for_all_its_domain
     assert 0 < len(turned_away) < 30
 
 
-async def test_who_does_not_greet_in_time_is_asked_with_patience_beside_the_others() -> None:
+async def test_a_server_that_greets_late_gets_more_time_without_blocking_others() -> None:
     late = Slow(delay=4.0)
     domains = [mail_domain("late.test", late), mail_domain("silent.test", Silent())]
     domains += [mail_domain(f"good{number}.test", WellConfigured()) for number in range(20)]
@@ -174,7 +174,7 @@ async def test_the_same_domain_gives_the_same_facts_alone_and_in_bulk() -> None:
 
 
 def _timeless(report: DomainReport) -> list[object]:
-    """All of *report* but when it was made."""
+    """*report* without its times."""
 
     def without_times(endpoint: Endpoint) -> Endpoint:
         attempts = tuple(replace(attempt, observed_at=NOW) for attempt in endpoint.attempts)
@@ -195,7 +195,7 @@ def _timeless(report: DomainReport) -> list[object]:
     ]
 
 
-async def test_an_ending_lets_what_is_in_flight_finish_and_begins_nothing() -> None:
+async def test_a_stop_finishes_running_domains_and_starts_no_others() -> None:
     domains = [mail_domain(f"slow{number}.test", Slow(delay=1.0)) for number in range(3)]
     async with Lab(domains) as lab:
         ending = Ending()
@@ -218,7 +218,7 @@ async def test_an_ending_lets_what_is_in_flight_finish_and_begins_nothing() -> N
     assert {report.verdict.level for report in reports} == {Level.AUTHENTICATED}
 
 
-async def test_what_does_not_finish_in_time_is_as_if_it_had_not_been_begun() -> None:
+async def test_a_domain_that_does_not_finish_in_time_is_not_reported() -> None:
     async with Lab([mail_domain("silent.test", Silent())]) as lab:
         ending = Ending()
         reports: list[DomainReport] = []
@@ -233,7 +233,7 @@ async def test_what_does_not_finish_in_time_is_as_if_it_had_not_been_begun() -> 
     assert reports == []
 
 
-async def test_a_scan_that_is_to_end_before_it_began_does_nothing() -> None:
+async def test_a_scan_that_is_stopped_before_it_starts_does_nothing() -> None:
     async with Lab([mail_domain("good.test", WellConfigured())]) as lab:
         ending = Ending()
         ending.request()

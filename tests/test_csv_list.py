@@ -163,3 +163,15 @@ def test_no_line_with_anything_on_it_is_lost(raw: bytes) -> None:
         whole = b"\n".join(lines[start - 1 : after - 1])
         left_out = lines[start : after - 1]
         assert b'"' in whole or not any(line.strip(b" ,;\r\xef\xbb\xbf") for line in left_out)
+
+
+@pytest.mark.parametrize(
+    ("raw", "column", "count"),
+    [
+        pytest.param(b"owner,domain\nAnn,a.test\n\n#,b.test\n", "domain", 2, id="names"),
+        pytest.param(b"Ann,a.test\nBob,b.test", "2", 2, id="no names"),
+    ],
+)
+def test_rows_are_counted_but_for_the_names(raw: bytes, column: str, count: int) -> None:
+    list_ = table(raw, column)
+    assert list_.count() == len(list(list_.entries())) == count

@@ -65,7 +65,7 @@ def test_security_md_has_the_bounds_of_the_settings() -> None:
         ("8,192 bytes; 32,768 bytes (`net/reply.py`)", (reply.MAX_LINE, reply.MAX_REPLY)),
         ("5,000 (`rules/der.py`)", (der.MAX_ELEMENTS,)),
         (
-            "64 a chain, 100 steps (`rules/dane_path.py`)",
+            "64 per chain, 100 steps (`rules/dane_path.py`)",
             (dane_path.MAX_SIGNATURES, dane_path.MAX_STEPS),
         ),
         ("1,024 (`net/dns_message.py`)", (dns_message.MAX_ENTRIES,)),
@@ -73,18 +73,18 @@ def test_security_md_has_the_bounds_of_the_settings() -> None:
         ("16 (`net/dns_message.py`)", (dns_message.MAX_CHAIN,)),
         ("40 (`dnssec/validator.py`)", (validator.MAX_LABELS,)),
         ("16 (`dnssec/chain.py`)", (chain.MAX_DENIALS,)),
-        ("100 a question (`net/nameserver.py`)", (nameserver.STRAY_MESSAGES,)),
+        ("100 per question (`net/nameserver.py`)", (nameserver.STRAY_MESSAGES,)),
         ("16,384 bytes; 4,096 bytes (`net/guarded.py`)", (guarded.READ_SIZE, guarded.PIECE_SIZE)),
         ("4,096 bytes (`net/tls.py`)", (tls.PIECE_SIZE,)),
-        ("16,384 bytes (`logs/lines.py`)", (lines.MOST_LINE_BYTES,)),
+        ("16,384 bytes (`logs/lines.py`)", (lines.MAX_LINE_BYTES,)),
         (
             "200,000; 20,000; 20,000 (`logs/base.py`)",
-            (base.MOST_MESSAGES, base.MOST_PROCESSES, base.MOST_WAITING),
+            (base.MAX_MESSAGES, base.MAX_PROCESSES, base.MAX_WAITING),
         ),
-        ("100,000 (`logs/summary.py`)", (summary.MOST_GROUPS,)),
+        ("100,000 (`logs/summary.py`)", (summary.MAX_GROUPS,)),
         (
             "67,108,864; 33,554,432 bytes (`logs/tls_report.py`)",
-            (tls_report.MOST_FILE_BYTES, tls_report.MOST_REPORT_BYTES),
+            (tls_report.MAX_FILE_BYTES, tls_report.MAX_REPORT_BYTES),
         ),
     ],
 )

@@ -167,6 +167,6 @@ async def test_controls_that_were_never_contacted(lab: Lab) -> None:
 def test_a_check_is_a_line_and_its_advice_another() -> None:
     check = Check(topic="port 25", answer=NO, what="blocked\x1b[2J", advice="ask the provider")
     assert render(check).splitlines() == [
-        "not     port 25     blocked\\x1b[2J",
+        "FAIL    port 25     blocked\\x1b[2J",
         "                    ask the provider",
     ]

@@ -1,4 +1,5 @@
 import io
+import itertools
 import os
 import sys
 import threading
@@ -67,7 +68,7 @@ FULL = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])  # 253 characters
         ("user\uff20example.test", "no internationalised domain name"),
     ],
 )
-def test_what_is_no_domain_is_refused_with_the_reason(text: str, why: str) -> None:
+def test_text_that_is_no_domain_is_refused_with_the_reason(text: str, why: str) -> None:
     with pytest.raises(InputError) as refused:
         parse_domain(text)
 
@@ -232,7 +233,7 @@ def test_a_list_has_one_domain_a_line(raw: bytes) -> None:
         pytest.param(b"a.test\rb.test", "a.test\rb.test", "no host name label", id="CR inside"),
     ],
 )
-def test_a_bad_line_is_an_entry_and_costs_no_other(line: bytes, text: str, error: str) -> None:
+def test_a_bad_line_is_an_entry_and_affects_no_other(line: bytes, text: str, error: str) -> None:
     before, bad, after = entries(b"a.test\n" + line + b"\nb.test\n")
 
     assert (before.domain, after.domain) == ("a.test", "b.test")
@@ -248,7 +249,7 @@ PIECES = st.sampled_from([b"a.test", b"#", b" ", b"\r", b"\n", b"\n", b"\xe4", b
 
 @settings(deadline=None)
 @given(st.one_of(st.binary(), st.lists(PIECES).map(b"".join)))
-def test_no_line_with_anything_on_it_is_lost(raw: bytes) -> None:
+def test_every_line_that_is_not_empty_gives_an_entry(raw: bytes) -> None:
     lines = raw.split(b"\n")
     written = [number for number, line in enumerate(lines, 1) if is_written(line)]
     seen = entries(raw)
@@ -277,7 +278,7 @@ def is_written(line: bytes) -> bool:
         (b"\xfd7zXZ\0\0\4", "binary data"),
     ],
 )
-def test_a_file_that_is_no_text_is_refused_by_what_it_is(
+def test_a_file_that_is_no_text_is_refused_with_its_kind(
     tmp_path: Path, start: bytes, what: str
 ) -> None:
     path = tmp_path / "list"
@@ -327,3 +328,24 @@ def test_a_closed_stdin_is_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(InputError, match="cannot read stdin: it is closed"), DomainList.open("-"):
         pass
+
+
+LINES = st.sampled_from(
+    [b"a.test", b"# c", b" #", b" ", b"\t", b"\xc2\xa0", b"\xef\xbb\xbf", b"\x1c", b"\xff", b"*"]
+)
+
+
+@given(
+    st.lists(st.one_of(LINES, st.binary(max_size=6), st.just(b"x" * 2 * MAX_LINE)), max_size=8),
+    st.sampled_from([b"\n", b"\r\n", b""]),
+    st.integers(0, 3),
+)
+def test_as_many_entries_are_counted_as_are_read(lines: list[bytes], end: bytes, read: int) -> None:
+    """Also after some were read, which go on where they were."""
+    raw = b"".join(line + end for line in lines)
+    list_ = DomainList("list", io.BytesIO(raw))
+    reading = list_.entries()
+    before = list(itertools.islice(reading, read))
+    count = list_.count()
+    assert [*before, *reading] == entries(raw)
+    assert count == len(entries(raw))

@@ -1,4 +1,4 @@
-"""Files in a folder that others can write to: only what is ours is opened, and never waited for."""
+"""Files in a folder that others can write to: only own regular files are opened."""
 
 import os
 import stat
@@ -52,12 +52,12 @@ PLANTED = [fifo, hard_link, symbolic_link, folder]
 
 @pytest.fixture
 def as_another_user(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """From then on, all files that are there belong to somebody else."""
+    """Pretend that all existing files belong to another user."""
     return lambda: monkeypatch.setattr(os, "geteuid", lambda: SOMEBODY)
 
 
 @pytest.mark.parametrize("plant", PLANTED)
-def test_what_is_no_file_of_ours_does_not_become_the_report(
+def test_a_file_of_another_kind_does_not_become_the_report(
     tmp_path: Path, plant: Callable[[Path], None]
 ) -> None:
     plant(tmp_path / "r.csv.partial")
@@ -113,7 +113,7 @@ def test_a_report_has_the_mode_that_the_umask_gives(
 
 
 @pytest.mark.parametrize("plant", PLANTED)
-def test_what_is_no_file_of_ours_is_no_checkpoint(
+def test_a_file_of_another_kind_is_not_used_as_checkpoint(
     tmp_path: Path, plant: Callable[[Path], None]
 ) -> None:
     plant(tmp_path / "r.csv.resume")
@@ -121,7 +121,7 @@ def test_what_is_no_file_of_ours_is_no_checkpoint(
         load_checkpoint(tmp_path / "r.csv.resume", {})
 
 
-def test_a_checkpoint_of_another_user_is_not_believed(
+def test_a_checkpoint_of_another_user_is_not_used(
     tmp_path: Path, as_another_user: Callable[[], None]
 ) -> None:
     path = tmp_path / "r.csv.resume"
@@ -149,7 +149,7 @@ def test_a_checkpoint_of_another_user_is_not_believed(
 def test_a_checkpoint_with_impossible_numbers_is_refused(tmp_path: Path, numbers: str) -> None:
     path = tmp_path / "r.csv.resume"
     path.write_text(f'{{"identity": {{}}, {numbers}}}')
-    with pytest.raises(ResumeError, match="is no checkpoint"):
+    with pytest.raises(ResumeError, match="is not a checkpoint"):
         load_checkpoint(path, {})
 
 
@@ -180,7 +180,7 @@ def test_a_work_folder_of_another_user_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_that_others_could_have_changed_is_not_gone_on_with(tmp_path: Path) -> None:
+def test_a_run_that_others_could_have_changed_is_not_resumed(tmp_path: Path) -> None:
     WorkFolder(tmp_path).claim(JOB, resume=False)
     tmp_path.chmod(0o777)
     with pytest.raises(ReportError, match="others can write to the folder"):
@@ -188,14 +188,14 @@ def test_a_run_that_others_could_have_changed_is_not_gone_on_with(tmp_path: Path
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"[" * 100_000])
-def test_a_work_folder_whose_job_cannot_be_read_is_told(tmp_path: Path, content: bytes) -> None:
+def test_a_work_folder_with_an_unreadable_job_is_refused(tmp_path: Path, content: bytes) -> None:
     WorkFolder(tmp_path).claim(JOB, resume=False)
     (tmp_path / "job.json").write_bytes(content)
-    with pytest.raises(ResumeError, match="is no file of a run"):
+    with pytest.raises(ResumeError, match="is damaged"):
         WorkFolder(tmp_path).claim(JOB, resume=True)
 
 
-def test_what_is_left_of_a_run_killed_before_it_began_does_not_stop_the_next(
+def test_leftovers_of_a_run_killed_before_it_started_do_not_block_the_next(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "entries").mkdir()
@@ -250,7 +250,7 @@ def test_drafts_of_killed_runs_are_removed_and_nothing_else(tmp_path: Path) -> N
     assert [is_draft(name) for name in others] == [True, False, False]
 
 
-def test_a_file_is_read_whole_or_refused(tmp_path: Path) -> None:
+def test_a_file_is_read_completely_or_refused(tmp_path: Path) -> None:
     path = tmp_path / "map"
     path.write_bytes(b"12345")
     assert read_whole(path, 5) == b"12345"

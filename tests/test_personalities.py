@@ -13,9 +13,7 @@ import pytest
 import pytest_asyncio
 
 from prober.domains import parse_entry
-from prober.lab.demo import every_domain
 from prober.lab.internet import Lab
-from prober.lab.personalities import EVERY
 from prober.lab.personalities.scripted import Scripted
 from prober.records import (
     Code,
@@ -38,6 +36,7 @@ from prober.rules.norms import Profile
 from prober.rules.profiles import PROFILES
 from prober.rules.standing import assess
 from prober.scan import scan
+from tests.personalities import EVERY, every_domain
 from tests.support.json_schemas import require_valid
 from tests.support.reports import open_report
 from tests.support.waiting import until

@@ -7,7 +7,7 @@ positions = st.lists(st.integers(min_value=0, max_value=60))
 
 
 @given(positions)
-def test_it_is_a_set(added: list[int]) -> None:
+def test_positions_behave_as_a_set(added: list[int]) -> None:
     kept = Positions()
     for position in added:
         kept.add(position)
@@ -28,14 +28,14 @@ def test_ranges_and_back(added: list[int], more: list[int]) -> None:
     assert len(again) == len(kept)
 
 
-def test_a_run_from_the_beginning_takes_one_range_whatever_its_order() -> None:
+def test_consecutive_positions_take_one_range_in_any_order() -> None:
     kept = Positions()
     for position in (3, 1, 0, 2, 9, 7, 8, 5):
         kept.add(position)
     assert kept.ranges() == [(0, 3), (5, 5), (7, 9)]
 
 
-def test_one_that_is_late_costs_one_gap() -> None:
+def test_a_late_position_costs_one_gap() -> None:
     kept = Positions()
     for position in range(1, 10_000):
         kept.add(position)

@@ -9,17 +9,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import dns.exception
+import dns.rcode
 import dns.rdatatype
 import dns.rrset
 import pytest
 
 from prober.dnssec.anchors import Anchors, parse_anchors
-from prober.dnssec.judgement import Work
-from prober.dnssec.proof import _from_wire, check_proof, unproved
+from prober.dnssec.judgement import Reply, Work
+from prober.dnssec.proof import _from_wire, _records, _to_wire, check_proof, unproved
 from prober.domains import parse_entry
 from prober.lab.demo import DEMO_DEADLINES, mail_domain
 from prober.lab.internet import Lab, LabTlsa
 from prober.lab.personalities.sound import WellConfigured
+from prober.lab.zone import parse_record
 from prober.probe import probe_entry
 from prober.records import Dnssec, DnssecProof, DomainReport
 from prober.report.json_ import decode_report, encode_report
@@ -186,3 +188,13 @@ async def test_a_report_that_says_something_else_is_found(seen: Seen) -> None:
 )
 async def test_what_is_no_proof(seen: Seen, change: dict[str, tuple[bytes, ...]]) -> None:
     assert await is_found(replace(seen.proof, rrsets=change["rrsets"]), seen)
+
+
+@pytest.mark.parametrize("digest", ["00", "00" * 32, "00" * 300])
+def test_a_proof_may_hold_digests_of_any_length(digest: str) -> None:
+    """RFC 6698 §4.1: such a record is unusable, and no fault of the others."""
+    rrset = parse_record("_25._tcp.mx.test", "TLSA", f"3 1 1 {digest}")
+    (read,) = _from_wire(_to_wire(rrset, ()))
+    assert read == rrset
+    reply = Reply(rcode=dns.rcode.NOERROR, answer=(read,), authority=(), now=0.0)
+    assert _records(rrset.name, dns.rdatatype.TLSA, reply) == {f"3 1 1 {digest}"}

@@ -12,7 +12,7 @@ from prober.lab.demo import mail_domain
 from prober.lab.faults import Fault
 from prober.lab.internet import Lab, LabDomain, LabHost
 from prober.lab.personalities.ehlo import NoStarttls
-from prober.lab.policy_host import NotFound, PolicyHost
+from prober.lab.policy_host import PolicyHost
 from prober.recipient import (
     KeySource,
     RecipientReport,
@@ -24,6 +24,7 @@ from prober.recipient import (
 from prober.records import Answer, Dnssec
 from prober.vantage import Vantage
 from tests.report import samples
+from tests.support.policy_hosts import NotFound
 from tests.support.waiting import PATIENT
 
 PGP_NAME = owner_name("me", "clear.test", KeySource.OPENPGPKEY)

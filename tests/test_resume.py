@@ -1,4 +1,4 @@
-"""Checkpoints: what they hold, whom they fit, and that one is always whole."""
+"""Checkpoints: their contents, the runs that may use them, and that saving is atomic."""
 
 import json
 import threading
@@ -50,13 +50,13 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     keeper.close(checkpoint)
 
 
-def test_a_checkpoint_comes_back_as_it_was_saved(path: Path) -> None:
+def test_a_saved_checkpoint_loads_unchanged(path: Path) -> None:
     save(path, CHECKPOINT)
     assert load_checkpoint(path, IDENTITY) == CHECKPOINT
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
-def test_one_that_another_run_replaced_or_removed_is_not_current(path: Path) -> None:
+def test_a_checkpoint_that_another_run_replaced_or_removed_is_not_current(path: Path) -> None:
     save(path, CHECKPOINT)
     assert is_current(path, CHECKPOINT)
     save(path, replace(CHECKPOINT, reported=((0, 9),)))
@@ -67,11 +67,11 @@ def test_one_that_another_run_replaced_or_removed_is_not_current(path: Path) -> 
     assert not is_current(path, CHECKPOINT)
 
 
-def test_where_there_is_none_there_is_none(path: Path) -> None:
+def test_a_missing_checkpoint_loads_as_none(path: Path) -> None:
     assert load_checkpoint(path, IDENTITY) is None
 
 
-def test_another_run_is_told_by_all_that_differs(path: Path) -> None:
+def test_the_error_for_another_run_names_every_difference(path: Path) -> None:
     save(path, CHECKPOINT)
     with pytest.raises(ResumeError) as refused:
         load_checkpoint(path, {"list": "sha256 11", "share": "True"})
@@ -79,7 +79,7 @@ def test_another_run_is_told_by_all_that_differs(path: Path) -> None:
     assert "list was sha256 00 and is sha256 11" in told
     assert "port was 25 and is not there" in told
     assert "share was not there and is True" in told
-    assert "leave --resume out to begin anew" in told
+    assert "start again without --resume" in told
 
 
 def test_values_that_differ_are_harmless_to_show() -> None:
@@ -89,28 +89,28 @@ def test_values_that_differ_are_harmless_to_show() -> None:
 
 
 @pytest.mark.parametrize("written", [b"", b"{", b"[]", b"\xff", b'{"schema": 1}', b"\0" * 512])
-def test_what_is_no_checkpoint_is_told(path: Path, written: bytes) -> None:
+def test_a_file_that_is_not_a_checkpoint_is_refused(path: Path, written: bytes) -> None:
     path.write_bytes(written)
-    with pytest.raises(ResumeError, match=r"r\.csv\.resume is no checkpoint"):
+    with pytest.raises(ResumeError, match=r"r\.csv\.resume is not a checkpoint"):
         load_checkpoint(path, IDENTITY)
 
 
-def test_a_checkpoint_that_cannot_be_read_is_told(path: Path) -> None:
+def test_an_unreadable_checkpoint_is_refused(path: Path) -> None:
     path.mkdir()
     with pytest.raises(ResumeError, match="cannot read"):
         load_checkpoint(path, IDENTITY)
 
 
-def test_rows_are_on_the_disk_before_the_checkpoint_that_speaks_of_them(path: Path) -> None:
+def test_rows_are_on_the_disk_before_their_checkpoint(path: Path) -> None:
     found: list[bool] = []
     keeper = CheckpointKeeper(path, lambda: found.append(path.exists()))
-    keeper.tick(lambda: CHECKPOINT)
+    keeper.save_if_due(lambda: CHECKPOINT)
     keeper.close()
     assert found == [False]
     assert path.exists()
 
 
-def test_a_checkpoint_is_taken_once_in_a_while_and_never_waited_for(path: Path) -> None:
+def test_checkpoints_are_saved_at_intervals_without_blocking(path: Path) -> None:
     taken: list[Checkpoint] = []
     go_on = threading.Event()
 
@@ -123,7 +123,7 @@ def test_a_checkpoint_is_taken_once_in_a_while_and_never_waited_for(path: Path) 
 
     keeper = CheckpointKeeper(path, slow_disk)
     for _ in range(1000):
-        keeper.tick(take)
+        keeper.save_if_due(take)
     assert len(taken) == 1
     go_on.set()
     keeper.close()
@@ -131,14 +131,14 @@ def test_a_checkpoint_is_taken_once_in_a_while_and_never_waited_for(path: Path) 
     assert not path.exists()
 
 
-def test_one_that_cannot_be_saved_leaves_the_one_before(path: Path) -> None:
+def test_a_failed_save_keeps_the_previous_checkpoint(path: Path) -> None:
     keeper = CheckpointKeeper(path.with_name("none") / path.name, lambda: None)
     save(path, CHECKPOINT)
     keeper.close(Checkpoint(identity={}))
     assert load_checkpoint(path, IDENTITY) == CHECKPOINT
 
 
-def test_rows_that_cannot_be_brought_to_the_disk_leave_the_one_before(path: Path) -> None:
+def test_a_failed_sync_keeps_the_previous_checkpoint(path: Path) -> None:
     def full() -> None:
         raise OSError(28, "No space left on device")
 
@@ -158,19 +158,19 @@ CHANGES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: next(iter(change)))
-def test_what_bears_on_answers_makes_another_run(change: dict[str, Any]) -> None:
+def test_a_setting_that_changes_answers_makes_another_run(change: dict[str, Any]) -> None:
     before = identity_of("00", Settings(), {})
     assert len(differences(before, identity_of("00", Settings(**change), {}))) == 1
 
 
-def test_the_pace_does_not() -> None:
+def test_the_pace_does_not_make_another_run() -> None:
     pace = Pace(concurrency=1, sessions=1, address_interval_s=9, dns_per_s=1, in_hand=1)
     slow = Settings(pace=pace)
     before = identity_of("00", Settings(), {"ordered": True})
     assert differences(before, identity_of("00", slow, {"ordered": True})) == []
 
 
-def test_the_list_the_trust_store_and_the_options_do(tmp_path: Path) -> None:
+def test_the_list_the_trust_store_and_the_options_make_another_run(tmp_path: Path) -> None:
     store = tmp_path / "ca.pem"
     store.write_text("one")
     settings = Settings(ca_file=store)

@@ -1,4 +1,4 @@
-"""One address, many names: who asks, who waits, who takes another's answer."""
+"""Sharing of results at one address: which names get a session, which wait, which share."""
 
 import asyncio
 from collections import Counter
@@ -8,6 +8,7 @@ import pytest
 
 from prober.net.smtp import Target
 from prober.records import EndpointFacts, Reason, Step, VerifyError
+from prober.rules.certificate_fields import CertificateReader
 from prober.shared_addresses import SharedAddresses
 from tests.rules.certificates import issue
 from tests.support.builders import completed, confirmed, not_offered, untested
@@ -21,7 +22,7 @@ def target(name: str, address: str = "192.0.2.1", *, tlsa: bool = False) -> Targ
 
 
 class Servers:
-    """Answers as one wants, when one wants; counts who was asked, and how many at once."""
+    """A probe with a chosen result and time. Counts the probes, and how many run at once."""
 
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
@@ -57,9 +58,9 @@ class Servers:
 NAMES = tuple(f"c{number}.mx.example" for number in range(20))
 
 
-async def test_after_three_names_that_agree_nobody_is_asked() -> None:
+async def test_after_three_names_agree_further_names_need_no_session() -> None:
     servers = Servers()
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     facts = await asyncio.gather(*(shared.observe(target(name)) for name in NAMES))
 
     assert sum(servers.asked.values()) == 3
@@ -73,7 +74,7 @@ async def test_the_fourth_customer_has_a_certificate_of_its_own() -> None:
     servers = Servers()
     own = "mail.customer.example"
     servers.leaves[own] = issue(san=(own,)).der
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     for name in NAMES[:3]:
         await shared.observe(target(name))
     facts = await shared.observe(target(own))
@@ -83,9 +84,9 @@ async def test_the_fourth_customer_has_a_certificate_of_its_own() -> None:
     assert (await shared.observe(target(NAMES[4]))).observed_as == NAMES[0]
 
 
-async def test_a_name_with_tlsa_is_asked_for_itself() -> None:
+async def test_a_name_with_tlsa_gets_its_own_session() -> None:
     servers = Servers()
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     for name in NAMES[:3]:
         await shared.observe(target(name))
     facts = await shared.observe(target(NAMES[4], tlsa=True))
@@ -93,10 +94,10 @@ async def test_a_name_with_tlsa_is_asked_for_itself() -> None:
     assert servers.asked[NAMES[4]] == 1
 
 
-async def test_what_comes_before_a_name_is_asked_once_also_while_in_flight() -> None:
+async def test_a_result_before_sni_is_probed_once_also_while_in_flight() -> None:
     servers = Servers()
     servers.clear.add("192.0.2.1")
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     facts = await asyncio.gather(*(shared.observe(target(name)) for name in NAMES))
 
     assert sum(servers.asked.values()) == 1
@@ -104,10 +105,10 @@ async def test_what_comes_before_a_name_is_asked_once_also_while_in_flight() -> 
     assert [each.observed_as for each in facts] == [None, *[NAMES[0]] * 19]
 
 
-async def test_one_bad_session_does_not_speak_for_an_address_that_showed_tls() -> None:
+async def test_one_failed_session_is_not_shared_at_an_address_that_completed_tls() -> None:
     """An MTA restarts: two refusals, after names there completed TLS."""
     servers = Servers()
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     for name in NAMES[:3]:
         await shared.observe(target(name))
     servers.refusing = True
@@ -119,10 +120,10 @@ async def test_one_bad_session_does_not_speak_for_an_address_that_showed_tls() -
     assert (other.observed_as, other.tls_version) == (None, "TLSv1.3")
 
 
-async def test_tls_at_an_address_takes_back_what_was_said_of_all_names_there() -> None:
+async def test_completed_tls_at_an_address_ends_the_sharing_of_earlier_failures() -> None:
     servers = Servers()
     servers.clear.add("192.0.2.1")
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     await shared.observe(target(NAMES[0]))
     servers.clear.clear()
     await shared.observe(target(NAMES[1], tlsa=True))
@@ -130,50 +131,52 @@ async def test_tls_at_an_address_takes_back_what_was_said_of_all_names_there() -
     assert (facts.observed_as, facts.tls_version) == (None, "TLSv1.3")
 
 
-async def test_what_may_pass_is_kept_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prober.shared_addresses._TROUBLE_KEPT_S", 0.0)
+async def test_a_temporary_failure_is_shared_for_a_limited_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("prober.shared_addresses._UNCONFIRMED_KEPT_S", 0.0)
     servers = Servers()
     servers.silent = True
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     await shared.observe(target(NAMES[0]))
     await asyncio.sleep(0.01)
     servers.silent = False
     assert (await shared.observe(target(NAMES[1]))).tls_version == "TLSv1.3"
 
 
-async def test_addresses_and_ports_have_nothing_in_common() -> None:
+async def test_nothing_is_shared_between_addresses_or_ports() -> None:
     servers = Servers()
     servers.clear.update({"192.0.2.1", "192.0.2.2"})
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     await shared.observe(target(NAMES[0], "192.0.2.1"))
     await shared.observe(target(NAMES[0], "192.0.2.2"))
     await shared.observe(replace(target(NAMES[0], "192.0.2.1"), port=2525))
     assert servers.asked[NAMES[0]] == 3
 
 
-async def test_names_that_differ_are_all_asked_and_none_waits_for_ever() -> None:
+async def test_names_that_differ_all_get_a_session_and_none_waits_for_ever() -> None:
     servers = Servers()
     servers.leaves.update({name: issue(san=(name,)).der for name in NAMES})
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     facts = await asyncio.gather(*(shared.observe(target(name)) for name in NAMES))
     assert sum(servers.asked.values()) == len(NAMES)
     assert all(each.observed_as is None for each in facts)
 
 
-async def test_where_nothing_can_be_shared_names_do_not_wait_for_each_other() -> None:
-    """An untrusted certificate is never taken for another name's, whoever covers it."""
+async def test_names_do_not_wait_for_each_other_where_nothing_can_be_shared() -> None:
+    """A result with an untrusted certificate is never shared."""
     servers = Servers()
     servers.untrusted = True
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     facts = await asyncio.gather(*(shared.observe(target(name)) for name in NAMES))
     assert servers.max_at_once == 3
     assert all(each.observed_as is None for each in facts)
 
 
-async def test_who_asks_and_is_cancelled_leaves_it_to_the_next() -> None:
+async def test_after_a_cancelled_session_the_next_name_makes_one() -> None:
     servers = Servers()
     servers.may_answer.clear()
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     first, second = (asyncio.create_task(shared.observe(target(name))) for name in NAMES[:2])
     for _ in range(3):
         await asyncio.sleep(0)
@@ -185,22 +188,22 @@ async def test_who_asks_and_is_cancelled_leaves_it_to_the_next() -> None:
     assert (await second).mx_host == NAMES[1]
 
 
-async def test_the_addresses_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prober.shared_addresses._KEPT_ADDRESSES", 2)
+async def test_the_number_of_stored_addresses_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prober.shared_addresses._MAX_ADDRESSES", 2)
     servers = Servers()
     servers.clear.update(f"192.0.2.{number}" for number in range(4))
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     for number in (0, 1, 2, 3, 3, 0):
         await shared.observe(target(NAMES[number], f"192.0.2.{number}"))
     assert servers.asked == {NAMES[0]: 2, NAMES[1]: 1, NAMES[2]: 1, NAMES[3]: 1}
 
 
-async def test_one_slow_address_does_not_keep_all_that_come_after_it(
+async def test_one_slow_address_does_not_stop_the_removal_of_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("prober.shared_addresses._KEPT_ADDRESSES", 5)
+    monkeypatch.setattr("prober.shared_addresses._MAX_ADDRESSES", 5)
     servers = Servers()
-    shared = SharedAddresses(servers.ask)
+    shared = SharedAddresses(servers.ask, CertificateReader())
     servers.may_answer.clear()
     slow = asyncio.create_task(shared.observe(target(NAMES[0], "192.0.2.255")))
     await asyncio.sleep(0)

@@ -21,16 +21,22 @@ COMMANDS: Final = MappingProxyType(
     {
         "check": "Probe domains and show what was found, with the evidence.",
         "scan": "Probe every domain in a list and write one report.",
+        "accept": "Accept that a domain falls short; without a domain, list what is accepted.",
         "demo": "Start a small Internet on this machine and probe it: what each kind of answer "
         "looks like.",
+        "diff": "Show what changed between two runs: worse, better, other, or lost from sight.",
         "doctor": "Check what a probe needs: DNS, port 25, IPv6, trust store, EHLO name.",
         "explain": "Explain a finding: what it means for mail, what to do about it, and the norm "
         "behind it.",
         "headers": "Read Received headers: was each message encrypted in transit, hop by hop?",
+        "history": "Show what was seen of domains, and when; or which runs the record has.",
+        "hold": "Keep all that the record has of a domain; without one, list the holds.",
         "logs": "Read mail server logs: was each message that was sent encrypted?",
         "policy": "Write a policy map: for each domain the strictest policy that loses no mail.",
+        "prune": "Delete old runs from the record, but for the domains on hold.",
         "recipient": "Find the best way to write to one recipient in secret: forced TLS, PGP, "
         "S/MIME or a portal.",
+        "report": "Write reports of saved results, judged again by today's rules.",
         "schema": "Show the JSON Schema of what a command writes as JSON.",
     }
 )
@@ -113,6 +119,8 @@ def probe(
     - `probe scan domains.txt -o report.csv -o report.jsonl` probes a list.
 
     - `probe scan partners.csv --column domain -q -o report.csv` reads a CSV table; for cron.
+
+    - `probe report report.jsonl --profile hipaa -o new.csv` judges saved results again.
 
     - `probe policy report.jsonl --for postfix -o tls_policy` makes a policy map from results.
 

@@ -4,6 +4,7 @@ import difflib
 import os
 import shlex
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Annotated, Final
 
@@ -13,8 +14,9 @@ from prober.cli import COMMANDS, SHORT
 from prober.cli.distinct_files import require_distinct
 from prober.cli.log_setup import LogOptions, configure_logging
 from prober.cli.options import LookOptions, ReportOptions, option, parser_of, with_options
+from prober.cli.recording import RecordOptions, recording
 from prober.cli.reporting import Reporting
-from prober.cli.running import exit_statuses, run
+from prober.cli.running import exit_statuses, run, tell
 from prober.domain_list import STDIN
 from prober.domains import is_known_domain, parse_entry, parse_server
 from prober.errors import InputError
@@ -42,6 +44,7 @@ def check(
     look: LookOptions,
     report: ReportOptions,
     log: LogOptions,
+    record: RecordOptions,
     server: Annotated[
         GivenServer | None,
         option(
@@ -49,7 +52,7 @@ def check(
             parser=parser_of(parse_server),
             metavar="NAME[@ADDRESS]",
             help="Test this server as if it were the only MX host of each domain, for instance "
-            "before it goes live.",
+            "before it goes live. The record does not get it.",
             panel="How to look",
         ),
     ] = None,
@@ -62,21 +65,42 @@ def check(
     143 terminated.
     """
     with exit_statuses():
-        require_distinct(look.read, [*report.written, *log.written])
-        configure_logging(verbose=report.verbose, log=log, explain_waits=not report.quiet)
+        require_distinct(
+            [*look.read, *record.read], [*report.written, *log.written, *record.written]
+        )
+        configure_logging(verbose=report.verbose, log=log)
         for text in domains:
             _require_meant(text, is_short=context.meta[SHORT])
         entries = [replace(parse_entry(text), server=server) for text in domains]
-        with Reporting.open(report, report.style(), total=len(entries)) as reporting:
-            probing = scan(
+        settings = look.settings()
+        if server is not None:  # it is not what the domain has
+            record = replace(record, db=None)
+        with (
+            recording(record, report, "check", {"list": "check"}) as recorded,
+            Reporting.open(
+                report,
+                report.style(),
+                count=lambda: len(entries),
+                waits=settings,
+                record=recorded.writer,
+                accepts=recorded.accepts,
+            ) as reporting,
+        ):
+            probing = partial(
+                scan,
                 entries,
-                look.settings(),
+                settings,
                 reporting.add,
                 progress=reporting.progress,
                 ordered=True,
+                reader=reporting.reader,
+                watch=reporting.watch,
             )
-            run(probing)
+            run(reporting.watched(probing))
         reporting.tell_blindness()
+        if not report.quiet:
+            for line in recorded.accepted():
+                tell(line)
         raise typer.Exit(reporting.status)
 
 

@@ -1,22 +1,25 @@
 """``probe scan`` with several processes, or on a cluster."""
 
+import contextlib
 import ipaddress
 import logging
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from prober.cli.distinct_files import Written
-from prober.cli.options import ReportOptions, option
+from prober.cli.options import ManyReportOptions, option
 from prober.cli.reporting import Reporting
 from prober.cli.resuming import Resumable
 from prober.cli.running import run, tell
 from prober.domains import Entry
 from prober.errors import BlindError, InputError, ReportError, ResumeError, SettingsError
-from prober.report.output import STDOUT, Layout, ReportStyle, layout_of
+from prober.report.interface import Paper
+from prober.report.output import STDOUT, Layout, ReportFormat, ReportStyle, layout_of
 from prober.settings import Settings
 from prober.sharded.folder import WorkFolder
 from prober.sharded.stages import Judging, ShardedScan
@@ -83,9 +86,15 @@ class ClusterOptions:
         return self.workers is not None or self.scheduler is not None
 
     def job(
-        self, settings: Settings, report: ReportOptions, style: ReportStyle, resumable: Resumable
+        self,
+        settings: Settings,
+        report: ManyReportOptions,
+        style: ReportStyle,
+        resumable: Resumable,
+        *,
+        reports: bool = False,
     ) -> ShardedScan:
-        """The scan as a job for workers.
+        """The scan as a job for workers; with *reports*, they hand on the reports themselves, too.
 
         Raises SettingsError where the options contradict, or dask is not installed.
         """
@@ -96,10 +105,16 @@ class ClusterOptions:
         _require_dask(verbose=report.verbose)
         outputs = report.output or [STDOUT]
         layouts = tuple(_on_paper(layout_of(name, report.format_, style)) for name in outputs)
+        if reports:
+            layouts += (Layout(format_=ReportFormat.JSONL, style=style, paper=Paper()),)
         return ShardedScan(
             folder=self.work_folder or _beside(outputs),
             settings=settings,
-            judging=Judging(layouts=layouts, require=report.required),
+            judging=Judging(
+                layouts=layouts,
+                require=report.required,
+                expires_soon_days=report.expires_soon,
+            ),
             identity=resumable.identity,
             resume=resumable.resume,
             shard_size=self.shard_size,
@@ -111,7 +126,7 @@ class ClusterOptions:
         """Have *job* done and reported. *command* is what to type to go on where that stops."""
         from prober.sharded.dask import local_workers, running_scheduler, scan_in_shards
 
-        if job.resume and not job.goes_on:
+        if job.resume and not job.continues_run:
             tell(f"nothing to go on from ({job.folder} holds no run): beginning anew")
 
         if self.scheduler is not None:
@@ -119,16 +134,16 @@ class ClusterOptions:
         else:
             cluster = local_workers(self.workers or 1)
         try:
-            totals = run(
-                scan_in_shards(
-                    entries,
-                    job,
-                    cluster,
-                    reporting.add_rows,
-                    progress=reporting.progress,
-                    show=reporting.show,
-                )
+            scanning = partial(
+                scan_in_shards,
+                entries,
+                job,
+                cluster,
+                reporting.add_rows,
+                progress=reporting.progress,
+                show=reporting.show,
             )
+            totals = run(reporting.watched(scanning))
         except (BlindError, InputError, ResumeError):  # what was done is of no use, or nothing was
             raise
         except BaseException:
@@ -137,6 +152,16 @@ class ClusterOptions:
                 tell(f"go on with: {command}")
             raise
         reporting.add_totals(totals)
+
+    @contextlib.contextmanager
+    def clearing(self, job: ShardedScan) -> Iterator[None]:
+        """Clear *job* once it is done, and where a blind machine did it: that is begun anew."""
+        try:
+            yield
+        except BlindError:
+            self.clear(job)
+            raise
+        self.clear(job)
 
     def clear(self, job: ShardedScan) -> None:
         """Remove the work folder of *job*, which nobody is to go on with; tell where it stays."""

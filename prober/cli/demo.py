@@ -2,35 +2,52 @@
 
 import contextlib
 import importlib.util
+from dataclasses import replace
+from functools import partial
+from typing import Annotated, Final
 
 import typer
 
 from prober.cli.distinct_files import require_distinct
 from prober.cli.log_setup import configure_logging
-from prober.cli.options import ReportOptions, with_options
+from prober.cli.options import ReportOptions, option, with_options
 from prober.cli.reporting import Reporting
-from prober.cli.running import exit_statuses, run
+from prober.cli.running import exit_statuses, run, tell
 from prober.domains import parse_entry
 from prober.errors import SettingsError
 from prober.scan import scan
 
+_NEXT: Final = (
+    "What to try next:",
+    "  `probe demo --full` shows the whole answer for each of these domains",
+    "  `probe explain CODE` explains a finding, such as tlsa-invalid",
+    "  `probe example.com` tests a real domain",
+)
+
 
 @with_options
-def demo(report: ReportOptions) -> None:
+def demo(
+    report: ReportOptions,
+    full: Annotated[
+        bool,
+        option("--full", help="Show the whole answer for each domain.", panel="Report"),
+    ] = False,
+) -> None:
     """Start a small Internet on this machine and probe it: what each kind of answer looks like.
 
-    Its servers listen on loopback addresses only. Exit status as for `probe check`: 1, since some
-    of its domains fall short.
+    For each domain it shows the answer in one line, and what there is to learn from it; with
+    `--full` or `--verbose` the whole answer. Its servers listen on loopback addresses only. Exit
+    status as for `probe check`: 1, since some of its domains fall short.
     """
     configure_logging(verbose=False)
     with exit_statuses():
         require_distinct([], report.written)
         if importlib.util.find_spec("trustme") is None:
             raise SettingsError("the demo needs an extra: pip install 'smtp-tls-prober[demo]'")
-        raise typer.Exit(_demonstrate(report))
+        raise typer.Exit(_demonstrate(report, full=full or report.verbose))
 
 
-def _demonstrate(options: ReportOptions) -> int:
+def _demonstrate(options: ReportOptions, *, full: bool) -> int:
     from prober.lab.demo import DEMO, DEMO_DEADLINES
     from prober.lab.internet import Lab
 
@@ -48,6 +65,12 @@ def _demonstrate(options: ReportOptions) -> int:
             progress = reporting.progress
             await scan(entries, settings, reporting.add, progress=progress, ordered=True)
 
-    with Reporting.open(options, options.style(), total=len(DEMO)) as reporting:
-        run(scan_the_lab(reporting))
+    style = options.style(scan=not full)
+    style = replace(style, notes={domain.name: domain.shows for domain in DEMO})
+    with Reporting.open(options, style, count=lambda: len(DEMO)) as reporting:
+        run(reporting.watched(partial(scan_the_lab, reporting)))
+    if not (full or options.quiet):
+        reporting.tell_summary(quiet=False)
+        for line in _NEXT:
+            tell(line)
     return reporting.status

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
+from prober.cli.display import waits_shown
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import LookOptions, option, parser_of, with_options
 from prober.cli.running import exit_statuses, run
@@ -19,7 +20,7 @@ from prober.rules.exit_status import CANNOT_SEE, MEETS_ALL, SOME_UNDECIDED
 from prober.settings import Settings
 from prober.vantage import Vantage
 
-_WORDS: Final = {Answer.YES: "ok", Answer.NO: "not", Answer.NOT_TESTED: "unknown"}
+_WORDS: Final = {Answer.YES: "OK", Answer.NO: "FAIL", Answer.NOT_TESTED: "UNKNOWN"}
 
 
 class DoctorOptions(LookOptions):
@@ -28,7 +29,9 @@ class DoctorOptions(LookOptions):
     flags = (
         "--resolver",
         "--trust-ad",
+        "--dnssec",
         "--dnssec-probe",
+        "--trust-anchor",
         "--ca-file",
         "--ehlo-name",
         "--ipv4-only",
@@ -56,7 +59,7 @@ def doctor(
 ) -> None:
     """Check what a probe needs: DNS, port 25, IPv6, trust store, EHLO name.
 
-    Each line says ok, not or unknown, and what to do. Exit status: 0 DNS and the port work;
+    Each line says OK, FAIL or UNKNOWN, and what to do. Exit status: 0 DNS and the port work;
     3 this is not known; 4 one of them does not.
     """
     configure_logging(verbose=False)
@@ -68,8 +71,9 @@ def doctor(
 async def _show(settings: Settings, controls: Sequence[str]) -> Sequence[Check]:
     checks = []
     with open_report(STDOUT, plain(render), None) as writer:
-        async with Vantage(settings) as vantage:
+        async with waits_shown() as display, Vantage(settings, watch=display.watch) as vantage:
             async for check in examine(vantage, controls):
+                display.hide()
                 writer.write(check)
                 checks.append(check)
     return checks

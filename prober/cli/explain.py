@@ -17,6 +17,7 @@ from prober.escape import quoted
 from prober.records import Code, Severity
 from prober.report.output import STDOUT, open_report, plain
 from prober.report.page import WIDTH
+from prober.rules.clauses import CLAUSES
 from prober.rules.operator_advice import explain as explanation
 
 _CODES: Final = {code.value: code for code in Code}
@@ -85,9 +86,20 @@ def render(code: Code) -> str:
         code.meaning,
         f"What to do: {code.advice}",
         *_at_operators(code),
-        f"Norm: {code.norm.replace('§', 'section ')}",
+        _in_ascii(f"Norm: {code.norm}"),
+        *_clauses(code),
     ]
     return "\n".join([f"{code} ({code.severity})", *map(_fill, paragraphs)])
+
+
+def _clauses(code: Code) -> Iterator[str]:
+    clauses = "; ".join(f"{norm} {where}" for norm, where in CLAUSES[code].items())
+    if clauses:
+        yield _in_ascii(f"Clauses it is evidence on: {clauses}")
+
+
+def _in_ascii(text: str) -> str:
+    return text.replace("§", "section ")
 
 
 def _fill(paragraph: str) -> str:

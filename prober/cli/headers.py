@@ -12,7 +12,7 @@ import typer
 
 from prober.cli.distinct_files import OwnFiles, Read, Written, require_distinct, staged
 from prober.cli.log_setup import configure_logging
-from prober.cli.options import LookOptions, option, with_options
+from prober.cli.options import LookOptions, OutputOptions, option, with_options
 from prober.cli.reporting import open_reports
 from prober.cli.running import exit_statuses, run
 from prober.domains import operator_of, parse_domain
@@ -26,7 +26,7 @@ from prober.headers.summary import Summary
 from prober.headers.text import SUMMARY, messages
 from prober.headers.trust import TrustedBy, parse_trusted_by
 from prober.records import Standing
-from prober.report.output import STDOUT, ReportFormat, ReportWriter
+from prober.report.output import ReportWriter
 from prober.rules.exit_status import (
     FAULT_OF_OURS,
     MEETS_ALL,
@@ -97,29 +97,9 @@ class ReadOptions:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class HeadersReportOptions:
+class HeadersReportOptions(OutputOptions):
     """What to report, and what is good enough."""
 
-    format_: Annotated[
-        ReportFormat | None,
-        option(
-            "--format",
-            "-f",
-            help="Format of the report. If not given: by the file's extension, or text on stdout.",
-            panel=_REPORT,
-            case_sensitive=False,
-        ),
-    ] = None
-    output: Annotated[
-        list[str],
-        option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Write the report to FILE instead of stdout; repeatable. '-' is stdout.",
-            panel=_REPORT,
-        ),
-    ] = dataclasses.field(default_factory=list)
     require: Annotated[
         Requirement,
         option(
@@ -155,12 +135,6 @@ class HeadersReportOptions:
         """Raises BadParameter where two options contradict."""
         if self.summary and self.per_hop:
             raise typer.BadParameter("--summary and --per-hop contradict: give one of them")
-
-    @property
-    def written(self) -> Iterator[Written]:
-        """The files that these options have written."""
-        for path in self.output or [STDOUT]:
-            yield from staged(path)
 
 
 @with_options
@@ -260,7 +234,7 @@ class _Reporting:
     @contextlib.contextmanager
     def open(cls, options: HeadersReportOptions) -> Iterator["_Reporting"]:
         """With all outputs of *options* open; finished at the end, or left as partial files."""
-        targets, summary = dict.fromkeys(options.output or [STDOUT]), Summary()
+        targets, summary = options.targets, Summary()
         if options.summary:
             with open_reports(targets, options.format_, SUMMARY, summary) as counted:
                 yield cls([], summary, options.require)

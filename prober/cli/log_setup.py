@@ -7,7 +7,6 @@ import json
 import logging
 import logging.handlers
 import os
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +18,6 @@ from prober.cli.running import tell
 from prober.files import require_trusted_links, unwritable
 
 _NOISY: Final = ("asyncio", "aiosmtplib")
-_WAITS: Final = "prober.endpoints"  # whose remarks explain why an answer takes long
 _LOG: Final = "Log"
 
 
@@ -60,20 +58,15 @@ class LogOptions:
             yield Written(self.log_file, "the log")
 
 
-def configure_logging(
-    *, verbose: bool, log: LogOptions | None = None, explain_waits: bool = False
-) -> None:
+def configure_logging(*, verbose: bool, log: LogOptions | None = None) -> None:
     """Log to stderr: errors, or with *verbose* each step of each session; and as *log* says.
 
-    With *explain_waits*, a terminal is told why nothing comes for a while. Raises ReportError where
-    the log file cannot be written.
+    Raises ReportError where the log file cannot be written.
     """
     logging.raiseExceptions = False  # nor is a stderr that nobody hears a reason to complain
     handlers: list[logging.Handler] = [_to_stderr(verbose=verbose)]
     if log is not None and log.log_file is not None:
         handlers.append(_to_file(log.log_file, log.log_format, verbose=verbose))
-    if explain_waits and not verbose and sys.stderr is not None and sys.stderr.isatty():
-        handlers.append(_explaining())
     logging.basicConfig(level=min(handler.level for handler in handlers), handlers=handlers)
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.ERROR)
@@ -83,14 +76,6 @@ def _to_stderr(*, verbose: bool) -> logging.Handler:
     handler = logging.StreamHandler()
     handler.setLevel(logging.DEBUG if verbose else logging.ERROR)
     handler.setFormatter(_TextLines())
-    return handler
-
-
-def _explaining() -> logging.Handler:
-    handler = logging.StreamHandler()
-    handler.setLevel(logging.INFO)
-    handler.addFilter(logging.Filter(_WAITS))
-    handler.setFormatter(logging.Formatter("probe: %(message)s"))
     return handler
 
 

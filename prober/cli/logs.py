@@ -3,42 +3,43 @@
 import contextlib
 import dataclasses
 import io
-import ipaddress
+import itertools
 import sys
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
 
-from prober.cli.distinct_files import Read, Written, require_distinct, staged
+from prober.cli.distinct_files import Read, require_distinct
 from prober.cli.log_setup import configure_logging
-from prober.cli.options import option, parser_of, with_options
+from prober.cli.options import OutputOptions, option, parser_of, with_options
+from prober.cli.reporting import open_reports
 from prober.cli.running import exit_statuses, tell
 from prober.domains import parse_domain
 from prober.errors import InputError, SettingsError
 from prober.escape import printable
 from prober.files import read_whole
-from prober.logs.advice import MOST_SEEN, Known, Seen, advise
+from prober.logs.advice import MAX_SEEN, Known, Seen, advise
 from prober.logs.lines import in_order
-from prober.logs.privacy import LEAST_KEY_BYTES, MOST_KEY_BYTES, Addresses, Privacy, without_names
-from prober.logs.reading import Reading, Wanted
-from prober.logs.records import Delivery, Internal, Level, Scope
-from prober.logs.report import LogsStyle, LogsWriter
+from prober.logs.privacy import MAX_KEY_BYTES, MIN_KEY_BYTES, Addresses, Privacy, without_names
+from prober.logs.reading import Reading, Wanted, parse_internal
+from prober.logs.records import Attempt, Level
+from prober.logs.report import COUNTED, attempts
 from prober.logs.summary import Summary
-from prober.logs.tls_report import format_claims, read_claims
+from prober.logs.tls_report import CLAIMS, read_claims
 from prober.policy.postfix import PostfixMap
 from prober.report.json_ import read_reports
-from prober.report.output import STDOUT, ReportFormat
 from prober.rules.exit_status import FAULT_OF_OURS, MEETS_ALL, SOME_FALL_SHORT, SOME_UNDECIDED
 
 _READ = "How to read"
 _WHICH = "Which messages"
 _JOIN = "What to compare with"
 _REPORT = "Report"
-_MOST_MAP_BYTES = 1 << 30
-_MOST_SHOWN = 500  # characters of a line that --unread shows
+_MAX_MAP_BYTES = 1 << 30
+_MAX_SHOWN = 500  # characters of a line that --unread shows
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,18 +48,15 @@ class LogOptions:
 
     inbound: Annotated[
         bool,
-        option(
-            "--inbound", help="Also report the messages that came in.", env="INBOUND", panel=_READ
-        ),
+        option("--inbound", help="Also report the messages that came in.", panel=_READ),
     ] = False
     internal: Annotated[
         list[str],
         option(
             "--internal",
             metavar="NET|DOMAIN",
-            help="Network of relays or domain of recipients that is inside; counted apart; "
+            help="Network of servers or domain of recipients that belongs to you: counted apart; "
             "repeatable.",
-            env="INTERNAL",
             panel=_READ,
         ),
     ] = dataclasses.field(default_factory=list)
@@ -66,9 +64,7 @@ class LogOptions:
         bool,
         option(
             "--tls-logged",
-            help="The servers logged TLS all the time: where a log does not mention TLS, it was "
-            "not used.",
-            env="TLS_LOGGED",
+            help="Your servers always logged TLS: a delivery without a TLS line was in clear.",
             panel=_READ,
         ),
     ] = False
@@ -78,7 +74,6 @@ class LogOptions:
             "--tls-report",
             help="Each FILE holds TLS reports (RFC 8460) that others sent to you: JSON, gzip, "
             "messages or mailboxes. Options about logs and messages do not apply.",
-            env="TLS_REPORT",
             panel=_READ,
         ),
     ] = False
@@ -87,7 +82,6 @@ class LogOptions:
         option(
             "--unread",
             help="Show on stderr each line that was not understood.",
-            env="UNREAD",
             panel=_READ,
         ),
     ] = False
@@ -99,19 +93,18 @@ class WhichOptions:
 
     since: Annotated[
         datetime | None,
-        option("--since", help="From this time on (UTC).", env="SINCE", panel=_WHICH),
+        option("--since", help="Only deliveries from this time on (UTC).", panel=_WHICH),
     ] = None
     until: Annotated[
         datetime | None,
-        option("--until", help="Before this time (UTC).", env="UNTIL", panel=_WHICH),
+        option("--until", help="Only deliveries before this time (UTC).", panel=_WHICH),
     ] = None
     domain: Annotated[
         list[str],
         option(
             "--domain",
             metavar="DOMAIN",
-            help="To this domain (with --inbound also from it); repeatable.",
-            env="DOMAIN",
+            help="Only deliveries to this domain (with --inbound also from it); repeatable.",
             panel=_WHICH,
             parser=parser_of(parse_domain),
         ),
@@ -121,8 +114,7 @@ class WhichOptions:
         option(
             "--message-id",
             metavar="ID",
-            help="The whole story of the message with this message-id.",
-            env="MESSAGE_ID",
+            help="Show each attempt to deliver the message with this message-id.",
             panel=_WHICH,
         ),
     ] = None
@@ -131,8 +123,7 @@ class WhichOptions:
         option(
             "--queue-id",
             metavar="ID",
-            help="The whole story of the message with this queue id.",
-            env="QUEUE_ID",
+            help="Show each attempt to deliver the message with this queue id.",
             panel=_WHICH,
         ),
     ] = None
@@ -156,15 +147,15 @@ class WhichOptions:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class JoinOptions:
-    """What to hold the logs against."""
+    """What to compare the logs with."""
 
     results: Annotated[
         list[Path],
         option(
             "--results",
             metavar="FILE",
-            help="Saved results of probing (.json, .jsonl): what each domain that got mail in "
-            "clear offers; repeatable.",
+            help="Results of `probe scan` (.json, .jsonl): advice on each domain that got mail in "
+            "clear; repeatable.",
             env="LOGS_RESULTS",
             panel=_JOIN,
         ),
@@ -174,8 +165,8 @@ class JoinOptions:
         option(
             "--policy",
             metavar="MAP",
-            help="The live policy map of Postfix: what it should have prevented, what it holds "
-            "back, what could be tightened.",
+            help="The policy map that Postfix uses: advice on what it should have prevented, what "
+            "it holds back, and where it could ask for more.",
             env="LOGS_POLICY",
             panel=_JOIN,
         ),
@@ -191,59 +182,34 @@ class JoinOptions:
     @property
     def known(self) -> Known:
         """What these files say. Raises InputError."""
-        seen: dict[str, list[Seen]] = {}
+        seen: defaultdict[str, list[Seen]] = defaultdict(list)
         for path in self.results:
             with _naming(path), path.open("rb") as stream:
                 for report in read_reports(stream):
-                    if report.domain is not None and len(seen.get(report.domain, ())) < MOST_SEEN:
+                    if report.domain is not None and len(seen[report.domain]) < MAX_SEEN:
                         verdict = report.verdict
                         now = Seen(report.checked_at, verdict.level, verdict.complete)
-                        seen.setdefault(report.domain, []).append(now)
+                        seen[report.domain].append(now)
+        known = Known(seen=seen if self.results else None)
         if self.policy is None:
-            return Known(seen=seen if self.results else None)
+            return known
         with _naming(self.policy):
-            raw = read_whole(self.policy, _MOST_MAP_BYTES)
+            raw = read_whole(self.policy, _MAX_MAP_BYTES)
             live = PostfixMap().parse(raw.decode("utf-8", "surrogateescape"))
+        required = frozenset(live.policies)
         keys = {line.split(maxsplit=1)[0].lower() for line in live.foreign}
-        return Known(
-            seen=seen if self.results else None,
-            required=frozenset(live.policies),
-            listed=frozenset(live.policies) | keys,
-        )
+        return dataclasses.replace(known, required=required, listed=required | keys)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LogsReportOptions:
-    """What to report, and what is good enough."""
+class LogsReportOptions(OutputOptions):
+    """What to report, and what messages must have."""
 
-    format_: Annotated[
-        ReportFormat | None,
-        option(
-            "--format",
-            "-f",
-            help="Format of the report. If not given: by the file's extension, or text on stdout.",
-            env="FORMAT",
-            panel=_REPORT,
-            case_sensitive=False,
-        ),
-    ] = None
-    output: Annotated[
-        list[str],
-        option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Write the report to FILE instead of stdout; repeatable. '-' is stdout.",
-            env="OUTPUT",
-            panel=_REPORT,
-        ),
-    ] = dataclasses.field(default_factory=list)
     at_least: Annotated[
         Level,
         option(
             "--at-least",
-            help="What is good enough, for the exit status.",
-            env="AT_LEAST",
+            help="What every message that left must have for exit status 0.",
             panel=_REPORT,
             show_default=True,
         ),
@@ -252,7 +218,7 @@ class LogsReportOptions:
         bool,
         option(
             "--summary",
-            help="Only the counts per domain and week, in CSV and JSON too.",
+            help="Only the counts per domain and week, not each delivery.",
             env="LOGS_SUMMARY",
             panel=_REPORT,
         ),
@@ -261,9 +227,8 @@ class LogsReportOptions:
         Addresses,
         option(
             "--addresses",
-            help="Whether reports name people: the part of an address before the @, also in "
-            "servers' replies.",
-            env="ADDRESSES",
+            help="drop: leave out the part of addresses before the @, also in servers' replies. "
+            "keep: show it.",
             panel=_REPORT,
             show_default=True,
         ),
@@ -274,7 +239,6 @@ class LogsReportOptions:
             "--pseudonyms",
             metavar="KEYFILE",
             help="Put a pseudonym in place of each person: a hash with the key in KEYFILE.",
-            env="PSEUDONYMS",
             panel=_REPORT,
         ),
     ] = None
@@ -289,12 +253,6 @@ class LogsReportOptions:
             yield Read(str(self.pseudonyms), "the key")
 
     @property
-    def written(self) -> Iterator[Written]:
-        """The files that these options have written."""
-        for path in self.output or [STDOUT]:
-            yield from staged(path)
-
-    @property
     def privacy(self) -> Privacy:
         """What reports may show of people. Raises SettingsError, InputError."""
         if self.pseudonyms is None:
@@ -303,10 +261,10 @@ class LogsReportOptions:
             raise SettingsError("--pseudonyms and --addresses keep exclude each other")
         name = printable(str(self.pseudonyms))
         with _naming(self.pseudonyms):
-            key = read_whole(self.pseudonyms, MOST_KEY_BYTES)
-        if len(key.strip()) < LEAST_KEY_BYTES:
+            key = read_whole(self.pseudonyms, MAX_KEY_BYTES)
+        if len(key.strip()) < MIN_KEY_BYTES:
             raise InputError(
-                f"--pseudonyms: {name} has fewer than {LEAST_KEY_BYTES} bytes: make a key with "
+                f"--pseudonyms: {name} has fewer than {MIN_KEY_BYTES} bytes: make a key with "
                 "head -c 32 /dev/urandom"
             )
         return Privacy(self.addresses, key)
@@ -330,9 +288,10 @@ def logs(
 ) -> None:
     """Read mail server logs: was each message that was sent encrypted?
 
-    Exit status: 0 all that left met --at-least; 1 some left below it, or with --tls-report some
-    sessions failed; 2 usage, or a log that cannot be read; 3 for some it is not known; 5 the report
-    could not be written; 70 this program failed on some line; 130 interrupted.
+    Exit status: 0 all messages that left met --at-least; 1 some left below it, or with
+    --tls-report some sessions failed; 2 usage, or a file that cannot be read or is no log; 3 for
+    some it is not known, or no mail server's line is in the log; 5 the report could not be written;
+    70 this program failed on some line; 130 interrupted.
     """
     configure_logging(verbose=report.verbose)
     with exit_statuses():
@@ -353,27 +312,40 @@ def _logs(
     """Read logs and write what is in them; the exit status."""
     privacy, internal, known = report.privacy, parse_internal(read.internal), join.known
     sources = in_order(files, _stdin(), datetime.now(UTC).astimezone())
-    summary = Summary(at_least=report.at_least)
-    with _writers(report, LogsStyle(summary=report.summary, story=which.is_story)) as writers:
-
-        def take(delivery: Delivery, scope: Scope) -> None:
-            shown = privacy.apply(delivery)
-            for writer in writers:
-                writer.write(shown, scope)
-
+    summary = Summary(at_least=report.at_least, one_message=which.is_story)
+    with _open(report, which, summary) as write:
         Reading(
-            take,
+            lambda delivery, scope: write(Attempt(privacy.apply(delivery), scope)),
             wanted=which.wanted,
             internal=internal,
             summary=summary,
-            unread=_show if read.unread else _ignore,
+            unread=_show if read.unread else None,
             inbound=read.inbound or which.is_story,
             tls_logged=read.tls_logged,
         ).read(sources)
         summary.advice = tuple(advise(summary, known))
-        for writer in writers:
-            writer.finish(summary)
     return status_of(summary)
+
+
+@contextlib.contextmanager
+def _open(
+    report: LogsReportOptions, which: WhichOptions, summary: Summary
+) -> Iterator[Callable[[Attempt], None]]:
+    """All outputs, open for attempts; those of --summary get the counts at the end."""
+    if report.summary:
+        with open_reports(report.targets, report.format_, COUNTED, summary) as counted:
+            yield lambda _attempt: None
+            for each in counted:
+                each.write(summary)
+        return
+    kind = attempts(story=which.is_story)
+    with open_reports(report.targets, report.format_, kind, summary) as writers:
+
+        def write(attempt: Attempt) -> None:
+            for writer in writers:
+                writer.write(attempt)
+
+        yield write
 
 
 @contextlib.contextmanager
@@ -396,11 +368,13 @@ def _tls_reports(files: list[str], report: LogsReportOptions) -> int:
     """Read and write TLS reports; the exit status."""
     claims = read_claims(files, _stdin())
     for each in claims.unreadable:
-        tell(f"no TLS report: {each}")
-    with _writers(report, LogsStyle()) as writers:
-        for writer in writers:
-            writer.write_whole(format_claims(claims, writer.format, writer.paper))
-    return SOME_FALL_SHORT if claims.failed else MEETS_ALL
+        tell(each)
+    with open_reports(report.targets, report.format_, CLAIMS, claims) as writers:
+        for writer, claim in itertools.product(writers, claims.counted):
+            writer.write(claim)
+    if claims.failed:
+        return SOME_FALL_SHORT
+    return SOME_UNDECIDED if claims.damaged else MEETS_ALL
 
 
 def status_of(summary: Summary) -> int:
@@ -409,44 +383,9 @@ def status_of(summary: Summary) -> int:
         return FAULT_OF_OURS
     if summary.below:
         return SOME_FALL_SHORT
-    return SOME_UNDECIDED if summary.undecided else MEETS_ALL
-
-
-def parse_internal(texts: list[str]) -> Internal:
-    """The networks and domains of --internal. Raises SettingsError."""
-    networks, domains = [], []
-    for text in texts:
-        try:
-            networks.append(ipaddress.ip_network(text, strict=False))
-        except ValueError:
-            try:
-                domains.append(parse_domain(text))
-            except InputError as error:
-                raise SettingsError(f"--internal: {printable(text)}: {error}") from error
-    return Internal(tuple(networks), tuple(domains))
+    nothing_seen = not summary.server_lines or (summary.one_message and summary.first is None)
+    return SOME_UNDECIDED if summary.undecided or nothing_seen else MEETS_ALL
 
 
 def _show(name: str, number: int, line: str) -> None:
-    tell(f"not understood: {name}:{number}: {without_names(line)[:_MOST_SHOWN]}")
-
-
-def _ignore(_name: str, _number: int, _line: str) -> None:
-    """The line is counted, and not shown."""
-
-
-@contextlib.contextmanager
-def _writers(options: LogsReportOptions, style: LogsStyle) -> Iterator[list[LogsWriter]]:
-    """All outputs, open; finished at the end, or left as partial files."""
-    with contextlib.ExitStack() as stack:
-        writers = [
-            stack.enter_context(LogsWriter(target, options.format_, style))
-            for target in options.output or [STDOUT]
-        ]
-        for kept in filter(None, (writer.kept for writer in writers)):
-            tell(f"rows of an earlier run that did not finish are in {kept}")
-        try:
-            yield writers
-        except BaseException:
-            for left in filter(None, (writer.left for writer in writers)):
-                tell(f"not finished; what was seen is in {left}")
-            raise
+    tell(f"not understood: {name}:{number}: {without_names(line)[:_MAX_SHOWN]}")

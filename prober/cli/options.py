@@ -6,7 +6,7 @@ import functools
 import inspect
 import itertools
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import (
     Annotated,
@@ -28,6 +28,7 @@ from prober.records import Level, ProfileName
 from prober.report.output import STDOUT, ReportFormat, ReportStyle, choose_format
 from prober.rules.norms import Profile
 from prober.rules.profiles import PROFILES
+from prober.rules.totals import EXPIRY_NOTICE_DAYS
 from prober.rules.verdict import REQUIRABLE
 from prober.settings import Declared, Pace, Settings, declared
 
@@ -172,8 +173,48 @@ def _requirement(text: str) -> Level | Literal["profile"]:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ReportOptions:
-    """What to report, and what is good enough."""
+class RequireOptions:
+    """What is good enough."""
+
+    require: Annotated[
+        str | None,  # Level, or "profile": typer takes no union
+        option(
+            "--require",
+            parser=_requirement,
+            metavar="LEVEL",
+            help=f"The level that every domain must have for exit status 0: {_CHOICES}.",
+            panel=_REPORT,
+            show_default=Level.OPPORTUNISTIC.value,
+        ),
+    ] = None
+    profile: Annotated[
+        ProfileName | None,
+        option(
+            "--profile",
+            help="A norm to meet; implies `--require profile`. See docs/policy.md.",
+            panel=_REPORT,
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        """Raises BadParameter where two options contradict."""
+        if self.profile is not None and self.require not in (None, _PROFILE):
+            raise typer.BadParameter(
+                f"--profile {self.profile} implies --require {_PROFILE}, "
+                f"and --require is {self.require}: give one of them"
+            )
+
+    @property
+    def required(self) -> Level | Profile:
+        """What a domain is held against."""
+        if self.profile is not None or self.require == _PROFILE:
+            return PROFILES[self.profile or ProfileName.DEFAULT]
+        return Level(self.require or Level.OPPORTUNISTIC)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OutputOptions:
+    """Where a report goes, and in which format."""
 
     format_: Annotated[
         ReportFormat | None,
@@ -195,25 +236,23 @@ class ReportOptions:
             panel=_REPORT,
         ),
     ] = dataclasses.field(default_factory=list)
-    require: Annotated[
-        str | None,  # Level, or "profile": typer takes no union
-        option(
-            "--require",
-            parser=_requirement,
-            metavar="LEVEL",
-            help=f"The level that every domain must have for exit status 0: {_CHOICES}.",
-            panel=_REPORT,
-            show_default=Level.OPPORTUNISTIC.value,
-        ),
-    ] = None
-    profile: Annotated[
-        ProfileName | None,
-        option(
-            "--profile",
-            help="A norm to meet; implies `--require profile`. See docs/policy.md.",
-            panel=_REPORT,
-        ),
-    ] = None
+
+    @property
+    def targets(self) -> Mapping[str, None]:
+        """The files to write, each once; ``-`` is stdout. None of them goes on from an old one."""
+        return dict.fromkeys(self.output or [STDOUT])
+
+    @property
+    def written(self) -> Iterator[Written]:
+        """The files that these options have written."""
+        for path in self.output or [STDOUT]:
+            yield from staged(path)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReportOptions(OutputOptions, RequireOptions):
+    """What to report, and how."""
+
     per_endpoint: Annotated[
         bool,
         option(
@@ -235,17 +274,13 @@ class ReportOptions:
 
     def __post_init__(self) -> None:
         """Raises BadParameter where two options contradict."""
+        super().__post_init__()
         if self.verbose and self.quiet:
             raise typer.BadParameter("--verbose and --quiet contradict: give one of them")
-        if self.per_endpoint and ReportFormat.CSV not in self._formats():
+        if self.per_endpoint and ReportFormat.CSV not in self.formats():
             given = f"--format {self.format_}" if self.format_ is not None else "the other outputs"
             raise typer.BadParameter(
                 f"--per-endpoint is for CSV and contradicts {given}: add --format csv"
-            )
-        if self.profile is not None and self.require not in (None, _PROFILE):
-            raise typer.BadParameter(
-                f"--profile {self.profile} implies --require {_PROFILE}, "
-                f"and --require is {self.require}: give one of them"
             )
 
     def style(self, *, scan: bool = False, columns: tuple[str, ...] = ()) -> ReportStyle:
@@ -254,24 +289,29 @@ class ReportOptions:
             per_endpoint=self.per_endpoint, transcripts=self.verbose, scan=scan, columns=columns
         )
 
-    def _formats(self) -> Iterator[ReportFormat]:
+    def formats(self) -> Iterator[ReportFormat]:
         """The formats of all outputs but those of an unknown extension, which are refused later."""
         for path in self.output or [STDOUT]:
             with contextlib.suppress(SettingsError):
                 yield self.format_ or choose_format(path)
 
-    @property
-    def written(self) -> Iterator[Written]:
-        """The files that these options have written."""
-        for path in self.output or [STDOUT]:
-            yield from staged(path)
 
-    @property
-    def required(self) -> Level | Profile:
-        """What a domain is held against."""
-        if self.profile is not None or self.require == _PROFILE:
-            return PROFILES[self.profile or ProfileName.DEFAULT]
-        return Level(self.require or Level.OPPORTUNISTIC)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ManyReportOptions(ReportOptions):
+    """The options of a report on many domains, which ends with a summary."""
+
+    expires_soon: Annotated[
+        int,
+        option(
+            "--expires-soon",
+            min=0,
+            max=36_500,
+            metavar="DAYS",
+            help="List certificates in the summary that end within DAYS after they were seen.",
+            panel=_REPORT,
+            show_default=True,
+        ),
+    ] = EXPIRY_NOTICE_DAYS
 
 
 def with_options(command: Callable[P, T]) -> Callable[..., T]:

@@ -1,7 +1,6 @@
 """``probe policy RESULTS…``: a policy map for an MTA, from saved results."""
 
 import enum
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -12,8 +11,9 @@ import typer
 from prober.cli.distinct_files import Read, require_distinct, staged
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import option, quiet_option
+from prober.cli.recording import db_option, opened, record_files
 from prober.cli.running import exit_statuses, tell
-from prober.domain_list import STDIN, TextFile
+from prober.domain_list import STDIN
 from prober.errors import InputError, SettingsError
 from prober.files import is_stream, read_whole
 from prober.policy.base import LiveMap, MapFormat
@@ -23,9 +23,9 @@ from prober.policy.draft import Draft, show_changes
 from prober.policy.exim import EximMap
 from prober.policy.opensmtpd import OpenSmtpdMap
 from prober.policy.postfix import PostfixMap
-from prober.report.json_ import read_reports
 from prober.report.output import STDOUT, open_target
 from prober.report.sinks import write_whole
+from prober.results import ResultsFile
 from prober.rules.exit_status import MEETS_ALL, SOME_FALL_SHORT
 
 
@@ -52,18 +52,19 @@ _WRITTEN: Final = "the map"
 
 
 def policy(
+    mta: Annotated[
+        Mta,
+        option("--for", help="The mail server that reads the map.", env="POLICY_FOR", panel=_MAP),
+    ],
     results: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="RESULTS",
             help="Files written by `probe scan -o results.jsonl`, one per run. '-' is stdin.",
             show_default=False,
         ),
-    ],
-    mta: Annotated[
-        Mta,
-        option("--for", help="The mail server that reads the map.", env="POLICY_FOR", panel=_MAP),
-    ],
+    ] = None,
+    db: Annotated[str | None, db_option(_MAP)] = None,
     current: Annotated[
         Path | None,
         option(
@@ -143,19 +144,23 @@ def policy(
     """
     configure_logging(verbose=False)
     with exit_statuses():
-        if results.count(STDIN) > 1:
-            raise SettingsError("'-' twice: stdin can be read but once")
-        _keep_apart(results, current, output)
+        files = results or []
+        if files.count(STDIN) > 1:
+            raise SettingsError("'-' twice: stdin can be read only once")
+        if not files and db is None:
+            raise SettingsError("name files of results, or a record with --db")
+        _keep_apart(files, db, current, output)
         format_ = _format_for(mta, postfix_version)
         live = _read_live(current, format_)
         left_out = {PolicyLevel.DANE_ONLY} if no_dane else set()
         levels = [level for level in format_.levels if level not in left_out]
         patience = Patience(require_runs=require_runs, loosen_runs=loosen_runs)
         draft = Draft(live, levels, patience)
-        for file in results:
+        for file in files:
             _add_results(draft, file)
+        runs = len(files) if files or db is None else _add_runs(draft, db, patience)
         decisions = draft.decisions()
-        text = format_.render(decisions, live, draft.provenance(len(results)))
+        text = format_.render(decisions, live, draft.provenance(runs))
         if not yes:
             _require_most_kept(output, text, format_)
         # UTF-8 on stdout, too, whatever the terminal has: it is a file that an MTA reads
@@ -187,8 +192,9 @@ def _read_live(file: Path | None, format_: MapFormat) -> LiveMap:
         raise InputError(f"{file}: {error}") from error
 
 
-def _keep_apart(results: Sequence[str], current: Path | None, output: str) -> None:
+def _keep_apart(results: Sequence[str], db: str | None, current: Path | None, output: str) -> None:
     read = [Read(file, "a file of results") for file in results]
+    read += [Read(each.path, each.what) for each in record_files(db)]
     if current is not None:
         read.append(Read(str(current), "the live map", becomes=_WRITTEN))
     require_distinct(read, staged(output, _WRITTEN))
@@ -216,13 +222,27 @@ def _require_most_kept(output: str, text: str, format_: MapFormat) -> None:
 
 
 def _add_results(draft: Draft, file: str) -> None:
-    with TextFile.open(file) as text, text.reading():
-        try:
-            reports = read_reports(text.stream)
-            first = next(reports, None)
-            if first is None:
-                raise InputError("it holds no report")
-            for report in itertools.chain([first], reports):
+    with ResultsFile.open(file) as saved:
+        for report in saved.reports():
+            try:
                 draft.add(report)
-        except InputError as error:
-            raise InputError(f"{text.name}: {error}") from error
+            except InputError as error:
+                raise InputError(f"{saved.name}: {error}") from error
+
+
+def _add_runs(draft: Draft, db: str, patience: Patience) -> int:
+    """Take of each domain its newest observations in the record, as many as the patience asks for.
+
+    Gives how many runs those are of.
+    """
+    most = max(patience.require_runs, patience.loosen_runs or 1)
+    seen: set[int] = set()
+    with opened(db) as store, store.reading() as connection:
+        from prober.store.asking import newest_reports
+
+        for run_id, report in newest_reports(connection, most):
+            draft.add(report)
+            seen.add(run_id)
+        if not seen:
+            raise InputError(f"{store.name}: no finished run is in it")
+    return len(seen)

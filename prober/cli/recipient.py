@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from prober.cli.display import waits_shown
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import LookOptions, option, with_options
 from prober.cli.running import exit_statuses, run
@@ -57,7 +58,7 @@ def recipient(
 
 
 async def _probe(address: str, settings: Settings) -> RecipientReport:
-    async with Vantage(settings) as vantage:
+    async with waits_shown() as display, Vantage(settings, watch=display.watch) as vantage:
         return await probe_recipient(address, vantage)
 
 

@@ -1,17 +1,18 @@
 """Counts and writes the reports of a run: the one way that every command goes."""
 
+import asyncio
 import contextlib
+import io
 import os
+import stat
 import sys
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Self
+from time import monotonic
+from typing import Any, Final, Protocol, Self
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as ProgressBar
-
+from prober.cli.display import Display, Stage, can_show, repeatedly
 from prober.cli.options import ReportOptions
 from prober.cli.resuming import (
     Resumable,
@@ -20,16 +21,17 @@ from prober.cli.resuming import (
     starting_point,
     suggest_resume,
 )
-from prober.cli.running import tell
+from prober.cli.running import tell, tell_bytes
 from prober.domains import operator_of
 from prober.errors import BlindError, blind
 from prober.escape import as_text
 from prober.faults import formatted
 from prober.files import Mark, ResumeFrom, remove_drafts
 from prober.progress import Positions, Progress
-from prober.records import DomainReport
+from prober.records import DomainReport, Standing
 from prober.report.answer import answer
-from prober.report.interface import Kind, R, T
+from prober.report.interface import Kind, Paper, R, T
+from prober.report.json_ import read_reports
 from prober.report.output import (
     STDOUT,
     ReportFormat,
@@ -38,66 +40,74 @@ from prober.report.output import (
     domains,
     open_report,
 )
-from prober.report.summary import counts_line, noted_lines, summary_lines
+from prober.report.summary import counted, counts_line, noted_lines, summary_lines
+from prober.report.text import TextReport
+from prober.report.words import name_of
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
 from prober.rules.exit_status import exit_status
-from prober.rules.totals import Tally, Totals
+from prober.rules.totals import EXPIRY_NOTICE_DAYS, Tally, Totals
+from prober.settings import Settings
+from prober.waits import InHand, Watch
+
+_SILENCE_S: Final = 60.0  # after which a person wants to see what is known
+_MAX_SHOWN: Final = 10  # domains, of those that did not finish
 
 
-class Bar:
-    """A progress bar, or none."""
-
-    def __init__(self, bar: ProgressBar | None = None, total: int | None = None) -> None:
-        self._bar = bar
-        self._task = bar.add_task("probing", total=total) if bar is not None else TaskID(0)
-
-    def advance(self) -> None:
-        """One more is done."""
-        if self._bar is not None:
-            self._bar.advance(self._task)
-
-    def show(self, stage: str, done: int, total: int | None) -> None:
-        """So many of *total* are done in *stage*; None: nobody knows yet of how many."""
-        if self._bar is not None:
-            self._bar.update(self._task, description=stage, completed=done, total=total)
+Accepts = Callable[[DomainReport], bool]  # whether it is accepted that a domain does not pass
 
 
-@contextlib.contextmanager
-def progress_bar(total: int | None, *, is_wanted: bool) -> Iterator[Bar]:
-    """A bar on stderr where it *is_wanted* and that is a terminal; else one that shows nothing."""
-    if not is_wanted or sys.stderr is None or not sys.stderr.isatty():
-        yield Bar()
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with ProgressBar(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield Bar(bar, total)
+class Record(Protocol):
+    """Keeps the reports of a run elsewhere than in a report file.
+
+    ``start`` is where a run stopped that this one goes on with.
+    """
+
+    start: Checkpoint | None
+
+    @property
+    def is_due(self) -> bool: ...
+
+    def add(self, report: DomainReport) -> None: ...
+
+    def flush(self, checkpoint: Checkpoint | None = None) -> None: ...
+
+    def finish(self) -> None: ...
+
+    def abandon(self, checkpoint: Checkpoint | None, *, blind: bool = False) -> None: ...
 
 
 class Reporting:
-    """Takes the reports of a run: to every output, to the tally, to the progress bar."""
+    """Takes the reports of a run to every output and to the tally, and shows how far it is.
+
+    ``watch`` is for the run to note its waits in; None where nobody watches.
+    """
 
     def __init__(
         self,
         writers: Sequence[ReportWriter[DomainReport, Totals]],
         tally: Tally,
         progress: Progress,
-        bar: Bar,
+        record: Record | None = None,
+        accepts: Accepts | None = None,
     ) -> None:
         self.progress = progress
-        self.show = bar.show
+        self.reader = tally.reader
+        self.watch: Watch | None = None
+        self._display: Display | None = None
+        self._stage: Stage | None = None
+        self._is_counted_here = True
+        self._silence_s = _SILENCE_S
+        self._shown: set[int] = set()
         self._writers = writers
         self._formatters = [writer.formatter for writer in writers]
         self._tally = tally
-        self._bar = bar
-        self._began = time.monotonic()
+        self._began = monotonic()
         self._marks = self._marks_now()
         self._keeper: CheckpointKeeper | None = None
         self._identity: dict[str, str] = {}
+        self._record = record
+        self._accepts = accepts
+        self._accepted: list[tuple[str, Standing]] = []  # what workers count by its standing
 
     @classmethod
     @contextlib.contextmanager
@@ -106,61 +116,202 @@ class Reporting:
         options: ReportOptions,
         style: ReportStyle,
         *,
-        total: int | None = None,
+        count: Callable[[], int] | None = None,
+        waits: Settings | None = None,
         resumable: Resumable | None = None,
+        record: Record | None = None,
+        accepts: Accepts | None = None,
+        expires_soon_days: int = EXPIRY_NOTICE_DAYS,
     ) -> Iterator[Self]:
         """With all outputs of *options* open; finished at the end, or left as partial files.
 
-        *total* is how many reports will come, for the progress bar; None where nobody knows. With
-        *resumable*, a checkpoint is kept.
+        *count* says how many entries there are, for the terminal; with *waits*, the settings of the
+        run, that also shows what is waited for. With *resumable*, a checkpoint is kept. *record*
+        takes every report, too, and can say where to go on. What *accepts* accepts is counted
+        apart.
         """
-        targets = options.output or [STDOUT]
+        targets = options.output or ([] if record is not None and options.quiet else [STDOUT])
         path = checkpoint_beside(targets) if resumable is not None else None
-        start = starting_point(path, resumable, quiet=options.quiet)
+        if path is None and record is not None and resumable is not None:
+            start = record.start or Checkpoint(identity={})
+        else:
+            start = starting_point(path, resumable, quiet=options.quiet)
         tally = Tally(
-            require=options.required, operator_of=operator_of, describe=answer, totals=start.totals
+            require=options.required,
+            operator_of=operator_of,
+            describe=answer,
+            expires_soon_days=expires_soon_days,
+            totals=start.totals,
         )
         progress = Progress(reported=Positions(start.reported))
         go_on = resume_points(targets, path, start)
         with (
-            suggest_resume(progress, resumable if path else None) as hint,
+            suggest_resume(progress, resumable if path or record else None) as hint,
             open_reports(
                 go_on, options.format_, domains(style), tally.totals, quiet=options.quiet
             ) as writers,
-            progress_bar(total, is_wanted=not options.quiet and _all_to_files(writers)) as bar,
         ):
             hint.armed = True
-            reporting = cls(writers, tally, progress, bar)
-            if resumable is None or path is None:
-                yield reporting
-                reporting._keep_what_is_better(targets)
-            else:
-                with reporting._keeping(path, resumable):
+            reporting = cls(writers, tally, progress, record, accepts)
+            if not options.quiet and can_show():
+                reporting._show_on_terminal(count, waits, in_lines=options.verbose)
+            with reporting._recording(resumable):
+                if resumable is None or path is None:
                     yield reporting
+                    reporting._keep_what_is_better(targets)
+                else:
+                    with reporting._keeping(path, resumable):
+                        yield reporting
+        if record is not None:  # the report files are whole by now
+            record.finish()
 
     def add(self, report: DomainReport) -> None:
         """Count and write one report. Raises BlindError where this machine turns out blind."""
-        if self._keeper is not None and self.progress.reported:
-            self._keeper.tick(self._checkpoint)
-        report, rows = formatted(report, self._tally, self._formatters)
-        for writer, row in zip(self._writers, rows, strict=True):
-            writer.write_rows(row)
-        self._tally.add(report)
-        self._marks = self._marks_now()
-        self._bar.advance()
+        self.add_saved(report)
         totals = self._tally.totals
         if totals.is_hopeless and totals.why_blind is not None:
             raise blind(totals.why_blind)
 
+    def add_saved(self, report: DomainReport) -> DomainReport:
+        """Count and write one report, which another machine may have made.
+
+        Gives it with its standing.
+        """
+        if self._keeper is not None and self.progress.reported:
+            self._keeper.save_if_due(self._checkpoint)
+        if self._record is not None and self._record.is_due:
+            self._checkpoint()
+        report, rows = formatted(report, self._tally, self._formatters)
+        self._make_room()
+        for writer, row in zip(self._writers, rows, strict=True):
+            writer.write_rows(row)
+        if self._record is not None:
+            self._record.add(report)
+        accepted = self._accepts is not None and self._accepts(report)
+        self._tally.add(report, accepted=accepted)
+        self._marks = self._marks_now()
+        return report
+
     def add_rows(self, rows: Sequence[Iterable[bytes]]) -> None:
-        """Write what workers have formatted: for each output its rows, in pieces."""
-        for writer, pieces in zip(self._writers, rows, strict=True):
+        """Write what workers have formatted: for each output its rows, in pieces.
+
+        Where the reports are wanted, too, these are the last, as JSON lines.
+        """
+        self._make_room()
+        for writer, pieces in zip(self._writers, rows, strict=not self.wants_reports):
             for piece in pieces:
                 writer.write_rows(piece)
+        if self.wants_reports:
+            for piece in rows[-1]:
+                for report in read_reports(io.BytesIO(piece)):
+                    self._note(report)
+
+    @property
+    def wants_reports(self) -> bool:
+        """Whether the reports themselves are wanted of workers, and not only their rows."""
+        return self._record is not None or self._accepts is not None
+
+    def _note(self, report: DomainReport) -> None:
+        if self._record is not None:
+            self._record.add(report)
+            if self._record.is_due:
+                self._record.flush()
+        if self._accepts is not None and self._accepts(report) and report.standing is not None:
+            self._accepted.append((report.domain or report.input, report.standing))
 
     def add_totals(self, totals: Totals) -> None:
         """Count what workers have counted."""
         self._tally.totals.merge(totals)
+        self._tally.totals.accept(self._accepted)
+        self._accepted.clear()
+
+    async def watched(self, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run *main*, and show on the terminal meanwhile how far it is and what it waits for.
+
+        When it is cancelled, what is known by then is shown.
+        """
+        if self._display is None:
+            return await main()
+        display = self._display
+        async with repeatedly(partial(self._tick, display)):
+            try:
+                result = await main()
+                self._refresh(display)
+            except asyncio.CancelledError:
+                display.hide()
+                self._tell_what_is_known()
+                raise
+            finally:
+                display.hide()
+        return result
+
+    def show(self, stage: str, done: int, total: int | None) -> None:
+        """So many of *total* are done in *stage*; None: nobody knows yet of how many."""
+        self._is_counted_here = False
+        if self._stage is None:
+            return
+        if self._stage.name != stage:
+            self._stage.name, self._stage.began = stage, monotonic()
+            self._stage.done_before = done
+        self._stage.done, self._stage.total = done, total
+
+    def _show_on_terminal(
+        self, count: Callable[[], int] | None, waits: Settings | None, *, in_lines: bool
+    ) -> None:
+        total = count() if count is not None and all(map(_leaves_room, self._writers)) else None
+        if total is not None and total > 1:
+            done = self._done
+            self._stage = Stage("probing", total, done, done_before=done, began=monotonic())
+        if waits is not None:
+            self.watch = Watch()
+            self._silence_s = min(_SILENCE_S, waits.greeting_s)
+        self._display = Display(self._stage, self.watch, in_lines=in_lines)
+
+    @property
+    def _done(self) -> int:
+        """Entries that need no more work."""
+        return self._tally.totals.domains + self.progress.duplicates
+
+    def _tick(self, display: Display) -> None:
+        self._refresh(display)
+        for position, domain in self._unfinished():
+            if monotonic() - domain.since >= self._silence_s and position not in self._shown:
+                self._shown.add(position)
+                display.hide()
+                self._tell_known(domain, "the sessions go on; Ctrl-C ends them")
+
+    def _refresh(self, display: Display) -> None:
+        if self._stage is not None and self._is_counted_here:
+            self._stage.done = self._done
+            self._stage.counts = counted(self._tally.totals.standings)
+        display.refresh()
+
+    def _make_room(self) -> None:
+        """Let the terminal show nothing where a report is about to be written."""
+        if self._display is not None and any(each.partial is None for each in self._writers):
+            self._display.hide()
+
+    def _unfinished(self) -> list[tuple[int, InHand]]:
+        """The domains that were begun and are not reported yet, with their positions."""
+        begun = self.watch.begun if self.watch is not None else {}
+        return [each for each in begun.items() if each[0] not in self.progress.reported]
+
+    def _tell_what_is_known(self) -> None:
+        """At the end of a run that did not finish."""
+        if self.watch is None and self._tally.totals.domains:
+            tell(f"so far {self.summary()}")
+        unfinished = self._unfinished()
+        for _, domain in unfinished[:_MAX_SHOWN]:
+            self._tell_known(domain, "not finished")
+        if len(unfinished) > _MAX_SHOWN:
+            tell(f"and {len(unfinished) - _MAX_SHOWN} more domains did not finish")
+
+    def _tell_known(self, domain: InHand, note: str) -> None:
+        """What is known of *domain*, on the terminal only: it is in no report."""
+        page = TextReport(Paper(terminal=True, encoding=sys.stderr.encoding))
+        report, (text,) = formatted(domain.so_far(), self._tally, [page])
+        tell(f"known so far of {name_of(report)} ({note}):")
+        tell_bytes(text)
 
     @property
     def status(self) -> int:
@@ -202,7 +353,7 @@ class Reporting:
     def _written(self) -> Iterator[str]:
         """Which files were written, and how long the run took."""
         files = ", ".join(writer.target for writer in self._writers if writer.partial is not None)
-        minutes, seconds = divmod(round(time.monotonic() - self._began), 60)
+        minutes, seconds = divmod(round(monotonic() - self._began), 60)
         took = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
         if files:
             yield f"{files} written in {took}"
@@ -236,13 +387,34 @@ class Reporting:
             raise blind(why)
 
     def _checkpoint(self) -> Checkpoint:
-        """What is reported for certain: all but what is being written right now."""
-        return Checkpoint(
+        """What is reported for certain: all but what is being written right now.
+
+        The record has all that the checkpoint speaks of.
+        """
+        checkpoint = Checkpoint(
             identity=self._identity,
             reported=tuple(self.progress.reported.ranges()),
             marks=self._marks,
             totals=self._tally.totals,
         )
+        if self._record is not None:
+            self._record.flush(checkpoint)
+        return checkpoint
+
+    @contextlib.contextmanager
+    def _recording(self, resumable: Resumable | None) -> Iterator[None]:
+        """Where the run is stopped, the record is left so that another can go on with it."""
+        if self._record is None:
+            yield
+            return
+        if resumable is not None:
+            self._identity = resumable.identity
+        try:
+            yield
+        except BaseException as error:
+            blind = isinstance(error, BlindError)
+            self._record.abandon(None if blind else self._checkpoint(), blind=blind)
+            raise
 
     def _marks_now(self) -> dict[str, Mark]:
         return {
@@ -302,5 +474,10 @@ def _clear_away(writer: ReportWriter[R, T], go_on: ResumeFrom | None) -> None:
             checkpoint.unlink(missing_ok=True)
 
 
-def _all_to_files(writers: Iterable[ReportWriter[R, T]]) -> bool:
-    return all(writer.partial is not None for writer in writers)
+def _leaves_room(writer: ReportWriter[R, T]) -> bool:
+    """Whether the terminal can show progress beside it: a pipe may lead to a pager."""
+    if writer.partial is not None:
+        return True
+    if writer.target != STDOUT:
+        return False
+    return sys.stdout.isatty() or stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)

@@ -17,6 +17,7 @@ import typer
 from prober.cli import ARGUMENTS
 from prober.errors import ProbeError, ReportError
 from prober.escape import printable
+from prober.report.output import STDOUT, open_target
 from prober.report.sinks import StreamSink
 from prober.rules.exit_status import FAULT_OF_OURS, INTERRUPTED, PIPE_CLOSED, TERMINATED
 from prober.runtime import loop_factory
@@ -115,11 +116,22 @@ def command_line(context: typer.Context, *, add: str) -> str:
 
 def tell(text: str) -> None:
     """Say *text* on stderr; that nobody can hear it is no fault of the run."""
-    if sys.stderr is None:  # print() would take stdout
+    if sys.stderr is not None:  # print() would take stdout
+        tell_bytes(f"probe: {printable(text)}\n".encode(sys.stderr.encoding, "backslashreplace"))
+
+
+def tell_bytes(text: bytes) -> None:
+    """The same of *text* that is safe to show and ends its last line."""
+    if sys.stderr is None:
         return
-    line = f"probe: {printable(text)}\n".encode(sys.stderr.encoding, "backslashreplace")
     with contextlib.suppress(ReportError, BrokenPipeError):
-        StreamSink(sys.stderr.buffer, "stderr").write(line)
+        StreamSink(sys.stderr.buffer, "stderr").write(text)
+
+
+def show(line: str) -> None:
+    """Print *line* on stdout. Raises as the writers of reports do where it cannot."""
+    sink = open_target(STDOUT, what="the answer")
+    sink.write(f"{line}\n".encode(sys.stdout.encoding, "backslashreplace"))
 
 
 @contextlib.contextmanager

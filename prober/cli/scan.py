@@ -2,8 +2,9 @@
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -11,16 +12,17 @@ import typer
 from prober.cli.cluster import ClusterOptions
 from prober.cli.distinct_files import Read, require_distinct
 from prober.cli.log_setup import LogOptions, configure_logging
-from prober.cli.options import LookOptions, ReportOptions, option, with_options
+from prober.cli.options import LookOptions, ManyReportOptions, option, with_options
+from prober.cli.recording import Recording, RecordOptions, recording, without_password
 from prober.cli.reporting import Reporting
 from prober.cli.resuming import Resumable
-from prober.cli.running import command_line, exit_statuses, run
+from prober.cli.running import command_line, exit_statuses, run, show, tell
 from prober.csv_list import CsvList
 from prober.domain_list import DomainList
 from prober.domains import Entry, is_known_domain
-from prober.errors import BlindError, InputError
+from prober.errors import InputError
 from prober.records import Level, ProfileName
-from prober.report.output import choose_format
+from prober.report.output import STDOUT, choose_format
 from prober.resume import identity_of
 from prober.scan import Ending
 from prober.scan import scan as scan_entries
@@ -42,9 +44,10 @@ def scan(
         ),
     ],
     look: LookOptions,
-    report: ReportOptions,
+    report: ManyReportOptions,
     log: LogOptions,
     cluster: ClusterOptions,
+    record: RecordOptions,
     column: Annotated[
         str | None,
         option(
@@ -76,38 +79,50 @@ def scan(
 
     Every line of the list appears in the report, also a line that is not a domain. A domain that
     is listed twice is probed and reported once. A pipe is read to its end first. A stopped run is
-    continued with `--resume`. Exit status as for `probe check`.
+    continued with `--resume`. With `--db` and `--quiet` it prints what changed since the runs
+    before. Exit status as for `probe check`.
     """
     with exit_statuses(), _open_list(file, column) as list_:
         style = report.style(scan=True, columns=list_.columns)
         require_distinct(
-            [Read(file, "the list"), *look.read],
-            [*report.written, *log.written, *cluster.written],
+            [Read(file, "the list"), *look.read, *record.read],
+            [*report.written, *log.written, *cluster.written, *record.written],
         )
         configure_logging(verbose=report.verbose, log=log)
         settings = look.settings()
         options = _options_of(report, ordered=ordered, column=column)
+        identity = identity_of(list_.digest(), settings, options)
         resumable = Resumable(
-            identity=identity_of(list_.digest(), settings, options),
-            command=command_line(context, add="--resume"),
+            identity=identity,
+            command=without_password(command_line(context, add="--resume"), record.db),
             resume=resume,
         )
         logger.info("probe %s begins to scan %s", __version__, list_.name)
         entries = list_.some_entries()
-        job = cluster.job(settings, report, style, resumable) if cluster.is_wanted else None
-        if job is None:
-            with Reporting.open(report, style, resumable=resumable) as reporting:
-                _scan_here(entries, settings, reporting, ordered=ordered)
-        else:
-            try:
-                with Reporting.open(report, style) as reporting:
+        with recording(record, report, list_.name, identity, resume=resume) as recorded:
+            job = None
+            if cluster.is_wanted:
+                job = cluster.job(
+                    settings, report, style, resumable, reports=recorded.wants_reports
+                )
+            opened = partial(
+                Reporting.open,
+                report,
+                style,
+                count=list_.count,
+                record=recorded.writer,
+                accepts=recorded.accepts,
+                expires_soon_days=report.expires_soon,
+            )
+            if job is None:
+                with opened(resumable=resumable) as reporting:
+                    _scan_here(entries, settings, reporting, ordered=ordered)
+            else:
+                with cluster.clearing(job), opened() as reporting:
                     cluster.scan(entries, job, reporting, resumable.command)
-            except BlindError:  # all is to be asked again
-                cluster.clear(job)
-                raise
-            cluster.clear(job)
+            news = recorded.mail(reporting.summary())
         logger.info("finished with exit status %d; %s", reporting.status, reporting.summary())
-        reporting.tell_summary(quiet=report.quiet)
+        _sum_up(report, reporting, recorded, news)
         raise typer.Exit(reporting.status)
 
 
@@ -122,18 +137,37 @@ def _scan_here(
 ) -> None:
     """In this process."""
     ending = Ending()
-    probing = scan_entries(
+    probing = partial(
+        scan_entries,
         entries,
         settings,
         reporting.add,
         progress=reporting.progress,
         ordered=ordered,
         ending=ending,
+        reader=reporting.reader,
     )
-    run(probing, wind_down=ending.request)
+    run(reporting.watched(probing), wind_down=ending.request)
 
 
-def _options_of(report: ReportOptions, *, ordered: bool, column: str | None) -> dict[str, object]:
+def _sum_up(
+    report: ManyReportOptions, reporting: Reporting, recorded: Recording, news: Sequence[str] | None
+) -> None:
+    """Tell the end of the run; with a record and ``--quiet``, the *news* instead."""
+    if report.quiet and news is not None:
+        for line in news:
+            (tell if STDOUT in report.output else show)(line)
+        reporting.tell_blindness()
+        return
+    reporting.tell_summary(quiet=report.quiet)
+    if reporting.status or not report.quiet:
+        for line in recorded.accepted():
+            tell(line)
+
+
+def _options_of(
+    report: ManyReportOptions, *, ordered: bool, column: str | None
+) -> dict[str, object]:
     """What of the options decides what the report files hold, and how they are judged."""
     required = report.required
     profile = None if isinstance(required, Level) else required.name
@@ -144,5 +178,6 @@ def _options_of(report: ReportOptions, *, ordered: bool, column: str | None) -> 
         "--profile": profile or ProfileName.DEFAULT,
         "--per-endpoint": report.per_endpoint,
         "--ordered": ordered,
+        "--expires-soon": report.expires_soon,
         **({} if column is None else {"--column": column}),
     }

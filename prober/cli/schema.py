@@ -15,15 +15,17 @@ from prober.headers import objects as headers
 from prober.logs import objects as logs
 from prober.recipient import RecipientReport
 from prober.records import DomainReport
+from prober.records.changes import DomainChanges
 from prober.report.output import STDOUT, open_report, plain
 from prober.rules.operator_advice import Explanation
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-_DOMAIN: Final = ("one domain: `probe scan` and `probe demo` write the same", DomainReport)
+_DOMAIN: Final = ("one domain: scan, demo and report write the same", DomainReport)
 
 WRITTEN: Final[Mapping[str, tuple[str, Any]]] = MappingProxyType(
     {
         "check": _DOMAIN,
+        "diff": ("what changed of one domain", DomainChanges),
         "explain": ("all findings that were asked for, in an array", tuple[Explanation, ...]),
         "headers": ("one message", headers.MessageObject),
         "headers-summary": ("the counts of all messages (--summary)", headers.SummaryObject),
@@ -34,7 +36,7 @@ WRITTEN: Final[Mapping[str, tuple[str, Any]]] = MappingProxyType(
     }
 )
 """What each JSON value is about, and its type, by the command and option that write it."""
-_SAME: Final = MappingProxyType({"scan": "check", "demo": "check"})
+_SAME: Final = MappingProxyType(dict.fromkeys(("scan", "demo", "report"), "check"))
 
 
 def schema(

@@ -12,16 +12,17 @@ from typing import Final, TypeAlias
 
 import dns.exception
 import dns.flags
-import dns.message
 import dns.name
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
 from dns.name import Name
+from dns.rdata import GenericRdata, Rdata
 from dns.rdatatype import RdataType
 from dns.rdtypes.ANY.RRSIG import RRSIG
 
 from prober.dnssec.anchors import Anchors
+from prober.dnssec.digests import from_wire
 from prober.dnssec.judgement import Judgement, Reply, Work
 from prober.dnssec.validator import MAX_CHAIN, Ask, NoReply, Validator
 from prober.records import Dnssec, DnssecProof, DomainReport, ProofReply, Reason, RouteStatus
@@ -123,7 +124,7 @@ def _from_wire(wire: bytes) -> list[dns.rrset.RRset]:
     """Raises ValueError."""
     header = b"\0\0\x80\0\0\0" + _count(wire).to_bytes(2) + bytes(4)
     try:
-        return dns.message.from_wire(header + wire).answer
+        return from_wire(header + wire, dns.rdatatype.TLSA).answer
     except dns.exception.DNSException as error:
         raise ValueError(f"no DNS records: {type(error).__name__}") from error
 
@@ -201,9 +202,16 @@ def _records(name: Name, rdtype: RdataType, reply: Reply) -> set[str]:
     for _ in range(MAX_CHAIN):
         rrset = reply.rrset(name, rdtype)
         if rrset is not None:
-            return {record.to_text(chunksize=0).lower() for record in rrset}
+            return {_text(record) for record in rrset}
         alias = reply.rrset(name, dns.rdatatype.CNAME)
         if alias is None:
             break
         name = alias[0].target
     return set()
+
+
+def _text(record: Rdata) -> str:
+    if isinstance(record, GenericRdata) and record.rdtype == dns.rdatatype.TLSA:
+        usage, selector, matching_type = record.data[:3]
+        return f"{usage} {selector} {matching_type} {record.data[3:].hex()}"
+    return record.to_text(chunksize=0).lower()

@@ -1,20 +1,34 @@
 """Received headers: was this message encrypted on its way?
 
-Each server that a message passes adds one line on top, and most say there whether the transfer to
-them used TLS. The words:
+Every mail server that accepts a message adds one ``Received`` line above the others. Most servers
+write in that line whether the client used TLS. This package reads the lines, judges each transfer,
+and then the message. RFC 5321 §4.4 defines the field, RFC 8314 §4.3 its TLS clause.
 
-- **hop**: one transfer, told by one Received line; 0 is the newest line.
-- **trusted**: written by a server of the recipient's side, so that the sender could not forge it.
-  All below the first line of a stranger is only **claimed**.
-- **internal**: a transfer within one host, network or provider, which no other party can listen to.
-- **habit**: whether a server states TLS when it is used. Silence of a server that is known to
-  state it means that TLS was not used; any other silence means nothing.
+Words:
 
-The traps: a client chooses its HELO name, so no text of the client may become an address or a
-judgement; ``ESMTP`` is not clear text, since many servers never state TLS; ``verify=NO`` is about
-the client's certificate, not about encryption; ``TLSv1/SSLv3`` names a family of suites.
+- **hop**: one transfer, recorded by one Received line. Hop 0 is the newest line, at the top.
+- **trusted**: a line that a server on the recipient's side wrote, so the sender cannot have forged
+  it. Every line below the first line from elsewhere is only **claimed**.
+- **border**: a hop at which the message came from another operator.
+- **internal**: a hop within one host, network or provider. Nobody else can listen there.
+- **habit**: whether a server states TLS whenever TLS is used. If it is known to do so, a line
+  without a statement means that TLS was not used. Otherwise such a line means nothing.
 
-mailbox reads messages, parse takes a line apart (tokens, peer, tls, shapes, tables), trust and
-habits say what counts, judge concludes, infer does it for a whole run and asks the receiving
-servers, rows and text write reports. RFC 5321 §4.4, RFC 8314 §4.3; docs/headers.md.
+Traps:
+
+- The client chooses its HELO name, so its text must never become an address or a judgement.
+- ``with ESMTP`` does not mean clear text, because many servers never state TLS.
+- ``verify=NO`` is about the client's certificate, not about encryption.
+- ``TLSv1/SSLv3`` names a family of cipher suites, not a version.
+
+Stages, in order:
+
+1. ``mailbox`` reads messages from files, mailboxes and folders.
+2. ``parse`` turns each line into a record. ``tokens`` splits the line, ``peer`` finds the client,
+   ``tls`` and ``shapes`` find what is stated about TLS, ``tables`` holds the lists.
+3. ``trust`` decides which lines are trusted and which hops are internal. ``habits`` learns from all
+   messages of the run which servers state TLS.
+4. ``judge`` judges each hop, then the message. ``infer`` does this for all messages of a run.
+5. ``infer`` also probes the receiving servers, if asked to. ``join`` compares the results.
+6. ``rows`` and ``text`` write reports, ``summary`` counts. docs/headers.md is the user's page.
 """

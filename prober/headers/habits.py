@@ -1,8 +1,8 @@
-"""Habits: which servers state TLS when it is used, so that their silence means something.
+"""Habits: which servers state TLS whenever it is used. Only their silence means something.
 
-Learnt from lines, and shipped for software whose documentation says so (``tables``). Only lines of
-SMTP transfers with the peer's address are compared, and what a server stated in one year says
-nothing about the years before it.
+Habits are learnt from lines, and known for software whose documentation describes them
+(``tables``). Only lines of SMTP transfers with the peer's address are compared. What a server
+stated in one year says nothing about earlier years.
 """
 
 import enum
@@ -20,11 +20,11 @@ from prober.headers.tables import (
     SHIPPED_SINCE,
     SMTP_KEYWORD,
 )
-from prober.headers.trust import OperatorOf, is_public_name, tells_helo
+from prober.headers.trust import OperatorOf, has_helo, is_public_name
 
 
-class Whose(enum.StrEnum):
-    """Whose habit it is."""
+class HabitScope(enum.StrEnum):
+    """What a habit was observed on."""
 
     SERVER = "this server"
     OPERATOR = "other servers of its operator with the same software"
@@ -33,13 +33,13 @@ class Whose(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HabitEvidence:
-    """That TLS would have been stated: how often it was in other lines, and from when to when."""
+    """Why a line would have stated TLS: how many other lines did, and in which years."""
 
-    whose: Whose
+    scope: HabitScope
     stated: int = 0
     silent: int = 0
-    years: tuple[int, int] | None = None  # of the statements: the first and the last
-    source: str | None = None  # where it is documented
+    years: tuple[int, int] | None = None  # first and last year of the lines that stated TLS
+    citation: str | None = None  # where the habit is documented
 
 
 _Key: TypeAlias = tuple[str | None, int | None]
@@ -48,27 +48,30 @@ _Key: TypeAlias = tuple[str | None, int | None]
 
 @dataclass(slots=True)
 class Habits:
-    """What was learnt so far. *operator_of* names who runs a host."""
+    """The habits learnt so far. *operator_of* returns the operator of a host."""
 
     operator_of: OperatorOf
     _servers: dict[str, dict[_Key, Habit]] = field(default_factory=dict)
     _operators: dict[tuple[str, str], dict[int, tuple[int, int]]] = field(default_factory=dict)
-    _known: int = 0
+    _count: int = 0
 
     def load(self, habits: Iterable[Habit]) -> None:
-        """Add what was learnt before."""
+        """Add habits that were learnt in an earlier run."""
         for habit in habits:
             self._add(habit)
 
     def learn(self, line: Received, trust: Trust, *, internal: bool, year: int | None) -> None:
-        """Count one line of *year*. That an internal hop is silent says nothing."""
+        """Count one line of *year*.
+
+        A silent line of an internal hop is not counted, because it means nothing.
+        """
         if internal and line.tls is not TlsStatement.STATED:
             return
         if line.by is None or not _is_known_year(year):
             return
-        if not is_public_name(line.by) or not is_transfer(line):
+        if not is_public_name(line.by) or not is_smtp_transfer(line):
             return
-        stated = int(line.tls is not TlsStatement.NOT_STATED)  # a denial is a statement, too
+        stated = int(line.tls is not TlsStatement.NOT_STATED)  # a denial counts as a statement
         silent = 1 - stated
         trusted = trust is Trust.TRUSTED
         self._add(
@@ -84,13 +87,18 @@ class Habits:
         )
 
     def evidence(self, line: Received, trust: Trust, year: int | None) -> HabitEvidence | None:
-        """Why silence of *line* means that TLS was not used, None where it means nothing.
+        """Why the silence of *line* means that TLS was not used; None if it means nothing.
 
-        A trusted line is judged by trusted lines only: or else a forged one could teach us that a
-        server states TLS which does not, and turn its silence against it. *line* itself is among
-        those learnt from, and is not counted.
+        A trusted line is judged by trusted lines only. Otherwise a forged line could claim that a
+        server states TLS, and so make the silence of that server count against it. *line* itself
+        was learnt too, and is not counted.
         """
-        if line.truncated or line.tls_unread is not None or year is None or not is_transfer(line):
+        if (
+            line.truncated
+            or line.tls_unread is not None
+            or year is None
+            or not is_smtp_transfer(line)
+        ):
             return None
         claimed = trust is Trust.CLAIMED
         for learnt in (
@@ -99,19 +107,23 @@ class Habits:
         ):
             if learnt is not None:
                 return learnt
-        source = SHIPPED_HABITS.get(line.software or "")
-        if source is None or year < SHIPPED_SINCE[line.software or ""]:
+        citation = SHIPPED_HABITS.get(line.software or "")
+        if citation is None or year < SHIPPED_SINCE[line.software or ""]:
             return None
-        return HabitEvidence(whose=Whose.SOFTWARE, source=source)
+        return HabitEvidence(scope=HabitScope.SOFTWARE, citation=citation)
 
     def __iter__(self) -> Iterator[Habit]:
-        """What was learnt, in the order of the servers' names."""
+        """All learnt habits, sorted by server name."""
         for server in sorted(self._servers):
             of_server = self._servers[server]
-            yield from (of_server[key] for key in sorted(of_server, key=_in_order))
+            yield from (of_server[key] for key in sorted(of_server, key=_sort_key))
 
     def _of_server(self, line: Received, claimed: bool, year: int) -> HabitEvidence | None:
-        """Of lines with the same software; some name it only when they state TLS, so none fits."""
+        """Evidence from lines of the same server with the same software.
+
+        A habit without software also fits: some servers name their software only when they state
+        TLS.
+        """
         fitting = [
             habit
             for habit in self._servers.get(line.by or "", {}).values()
@@ -124,7 +136,7 @@ class Habits:
         first, last = min(years), max(years)
         compared = [habit for habit in fitting if (habit.year or 0) >= first]
         return HabitEvidence(
-            whose=Whose.SERVER,
+            scope=HabitScope.SERVER,
             stated=sum(_stated(habit, claimed) for habit in compared),
             silent=max(sum(_silent(habit, claimed) for habit in compared) - 1, 0),
             years=(first, last),
@@ -143,16 +155,16 @@ class Habits:
         if sum(stated.values()) < OPERATOR_STATEMENTS:
             return None
         return HabitEvidence(
-            whose=Whose.OPERATOR, stated=sum(stated.values()), years=(min(years), max(years))
+            scope=HabitScope.OPERATOR, stated=sum(stated.values()), years=(min(years), max(years))
         )
 
     def _add(self, more: Habit) -> None:
         of_server = self._servers.get(more.server, {})
         key = (more.software, more.year)
         known = of_server.get(key)
-        if known is None and self._known >= MAX_SERVERS:
+        if known is None and self._count >= MAX_SERVERS:
             return
-        self._known += known is None
+        self._count += known is None
         of_server[key] = _sum(known, more) if known else more
         self._servers[more.server] = of_server
         if more.software is not None and more.year is not None and is_public_name(more.server):
@@ -161,16 +173,18 @@ class Habits:
             by_year[more.year] = (trusted + more.stated, claimed + more.claimed_stated)
 
 
-def is_transfer(line: Received) -> bool:
-    """Whether the line is of SMTP between two hosts: it has the peer's address and a keyword.
+def is_smtp_transfer(line: Received) -> bool:
+    """Whether the line records SMTP between two hosts.
 
-    Where it has no ``with`` clause at all, a HELO shows the same. Other lines of one server, such
-    as "with spam-scanned", are of another form and are not compared.
+    Such a line has the peer's address and an SMTP keyword.
+
+    A line without a ``with`` clause needs a HELO instead. Other lines of the same server, such as
+    "with spam-scanned", have another form and are not compared.
     """
     if line.peer is None or line.peer.address is None:
         return False
     if line.with_ is None and line.via is None:
-        return tells_helo(line)
+        return has_helo(line)
     return SMTP_KEYWORD.search(f"{line.with_ or ''} {line.via or ''}") is not None
 
 
@@ -186,7 +200,7 @@ def _silent(habit: Habit, claimed: bool) -> int:
     return habit.silent + (habit.claimed_silent if claimed else 0)
 
 
-def _in_order(key: _Key) -> tuple[str, int]:
+def _sort_key(key: _Key) -> tuple[str, int]:
     software, year = key
     return software or "", year or 0
 

@@ -1,7 +1,7 @@
-"""Many messages: habits are learnt from all of them, then each is judged; receivers are probed.
+"""Reads many messages in two passes: learn habits from all of them, then judge each.
 
-Between the two passes the fields lie in a temporary file, so that stdin can be read twice and the
-memory does not grow with the mailbox.
+Between the passes the parsed messages are in a temporary file, so that stdin works and memory does
+not grow with the mailbox. ``Receivers`` probes the receiving servers.
 """
 
 import logging
@@ -41,22 +41,22 @@ from prober.vantage import Vantage
 
 _log: Final = logging.getLogger(__name__)
 _KEPT_ANSWERS: Final = 1000
-_MAX_BYTES: Final = 1 << 30  # of a file of habits: several million servers
+_MAX_BYTES: Final = 1 << 30  # size limit of a habits file: several million servers
 
 
 def infer(
     messages: Iterable[MessageHeaders], habits: Habits, trusted_by: TrustedBy
 ) -> Iterator[MessageReport]:
-    """The report on each of *messages*, in their order, after all of them were learnt from."""
+    """Yield the report on each message in order, after learning habits from all of them."""
     with _Spool() as spool:
         for message in messages:
-            spool.add(_parsed_and_learnt(message, habits, trusted_by))
+            spool.add(_parse_and_learn(message, habits, trusted_by))
         for parsed in spool:
-            yield _judged(parsed, habits, trusted_by)
+            yield _judge(parsed, habits, trusted_by)
 
 
-def _parsed_and_learnt(message: MessageHeaders, habits: Habits, trusted_by: TrustedBy) -> "_Parsed":
-    """*message* with its lines parsed; a fault of ours costs this message, not the run."""
+def _parse_and_learn(message: MessageHeaders, habits: Habits, trusted_by: TrustedBy) -> "_Parsed":
+    """Parse one message. An internal fault affects this message only, not the run."""
     try:
         lines = parse_lines(message)
         learn_lines(lines, habits, trusted_by)
@@ -65,7 +65,7 @@ def _parsed_and_learnt(message: MessageHeaders, habits: Habits, trusted_by: Trus
         return _Parsed(_faulty(message), ())
 
 
-def _judged(parsed: "_Parsed", habits: Habits, trusted_by: TrustedBy) -> MessageReport:
+def _judge(parsed: "_Parsed", habits: Habits, trusted_by: TrustedBy) -> MessageReport:
     try:
         return judge_lines(parsed.message, parsed.lines, habits, trusted_by)
     except Exception:
@@ -79,14 +79,14 @@ def _faulty(message: MessageHeaders) -> MessageHeaders:
 
 @dataclass(frozen=True, slots=True)
 class _Parsed:
-    """A message with its lines parsed, which holds their texts already."""
+    """A message with its parsed lines. ``message.received`` is empty: the lines hold the texts."""
 
     message: MessageHeaders
     lines: tuple[Received, ...]
 
 
 class _Spool:
-    """Messages on disk, a line each."""
+    """Parsed messages in a temporary file, one per line."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(prefix="probe-headers-")
@@ -120,9 +120,9 @@ class _HabitsFile:
 
 
 def load_habits(path: Path, habits: Habits) -> None:
-    """Add what *path* holds to *habits*; a file that is not there holds nothing yet.
+    """Add the habits in file *path* to *habits*. A missing file counts as empty.
 
-    Raises ``InputError`` for one that cannot be read or was written by something else.
+    Raises ``InputError`` if the file cannot be read, or is not a habits file of this version.
     """
     try:
         loaded = msgspec.json.decode(read_whole(path, _MAX_BYTES), type=_HabitsFile)
@@ -131,95 +131,95 @@ def load_habits(path: Path, habits: Habits) -> None:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path} holds no habits: {error}") from error
+        raise InputError(f"{path} is not a habits file: {error}") from error
     if loaded.schema != HEADERS_SCHEMA:
         raise InputError(f"{path} was written by another version: schema {loaded.schema}")
     habits.load(loaded.habits)
 
 
 def save_habits(path: Path, habits: Habits) -> None:
-    """Write *habits* to *path*, whole or not at all. Raises ``ReportError`` if it cannot."""
+    """Write *habits* to *path*, completely or not at all. Raises ``ReportError`` if it cannot."""
     body = msgspec.json.encode(_HabitsFile(HEADERS_SCHEMA, tuple(habits)))
     sink = open_sink(path, what="the habits")
     write_whole(sink, msgspec.json.format(body, indent=2) + b"\n")
 
 
 class Receivers:
-    """Probes the receiving servers of messages, each once a run, however many messages it has."""
+    """Probes the receiving servers of messages. Each server is probed once per run."""
 
     def __init__(self, vantage: Vantage, recipient: str | None = None) -> None:
         self._vantage = vantage
         self._recipient = recipient
-        self._answers: SingleFlight[tuple[str, bool], _Answer] = SingleFlight(
-            self._ask, size=_KEPT_ANSWERS
+        self._results: SingleFlight[tuple[str, bool], _ProbeResult] = SingleFlight(
+            self._probe, size=_KEPT_ANSWERS
         )
-        self._asked = 0
-        self.faults = 0  # of this program
+        self._probed = 0
+        self.faults = 0  # internal faults of this program
 
     async def add_to(self, report: MessageReport) -> MessageReport:
-        """*report* with what its receivers show now."""
+        """*report* with what its receivers offer now."""
         hops = receiving_hops(report)
         probes: list[HopProbe] = []
         for hop in hops:
             host = hop.received.by or ""
-            answer = await self._answers.get((host, False))
-            probes.append(join(hop, host, answer.endpoints, answer.detail))
+            result = await self._results.get((host, False))
+            probes.append(join(hop, host, result.endpoints, result.detail))
         domain = self._recipient or _recipient_domain(report)
         if domain is not None:
-            answer = await self._answers.get((domain, True))
+            result = await self._results.get((domain, True))
             hop_of_domain = hops[0] if hops else None
-            joined = join(hop_of_domain, domain, answer.endpoints, answer.detail)
+            joined = join(hop_of_domain, domain, result.endpoints, result.detail)
             probes.append(replace(joined, hop=None))
         return replace(report, probe=tuple(probes))
 
     async def aclose(self) -> None:
-        """Cancel what is in flight."""
-        await self._answers.aclose()
+        """Cancel running probes."""
+        await self._results.aclose()
 
-    async def _ask(self, what: tuple[str, bool]) -> "_Answer":
+    async def _probe(self, what: tuple[str, bool]) -> "_ProbeResult":
         name, is_domain = what
-        self._asked += 1
-        if self._asked > MAX_PROBED:
-            return _Answer(detail=f"left out: more than {MAX_PROBED} names in one run")
+        self._probed += 1
+        if self._probed > MAX_PROBED:
+            return _ProbeResult(detail=f"not contacted: more than {MAX_PROBED} names in one run")
         try:
-            return await (self._ask_domain(name) if is_domain else self._ask_host(name))
+            return await (self._probe_domain(name) if is_domain else self._probe_host(name))
         except Exception as error:
             self.faults += 1
-            return _Answer(detail=internal_fault(error, name))
+            return _ProbeResult(detail=internal_fault(error, name))
 
-    async def _ask_domain(self, name: str) -> "_Answer":
+    async def _probe_domain(self, name: str) -> "_ProbeResult":
         report = await probe_entry(Entry(text=name, domain=name), self._vantage)
         self.faults += is_fault(report)
         if is_fault(report):
-            return _Answer(detail=report.error)
-        return _answer(report.endpoints, _no_endpoint(report.route))
+            return _ProbeResult(detail=report.error)
+        return _result(report.endpoints, _no_endpoint(report.route))
 
-    async def _ask_host(self, name: str) -> "_Answer":
+    async def _probe_host(self, name: str) -> "_ProbeResult":
         try:
             host = MxHost(name=parse_domain(name), preference=0)
         except InputError as error:
-            return _Answer(detail=f"not contacted: {error}")
+            return _ProbeResult(detail=f"not contacted: {error}")
         if "." not in host.name:
-            return _Answer(detail="not contacted: the name means something only inside")
+            return _ProbeResult(detail="not contacted: the name is not in the public DNS")
         host = await resolve_addresses(host, self._vantage)
         nothing = host.failure.reason if host.failure else "it has no address"
-        return _answer(await probe_hosts([host], self._vantage), str(nothing))
+        return _result(await probe_hosts([host], self._vantage), str(nothing))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
-    """The endpoints of a name, and why there is nothing to see of them."""
+class _ProbeResult:
+    """The endpoints of a name; *detail* says why they are missing or failed."""
 
     endpoints: tuple[EndpointFacts, ...] = ()
     detail: str | None = None
 
 
-def _answer(endpoints: tuple[EndpointFacts, ...], nothing: str) -> _Answer:
+def _result(endpoints: tuple[EndpointFacts, ...], nothing: str) -> _ProbeResult:
     if not endpoints:
-        return _Answer(detail=nothing)
+        return _ProbeResult(detail=nothing)
     failure = next((seen.failure for seen in endpoints if seen.failure is not None), None)
     detail = f"{failure.step}: {failure.reason}" if failure is not None else None
-    return _Answer(endpoints=endpoints, detail=detail)
+    return _ProbeResult(endpoints=endpoints, detail=detail)
 
 
 def _no_endpoint(route: Route | None) -> str:
@@ -227,7 +227,7 @@ def _no_endpoint(route: Route | None) -> str:
 
 
 def _recipient_domain(report: MessageReport) -> str | None:
-    """Of a field above all lines, or of the ``for`` of a line inside the trust boundary."""
+    """The recipient's domain: from a field above all lines, or from ``for`` of a trusted line."""
     if report.message.delivered_to is not None:
         return report.message.delivered_to
     for hop in receiving_hops(report):

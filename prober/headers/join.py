@@ -1,7 +1,7 @@
-"""Joins what lines say of then with what a probe shows of now: a decision table, as data.
+"""Compares what Received lines say with what a probe of the same server shows now.
 
-docs/headers.md shows the same table. A probe never changes a judgement: servers change, and what
-is offered was not always used.
+The comparison is a decision table, which docs/headers.md shows too. A probe never changes a
+judgement: the server may have changed since, and a sender does not always use what is offered.
 """
 
 from collections.abc import Sequence
@@ -16,59 +16,59 @@ DECISIONS: Final = MappingProxyType(
     {
         (Judgement.ENCRYPTED, Offer.OFFERS): (
             "consistent",
-            "It came encrypted, and {host} offers {versions} today.",
+            "The message came encrypted, and {host} offers {versions} today.",
         ),
         (Judgement.ENCRYPTED, Offer.PARTLY): (
             "receiver-varies",
-            "It came encrypted; today only a part of {host} offers TLS ({versions}).",
+            "The message came encrypted. Today only some servers of {host} offer TLS ({versions}).",
         ),
         (Judgement.ENCRYPTED, Offer.NOTHING): (
             "receiver-changed",
-            "It came encrypted, and {host} offers no TLS today: it has changed, or something on "
-            "the way from here takes the offer out.",
+            "The message came encrypted, but {host} offers no TLS today. Either it has changed, or "
+            "something between here and the server removes the offer.",
         ),
         (Judgement.ENCRYPTED, Offer.NOT_TESTED): (
             "not-tested",
-            "It came encrypted; {host} could not be looked at now.",
+            "The message came encrypted. {host} could not be tested now.",
         ),
         (Judgement.NOT_ENCRYPTED, Offer.OFFERS): (
             "sender-did-not-use-tls",
-            "{host} offers {versions} today and states TLS when it is used; the message {came} "
-            "in clear: the sender's side did not use it.",
+            "{host} offers {versions} today and states TLS when it is used. The message {came} "
+            "in clear, so the sender did not use TLS.",
         ),
         (Judgement.NOT_ENCRYPTED, Offer.PARTLY): (
             "receiver-varies",
-            "The message {came} in clear, and today only a part of {host} offers TLS ({versions}): "
-            "the sender may have met the part that does not.",
+            "The message {came} in clear, and today only some servers of {host} offer TLS "
+            "({versions}). The sender may have reached one that does not.",
         ),
         (Judgement.NOT_ENCRYPTED, Offer.NOTHING): (
             "receiver-offers-none",
-            "{host} offers no TLS today, and the message {came} in clear: the receiver's side gave "
-            "the sender no choice.",
+            "{host} offers no TLS today, and the message {came} in clear. The sender could not "
+            "have used TLS.",
         ),
         (Judgement.NOT_ENCRYPTED, Offer.NOT_TESTED): (
             "not-tested",
-            "The message {came} in clear; {host} could not be looked at now, so that which side "
-            "left TLS out is not known.",
+            "The message {came} in clear. {host} could not be tested now, so it is not known "
+            "which side did not use TLS.",
         ),
         (Judgement.UNKNOWN, Offer.OFFERS): (
             "tls-was-possible",
-            "{host} does not write whether TLS was used. It offers {versions} today: a sender "
-            "that takes what is offered had TLS, which is likely and no proof.",
+            "{host} does not state whether TLS was used. It offers {versions} today, so TLS was "
+            "probably used, but this is no proof.",
         ),
         (Judgement.UNKNOWN, Offer.PARTLY): (
             "receiver-varies",
-            "{host} does not write whether TLS was used, and a part of it offers TLS today "
-            "({versions}): not known.",
+            "{host} does not state whether TLS was used, and today only some of its servers offer "
+            "TLS ({versions}). Whether TLS was used is not known.",
         ),
         (Judgement.UNKNOWN, Offer.NOTHING): (
             "probably-clear",
-            "{host} does not write whether TLS was used. It offers none today: if it did not "
-            "then, the message came in clear.",
+            "{host} does not state whether TLS was used, and offers no TLS today. If it offered "
+            "none then either, the message came in clear.",
         ),
         (Judgement.UNKNOWN, Offer.NOT_TESTED): (
             "not-tested",
-            "{host} does not write whether TLS was used, and could not be looked at now.",
+            "{host} does not state whether TLS was used, and could not be tested now.",
         ),
     }
 )
@@ -77,7 +77,7 @@ DECISIONS: Final = MappingProxyType(
 def receiving_hops(report: MessageReport) -> tuple[Hop, ...]:
     """The hops whose servers may be probed: trusted, at the border, and with a name.
 
-    Nothing below: a forged line would aim the probe at whom it likes.
+    Servers of claimed lines are never probed. A forged line could point the probe at any host.
     """
     return tuple(
         hop
@@ -90,7 +90,7 @@ def receiving_hops(report: MessageReport) -> tuple[Hop, ...]:
 
 
 def judge_offer(endpoints: Sequence[EndpointFacts]) -> Offer:
-    """What *endpoints* offer together. One that could not be tested decides nothing."""
+    """What *endpoints* together offer. An endpoint that could not be tested does not count."""
     outcomes = {proven(endpoint) for endpoint in endpoints}
     if Outcome.COMPLETED in outcomes:
         return Offer.PARTLY if Outcome.NEGATIVE in outcomes else Offer.OFFERS
@@ -100,7 +100,10 @@ def judge_offer(endpoints: Sequence[EndpointFacts]) -> Offer:
 def join(
     hop: Hop | None, host: str, endpoints: Sequence[EndpointFacts], detail: str | None = None
 ) -> HopProbe:
-    """What *endpoints* of *host* show now beside what *hop* says; None: no line to go by."""
+    """Compare what *hop* says with what *endpoints* of *host* show now.
+
+    *hop* is None if no line says anything, as for the recipient's domain.
+    """
     offer = judge_offer(endpoints)
     judgement = Judgement.UNKNOWN if hop is None else hop.judgement
     versions = tuple(sorted({seen.tls_version for seen in endpoints if seen.tls_version}))

@@ -1,14 +1,14 @@
-"""From parsed Received fields to judgements: each hop, then the message. docs/headers.md.
+"""Judges each hop from its parsed Received field, then the whole message. docs/headers.md.
 
-A hop is encrypted only where its line says so; silence is read as "not encrypted" only where the
-server is known to state TLS, and then as "probably". The client's certificate is never judged.
+A hop is encrypted only if its line says so. Silence means "probably not encrypted" only where the
+server is known to state TLS. The client's certificate is never judged.
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple, assert_never
 
-from prober.headers.habits import HabitEvidence, Habits, Whose
+from prober.headers.habits import HabitEvidence, Habits, HabitScope
 from prober.headers.parse import parse_received
 from prober.headers.records import (
     Basis,
@@ -31,7 +31,7 @@ from prober.headers.trust import (
     LineTrust,
     OperatorOf,
     TrustedBy,
-    hidden_peers,
+    hidden_operator_names,
     judge_internals,
     judge_trust,
 )
@@ -47,17 +47,17 @@ def parse_lines(message: MessageHeaders) -> tuple[Received, ...]:
 def learn_lines(
     lines: Sequence[Received], habits: Habits, trusted_by: TrustedBy | None = None
 ) -> None:
-    """Add what the *lines* of one message show of their servers' habits."""
+    """Learn the habits of the servers that wrote the *lines* of one message."""
     internals = judge_internals(lines, habits.operator_of)
-    standings = judge_trust(lines, internals, trusted_by or TrustedBy())
-    for line, internal, standing, year in zip(
-        lines, internals, standings, _years(lines), strict=True
+    trusts = judge_trust(lines, internals, trusted_by or TrustedBy())
+    for line, internal, line_trust, year in zip(
+        lines, internals, trusts, _years(lines), strict=True
     ):
-        habits.learn(line, standing.trust, internal=internal is not None, year=year)
+        habits.learn(line, line_trust.trust, internal=internal is not None, year=year)
 
 
 def _years(lines: Sequence[Received]) -> list[int | None]:
-    """When each line was written: by its own date, else by that of the line above, else below."""
+    """The year of each line: its own, else that of the line above, else of the line below."""
     dated = [line.date.year if line.date is not None else None for line in lines]
     known = next(filter(None, dated), None)
     years = []
@@ -73,14 +73,14 @@ def judge_lines(
     habits: Habits,
     trusted_by: TrustedBy | None = None,
 ) -> MessageReport:
-    """The report on one message, its *lines* parsed before."""
+    """The report on one message, from its parsed *lines*."""
     internals = judge_internals(lines, habits.operator_of)
-    standings = judge_trust(lines, internals, trusted_by or TrustedBy())
-    hidden = hidden_peers(lines, habits.operator_of)
+    trusts = judge_trust(lines, internals, trusted_by or TrustedBy())
+    hidden = hidden_operator_names(lines, habits.operator_of)
     hops = tuple(
-        _judge_hop(index, _Line(*judged), habits)
+        _judge_hop(index, _LineContext(*judged), habits)
         for index, judged in enumerate(
-            zip(lines, internals, standings, hidden, _years(lines), strict=True)
+            zip(lines, internals, trusts, hidden, _years(lines), strict=True)
         )
     )
     verdict, at_hop, reason = _verdict(hops, message)
@@ -88,7 +88,7 @@ def judge_lines(
         message=message,
         verdict=verdict,
         at_hop=at_hop,
-        as_claimed=_believes_claims(verdict, at_hop, hops),
+        as_claimed=_rests_on_claims(verdict, at_hop, hops),
         basis=_weakest_basis(verdict, at_hop, hops),
         reason=reason,
         hops=hops,
@@ -96,8 +96,8 @@ def judge_lines(
     )
 
 
-class _Line(NamedTuple):
-    """A line with all that is known before it is judged."""
+class _LineContext(NamedTuple):
+    """A line, and everything that is known about it before it is judged."""
 
     received: Received
     internal: Internal | None
@@ -106,8 +106,8 @@ class _Line(NamedTuple):
     year: int | None
 
 
-def _judge_hop(index: int, line: _Line, habits: Habits) -> Hop:
-    """One line with its judgement: what it states, else that it is internal, else by habit."""
+def _judge_hop(index: int, line: _LineContext, habits: Habits) -> Hop:
+    """Judge one line: by what it states, else as internal, else by the server's habit."""
     judgement, basis, reason = _judge(line, habits)
     return Hop(
         index=index,
@@ -120,7 +120,7 @@ def _judge_hop(index: int, line: _Line, habits: Habits) -> Hop:
     )
 
 
-def _judge(line: _Line, habits: Habits) -> tuple[Judgement, Basis, str]:
+def _judge(line: _LineContext, habits: Habits) -> tuple[Judgement, Basis, str]:
     match line.received.tls:
         case TlsStatement.DENIED:
             return Judgement.NOT_ENCRYPTED, Basis.STATED, "the line says that TLS was not used"
@@ -137,91 +137,89 @@ def _judge(line: _Line, habits: Habits) -> tuple[Judgement, Basis, str]:
 def _judge_statement(line: Received) -> tuple[Judgement, Basis, str]:
     facts = line.tls_facts
     if facts is None:
-        reason = f"the keyword {line.with_} says TLS, not which version (RFC 3848)"
+        reason = f"the keyword {line.with_} states TLS without its version (RFC 3848)"
         return Judgement.ENCRYPTED, Basis.KEYWORD, reason
     if facts.cipher is not None and is_null(facts.cipher):
         reason = f"the cipher suite {facts.cipher} does not encrypt"
         return Judgement.NOT_ENCRYPTED, Basis.STATED, reason
-    return Judgement.ENCRYPTED, Basis.STATED, f"the line states {_words(facts)}"
+    return Judgement.ENCRYPTED, Basis.STATED, f"the line states {_describe_tls(facts)}"
 
 
-def _judge_silence(line: _Line, habits: Habits) -> tuple[Judgement, Basis, str]:
-    why_open = _why_open(line)
-    if why_open is None:
+def _judge_silence(line: _LineContext, habits: Habits) -> tuple[Judgement, Basis, str]:
+    why_unknown = _why_unknown(line)
+    if why_unknown is None:
         evidence = habits.evidence(line.received, line.trust.trust, line.year)
         if evidence is not None:
-            return Judgement.NOT_ENCRYPTED, Basis.HABIT, _habit_words(evidence, line.year)
-    return Judgement.UNKNOWN, Basis.NONE, why_open or _silence_words(line.received)
+            return Judgement.NOT_ENCRYPTED, Basis.HABIT, _describe_habit(evidence, line.year)
+    return Judgement.UNKNOWN, Basis.NONE, why_unknown or _describe_silence(line.received)
 
 
-def _why_open(line: _Line) -> str | None:
-    """Why silence cannot be read whatever the server's habit is, None where it can."""
+def _why_unknown(line: _LineContext) -> str | None:
+    """Why silence means nothing here, whatever the server's habit; None if it may count."""
     received = line.received
     if received.by is None:
         return "the line names no receiving server"
     if received.truncated:
-        return "the line is too long to be read whole"
+        return "the line is too long to be read completely"
     if received.tls_unread is not None:
-        written = received.tls_unread[:_SHOWN]
+        written = received.tls_unread[:_MAX_SHOWN]
         return f"the line says something about TLS that this program cannot read: ({written})"
-    if received.doubtful:
-        return "the line can be read in two ways, so that its sender is not known"
+    if received.ambiguous:
+        return "the line can be read in two ways, so its sender is not known"
     peer = received.peer
     if peer is None:
-        return f"{received.by} names no peer and does not say: it may have come over no network"
-    if peer.doubtful:
-        return (
-            f"the line has {peer.address} and another address: which is the sender's is not known"
-        )
+        return f"{received.by} names no peer and does not mention TLS; the message may be local"
+    if peer.ambiguous:
+        return f"the line has {peer.address} and another address, and either may be the sender's"
     if line.hidden is not None:
         return (
-            f"the address {peer.address} is private, but {line.hidden} is a name of another "
-            "operator: a gateway in front of the server may hide who sent it"
+            f"the address {peer.address} is private, but {line.hidden} is another operator's, "
+            "so a gateway in front of the server may hide the sender"
         )
     return None
 
 
-def _silence_words(received: Received) -> str:
-    return f"{received.by} does not say, and is not known to say when TLS is used"
+def _describe_silence(received: Received) -> str:
+    return f"{received.by} does not mention TLS, and is not known to state TLS when it is used"
 
 
-_SHOWN: Final = 100  # characters of a line in a reason
+_MAX_SHOWN: Final = 100  # characters of a line that a reason quotes
 
 
-def _words(facts: TlsFacts) -> str:
-    """Version, suite and bits, and that a label is no version where it is none."""
+def _describe_tls(facts: TlsFacts) -> str:
+    """Version, suite and bits. Says so where the written version names only a family."""
     if facts.protocol is not None:
         version = facts.protocol
     elif facts.protocol_as_written and "/" in facts.protocol_as_written:
         version = f"some TLS version ({facts.protocol_as_written} names a family of suites)"
     else:
-        version = "TLS, not which version"
+        version = "TLS of an unknown version"
     bits = f"{facts.bits} bits" if facts.bits else None
     return ", ".join(part for part in (version, facts.cipher, bits) if part)
 
 
-def _habit_words(evidence: HabitEvidence, year: int | None) -> str:
-    match evidence.whose:
-        case Whose.SERVER:
+def _describe_habit(evidence: HabitEvidence, year: int | None) -> str:
+    match evidence.scope:
+        case HabitScope.SERVER:
             total = evidence.stated + evidence.silent
             shown = f"this server stated TLS in {evidence.stated} of {total} other lines"
-        case Whose.OPERATOR:
-            shown = f"{evidence.whose} stated TLS in {evidence.stated} lines"
-        case Whose.SOFTWARE:
-            shown = f"{evidence.source}"
+        case HabitScope.OPERATOR:
+            shown = f"{evidence.scope} stated TLS in {evidence.stated} lines"
+        case HabitScope.SOFTWARE:
+            shown = f"{evidence.citation}"
         case _:
-            assert_never(evidence.whose)
-    took_tls = evidence.whose is Whose.SERVER and evidence.years and evidence.years[1] == year
-    side = ". Since it took TLS from others that year, the sending side left it out" * bool(
+            assert_never(evidence.scope)
+    took_tls = evidence.scope is HabitScope.SERVER and evidence.years and evidence.years[1] == year
+    side = ". The server accepted TLS from others that year, so the sender did not use it" * bool(
         took_tls
     )
     return (
-        f"probably not: {shown}{_years_words(evidence)}, and this line does not{side}. It would "
-        "look the same if TLS ended in front of the server, at a proxy or filter"
+        f"probably not: {shown}{_describe_years(evidence)}, and this line does not{side}. The line "
+        "would look the same if TLS ended at a proxy or filter in front of the server"
     )
 
 
-def _years_words(evidence: HabitEvidence) -> str:
+def _describe_years(evidence: HabitEvidence) -> str:
     if evidence.years is None:
         return ""
     first, last = evidence.years
@@ -235,7 +233,7 @@ def _verdict(
     hops: Sequence[Hop], message: MessageHeaders
 ) -> tuple[MessageVerdict, int | None, str]:
     if not hops:
-        reason = message.error or "it has no Received field"
+        reason = message.error or "the message has no Received field"
         return MessageVerdict.UNKNOWN, None, reason
     clear = _first(hops, Judgement.NOT_ENCRYPTED)
     if clear is not None:
@@ -250,17 +248,17 @@ def _verdict(
         reason = f"too much to read: {message.received_left_out} lines were left out"
         return MessageVerdict.UNKNOWN, None, reason
     if internal:
-        reason = f"every hop is encrypted but {internal} within one host or provider"
+        reason = f"every hop is encrypted except {internal} within one host or provider"
         return MessageVerdict.ENCRYPTED_EXCEPT_INTERNAL, None, reason
     return MessageVerdict.ENCRYPTED, None, "every hop is encrypted"
 
 
 def _first(hops: Sequence[Hop], judgement: Judgement) -> Hop | None:
-    """The topmost hop judged so, a trusted one before a claimed one: they stand in that order."""
+    """The topmost hop with *judgement*. A trusted hop comes before a claimed one."""
     return next((hop for hop in hops if hop.judgement is judgement), None)
 
 
-def _believes_claims(verdict: MessageVerdict, at_hop: int | None, hops: Sequence[Hop]) -> bool:
+def _rests_on_claims(verdict: MessageVerdict, at_hop: int | None, hops: Sequence[Hop]) -> bool:
     if at_hop is not None:
         return hops[at_hop].trust is Trust.CLAIMED
     if verdict is MessageVerdict.UNKNOWN:
@@ -278,9 +276,9 @@ def _weakest_basis(verdict: MessageVerdict, at_hop: int | None, hops: Sequence[H
 
 
 def judge_requirement(report: MessageReport, require: Requirement) -> Standing:
-    """How a message stands to what is required; what could not be read is *invalid*.
+    """How a message stands against *require*; a message that could not be read is *invalid*.
 
-    One hop that was not encrypted makes it fall short; what is not known leaves it undecided.
+    One hop that was not encrypted makes it fall short. An unknown hop leaves it undecided.
     """
     if report.message.error is not None:
         return Standing.INVALID
@@ -294,8 +292,8 @@ def judge_requirement(report: MessageReport, require: Requirement) -> Standing:
         return Standing.UNDECIDED
     if require is Requirement.BORDER:
         return Standing.MEETS
-    is_open = report.verdict is MessageVerdict.UNKNOWN
-    if is_open or (require is Requirement.ENCRYPTED and report.as_claimed):
+    is_undecided = report.verdict is MessageVerdict.UNKNOWN
+    if is_undecided or (require is Requirement.ENCRYPTED and report.as_claimed):
         return Standing.UNDECIDED
     return Standing.MEETS
 
@@ -316,8 +314,8 @@ def _remarks(
             yield Remark(kind=RemarkKind.NO_DATE, hop=index)
     for index, (upper, lower) in enumerate(pairwise(lines)):
         yield from _clock_remarks(index, upper, lower)
-        if internals[index] is None and not _chains(upper, lower, operator_of):
-            detail = f"{_peer_words(upper.peer)} handed it over, {lower.by} wrote the line below"
+        if internals[index] is None and not _peer_may_be_writer(upper, lower, operator_of):
+            detail = f"{_describe_peer(upper.peer)} sent it, but {lower.by} wrote the line below"
             yield Remark(kind=RemarkKind.DOES_NOT_CHAIN, hop=index, detail=detail)
 
 
@@ -330,8 +328,8 @@ def _clock_remarks(index: int, upper: Received, lower: Received) -> Iterator[Rem
         yield Remark(kind=RemarkKind.DATE_BACKWARDS, hop=index, detail=detail)
 
 
-def _chains(upper: Received, lower: Received, operator_of: OperatorOf) -> bool:
-    """Whether the peer of a line may be who wrote the line below. What is not said fits."""
+def _peer_may_be_writer(upper: Received, lower: Received, operator_of: OperatorOf) -> bool:
+    """Whether the peer of a line may have written the line below. True where a name is missing."""
     peer = upper.peer
     if peer is None or lower.by is None or lower.local:
         return True
@@ -339,10 +337,10 @@ def _chains(upper: Received, lower: Received, operator_of: OperatorOf) -> bool:
         return True
     names = [name.lower().removesuffix(".") for name in (peer.helo, peer.name) if name]
     if "." not in lower.by or not any("." in name for name in names):
-        return True  # a private name inside its own network proves nothing
+        return True  # a private name proves nothing
     return any(operator_of(name) == operator_of(lower.by) for name in names)
 
 
-def _peer_words(peer: Peer | None) -> str:
+def _describe_peer(peer: Peer | None) -> str:
     peer = peer or Peer()
     return peer.name or peer.helo or peer.address or "nobody"

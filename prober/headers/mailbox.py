@@ -1,12 +1,11 @@
 """Reads messages for `probe headers`: .eml files, mailboxes, Maildirs, folders, stdin.
 
-RFC 5322 §2.2 for fields, RFC 4155 for mbox. Bodies are skipped, never held: a message costs the
-memory of its header, whatever its size. Nothing is ever written to a mailbox.
+RFC 5322 §2.2. Bodies are skipped, so memory use depends on the header only.
 """
 
 import email.utils
+import itertools
 import logging
-import os
 import re
 from collections.abc import Callable, Iterator
 from email.parser import BytesHeaderParser
@@ -18,61 +17,57 @@ from prober.errors import InputError
 from prober.escape import as_text
 from prober.headers.records import MessageHeaders
 from prober.headers.tables import MAX_LINES
+from prober.mailbox import MAX_LINE_BYTES, Lines, files_below
 
 _log: Final = logging.getLogger(__name__)
 
 STDIN: Final = "-"
-INTERNAL_FAULT: Final = "internal fault: this message could not be read; -v shows why"
+INTERNAL_FAULT: Final = "internal fault: this message could not be read; -v shows the cause"
 MAX_HEADER_BYTES: Final = 1 << 20  # real headers have 5 to 50 kB
-MAX_LINE_BYTES: Final = 1 << 16  # RFC 5322 §2.1.1 allows 998; what is more comes in pieces
 _MAX_MESSAGE_ID: Final = 998
-_BOM: Final = b"\xef\xbb\xbf"
-# "From " begins a message only where a time follows: unquoted text may begin a line so, too.
-_FROM_LINE: Final = re.compile(rb"From .*\d\d:\d\d|From (?=\S+@\S)\S++\s*+$|From - ")
 _FIELD: Final = re.compile(rb"[!-9;-~]+[ \t]*:")
 _SPACE_BEFORE_COLON: Final = re.compile(rb"\A([!-9;-~]+)[ \t]+:")  # RFC 5322 §4.5, obsolete
 _RECEIVED_FIELD: Final = re.compile(rb"received[ \t]*:", re.IGNORECASE)
-_MAILDIR: Final = ("cur", "new")
 _RECEIVED: Final = "received"
 _DELIVERED: Final = frozenset({"delivered-to", "x-original-to", "envelope-to", "x-delivered-to"})
 _RESULTS: Final = frozenset({"authentication-results", "arc-authentication-results"})
-_OF_MESSAGES: Final = frozenset(
+_MESSAGE_FIELDS: Final = frozenset(
     "received from to cc date subject message-id return-path delivered-to reply-to sender "
     "mime-version content-type x-original-to envelope-to dkim-signature".split()
 )
 _ARC_INSTANCE: Final = re.compile(r"\s*i=\d{1,4}\s*;")
-_MAX_ADDRESSES: Final = 4096  # characters of From and its like; RFC 5321 §4.5.3.1: a path has 256
-_MAX_COMMENTS: Final = 50  # open parentheses and colons: email.utils calls itself for each
-_MAX_RESULTS: Final = 1000  # characters of Authentication-Results in which its writer stands
+_MAX_ADDRESSES: Final = 4096  # characters of an address field; RFC 5321 §4.5.3.1: a path has 256
+_MAX_COMMENTS: Final = 50  # open parentheses or colons; email.utils recurses for each
+_MAX_RESULTS: Final = 1000  # characters of Authentication-Results that are read
 
 
 def read_messages(
     source: str, stdin: BinaryIO, left_out: Callable[[Path], bool] = lambda _path: False
 ) -> Iterator[MessageHeaders]:
-    """The messages of *source*: a file, a mailbox, a folder of them, or ``-`` for *stdin*.
+    """Yield the messages of *source*: a file, a mailbox, a folder, or ``-`` for *stdin*.
 
-    Lazily, in the order they stand in; a folder's files by name, without those that *left_out*
-    names. Raises ``InputError`` for what
-    cannot be read, or is no message; within a folder that becomes a message with its error.
+    Messages come in file order. Files of a folder come in order of name, without those for which
+    *left_out* returns True. Raises ``InputError`` where *source* cannot be read or is no message. A
+    bad file in a folder gives a message with ``error`` instead.
     """
     if source == STDIN:
-        yield from _named(read_stream(stdin, "stdin"), "stdin")
+        yield from _require_message(read_stream(stdin, "stdin"), "stdin")
         return
     path = Path(source)
     if path.is_dir():
-        first = next(messages := _read_folder(path, left_out), None)
+        first = next(files := files_below(path, left_out), None)
         if first is None:
             raise InputError(f"{source} holds no message: no file is in it")
-        yield first
-        yield from messages
+        for each in itertools.chain([first], files):
+            yield from _read_one_of_many(each)
         return
-    yield from _named(_read_file(path), source)
+    yield from _require_message(_read_file(path), source)
 
 
 def read_stream(stream: BinaryIO, name: str) -> Iterator[MessageHeaders]:
-    """The messages of one stream, a mailbox where it begins with a From line."""
-    lines = _Lines(stream)
-    if not _FROM_LINE.match(lines.peek()):
+    """Yield the messages of one stream. It is a mailbox if it begins with a From line."""
+    lines = Lines(stream)
+    if not lines.at_from_line:
         header, left_out = _read_header(lines)
         if header:
             yield _parse_or_fault(header, name, 1, left_out)
@@ -83,23 +78,24 @@ def read_stream(stream: BinaryIO, name: str) -> Iterator[MessageHeaders]:
         position += 1
         header, left_out = _read_header(lines)
         yield _parse_or_fault(header, name, position, left_out)
-        _skip_body(lines)
+        for _ in lines.rest_of_message():
+            pass  # the body
 
 
 def is_message(path: Path) -> bool:
     """Whether the file *path* is a mailbox, or begins with a field that messages have.
 
-    Any text with a colon could be a message; a report of ours has such lines, too.
+    A line with a colon is not enough: reports of this program contain such lines too.
     """
     with path.open("rb") as stream:
-        lines = _Lines(stream)
-        if _FROM_LINE.match(lines.peek()):
+        lines = Lines(stream)
+        if lines.at_from_line:
             return True
         header, _ = _read_header(lines)
-    return any(name.lower() in _OF_MESSAGES for name in BytesHeaderParser().parsebytes(header))
+    return any(name.lower() in _MESSAGE_FIELDS for name in BytesHeaderParser().parsebytes(header))
 
 
-def _named(messages: Iterator[MessageHeaders], name: str) -> Iterator[MessageHeaders]:
+def _require_message(messages: Iterator[MessageHeaders], name: str) -> Iterator[MessageHeaders]:
     first = next(messages, None)
     if first is None:
         raise InputError(f"{name} holds no message: no line of it is a header field")
@@ -115,70 +111,30 @@ def _read_file(path: Path) -> Iterator[MessageHeaders]:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _read_folder(folder: Path, left_out: Callable[[Path], bool]) -> Iterator[MessageHeaders]:
-    """Every message below *folder*. Links to folders are not followed: they may form a ring."""
-    for parent, folders, files in os.walk(folder, onerror=_unreadable):
-        folders.sort()
-        is_maildir = all(name in folders for name in _MAILDIR)
-        if is_maildir and "tmp" in folders:
-            folders.remove("tmp")  # half-delivered messages
-        for name in sorted(files):
-            path = Path(parent, name)
-            if name.startswith(".") or is_maildir or not path.is_file() or left_out(path):
-                continue
-            yield from _read_one_of_many(path)
-
-
-def _unreadable(error: OSError) -> None:
-    raise InputError(f"cannot read {error.filename}: {error.strerror}") from error
-
-
 def _read_one_of_many(path: Path) -> Iterator[MessageHeaders]:
     try:
-        yield from _named(_read_file(path), str(path))
+        yield from _require_message(_read_file(path), str(path))
     except InputError as error:
         yield MessageHeaders(file=as_text(str(path)), error=as_text(str(error)))
 
 
-class _Lines:
-    """The lines of a stream, one of them ahead; one that is too long comes in pieces."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self.continues = False  # the one ahead is no new line but the next piece of one
-        self._ahead = stream.readline(MAX_LINE_BYTES).removeprefix(_BOM)
-        while self._ahead.strip() == b"" and self._ahead:
-            self.take()  # what was pasted often begins with blank lines
-
-    def peek(self) -> bytes:
-        """The next line, empty at the end."""
-        return self._ahead
-
-    def take(self) -> bytes:
-        """The next line, and on to the one behind it."""
-        line = self._ahead
-        self.continues = not line.endswith(b"\n")
-        self._ahead = self._stream.readline(MAX_LINE_BYTES)
-        return line
-
-
-def _read_header(lines: _Lines) -> tuple[bytes, int]:
+def _read_header(lines: Lines) -> tuple[bytes, int]:
     """The header block, up to the empty line or the first line that is no field.
 
-    What is beyond a bound is left out, and of that the Received fields are counted.
+    Text over a limit is dropped. The second value is the number of dropped Received fields.
     """
     block: list[bytes] = []
     size = size_of_field = left_out = 0
     keep = False
     while (line := lines.peek()) and (lines.continues or line.strip(b"\r\n")):
-        goes_on = lines.continues or line[:1] in b" \t"
-        if not goes_on:
+        is_continuation = lines.continues or line[:1] in b" \t"
+        if not is_continuation:
             if not _FIELD.match(line):
                 break
             keep, size_of_field = size <= MAX_HEADER_BYTES, 0
             left_out += not keep and _RECEIVED_FIELD.match(line) is not None
             if block and not block[-1].endswith(b"\n"):
-                block.append(b"\n")  # its field was cut
+                block.append(b"\n")  # the field was cut
             line = _SPACE_BEFORE_COLON.sub(rb"\1:", line)
         lines.take()
         size_of_field += len(line)
@@ -188,18 +144,8 @@ def _read_header(lines: _Lines) -> tuple[bytes, int]:
     return b"".join(block), left_out
 
 
-def _skip_body(lines: _Lines) -> None:
-    """On to the next From line behind an empty one, or behind a header that was cut; or the end."""
-    after_empty = True
-    while line := lines.peek():
-        if after_empty and not lines.continues and _FROM_LINE.match(line):
-            return
-        after_empty = not lines.continues and not line.strip(b"\r\n")
-        lines.take()
-
-
 def _parse_or_fault(block: bytes, name: str, position: int, left_out: int) -> MessageHeaders:
-    """One message; a fault of ours costs this one, and the run goes on."""
+    """Parse one message. An internal fault affects this message only."""
     try:
         return parse_header(block, name, position, left_out)
     except Exception:
@@ -208,9 +154,9 @@ def _parse_or_fault(block: bytes, name: str, position: int, left_out: int) -> Me
 
 
 def parse_header(block: bytes, name: str, position: int, left_out: int = 0) -> MessageHeaders:
-    """The fields of one header *block* that say who, and by which way.
+    """The fields of one header *block* that describe the message and its path.
 
-    *left_out* is how many Received fields are not in it.
+    *left_out* is the number of Received fields that are not in *block*.
     """
     fields = [
         (field.strip().lower(), value)
@@ -226,14 +172,14 @@ def parse_header(block: bytes, name: str, position: int, left_out: int = 0) -> M
         received=tuple(received[:MAX_LINES]),
         received_left_out=max(len(received) - MAX_LINES, 0) + left_out,
         x_received=sum(field == "x-received" for field, _ in fields),
-        authentication_results=tuple(dict.fromkeys(_writers(fields))),
+        authentication_results=tuple(dict.fromkeys(_authserv_ids(fields))),
     )
 
 
 def _decoded(value: object) -> str:
-    """A field's text: UTF-8 (RFC 6532), or Latin-1 where it is not that.
+    """The text of a field: UTF-8 (RFC 6532), else Latin-1.
 
-    Encoded words (RFC 2047) stay as they are: decoding could make up a clause that nobody wrote.
+    Encoded words (RFC 2047) are not decoded: that could create a clause that no server wrote.
     """
     raw = str(value).encode("utf-8", "surrogateescape")
     try:
@@ -262,7 +208,7 @@ def _domain(address: str | None) -> str | None:
 
 
 def _delivered_to(fields: list[tuple[str, str]]) -> str | None:
-    """The recipient's domain, of a field above the topmost Received: below, a sender may write."""
+    """The recipient's domain, from a field above all Received: the sender cannot write there."""
     for field, value in fields:
         if field == _RECEIVED:
             return None
@@ -271,8 +217,8 @@ def _delivered_to(fields: list[tuple[str, str]]) -> str | None:
     return None
 
 
-def _writers(fields: list[tuple[str, str]]) -> Iterator[str]:
-    """Who wrote Authentication-Results, also in ARC sets: their authserv-id. RFC 8601 §2.2."""
+def _authserv_ids(fields: list[tuple[str, str]]) -> Iterator[str]:
+    """The authserv-id of each Authentication-Results, also in ARC sets. RFC 8601 §2.2."""
     for field, value in fields:
         if field in _RESULTS:
             text = _decoded(value)[:_MAX_RESULTS]

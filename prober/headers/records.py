@@ -1,7 +1,8 @@
-"""Records of Received header fields: what a line says, and what the rules make of it.
+"""Records of Received header fields: what a line says, and how it was judged.
 
-RFC 5321 §4.4 for the field, RFC 3848 and RFC 6531 §4.3 for its protocol keywords. A line is what
-one server chose to write about one transfer; nothing here was observed by ourselves.
+RFC 5321 §4.4 defines the field, RFC 3848 and RFC 6531 §4.3 its protocol keywords. A line is what
+one server wrote about one transfer. Nothing in these records was observed by this program, except
+in ``HopProbe``.
 """
 
 import enum
@@ -9,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-HEADERS_SCHEMA: Final = 1  # of the JSON of `probe headers`
+HEADERS_SCHEMA: Final = 1  # version of the JSON format of `probe headers`
 
 
 class TlsStatement(enum.StrEnum):
-    """What a line says of TLS. Silence is not a denial."""
+    """What a line says about TLS. A line that does not mention TLS does not deny it."""
 
     STATED = "stated"
     NOT_STATED = "not-stated"
@@ -28,7 +29,7 @@ class Trust(enum.StrEnum):
 
 
 class Judgement(enum.StrEnum):
-    """How a hop was made."""
+    """Whether a hop was encrypted."""
 
     ENCRYPTED = "encrypted"
     NOT_ENCRYPTED = "not-encrypted"
@@ -37,7 +38,7 @@ class Judgement(enum.StrEnum):
 
 
 class Basis(enum.StrEnum):
-    """What a judgement rests on, the surest first."""
+    """What a judgement rests on, the most certain first."""
 
     STATED = "stated"  # a clause or comment about TLS
     KEYWORD = "keyword"  # the S of ESMTPS, RFC 3848
@@ -55,56 +56,56 @@ class MessageVerdict(enum.StrEnum):
 
 
 class Requirement(enum.StrEnum):
-    """What is good enough for the exit status of `probe headers`."""
+    """What the exit status of `probe headers` requires."""
 
-    BORDER = "border"  # the hops inside the trust boundary; what is below it does not count
-    AS_CLAIMED = "as-claimed"  # the whole path, claimed lines believed
-    ENCRYPTED = "encrypted"  # the whole path, by trusted lines alone
+    BORDER = "border"  # the hops inside the trust boundary only
+    AS_CLAIMED = "as-claimed"  # the whole path; claimed lines are believed
+    ENCRYPTED = "encrypted"  # the whole path; only trusted lines count
 
 
 class ClientCertificate(enum.StrEnum):
-    """What became of the *client's* certificate. It says nothing of how strong the TLS was."""
+    """What a line says about the *client's* certificate. It does not show how good the TLS was."""
 
     NOT_REQUESTED = "not-requested"
     NOT_PRESENTED = "not-presented"
     NOT_VERIFIED = "not-verified"
     VERIFIED = "verified"
-    UNKNOWN = "unknown"  # stated in words that are not known
+    UNKNOWN = "unknown"  # stated in unknown words
 
 
 class RemarkKind(enum.StrEnum):
-    """An oddity of a path. None changes a judgement."""
+    """Something unusual in a path. A remark never changes a judgement."""
 
-    DOES_NOT_CHAIN = "does-not-chain"  # the next line below was written by another than the peer
+    DOES_NOT_CHAIN = "does-not-chain"  # the line below was not written by this line's peer
     DATE_BACKWARDS = "date-backwards"  # dated before the line below it
     NO_DATE = "no-date"
-    TRUNCATED = "truncated"  # a bound of ours cut the line
+    TRUNCATED = "truncated"  # the line was longer than our limit
     TOO_MANY_LINES = "too-many-lines"
 
 
 class Offer(enum.StrEnum):
-    """What a receiving server shows when it is probed now."""
+    """Whether a receiving server offers TLS when it is probed now."""
 
-    OFFERS = "offers"  # TLS completed at every endpoint that was tested
-    PARTLY = "partly"  # at some of them
-    NOTHING = "nothing"  # at none: a confirmed negative
+    OFFERS = "offers"  # every tested endpoint completed TLS
+    PARTLY = "partly"  # some tested endpoints completed TLS
+    NOTHING = "nothing"  # no endpoint offers TLS, and that is confirmed
     NOT_TESTED = "not-tested"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """The client as the line's ``from`` clause gives it. RFC 5321 §4.4, From-domain."""
+    """The client, as the ``from`` clause of a line describes it. RFC 5321 §4.4, From-domain."""
 
-    helo: str | None = None  # its own word, whatever it likes
+    helo: str | None = None  # chosen by the client, so it proves nothing
     name: str | None = None  # the reverse name that the receiving server looked up
-    name_confirmed: bool = False  # by its form: that server looks whether it leads back, too
+    name_confirmed: bool = False  # the server also checked that the name has this address
     address: str | None = None  # the last one that the server wrote
-    doubtful: bool = False  # a private address beside another one: perhaps the client's own word
+    ambiguous: bool = False  # a private address beside another one: the client may have written it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsFacts:
-    """What a line says of its TLS. ``protocol`` is None where no single version is stated."""
+    """What a line says about its TLS. ``protocol`` is None where no single version is stated."""
 
     protocol: str | None = None  # OpenSSL's name, such as "TLSv1.3"
     protocol_as_written: str | None = None
@@ -113,13 +114,13 @@ class TlsFacts:
     bits: int | None = None
     key_exchange: str | None = None
     client_certificate: ClientCertificate | None = None
-    shape: str | None = None  # which form it was read by; None for a keyword alone
-    span: tuple[int, int] | None = None  # where in ``Received.text``
+    shape: str | None = None  # the form that was recognised; None for a keyword only
+    span: tuple[int, int] | None = None  # position in ``Received.text``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """One Received field, parsed. ``None`` is what the line does not say."""
+    """One parsed Received field. None means that the line does not say it."""
 
     text: str  # unfolded, capped
     peer: Peer | None = None
@@ -131,18 +132,18 @@ class Received:
     for_: str | None = None
     date: datetime | None = None  # in UTC
     software: str | None = None  # by its common name
-    local: bool = False  # the line says that it came from this host, not over a network
+    local: bool = False  # the line says that the message was submitted on this host
     tls: TlsStatement = TlsStatement.NOT_STATED
     tls_facts: TlsFacts | None = None
-    tls_unread: str | None = None  # what the server says of TLS in words that could not be read
-    protocols: tuple[str, ...] = ()  # words of with and via, none behind a client's text
-    doubtful: bool = False  # two places could be where the server began to write
+    tls_unread: str | None = None  # a text about TLS that could not be parsed
+    protocols: tuple[str, ...] = ()  # the words of with and via that the client did not choose
+    ambiguous: bool = False  # the server's own text may begin at two places
     truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
-    """One oddity, with what shows it."""
+    """One unusual thing in the path, with the detail that shows it."""
 
     kind: RemarkKind
     hop: int | None = None
@@ -156,7 +157,7 @@ class Hop:
     index: int
     received: Received
     trust: Trust
-    border: bool = False  # the peer is of another operator: here mail came in
+    border: bool = False  # the peer belongs to another operator
     judgement: Judgement
     basis: Basis
     reason: str
@@ -164,23 +165,27 @@ class Hop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageHeaders:
-    """What was read of one message. ``error`` where it could not be read as one."""
+    """What was read from one message. ``error`` says why it could not be read as a message."""
 
     file: str
     position: int = 1  # in a mailbox, counted from 1
     message_id: str | None = None
     sender_domain: str | None = None  # of the From field, as claimed
-    delivered_to: str | None = None  # of fields above the topmost Received, so not the sender's
+    delivered_to: str | None = (
+        None  # from above the topmost Received, so the sender did not write it
+    )
     received: tuple[str, ...] = ()
-    received_left_out: int = 0  # beyond a bound of ours
-    x_received: int = 0  # context: no hops
-    authentication_results: tuple[str, ...] = ()  # context: who wrote some, also in ARC sets
+    received_left_out: int = 0  # how many were over our limit
+    x_received: int = 0  # how many X-Received fields; these are not hops
+    authentication_results: tuple[
+        str, ...
+    ] = ()  # who wrote some, also in ARC sets; shown, not judged
     error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HopProbe:
-    """What a receiving server offers now, beside what a line says of then."""
+    """What a receiving server offers now, compared with what a line says."""
 
     hop: int | None  # None for the recipient's domain as a whole
     host: str
@@ -193,13 +198,13 @@ class HopProbe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageReport:
-    """One message: its hops, its verdict, and what a probe of its receivers adds."""
+    """One message: its hops, its verdict, and what a probe of its receivers shows."""
 
     schema: int = HEADERS_SCHEMA
     message: MessageHeaders
     verdict: MessageVerdict
-    at_hop: int | None = None  # where it was not encrypted, or is not known to be
-    as_claimed: bool = False  # the verdict believes lines from outside the trust boundary
+    at_hop: int | None = None  # the hop that decides the verdict
+    as_claimed: bool = False  # the verdict rests on claimed lines
     basis: Basis = Basis.NONE
     reason: str
     hops: tuple[Hop, ...] = ()
@@ -209,14 +214,14 @@ class MessageReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habit:
-    """How often lines of one server in one year stated TLS, and how often they were silent.
+    """How many lines of one server in one year stated TLS, and how many were silent.
 
-    Counts of claimed lines stand apart: they judge claimed lines only.
+    Claimed lines are counted separately, because they judge claimed lines only.
     """
 
     server: str
     software: str | None = None
-    year: int | None = None  # None in files of older versions: such counts judge nothing
+    year: int | None = None  # None in files of older versions; such counts are not used
     stated: int = 0
     silent: int = 0
     claimed_stated: int = 0

@@ -1,4 +1,4 @@
-"""The columns of the CSV of `probe headers`, once; also the cells of its other formats."""
+"""CSV columns and JSON objects of `probe headers`. Other formats use the same cells."""
 
 import json
 from collections import Counter
@@ -82,7 +82,7 @@ SUMMARY_COLUMNS: Final = (
 
 
 def to_message_rows(report: MessageReport) -> Iterator[Row]:
-    """One row a message, in the order of ``MESSAGE_COLUMNS``."""
+    """One row per message, in the order of ``MESSAGE_COLUMNS``."""
     message, hops = report.message, report.hops
     judged = Counter(str(hop.judgement) for hop in hops)
     versions = sorted({facts.protocol or "" for hop in hops if (facts := hop.received.tls_facts)})
@@ -110,7 +110,7 @@ def to_message_rows(report: MessageReport) -> Iterator[Row]:
 
 
 def to_hop_rows(report: MessageReport) -> Iterator[Row]:
-    """One row a hop, in the order of ``HOP_COLUMNS``; a message without one has a row, too."""
+    """One row per hop, in the order of ``HOP_COLUMNS``. A message without hops gets one row."""
     message = report.message
     start: Row = (message.file, message.position, message.message_id, report.verdict)
     for hop in report.hops:
@@ -149,7 +149,7 @@ def _hop_cells(hop: Hop) -> Row:
 
 
 def to_summary_rows(summary: Summary) -> Iterator[Row]:
-    """One row a sending domain and one a receiving server, in the order of ``SUMMARY_COLUMNS``."""
+    """One row per sending domain and per receiving server, in the order of ``SUMMARY_COLUMNS``."""
     for kind, name, counts in summary.groups():
         yield (
             kind,
@@ -165,12 +165,12 @@ def to_summary_rows(summary: Summary) -> Iterator[Row]:
 
 
 def share_words(counts: Counts) -> str | None:
-    """The share as a number between 0 and 1, None where nothing is known."""
+    """The share as a number between 0 and 1; None where nothing is known."""
     return None if counts.share is None else f"{counts.share:g}"
 
 
 def versions_words(counts: Counts) -> str:
-    """Such as ``TLSv1.3=12 TLSv1.2=3``, the most frequent first."""
+    """Counts such as ``TLSv1.3=12 TLSv1.2=3``, the most frequent first."""
     order = sorted(counts.versions.items(), key=lambda item: (-item[1], item[0]))
     return " ".join(f"{version}={count}" for version, count in order)
 

@@ -1,7 +1,7 @@
-r"""The parts of which servers make what they write of TLS: version, suite, bits, key exchange.
+"""Patterns for the parts in which servers write about TLS: version, suite, bits, key exchange.
 
-A comment is read by its parts, in any order and with other words between them. Every pattern is
-linear: no repetition can match the same text in two ways, and each has a bound.
+The parts of a comment may come in any order, with other words between them. Every pattern takes
+linear time: no repetition can match the same text in two ways, and each has an upper bound.
 """
 
 import re
@@ -21,20 +21,20 @@ VERSION: Final = re.compile(
 )
 NO_VERSION: Final = re.compile(r"(?<![\w.@/+-])(?P<protocol>TLS|SSL)(?![\w/@-]|\.\w)", _FLAGS)
 
-# A suite's name, and no version; the longest registered one has 57 characters.
+# The name of a suite, not of a version. The longest registered name has 57 characters.
 _NAME = r"(?!(?:TLS|SSL)v?\d)[A-Z0-9][\w+-]{0,63}(?![\w+-]|\.\w)"
-# A suite by its key: "cipher=X", "tls_cipher X", "with cipher X". An empty value is no suite.
+# A suite after its key: "cipher=X", "tls_cipher X", "with cipher X". An empty value is no suite.
 KEYED_SUITE: Final = re.compile(
     r"\b(?:tls[_-]?)?cipher(?:[ _-]?suite)?(?: ?[=:] ?| )(?!\w{1,64}[=:]|bits?\b|with\b)"
     rf"(?P<cipher>{_NAME})",
     _FLAGS,
 )
-# Directly behind the version: "TLS1.2:RSA_ARCFOUR_MD5:128:NO", of whatever name.
+# A suite of any name directly after the version: "TLS1.2:RSA_ARCFOUR_MD5:128:NO".
 COLON_SUITE: Final = re.compile(
     rf":(?P<cipher>(?!\d{{1,4}}\b){_NAME})(?::(?P<bits>\d{{1,4}}))?(?::(?P<verify>[A-Z]{{2,12}}))?(?!\w)",
     _FLAGS,
 )
-# Anywhere: a name of several parts, one of which is an algorithm.
+# A suite anywhere in the text: a name of several parts, one of which is an algorithm.
 LONE_SUITE: Final = re.compile(
     rf"(?<![\w.@=+-])(?=[\w+-]{{0,60}}?{_ALGORITHM})(?=[A-Z0-9]{{2,32}}[_-])"
     r"(?P<cipher>[A-Z0-9][\w+-]{3,63})(?![\w@+-]|\.\w)",
@@ -48,19 +48,19 @@ BITS: Final = re.compile(
     r"|(?<![\w./])(?P<pair>\d{2,4})(?:/\d{2,4}(?![\w./])|:(?=[A-Z]))",
     _FLAGS,
 )
-# What stands behind one of these has bits of its own.
+# Bits after one of these belong to the key exchange or signature, not to the suite.
 KEY_EXCHANGE: Final = re.compile(
     r"\b(?:key[ _-]exchange|group|kex)[ =:]+(?P<key_exchange>[^\s(),;]{1,64}(?: \([^()]{1,64}\))?)",
     _FLAGS,
 )
 SIGNATURES: Final = re.compile(r"\b(?:server|client)-(?:signature|digest)\b", _FLAGS)
 VERIFY: Final = re.compile(r"\bverif(?:y|ied)[ =:]+\(?(?P<verify>\w{1,16})", _FLAGS)
-# .NET's words, of which the last is the key exchange: "Tls12, Aes256, Sha384, DiffieHellman".
+# .NET's form; the last part is the key exchange: "Tls12, Aes256, Sha384, DiffieHellman".
 DOTNET: Final = re.compile(
     r"(?P<protocol>(?:Tls|Ssl)\d{1,2}), \w{1,32}, \w{1,32}, (?P<key_exchange>\w{1,64})", _FLAGS
 )
 
-# Where TLS is named without a version. The whole of a comment, or of the words of a clause.
+# TLS named without a version. Must match a whole comment, or all words of a clause.
 BARE: Final = re.compile(
     r"(?:(?:using|over|via|with) )?(?P<protocol>SSL/TLS|TLS/SSL|TLS|SSL|STARTTLS)"
     r"(?:[ -](?:encrypted|encryption|secured|connection))?",
@@ -72,24 +72,25 @@ BARE_WORDS: Final = re.compile(
     r"|(?:E?SMTP )?(?:over |via |with )?(?:TLS|SSL)",
     _FLAGS,
 )
-BEHIND_A_RECEIVER: Final = re.compile(r"(?:over|using|via|with) ", _FLAGS)
+AFTER_RECEIVER_NAME: Final = re.compile(r"(?:over|using|via|with) ", _FLAGS)
 FIREWALL: Final = re.compile(r"Cellopoint [^()]{0,80} with (?P<protocol>TLS)", _FLAGS)
 
-# Every part has one of these in it, in lower case: a quick look before a long one.
+# Every part contains one of these strings, in lower case. Used as a quick test before the patterns.
 HINTS: Final = (
     *("tls", "ssl", "cipher", "encrypt", "aes", "des", "rc2", "rc4", "arcfour", "chacha"),
     *("camellia", "aria", "seed", "idea", "null", "gost", "sm4"),
 )
-# The same of a whole line, with what is said of the client's certificate and chasquid's denial.
+# The same test for a whole line. It adds comments on the client's certificate, and chasquid's
+# denial.
 LINE_HINTS: Final = (*HINTS, "certificate", "plain")
 
-# A word that speaks of TLS, not a label of a host name or an address.
+# A word about TLS that is not part of a host name or of an address.
 TLS_WORD: Final = re.compile(
     r"(?<![\w.@-])(?:START)?(?:TLS|SSL|cipher|encrypt)(?![\w-]{0,63}(?:@|\.[a-z]{2}))"
     r"|client certificate",
     _FLAGS,
 )
-# Words with which a sentence about TLS is no statement that it was used.
+# A sentence about TLS with one of these words does not state that TLS was used.
 NEGATION: Final = re.compile(
     r"\b(?:not?|non|none|without|never|fail\w*|unable|disabled|off|refused|rejected|declined|requires?"
     r"|required|must|should|policy|if|only|supports?|supported|offer\w*|available|wanted|optional"
@@ -103,22 +104,22 @@ DENIALS: Final = re.compile(
     r"|over [\w+]{1,32}, plain text!?(?:,.*)?",  # chasquid
     _FLAGS,
 )
-DENIED_CLAUSE: Final = frozenset({"no", "none", "off"})  # behind "tls"
+DENIED_CLAUSE: Final = frozenset({"no", "none", "off"})  # after "tls"
 
-# What a comment names by the words of the client: no statement of the server's is in there.
-CLIENTS_OWN: Final = re.compile(
+# Comments that begin like this hold text of the client, and no statement of the server.
+CLIENT_COMMENT: Final = re.compile(
     r"(?:Client |No client|auth\w*(?: sender| user| as|[:=])|sender|envelope|account |mail ?from"
     r"|HELO|EHLO|LHLO|helo=|ident=|ORCPT|uid |for )",
     _FLAGS,
 )
-# Within a comment: quoted text, addresses, and all that follows the name of the envelope.
-CLIENTS_TEXT: Final = re.compile(
+# Text of the client inside a comment: quoted text, addresses, and all after an envelope word.
+CLIENT_TEXT: Final = re.compile(
     r"\"[^\"]*\"|<[^<>]*>|(?<![^\s(,=])[^\s@(,=]{0,320}@\S*|\b(?:envelope|helo|ident)[ =-].*",
     _FLAGS,
 )
-COURIER_LOGIN: Final = re.compile(r"AUTH: .*, (?=(?:TLS|SSL):)", _FLAGS)  # the user's own name
+COURIER_LOGIN: Final = re.compile(r"AUTH: .*, (?=(?:TLS|SSL):)", _FLAGS)  # contains the user's name
 
-# How a form is named in a report, by the beginning of the comment.
+# The name of a form in a report, chosen by how the comment begins.
 FORMS: Final = (
     ("using-colon", re.compile(r"using TLS:", _FLAGS)),
     ("using", re.compile(r"using ", _FLAGS)),
@@ -135,8 +136,8 @@ FORMS: Final = (
     ("secured-channel", re.compile(r"over TLS secured channel", _FLAGS)),
 )
 
-# Words about the client's certificate; Postfix src/smtpd/smtpd.c, Sendmail op.me on ${verify}.
-CLIENT_COMMENTS: Final = (
+# Comments on the client's certificate: Postfix src/smtpd/smtpd.c, Sendmail op.me on ${verify}.
+CLIENT_CERTIFICATE_COMMENTS: Final = (
     (re.compile(r"no client certificate requested", _FLAGS), ClientCertificate.NOT_REQUESTED),
     (
         re.compile(r"client (?:did not present a certificate|certificate not present)", _FLAGS),

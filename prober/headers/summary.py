@@ -1,4 +1,4 @@
-"""Counts over a mailbox: by sending domain, and by receiving server. docs/headers.md."""
+"""Counts over many messages, by sending domain and by receiving server. docs/headers.md."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Final
 
 from prober.headers.records import Hop, Judgement, MessageReport, MessageVerdict, Trust
 
-MAX_NAMES: Final = 10_000  # of each kind; what comes later is counted together
+MAX_NAMES: Final = 10_000  # per kind; further names are counted together
 OTHERS: Final = "(others)"
 NO_NAME: Final = "(not named)"
 SENDERS: Final = "sending-domain"
@@ -18,18 +18,21 @@ _ENCRYPTED: Final = (MessageVerdict.ENCRYPTED, MessageVerdict.ENCRYPTED_EXCEPT_I
 
 @dataclass(slots=True)
 class Counts:
-    """Of messages for a sending domain, of hops between providers for a receiving server."""
+    """Counts of one group.
+
+    For a sending domain messages are counted, for a receiving server hops between providers.
+    """
 
     total: int = 0
     encrypted: int = 0
     not_encrypted: int = 0
     unknown: int = 0
-    claimed: int = 0  # of all those, what rests on lines outside the trust boundary
+    claimed: int = 0  # how many of these rest on lines outside the trust boundary
     versions: Counter[str] = field(default_factory=Counter)
 
     @property
     def share(self) -> float | None:
-        """How much of what is known was encrypted; None where nothing is known."""
+        """The share of encrypted among those that are known; None where none is known."""
         known = self.encrypted + self.not_encrypted
         return round(self.encrypted / known, 4) if known else None
 

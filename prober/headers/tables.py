@@ -1,4 +1,4 @@
-"""Every list and number that reading and judging Received fields needs, with its source."""
+"""All lists and limits for parsing and judging Received fields, each with its source."""
 
 import enum
 import ipaddress
@@ -7,21 +7,25 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-MAX_CHARACTERS: Final = 8192  # of one line: RFC 5322 §2.1.1 allows 998 each, real ones have 2,000
-MAX_DATES: Final = 8  # parts between semicolons in which one is looked for
+MAX_CHARACTERS: Final = (
+    8192  # per field; RFC 5322 §2.1.1 allows 998 per line, real fields have up to 2,000
+)
+MAX_DATES: Final = 8  # how many parts between semicolons are searched for a date
 MAX_NAME: Final = 253  # RFC 1035 §2.3.4
-MAX_LINES: Final = 200  # of one message: RFC 5321 §6.3 takes 100 for a loop
-MAX_SERVERS: Final = 100_000  # whose habits are kept: about 300 bytes each
-OPERATOR_STATEMENTS: Final = 3  # by other servers of an operator, before they speak for this one
-MAX_PROBED: Final = 200  # names in one run: a mailbox has a handful of receivers
-CLOCK_TOLERANCE_S: Final = 60  # clocks of mail servers differ by seconds; queues only delay
-SAME_NETWORK_IPV4: Final = 24  # two addresses in one such network are of one operator
-SAME_NETWORK_IPV6: Final = 64  # RFC 4291 §2.5.4: one link; hosters let parts of all above
-OWN_NETWORK_IPV6: Final = 32  # RFC 6177 §2: what a registry allots to one provider
-MIN_KEY_BITS: Final = 40  # export ciphers; what is less is GnuTLS's count of bytes
+MAX_LINES: Final = 200  # per message; RFC 5321 §6.3 calls 100 a loop
+MAX_SERVERS: Final = 100_000  # whose habits are kept; about 300 bytes each
+OPERATOR_STATEMENTS: Final = 3  # how many lines of an operator's other servers count as a habit
+MAX_PROBED: Final = 200  # names per run; a mailbox usually has fewer than ten receivers
+CLOCK_TOLERANCE_S: Final = 60  # seconds by which clocks of mail servers may differ
+SAME_NETWORK_IPV4: Final = 24  # prefix length; two addresses in one such network have one operator
+SAME_NETWORK_IPV6: Final = (
+    64  # RFC 4291 §2.5.4: one link; hosting companies rent out parts of larger networks
+)
+OWN_NETWORK_IPV6: Final = 32  # RFC 6177 §2: a registry allocates this much to one provider
+MIN_KEY_BITS: Final = 40  # export ciphers; a smaller number is a number of bytes, from GnuTLS
 STRONGEST_BYTES: Final = 32
 
-# RFC 3848 §1, RFC 6531 §4.3: TLS, by the S. The others are spelt like that in the wild.
+# RFC 3848 §1, RFC 6531 §4.3: the S means TLS. The rows below are spellings found in real mail.
 KEYWORDS_TLS: Final = frozenset(
     {
         *("esmtps", "esmtpsa", "lmtps", "lmtpsa"),
@@ -33,31 +37,31 @@ KEYWORDS_TLS: Final = frozenset(
 )
 
 
-# A word that says SMTP, of whatever kind: "ESMTPA", "asmtp" (Exim before 4.50), "SMTPSVC".
+# A word for any kind of SMTP: "ESMTPA", "asmtp" (Exim before 4.50), "SMTPSVC".
 SMTP_KEYWORD: Final = re.compile(r"\b(?:utf8)?[ae]?smtp(?:svc)?s?a?\b", re.IGNORECASE | re.ASCII)
 
-# RFC 3848 §1, RFC 6531 §4.3: the client gave a password, so it is somebody's, not the provider's.
+# RFC 3848 §1, RFC 6531 §4.3: the client gave a password, so it is a customer's host.
 KEYWORDS_AUTHENTICATED: Final = frozenset(
     {"esmtpa", "esmtpsa", "smtpsa", "utf8smtpa", "utf8smtpsa", "utf8esmtpa", "utf8esmtpsa"}
 )
 
 
 class Internal(enum.StrEnum):
-    """Why a hop needs no encryption of its own to be seen: it crosses no foreign network."""
+    """Why a hop does not need encryption: it crosses no foreign network."""
 
     SAME_HOST = "the message stayed on one host"
     PRIVATE_ADDRESS = "the peer's address is private"
-    LOCAL_SUBMISSION = "it was handed in on the host itself"
+    LOCAL_SUBMISSION = "the message was submitted on the host itself"
     LMTP = "LMTP delivers within a provider"
     MAPI = "MAPI moves mail within Exchange"
-    WEB = "it was written by web or API, no transfer between mail servers"
-    SAME_PROVIDER = "both servers are of one provider"
-    SAME_NETWORK = "both addresses are of one network"
-    HANDED_ON = "one of the provider's own systems handed it on"
-    NOTE = "it is a note of a program on the same host, not a transfer"
+    WEB = "the message was submitted by web or API, not by another mail server"
+    SAME_PROVIDER = "both servers belong to one provider"
+    SAME_NETWORK = "both addresses are in one network"
+    INTERNAL_RELAY = "one of the provider's own systems relayed the message"
+    NOTE = "the line is a note of a program on the same host, not a transfer"
 
 
-# Words of the with clause: RFC 5321 §4.4, RFC 3848, and those that real lines have.
+# Words of the with clause: RFC 5321 §4.4, RFC 3848, and words found in real lines.
 KEYWORDS_INTERNAL: Final = MappingProxyType(
     {
         **dict.fromkeys(("lmtp", "lmtpa", "utf8lmtp", "utf8lmtpa"), Internal.LMTP),
@@ -74,14 +78,14 @@ KEYWORDS_INTERNAL: Final = MappingProxyType(
         **dict.fromkeys(
             (
                 *("nnfmp", "ecstream", "thrift", "novell_groupwise", "dmap"),
-                "spool",  # LISTSERV takes it from its own queue
+                "spool",  # LISTSERV reads its own queue
             ),
-            Internal.HANDED_ON,
+            Internal.INTERNAL_RELAY,
         ),
     }
 )
 
-# Comments, and words before the first keyword, of a message that did not come over a network.
+# Comments of a message that did not come over a network.
 LOCAL_COMMENTS: Final = re.compile(
     r"(?:Postfix, from userid \d+|from \S+@localhost|qmail \d+ invoked (?:by|for|from) .*"
     r"|CommuniGate Pro (?:PIPE|LIST|RULE|GROUP|ACCOUNT|AUTO|MAPI|XIMSS|AIRSYNC|EWS)\b.*"
@@ -90,10 +94,10 @@ LOCAL_COMMENTS: Final = re.compile(
 )
 LOCAL_PEERS: Final = re.compile(r"\[(?:local|unix socket|unix: localhost)\]{0,2}\Z", re.IGNORECASE)
 LOCAL_PHRASES: Final = ("mail pickup service",)  # Microsoft SMTPSVC
-HIDDEN_PEERS: Final = ("authenticated user",)  # written in place of the client, for its privacy
+HIDDEN_PEERS: Final = ("authenticated user",)  # replaces the client, to protect its privacy
 
-# Networks of the host itself or of a private network, in canonical text: by the first number of
-# an IPv4 address which second numbers, and how an IPv6 address begins.
+# Loopback, private and link-local networks. IPv4: the first number of the address, and the range of
+# the second number. IPv6: how the canonical text begins.
 INTERNAL_IPV4: Final = MappingProxyType(
     {
         127: range(256),  # RFC 1122 §3.2.1.3
@@ -111,17 +115,17 @@ INTERNAL_IPV6: Final = re.compile(
     r"|2002:a[0-9a-f]{2}:"  # RFC 3056 around 10/8: Google's internal addresses
 )
 
-# Where a name stands in a line and no name is meant.
+# Words in place of a name that mean: no name.
 NO_NAMES: Final = frozenset({"unknown", "unverified", "softdnserr", "verified", "no", "mail"})
 
-# The same of a receiver: a host may bear any other name.
+# The same for a receiver. Any other word may be the name of a host.
 NO_RECEIVERS: Final = frozenset({"unknown", "unverified"})
 
-# Software that writes a reverse name as it is, without looking whether it leads back: Haraka
+# Software that writes a reverse name without checking that it resolves to the address: Haraka
 # connection.js (remote.info), OpenSMTPD smtp_session.c (rdns, fcrdns apart), hMailServer (PTR).
 NAMES_UNCHECKED: Final = frozenset({"Haraka", "OpenSMTPD", "hMailServer"})
 
-# One operator under several registered domains: the name that stands for all of them.
+# Operators with several registered domains: each domain, and the one name used for all of them.
 SAME_OPERATOR: Final = MappingProxyType(
     {
         **dict.fromkeys(("googlemail.com", "gmail.com"), "google.com"),
@@ -133,30 +137,32 @@ SAME_OPERATOR: Final = MappingProxyType(
     }
 )
 
-# Who lets no host in its IPv6 network to anybody.
-HAS_OWN_NETWORK: Final = frozenset({"outlook.com"})
-# Whole networks of one operator, in which no stranger has an address.
+# Operators that rent out no host in their IPv6 network.
+OWN_IPV6_NETWORK: Final = frozenset({"outlook.com"})
+# Networks in which only this operator has addresses.
 OWN_NETWORKS: Final = MappingProxyType({"icloud.com": ipaddress.ip_network("17.0.0.0/8")})
-# Lone names under which an operator's servers write.
+# Host names without a dot that an operator's servers use.
 LONE_NAMES: Final = ((re.compile(r"p\d\d-icloudmta-[\w-]{1,80}"), "icloud.com"),)
 
-# Whose lines without a peer are hand-overs within, not a peer left out for privacy.
-HANDS_ON_WITHOUT_PEER: Final = frozenset(
+# Operators whose lines without a peer are internal relays. Others omit the peer for privacy.
+OMITS_INTERNAL_PEERS: Final = frozenset(
     {"google.com", "icloud.com", "sendgrid.net", "mailgun.net", "mailgun.org", "mandrillapp.com"}
 )
-# Who names the address of every peer but its own.
-HANDS_ON_WITHOUT_ADDRESS: Final = frozenset({"icloud.com"})
-# Servers of a provider that hand on what another of them took in: without a peer, and (second)
-# with an address but neither a protocol nor a client's word.
-HANDS_ON: Final = re.compile(r"(?:recvd|filter|geopod|ismtpd)[\w-]{0,80}(?:\.sendgrid\.net)?")
-HANDS_ON_LATER: Final = re.compile(
+# Operators that write the address of every peer, except of their own hosts.
+OMITS_INTERNAL_ADDRESSES: Final = frozenset({"icloud.com"})
+# Servers of a provider that relay mail from its other servers. The first kind writes no peer; the
+# second writes an address, but no protocol and no HELO.
+INTERNAL_RELAYS: Final = re.compile(
+    r"(?:recvd|filter|geopod|ismtpd)[\w-]{0,80}(?:\.sendgrid\.net)?"
+)
+INTERNAL_RELAYS_WITH_ADDRESS: Final = re.compile(
     r"[\w-]{1,63}\.bemta[\w.-]{0,80}\.(?:messagelabs\.com|symcld\.net)"
 )
-# Software whose line without a client and without a protocol is of a notice of its own, or of a
-# message that a list or an alias sends on.
+# Software that writes a line without client and protocol for its own notices, and for messages from
+# a list or an alias.
 WRITES_NOTICES: Final = frozenset({"Postfix", "Sendmail", "Exim", "PowerMTA", "Zimbra"})
 
-# Labels at the end of names that mean something only inside: RFC 6761, RFC 6762 appendix G.
+# Last labels of names that exist only inside a network: RFC 6761, RFC 6762 appendix G.
 PRIVATE_SUFFIXES: Final = frozenset(
     {
         *("local", "localhost", "localdomain", "internal", "intranet", "private", "corp", "home"),
@@ -167,9 +173,9 @@ PRIVATE_SUFFIXES: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Software:
-    """A family of servers by what it writes: in a comment, in the with clause, or as by name.
+    """A family of servers, recognised by a comment, a ``with`` clause, or the host name in ``by``.
 
-    The patterns match at the beginning of a comment, and anywhere in the with clause.
+    Patterns match at the start of a comment, and anywhere in the ``with`` clause.
     """
 
     name: str
@@ -178,7 +184,7 @@ class Software:
     host: tuple[str, ...] = ()
 
 
-# The first that fits: services before the software they run.
+# The first match counts, so services come before the software that they run.
 SOFTWARE: Final = (
     Software("Proofpoint Essentials", r"PPE Hosted ESMTP", host=("ppe-hosted.com",)),
     Software("Google", host=("google.com", "gmail.com", "googlemail.com")),
@@ -198,7 +204,7 @@ SOFTWARE: Final = (
     Software("Stalwart", r"Stalwart"),
     Software("qpsmtpd", r"qpsmtpd"),
     Software(
-        "qmail",  # s/qmail too; TLS is its patch's
+        "qmail",  # s/qmail too; the TLS patch writes this
         r"qmail \d+ invoked|[a-z0-9][\w+-]{4,63} encrypted(?:, authenticated)?\Z",
         r"qmail|encrypted SMTP",
     ),
@@ -234,8 +240,9 @@ SOFTWARE: Final = (
     Software("GroupWise", protocol=r"Novell_GroupWise"),
 )
 
-# Software whose own documentation or source has it state TLS whenever TLS was used, as installed.
-# An operator may configure another text, hence "probably". docs/headers.md names the sources.
+# Software that states TLS whenever it was used, by default, as its documentation or source shows.
+# An operator may configure another text, so the judgement says "probably". Sources:
+# docs/headers.md.
 SHIPPED_HABITS: Final = MappingProxyType(
     {
         "Postfix": "Postfix writes ESMTPS where TLS was used, since version 2.5 of 2008",
@@ -244,8 +251,8 @@ SHIPPED_HABITS: Final = MappingProxyType(
         "OpenSMTPD": "OpenSMTPD writes ESMTPS where TLS was used, since its first release of 2013",
     }
 )
-SHIPPED_SINCE: Final = MappingProxyType(  # the first whole year
+SHIPPED_SINCE: Final = MappingProxyType(  # the first full year
     {"Postfix": 2008, "Exim": 2002, "Sendmail": 2001, "OpenSMTPD": 2013}
 )
-FIRST_YEAR: Final = 1982  # RFC 822; what is dated before or after is no date
+FIRST_YEAR: Final = 1982  # RFC 822; dates outside these years are ignored
 LAST_YEAR: Final = 2100

@@ -1,4 +1,4 @@
-"""Text of `probe headers`: a lone message hop by hop, many a line each and a summary at the end."""
+"""Text of `probe headers`: one message hop by hop, or one line per message and a summary."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -33,7 +33,7 @@ from prober.headers.summary import SENDERS, Counts, Summary
 from prober.report.interface import Formatter, Kind, Paper
 from prober.report.page import Page
 
-_MAX_GROUPS: Final = 20  # of each kind in the text; the other formats have all
+_MAX_GROUPS: Final = 20  # per kind; other formats show all of them
 _STYLES: Final = {
     MessageVerdict.ENCRYPTED: "green",
     MessageVerdict.ENCRYPTED_EXCEPT_INTERNAL: "green",
@@ -49,28 +49,31 @@ _HOP_STYLES: Final = {
 
 
 class HeadersText(Formatter[MessageReport, Summary]):
-    """*per_hop* shows the hops of every message."""
+    """Text for messages. One message is shown in full, several as one line each.
+
+    *per_hop* shows the hops of every message.
+    """
 
     def __init__(self, paper: Paper, *, per_hop: bool) -> None:
         self._page = Page(paper)
         self._per_hop = per_hop
-        self._waiting: MessageReport | None = None  # the first: alone, or one of many?
-        self._begun = False
+        self._first: MessageReport | None = None  # kept until it is known whether more follow
+        self._started = False
 
     def body(self, report: MessageReport) -> bytes:
         if self._per_hop:
-            return self._whole(report)
-        if not self._begun:
-            self._begun, self._waiting = True, report
+            return self._full_report(report)
+        if not self._started:
+            self._started, self._first = True, report
             return b""
-        first, self._waiting = self._waiting, None
-        return (self._line(first) if first else b"") + self._line(report)
+        first, self._first = self._first, None
+        return (self._one_line(first) if first else b"") + self._one_line(report)
 
     def foot(self, summary: Summary) -> bytes:
-        alone = self._whole(self._waiting) if self._waiting is not None else b""
+        alone = self._full_report(self._first) if self._first is not None else b""
         return alone if summary.messages < 2 else alone + _draw_summary(self._page, summary)
 
-    def _line(self, report: MessageReport) -> bytes:
+    def _one_line(self, report: MessageReport) -> bytes:
         line = Text(verdict_words(report), style=_STYLES[report.verdict])
         name = printable(report.message.message_id or report.message.file)
         line.append(f"  {name}", style="default")
@@ -82,7 +85,7 @@ class HeadersText(Formatter[MessageReport, Summary]):
         probes = [self._page.draw_line(text) for text in _probe_lines(report)]
         return self._page.draw_line(line) + b"".join(probes)
 
-    def _whole(self, report: MessageReport) -> bytes:
+    def _full_report(self, report: MessageReport) -> bytes:
         message = report.message
         head = Text(verdict_words(report), style=f"bold {_STYLES[report.verdict]}")
         about = [message.message_id, message.sender_domain and f"from {message.sender_domain}"]
@@ -106,7 +109,7 @@ class HeadersText(Formatter[MessageReport, Summary]):
 
 
 class SummaryText(Formatter[Summary, Summary]):
-    """The counts alone."""
+    """Text with the counts only."""
 
     def __init__(self, paper: Paper) -> None:
         self._page = Page(paper)
@@ -132,7 +135,7 @@ def _draw_summary(page: Page, summary: Summary) -> bytes:
 
 
 def verdict_words(report: MessageReport) -> str:
-    """Such as "probably not encrypted at hop 4, as claimed"."""
+    """The verdict in words, such as "probably not encrypted at hop 4, as claimed"."""
     words = report.verdict.value.replace("encrypted-except-internal", "encrypted except internal")
     words = words.replace("not-encrypted", "not encrypted")
     if report.verdict is MessageVerdict.NOT_ENCRYPTED and report.basis is Basis.HABIT:
@@ -149,7 +152,7 @@ def _hops(report: MessageReport) -> Table:
         table.add_row(
             Text(f"{'*' if hop.border else ' '}{hop.index:>3}"),
             Text(hop.judgement.value, style=style),
-            Text(_way(hop)),
+            Text(_route(hop)),
         )
         claimed = "claimed: " if hop.trust is Trust.CLAIMED else ""
         table.add_row("", "", Text(f"{claimed}{printable(hop.reason)}", style="dim"))
@@ -165,26 +168,27 @@ def _probe_lines(report: MessageReport) -> list[Text]:
 
 
 def next_steps(report: MessageReport) -> Iterator[str]:
-    """What the reader can do to learn more, with the names filled in."""
+    """What the user can do to learn more, with the names filled in."""
     hop = report.hops[report.at_hop] if report.at_hop is not None else None
     if hop is not None and hop.judgement is Judgement.UNKNOWN and hop.received.by is not None:
         yield (
             f"read more mail that {hop.received.by} received (a whole mailbox, or --habits FILE): "
-            "one line of it that states TLS, from that year or before, gives its silence a meaning"
+            "if one of its lines from that year or earlier states TLS, this hop was probably clear"
         )
     names = _names_to_trust(report) if report.as_claimed else ()
     if names:
         options = " ".join(f"--trusted-by {name}" for name in names)
-        yield f"if {names[-1]} is yours or a partner's, add {options}"
+        yield f"if {names[-1]} is your server or a partner's, add {options}"
     open_hop = hop is not None and hop.judgement is not Judgement.ENCRYPTED
     if open_hop and not report.probe and any(one.border for one in report.hops):
         yield "add --probe to see whether the receiving server offers TLS today"
 
 
 def _names_to_trust(report: MessageReport) -> tuple[str, ...]:
-    """What --trusted-by needs for the first claimed line to be believed, its server last.
+    """The values for --trusted-by with which the first claimed line is trusted; its server is last.
 
-    All servers down to it, and its address where the line above did not look its name up.
+    These are all servers down to that line. If the line above did not look up the server's name,
+    its address is needed too.
     """
     names: list[str] = []
     above: Peer | None = None
@@ -203,17 +207,17 @@ def _names_to_trust(report: MessageReport) -> tuple[str, ...]:
 
 
 def _legend(report: MessageReport) -> Iterator[str]:
-    """The words of this page that need one."""
+    """Explains the words that this page uses."""
     if any(hop.border for hop in report.hops):
-        yield "* the message crossed from one organisation to another: the hop that matters most"
+        yield "* marks a hop from one organisation to another: these hops matter most"
     if any(hop.trust is Trust.CLAIMED for hop in report.hops):
-        yield "claimed: written outside your provider; the sender's side could have forged it"
+        yield "claimed: written outside your provider, so the sender could have forged it"
     if report.hops:
-        yield "not in headers: how the sender handed the message in, how the recipient fetched it"
+        yield "headers never show how the sender submitted the message or how the recipient read it"
 
 
-def _way(hop: Hop) -> str:
-    """From whom to whom, topmost last."""
+def _route(hop: Hop) -> str:
+    """The sender and the receiver of a hop, such as "a.example [192.0.2.1] -> b.example"."""
     peer = hop.received.peer or Peer()
     name = peer.name or peer.helo
     address = f"[{peer.address}]" if peer.address else None
@@ -229,7 +233,7 @@ def _cells(name: str, counts: Counts) -> tuple[str, ...]:
 
 
 def messages(*, per_hop: bool) -> Kind[MessageReport, Summary]:
-    """Reports on messages, in text or as a table hop by hop where *per_hop* says so."""
+    """How to format reports on messages; *per_hop* adds the hops of each message."""
     return Kind(
         text=partial(HeadersText, per_hop=per_hop),
         encode=encode_message,
@@ -244,4 +248,4 @@ SUMMARY: Final[Kind[Summary, Summary]] = Kind(
     columns=SUMMARY_COLUMNS,
     rows=to_summary_rows,
 )
-"""The one report on all messages, their counts."""
+"""How to format the counts over all messages."""

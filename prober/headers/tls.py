@@ -1,8 +1,8 @@
-"""What a Received field says of TLS: by the parts in ``shapes``, or by its keyword's S. RFC 3848.
+"""Finds what a Received field states about TLS: by the patterns in ``shapes``, or by its keyword.
 
-Nothing is inferred here. A line with neither states nothing; where a part of it that the server
-wrote speaks of TLS in words that cannot be read, that part is named, so that nobody concludes
-from silence.
+The keyword states TLS by its S, as in ESMTPS (RFC 3848). Nothing is inferred here. Where the
+server wrote something about TLS that cannot be parsed, the result contains that text, so that the
+line is not treated as silent.
 """
 
 import math
@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from prober.headers.peer import holds_address
+from prober.headers.peer import has_peer_address
 from prober.headers.records import ClientCertificate, TlsFacts, TlsStatement
 from prober.headers.shapes import (
+    AFTER_RECEIVER_NAME,
     ALGORITHM,
     BARE,
     BARE_WORDS,
-    BEHIND_A_RECEIVER,
     BITS,
-    CLIENT_COMMENTS,
-    CLIENTS_OWN,
-    CLIENTS_TEXT,
+    CLIENT_CERTIFICATE_COMMENTS,
+    CLIENT_COMMENT,
+    CLIENT_TEXT,
     COLON_SUITE,
     COURIER_LOGIN,
     DENIALS,
@@ -48,21 +48,21 @@ from prober.headers.tokens import TAIL, TLS_CLAUSE, Clause, Clauses, Token
 from prober.rules.ciphers import iana_name
 
 _NUMBERS: Final = re.compile(r"\d+")
-# "TLSv1/SSLv3" is OpenSSL's label of a suite's family, "SSLv23" its name of "any version".
+# In OpenSSL "TLSv1/SSLv3" names a family of suites, and "SSLv23" means any version.
 _NO_SINGLE_VERSION: Final = frozenset({"SSLV23", "SSLV2/V3"})
-# Clauses in whose words a server may write of TLS. Behind the name in by, and behind the recipient,
-# such words are no statement, but silence they are not.
+# Clauses in whose words a server may state TLS, and the first word to read. Words about TLS after
+# the name in `by` or after the recipient do not state TLS, but the line is not silent either.
 _WORDS: Final = (("with", 0), ("via", 0), ("id", 1), (TLS_CLAUSE, 0))
 _OTHER_WORDS: Final = (("by", 1), ("for", 1))
-# Clauses in whose comments a version on its own is a statement; elsewhere it needs a suite or
-# "using", since the reverse name of a client may look like a version.
+# In comments of these clauses a version without a suite states TLS. Elsewhere it needs a suite or
+# "using", because the reverse name of a client may look like a version.
 _TAIL: Final = frozenset({TAIL})
-_SERVERS_OWN: Final = frozenset({"by", "with", "via", "id", TLS_CLAUSE, TAIL})
+_SERVER_CLAUSES: Final = frozenset({"by", "with", "via", "id", TLS_CLAUSE, TAIL})
 
 
 @dataclass(frozen=True, slots=True)
 class TlsReading:
-    """What a line states of TLS; *unread* is a part about TLS that could not be read."""
+    """What a line states about TLS. *unread* is text about TLS that could not be parsed."""
 
     statement: TlsStatement
     facts: TlsFacts | None = None
@@ -71,7 +71,7 @@ class TlsReading:
 
 @dataclass(slots=True)
 class _Parts:
-    """What one comment says, or the words of one clause."""
+    """The parts found in one comment, or in the words of one clause."""
 
     form: str
     span: tuple[int, int]
@@ -79,7 +79,7 @@ class _Parts:
 
 
 def normalised_protocol(written: str) -> str | None:
-    """OpenSSL's name of a version, such as "TLSv1.3"; None where no single one is meant."""
+    """OpenSSL's name for a version, such as "TLSv1.3"; None where no single version is meant."""
     upper = written.upper()
     if "/" in upper or upper in _NO_SINGLE_VERSION:
         return None
@@ -94,8 +94,8 @@ def normalised_protocol(written: str) -> str | None:
 
 
 def find_tls(text: str, clauses: Clauses) -> TlsReading:
-    """What the line *text* states. A denial beats all else, a form beats the keyword."""
-    if not _has_one(LINE_HINTS, text) and TLS_CLAUSE not in clauses.by_name:
+    """What the line *text* states. A denial counts before parts, and parts before the keyword."""
+    if not _contains_any(LINE_HINTS, text) and TLS_CLAUSE not in clauses.by_name:
         return _by_keyword(clauses, None)
     comments = list(_comments(clauses))
     if any(DENIALS.fullmatch(comment.text) for comment, _ in comments) or _is_denied(clauses):
@@ -103,11 +103,11 @@ def find_tls(text: str, clauses: Clauses) -> TlsReading:
     found, unread = _read_all(clauses, comments)
     if found:
         client = _client_certificate([comment for comment, _ in comments])
-        return TlsReading(TlsStatement.STATED, _merged(found, client))
+        return TlsReading(TlsStatement.STATED, _merge(found, client))
     return _by_keyword(clauses, unread or _unread_comment(comments))
 
 
-def _has_one(hints: tuple[str, ...], text: str) -> bool:
+def _contains_any(hints: tuple[str, ...], text: str) -> bool:
     return any(map(text.lower().__contains__, hints))
 
 
@@ -120,19 +120,19 @@ def _by_keyword(clauses: Clauses, unread: str | None) -> TlsReading:
 def _read_all(
     clauses: Clauses, comments: list[tuple[Token, bool]]
 ) -> tuple[list[_Parts], str | None]:
-    """What is read, and the first text about TLS that is not."""
+    """All parts that were parsed, and the first text about TLS that could not be parsed."""
     found = []
     unread = None
-    for token, alone in (*comments, *_words(clauses)):
-        if not _has_one(HINTS, token.text):
+    for token, version_suffices in (*comments, *_clause_words(clauses)):
+        if not _contains_any(HINTS, token.text):
             continue
-        parts = _read(token, alone=alone)
+        parts = _read(token, version_suffices=version_suffices)
         if parts is not None:
             found.append(parts)
-        elif unread is None and _speaks_of_tls(token.text):
+        elif unread is None and _mentions_tls(token.text):
             unread = token.text
     for token in _other_words(clauses):
-        if unread is None and _speaks_of_tls(token.text):
+        if unread is None and _mentions_tls(token.text):
             unread = token.text
     clause = clauses.get(TLS_CLAUSE)
     if clause.words and not found:
@@ -147,39 +147,41 @@ def states_by_keyword(clause: Clause) -> bool:
 
 
 def _comments(clauses: Clauses) -> Iterator[tuple[Token, bool]]:
-    """Every comment in which a server may write of TLS, and whether a version alone counts there.
+    """Each comment in which a server may state TLS, and whether a version suffices there.
 
-    In a ``from`` clause only behind the client's name and its address: a client may call itself
-    anything, also something in parentheses. Behind a semicolon only where the server is named
-    before it.
+    In a ``from`` clause only comments after the client's name and address are read: a client may
+    choose any name, even one with parentheses. Comments after a semicolon are read only if the
+    server is named before it.
     """
     for name, clause in clauses.by_name.items():
-        if name == TAIL and (clauses.doubtful or not clauses.stands_before("by", _TAIL)):
+        if name == TAIL and (clauses.ambiguous or not clauses.precedes("by", _TAIL)):
             continue
-        first, alone = _end_of_peer(clause) if name == "from" else (-1, name in _SERVERS_OWN)
+        first, version_suffices = (
+            _end_of_peer(clause) if name == "from" else (-1, name in _SERVER_CLAUSES)
+        )
         for comment in clause.comments:
             if comment.start > first:
-                yield comment, alone
+                yield comment, version_suffices
 
 
 def _end_of_peer(clause: Clause) -> tuple[float, bool]:
-    """Where the client and its address end, and whether the address is in a comment there.
+    """The position after the client's name and address, and whether a comment has the address.
 
-    Without one the next comment may be the client's reverse name.
+    If no comment has it, the next comment may be the client's reverse name.
     """
-    last = max((one.start for one in clause.comments if holds_address(one.text)), default=-1)
+    last = max((one.start for one in clause.comments if has_peer_address(one.text)), default=-1)
     if not clause.words:
         return (last, True) if last >= 0 else (math.inf, False)
     return max(clause.words[0].start, last), last >= 0
 
 
-def _words(clauses: Clauses) -> Iterator[tuple[Token, bool]]:
-    """The words of each clause that may speak of TLS, as one token."""
+def _clause_words(clauses: Clauses) -> Iterator[tuple[Token, bool]]:
+    """For each clause that may state TLS: its words as one token, and True."""
     for name, first in _WORDS:
         for token in _phrase(clauses.get(name).words[first:]):
             yield token, True
     for token in _phrase(clauses.get("by").words[1:]):
-        if BEHIND_A_RECEIVER.match(token.text):
+        if AFTER_RECEIVER_NAME.match(token.text):
             yield token, True
 
 
@@ -189,14 +191,14 @@ def _other_words(clauses: Clauses) -> Iterator[Token]:
 
 
 def _phrase(words: list[Token]) -> list[Token]:
-    """Words as one token."""
+    """The words joined to one token, in a list; empty where there are no words."""
     if not words:
         return []
     return [Token(" ".join(word.text for word in words), words[0].start, words[-1].end)]
 
 
 def _tls_clause(words: list[Token]) -> list[_Parts]:
-    """Exim's and RFC 8314 §4.3's clause with a suite of an unknown name."""
+    """The parts of a ``tls`` clause with an unknown suite. Exim, RFC 8314 §4.3."""
     name = words[0].text
     if UNKNOWN_SUITE.fullmatch(name) is None:
         return []
@@ -208,36 +210,36 @@ def _is_denied(clauses: Clauses) -> bool:
     return bool(words) and words[0].text.lower() in DENIED_CLAUSE
 
 
-def _speaks_of_tls(text: str) -> bool:
-    """Whether the server says something of TLS there: not the client, nor a name."""
-    if CLIENTS_OWN.match(text):
+def _mentions_tls(text: str) -> bool:
+    """Whether the server mentions TLS in *text*. Text of the client and host names do not count."""
+    if CLIENT_COMMENT.match(text):
         return False
-    return TLS_WORD.search(CLIENTS_TEXT.sub(" ", text)) is not None
+    return TLS_WORD.search(CLIENT_TEXT.sub(" ", text)) is not None
 
 
 def _unread_comment(comments: list[tuple[Token, bool]]) -> str | None:
-    """A comment about the client's certificate: a server writes it of a TLS session only."""
+    """A comment about the client's certificate, which servers write only for TLS sessions."""
     return next(
         (token.text for token, _ in comments if _client_certificate([token]) is not None), None
     )
 
 
-def _read(token: Token, *, alone: bool) -> _Parts | None:
-    """The parts of one comment, or of the words of a clause; None where it is no statement."""
+def _read(token: Token, *, version_suffices: bool) -> _Parts | None:
+    """The parts of a comment, or of a clause's words; None where they do not state TLS."""
     text = COURIER_LOGIN.sub("", token.text, count=1)
-    if CLIENTS_OWN.match(text):
+    if CLIENT_COMMENT.match(text):
         return None
     parts = _Parts(_form_of(text), (token.start, token.end))
-    text = CLIENTS_TEXT.sub(_blank, text)
-    if (bare := _bare(text, alone=alone)) is not None:
-        parts.groups |= bare
+    text = CLIENT_TEXT.sub(_blank, text)
+    if (without_version := _without_version(text, version_suffices=version_suffices)) is not None:
+        parts.groups |= without_version
         return parts
     version, suite = _version_and_suite(text, parts)
-    if not _is_statement(text, version, suite, alone=alone):
+    if not _is_statement(text, version, suite, version_suffices=version_suffices):
         return None
-    if NEGATION.search(_left_over(text, version, suite)):
+    if NEGATION.search(_remaining_text(text, version, suite)):
         return None
-    _add_others(text, parts)
+    _add_details(text, parts)
     return parts
 
 
@@ -249,12 +251,12 @@ def _blank(found: re.Match[str]) -> str:
     return " " * len(found[0])
 
 
-def _bare(text: str, *, alone: bool) -> dict[str, str] | None:
-    """What is said of TLS where the whole text names it without a version; None if it does not."""
+def _without_version(text: str, *, version_suffices: bool) -> dict[str, str] | None:
+    """The parts where the whole text only names TLS, without a version; None otherwise."""
     found = BARE.fullmatch(text) or FIREWALL.fullmatch(text)
-    if found is None and alone:
+    if found is None and version_suffices:
         found = BARE_WORDS.fullmatch(text)
-    if found is None or (not alone and " " not in text):
+    if found is None or (not version_suffices and " " not in text):
         return None
     return {key: value for key, value in found.groupdict().items() if value}
 
@@ -276,32 +278,32 @@ def _version_and_suite(
 
 
 def _is_statement(
-    text: str, version: re.Match[str] | None, suite: re.Match[str] | None, *, alone: bool
+    text: str, version: re.Match[str] | None, suite: re.Match[str] | None, *, version_suffices: bool
 ) -> bool:
-    """Whether the parts are enough: a version with its number, or a suite that encrypts by name.
+    """Whether the parts state TLS: a version with its number, or the name of a suite that encrypts.
 
-    A bare "TLS" is not: it also stands in what a server tells about its rules.
+    The word "TLS" is not enough: servers also use it to describe their rules.
     """
     if suite is not None and (version is not None or ALGORITHM.search(suite["cipher"])):
         return True
     if version is None or version.re is NO_VERSION:
         return False
-    return alone or text.startswith(("using ", "Using ", "version="))
+    return version_suffices or text.startswith(("using ", "Using ", "version="))
 
 
-def _left_over(text: str, *found: re.Match[str] | None) -> str:
-    """*text* without the parts that were read."""
+def _remaining_text(text: str, *found: re.Match[str] | None) -> str:
+    """*text* without the parts that were parsed."""
     for one in found:
         if one is not None:
             text = text[: one.start()] + " " * len(one[0]) + text[one.end() :]
     text = VERIFY.sub(" ", text)
-    for pattern, _ in CLIENT_COMMENTS:
+    for pattern, _ in CLIENT_CERTIFICATE_COMMENTS:
         text = pattern.sub(" ", text)
     return text.replace("(not verified)", " ")
 
 
-def _add_others(text: str, parts: _Parts) -> None:
-    """Bits, key exchange and the client's certificate, where the comment has them."""
+def _add_details(text: str, parts: _Parts) -> None:
+    """Add bits, key exchange and the client's certificate, if the text states them."""
     exchange = KEY_EXCHANGE.search(text) or DOTNET.fullmatch(text)
     if exchange is not None:
         parts.groups["key_exchange"] = exchange["key_exchange"]
@@ -312,8 +314,8 @@ def _add_others(text: str, parts: _Parts) -> None:
         parts.groups.setdefault("verify", verify["verify"])
 
 
-def _merged(found: list[_Parts], client: ClientCertificate | None) -> TlsFacts:
-    """One record of all parts: Exim has the version in one place, the suite in another."""
+def _merge(found: list[_Parts], client: ClientCertificate | None) -> TlsFacts:
+    """Merge all parts into one record: Exim writes version and suite in different places."""
     groups: dict[str, str] = {}
     for parts in found:
         for key, value in parts.groups.items():
@@ -327,14 +329,14 @@ def _merged(found: list[_Parts], client: ClientCertificate | None) -> TlsFacts:
         cipher_iana=iana_name(cipher, protocol) if cipher else None,
         bits=_bits(groups.get("bits"), cipher),
         key_exchange=groups.get("key_exchange"),
-        client_certificate=client or _by_verify(groups.get("verify")),
+        client_certificate=client or _certificate_by_verify(groups.get("verify")),
         shape=found[0].form,
         span=(min(one.span[0] for one in found), max(one.span[1] for one in found)),
     )
 
 
 def _bits(text: str | None, cipher: str | None) -> int | None:
-    """The number of bits; old GnuTLS, whose suites are spelt with underscores, counts bytes."""
+    """The number of bits. Old GnuTLS, whose suite names have underscores, counts bytes."""
     if text is None:
         return None
     number = int(text)
@@ -344,13 +346,13 @@ def _bits(text: str | None, cipher: str | None) -> int | None:
 
 def _client_certificate(comments: list[Token]) -> ClientCertificate | None:
     for comment in comments:
-        for pattern, state in CLIENT_COMMENTS:
+        for pattern, state in CLIENT_CERTIFICATE_COMMENTS:
             if pattern.match(comment.text):
                 return state
     return None
 
 
-def _by_verify(word: str | None) -> ClientCertificate | None:
+def _certificate_by_verify(word: str | None) -> ClientCertificate | None:
     if word is None:
         return None
     return VERIFY_WORDS.get(word.upper(), ClientCertificate.UNKNOWN)

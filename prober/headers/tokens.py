@@ -1,37 +1,38 @@
 """Splits a Received field into clauses of words and comments. RFC 5322 §3.2.2, RFC 5321 §4.4.
 
-Linear in the text, and total: brackets and quotes that do not close are ordinary characters.
+Takes linear time and accepts any text. Brackets and quotes without an end are ordinary characters.
 """
 
 import re
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-# A quoted string; it begins a word. RFC 5321 §4.5.3.1.1: a local part has 64 octets.
+# A quoted string at the start of a word. RFC 5321 §4.5.3.1.1: a local part has 64 octets.
 _QUOTED = r'(?<![^\s<(=:,])"(?:[^"\\]|\\.){0,128}"'
-# A quoted string, an address in angle or square brackets, or a run of other characters; a bracket
-# or quote that never closes is a word of its own.
+# A word: a quoted string, an address in brackets, or a run of other characters. A bracket or quote
+# without its end is a word by itself.
 _PIECE: Final = re.compile(
     rf"""\s*(?:(?P<mark>[();])
     |(?P<word>{_QUOTED}|<(?:"(?:[^"\\]|\\.){{0,128}}")?[^<>\s"]*>|\[[^\[\]]{{0,48}}\]|[^\s;()<"\[]+|\S))""",
     re.VERBOSE | re.DOTALL,
 )
-# A quoted string hides parentheses, also in a comment: Exim writes (envelope-from <"a)"@example>).
+# Parentheses in a quoted string do not count, also inside a comment: Exim writes (envelope-from
+# <"a)"@example>).
 _PARENTHESIS: Final = re.compile(rf"{_QUOTED}|\\.|[()]", re.DOTALL)
 
 CLAUSES: Final = frozenset({"from", "by", "via", "with", "id", "for"})
 TLS_CLAUSE: Final = "tls"  # RFC 8314 §4.3; Exim writes it
 _KEYWORDS: Final = CLAUSES | {TLS_CLAUSE}
 TAIL: Final = "tail"  # the text after a semicolon, which belongs to no clause
-# At once: Mimecast's "with ESMTP with STARTTLS", "from NAME from [ADDRESS]".
+# May occur twice in a row: Mimecast writes "with ESMTP with STARTTLS", "from NAME from [ADDRESS]".
 _REPEATABLE: Final = frozenset({"with", "from"})
-# A sender chooses the address behind "for", and a bad quote could end it early.
+# Not accepted after "for": the sender chooses that address, and a bad quote could end it early.
 _NEVER_BEHIND_FOR: Final = frozenset({"with", "tls"})
 _BEFORE_TLS: Final = frozenset({"with", "id"})  # the clauses that a tls clause may follow
 
 
 class Token(NamedTuple):
-    """A word, or the inside of a comment, and where it stands."""
+    """A word, or the text inside a comment, and its position in the line."""
 
     text: str
     start: int
@@ -40,27 +41,27 @@ class Token(NamedTuple):
 
 @dataclass(slots=True)
 class Clause:
-    """The words and comments behind one keyword."""
+    """The words and comments after one keyword."""
 
     words: list[Token] = field(default_factory=list)
     comments: list[Token] = field(default_factory=list)
 
     @property
     def phrase(self) -> str:
-        """The words, a space between."""
+        """The words, separated by spaces."""
         return " ".join(word.text for word in self.words)
 
 
 @dataclass(slots=True)
 class Clauses:
-    """A line: each clause by its keyword, ``head`` for what stands before the first one."""
+    """A line: each clause by its keyword. ``head`` is the text before the first keyword."""
 
-    by_name: dict[str, Clause]  # in the order they stand in
-    tails: list[int]  # where each part behind a semicolon begins, the last one last
-    doubtful: bool = False  # two places could be where the server began its "by"
+    by_name: dict[str, Clause]  # in the order of the line
+    tails: list[int]  # where the text after each semicolon begins, in order
+    ambiguous: bool = False  # the server's "by" may begin at two places
 
-    def stands_before(self, name: str, others: frozenset[str]) -> bool:
-        """Whether the clause is there, and none of *others* stands before it."""
+    def precedes(self, name: str, others: frozenset[str]) -> bool:
+        """Whether the clause *name* exists, and none of *others* comes before it."""
         for known in self.by_name:
             if known == name:
                 return True
@@ -69,17 +70,17 @@ class Clauses:
         return False
 
     def get(self, name: str) -> Clause:
-        """The clause, empty where the line has none."""
+        """The clause *name*, empty where the line does not have it."""
         return self.by_name.get(name) or Clause()
 
 
 def collapse(text: str) -> str:
-    """*text* with each run of white space as one space."""
+    """*text* with each run of white space replaced by one space."""
     return " ".join(text.split())
 
 
 def split_clauses(text: str) -> Clauses:
-    """The clauses of *text*, comments kept apart from words, and what follows semicolons."""
+    """Split *text* into clauses, with comments separate from words."""
     current = Clause()
     clauses = Clauses(by_name={"head": current}, tails=[])
     closing = _closing_parentheses(text)
@@ -88,15 +89,15 @@ def split_clauses(text: str) -> Clauses:
         kind = piece.lastgroup or ""
         start, at = piece.span(kind)
         if kind == "word":
-            current = _place(Token(piece[kind], start, at), current, clauses)
+            current = _add_word(Token(piece[kind], start, at), current, clauses)
         elif start in closing:
             at = closing[start] + 1
             comment = text[start + 1 : at - 1].strip()
             current.comments.append(Token(comment, start, at))
             if " by " in comment and _HIDDEN_BY.search(comment):
-                clauses.doubtful = True
-        elif text[start] == "(":  # it does not close
-            clauses.doubtful |= current is clauses.by_name.get("from")
+                clauses.ambiguous = True
+        elif text[start] == "(":  # without a closing parenthesis
+            clauses.ambiguous |= current is clauses.by_name.get("from")
         elif text[start] == ";":
             clauses.tails.append(at)
             current = clauses.by_name.setdefault(TAIL, Clause())  # a keyword may still follow
@@ -104,37 +105,40 @@ def split_clauses(text: str) -> Clauses:
 
 
 _OPENING: Final = frozenset('"[')
-_ONCE: Final = frozenset({"by", "with"})  # but with "with with", at once
+_SINGLE: Final = frozenset({"by", "with"})  # except "with ... with" in a row, see _REPEATABLE
 _NOT_BEFORE_BY: Final = frozenset({"via", "with", "id", "for"})
-# A bracket or quote that a client opened may have swallowed what the server wrote.
+# A bracket or quote that a client opened may hide text of the server.
 _HIDDEN_BY: Final = re.compile(r"[)\]] by ", re.IGNORECASE)
 
 
-def _place(word: Token, current: Clause, clauses: Clauses) -> Clause:
-    """Add *word* to the current clause, or begin the clause that it names."""
+def _add_word(word: Token, current: Clause, clauses: Clauses) -> Clause:
+    """Add *word* to the current clause, or start the clause that it names.
+
+    Returns the clause that is then current.
+    """
     name = word.text.lower()
-    if name not in _KEYWORDS or not _begins(name, current, clauses):
+    if name not in _KEYWORDS or not _starts_clause(name, current, clauses):
         current.words.append(word)
         if name[0] in _OPENING and _HIDDEN_BY.search(name):
-            clauses.doubtful = True
+            clauses.ambiguous = True
         return current
     known = clauses.by_name.get(name)
     if known is not None and name in _REPEATABLE and current is known:
         return known
-    clauses.doubtful |= name in _ONCE and (known is not None or _may_be_helo(clauses, name))
-    clauses.doubtful |= known is not None and "by" not in clauses.by_name
+    clauses.ambiguous |= name in _SINGLE and (known is not None or _may_be_helo(clauses, name))
+    clauses.ambiguous |= known is not None and "by" not in clauses.by_name
     if known is not None or (name in _NEVER_BEHIND_FOR and "for" in clauses.by_name):
-        return Clause()  # the first of each counts; what a second one says is dropped
+        return Clause()  # only the first clause of each name counts
     clauses.by_name[name] = Clause()
     return clauses.by_name[name]
 
 
-def _begins(name: str, current: Clause, clauses: Clauses) -> bool:
-    """Whether the keyword *name* begins a clause here, and is no word of the current one."""
+def _starts_clause(name: str, current: Clause, clauses: Clauses) -> bool:
+    """Whether the keyword *name* starts a clause here, and is not a word of the current clause."""
     if name == TLS_CLAUSE:
         before = any(current is clauses.by_name.get(one) for one in _BEFORE_TLS)
         return before and _has_value(current)
-    # A client may call itself "id".
+    # The HELO name of a client may be "id".
     is_helo = current is clauses.by_name.get("from") and not _has_value(current)
     return name == "by" or not is_helo
 
@@ -144,7 +148,7 @@ def _has_value(clause: Clause) -> bool:
 
 
 def _may_be_helo(clauses: Clauses, name: str) -> bool:
-    """Whether a client with spaces in its HELO may have written the clause before this ``by``."""
+    """Whether a client with spaces in its HELO may have written what is before this ``by``."""
     if name != "by" or "from" not in clauses.by_name:
         return False
     if TAIL in clauses.by_name:
@@ -154,7 +158,7 @@ def _may_be_helo(clauses: Clauses, name: str) -> bool:
 
 
 def _closing_parentheses(text: str) -> dict[int, int]:
-    """Where each parenthesis that closes does so, by where it opens."""
+    """The position of each closing parenthesis, by the position of its opening one."""
     closing: dict[int, int] = {}
     opened: list[int] = []
     for found in _PARENTHESIS.finditer(text):

@@ -1,7 +1,7 @@
-"""Which lines of a message can be believed: those above the first that a sender could have forged.
+"""Decides which lines of a message can be believed: those above the first possible forgery.
 
-RFC 5321 §7.6: a receiver can vouch for its own line only. So trust goes from line to line, down
-from the top, as long as each trusted line shows that its peer is one of ours too.
+RFC 5321 §7.6: a receiver can only vouch for the line that it wrote. So trust starts at the top
+line, and goes down one line as long as the trusted line shows that its peer is trusted too.
 """
 
 import ipaddress
@@ -17,14 +17,14 @@ from prober.headers.peer import (
 )
 from prober.headers.records import Peer, Received, Trust
 from prober.headers.tables import (
-    HANDS_ON,
-    HANDS_ON_LATER,
-    HANDS_ON_WITHOUT_ADDRESS,
-    HANDS_ON_WITHOUT_PEER,
-    HAS_OWN_NETWORK,
+    INTERNAL_RELAYS,
+    INTERNAL_RELAYS_WITH_ADDRESS,
     KEYWORDS_AUTHENTICATED,
     KEYWORDS_INTERNAL,
     LONE_NAMES,
+    OMITS_INTERNAL_ADDRESSES,
+    OMITS_INTERNAL_PEERS,
+    OWN_IPV6_NETWORK,
     OWN_NETWORK_IPV6,
     OWN_NETWORKS,
     PRIVATE_SUFFIXES,
@@ -36,17 +36,17 @@ from prober.headers.tables import (
 )
 
 OperatorOf: TypeAlias = Callable[[str], str]
-"""Names who runs a host: its registered domain by the public suffix list."""
+"""Returns the operator of a host: its registered domain by the public suffix list."""
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# Kinds of internal hops behind which a sender may stand all the same: who wrote by web, and the
-# neighbour in a network that a hoster lets to anybody.
+# Internal hops that may still come from an untrusted sender: a message submitted by web, and a
+# neighbour in the network of a hosting company.
 _ENDS_TRUST: Final = frozenset({Internal.WEB, Internal.SAME_NETWORK})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustedBy:
-    """Whose lines are trusted: hosts and domains, and the addresses they may come from."""
+    """The hosts, domains and networks whose lines the user trusts."""
 
     names: tuple[str, ...] = ()
     networks: tuple[Network, ...] = ()
@@ -55,7 +55,7 @@ class TrustedBy:
         return bool(self.names or self.networks)
 
     def covers_name(self, name: str | None) -> bool:
-        """Whether *name* is one of the names, or below one."""
+        """Whether *name* is one of the names, or a subdomain of one."""
         return name is not None and any(
             name == trusted or name.endswith(f".{trusted}") for trusted in self.names
         )
@@ -69,7 +69,7 @@ class TrustedBy:
 
 
 def parse_trusted_by(texts: Sequence[str]) -> TrustedBy:
-    """Names, addresses and networks as given. Raises ValueError for what is none of them."""
+    """Parse names, addresses and networks. Raises ValueError for anything else."""
     names, networks = [], []
     for text in texts:
         try:
@@ -85,7 +85,7 @@ def parse_trusted_by(texts: Sequence[str]) -> TrustedBy:
 
 @dataclass(frozen=True, slots=True)
 class LineTrust:
-    """Of one line: whether it is trusted, and whether mail came in there from another operator."""
+    """Whether a line is trusted, and whether its mail came from another operator (the border)."""
 
     trust: Trust
     border: bool
@@ -94,52 +94,58 @@ class LineTrust:
 def judge_trust(
     lines: Sequence[Received], internals: Sequence[Internal | None], trusted_by: TrustedBy
 ) -> tuple[LineTrust, ...]:
-    """How far the lines can be believed, the topmost first; *internals* by ``judge_internals``.
+    """Decide how far the lines can be believed, the topmost first.
 
-    Without *trusted_by* the topmost line is believed, and each next one until a line whose peer is
-    not of the same provider: the border. With it, a line must also be by one of those named, and
-    the peer of the line above it too, by the name that server looked up or by its address; what a
-    client says of itself (HELO) never counts.
+    *internals* is the result of ``judge_internals``. Without *trusted_by*, lines are trusted from
+    the top down to the first whose peer belongs to another provider: the border. With *trusted_by*,
+    a trusted host must have written the line, and the line above must show that its peer is
+    trusted: by the name that its server looked up, or by the address. The HELO name of a client
+    never counts.
     """
-    standings = []
+    trusts = []
     inside = True
     for line, internal in zip(lines, internals, strict=True):
-        trusted = inside and (not trusted_by or _is_by(line, internal, trusted_by))
+        trusted = inside and (not trusted_by or _writer_is_trusted(line, internal, trusted_by))
         stays = internal is not None and internal not in _ENDS_TRUST
         border = trusted and not stays
-        standings.append(LineTrust(Trust.TRUSTED if trusted else Trust.CLAIMED, border))
-        if trusted_by and internal is Internal.SAME_PROVIDER:  # named ones only
+        trusts.append(LineTrust(Trust.TRUSTED if trusted else Trust.CLAIMED, border))
+        if trusted_by and internal is Internal.SAME_PROVIDER:  # only named hosts count
             stays = False
-        inside = trusted and (stays or (not line.doubtful and _is_from(line.peer, trusted_by)))
-    return tuple(standings)
+        inside = trusted and (
+            stays or (not line.ambiguous and _peer_is_trusted(line.peer, trusted_by))
+        )
+    return tuple(trusts)
 
 
-def _is_by(line: Received, internal: Internal | None, trusted_by: TrustedBy) -> bool:
-    if line.by is None:  # qmail's own lines name no host
+def _writer_is_trusted(line: Received, internal: Internal | None, trusted_by: TrustedBy) -> bool:
+    if line.by is None:  # lines that qmail writes about itself name no host
         return internal is not None
     return trusted_by.covers_name(line.by) or trusted_by.covers_address(line.by_address)
 
 
-def _is_from(peer: Peer | None, trusted_by: TrustedBy) -> bool:
-    if peer is None or peer.doubtful:
+def _peer_is_trusted(peer: Peer | None, trusted_by: TrustedBy) -> bool:
+    if peer is None or peer.ambiguous:
         return False
-    return trusted_by.covers_name(_confirmed(peer)) or trusted_by.covers_address(peer.address)
+    return trusted_by.covers_name(_confirmed_name(peer)) or trusted_by.covers_address(peer.address)
 
 
-def _confirmed(peer: Peer) -> str | None:
-    """The peer's name, where it is more than what the peer's own reverse zone says."""
+def _confirmed_name(peer: Peer) -> str | None:
+    """The peer's name, only where the server checked that it resolves to the peer's address."""
     return peer.name if peer.name_confirmed else None
 
 
-def _is_named_alone(peer: Peer, operator: str, operator_of: OperatorOf) -> bool:
-    """Whether *operator*, which names every stranger's address, names only a host of its own."""
-    if operator not in HANDS_ON_WITHOUT_ADDRESS or peer.address is not None:
+def _is_own_peer_without_address(peer: Peer, operator: str, operator_of: OperatorOf) -> bool:
+    """Whether the peer is a host of *operator* that *operator* writes without its address.
+
+    Such an operator writes the address of every foreign host.
+    """
+    if operator not in OMITS_INTERNAL_ADDRESSES or peer.address is not None:
         return False
     return _operator(parse_host(peer.helo or ""), operator_of) == operator
 
 
-def tells_helo(line: Received) -> bool:
-    """Whether the line has a word of the client's own: it spoke SMTP."""
+def has_helo(line: Received) -> bool:
+    """Whether the line has a HELO name, which shows that the client spoke SMTP."""
     return line.peer is not None and line.peer.helo is not None
 
 
@@ -147,7 +153,7 @@ _NUMERIC: Final = frozenset("0123456789.:abcdef")
 
 
 def is_public_name(name: str | None) -> bool:
-    """Whether *name* is a host in the public DNS: no address, no lone label, no inside name."""
+    """Whether *name* can be a host in the public DNS: with a dot, not internal, no address."""
     if name is None or "." not in name or (name[-1].isdigit() and set(name) <= _NUMERIC):
         return False
     return name.rpartition(".")[2] not in PRIVATE_SUFFIXES
@@ -156,35 +162,41 @@ def is_public_name(name: str | None) -> bool:
 def judge_internals(
     lines: Sequence[Received], operator_of: OperatorOf
 ) -> tuple[Internal | None, ...]:
-    """Why each hop stays within one host or provider, None where nothing shows that.
+    """Why each hop stays within one host or provider; None where nothing shows that it does.
 
-    Where a line does not tell its server's own address, the line above may: as its peer's.
+    Where a line does not state its server's address, the peer address of the line above is used.
     """
     above = (None, *(line.peer.address if line.peer else None for line in lines))
     found = []
     for index, (line, seen) in enumerate(zip(lines, above, strict=False)):
         internal = _judge_internal(line, line.by_address or seen, operator_of)
-        if internal is Internal.PRIVATE_ADDRESS and _hidden_peer(lines, index, operator_of):
+        if internal is Internal.PRIVATE_ADDRESS and _hidden_operator_name(
+            lines, index, operator_of
+        ):
             internal = None
         found.append(internal)
     return tuple(found)
 
 
-def hidden_peers(lines: Sequence[Received], operator_of: OperatorOf) -> tuple[str | None, ...]:
-    """For each hop from a private address the name of another operator that stands beside it.
+def hidden_operator_names(
+    lines: Sequence[Received], operator_of: OperatorOf
+) -> tuple[str | None, ...]:
+    """For each hop from a private address: the name of another operator in the same line, or None.
 
-    A container gateway or load balancer in front of a server puts its own address in place of the
-    client's; the name may then be all that is left of the client.
+    A gateway or load balancer in front of a server may replace the client's address by its own. The
+    name may then be the only trace of the client.
     """
-    return tuple(_hidden_peer(lines, index, operator_of) for index in range(len(lines)))
+    return tuple(_hidden_operator_name(lines, index, operator_of) for index in range(len(lines)))
 
 
-def _hidden_peer(lines: Sequence[Received], index: int, operator_of: OperatorOf) -> str | None:
+def _hidden_operator_name(
+    lines: Sequence[Received], index: int, operator_of: OperatorOf
+) -> str | None:
     line = lines[index]
     peer = line.peer
     if peer is None or is_loopback(peer.address) or not is_internal_address(peer.address):
         return None
-    operators = _writers(lines, index, operator_of)
+    operators = _possible_operators(lines, index, operator_of)
     for name in (peer.name, peer.helo):
         if name is None:
             continue
@@ -192,15 +204,17 @@ def _hidden_peer(lines: Sequence[Received], index: int, operator_of: OperatorOf)
         if literal is not None and not is_internal_address(literal):
             return name
         host = parse_host(name)
-        if is_public_name(host) and not _is_ours(host or "", line, operators, operator_of):
+        if is_public_name(host) and not _is_same_operator(host or "", line, operators, operator_of):
             return host
     return None
 
 
-def _writers(lines: Sequence[Received], index: int, operator_of: OperatorOf) -> frozenset[str]:
-    """The operators that may have written a line: those of the lines down to it.
+def _possible_operators(
+    lines: Sequence[Received], index: int, operator_of: OperatorOf
+) -> frozenset[str]:
+    """The operators that may have written the line: those of all lines down to it.
 
-    Where its server has a private name, also whom the line above took it from.
+    Where the server of the line has a private name, the peer of the line above counts too.
     """
     names = [line.by for line in lines[: index + 1]]
     if index and not is_public_name(lines[index].by):
@@ -210,7 +224,7 @@ def _writers(lines: Sequence[Received], index: int, operator_of: OperatorOf) -> 
 
 
 def _operator(name: str | None, operator_of: OperatorOf) -> str:
-    """One name for an operator, whichever of its domains *name* is in."""
+    """The operator of *name*: one name for all domains of the same operator."""
     if name is None or "." not in name:
         lone = (operator for pattern, operator in LONE_NAMES if pattern.fullmatch(name or ""))
         return next(lone, name or "")
@@ -221,19 +235,19 @@ def _operator(name: str | None, operator_of: OperatorOf) -> str:
 def _judge_internal(
     line: Received, own_address: str | None, operator_of: OperatorOf
 ) -> Internal | None:
-    """A client's own word is no evidence: spam often greets with the receiver's own name.
+    """Why the hop is internal, or None. HELO is no evidence: spammers send the receiver's own name.
 
-    An address is better evidence than a keyword: "with HTTPS" between two hosts of one provider
-    is no message written by web. RFC 5321 §4.4.
+    Addresses are tested before keywords, because "with HTTPS" between two hosts of one provider
+    does not mean that the message was submitted by web. RFC 5321 §4.4.
     """
-    if line.doubtful:
+    if line.ambiguous:
         return None
     if line.local:
         return Internal.LOCAL_SUBMISSION
     if line.peer is None and line.by is None and line.with_ is None and not line.truncated:
         return Internal.NOTE if line.text.startswith("(") else None
     peer = line.peer or Peer()
-    if peer.doubtful:
+    if peer.ambiguous:
         return None
     if is_loopback(peer.address) or _is_same_host(peer, line):
         return Internal.SAME_HOST
@@ -246,7 +260,7 @@ def _judge_internal(
         return Internal.PRIVATE_ADDRESS
     if _are_neighbours(peer, line, own_address, operator_of):
         return Internal.SAME_NETWORK
-    return Internal.HANDED_ON if _hands_on(line, operator_of) else None
+    return Internal.INTERNAL_RELAY if _is_internal_relay(line, operator_of) else None
 
 
 def _internal_keyword(line: Received) -> Internal | None:
@@ -254,8 +268,13 @@ def _internal_keyword(line: Received) -> Internal | None:
     return next((KEYWORDS_INTERNAL[word] for word in words), None)
 
 
-def _is_ours(host: str, line: Received, operators: frozenset[str], operator_of: OperatorOf) -> bool:
-    """Whether *host* is of who wrote the line; also by a private name such as mx1.example.local."""
+def _is_same_operator(
+    host: str, line: Received, operators: frozenset[str], operator_of: OperatorOf
+) -> bool:
+    """Whether the operator of *host* may have written the line.
+
+    Also true where the operator's name is part of a private name, such as mx1.example.local.
+    """
     operator = _operator(host, operator_of)
     labels = (line.by or "").split(".")
     return operator in operators or (
@@ -272,9 +291,9 @@ def _is_same_host(peer: Peer, line: Received) -> bool:
 def _is_same_provider(
     peer: Peer, line: Received, own_address: str | None, operator_of: OperatorOf
 ) -> bool:
-    """By the name that the server looked up; or by the address, in a network of one provider.
+    """Whether the peer and the server have one operator, by the looked-up name or by the network.
 
-    Who gave a password is a customer, whatever its name is.
+    Never true for a client that gave a password: it is a customer, whatever its name.
     """
     operator = _operator(line.by, operator_of)
     if not is_public_name(line.by) and operator not in OWN_NETWORKS:
@@ -282,7 +301,7 @@ def _is_same_provider(
     words = (line.with_ or "").lower().split()
     if any(word in KEYWORDS_AUTHENTICATED for word in words):
         return False
-    name = _confirmed(peer)
+    name = _confirmed_name(peer)
     if name is not None and _operator(name, operator_of) == operator:
         return True
     helo = parse_host(peer.helo or "")
@@ -291,9 +310,11 @@ def _is_same_provider(
         return False
     if operator in OWN_NETWORKS:
         return ipaddress.ip_address(peer.address) in OWN_NETWORKS[operator]
-    if operator not in HAS_OWN_NETWORK:
+    if operator not in OWN_IPV6_NETWORK:
         return False
-    is_delivery = "https" in words and is_public_name(helo)  # to a mailbox: no client says HELO
+    is_delivery = "https" in words and is_public_name(
+        helo
+    )  # delivery to a mailbox; no SMTP client sends HELO here
     is_own = ":" in peer.address and _share_network(peer.address, own_address, OWN_NETWORK_IPV6)
     return is_delivery or is_own
 
@@ -301,7 +322,10 @@ def _is_same_provider(
 def _are_neighbours(
     peer: Peer, line: Received, own_address: str | None, operator_of: OperatorOf
 ) -> bool:
-    """By their addresses, unless their names show two operators: hosters let single addresses."""
+    """Whether both addresses are in one small network.
+
+    Not where the names show two operators: hosting companies rent out single addresses.
+    """
     name = peer.name or parse_host(peer.helo or "")
     both_named = "." in (name or "") and "." in (line.by or "")
     if both_named and _operator(name, operator_of) != _operator(line.by, operator_of):
@@ -316,16 +340,20 @@ def _share_network(one: str | None, other: str | None, bits_ipv6: int) -> bool:
     return ipaddress.ip_address(other) in ipaddress.ip_network(f"{one}/{bits}", strict=False)
 
 
-def _hands_on(line: Received, operator_of: OperatorOf) -> bool:
-    """Whether the line is a hand-over within a provider, and not one that hides its client."""
-    if line.with_ is None and not tells_helo(line) and HANDS_ON_LATER.fullmatch(line.by or ""):
+def _is_internal_relay(line: Received, operator_of: OperatorOf) -> bool:
+    """Whether the line records a relay inside a provider. Other lines without a client hide it."""
+    if (
+        line.with_ is None
+        and not has_helo(line)
+        and INTERNAL_RELAYS_WITH_ADDRESS.fullmatch(line.by or "")
+    ):
         return True
     if line.peer is not None:
-        return _is_named_alone(line.peer, _operator(line.by, operator_of), operator_of)
-    if HANDS_ON.fullmatch(line.by or ""):
+        return _is_own_peer_without_address(line.peer, _operator(line.by, operator_of), operator_of)
+    if INTERNAL_RELAYS.fullmatch(line.by or ""):
         return True
     if line.with_ is None and line.software in WRITES_NOTICES:
         return True
     if is_internal_address(line.by_address):
         return True
-    return line.by is not None and _operator(line.by, operator_of) in HANDS_ON_WITHOUT_PEER
+    return line.by is not None and _operator(line.by, operator_of) in OMITS_INTERNAL_PEERS

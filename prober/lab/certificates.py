@@ -1,7 +1,7 @@
-"""Certificates, good and bad in every way that a prober must tell apart.
+"""Certificates for the lab: good ones, and one for each fault that a prober must recognise.
 
-trustme makes those that a CA would sign, ``cryptography`` those that no CA would. Keys are EC
-P-256, which take no time to make, except where the point is another key.
+trustme makes those that a CA would sign, ``cryptography`` the others. Keys are EC P-256, which is
+fast, unless the kind needs another key.
 """
 
 import enum
@@ -18,18 +18,20 @@ from cryptography.x509.oid import ExtensionOID, NameOID
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
-# a formula, a colour, a bell, a tab, and text that runs backwards from here
+# a spreadsheet formula, a colour, a bell, a tab, and right-to-left text
 HOSTILE_TEXT = "=cmd|' /C calc'!A0\x1b[31m\x07\t\N{RIGHT-TO-LEFT OVERRIDE}"
 
-_LIVES = (-30, 60)  # from and until, in days from now
-ISSUED = 4096  # more than any test has; benchmarks have hosts without end
+_VALID_DAYS = (-30, 60)  # first and last day, relative to today
+MAX_ISSUED = 4096  # more than any test needs; benchmarks have many more hosts
 
 _SHA256_WITH_RSA = bytes.fromhex("2a864886f70d01010b")
-_SHA1_WITH_RSA = bytes.fromhex("2a864886f70d010105")  # as long, so no length around it changes
+_SHA1_WITH_RSA = bytes.fromhex(
+    "2a864886f70d010105"
+)  # the same length, so no surrounding length changes
 
 
 class CertificateKind(enum.StrEnum):
-    """What is right or wrong with a certificate, or with the chain that is sent."""
+    """What is right or wrong with a certificate, or with the chain that the server sends."""
 
     GOOD = "good"
     RSA = "rsa"  # good, with a key of 2048 bits
@@ -39,7 +41,7 @@ class CertificateKind(enum.StrEnum):
     WILDCARD = "wildcard"
     PARTIAL_WILDCARD = "partial-wildcard"  # a wildcard that is part of a label
     SELF_SIGNED = "self-signed"
-    CN_ONLY = "cn-only"  # no subjectAltName at all
+    CN_ONLY = "cn-only"  # without subjectAltName
     WEAK_KEY = "weak-key"  # RSA 1024
     WEAK_SIGNATURE = "weak-signature"  # sha1WithRSAEncryption on the leaf
     MALFORMED_SAN = "malformed-san"  # an iPAddress of five bytes beside the right name
@@ -57,14 +59,14 @@ class ServerCertificate:
 
     @property
     def leaf(self) -> x509.Certificate:
-        """The certificate of the server itself."""
+        """The server's own certificate."""
         return self.chain[0]
 
 
 class LabCa:
-    """A root and an intermediate below it; what it issues, it makes once per kind and name.
+    """A root CA and an intermediate. It issues one certificate per kind and name.
 
-    It remembers the last ISSUED of them.
+    The last MAX_ISSUED certificates are cached.
     """
 
     def __init__(self) -> None:
@@ -83,20 +85,20 @@ class LabCa:
         return _certificate(self._intermediate.cert_pem)
 
     def write_pem(self, path: Path) -> None:
-        """Write the root as a file for ``--ca-file``."""
+        """Write the root certificate to a file for ``--ca-file``."""
         self._root.cert_pem.write_to_path(str(path))
 
     def issue(self, kind: CertificateKind, name: str) -> ServerCertificate:
-        """The certificate of that kind for the MX host *name*."""
+        """The certificate of *kind* for the MX host *name*."""
         if (kind, name) not in self._issued:
-            if len(self._issued) >= ISSUED:
+            if len(self._issued) >= MAX_ISSUED:
                 del self._issued[next(iter(self._issued))]
             self._issued[kind, name] = self._make(kind, name)
         return self._issued[kind, name]
 
     def _make(self, kind: CertificateKind, name: str) -> ServerCertificate:
         match kind:
-            case CertificateKind.GOOD if "_" in name:  # trustme refuses such a name
+            case CertificateKind.GOOD if "_" in name:  # trustme refuses a name with an underscore
                 return self._crafted(_ec_key(), name, _san(name))
             case CertificateKind.GOOD:
                 return self._ordinary(name)
@@ -133,8 +135,8 @@ class LabCa:
                 good = self._ordinary(name)
                 return ServerCertificate(good.key, (good.leaf, self.root, *good.chain[1:]))
 
-    def _ordinary(self, name: str, days: tuple[int, int] = _LIVES) -> ServerCertificate:
-        if "_" in name:  # trustme takes no such name
+    def _ordinary(self, name: str, days: tuple[int, int] = _VALID_DAYS) -> ServerCertificate:
+        if "_" in name:  # trustme refuses such a name
             return self._crafted(_ec_key(), "underscore", _san(name), days)
         not_before, not_after = _dates(*days)
         issued = self._intermediate.issue_cert(name, not_before=not_before, not_after=not_after)
@@ -146,14 +148,14 @@ class LabCa:
         key: Key,
         subject: str,
         san: x509.ExtensionType | None,
-        days: tuple[int, int] = _LIVES,
+        days: tuple[int, int] = _VALID_DAYS,
     ) -> ServerCertificate:
         builder = _leaf(key, subject, san, days).issuer_name(self.intermediate.subject)
         leaf = builder.sign(_private_key(self._intermediate.private_key_pem), hashes.SHA256())
         return ServerCertificate(key, (leaf, self.intermediate))
 
     def _signed_with_sha1(self, name: str) -> ServerCertificate:
-        """cryptography signs no certificate with SHA-1: sign with SHA-256 and forge the rest."""
+        """``cryptography`` refuses SHA-1, so sign with SHA-256 and replace the signature."""
         issuer = self._root.create_child_ca(key_type=trustme.KeyType.RSA)
         issuer_key = load_pem_private_key(issuer.private_key_pem.bytes(), None)
         if not isinstance(issuer_key, rsa.RSAPrivateKey):
@@ -173,7 +175,7 @@ def _as_sha1(certificate: x509.Certificate, issuer_key: rsa.RSAPrivateKey) -> x5
 
 
 def _leaf(
-    key: Key, subject: str, san: x509.ExtensionType | None, days: tuple[int, int] = _LIVES
+    key: Key, subject: str, san: x509.ExtensionType | None, days: tuple[int, int] = _VALID_DAYS
 ) -> x509.CertificateBuilder:
     not_before, not_after = _dates(*days)
     builder = (
@@ -194,7 +196,9 @@ def _self_signed(name: str) -> ServerCertificate:
 
 
 def _common_name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text[:64])])  # ub-common-name is 64
+    return x509.Name(
+        [x509.NameAttribute(NameOID.COMMON_NAME, text[:64])]
+    )  # maximum of a CN: RFC 5280 ub-common-name
 
 
 def _san(name: str) -> x509.SubjectAlternativeName:

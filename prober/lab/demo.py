@@ -6,7 +6,6 @@ from typing import Final
 
 from prober.lab.faults import Fault
 from prober.lab.internet import LabDomain, LabHost, LabSts, LabTlsa
-from prober.lab.personalities import EVERY
 from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.greeting import Busy, Masked, Refuses, Silent
 from prober.lab.personalities.scripted import Personality
@@ -50,53 +49,160 @@ DEMO: Final[Sequence[LabDomain]] = (
         "well-configured.test",
         WellConfigured(),
         WellConfigured(),
-        shows="TLS 1.3 and a trusted certificate at every MX host",
+        shows="Every MX host offers TLS 1.3 and has a certificate of a trusted CA for its name.",
     ),
     dataclasses.replace(
-        mail_domain("dane.test", SelfSigned(), shows="enforced by DANE, with no CA at all"),
+        mail_domain(
+            "dane.test",
+            SelfSigned(),
+            shows="TLSA records (DANE) in signed DNS vouch for the certificate, so it needs "
+            "no CA. Senders that check DANE require TLS.",
+        ),
         tlsa=LabTlsa.OF_SELF_SIGNED,
         signed=True,
     ),
     dataclasses.replace(
-        mail_domain("dane-old-key.test", WellConfigured(), shows="a new key, an old TLSA record"),
+        mail_domain(
+            "dane-old-key.test",
+            WellConfigured(),
+            shows="The server has a new key, but the TLSA record in DNS is that of the old "
+            "key. Senders that check DANE hold mail back; the others do not notice.",
+        ),
         tlsa=LabTlsa.OF_OLD_KEY,
         signed=True,
     ),
     dataclasses.replace(
-        mail_domain("mta-sts.test", WellConfigured(), shows="enforced by MTA-STS"),
+        mail_domain(
+            "mta-sts.test",
+            WellConfigured(),
+            shows="The domain publishes an MTA-STS policy. Senders that check it require TLS "
+            "and a certificate of a trusted CA.",
+        ),
         sts=LabSts(host=PolicyHost(_policy("mx1.mta-sts.test"))),
         tls_rpt="v=TLSRPTv1; rua=mailto:tls@mta-sts.test",
     ),
     dataclasses.replace(
-        mail_domain("mta-sts-gap.test", WellConfigured(), WellConfigured(), shows="one left out"),
+        mail_domain(
+            "mta-sts-gap.test",
+            WellConfigured(),
+            WellConfigured(),
+            shows="The MTA-STS policy names only one of the two MX hosts. Senders that check "
+            "it never use the other one.",
+        ),
         sts=LabSts(host=PolicyHost(_policy("mx1.mta-sts-gap.test"))),
     ),
-    LabDomain(name="implicit.test", hosts=(_IMPLICIT,), shows="no MX: the domain is its host"),
-    mail_domain(
-        "nolisting.test", Refuses(), WellConfigured(), shows="a first MX host that never answers"
+    LabDomain(
+        name="implicit.test",
+        hosts=(_IMPLICIT,),
+        shows="The domain has no MX record, so senders deliver to the address of the domain "
+        "itself.",
     ),
-    mail_domain("self-signed.test", SelfSigned(), shows="encrypted, to whom nobody vouches"),
-    mail_domain("expired.test", Expired(), shows="a certificate out of date"),
-    mail_domain("wrong-name.test", WrongName(), shows="the certificate of another host"),
-    mail_domain("broken-chain.test", MissingIntermediate(), shows="a chain that lacks a link"),
-    mail_domain("weak-key.test", WeakKey(), shows="an RSA key of 1024 bits"),
-    mail_domain("old-tls.test", Tls10Only(), shows="nothing newer than TLS 1.0"),
-    mail_domain("large-hello.test", LargeHelloIntolerant(), shows="fails on a post-quantum hello"),
-    mail_domain("mixed.test", WellConfigured(), NoStarttls(), shows="one MX host in clear text"),
-    mail_domain("moody.test", GainsStarttls(), shows="STARTTLS in one session, not in another"),
-    mail_domain("clear-text.test", NoStarttls(), shows="no STARTTLS at all"),
-    mail_domain("deferred.test", StarttlsDeferred(), shows="STARTTLS offered, then refused"),
-    mail_domain("no-handshake.test", HandshakeAlert(), shows="STARTTLS accepted, then an alert"),
-    mail_domain("middlebox.test", Masked(), shows="STARTTLS overwritten on the way"),
-    mail_domain("busy.test", Busy(), shows="421: too busy to say"),
-    mail_domain("silent.test", Silent(), shows="no greeting"),
-    LabDomain(name="dns-broken.test", fault=Fault.SERVFAIL, shows="its DNS fails"),
+    mail_domain(
+        "nolisting.test",
+        Refuses(),
+        WellConfigured(),
+        shows="Nothing listens at the first MX host, so all mail goes to the second one.",
+    ),
+    mail_domain(
+        "self-signed.test",
+        SelfSigned(),
+        shows="The server signed its certificate itself. Mail is encrypted, but a sender "
+        "cannot tell this server from an attacker's.",
+    ),
+    mail_domain(
+        "expired.test",
+        Expired(),
+        shows="The certificate has expired. Most senders deliver all the same; those that "
+        "check certificates hold mail back.",
+    ),
+    mail_domain(
+        "wrong-name.test",
+        WrongName(),
+        shows="The certificate is for another host, so it does not prove that this is the "
+        "right server.",
+    ),
+    mail_domain(
+        "broken-chain.test",
+        MissingIntermediate(),
+        shows="The server does not send its intermediate certificate, so senders find no way "
+        "from its certificate to a trusted CA.",
+    ),
+    mail_domain(
+        "weak-key.test",
+        WeakKey(),
+        shows="The certificate has an RSA key of 1024 bits, which is too short to be safe today.",
+    ),
+    mail_domain(
+        "old-tls.test",
+        Tls10Only(),
+        shows="The server has nothing newer than TLS 1.0, which is obsolete. Some senders "
+        "refuse it.",
+    ),
+    mail_domain(
+        "large-hello.test",
+        LargeHelloIntolerant(),
+        shows="The server fails when the first TLS message is large, as with post-quantum "
+        "key exchange. Whether mail is encrypted depends on the sender.",
+    ),
+    mail_domain(
+        "mixed.test",
+        WellConfigured(),
+        NoStarttls(),
+        shows="The first MX host offers TLS, the second does not. When the first one is "
+        "down, mail is sent unencrypted.",
+    ),
+    mail_domain(
+        "moody.test",
+        GainsStarttls(),
+        shows="The server offers STARTTLS in one session and not in another, so some mail "
+        "may be sent unencrypted.",
+    ),
+    mail_domain(
+        "clear-text.test",
+        NoStarttls(),
+        shows="The server does not offer STARTTLS, so mail to it can be read by others on its way.",
+    ),
+    mail_domain(
+        "deferred.test",
+        StarttlsDeferred(),
+        shows="The server offers STARTTLS, and refuses it when a sender asks for it.",
+    ),
+    mail_domain(
+        "no-handshake.test",
+        HandshakeAlert(),
+        shows="The server accepts STARTTLS and then ends the TLS handshake with an alert.",
+    ),
+    mail_domain(
+        "middlebox.test",
+        Masked(),
+        shows="A device on the way overwrites the word STARTTLS. Whether the server offers "
+        "it is not known.",
+    ),
+    mail_domain(
+        "busy.test",
+        Busy(),
+        shows="The server replies 421: it is too busy. That says nothing about TLS, so the "
+        "answer is UNKNOWN, not FAIL.",
+    ),
+    mail_domain(
+        "silent.test",
+        Silent(),
+        shows="The server accepts the connection and then sends nothing. TLS could not be tested.",
+    ),
+    LabDomain(
+        name="dns-broken.test",
+        fault=Fault.SERVFAIL,
+        shows="The nameserver of the domain reports an error, so its mail servers are not known.",
+    ),
     LabDomain(
         name="null-mx.test",
         records=(("null-mx.test", "MX", "0 ."),),
-        shows="accepts no mail, and says so (RFC 7505)",
+        shows="The domain states in DNS that it receives no mail, with a null MX record (RFC "
+        "7505).",
     ),
-    LabDomain(name="no-such-domain.test", shows="does not exist"),
+    LabDomain(
+        name="no-such-domain.test", shows="The domain does not exist. Its name may be misspelt."
+    ),
 )
 
 # for ``Lab.settings``: on loopback whatever takes a second takes for ever
@@ -112,11 +218,3 @@ DEMO_DEADLINES: Final[Mapping[str, float]] = {
     "dns_s": 2.0,
     "sts_s": 2.0,
 }
-
-
-def every_domain() -> tuple[LabDomain, ...]:
-    """A domain ``ID.test`` for each personality there is, with the MX host ``mx1.ID.test``."""
-    return tuple(
-        mail_domain(f"{name}.test", personality(), shows=(personality.__doc__ or "").strip())
-        for name, personality in EVERY.items()
-    )

@@ -1,8 +1,8 @@
-"""The server side of a TLS 1.2 handshake with a finite-field group of one's own choice.
+"""The server side of a TLS 1.2 handshake with any finite-field Diffie-Hellman group.
 
-The OpenSSL of the ``cryptography`` wheel has no such servers any more: it takes the groups of
-RFC 7919, and asks for 1024 bits. This is a test double, and no implementation to rely on: one
-cipher suite, no check of what the client sends but its Finished, no resumption. RFC 5246, RFC 5288.
+The OpenSSL of the ``cryptography`` wheel cannot do this: it takes the groups of RFC 7919, and asks
+for 1024 bits. This is a test double. It has one cipher suite and no resumption, and checks nothing
+that the client sends except Finished. RFC 5246, RFC 5288.
 """
 
 import hmac
@@ -29,19 +29,19 @@ _GENERATOR = 2
 _SUITE = bytes.fromhex("009e")  # TLS_DHE_RSA_WITH_AES_128_GCM_SHA256
 _TLS12 = b"\x03\x03"
 _RSA_PKCS1_SHA256 = bytes.fromhex("0401")
-_RENEGOTIATION_INFO = bytes.fromhex("ff01 0001 00")  # RFC 5746 §3.6; OpenSSL asks for it
+_RENEGOTIATION_INFO = bytes.fromhex("ff01 0001 00")  # RFC 5746 §3.6; OpenSSL requires it
 _CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _DATA = 20, 21, 22, 23
 _CLOSE_NOTIFY = b"\x01\x00"
 
 
 class DheConnection:
-    """What ``Peer`` needs of an ``SSL.Connection``, for a certificate with an RSA key."""
+    """The part of ``SSL.Connection`` that ``Peer`` needs. The certificate must have an RSA key."""
 
     def __init__(self, certificate: ServerCertificate, prime: int) -> None:
         if not isinstance(certificate.key, rsa.RSAPrivateKey):
-            raise TypeError("its cipher suite needs an RSA key")
+            raise TypeError("the cipher suite needs an RSA key")
         self._key = certificate.key
-        self._chain = [each.public_bytes(Encoding.DER) for each in certificate.chain]
+        self._chain = [item.public_bytes(Encoding.DER) for item in certificate.chain]
         self._prime = prime
         self._secret = secrets.randbits(256)
         self._random = secrets.token_bytes(32)
@@ -49,14 +49,14 @@ class DheConnection:
         self._transcript = b""
         self._reading: _Protection | None = None
         self._writing: _Protection | None = None
-        self._steps = self._shake_hands()
+        self._steps = self._handshake_steps()
 
     def bio_write(self, data: bytes) -> None:
-        """Take bytes of the client's."""
+        """Add bytes from the client."""
         self._incoming += data
 
     def bio_read(self, size: int) -> bytes:
-        """Bytes to send; raises ``SSL.WantReadError`` where there are none."""
+        """Bytes to send. Raises ``SSL.WantReadError`` if there are none."""
         if not self._outgoing:
             raise SSL.WantReadError
         data = bytes(self._outgoing[:size])
@@ -64,70 +64,70 @@ class DheConnection:
         return data
 
     def do_handshake(self) -> None:
-        """Go on; raises ``SSL.WantReadError`` until the handshake has completed."""
+        """Continue the handshake. Raises ``SSL.WantReadError`` until it has completed."""
         for _ in self._steps:
             raise SSL.WantReadError
 
     def recv(self, size: int) -> bytes:
-        """One record's worth of clear text."""
-        content_type, data = self._take()
+        """The clear text of one record."""
+        content_type, data = self._next_record()
         if content_type != _DATA:
             raise SSL.ZeroReturnError
         return data
 
     def send(self, data: bytes) -> int:
-        """Encrypt *data*, which fits into one record."""
-        self._put(_DATA, data)
+        """Encrypt and send *data*, which must fit into one record."""
+        self._send_record(_DATA, data)
         return len(data)
 
     def shutdown(self) -> bool:
-        """Say close_notify."""
-        self._put(_ALERT, _CLOSE_NOTIFY)
+        """Send close_notify."""
+        self._send_record(_ALERT, _CLOSE_NOTIFY)
         return False
 
     def get_servername(self) -> bytes | None:
-        """Not looked at."""
+        """None: SNI is not read."""
         return None
 
     def get_protocol_version_name(self) -> str:
-        """As OpenSSL names it."""
+        """OpenSSL's name of the version."""
         return "TLSv1.2"
 
     def get_cipher_name(self) -> str | None:
-        """As OpenSSL names it."""
+        """OpenSSL's name of the cipher suite."""
         return "DHE-RSA-AES128-GCM-SHA256"
 
     def get_group_name(self) -> str | None:
-        """A group of one's own has no name."""
+        """None: a custom group has no name."""
         return None
 
-    def _shake_hands(self) -> Iterator[None]:
-        """RFC 5246 §7.3; yields where the client's next record has not come yet."""
-        hello = yield from self._wait()
+    def _handshake_steps(self) -> Iterator[None]:
+        """The handshake, RFC 5246 §7.3. Yields while it waits for a record of the client."""
+        hello = yield from self._wait_for_record()
         client_random = hello[6:38]
         self._transcript += hello
-        self._say(self._flight(client_random))
-        key_exchange = yield from self._wait()
+        self._send_messages(self._flight(client_random))
+        key_exchange = yield from self._wait_for_record()
         self._transcript += key_exchange
         shared = pow(int.from_bytes(key_exchange[6:]), self._secret, self._prime)
         master = _prf(_bytes(shared), b"master secret", client_random + self._random, 48)
         keys = _prf(master, b"key expansion", self._random + client_random, 40)
-        yield from self._wait()  # ChangeCipherSpec
+        yield from self._wait_for_record()  # ChangeCipherSpec
         self._reading = _Protection(keys[:16], keys[32:36])
-        finished = yield from self._wait()
+        finished = yield from self._wait_for_record()
         if finished != self._finished(master, b"client finished"):
             raise SSL.Error([("lab", "", "wrong Finished")])
         self._transcript += finished
-        self._put(_CHANGE_CIPHER_SPEC, b"\x01")
+        self._send_record(_CHANGE_CIPHER_SPEC, b"\x01")
         self._writing = _Protection(keys[16:32], keys[36:])
-        self._say(self._finished(master, b"server finished"))
+        self._send_messages(self._finished(master, b"server finished"))
 
     def _flight(self, client_random: bytes) -> bytes:
         """All messages from ServerHello to ServerHelloDone. RFC 5246 §7.4.1 to §7.4.5."""
         hello = _TLS12 + self._random + b"\0" + _SUITE + b"\0" + _vector(_RENEGOTIATION_INFO)
         chain = b"".join(_vector(der, 3) for der in self._chain)
         public = pow(_GENERATOR, self._secret, self._prime)
-        params = b"".join(_vector(_bytes(each)) for each in (self._prime, _GENERATOR, public))
+        params = b"".join(_vector(_bytes(item)) for item in (self._prime, _GENERATOR, public))
         signed = client_random + self._random + params
         signature = self._key.sign(signed, padding.PKCS1v15(), hashes.SHA256())
         key_exchange = params + _RSA_PKCS1_SHA256 + _vector(signature)
@@ -141,15 +141,15 @@ class DheConnection:
         digest = sha256(self._transcript).digest()
         return b"\x14" + _vector(_prf(master, label, digest, 12), 3)
 
-    def _wait(self) -> Generator[None, None, bytes]:
+    def _wait_for_record(self) -> Generator[None, None, bytes]:
         while True:
             try:
-                return self._take()[1]
+                return self._next_record()[1]
             except SSL.WantReadError:
                 yield
 
-    def _take(self) -> tuple[int, bytes]:
-        """The client's next record: its content type and its content in clear."""
+    def _next_record(self) -> tuple[int, bytes]:
+        """The client's next record: content type and decrypted content."""
         length = int.from_bytes(self._incoming[3:5])
         if len(self._incoming) < 5 + length or not length:
             raise SSL.WantReadError
@@ -159,18 +159,18 @@ class DheConnection:
             content = self._reading.open(content_type, content)
         return content_type, content
 
-    def _say(self, messages: bytes) -> None:
+    def _send_messages(self, messages: bytes) -> None:
         self._transcript += messages
-        self._put(_HANDSHAKE, messages)
+        self._send_record(_HANDSHAKE, messages)
 
-    def _put(self, content_type: int, content: bytes) -> None:
+    def _send_record(self, content_type: int, content: bytes) -> None:
         if self._writing is not None:
             content = self._writing.seal(content_type, content)
         self._outgoing += bytes([content_type]) + _TLS12 + _vector(content)
 
 
 class _Protection:
-    """Records of one direction under AES-GCM. RFC 5288 §3."""
+    """AES-GCM for the records of one direction. RFC 5288 §3."""
 
     def __init__(self, key: bytes, salt: bytes) -> None:
         self._aead, self._salt, self._number = AESGCM(key), salt, 0
@@ -196,7 +196,7 @@ def _vector(content: bytes, size: int = 2) -> bytes:
 
 
 def _bytes(number: int) -> bytes:
-    """Without leading zeros, as RFC 5246 §8.1.2 wants the shared secret."""
+    """Big-endian bytes without leading zeros, as RFC 5246 §8.1.2 requires for the shared secret."""
     return number.to_bytes((number.bit_length() + 7) // 8)
 
 

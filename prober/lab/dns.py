@@ -1,9 +1,9 @@
-"""A DNS resolver on loopback, over UDP and TCP, that answers from its own data or misbehaves.
+"""A DNS resolver on loopback, over UDP and TCP. It answers from its own data, or misbehaves.
 
-It validates nothing: names in ``signed`` zones get AD, as from a resolver that did. With ``keys``
-the zones that have one, the root among them, are signed, and it passes signatures on. A reply is
-worked out once and kept until the data, a fault or a delay changes: the same query then costs a
-few microseconds instead of a third of a millisecond.
+It validates nothing: answers from ``signed`` zones get AD, as if they were validated. With ``keys``
+the zones that have one, and the root, are signed, and the server returns their signatures. Replies
+are cached until the data, a fault or a delay changes. A cached reply takes a few microseconds
+instead of a third of a millisecond.
 """
 
 import asyncio
@@ -30,12 +30,12 @@ from prober.lab.listener import Listener, bind
 from prober.lab.signed_zones import Key, SignedZones
 from prober.lab.zone import Found, LabZone, Records, parse_record, with_parents
 
-ATTEMPTS = 20  # to find a port that is free for both UDP and TCP
+ATTEMPTS = 20  # attempts to find a port that is free for UDP and TCP
 MESSAGE_BYTES = 65535
 PAYLOAD = 1232  # DNS flag day 2020
-REPLIES = 50_000  # kept ready, of 100 to 200 bytes each
-QUERY_BYTES = 512  # of one whose reply is kept; a question with EDNS has at most 282
-RECEIVE_BYTES = 4 << 20  # a burst of thousands of questions
+MAX_CACHED_REPLIES = 50_000  # 100 to 200 bytes each
+MAX_CACHED_QUERY_BYTES = 512  # a question with EDNS has at most 282
+RECEIVE_BYTES = 4 << 20  # receive buffer for thousands of questions at once
 
 _RCODES = {
     Fault.SERVFAIL: dns.rcode.SERVFAIL,
@@ -47,15 +47,15 @@ _RCODES = {
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
-    """What comes back for a query, whatever its id."""
+    """The reply to a query, without its id."""
 
-    wire: bytes | None  # None: never
+    wire: bytes | None  # None: no reply is sent
     delay: float = 0.0  # seconds
-    question: tuple[str, str] | None = None  # as it is counted
+    question: tuple[str, str] | None = None  # the key in ``queries``
 
 
 class LabDns:
-    """The server, and what it was asked: ``queries`` counts by (name, type), both as text."""
+    """The server. ``queries`` counts the questions by (name, type), both as text."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class LabDns:
         address: str = "127.0.0.1",
     ) -> None:
         self.address = address
-        self.port = 0  # the one taken, once started
+        self.port = 0  # the actual port, after start
         self.queries: Counter[tuple[str, str]] = Counter()
         self.queries_tcp = 0
         self._zone = LabZone(records)
@@ -85,23 +85,23 @@ class LabDns:
         return f"{self.address}:{self.port}"
 
     def add(self, name: str, rdtype: str, *texts: str) -> None:
-        """Add records, also while running."""
+        """Add records. Works while the server runs."""
         self._zone.add(parse_record(name, rdtype, *texts))
         self._signed_zones = None
         self._replies.clear()
 
     def sign(self, zone: str) -> None:
-        """Set AD on answers from *zone* and below, to those who ask with AD or DO."""
+        """Set AD on answers from *zone* and below, if the query has AD or DO."""
         self._signed.add(dns.name.from_text(zone))
         self._replies.clear()
 
     def fail(self, name: str, fault: Fault | None, rdtype: str | None = None) -> None:
-        """Answer *name* (of *rdtype*, or any) with *fault* from now on; None heals it."""
+        """Answer *name* with *fault* for *rdtype*, or for all types. None removes the fault."""
         self._faults.put(name, rdtype, fault)
         self._replies.clear()
 
     def delay(self, name: str, seconds: float | None, rdtype: str | None = None) -> None:
-        """Answer *name* (of *rdtype*, or any) so much later from now on; None: at once."""
+        """Answer *name* after *seconds* from now on, for *rdtype* or all types. None removes it."""
         self._delays.put(name, rdtype, seconds)
         self._replies.clear()
 
@@ -130,24 +130,24 @@ class LabDns:
         await self.aclose()
 
     def answer(self, wire: bytes, *, tcp: bool) -> tuple[bytes | None, float]:
-        """The response to a query and the seconds to wait with it; None: never."""
+        """The response to a query, and the delay in seconds. None means no response."""
         key = (wire[2:], tcp)
         reply = self._replies.get(key)
         if reply is None:
-            reply = self._work_out(wire, tcp=tcp)
-            self._keep(key, reply)
+            reply = self._compute_reply(wire, tcp=tcp)
+            self._cache_reply(key, reply)
         if reply.question is not None:
             self.queries[reply.question] += 1
             self.queries_tcp += tcp
         return reply.wire and wire[:2] + reply.wire[2:], reply.delay
 
-    def _keep(self, key: tuple[bytes, bool], reply: _Reply) -> None:
-        if len(self._replies) >= REPLIES:
+    def _cache_reply(self, key: tuple[bytes, bool], reply: _Reply) -> None:
+        if len(self._replies) >= MAX_CACHED_REPLIES:
             self._replies.clear()
-        if len(key[0]) <= QUERY_BYTES:
+        if len(key[0]) <= MAX_CACHED_QUERY_BYTES:
             self._replies[key] = reply
 
-    def _work_out(self, wire: bytes, *, tcp: bool) -> _Reply:
+    def _compute_reply(self, wire: bytes, *, tcp: bool) -> _Reply:
         try:
             query = dns.message.from_wire(wire)
         except dns.exception.DNSException:
@@ -212,7 +212,7 @@ class LabDns:
         response.answer = list(zones.sign(response.answer))
 
     def _is_signed(self, name: dns.name.Name) -> bool:
-        """The root is signed, as the real one is; what is below it only where that was asked."""
+        """Whether *name* is signed: the root, like the real one, and zones in ``signed``."""
         return name == dns.name.root or not self._signed.isdisjoint(with_parents(name))
 
     async def _serve_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -230,7 +230,7 @@ class _Udp(asyncio.DatagramProtocol):
     def __init__(self, server: LabDns) -> None:
         self._server = server
 
-    # typeshed has BaseTransport here; a datagram endpoint is given a DatagramTransport
+    # typeshed says BaseTransport, but a datagram endpoint gets a DatagramTransport
     def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
         self._transport = transport
 

@@ -1,4 +1,4 @@
-"""Which DNS names are answered wrongly or late."""
+"""The names for which the DNS server gives a wrong or late answer."""
 
 import enum
 from collections.abc import Iterable
@@ -11,24 +11,24 @@ T = TypeVar("T")
 
 
 class Fault(enum.StrEnum):
-    """How a name is answered, instead of well."""
+    """A wrong answer to give for a name."""
 
     SERVFAIL = "servfail"
     REFUSED = "refused"
     NOTIMP = "notimp"
     TIMEOUT = "timeout"  # never answered
-    TRUNCATE = "truncate"  # TC over UDP, whatever the size
-    BOGUS = "bogus"  # SERVFAIL, but the data where CD is set. RFC 4035 §3.2.2
+    TRUNCATE = "truncate"  # TC over UDP, for any size
+    BOGUS = "bogus"  # SERVFAIL, but the data if CD is set. RFC 4035 §3.2.2
 
 
 class ByName(Generic[T]):
-    """Values kept by name, or by name and type."""
+    """Values by name, or by name and record type."""
 
     def __init__(self) -> None:
         self._values: dict[tuple[dns.name.Name, dns.rdatatype.RdataType | None], T] = {}
 
     def put(self, name: str, rdtype: str | None, value: T | None) -> None:
-        """Keep *value* for the name and its type, or every type; None forgets it."""
+        """Set *value* for the name and *rdtype*, or for all types. None removes it."""
         of_type = None if rdtype is None else dns.rdatatype.from_text(rdtype)
         key = (dns.name.from_text(name), of_type)
         if value is not None:
@@ -37,7 +37,7 @@ class ByName(Generic[T]):
             del self._values[key]
 
     def first(self, names: Iterable[dns.name.Name], rdtype: dns.rdatatype.RdataType) -> T | None:
-        """What is kept for the first of *names* that has anything."""
+        """The value of the first of *names* that has one for *rdtype* or for all types."""
         for name in names:
             for key in ((name, rdtype), (name, None)):
                 if key in self._values:

@@ -1,4 +1,4 @@
-"""The lab put together: domains, their MX hosts each at an address of its own, and their DNS."""
+"""Starts the whole lab: domains, their MX hosts at loopback addresses, and their DNS."""
 
 import contextlib
 import dataclasses
@@ -22,20 +22,22 @@ from prober.lab.signed_zones import Key
 from prober.lab.smtp import LabSmtpServer
 from prober.settings import Pace, Settings
 
-ATTEMPTS = 20  # to find a port that is free at every address
+ATTEMPTS = 20  # attempts to find a port that is free at every address
 EHLO_NAME = "probe.lab.test"
 PROBE_NAME = Settings().dnssec_probe
-IPV6_LOOPBACK = "::1"  # the only address of ours that IPv6 has
+IPV6_LOOPBACK = "::1"  # the only IPv6 loopback address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabHost:
-    """An MX host. The same host may stand under several domains."""
+    """An MX host. Several domains may use the same host."""
 
     name: str
     personality: Personality
-    addresses: int = 1  # IPv4, on loopback
-    published: tuple[str, ...] = ()  # further addresses; only ::1 is served, and for one host
+    addresses: int = 1  # number of IPv4 loopback addresses
+    published: tuple[
+        str, ...
+    ] = ()  # more addresses for DNS; of these only ::1 is served, for one host
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,31 +49,33 @@ class LabSts:
 
 
 class LabTlsa(enum.Enum):
-    """The TLSA records of a domain's MX hosts, and the certificates those show."""
+    """Which TLSA records a domain's MX hosts have."""
 
-    OF_GOOD = enum.auto()  # of the key in the good certificate
-    OF_SELF_SIGNED = enum.auto()  # of the key in the self-signed one
-    OF_OLD_KEY = enum.auto()  # of a key that no server has any more
+    OF_GOOD = enum.auto()  # the key of the good certificate
+    OF_SELF_SIGNED = enum.auto()  # the key of the self-signed certificate
+    OF_OLD_KEY = enum.auto()  # a key that no server uses now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabDomain:
-    """A mail domain. One with nothing in it does not exist."""
+    """A mail domain. A domain with only a name does not exist in DNS."""
 
     name: str
     mx: tuple[tuple[int, LabHost], ...] = ()
-    hosts: tuple[LabHost, ...] = ()  # that are no MX, such as the domain's own for an implicit MX
-    records: tuple[tuple[str, str, str], ...] = ()  # further (owner, type, text)
+    hosts: tuple[
+        LabHost, ...
+    ] = ()  # hosts without MX, such as the domain itself for an implicit MX
+    records: tuple[tuple[str, str, str], ...] = ()  # more records: (owner, type, text)
     sts: LabSts | None = None
     tls_rpt: str | None = None  # the record at ``_smtp._tls``
-    tlsa: LabTlsa | None = None  # of each MX host, at its SMTP port
-    fault: Fault | None = None  # of the domain's own name in DNS
-    signed: bool = False  # its answers, and all below it, bear AD
-    shows: str = ""  # what is to be learnt from it
+    tlsa: LabTlsa | None = None  # for each MX host, at its SMTP port
+    fault: Fault | None = None  # how DNS fails for the domain's name
+    signed: bool = False  # answers for it and its subdomains have AD
+    shows: str = ""  # what the domain demonstrates
 
     @property
     def all_hosts(self) -> tuple[LabHost, ...]:
-        """Every host of the domain."""
+        """Every host of the domain: MX hosts, other hosts, and the policy host."""
         return (*(host for _, host in self.mx), *self.hosts, *self._policy_hosts())
 
     def _policy_hosts(self) -> Iterator[LabHost]:
@@ -82,9 +86,9 @@ class LabDomain:
 class Lab:
     """A running Internet of *domains*; an asynchronous context manager.
 
-    All servers, policy hosts too, share one port and are trusted by the CA in ``ca_file``. With
-    ``validating``, the resolver passes for one that checks DNSSEC: ``dnssec-failed.org`` is bogus.
-    Without, it passes on the signatures of the domains that are signed, for who validates them.
+    All servers and policy hosts use one port, and the CA in ``ca_file``. With *validating*, the
+    resolver looks like one that validates DNSSEC: ``dnssec-failed.org`` is bogus. Without it, the
+    resolver returns the signatures of signed domains, so that a client can validate them.
     """
 
     def __init__(self, domains: Sequence[LabDomain], *, validating: bool = True) -> None:
@@ -93,7 +97,7 @@ class Lab:
         self.dns = LabDns(keys=self._keys)
         self.ca = LabCa()
         self.port = 0
-        self.servers: dict[str, LabSmtpServer] = {}  # by the name of the host
+        self.servers: dict[str, LabSmtpServer] = {}  # by host name
         self._validating = validating
         self._stack = contextlib.AsyncExitStack()
 
@@ -104,7 +108,7 @@ class Lab:
 
     @property
     def ca_file(self) -> Path:
-        """The root certificate in PEM; it goes away with the lab."""
+        """The root certificate as a PEM file, which is removed with the lab."""
         return self._folder / "ca.pem"
 
     @property
@@ -113,13 +117,13 @@ class Lab:
         return self._folder / "root.ds" if self._keys else None
 
     def settings(self, **changes: object) -> Settings:
-        """Settings with which a prober sees this lab and nothing else, but for *changes*.
+        """Settings for a prober that sees only this lab, with *changes*.
 
-        Sessions follow each other at once. *changes* may name fields of `Pace`, too.
+        There is no wait between sessions. *changes* may also name fields of `Pace`.
         """
         settings = Settings(
             resolvers=(self.resolver,),
-            port=self.port or 25,  # none listens without domains
+            port=self.port or 25,  # no server listens if there are no domains
             sts_port=self.port or 443,
             ca_file=self.ca_file,
             trust_anchor=self.anchor_file,
@@ -129,13 +133,13 @@ class Lab:
             slow_greeting_s=0.0,
         )
         unpaced = Pace(address_interval_s=0.0, operator_interval_s=0.0, dns_per_s=1e6)
-        of_pace = {each.name for each in dataclasses.fields(Pace)} & changes.keys()
+        of_pace = {field.name for field in dataclasses.fields(Pace)} & changes.keys()
         # mypy cannot see which value goes to which field
         pace = dataclasses.replace(unpaced, **{name: changes.pop(name) for name in of_pace})  # type: ignore[arg-type]
         return dataclasses.replace(settings, pace=pace, **changes)  # type: ignore[arg-type]
 
     async def start(self) -> None:
-        """Start everything, or nothing."""
+        """Start everything. If something fails, nothing stays started."""
         async with contextlib.AsyncExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="probe-lab-"))
             self._folder = Path(folder)
@@ -174,7 +178,7 @@ class Lab:
     async def _start_all(
         self, hosts: dict[str, LabHost], started: contextlib.AsyncExitStack
     ) -> None:
-        """Let the first server choose the port that all must have."""
+        """Start all servers. The first one chooses the port for all."""
         addresses = _loopback_addresses()
         self.servers.clear()
         self.port = 0

@@ -1,4 +1,4 @@
-"""A TCP listener whose sessions end with it, whatever their clients are doing."""
+"""A TCP listener that ends all its sessions when it is closed."""
 
 import asyncio
 import functools
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 BACKLOG = 4096  # benchmarks open thousands of sessions at once
-OUT_OF_FILES_S = 0.05  # how long accept() rests when this process has no file left
+ACCEPT_RETRY_S = 0.05  # wait before accept() again when this process has no file descriptor left
 
 
 def bind(
@@ -18,9 +18,9 @@ def bind(
     *,
     reuse: bool = False,
 ) -> socket.socket:
-    """A socket on *address*; port 0 takes a free one. Raises OSError when the port is taken.
+    """A socket bound to *address*; port 0 takes a free port. Raises OSError if the port is taken.
 
-    With ``reuse``, connections that linger from an earlier run do not count.
+    With *reuse*, connections in TIME_WAIT from an earlier run do not block the port.
     """
     sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
     try:
@@ -34,11 +34,11 @@ def bind(
 
 
 class Listener:
-    """Accepts on any number of sockets and runs ``serve`` once for each connection.
+    """Accepts on any number of sockets, and runs ``serve`` once per connection.
 
-    The connection is aborted after ``serve``, which flushes what must arrive before it returns.
-    That a client has gone (OSError) ends its session; anything else that ``serve`` raises is a
-    defect of ours, which ``aclose`` brings to light.
+    The connection is aborted after ``serve`` returns, so ``serve`` must flush what must arrive. An
+    OSError means that the client has gone, and only ends the session. Any other exception is a
+    defect of the lab, and ``aclose`` raises it.
     """
 
     def __init__(self, serve: Serve) -> None:
@@ -49,17 +49,17 @@ class Listener:
         self._defects: list[Exception] = []
 
     def listen(self, sock: socket.socket) -> None:
-        """Begin to accept on *sock*, which is bound already. Raises OSError when it is taken."""
+        """Accept connections on *sock*, which is bound. Raises OSError if the port is taken."""
         self.hold(sock)
         sock.listen(BACKLOG)
         self._accepting.append(asyncio.create_task(self._accept(sock)))
 
     def hold(self, sock: socket.socket) -> None:
-        """Keep *sock* without listening: its port refuses connections and is nobody else's."""
+        """Keep *sock* bound without listening: its port refuses connections."""
         self._sockets.append(sock)
 
     async def aclose(self) -> None:
-        """Accept no more, cancel every session, wait for its end. Raises what went wrong."""
+        """Stop accepting, cancel all sessions, and wait for them. Raises the defects of the lab."""
         await _cancel(self._accepting)
         for sock in self._sockets:
             sock.close()
@@ -74,12 +74,12 @@ class Listener:
             try:
                 connection, _ = await loop.sock_accept(sock)
             except OSError:
-                await asyncio.sleep(OUT_OF_FILES_S)
+                await asyncio.sleep(ACCEPT_RETRY_S)
                 continue
             session = loop.create_task(self._session(connection))
             self._sessions.add(session)
             session.add_done_callback(self._sessions.discard)
-            # cancelled before its first step, a session would leave its connection open
+            # a session that is cancelled before its first step does not close its connection
             session.add_done_callback(functools.partial(_close, connection))
 
     async def _session(self, connection: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""One SMTP session as its server sees it: lines in, bytes out, and TLS in between."""
+"""One SMTP session from the server's side: reads lines, sends bytes, and can start TLS."""
 
 import asyncio
 import contextlib
@@ -13,34 +13,34 @@ from prober.lab.certificates import CertificateKind, ServerCertificate
 from prober.lab.dhe import DheConnection
 from prober.lab.tls import Keyring, TlsProfile
 
-LINE_BYTES = 8192  # a prober's commands have far less
-COMMANDS = 1000  # in one session; a prober sends five
+LINE_BYTES = 8192  # our commands are far shorter
+COMMANDS = 1000  # per session; a prober sends five
 READ_BYTES = 65536
-RECORD_BYTES = 16_384  # of clear text at most: RFC 8446 §5.1
+RECORD_BYTES = 16_384  # maximum clear text of a record: RFC 8446 §5.1
 OUTGOING_BYTES = 4096  # a server's flight has 2 kB
-LINGER_S = 1.0  # a close with bytes unread becomes a reset, which can overtake what was sent
+LINGER_S = 1.0  # closing with unread bytes sends a reset, which can overtake sent data
 _RST_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, 0 s
 
 
 @dataclass(slots=True)
 class Session:
-    """What one client did; for tests to look at."""
+    """A record of what one client did, for tests."""
 
-    number: int  # 1 for the first that the server had
+    number: int  # 1 for the first session of the server
     started: float  # loop.time()
     ended: float | None = None
-    commands: list[str] = field(default_factory=list)  # all, as received
-    commands_tls: list[str] = field(default_factory=list)  # those that came over TLS
-    pipelined: bool = False  # the client spoke out of turn
-    hello_bytes: int | None = None  # of the first TLS record, which holds the ClientHello
+    commands: list[str] = field(default_factory=list)  # all commands, as received
+    commands_tls: list[str] = field(default_factory=list)  # the commands that came over TLS
+    pipelined: bool = False  # the client sent data before the server's reply
+    hello_bytes: int | None = None  # size of the first TLS record, which holds the ClientHello
     sni: str | None = None
-    tls_version: str | None = None  # where the handshake completed
+    tls_version: str | None = None  # None if the handshake did not complete
     cipher: str | None = None
     group: str | None = None
 
 
 class Peer:
-    """The client of a session. Its methods raise EOFError or OSError once it is gone."""
+    """The client of a session. All methods raise EOFError or OSError after it has gone."""
 
     def __init__(
         self,
@@ -52,20 +52,20 @@ class Peer:
         sessions: list[Session],
         latency_s: float = 0.0,
     ) -> None:
-        self.name = name  # of the host it talks to
-        self.sessions = sessions  # of the server so far; the last is this one
+        self.name = name  # of the host that the client connected to
+        self.sessions = sessions  # all sessions of the server; this one is the last
         self.session = sessions[-1]
         self._keyring = keyring
         self._latency_s = latency_s
         self._reader = reader
         self._writer = writer
-        self._buffer = bytearray()  # received, not yet taken; in clear once TLS runs
+        self._buffer = bytearray()  # received and not yet read; decrypted if TLS is active
         self._tls: SSL.Connection | DheConnection | None = None
         self._closed = False
 
     @property
     def secure(self) -> bool:
-        """Whether TLS has been negotiated."""
+        """Whether TLS is active."""
         return self._tls is not None
 
     async def connected(self) -> None:
@@ -82,11 +82,11 @@ class Peer:
         raw, _, rest = self._buffer.partition(b"\n")
         self._buffer = rest
         line = raw.rstrip(b"\r").decode("latin-1")
-        self._note(line)
+        self._record_command(line)
         return line
 
     def send(self, data: bytes) -> None:
-        """Send *data* as it is: over TLS once that runs."""
+        """Send *data* unchanged, over TLS if it is active."""
         if self._closed:
             raise EOFError("the session is over")
         if self._tls is not None:
@@ -95,12 +95,12 @@ class Peer:
         self._write(data)
 
     async def drain(self) -> None:
-        """Let the other tasks run, and wait while the client does not read."""
+        """Let other tasks run, and wait while the send buffer is full."""
         await asyncio.sleep(0)
         await self._writer.drain()
 
     async def pause(self, seconds: float) -> None:
-        """Say nothing for so long, and note whether the client speaks."""
+        """Send nothing for *seconds*, and record whether the client sends something."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while len(self._buffer) < READ_BYTES:
@@ -108,13 +108,13 @@ class Peer:
                     self.session.pipelined = True
 
     async def silence(self) -> None:
-        """Say nothing until the client has gone; raises EOFError then."""
+        """Send nothing until the client has gone, then raise EOFError."""
         while True:
             await self._fill()
             self._buffer.clear()
 
     async def hello(self) -> bytes:
-        """The first record of the client's handshake, which stays there for ``start_tls``."""
+        """The first record of the client's handshake. It stays in the buffer for ``start_tls``."""
         while len(self._buffer) < 5 or len(self._buffer) < self._record_bytes():
             await self._fill()
         return bytes(self._buffer[: self._record_bytes()])
@@ -124,17 +124,17 @@ class Peer:
         return self._keyring.context(kind, profile)
 
     def certificate(self, kind: CertificateKind) -> ServerCertificate:
-        """The certificate of this host, of that kind."""
+        """This host's certificate of *kind*."""
         return self._keyring.certificate(kind)
 
     async def start_tls(self, context: SSL.Context) -> None:
-        """Do the handshake. Raises ``SSL.Error``, the alert being sent already."""
+        """Do the handshake. Raises ``SSL.Error`` after the alert was sent."""
         tls = SSL.Connection(context, None)
         tls.set_accept_state()
         await self.run_tls(tls)
 
     async def run_tls(self, tls: SSL.Connection | DheConnection) -> None:
-        """Do the handshake of *tls*, as ``start_tls`` does."""
+        """Do the handshake with the connection *tls*, as ``start_tls`` does."""
         self.session.hello_bytes = len(await self.hello())
         tls.bio_write(bytes(self._buffer))
         self._buffer.clear()
@@ -149,7 +149,7 @@ class Peer:
         self.session.group = tls.get_group_name()
 
     def close(self) -> None:
-        """Say that nothing more comes: close_notify where TLS runs, then FIN."""
+        """Send close_notify if TLS is active, then FIN."""
         if self._closed:
             return
         self._end()
@@ -157,10 +157,10 @@ class Peer:
             with contextlib.suppress(SSL.Error):
                 self._tls.shutdown()
             self._write(_outgoing(self._tls))
-        self._later(self._deliver_eof)
+        self._after_latency(self._write_eof_now)
 
     def reset(self) -> None:
-        """Tear the connection down with RST."""
+        """Reset the connection with RST."""
         self._end()
         sock = self._writer.get_extra_info("socket")
         with contextlib.suppress(OSError):
@@ -168,7 +168,7 @@ class Peer:
         self._writer.transport.abort()
 
     async def linger(self) -> None:
-        """Close, and give the client a moment to take what was sent and go."""
+        """Close, and give the client a moment to read what was sent and to close its side."""
         self.close()
         with contextlib.suppress(OSError):  # TimeoutError is one
             async with asyncio.timeout(LINGER_S):
@@ -177,26 +177,26 @@ class Peer:
 
     def _write(self, data: bytes) -> None:
         if data:
-            self._later(self._deliver, data)
+            self._after_latency(self._write_now, data)
 
-    def _later(self, act: Callable[..., None], *args: bytes) -> None:
-        """*act* once the latency is over; what was sent first also arrives first."""
+    def _after_latency(self, act: Callable[..., None], *args: bytes) -> None:
+        """Call *act* after the latency. Calls run in their order."""
         if self._latency_s:
             asyncio.get_running_loop().call_later(self._latency_s, act, *args)
         else:
             act(*args)
 
-    def _deliver(self, data: bytes) -> None:
-        if not self._writer.is_closing():  # uvloop raises where asyncio drops it
+    def _write_now(self, data: bytes) -> None:
+        if not self._writer.is_closing():  # uvloop raises here, asyncio drops the data
             self._writer.write(data)
 
-    def _deliver_eof(self) -> None:
+    def _write_eof_now(self) -> None:
         if not self._writer.is_closing():
             self._writer.write_eof()
 
     def _end(self) -> None:
         self._closed = True
-        self._buffer.clear()  # what came before is not answered any more
+        self._buffer.clear()  # earlier commands get no reply now
 
     def _record_bytes(self) -> int:
         return 5 + int.from_bytes(self._buffer[3:5], "big")
@@ -209,7 +209,7 @@ class Peer:
                 self._write(_outgoing(tls))
                 tls.bio_write(await self._read())
 
-    def _note(self, line: str) -> None:
+    def _record_command(self, line: str) -> None:
         if len(self.session.commands) >= COMMANDS:
             raise ConnectionError("too many commands")
         self.session.commands.append(line)
@@ -235,7 +235,10 @@ class Peer:
 
 
 def _outgoing(tls: SSL.Connection | DheConnection) -> bytes:
-    """All that OpenSSL wants to send. Its buffer is made anew each time, so it is a small one."""
+    """All bytes that OpenSSL wants to send.
+
+    Read in small pieces, because each read allocates its whole size.
+    """
     pieces = bytearray()
     with contextlib.suppress(SSL.WantReadError):
         while True:
@@ -244,7 +247,7 @@ def _outgoing(tls: SSL.Connection | DheConnection) -> bytes:
 
 
 def _decrypted(tls: SSL.Connection | DheConnection) -> bytes:
-    """One record's worth of clear text, or nothing yet."""
+    """The clear text of at most one record; empty if there is none yet."""
     try:
         return tls.recv(RECORD_BYTES)
     except SSL.WantReadError:

@@ -1,7 +1,7 @@
-"""The lab's zones, signed: the root, and the domains that are to be. RFC 4034, RFC 4035 §3.1.
+"""Signs the zones of the lab: the root, and each domain that is to be signed.
 
-Each zone has one ECDSA key and a chain of NSEC records. What is in no signed zone is below an
-unsigned delegation of the root's.
+RFC 4034, RFC 4035 §3.1. Each zone has one ECDSA key and a chain of NSEC records. Names in no signed
+zone are below an unsigned delegation of the root.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +22,7 @@ from dns.rdtypes.ANY.NSEC import NSEC
 from dns.rdtypes.dnskeybase import Flag
 
 TTL = 300
-_DAYS = timedelta(days=1)  # that signatures are valid, before now and after
+_DAYS = timedelta(days=1)  # signatures are valid from a day ago until a day from now
 _OWN = frozenset({dns.rdatatype.DS, dns.rdatatype.DNSKEY, dns.rdatatype.NSEC})
 
 
@@ -35,7 +35,7 @@ class Key:
 
     @classmethod
     def new(cls) -> "Key":
-        """A key that was never used."""
+        """A new key."""
         private = ec.generate_private_key(ec.SECP256R1())
         public = dns.dnssec.make_dnskey(
             private.public_key(),
@@ -50,13 +50,15 @@ class Key:
 
 
 class SignedZones:
-    """Signs *rrsets* as they are now; each answer then finds its signatures and denials here."""
+    """Signs *rrsets* as they are now. Later changes are not signed."""
 
     def __init__(self, rrsets: Iterable[dns.rrset.RRset], keys: Mapping[Name, Key]) -> None:
         lines: dict[Name, list[str]] = {name: [_apex(name)] for name in keys}
         cuts: set[Name] = set()
         for rrset in rrsets:
-            zone = max((each for each in keys if rrset.name.is_subdomain(each)), key=len)
+            zone = max(
+                (candidate for candidate in keys if rrset.name.is_subdomain(candidate)), key=len
+            )
             if zone == dns.name.root and rrset.name != dns.name.root:
                 cuts.add(rrset.name.split(min(len(rrset.name), 3))[1])
             else:
@@ -68,14 +70,14 @@ class SignedZones:
         self._zones = {name: _sign(name, text, keys[name]) for name, text in lines.items()}
 
     def own(self, name: Name, rdtype: RdataType) -> dns.rrset.RRset | None:
-        """The RRset at *name* of a type that only signed zones have."""
+        """The RRset at *name* of a type that only signed zones have: DS, DNSKEY or NSEC."""
         if rdtype not in _OWN:
             return None
         zone = self._zones[self._zone_of(name, rdtype)]
         return zone.get_rrset(name, rdtype)
 
     def sign(self, answer: Iterable[dns.rrset.RRset]) -> Iterator[dns.rrset.RRset]:
-        """*answer* with the signatures that there are."""
+        """Yield *answer* with its signatures, where there are any."""
         for rrset in answer:
             yield rrset
             zone = self._zones[self._zone_of(rrset.name, rrset.rdtype)]
@@ -86,19 +88,24 @@ class SignedZones:
         apex = self._zone_of(name, rdtype)
         zone = self._zones[apex]
         owners = {apex: dns.rdatatype.SOA}
-        gaps = sorted(each for each in zone if zone.get_rdataset(each, dns.rdatatype.NSEC))
-        at = max(each for each in gaps if each <= name)
+        gaps = sorted(
+            candidate for candidate in zone if zone.get_rdataset(candidate, dns.rdatatype.NSEC)
+        )
+        at = max(candidate for candidate in gaps if candidate <= name)
         nsec = zone.get_rdataset(at, dns.rdatatype.NSEC)
         if nsec is None or not isinstance(nsec[0], NSEC):
             return
         found = {at}
         if at != name and not nsec[0].next.is_subdomain(name):  # the name does not exist
             encloser = name.parent()
-            while not any(each.is_subdomain(encloser) for each in gaps):
+            while not any(candidate.is_subdomain(encloser) for candidate in gaps):
                 encloser = encloser.parent()
             wildcard = dns.name.Name([b"*"]) + encloser
-            found.add(max(each for each in gaps if each <= wildcard))
-        for owner, kind in [*owners.items(), *((each, dns.rdatatype.NSEC) for each in found)]:
+            found.add(max(candidate for candidate in gaps if candidate <= wildcard))
+        for owner, kind in [
+            *owners.items(),
+            *((candidate, dns.rdatatype.NSEC) for candidate in found),
+        ]:
             rrset = zone.get_rrset(owner, kind)
             if rrset is not None:
                 yield rrset
@@ -106,7 +113,9 @@ class SignedZones:
 
     def _zone_of(self, name: Name, rdtype: RdataType) -> Name:
         above = name.parent() if rdtype == dns.rdatatype.DS and name != dns.name.root else name
-        return max((each for each in self._zones if above.is_subdomain(each)), key=len)
+        return max(
+            (candidate for candidate in self._zones if above.is_subdomain(candidate)), key=len
+        )
 
     def is_signed(self, name: Name, rdtype: RdataType) -> bool:
         """Whether *name* is in a signed zone, and not below an unsigned delegation."""

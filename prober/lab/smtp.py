@@ -1,4 +1,4 @@
-"""An SMTP server on loopback that behaves as its personality says, and remembers who came."""
+"""An SMTP server on loopback that behaves as its personality says, and records its sessions."""
 
 import asyncio
 import contextlib
@@ -14,15 +14,15 @@ from prober.lab.peer import Peer, Session
 from prober.lab.personalities.scripted import Personality
 from prober.lab.tls import Keyring
 
-SESSION_S = 600.0  # no client of ours stays longer; RFC 5321 §4.5.3.2.7 lets a server wait 300
+SESSION_S = 600.0  # our clients stay shorter; RFC 5321 §4.5.3.2.7 lets a server wait 300 s
 
 
 class LabSmtpServer:
-    """One MX host: a personality at one or more addresses, all at one port.
+    """One MX host: a personality at one or more addresses, all with one port.
 
-    ``count`` is how many sessions there were and ``sessions`` what they did: all of them, or with
-    *kept* at least the last so many. ``open`` is how many there are, ``max_open`` the most there
-    were at once. Everything it sends arrives *latency_s* late, a round trip, as over a network.
+    ``count`` is the number of sessions so far. ``sessions`` records them: all, or with *kept* at
+    least the last *kept*. ``open`` is the number of open sessions, ``max_open`` its maximum.
+    Everything that the server sends arrives *latency_s* late, as over a network.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class LabSmtpServer:
     ) -> None:
         self.personality = personality
         self.addresses = addresses or ("127.0.0.1",)
-        self.port = port  # the one taken, once started
+        self.port = port  # the actual port, after start
         self.name = name
         self.sessions: list[Session] = []
         self.count = 0
@@ -50,7 +50,7 @@ class LabSmtpServer:
 
     @property
     def address(self) -> str:
-        """The first of its addresses."""
+        """The first address."""
         return self.addresses[0]
 
     def tlsa(self, kind: CertificateKind = CertificateKind.GOOD) -> str:
@@ -60,7 +60,7 @@ class LabSmtpServer:
         return f"3 1 1 {hashlib.sha256(spki).hexdigest()}"
 
     async def start(self) -> None:
-        """Listen. Raises OSError when the port is taken at one of the addresses."""
+        """Listen. Raises OSError if the port is taken at one of the addresses."""
         try:
             for address in self.addresses:
                 self._listen(address)
@@ -80,7 +80,8 @@ class LabSmtpServer:
         await self.aclose()
 
     def _listen(self, address: str) -> None:
-        # TIME_WAIT from an earlier run does not count; a port that refuses is shared with nobody
+        # A listening port may be in TIME_WAIT from an earlier run. A refusing port must not be
+        # shared.
         sock = bind(address, self.port, reuse=self.personality.listens)
         self.port = sock.getsockname()[1]
         if self.personality.listens:
@@ -88,7 +89,7 @@ class LabSmtpServer:
         else:
             self._listener.hold(sock)
 
-    def _opened(self) -> Session:
+    def _new_session(self) -> Session:
         now = asyncio.get_running_loop().time()
         self.count += 1
         session = Session(number=self.count, started=now)
@@ -100,8 +101,8 @@ class LabSmtpServer:
         return session
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Hold the session of one connection, which the caller closes."""
-        session = self._opened()
+        """Run the session of one connection. The caller closes the connection."""
+        session = self._new_session()
         peer = Peer(
             reader,
             writer,
@@ -111,7 +112,7 @@ class LabSmtpServer:
             latency_s=self._latency_s,
         )
         try:
-            # a client that leaves, or a handshake that fails, ends the session and nothing else
+            # a client that leaves, or a failed handshake, ends only this session
             with contextlib.suppress(EOFError, OSError, SSL.Error):
                 async with asyncio.timeout(SESSION_S):
                     await peer.connected()

@@ -1,7 +1,7 @@
 """Server-side TLS settings, and the pyOpenSSL contexts made from them.
 
-pyOpenSSL runs the OpenSSL inside the ``cryptography`` wheel: at security level 0 it speaks
-TLS 1.0 to 1.3 wherever the lab runs, whatever the distribution allows.
+pyOpenSSL uses the OpenSSL in the ``cryptography`` wheel. At security level 0 it supports TLS 1.0
+to 1.3, whatever the distribution allows.
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ class TlsProfile:
 
     lowest: int = SSL.TLS1_2_VERSION
     highest: int = SSL.TLS1_3_VERSION
-    ciphers: bytes = b"DEFAULT:@SECLEVEL=0"  # of TLS 1.2 and older
-    client_certificate: int = SSL.VERIFY_NONE  # VERIFY_PEER asks for one
+    ciphers: bytes = b"DEFAULT:@SECLEVEL=0"  # for TLS 1.2 and older
+    client_certificate: int = SSL.VERIFY_NONE  # VERIFY_PEER requests one
 
 
 def only(version: int) -> TlsProfile:
-    """One TLS version and no other."""
+    """A profile with one TLS version."""
     return TlsProfile(lowest=version, highest=version)
 
 
@@ -41,7 +41,7 @@ NEEDS_CLIENT = TlsProfile(
 
 
 class Keyring:
-    """The TLS contexts of one host, each made once: a session costs no key and no context."""
+    """The TLS contexts of one host. Each is made once, so a session makes no key and no context."""
 
     def __init__(self, name: str, ca: LabCa) -> None:
         self._name = name
@@ -50,13 +50,13 @@ class Keyring:
         self._certificates: dict[CertificateKind, ServerCertificate] = {}
 
     def certificate(self, kind: CertificateKind) -> ServerCertificate:
-        """The certificate of that kind, the same each time."""
+        """The host's certificate of *kind*; the same one each time."""
         if kind not in self._certificates:
             self._certificates[kind] = self._ca.issue(kind, self._name)
         return self._certificates[kind]
 
     def context(self, kind: CertificateKind, profile: TlsProfile) -> SSL.Context:
-        """The context that shows a certificate of that kind under that profile."""
+        """The context that uses a certificate of *kind* under *profile*."""
         if (kind, profile) not in self._contexts:
             self._contexts[kind, profile] = self._make(kind, profile)
         return self._contexts[kind, profile]

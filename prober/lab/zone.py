@@ -1,44 +1,48 @@
-"""DNS data, and what a resolver would find in it. RFC 1034 §4.3.2, RFC 2308."""
+"""DNS data, and how a resolver finds answers in it. RFC 1034 §4.3.2, RFC 2308."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import dns.name
 import dns.rcode
+import dns.rdata
+import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
 TTL = 300
-ALIASES = 8  # CNAMEs in a row; resolvers follow 8 to 16
+ALIASES = 8  # maximum CNAMEs in a row; resolvers follow 8 to 16
 
 Records = Mapping[str, Sequence[tuple[str, str]]]  # owner: (type, text) …
 
-# where the data has no SOA, the negative answer is the root's
+# used in negative answers where the data has no SOA
 _ROOT_SOA = dns.rrset.from_text(".", TTL, "IN", "SOA", "ns.lab. admin.lab. 1 3600 600 86400 60")
 
 
 @dataclass(slots=True)
 class Found:
-    """What there is for one question."""
+    """The result of one look-up."""
 
     rcode: dns.rcode.Rcode = dns.rcode.NOERROR
-    names: list[dns.name.Name] = field(default_factory=list)  # the one asked, and its aliases
+    names: list[dns.name.Name] = field(
+        default_factory=list
+    )  # the name in the question, and its aliases
     answer: list[dns.rrset.RRset] = field(default_factory=list)
     authority: list[dns.rrset.RRset] = field(default_factory=list)
 
 
 class LabZone:
-    """All records there are, whatever zone they are of."""
+    """All records of the lab, in all zones."""
 
     def __init__(self, records: Records) -> None:
         self._rrsets: dict[tuple[dns.name.Name, dns.rdatatype.RdataType], dns.rrset.RRset] = {}
-        self._names: set[dns.name.Name] = set()  # all that exist, empty non-terminals too
+        self._names: set[dns.name.Name] = set()  # all existing names, including empty non-terminals
         for owner, entries in records.items():
             for rdtype, text in entries:
                 self.add(parse_record(owner, rdtype, text))
 
     def add(self, rrset: dns.rrset.RRset) -> None:
-        """Add *rrset* to what its owner has."""
+        """Add *rrset* to the records of its owner."""
         key = (rrset.name, rrset.rdtype)
         known = self._rrsets.get(key)
         self._rrsets[key] = rrset if known is None else known | rrset
@@ -48,7 +52,7 @@ class LabZone:
         return iter(self._rrsets.values())
 
     def find(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType) -> Found:
-        """Follow CNAMEs from *name* to records of *rdtype*, or to the proof that there are none."""
+        """Follow CNAMEs from *name* to records of *rdtype*, or to a negative answer."""
         found = Found()
         while len(found.names) <= ALIASES:
             found.names.append(name)
@@ -76,15 +80,24 @@ class LabZone:
 
 
 def parse_record(owner: str, rdtype: str, *texts: str) -> dns.rrset.RRset:
-    """The records of one owner and type; names are absolute, with a dot at the end or without."""
+    """The records of one owner and type. Names are absolute, with or without a dot at the end."""
     name = dns.name.from_text(owner)
+    if rdtype == "TLSA":  # dnspython refuses digests of the wrong length
+        return dns.rrset.from_rdata_list(name, TTL, [_tlsa(text) for text in texts])
     return dns.rrset.from_text_list(
         name, TTL, "IN", rdtype, texts, origin=dns.name.root, relativize=False
     )
 
 
+def _tlsa(text: str) -> dns.rdata.GenericRdata:
+    """RFC 6698 §2.2; the digest in one piece."""
+    *header, digest = text.split()
+    rdata = bytes(map(int, header)) + bytes.fromhex(digest)
+    return dns.rdata.GenericRdata(dns.rdataclass.IN, dns.rdatatype.TLSA, rdata)
+
+
 def with_parents(name: dns.name.Name) -> Iterator[dns.name.Name]:
-    """*name*, and every name above it up to the root."""
+    """Yield *name* and each of its parents, up to the root."""
     yield name
     while name != dns.name.root:
         name = name.parent()

@@ -16,20 +16,19 @@ that we sent. The words:
 
 The traps:
 
-- Most servers do not say "in clear": they say nothing about TLS. Silence has a meaning only where
-  the same server logs TLS at all; else the answer is unknown (base.Silence).
+- Most servers do not log that a connection was in clear: they log nothing about TLS then. That has
+  a meaning only where the same server logs TLS at all; else the answer is unknown (base.Silence).
 - Postfix before 3.11 states TLS in a line without queue id: it must be joined by process and
   relay, while other processes write between the lines (postfix.py).
 - A message can leave without being *sent*: a server that refuses at the end of DATA has read it.
 - Replies, HELO names, addresses and message-ids were written by others, who may imitate a log
-  line. So lines are read from the left, by a grammar, and nothing behind a peer's text is believed
-  unless the server wrote it last.
+  line. So each line is parsed from the left by a grammar, and nothing after a peer's text is
+  believed, unless the server wrote it last.
 - Recipients are people, and replies repeat their addresses (privacy.py).
-- A log can be cut, rotated, out of order, or thinned out by a rate limit. What had to be guessed is
-  unknown; what was not understood is counted.
+- A log can be cut off, rotated, out of order, or incomplete because of a rate limit. What is not
+  certain is *unknown*. Lines that were not understood are counted.
 
-lines.py takes lines apart; postfix.py, exim.py, opensmtpd.py and sendmail.py join them to
-deliveries, with what base.py has for all readers; summary.py counts; report.py writes; reading.py
-runs it all. tls_report.py is about the other direction: what others met when they sent to us.
-docs/logs.md.
+lines.py parses lines. postfix.py, exim.py, opensmtpd.py and sendmail.py join them to deliveries,
+and share base.py. summary.py counts, report.py and text.py make the reports, reading.py runs it
+all. tls_report.py is about the other direction: what others met when they sent to us. docs/logs.md.
 """

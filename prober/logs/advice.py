@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from prober.logs.records import Direction
-from prober.logs.summary import NO_DOMAIN, OTHERS, Advice, Counts, Summary
+from prober.logs.summary import NO_DOMAIN, OTHERS, Advice, Counts, Summary, messages
 from prober.records import Level
 
-MOST_SEEN: Final = 100  # reports of one domain that are kept
+MAX_SEEN: Final = 100  # reports of one domain that are kept
 _EVERY_SERVER: Final = (Level.OPPORTUNISTIC, Level.AUTHENTICATED, Level.ENFORCED)
 _REQUIRE: Final = "require TLS, and this cannot happen again"
 
@@ -74,17 +74,20 @@ def _of_map(
         yield Advice(
             domain,
             "map-not-obeyed",
-            f"the map requires TLS, and {counts.clear} messages left in clear: is it in force "
-            "(smtp_tls_policy_maps, postfix reload), and since when?",
+            f"the map requires TLS, and {messages(counts.clear)} left in clear: check that "
+            "Postfix uses it (smtp_tls_policy_maps, postfix reload), and since when",
         )
     if domain in required and counts.held_back:
-        text = f"the map requires TLS, and {counts.held_back} messages were held back: see why"
+        held = messages(counts.held_back)
+        text = (
+            f"the map requires TLS. Held back: {held}. See why in the column reply of -o FILE.csv"
+        )
         yield Advice(domain, "map-holds-back", text)
     left_well = counts.encrypted and not counts.clear and not counts.unknown
     if domain not in listed and left_well:
         yield Advice(
             domain,
             "can-tighten",
-            f"all {counts.encrypted} messages were encrypted: `probe policy` tells whether TLS can "
-            "be required",
+            f"all mail was encrypted ({messages(counts.encrypted)}): `probe policy` tells whether "
+            "TLS can be required",
         )

@@ -3,34 +3,50 @@
 import abc
 from collections import deque
 from collections.abc import Callable, Hashable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final, Generic, Protocol, TypeVar
+from typing import ClassVar, Final, Generic, TypeVar
 
 from prober.logs.lines import Line
-from prober.logs.records import Delivery, Session, Tls
+from prober.logs.records import Content, Delivery, Direction, Session, Status, Tls, domain_of
 
-MOST_MESSAGES: Final = 200_000  # queue ids that are open at once; about 350 bytes each
-MOST_PROCESSES: Final = 20_000  # processes or sessions that are open at once
-MOST_WAITING: Final = 20_000  # deliveries that wait for a line that gives silence a meaning
-MOST_TEXT: Final = 1000  # characters of a message id or a reply that are kept
+MAX_MESSAGES: Final = 200_000  # queue ids that are open at once; about 350 bytes each
+MAX_PROCESSES: Final = 20_000  # processes or sessions that are open at once
+MAX_WAITING: Final = 20_000  # deliveries that wait for a line that gives silence a meaning
+MAX_TEXT: Final = 1000  # characters of a message id or a reply that are kept
 NEAR: Final = timedelta(days=1)  # how far a TLS line may be from a silent delivery to explain it
-FORGETTABLE: Final = timedelta(hours=1)  # a process that was silent so long is done with its mail
+FORGETTABLE: Final = timedelta(hours=1)  # a process that wrote nothing for so long has finished
 
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)  # where nothing can be older
+
+NO_TLS: Final = "no TLS line is in the log"
+BEGINS: Final = "the log begins in the middle of this connection"
+FORGOTTEN: Final = "too many connections were open at once to remember this one"
+NOT_SENT: Final = "the message was not sent"
+IS_LOCAL: Final = "local delivery"
+
+NOTHING_SENT: Final = Session(why=NOT_SENT)
+LOCAL_SESSION: Final = Session(why=IS_LOCAL)
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 Emit = Callable[[Delivery], None]
+Program = tuple[str, str]  # host and name
+Peer = tuple[str | None, str | None]  # name and address
 
 
 class Reader(abc.ABC):
     """Reads the lines of one kind of mail server and emits deliveries."""
 
-    def __init__(self, emit: Emit, *, tls_logged: bool = False) -> None:
-        self.dropped = 0  # open joins that a bound made us forget
+    software: ClassVar[str]
+
+    def __init__(self, emit: Emit, *, tls_logged: bool = False, inbound: bool = False) -> None:
+        self.dropped = 0  # entries that were forgotten because of a bound
         self._emit = emit
+        self._inbound = inbound
         self._silence = Silence(emit, tls_logged=tls_logged)
+        self._begins: dict[str, datetime] = {}  # the first line of each host
+        self._message_ids: Bounded[tuple[str, str], str] = Bounded(MAX_MESSAGES, self._drop)
 
     @abc.abstractmethod
     def read(self, line: Line) -> bool:
@@ -40,9 +56,57 @@ class Reader(abc.ABC):
         """The logs end here: emit what still waits."""
         self._silence.finish()
 
+    def _sent(
+        self,
+        line: Line,
+        queue_id: str,
+        recipient: str | None,
+        peer: Peer,
+        status: Status,
+        content: Content,
+        reply: str = "",
+        *,
+        local: bool = False,
+    ) -> Delivery:
+        """The attempt that *line* is about, with nothing said of TLS yet."""
+        return Delivery(
+            time=line.time,
+            server=line.host,
+            software=self.software,
+            queue_id=queue_id,
+            message_id=self._message_ids.get((line.host, queue_id)),
+            domain=domain_of(recipient or ""),
+            recipient=recipient,
+            relay=peer[0],
+            address=peer[1],
+            status=status,
+            content=content,
+            local=local,
+            reply=reply[:MAX_TEXT] or None,
+        )
+
+    def _received(self, line: Line, queue_id: str, sender: str | None, peer: Peer) -> Delivery:
+        """The message that came in by *line*."""
+        sent = self._sent(line, queue_id, sender, peer, Status.SENT, Content.LEFT)
+        return replace(sent, direction=Direction.IN)
+
+    def _decide(self, program: Program, delivery: Delivery, session: Session | None) -> None:
+        """Emit *delivery* with *session*, or without one by what that means."""
+        if session is None and delivery.local:
+            session = LOCAL_SESSION
+        elif session is None and (delivery.content is Content.HELD or delivery.address is None):
+            session = NOTHING_SENT
+        if session is None:
+            self._silence.judge(program, delivery)
+        else:
+            self._emit(replace(delivery, session=session))
+
+    def _drop(self, _key: object, _value: object) -> None:
+        self.dropped += 1
+
 
 class Bounded(Generic[K, V]):
-    """A dict of at most *most* entries; the one that was set longest ago goes first."""
+    """A dict of at most *most* entries. Beyond that the oldest is forgotten."""
 
     def __init__(self, most: int, forgotten: Callable[[K, V], None] = lambda _key, _: None) -> None:
         self._entries: dict[K, V] = {}
@@ -58,7 +122,7 @@ class Bounded(Generic[K, V]):
         return self._entries.pop(key, None)
 
     def put(self, key: K, value: V) -> None:
-        """Set the entry of *key*, as the youngest."""
+        """Set the entry of *key*, as the newest."""
         self._entries.pop(key, None)
         self._entries[key] = value
         if len(self._entries) > self._most:
@@ -76,60 +140,62 @@ class Bounded(Generic[K, V]):
         return values
 
 
-class Timed(Protocol):
-    """What was last heard of a process."""
+@dataclass(slots=True)
+class Connection:
+    """The last TLS connection of a process, as its TLS line says. ``message``: it was joined to."""
 
+    endpoint: str
+    session: Session
     time: datetime
+    message: object = None
 
 
-P = TypeVar("P", bound=Timed)
+class Processes(Bounded[tuple[str, str, str], Connection]):
+    """The connection of each process, by host, program and process id.
 
-
-class Processes(Bounded[tuple[str, str, str], P]):
-    """The processes of (host, program, process). ``forgot``: programs of which one had to go.
-
-    One that was silent for an hour is done with its mail: to forget it does no harm.
+    ``forgot`` has the programs of which a process was forgotten while it could still deliver: one
+    that wrote nothing for an hour has finished its deliveries.
     """
 
     def __init__(self) -> None:
-        super().__init__(MOST_PROCESSES, self._note)
-        self.forgot: set[tuple[str, str]] = set()
+        super().__init__(MAX_PROCESSES, self._note)
+        self.forgot: set[Program] = set()
 
-    def _note(self, key: tuple[str, str, str], process: P) -> None:
+    def _note(self, key: tuple[str, str, str], connection: Connection) -> None:
         newest = self.newest()
-        if newest is not None and newest.time - process.time < FORGETTABLE:
+        if newest is not None and newest.time - connection.time < FORGETTABLE:
             self.forgot.add(key[:2])
 
 
 class Silence:
     """Says what it means that a log has no TLS line for a delivery.
 
-    A server that logs TLS and is silent did not use it. One that never logs it says nothing. So a
-    silent delivery is in clear where the same program of the same host logged TLS for another
-    delivery within a day, before or after; else unknown.
+    If the server logs TLS, that delivery was in clear. If it never logs TLS, nothing is known. So
+    the delivery is in clear where the same program of the same host logged TLS for another delivery
+    within a day, before or after; else it is unknown.
     """
 
     def __init__(self, emit: Emit, *, tls_logged: bool) -> None:
         self._emit = emit
         self._tls_logged = tls_logged
-        self._seen: dict[tuple[str, str], datetime] = {}  # the last TLS line of each program
-        self._waiting: dict[tuple[str, str], deque[Delivery]] = {}
+        self._seen: dict[Program, datetime] = {}  # the last TLS line of each program
+        self._waiting: dict[Program, deque[Delivery]] = {}
 
-    def tls_line(self, program: tuple[str, str], time: datetime) -> None:
+    def tls_line(self, program: Program, time: datetime) -> None:
         """*program* (host, name) logged TLS."""
         self._seen[program] = time
         for delivery in self._waiting.pop(program, ()):
             self._resolve(delivery, known=abs(delivery.time - time) <= NEAR)
 
-    def judge(self, program: tuple[str, str], delivery: Delivery) -> None:
-        """Emit the silent *delivery*, now or once its meaning is known."""
+    def judge(self, program: Program, delivery: Delivery) -> None:
+        """Emit *delivery*, which has no TLS line, now or once it is known what that means."""
         seen = self._seen.get(program)
         if self._tls_logged or (seen is not None and abs(delivery.time - seen) <= NEAR):
             self._resolve(delivery, known=True)
             return
         waiting = self._waiting.setdefault(program, deque())
         waiting.append(delivery)
-        while len(waiting) > MOST_WAITING or delivery.time - waiting[0].time > NEAR:
+        while len(waiting) > MAX_WAITING or delivery.time - waiting[0].time > NEAR:
             self._resolve(waiting.popleft(), known=False)
 
     def finish(self) -> None:
@@ -145,13 +211,3 @@ class Silence:
         else:
             session = replace(delivery.session, tls=Tls.UNKNOWN, why=delivery.session.why or NO_TLS)
         self._emit(replace(delivery, session=session))
-
-
-NO_TLS: Final = "no TLS line is in the log"
-BEGINS: Final = "the log begins in the middle of this connection"
-FORGOTTEN: Final = "too many connections were open at once to remember this one"
-NOT_SENT: Final = "the message was not sent"
-IS_LOCAL: Final = "local delivery"
-
-NOTHING_SENT: Final = Session(why=NOT_SENT)
-LOCAL_SESSION: Final = Session(why=IS_LOCAL)

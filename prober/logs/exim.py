@@ -2,33 +2,16 @@
 
 One line has it all: the flag (``=>``, ``->``, ``>>`` delivered, ``==`` deferred, ``**`` failed),
 the address, then fields, then the reply. ``X=`` is there where TLS was used, unless log_selector
-has no tls_cipher, which is a default; ``CV=`` says what the certificate was worth.
+has no tls_cipher, which it has by default; ``CV=`` says how the certificate was checked.
 """
 
 import re
 from dataclasses import replace
 from typing import Final
 
-from prober.logs.base import (
-    LOCAL_SESSION,
-    MOST_MESSAGES,
-    MOST_TEXT,
-    NOTHING_SENT,
-    Bounded,
-    Emit,
-    Reader,
-)
+from prober.logs.base import MAX_TEXT, Peer, Reader
 from prober.logs.lines import Line
-from prober.logs.records import (
-    Content,
-    Delivery,
-    Direction,
-    Identity,
-    Session,
-    Status,
-    Tls,
-    domain_of,
-)
+from prober.logs.records import Content, Identity, Session, Status, Tls
 
 _OWN_STAMP: Final = re.compile(r"(?:\[1/\d+\] )?\d{4}-\d\d-\d\d \S+ (?:[+-]\d{4} )?(?:\[\d+\] )?")
 _QUEUED: Final = re.compile(
@@ -47,7 +30,7 @@ _HOST: Final = re.compile(
 )
 _FIELD: Final = re.compile(r' ([A-Za-z]{1,4})=("(?:[^"\\]|\\.)*+"|[^\s"]*)')
 _DEFER: Final = re.compile(r" defer \(-?\d+\)(?: [\w ]+?(?=:| H=))?")
-# Exim's own words up to the step; the peer's are behind the colon.
+# The words of Exim, up to the step. The words of the peer follow after the colon.
 _WITH_CONTENT: Final = re.compile(
     r"[^:<]{0,80}? after (?:pipelined )?(?:end of data|sending data block)"
 )
@@ -70,10 +53,7 @@ _STATUS: Final = {
 class EximReader(Reader):
     """Reads the main log; with *inbound* its ``<=`` lines, too."""
 
-    def __init__(self, emit: Emit, *, tls_logged: bool = False, inbound: bool = False) -> None:
-        super().__init__(emit, tls_logged=tls_logged)
-        self._inbound = inbound
-        self._message_ids: Bounded[tuple[str, str], str] = Bounded(MOST_MESSAGES, self._drop)
+    software = "exim"
 
     def read(self, line: Line) -> bool:
         stamp = _OWN_STAMP.match(line.text)
@@ -94,35 +74,22 @@ class EximReader(Reader):
         if found is None:
             return False
         recipient = found[1] if "@" in (found[1] or "") else found[3] or found[1]
-        fields, name, address, reply = _fields(rest[found.end() :])
-        session = _session(fields)
-        delivery = Delivery(
-            time=line.time,
-            server=line.host,
-            software="exim",
-            queue_id=queue_id,
-            message_id=self._message_ids.get((line.host, queue_id)),
-            domain=domain_of(recipient or ""),
-            recipient=recipient,
-            relay=name,
-            address=address,
-            status=_STATUS[flag],
-            content=_content(_STATUS[flag], reply),
-            local=address is None and _STATUS[flag] is Status.SENT,
-            reply=(fields.get("C") or reply).strip('" ')[:MOST_TEXT] or None,
-        )
-        self._judge(line, delivery, session)
+        fields, peer, reply = self._read_fields(line, rest[found.end() :])
+        status = _STATUS[flag]
+        content, local = _content(status, reply), peer[1] is None and status is Status.SENT
+        said = (fields.get("C") or reply).strip('" ')
+        delivery = self._sent(line, queue_id, recipient, peer, status, content, said, local=local)
+        self._decide((line.host, "exim"), delivery, _session(fields))
         return True
 
     def _arrived(self, line: Line, queue_id: str, rest: str) -> bool:
         found = _SENDER.match(rest)
         if found is None:
             return False
-        fields, name, address, _ = _fields(rest[found.end() :])
-        message_id = f"<{fields['id'][:MOST_TEXT]}>" if "id" in fields else None
-        if message_id is not None:
-            self._message_ids.put((line.host, queue_id), message_id)
-        if not self._inbound or address is None:
+        fields, peer, _ = self._read_fields(line, rest[found.end() :])
+        if "id" in fields:
+            self._message_ids.put((line.host, queue_id), f"<{fields['id'][:MAX_TEXT]}>")
+        if not self._inbound or peer[1] is None:
             return True
         session = _session(fields)
         protocol = fields.get("P", "")
@@ -132,60 +99,39 @@ class EximReader(Reader):
             session = Session(tls=Tls.ENCRYPTED)
         elif protocol:
             session = Session(tls=Tls.CLEAR)
-        delivery = Delivery(
-            time=line.time,
-            server=line.host,
-            software="exim",
-            direction=Direction.IN,
-            queue_id=queue_id,
-            message_id=message_id,
-            domain=domain_of(found[1] or ""),
-            recipient=found[1],
-            relay=name,
-            address=address,
-            status=Status.SENT,
-            content=Content.LEFT,
-        )
-        self._judge(line, delivery, session)
+        delivery = self._received(line, queue_id, found[1], peer)
+        self._decide((line.host, "exim"), delivery, session)
         return True
 
-    def _judge(self, line: Line, delivery: Delivery, session: Session | None) -> None:
-        program = (line.host, "exim")
-        if session is not None:
-            self._silence.tls_line(program, line.time)
-            self._emit(replace(delivery, session=session))
-        elif delivery.local:
-            self._emit(replace(delivery, session=LOCAL_SESSION))
-        elif delivery.content is Content.HELD or delivery.address is None:
-            self._emit(replace(delivery, session=NOTHING_SENT))
-        else:
-            self._silence.judge(program, delivery)
-
-    def _drop(self, _key: tuple[str, str], _message_id: str) -> None:
-        self.dropped += 1
+    def _read_fields(self, line: Line, text: str) -> tuple[dict[str, str], Peer, str]:
+        """As ``_fields``. ``X=`` shows that this server logs TLS, for mail in both directions."""
+        fields, peer, rest = _fields(text)
+        if "X" in fields:
+            self._silence.tls_line((line.host, "exim"), line.time)
+        return fields, peer, rest
 
 
-def _fields(text: str) -> tuple[dict[str, str], str | None, str | None, str]:
+def _fields(text: str) -> tuple[dict[str, str], Peer, str]:
     """The fields at the start of *text*; name and address of ``H=``; and what is behind them.
 
     A reply stands behind a colon, or within the quotes of ``C=``: nothing in it is a field.
     """
     fields: dict[str, str] = {}
-    name = address = None
+    peer: Peer = (None, None)
     at = 0
     while at < len(text):
-        if (found := _HOST.match(text, at)) is not None and address is None:
-            name, address = found[1], found[2]
+        if (found := _HOST.match(text, at)) is not None and peer[1] is None:
+            peer = (found[1], found[2])
         elif (found := _FIELD.match(text, at)) is not None:
             value = found[2]
             ends = not value.startswith('"') and value.endswith(":")
             fields.setdefault(found[1], value.removesuffix(":") if ends else value)
             if ends:
-                return fields, name, address, text[found.end() :]
+                return fields, peer, text[found.end() :]
         elif (found := _DEFER.match(text, at)) is None:
             break
         at = found.end()
-    return fields, name, address, text[at:].removeprefix(":")
+    return fields, peer, text[at:].removeprefix(":")
 
 
 def _session(fields: dict[str, str]) -> Session | None:

@@ -1,8 +1,8 @@
-"""Reads mail logs line by line: what file, which time, which host, program and process.
+"""Reads mail logs and parses each line: time, host, program, process and text.
 
 Syslog as RFC 3164 and RFC 5424 have it, ISO time stamps, ``journalctl -o json`` and Exim's own
 main log; plain or packed by gzip, bzip2 or xz. RFC 3164 §4.1.2: such a stamp has neither year nor
-zone. The zone is this machine's; the year is told by the file's date and by the line before.
+zone. The zone is taken from this machine, the year from the file's date and the line before.
 """
 
 import bz2
@@ -23,12 +23,13 @@ from prober.errors import InputError
 from prober.escape import printable
 
 STDIN: Final = "-"
-MOST_LINE_BYTES: Final = 16384  # servers cut their lines at 1 to 8 kB; the rest is dropped
+MAX_LINE_BYTES: Final = 16384  # servers cut their lines at 1 to 8 kB; the rest is dropped
 _FIRST_LINES: Final = 100  # in which the first stamp of a file is looked for
 _LEAP: Final = timedelta(days=1)  # a file's date may be that much behind its last line
 _PROGRAM: Final = r"([^\s\[\]:]+)(?:\[(\d+)\])?:(?: |$)"
 _ISO: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*"
-# A log socket's lines name no host. A host is tried last, so that no text can become one.
+# Lines from a log socket have no host. So the host is optional, and no part of the text can match
+# it, since a line without it is tried first.
 _SYSLOG: Final = re.compile(
     rf"(?:<\d{{1,3}}>)?([A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d|{_ISO}) (?:(\S+) )??{_PROGRAM}"
     r"(?:\[ID \d+ [\w.]+\] )?(.*)",
@@ -53,7 +54,7 @@ _DAMAGED: Final = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
 class Line(NamedTuple):
-    """One line taken apart. ``pid`` is empty where the line names none."""
+    """The parts of one line. ``pid`` is empty where the line has none."""
 
     time: datetime
     host: str
@@ -63,7 +64,7 @@ class Line(NamedTuple):
 
 
 class LineParser:
-    """Takes the lines of one log apart, in their order.
+    """Parses the lines of one log, in their order.
 
     *reference* is when the log was last written; *zone* that of stamps without one, None for this
     machine's.
@@ -121,8 +122,8 @@ class LineParser:
     def _classic(self, stamp: str) -> datetime | None:
         """The stamp in the year that puts it nearest to the line before.
 
-        So a clock that steps does no harm, and December goes on in January. The first line: the
-        latest year that does not put it behind the date of the file.
+        So a clock step does no harm, and January follows December. The first line gets the latest
+        year that does not put it after the date of the file.
         """
         month = _MONTHS.get(stamp[:3])
         if month is None:
@@ -167,16 +168,19 @@ class Log:
 
     def __init__(self, name: str, stdin: BinaryIO, now: datetime) -> None:
         self.name = name
+        self.shown = "stdin" if name == STDIN else printable(name)
         self._stdin = stdin
         self._reference = now
         self.begins: datetime | None = None
         self.is_stream = name == STDIN  # to be read once only
+        self.identity: object = name
         if self.is_stream:
             return
         try:
             status = Path(name).stat()
         except OSError as error:
-            raise InputError(f"cannot read {printable(name)}: {error.strerror}") from error
+            raise InputError(f"cannot read {self.shown}: {error.strerror}") from error
+        self.identity = (status.st_dev, status.st_ino)
         self.is_stream = not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode))
         if self.is_stream:  # a FIFO, as <(command) of a shell
             return
@@ -202,20 +206,24 @@ class Log:
                 with open(self.name, "rb") as stream:
                     yield from _lines(_unpacked(stream))
         except _DAMAGED as error:
-            name = printable(self.name)
             why = (isinstance(error, OSError) and error.strerror) or f"damaged: {error}"
-            raise InputError(f"cannot read {name}: {why}") from error
+            raise InputError(f"cannot read {self.shown}: {why}") from error
 
 
 def in_order(names: Sequence[str], stdin: BinaryIO, now: datetime) -> list[Log]:
     """The logs *names*, the oldest first: a rotated set may be named in any order.
 
-    With stdin or a FIFO among them the order stays. Raises InputError.
+    With stdin or a FIFO among them the order stays. Raises InputError, also where a file is named
+    twice: its messages would count twice.
     """
-    logs = [Log(name, stdin, now) for name in names]
-    if any(log.is_stream for log in logs):
-        return logs
-    return sorted(logs, key=lambda log: log.begins or datetime.max.replace(tzinfo=UTC))
+    logs: dict[object, Log] = {}
+    for name in names:
+        log = Log(name, stdin, now)
+        if (other := logs.setdefault(log.identity, log)) is not log:
+            raise InputError(f"{other.shown} and {log.shown} are the same file: name it once")
+    if any(log.is_stream for log in logs.values()):
+        return list(logs.values())
+    return sorted(logs.values(), key=lambda log: log.begins or datetime.max.replace(tzinfo=UTC))
 
 
 def _unpacked(stream: BinaryIO) -> BinaryIO:
@@ -228,7 +236,7 @@ def _unpacked(stream: BinaryIO) -> BinaryIO:
 
 def _lines(stream: BinaryIO) -> Iterator[str]:
     is_new = True
-    while raw := stream.readline(MOST_LINE_BYTES):
+    while raw := stream.readline(MAX_LINE_BYTES):
         whole = raw.endswith(b"\n")
         if is_new:
             yield raw.rstrip(b"\r\n").decode("utf-8", "backslashreplace")

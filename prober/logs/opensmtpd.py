@@ -11,25 +11,14 @@ from typing import Final
 from prober.logs.base import (
     BEGINS,
     LOCAL_SESSION,
-    MOST_PROCESSES,
-    MOST_TEXT,
+    MAX_PROCESSES,
     NOTHING_SENT,
     Bounded,
     Emit,
     Reader,
 )
 from prober.logs.lines import Line
-from prober.logs.records import (
-    Content,
-    Delivery,
-    Direction,
-    Identity,
-    Session,
-    Status,
-    Tls,
-    domain_of,
-    ip_address,
-)
+from prober.logs.records import Content, Identity, Session, Status, Tls, ip_address
 
 _SESSION: Final = re.compile(r"([0-9a-f]{16}) (mta|smtp|mda) ([\w-]+)(.*)", re.DOTALL)
 _DOWNGRADED: Final = re.compile(r"smtp-out: (?:TLS )?Error on session ([0-9a-f]{16}): ")
@@ -71,10 +60,11 @@ class _Connection:
 class OpenSmtpdReader(Reader):
     """Reads mta and mda lines; with *inbound* smtp lines, too."""
 
+    software = "opensmtpd"
+
     def __init__(self, emit: Emit, *, tls_logged: bool = False, inbound: bool = False) -> None:
-        super().__init__(emit, tls_logged=tls_logged)
-        self._inbound = inbound
-        self._open: Bounded[tuple[str, str], _Connection] = Bounded(MOST_PROCESSES, self._forget)
+        super().__init__(emit, tls_logged=tls_logged, inbound=inbound)
+        self._open: Bounded[tuple[str, str], _Connection] = Bounded(MAX_PROCESSES, self._drop)
 
     def read(self, line: Line) -> bool:
         found = _SESSION.match(line.text)
@@ -126,23 +116,13 @@ class OpenSmtpdReader(Reader):
         connection = self._open.get(key)
         peer = _RELAY.fullmatch(relay)
         reached = peer is not None and (connection is None or connection.connected)
-        delivery = Delivery(
-            time=line.time,
-            server=line.host,
-            software="opensmtpd",
-            queue_id=envelope[:_ID_LENGTH],
-            domain=domain_of(recipient),
-            recipient=recipient,
-            relay=peer[2] if peer else None,
-            address=peer[1] if peer and ip_address(peer[1]) else None,
-            status=status,
-            content=_content(status, reached=reached),
-            reply=reply.removesuffix('"')[:MOST_TEXT],
-        )
-        if connection is None:
-            session = Session(why=BEGINS) if reached else NOTHING_SENT
-        else:
-            session = connection.session if reached else NOTHING_SENT
+        to = (peer[2], peer[1] if ip_address(peer[1]) else None) if peer else (None, None)
+        content, said = _content(status, reached=reached), reply.removesuffix('"')
+        queue_id = envelope[:_ID_LENGTH]
+        delivery = self._sent(line, queue_id, recipient, to, status, content, said)
+        session = NOTHING_SENT
+        if reached:
+            session = Session(why=BEGINS) if connection is None else connection.session
         self._emit(replace(delivery, session=session))
         return True
 
@@ -151,21 +131,10 @@ class OpenSmtpdReader(Reader):
         status = _STATUS.get(found[3]) if found is not None else None
         if found is None or status is None:
             return False
-        self._emit(
-            Delivery(
-                time=line.time,
-                server=line.host,
-                software="opensmtpd",
-                queue_id=found[1][:_ID_LENGTH],
-                domain=domain_of(found[2]),
-                recipient=found[2],
-                status=status,
-                content=_content(status, reached=False),
-                session=LOCAL_SESSION,
-                local=True,
-                reply=found[4].strip('"')[:MOST_TEXT],
-            )
-        )
+        queue_id, recipient, said = found[1][:_ID_LENGTH], found[2], found[4].strip('"')
+        content, to = _content(status, reached=False), (None, None)
+        delivery = self._sent(line, queue_id, recipient, to, status, content, said, local=True)
+        self._emit(replace(delivery, session=LOCAL_SESSION))
         return True
 
     def _arrived(self, line: Line, key: tuple[str, str], rest: str) -> bool:
@@ -178,26 +147,9 @@ class OpenSmtpdReader(Reader):
             return True
         connection.reported = found[1]
         self._open.put(key, connection)
-        self._emit(
-            Delivery(
-                time=line.time,
-                server=line.host,
-                software="opensmtpd",
-                direction=Direction.IN,
-                queue_id=found[1],
-                domain=domain_of(found[2]),
-                recipient=found[2],
-                relay=connection.name,
-                address=connection.address,
-                status=Status.SENT,
-                content=Content.LEFT,
-                session=connection.session,
-            )
-        )
+        delivery = self._received(line, found[1], found[2], (connection.name, connection.address))
+        self._emit(replace(delivery, session=connection.session))
         return True
-
-    def _forget(self, _key: tuple[str, str], _connection: _Connection) -> None:
-        self.dropped += 1
 
 
 def _content(status: Status, *, reached: bool) -> Content:

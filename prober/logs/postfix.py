@@ -3,43 +3,33 @@
 Until 3.10 a delivery line does not say whether TLS was used: an earlier line of the same process
 does, which has no queue id. One smtp process handles one request after another, and within a
 request one connection after another, so the last TLS line of the process is that of the delivery,
-as long as it names the same relay and nothing ended the connection in between. Postfix logs no
-reused TLS connection without saying "TLS connection reused".
+as long as it names the same relay and nothing ended the connection in between. For a
+reused TLS connection Postfix logs "TLS connection reused".
 """
 
 import re
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from prober.logs.base import (
     BEGINS,
     FORGOTTEN,
-    LOCAL_SESSION,
     LONG_AGO,
-    MOST_MESSAGES,
-    MOST_PROCESSES,
-    MOST_TEXT,
-    NOTHING_SENT,
+    MAX_MESSAGES,
+    MAX_PROCESSES,
+    MAX_TEXT,
     Bounded,
+    Connection,
     Emit,
     Processes,
+    Program,
     Reader,
 )
 from prober.logs.lines import Line
-from prober.logs.records import (
-    Content,
-    Delivery,
-    Direction,
-    Identity,
-    Session,
-    Status,
-    Tls,
-    domain_of,
-    ip_address,
-)
+from prober.logs.records import Content, Delivery, Identity, Session, Status, Tls, ip_address
 
-# Quoted where it needs to be since 3.5 (info_log_address_format), so what it holds ends nothing.
+# Since 3.5 quoted where needed (info_log_address_format), so no character in it ends the field.
 _ADDRESS: Final = r'(?:"(?:[^"\\]|\\.)*+"|[^"<>])*+'
 _QUEUE_ID: Final = r"([0-9A-Za-z]{5,20})"
 _DELIVERED: Final = re.compile(
@@ -60,7 +50,7 @@ _CLIENT: Final = re.compile(r"client=([^\s,\[\]]+\[[^\s,\[\]]+\])(?::\d+)?(?:, |
 _CONNECT: Final = re.compile(r"(connect|disconnect) from ([^\s\[\]]+\[[^\s\[\]]+\])(.*)")
 _STARTTLS: Final = re.compile(r" starttls=[1-9]")
 _STATED: Final = re.compile(r"(!?)([a-z-]+)(?::([a-z-]+))?(\?)?(?:/.*)?")
-# Postfix's own words stand first or last in a reason, and the peer's between them.
+# In a reason, the words of Postfix come first or last, and the words of the peer between them.
 _SESSION_LOST: Final = re.compile(
     r"lost connection with \S+ while |conversation with \S+ timed out while |Cannot start TLS: |"
     r"local data error while talking to "
@@ -116,22 +106,6 @@ _OTHER: Final = re.compile(
 
 
 @dataclass(slots=True)
-class _Process:
-    """What an smtp process did last. *request* is the one that *session* belongs to."""
-
-    endpoint: str
-    session: Session
-    time: datetime
-    request: tuple[str, str] | None = None
-
-
-@dataclass(slots=True)
-class _Message:
-    message_id: str | None = None
-    client: tuple[str, str] | None = None  # the smtpd process that took it
-
-
-@dataclass(slots=True)
 class _Inbound:
     """A client's session with an smtpd process, and what was accepted in it."""
 
@@ -144,20 +118,20 @@ class _Inbound:
 class PostfixReader(Reader):
     """Reads smtp, lmtp, local, virtual, pipe, error, cleanup, qmgr; with *inbound* smtpd."""
 
+    software = "postfix"
+
     def __init__(self, emit: Emit, *, tls_logged: bool = False, inbound: bool = False) -> None:
-        super().__init__(emit, tls_logged=tls_logged)
-        self._inbound = inbound
-        self._begins: dict[str, datetime] = {}  # the first line of each host
-        self._messages: Bounded[tuple[str, str], _Message] = Bounded(MOST_MESSAGES, self._drop)
-        self._processes: Processes[_Process] = Processes()
+        super().__init__(emit, tls_logged=tls_logged, inbound=inbound)
+        # the smtpd process that took each message, by host and queue id
+        self._takers: Bounded[Program, Program] = Bounded(MAX_MESSAGES, self._drop)
+        self._processes = Processes()
         self._clients: Bounded[tuple[str, str, str], _Inbound] = Bounded(
-            MOST_PROCESSES, lambda _key, client: self._end(client, "")
+            MAX_PROCESSES, lambda _key, client: self._end(client, "")
         )
 
     def read(self, line: Line) -> bool:
         component = line.program.rpartition("/")[2]
-        if line.host not in self._begins:
-            self._begins[line.host] = line.time
+        self._begins.setdefault(line.host, line.time)
         if component == "master":
             if line.text.startswith("daemon started"):  # no connection is older
                 self._begins[line.host] = LONG_AGO
@@ -185,7 +159,7 @@ class PostfixReader(Reader):
         if (found := _TLS.match(text)) is not None:
             trust, _, endpoint, version, cipher, exchange = found.groups()
             session = _session(trust, version, cipher, exchange)
-            self._processes.put(key, _Process(endpoint, session, line.time))
+            self._processes.put(key, Connection(endpoint, session, line.time))
             self._silence.tls_line(key[:2], line.time)
             return True
         if (found := _QUEUED.match(text)) is not None:
@@ -199,39 +173,21 @@ class PostfixReader(Reader):
         status = _STATUS.get(word)
         if status is None:
             return word in _PROBES
-        message = self._messages.get((line.host, queue_id))
         endpoint = _ENDPOINT.fullmatch(relay)
         address = endpoint[2] if endpoint and ip_address(endpoint[2]) else None
-        is_local = component in _TO_MACHINE or (endpoint is not None and address is None)
+        to = (endpoint[1] if endpoint else None, address)
+        local = component in _TO_MACHINE or (endpoint is not None and address is None)
         content = Content.HELD if component in _NOWHERE else _content(status, reason)
-        session: Session | None = LOCAL_SESSION
-        if not is_local:
-            was_sent = content is not Content.HELD and address is not None
-            session = self._session_of(line, queue_id, relay, delays or "", tls, was_sent=was_sent)
-        delivery = Delivery(
-            time=line.time,
-            server=line.host,
-            software="postfix",
-            queue_id=queue_id,
-            message_id=message.message_id if message else None,
-            domain=domain_of(recipient),
-            recipient=recipient,
-            relay=endpoint[1] if endpoint else None,
-            address=address,
-            status=status,
-            content=content,
-            session=session or Session(),
-            local=is_local,
-            reply=reason.removesuffix(")")[:MOST_TEXT],
-        )
-        if session is None:
-            self._silence.judge((line.host, line.program), delivery)
-        else:
-            self._emit(delivery)
+        reply = reason.removesuffix(")")
+        delivery = self._sent(line, queue_id, recipient, to, status, content, reply, local=local)
+        session = None
+        if not delivery.local:
+            session = self._session_of(line, delivery, relay, delays or "", tls)
+        self._decide((line.host, line.program), delivery, session)
         return tls is None or _STATED.fullmatch(tls) is not None
 
     def _session_of(
-        self, line: Line, queue_id: str, relay: str, delays: str, tls: str | None, *, was_sent: bool
+        self, line: Line, delivery: Delivery, relay: str, delays: str, tls: str | None
     ) -> Session | None:
         """The session of a delivery over the network; None: the log is silent about it.
 
@@ -239,18 +195,19 @@ class PostfixReader(Reader):
         connection have the times until it stood in common (``delays=``, but for the last of them);
         another request needs a TLS line of its own.
         """
-        key, request = (line.host, line.program, line.pid), (queue_id, delays.rpartition("/")[0])
+        key = (line.host, line.program, line.pid)
+        request = (delivery.queue_id, delays.rpartition("/")[0])
         joined = None
         if (process := self._processes.get(key)) is not None:
-            if _same_endpoint(process.endpoint, relay) and process.request in (None, request):
-                process.request, joined = request, process.session
+            if _same_endpoint(process.endpoint, relay) and process.message in (None, request):
+                process.message, joined = request, process.session
             else:
                 self._processes.pop(key)
         if tls is not None:
             return _as_stated(tls, joined)
-        if joined is None and not was_sent:
-            return NOTHING_SENT
-        return joined or self._why_silent(line, delays)
+        if joined is None and delivery.content is not Content.HELD and delivery.address is not None:
+            return self._why_silent(line, delays)
+        return joined
 
     def _why_silent(self, line: Line, delays: str) -> Session | None:
         """Unknown, where nothing follows from there being no TLS line; None: something may."""
@@ -263,20 +220,17 @@ class PostfixReader(Reader):
             took = _LONGEST
         return Session(why=BEGINS) if line.time - took < self._begins[line.host] else None
 
-    def _drop(self, _key: tuple[str, str], _message: _Message) -> None:
-        self.dropped += 1
-
     # -- the message ---------------------------------------------------------------------------
 
     def _about_message(self, line: Line, queue_id: str, text: str) -> None:
         """A line of cleanup or qmgr."""
         key = (line.host, queue_id)
         if text.startswith("message-id="):
-            message = self._messages.get(key) or _Message()
-            message.message_id = text[len("message-id=") :].strip()[:MOST_TEXT] or None
-            self._messages.put(key, message)
+            if message_id := text[len("message-id=") :].strip()[:MAX_TEXT]:
+                self._message_ids.put(key, message_id)
         elif text == "removed":
-            self._messages.pop(key)
+            self._message_ids.pop(key)
+            self._takers.pop(key)
         elif self._inbound and (found := _FROM.match(text)) is not None:
             self._accepted(line, queue_id, found[1])
 
@@ -305,40 +259,25 @@ class PostfixReader(Reader):
         if (client := _CLIENT.match(found[2])) is not None:
             if self._clients.get(key) is None:
                 self._clients.put(key, _Inbound(key[:2], client[1]))
-            self._messages.put((line.host, found[1]), _Message(client=(line.program, line.pid)))
+            self._takers.put((line.host, found[1]), (line.program, line.pid))
         return True
 
     def _accepted(self, line: Line, queue_id: str, sender: str) -> None:
         """qmgr has the message: it was accepted. The session decides once it ends."""
-        message = self._messages.get((line.host, queue_id))
-        if message is None or message.client is None:
+        taker = self._takers.pop((line.host, queue_id))
+        if taker is None:  # or a deferred message that comes to the active queue again
             return
-        inbound = self._clients.get((line.host, *message.client))
-        name, address = (None, None)
-        if inbound is not None and (found := _ENDPOINT.fullmatch(inbound.client)) is not None:
-            name, address = found[1], found[2]
-        delivery = Delivery(
-            time=line.time,
-            server=line.host,
-            software="postfix",
-            direction=Direction.IN,
-            queue_id=queue_id,
-            message_id=message.message_id,
-            domain=domain_of(sender),
-            recipient=sender,
-            relay=name,
-            address=address,
-            status=Status.SENT,
-            content=Content.LEFT,
-        )
-        message.client = None  # a deferred message comes to the active queue again
+        inbound = self._clients.get((line.host, *taker))
+        found = _ENDPOINT.fullmatch(inbound.client) if inbound is not None else None
+        peer = (found[1], found[2]) if found is not None else (None, None)
+        delivery = self._received(line, queue_id, sender, peer)
         if inbound is None:
             self._emit(replace(delivery, session=Session(why=BEGINS)))
         elif inbound.session is not None:
             self._emit(replace(delivery, session=inbound.session))
         else:
             inbound.accepted.append(delivery)
-            if len(inbound.accepted) >= MOST_TEXT:
+            if len(inbound.accepted) >= MAX_TEXT:
                 self._end(inbound, "")
 
     def _end(self, inbound: _Inbound, counts: str) -> None:

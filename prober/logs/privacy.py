@@ -1,8 +1,7 @@
-"""Keeps people's names out of reports: local parts of addresses, also where replies repeat them.
+"""Leaves people's names out of reports: local parts of addresses, also where replies repeat them.
 
-A recipient can be a patient. What is left out is found by its form (anything before an @, also as
-%40 or =40) and by the recipient's own name and its parts. A server that writes a name in some other
-way cannot be recognised.
+A recipient can be a patient. Left out is what stands before an @ (also as %40 or =40), and the
+recipient's own name and its parts. A name that a server writes in another way is not recognised.
 """
 
 import enum
@@ -15,10 +14,10 @@ from typing import Final
 from prober.logs.records import Delivery
 
 LEFT_OUT: Final = "*"
-LEAST_KEY_BYTES: Final = 16
-MOST_KEY_BYTES: Final = 4096
+MIN_KEY_BYTES: Final = 16
+MAX_KEY_BYTES: Final = 4096
 _DIGITS: Final = 16  # of a pseudonym: 64 bits
-_LEAST_PART: Final = 3  # letters of a part of a name that is looked for by itself
+_MIN_PART: Final = 3  # letters of a part of a name that is looked for by itself
 _QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*+"(?=@)')
 _LOCAL_PART: Final = re.compile(
     r"[^\s<>\[\]():;,\"@%]+(?:%[0-9A-Fa-f]{2}[^\s<>\[\]():;,\"@%]*)*(?=@)"
@@ -71,7 +70,7 @@ def without_names(text: str, local: str = "") -> str:
 
 
 def _without_name(text: str, local: str) -> str:
-    parts = {part for part in _WORDS.findall(local) if len(part) >= _LEAST_PART}
+    parts = {part for part in _WORDS.findall(local) if len(part) >= _MIN_PART}
     low = text.casefold()
     names = {name for name in (local, local.strip('"'), *parts) if name and name.casefold() in low}
     if not names:  # as in nearly every reply

@@ -1,5 +1,6 @@
 """One run: lines to the reader of their server, deliveries through the filters to the counts."""
 
+import ipaddress
 import logging
 import re
 from collections.abc import Callable, Sequence
@@ -7,6 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from prober.domains import parse_domain
+from prober.errors import InputError, SettingsError
+from prober.escape import printable
 from prober.logs.base import Emit, Reader
 from prober.logs.exim import EximReader
 from prober.logs.lines import Log
@@ -54,7 +58,7 @@ class Reading:
         wanted: Wanted,
         internal: Internal,
         summary: Summary,
-        unread: Callable[[str, int, str], None] = lambda _name, _number, _line: None,
+        unread: Callable[[str, int, str], None] | None = None,
         inbound: bool = False,
         tls_logged: bool = False,
     ) -> None:
@@ -69,29 +73,38 @@ class Reading:
     def read(self, logs: Sequence[Log]) -> None:
         """Read all of *logs*, in their order. Raises InputError."""
         for log in logs:
-            parser = log.parser()
-            for number, raw in enumerate(log.lines(), 1):
-                self._summary.lines += 1
-                line = parser.parse(raw)
-                if line is None:
-                    if raw:
-                        self._not_understood(log.name, number, raw)
-                    continue
-                reader = self._reader_of(line.program)
-                if reader is None:
-                    self._summary.other_lines += 1
-                    continue
-                try:
-                    understood = reader.read(line)
-                except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-                    self._summary.faults += 1
-                    _log.exception("%s line %d: internal fault", log.name, number)
-                    understood = False
-                if not understood:
-                    self._not_understood(log.name, number, raw)
+            self._read(log)
         for each in self._readers.values():
             each.finish()
             self._summary.dropped += each.dropped
+
+    def _read(self, log: Log) -> None:
+        parser, summary = log.parser(), self._summary
+        number, is_log = 0, False
+        for number, raw in enumerate(log.lines(), 1):
+            line = parser.parse(raw)
+            if line is None:
+                if raw:
+                    self._not_understood(log.name, number, raw)
+                continue
+            is_log = True
+            reader = self._reader_of(line.program)
+            if reader is None:
+                summary.other_lines += 1
+                continue
+            summary.server_lines += 1
+            try:
+                understood = reader.read(line)
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+                summary.faults += 1
+                _log.exception("%s line %d: internal fault", log.name, number)
+                understood = False
+            if not understood:
+                self._not_understood(log.name, number, raw)
+        summary.lines += number
+        if number and not is_log:
+            why = f"none of its {number} lines has a time stamp and a program"
+            raise InputError(f"{log.shown} is no log: {why}")
 
     def _reader_of(self, program: str) -> Reader | None:
         try:
@@ -99,7 +112,7 @@ class Reading:
         except KeyError:
             name = software_of(program)
             reader = self._readers.get(name) if name is not None else None
-            if len(self._by_program) < MOST_PROGRAMS:
+            if len(self._by_program) < MAX_PROGRAMS:
                 self._by_program[program] = reader
             return reader
 
@@ -111,7 +124,23 @@ class Reading:
 
     def _not_understood(self, name: str, number: int, raw: str) -> None:
         self._summary.unread += 1
-        self._unread(name, number, raw)
+        if self._unread is not None:
+            self._unread(name, number, raw)
+
+
+def parse_internal(texts: list[str]) -> Internal:
+    """The networks and domains of --internal. Raises SettingsError."""
+    networks, domains = [], []
+    for text in texts:
+        try:
+            networks.append(ipaddress.ip_network(text, strict=False))
+        except ValueError:
+            try:
+                domains.append(parse_domain(text))
+            except InputError as error:
+                why = f"{printable(text)} is neither a network nor a domain"
+                raise SettingsError(f"--internal: {why}") from error
+    return Internal(tuple(networks), tuple(domains))
 
 
 _PROGRAMS: Final = {
@@ -119,20 +148,14 @@ _PROGRAMS: Final = {
     "opensmtpd": re.compile(r"smtpd|opensmtpd"),
     "sendmail": re.compile(r"sm-mta|sm-msp-queue|sendmail[\w.-]*"),
 }
-MOST_PROGRAMS: Final = 10_000  # names of programs that are remembered
+MAX_PROGRAMS: Final = 10_000  # names of programs that are remembered
 
 
 def make_readers(emit: Emit, *, inbound: bool, tls_logged: bool) -> dict[str, Reader]:
     """A reader for each kind of server."""
-    kinds: dict[str, Callable[..., Reader]] = {
-        "postfix": PostfixReader,
-        "exim": EximReader,
-        "opensmtpd": OpenSmtpdReader,
-        "sendmail": SendmailReader,
-    }
-    return {
-        name: kind(emit, inbound=inbound, tls_logged=tls_logged) for name, kind in kinds.items()
-    }
+    kinds = (PostfixReader, EximReader, OpenSmtpdReader, SendmailReader)
+    readers = [kind(emit, inbound=inbound, tls_logged=tls_logged) for kind in kinds]
+    return {reader.software: reader for reader in readers}
 
 
 def software_of(program: str) -> str | None:

@@ -5,7 +5,7 @@ import functools
 import ipaddress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 LOGS_SCHEMA: Final = 1  # of the JSON of `probe logs`
 
@@ -100,6 +100,13 @@ class Delivery:
     session: Session = Session()
     local: bool = False  # to this machine; see Scope.LOCAL
     reply: str | None = None  # the other server's words, or the reason
+
+
+class Attempt(NamedTuple):
+    """A delivery, and where it went: the record of reports."""
+
+    delivery: Delivery
+    scope: Scope
 
 
 def domain_of(address: str) -> str:

@@ -6,36 +6,24 @@ connection, or over another one, and the log does not tell.
 """
 
 import re
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 from prober.logs.base import (
     BEGINS,
     FORGOTTEN,
-    LOCAL_SESSION,
     LONG_AGO,
-    MOST_MESSAGES,
-    MOST_PROCESSES,
-    MOST_TEXT,
-    NOTHING_SENT,
+    MAX_PROCESSES,
+    MAX_TEXT,
     Bounded,
+    Connection,
     Emit,
     Processes,
     Reader,
 )
 from prober.logs.lines import Line
-from prober.logs.records import (
-    Content,
-    Delivery,
-    Direction,
-    Identity,
-    Session,
-    Status,
-    Tls,
-    domain_of,
-    ip_address,
-)
+from prober.logs.records import Content, Identity, Session, Status, Tls, ip_address
 
 CACHED: Final = "this process used TLS to this server before, perhaps over the same connection"
 
@@ -63,23 +51,15 @@ _LOCAL_MAILERS: Final = frozenset({"local", "prog", "*file*", "*include*", "proc
 _VERIFY: Final = {"OK": Identity.TRUSTED, "TRUSTED": Identity.DANE}  # the name is not compared
 
 
-@dataclass(slots=True)
-class _Connection:
-    session: Session
-    time: datetime
-    queue_id: str | None = None  # the message that it was joined to
-
-
 class SendmailReader(Reader):
     """Reads ``to=`` and ``STARTTLS=client`` lines; with *inbound* ``from=``, too."""
 
+    software = "sendmail"
+
     def __init__(self, emit: Emit, *, tls_logged: bool = False, inbound: bool = False) -> None:
-        super().__init__(emit, tls_logged=tls_logged)
-        self._inbound = inbound
-        self._message_ids: Bounded[tuple[str, str], str] = Bounded(MOST_MESSAGES, self._drop)
-        self._out: Processes[_Connection] = Processes()
-        self._begins: dict[str, datetime] = {}  # the first line of each host
-        self._in: Bounded[tuple[str, str], Session] = Bounded(MOST_PROCESSES, self._drop)
+        super().__init__(emit, tls_logged=tls_logged, inbound=inbound)
+        self._out = Processes()
+        self._in: Bounded[tuple[str, str, str], Session] = Bounded(MAX_PROCESSES, self._drop)
 
     def read(self, line: Line) -> bool:
         text = line.text
@@ -100,9 +80,9 @@ class SendmailReader(Reader):
             )
             self._silence.tls_line((line.host, side), line.time)
             if side == "client":
-                self._out.put(_key(line, relay), _Connection(session, line.time))
+                self._out.put(_key(line, relay), Connection(relay, session, line.time))
             else:
-                self._in.put((line.host, line.pid), replace(session, identity=Identity.UNKNOWN))
+                self._in.put(_key(line, relay), replace(session, identity=Identity.UNKNOWN))
             return True
         return not text.startswith("STARTTLS=") or ", version=" not in text
 
@@ -117,84 +97,44 @@ class SendmailReader(Reader):
         peer = _RELAY.fullmatch(relay or "")
         address = peer[2] if peer is not None and ip_address(peer[2]) else None
         local = mailer in _LOCAL_MAILERS
-        session = LOCAL_SESSION if local else self._join(line, queue_id, peer[1] if peer else "")
-        if session is None and line.time - _duration(took) < self._begins[line.host]:
-            session = Session(why=BEGINS) if address is not None else None
+        session = None if local else self._join(line, queue_id, peer[1] if peer else "")
+        is_old = line.time - _duration(took) < self._begins[line.host]
+        if session is None and is_old and address is not None and not local:
+            session = Session(why=BEGINS)
+        content = _content(status, stat, said, reached=address is not None)
+        text, to = f"{stat}: {said}" if said else stat, (peer[1] if peer else None, address)
         for recipient in _split(recipients):
-            self._judge(
-                line,
-                Delivery(
-                    time=line.time,
-                    server=line.host,
-                    software="sendmail",
-                    queue_id=queue_id,
-                    message_id=self._message_ids.get((line.host, queue_id)),
-                    domain=domain_of(recipient),
-                    recipient=recipient,
-                    relay=peer[1] if peer else None,
-                    address=address,
-                    status=status,
-                    content=_content(status, stat, said, reached=address is not None),
-                    local=local,
-                    reply=(f"{stat}: {said}" if said else stat)[:MOST_TEXT],
-                ),
-                session,
-            )
+            delivery = self._sent(line, queue_id, recipient, to, status, content, text, local=local)
+            self._decide((line.host, "client"), delivery, session)
         return True
 
     def _join(self, line: Line, queue_id: str, relay: str) -> Session | None:
         connection = self._out.get(_key(line, relay))
         if connection is None:
             return Session(why=FORGOTTEN) if (line.host, "client") in self._out.forgot else None
-        if connection.queue_id not in (None, queue_id):
+        if connection.message not in (None, queue_id):
             return Session(why=CACHED)
-        connection.queue_id = queue_id
+        connection.message = queue_id
         return connection.session
-
-    def _judge(self, line: Line, delivery: Delivery, session: Session | None) -> None:
-        if session is not None:
-            self._emit(replace(delivery, session=session))
-        elif delivery.content is Content.HELD or delivery.address is None:
-            self._emit(replace(delivery, session=NOTHING_SENT))
-        else:
-            side = "client" if delivery.direction is Direction.OUT else "server"
-            self._silence.judge((line.host, side), delivery)
 
     def _arrived(self, line: Line, queue_id: str, rest: str) -> bool:
         found = _FROM.match(rest)
         if found is None:
             return False
-        message_id = found[2][:MOST_TEXT] if found[2] else None
-        if message_id is not None:
-            self._message_ids.put((line.host, queue_id), message_id)
+        if found[2]:
+            self._message_ids.put((line.host, queue_id), found[2][:MAX_TEXT])
         last = _LAST_RELAY.match(found[3])
         peer = _RELAY.fullmatch(last[1]) if last is not None else None
         if not self._inbound or peer is None:
             return True
         sender = found[1].removeprefix("<").removesuffix(">")
-        delivery = Delivery(
-            time=line.time,
-            server=line.host,
-            software="sendmail",
-            direction=Direction.IN,
-            queue_id=queue_id,
-            message_id=message_id,
-            domain=domain_of(sender),
-            recipient=sender,
-            relay=peer[1],
-            address=peer[2],
-            status=Status.SENT,
-            content=Content.LEFT,
-        )
-        self._judge(line, delivery, self._in.get((line.host, line.pid)))
+        delivery = self._received(line, queue_id, sender, (peer[1], peer[2]))
+        self._decide((line.host, "server"), delivery, self._in.get(_key(line, peer[1])))
         return True
-
-    def _drop(self, _key: object, _value: object) -> None:
-        self.dropped += 1
 
 
 def _key(line: Line, relay: str) -> tuple[str, str, str]:
-    """The process and its relay, by the name that STARTTLS and delivery lines both have."""
+    """The process and its peer, by the name that STARTTLS lines and the others both have."""
     name = relay.partition(" ")[0].rstrip(".").lower()
     return line.host, "client", f"{line.pid} {name}"
 

@@ -18,8 +18,8 @@ from prober.logs.records import (
     falls_short,
 )
 
-MOST_GROUPS: Final = 100_000  # domains times weeks; what comes later is counted together
-MOST_HELD: Final = 200_000  # recipients whose last attempt failed, until one succeeds
+MAX_GROUPS: Final = 100_000  # domains times weeks; what comes later is counted together
+MAX_HELD: Final = 200_000  # recipients whose last attempt failed, until one succeeds
 PERHAPS_LEFT: Final = "the attempt failed, and the log does not say whether after the message"
 OTHERS: Final = "(others)"
 NO_DOMAIN: Final = "(none)"
@@ -35,6 +35,11 @@ class Advice(NamedTuple):
     text: str
 
 
+def messages(count: int) -> str:
+    """*count* with its noun."""
+    return f"{count} message{'' if count == 1 else 's'}"
+
+
 @dataclass(slots=True)
 class Counts:
     """Messages, each counted once for each recipient it was for.
@@ -48,7 +53,7 @@ class Counts:
     clear: int = 0
     held_back: int = 0
     unknown: int = 0
-    versions: dict[str, int] = field(default_factory=dict)
+    versions: Counter[str] = field(default_factory=Counter)
     last_clear: datetime | None = None
 
     @property
@@ -58,14 +63,10 @@ class Counts:
 
     def add(self, other: "Counts") -> None:
         """Count what *other* counted, too."""
-        self.encrypted += other.encrypted
-        self.verified += other.verified
-        self.clear += other.clear
-        self.held_back += other.held_back
-        self.unknown += other.unknown
+        for name in ("encrypted", "verified", "clear", "held_back", "unknown"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
         self.last_clear = max(filter(None, (self.last_clear, other.last_clear)), default=None)
-        for version, count in other.versions.items():
-            self.versions[version] = self.versions.get(version, 0) + count
+        self.versions.update(other.versions)
 
 
 @dataclass(slots=True)
@@ -73,6 +74,7 @@ class Summary:
     """What one run has seen so far."""
 
     at_least: Level = Level.ENCRYPTED
+    one_message: bool = False  # is asked for
     groups: dict[Key, Counts] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)  # why TLS is unknown, outside only
     internal: int = 0
@@ -82,12 +84,13 @@ class Summary:
     first: datetime | None = None
     last: datetime | None = None
     lines: int = 0
+    server_lines: int = 0  # of mail servers
     other_lines: int = 0  # of other programs
     unread: int = 0
-    dropped: int = 0  # open joins forgotten for want of room
+    dropped: int = 0  # entries that were forgotten because of a bound
     faults: int = 0  # of this program; such lines are not understood
     advice: tuple[Advice, ...] = ()
-    _held: Bounded[bytes, Key] = field(default_factory=lambda: Bounded(MOST_HELD))
+    _held: Bounded[bytes, Key] = field(default_factory=lambda: Bounded(MAX_HELD))
 
     def add(self, delivery: Delivery, scope: Scope) -> None:
         """Count one attempt."""
@@ -123,8 +126,7 @@ class Summary:
         if session.tls is Tls.ENCRYPTED:
             counts.encrypted += 1
             counts.verified += falls_short(session, Level.VERIFIED) is False
-            version = session.version or "TLS"
-            counts.versions[version] = counts.versions.get(version, 0) + 1
+            counts.versions[session.version or "TLS"] += 1
         elif session.tls is Tls.CLEAR:
             counts.clear += 1
             counts.last_clear = max(filter(None, (counts.last_clear, delivery.time)))
@@ -143,7 +145,7 @@ class Summary:
         day = delivery.time.date()
         week = day - timedelta(days=day.weekday())
         key = (delivery.direction, delivery.domain or NO_DOMAIN, week)
-        if key not in self.groups and len(self.groups) >= MOST_GROUPS:
+        if key not in self.groups and len(self.groups) >= MAX_GROUPS:
             return (delivery.direction, OTHERS, week)
         return key
 

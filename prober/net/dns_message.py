@@ -21,6 +21,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
+from prober.dnssec.digests import from_wire
 from prober.escape import printable
 
 _HEADER: Final = 12  # octets; RFC 1035 §4.1.1
@@ -97,6 +98,7 @@ class Query:
 class Response:
     """What a nameserver answered. ``records`` are those of the type asked for, each once.
 
+    Of TLSA and SMIMEA they are GenericRdata: three octets and the rest, of whatever length.
     ``canonical_name`` is the name at the end of the aliases; None where there are none.
     """
 
@@ -123,7 +125,7 @@ def read_response(wire: bytes, query: Query, message_id: int) -> Response:
         raise MalformedError("no response to what was asked")
     _require_parsable(wire, query)
     try:
-        message = dns.message.from_wire(wire, raise_on_truncation=True)
+        message = from_wire(wire, query.rdtype)
     except dns.message.Truncated as error:
         message = error.message()  # type: ignore[no-untyped-call] # dnspython types it nowhere
         _require_response(message, query, message_id)

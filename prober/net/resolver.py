@@ -38,7 +38,7 @@ from prober.escape import printable
 from prober.files import read_whole
 from prober.net.dns_message import Query, Response, TooLargeError
 from prober.net.nameserver import ErrorCode, Nameserver, NoneLeftError, ask_in_turn
-from prober.pace import QuestionPacer
+from prober.pace import QuestionLimiter
 from prober.records import Answer, Dnssec, DnssecProof, Reason
 from prober.settings import Settings, Validation
 
@@ -119,7 +119,7 @@ class Resolver:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._nameservers = _nameservers(settings)
-        self._pacer = QuestionPacer(settings.pace.dns_concurrency, settings.pace.dns_per_s)
+        self._pacer = QuestionLimiter(settings.pace.dns_concurrency, settings.pace.dns_per_s)
         self._needs_tcp_until = 0.0
         self._answers: SingleFlight[Question, DnsAnswer] = SingleFlight(
             self._ask, size=_CACHED_ANSWERS, lifetime_s=self._lifetime_s
@@ -136,7 +136,9 @@ class Resolver:
             work=self._new_work,
             failure_ttl_s=settings.dns_failure_ttl_s,
         )
-        self._validates: SingleFlight[None, Answer] = SingleFlight(self._test_validation, size=1)
+        self._validates: SingleFlight[None, Answer] = SingleFlight(
+            self._test_validation, size=1, lifetime_s=self._validation_lifetime_s
+        )
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -208,9 +210,14 @@ class Resolver:
     def _lifetime_s(self, answer: DnsAnswer) -> float | None:
         return self._settings.dns_failure_ttl_s if answer.status is DnsStatus.FAILED else None
 
+    def _validation_lifetime_s(self, answer: Answer) -> float | None:
+        return self._settings.dns_failure_ttl_s if answer is Answer.NOT_TESTED else None
+
     async def _ask(self, question: Question) -> DnsAnswer:
         if self._validates_here:
             return await self._ask_and_judge(question)
+        if self.is_trusted and self._settings.dnssec is not Validation.OFF:
+            self._validates.begin(None)  # asked beside the question, whose answer needs it
         answer, response = await self._exchange(question)
         if not _can_be_judged(answer) or self._settings.dnssec is Validation.OFF:
             return await self._or_blind(answer)
@@ -320,16 +327,17 @@ class Resolver:
 
     async def _test_validation(self, _key: None) -> Answer:
         question = (self._settings.dnssec_probe, "A")
-        checked, _ = await self._exchange(question)
+        (checked, _), (unchecked, _), (_, root) = await asyncio.gather(
+            self._exchange(question),
+            self._exchange(question, checking_disabled=True),
+            self._exchange((".", "NS")),
+        )
         if checked.status is DnsStatus.FOUND:
             return Answer.NO
-        if checked.reason is not Reason.SERVFAIL:
+        if checked.reason is not Reason.SERVFAIL or unchecked.status is not DnsStatus.FOUND:
             return Answer.NOT_TESTED
-        unchecked, _ = await self._exchange(question, checking_disabled=True)
-        if unchecked.status is not DnsStatus.FOUND:
-            return Answer.NOT_TESTED
-        _, root = await self._exchange((".", "NS"))
-        return Answer.YES if root is not None and root.authenticated else Answer.NO
+        root_is_secure = root is not None and root.authenticated
+        return Answer.YES if root_is_secure else Answer.NO
 
     async def _exchange(
         self, question: Question, *, checking_disabled: bool = False
@@ -341,15 +349,15 @@ class Resolver:
             return ABSENT_BY_LENGTH, None
         except dns.exception.DNSException as error:
             return _failed(Reason.DNS_REFUSED, f"{type(error).__name__}: {error}"), None
-        return await self._send(query, can_wait=question[1] in _CAN_WAIT)
+        return await self._send(query, low_priority=question[1] in _CAN_WAIT)
 
     async def _send(
-        self, query: Query, *, can_wait: bool = False
+        self, query: Query, *, low_priority: bool = False
     ) -> tuple[DnsAnswer, Response | None]:
         """Ask over UDP and, where nothing comes back, over TCP."""
         time_s = self._settings.dns_s
         servers = self._nameservers
-        async with self._pacer.turn(can_wait=can_wait):
+        async with self._pacer.turn(low_priority=low_priority):
             if monotonic() < self._needs_tcp_until:
                 return await self._resolve(servers, query, time_s, tcp=True)
             answer = await self._resolve(servers, query, time_s * _UDP_SHARE, tcp=False)

@@ -5,7 +5,8 @@ Never sends MAIL FROM. Left out: HELP, AUTH, and every port but the one given.
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final
 
@@ -30,7 +31,7 @@ from prober.net.reply import (
     offers,
 )
 from prober.net.route import blame_missing_ipv6, require_route
-from prober.net.tls import HandshakeFacts, TlsClient, TlsLink
+from prober.net.tls import TlsClient, TlsLink, refused_late
 from prober.records import (
     AnomalyKind,
     Attempt,
@@ -61,17 +62,6 @@ class Target:
     left_out: str | None = None  # why it is not to be contacted
 
 
-@dataclass(slots=True)
-class _Seen:
-    """What a session saw so far, but for TLS."""
-
-    greeting: str | None = None
-    ehlo_keywords: tuple[str, ...] = ()
-    ehlo_keywords_tls: tuple[str, ...] | None = None
-    starttls: StartTls = StartTls.NOT_TESTED
-    failure: Failure | None = None
-
-
 def _accepted(reply: Reply) -> Reply:
     """*reply* where it is positive: any 2yz, as senders read it (RFC 5321 §4.2.1)."""
     if not 200 <= reply.code < 300:
@@ -89,8 +79,10 @@ class _Session:
         tls: TlsClient,
         hello: Hello,
         heartbeat: Heartbeat,
+        on_step: Callable[[Step, float], None] | None,
     ) -> None:
         self._heartbeat = heartbeat
+        self._on_step = on_step
         self._target = target
         self._settings = settings
         self._tls = tls
@@ -99,16 +91,20 @@ class _Session:
         self._dialogue: Dialogue | None = None
         self._may_quit = False
         self.step, self._step_began = Step.CONNECT, monotonic()
-        self._seen = _Seen()
-        self._tls_facts = HandshakeFacts()
-        self._observed_at = clock.now()
+        self._ends_by = self._step_began + settings.session_s
+        self._facts = EndpointFacts(
+            mx_host=target.mx_host,
+            address=target.address,
+            port=target.port,
+            observed_at=clock.now(),
+        )
 
     async def run(self) -> None:
         """All steps in order; raises one of PEER_ERRORS where the peer stops it."""
         dialogue = await self._connect()
         greeting = await self._greeting(dialogue)
         ehlo = await self._ehlo(dialogue)
-        if ehlo is None or not offers(self._seen.ehlo_keywords, "STARTTLS"):
+        if ehlo is None or not offers(self._facts.ehlo_keywords, "STARTTLS"):
             self._conclude_without_offer(dialogue, greeting, ehlo)
             return
         odd = odd_offer(greeting, ehlo)
@@ -118,11 +114,14 @@ class _Session:
         await self._handshake(dialogue)
         await self._ehlo_over_tls(dialogue)
 
-    def _enter(self, step: Step) -> None:
+    def _enter(self, step: Step, at_most_s: float) -> None:
         self.step, self._step_began = step, monotonic()
+        if self._on_step is not None:
+            self._on_step(step, min(at_most_s, self._ends_by - self._step_began))
 
     async def _connect(self) -> Dialogue:
         target = self._target
+        self._enter(Step.CONNECT, self._settings.connect_s)
         loop = asyncio.get_running_loop()
         self._dialogue = dialogue = Dialogue(self._transcript, stray_s=self._settings.stray_s)
         self._transcript.note("probe", f"connect to {target.address} port {target.port}")
@@ -135,23 +134,23 @@ class _Session:
         return dialogue
 
     async def _greeting(self, dialogue: Dialogue) -> Reply:
-        self._enter(Step.GREETING)
+        self._enter(Step.GREETING, self._settings.greeting_s)
         greeting = await dialogue.greeting(self._settings.greeting_s)
         self._may_quit = True  # before the greeting it would be a synchronisation error
-        self._seen.greeting = greeting.text
+        self._facts = replace(self._facts, greeting=greeting.text)
         return _accepted(greeting)
 
     async def _ehlo(self, dialogue: Dialogue) -> Reply | None:
         """The EHLO reply, or None where only HELO is understood (RFC 5321 §3.2)."""
-        self._enter(Step.EHLO)
-        name = self._settings.ehlo_name or _address_literal(dialogue)
         timeout_s = self._settings.command_s
+        self._enter(Step.EHLO, timeout_s)
+        name = self._settings.ehlo_name or _address_literal(dialogue)
         reply = await dialogue.command("EHLO", name, timeout_s=timeout_s)
         if reply.code in _EHLO_UNKNOWN:
             dialogue.remark(AnomalyKind.HELO_ONLY, reply.text)
             _accepted(await dialogue.command("HELO", name, timeout_s=timeout_s))
             return None
-        self._seen.ehlo_keywords = ehlo_keywords(_accepted(reply))
+        self._facts = replace(self._facts, ehlo_keywords=ehlo_keywords(_accepted(reply)))
         return reply
 
     def _conclude_without_offer(
@@ -160,19 +159,19 @@ class _Session:
         """Not offered; unless a middlebox overwrote what we should have read."""
         masked = masked_by(greeting, ehlo)
         if masked is None:
-            self._seen.starttls = StartTls.NOT_OFFERED
+            self._facts = replace(self._facts, starttls=StartTls.NOT_OFFERED)
         else:
             dialogue.remark(AnomalyKind.MASKED, masked)
             failure = Failure(step=Step.EHLO, reason=Reason.MASKED, detail=masked[:200])
-            self._seen.failure = failure
+            self._facts = replace(self._facts, failure=failure)
 
     async def _starttls(self, dialogue: Dialogue) -> None:
-        self._enter(Step.STARTTLS)
+        self._enter(Step.STARTTLS, self._settings.command_s)
         reply = await dialogue.command("STARTTLS", timeout_s=self._settings.command_s)
         if reply.code // 100 != 2 and reply.code != SERVICE_CLOSING:
             await self._require_answer(dialogue, reply)
         _accepted(reply)
-        self._seen.starttls = StartTls.OFFERED
+        self._facts = replace(self._facts, starttls=StartTls.OFFERED)
         injected = dialogue.take_surplus()  # nothing may stand there: CVE-2011-0411
         if injected:
             require_open(injected)
@@ -192,7 +191,7 @@ class _Session:
             raise SilentRefusalError(refusal, error) from error
 
     async def _handshake(self, dialogue: Dialogue) -> None:
-        self._enter(Step.HANDSHAKE)
+        self._enter(Step.HANDSHAKE, self._settings.handshake_s)
         self._may_quit = False  # in clear it would be a record that is no TLS
         if dialogue.wire is None or not dialogue.is_connected:
             raise aiosmtplib.SMTPServerDisconnected("closed")
@@ -206,17 +205,17 @@ class _Session:
             await link.handshake(self._settings.handshake_s)
             completed = True
         finally:
-            self._tls_facts = self._tls.facts(connection, completed=completed)
+            self._facts = self._tls.observe(self._facts, connection, completed=completed)
         dialogue.run_over(link)
         self._may_quit = True
-        self._transcript.note("probe", f"{self._tls_facts.version} {self._tls_facts.cipher}")
+        self._transcript.note("probe", f"{self._facts.tls_version} {self._facts.cipher}")
 
     async def _ehlo_over_tls(self, dialogue: Dialogue) -> None:
         """RFC 3207 §4.2: EHLO again. It is also the first read, where a late alert shows."""
-        self._enter(Step.POST_TLS)
+        self._enter(Step.POST_TLS, self._settings.command_s)
         name = self._settings.ehlo_name or _address_literal(dialogue)
         reply = await dialogue.command("EHLO", name, timeout_s=self._settings.command_s)
-        self._seen.ehlo_keywords_tls = ehlo_keywords(_accepted(reply))
+        self._facts = replace(self._facts, ehlo_keywords_tls=ehlo_keywords(_accepted(reply)))
 
     async def quit(self) -> None:
         """RFC 5321 §4.1.1.10, without insisting on an answer: the facts are in hand."""
@@ -235,7 +234,7 @@ class _Session:
 
     def stop(self, error: Exception, *, out_of_time: bool) -> None:
         """Note what *error* means at the step where it came. docs/verdict.md."""
-        stalled_s = self._heartbeat.excuses(self._step_began)
+        stalled_s = self._heartbeat.stalled_s(self._step_began)
         if out_of_time:  # our own patience for the whole session: no answer to any step
             detail = f"no more than {self._settings.session_s:g} s a session"
             failure = Failure(step=self.step, reason=Reason.TIMED_OUT, detail=detail)
@@ -245,54 +244,30 @@ class _Session:
         elif self.step is Step.POST_TLS and isinstance(error, AlertError):
             # TLS 1.3: the server may refuse after the client thinks it is done (RFC 8446 §4.4.2.4)
             failure = Failure(step=Step.HANDSHAKE, reason=Reason.ALERT, detail=str(error))
-            self._tls_facts = self._tls_facts.refused(alert=str(error))
+            self._facts = refused_late(self._facts, alert=str(error))
         else:
             failure = blame_missing_ipv6(classify(self.step, error), self._target.address)
-        starttls = _starttls_after(self._seen.starttls, failure, undecided=out_of_time)
-        self._seen.failure, self._seen.starttls = failure, starttls
+        starttls = _starttls_after(self._facts.starttls, failure, undecided=out_of_time)
+        self._facts = replace(self._facts, failure=failure, starttls=starttls)
         self._transcript.note("probe", _in_words(failure))
 
     def facts(self) -> EndpointFacts:
         """All that was seen, and the attempt in short."""
-        target, seen, tls = self._target, self._seen, self._tls_facts
+        facts = self._facts
         anomalies = self._dialogue.anomalies if self._dialogue else ()
-        return EndpointFacts(
-            mx_host=target.mx_host,
-            address=target.address,
-            port=target.port,
-            observed_at=self._observed_at,
-            greeting=seen.greeting,
-            ehlo_keywords=seen.ehlo_keywords,
-            ehlo_keywords_tls=seen.ehlo_keywords_tls,
-            starttls=seen.starttls,
-            tls_version=tls.version,
-            cipher=tls.cipher,
-            cipher_bits=tls.cipher_bits,
-            key_exchange=tls.key_exchange,
-            key_exchange_bits=tls.key_exchange_bits,
-            key_exchange_hash=tls.key_exchange_hash,
-            encrypt_then_mac=tls.encrypt_then_mac,
-            extended_master_secret=tls.extended_master_secret,
-            secure_renegotiation=tls.secure_renegotiation,
-            client_certificate_requested=tls.client_certificate_requested,
-            alert=tls.alert,
-            chain=tls.chain,
-            path=tls.path,
-            verify_errors=tls.verify_errors,
-            anomalies=(*anomalies, *tls.anomalies),
-            failure=seen.failure,
-            attempts=(self._attempt(),),
-            transcript=self._transcript.lines(),
-        )
-
-    def _attempt(self) -> Attempt:
-        return Attempt(
-            observed_at=self._observed_at,
+        attempt = Attempt(
+            observed_at=facts.observed_at,
             hello=self._hello,
-            starttls=self._seen.starttls,
-            tls_version=self._tls_facts.version,
-            cipher=self._tls_facts.cipher,
-            failure=self._seen.failure,
+            starttls=facts.starttls,
+            tls_version=facts.tls_version,
+            cipher=facts.cipher,
+            failure=facts.failure,
+        )
+        return replace(
+            facts,
+            anomalies=(*anomalies, *facts.anomalies),
+            attempts=(attempt,),
+            transcript=self._transcript.lines(),
         )
 
 
@@ -329,14 +304,16 @@ async def probe_endpoint(
     tls: TlsClient,
     hello: Hello = Hello.DEFAULT,
     heartbeat: Heartbeat | None = None,
+    on_step: Callable[[Step, float], None] | None = None,
 ) -> EndpointFacts:
     """Open one SMTP session and try STARTTLS. RFC 5321 §3.1, RFC 3207 §4.
 
     Whatever the peer does, the facts so far come back, with ``failure`` naming the step it
     stopped at. Only cancellation leaves as an exception. A *heartbeat* that beats beside it tells
-    a time-out of the host's from one of ours.
+    a time-out of the host's from one of ours. *on_step* hears of each step as it begins, and how
+    many seconds it may take.
     """
-    session = _Session(target, settings, tls, hello, heartbeat or Heartbeat())
+    session = _Session(target, settings, tls, hello, heartbeat or Heartbeat(), on_step)
     deadline = asyncio.timeout(settings.session_s)
     try:
         try:

@@ -9,7 +9,7 @@ import functools
 import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Protocol, Self, TypeGuard
+from typing import Any, Final, Protocol, TypeGuard
 
 from aiosmtplib import SMTPServerDisconnected
 from cryptography.hazmat.bindings.openssl.binding import Binding
@@ -25,7 +25,7 @@ from prober.net.key_exchange import (
 )
 from prober.net.reply import BadReplyError, ReplyReader, not_a_reply
 from prober.net.trust import load_anchors
-from prober.records import Anomaly, AnomalyKind, Hello, VerifyError
+from prober.records import Anomaly, AnomalyKind, EndpointFacts, Hello, VerifyError
 from prober.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -130,42 +130,6 @@ def alert_name(code: int) -> str:
     return _ALERTS.get(code, f"alert_{code}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HandshakeFacts:
-    """What a handshake showed, whether it completed or not."""
-
-    version: str | None = None
-    cipher: str | None = None
-    cipher_bits: int | None = None
-    key_exchange: str | None = None
-    key_exchange_bits: int | None = None
-    key_exchange_hash: str | None = None
-    encrypt_then_mac: bool | None = None
-    extended_master_secret: bool | None = None
-    secure_renegotiation: bool | None = None
-    client_certificate_requested: bool | None = None
-    alert: str | None = None
-    chain: tuple[bytes, ...] = ()
-    path: tuple[int, ...] = ()
-    verify_errors: tuple[VerifyError, ...] = ()
-    anomalies: tuple[Anomaly, ...] = ()
-
-    def refused(self, *, alert: str) -> Self:
-        """The same, where the server took the handshake back with *alert*."""
-        return replace(
-            self,
-            alert=alert,
-            version=None,
-            cipher=None,
-            cipher_bits=None,
-            key_exchange=None,
-            key_exchange_hash=None,
-            encrypt_then_mac=None,
-            extended_master_secret=None,
-            secure_renegotiation=None,
-        )
-
-
 class TlsClient:
     """Makes the client side of handshakes; one for a run, since OpenSSL's contexts are shared.
 
@@ -210,8 +174,10 @@ class TlsClient:
                 store.add_cert(anchor)
         return context
 
-    def facts(self, connection: SSL.Connection, *, completed: bool) -> HandshakeFacts:
-        """What *connection* saw. The session's own values only where the handshake completed."""
+    def observe(
+        self, facts: EndpointFacts, connection: SSL.Connection, *, completed: bool
+    ) -> EndpointFacts:
+        """*facts* with what *connection* saw; the session's own values only where *completed*."""
         observed: _Observed = connection.get_app_data()
         sent = connection.get_peer_cert_chain() or []
         kept = sent[: self._chain_certificates]
@@ -220,8 +186,9 @@ class TlsClient:
         errors = tuple(observed.verify_errors)
         dh_group = _dh_group(connection)
         extensions = _extensions_12(connection) if completed else None
-        return HandshakeFacts(
-            version=connection.get_protocol_version_name() if completed else None,
+        return replace(
+            facts,
+            tls_version=connection.get_protocol_version_name() if completed else None,
             cipher=connection.get_cipher_name() if completed else None,
             cipher_bits=connection.get_cipher_bits() if completed else None,
             key_exchange=_key_exchange(connection, dh_group) if completed else None,
@@ -235,8 +202,24 @@ class TlsClient:
             chain=chain,
             path=_path_positions(connection, chain, errors),
             verify_errors=errors,
-            anomalies=_truncation(len(sent), len(kept)),
+            anomalies=(*facts.anomalies, *_truncation(len(sent), len(kept))),
         )
+
+
+def refused_late(facts: EndpointFacts, *, alert: str) -> EndpointFacts:
+    """*facts* where the server took the handshake back with *alert*. RFC 8446 §4.4.2.4."""
+    return replace(
+        facts,
+        alert=alert,
+        tls_version=None,
+        cipher=None,
+        cipher_bits=None,
+        key_exchange=None,
+        key_exchange_hash=None,
+        encrypt_then_mac=None,
+        extended_master_secret=None,
+        secure_renegotiation=None,
+    )
 
 
 def _offer_classical_groups(context: SSL.Context) -> None:

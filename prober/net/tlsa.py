@@ -8,15 +8,10 @@ as well is a fact of the route, and judged with it.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dns.rdtypes.ANY.TLSA import TLSA
+from dns.rdata import GenericRdata
 
 from prober.net.resolver import DnsAnswer, DnsStatus, Resolver
 from prober.records import Dnssec, Failure, MxHost, Reason, Step, TlsaRecord
-
-# dnspython throws a whole response away for one digest of the wrong length in it, and the question
-# then times out. To a sender such a record is unusable, and the others decide (RFC 6698 §4.1). The
-# check has no switch but this attribute, from 2.9 on; before, there was none.
-TLSA._cert_length_by_mtype = {}
 
 
 async def resolve_tlsa(host: MxHost, resolver: Resolver, *, port: int, most: int) -> MxHost:
@@ -76,16 +71,7 @@ async def _search(
 def _with_answer(host: MxHost, base: str, answer: DnsAnswer, most: int) -> MxHost:
     """The order within an RRset has no meaning: sorted, two runs give the same report."""
     records = sorted(
-        (
-            TlsaRecord(
-                usage=int(record.usage),
-                selector=int(record.selector),
-                matching_type=int(record.mtype),
-                data=bytes(record.cert),
-            )
-            for record in answer.records
-            if isinstance(record, TLSA)
-        ),
+        (_read(record.data) for record in answer.records if isinstance(record, GenericRdata)),
         key=lambda record: (record.usage, record.selector, record.matching_type, record.data),
     )
     failure = None
@@ -99,6 +85,12 @@ def _with_answer(host: MxHost, base: str, answer: DnsAnswer, most: int) -> MxHos
         tlsa_dnssec=answer.dnssec,
         tlsa_failure=failure,
     )
+
+
+def _read(rdata: bytes) -> TlsaRecord:
+    """RFC 6698 §2.1."""
+    usage, selector, matching_type = rdata[:3]
+    return TlsaRecord(usage=usage, selector=selector, matching_type=matching_type, data=rdata[3:])
 
 
 def _failure(question: str, answer: DnsAnswer) -> Failure:

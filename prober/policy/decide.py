@@ -13,11 +13,13 @@ from typing import Final, assert_never
 
 from prober.records import DomainReport, MtaSts, StsStatus
 from prober.records.delivery import Delivery, DeliveryOutcome, SenderOutcomes
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.completeness import covers_every_endpoint
 from prober.rules.delivery import judge_delivery, judge_secure
 from prober.rules.identity import name_fault
 from prober.rules.senders import SECURE_MATCH
 from prober.rules.sts_policy import is_covered
+from prober.rules.views import Views, views_of
 
 
 class PolicyLevel(enum.StrEnum):
@@ -96,9 +98,15 @@ class Decision:
     loses: bool = False
 
 
-def assess(report: DomainReport, live: Policy | None = None) -> Evidence:
-    """What *report* says of every policy, and of the one that the *live* map has."""
-    delivery = judge_delivery(report)
+def assess(
+    report: DomainReport, live: Policy | None = None, reader: CertificateReader | None = None
+) -> Evidence:
+    """What *report* says of every policy, and of the one that the *live* map has.
+
+    *reader* remembers certificates from one report to the next.
+    """
+    views = views_of(report.endpoints, reader)
+    delivery = judge_delivery(report, views)
     effects = {
         PolicyLevel.VERIFY: _effect(delivery.verified, DeliveryOutcome.AUTHENTICATED),
         PolicyLevel.ENCRYPT: _effect(delivery.mandatory, DeliveryOutcome.ENCRYPTED),
@@ -106,9 +114,9 @@ def assess(report: DomainReport, live: Policy | None = None) -> Evidence:
     return Evidence(
         checked_at=report.checked_at,
         complete=covers_every_endpoint(report, report.endpoints),
-        offers=tuple(_offers(report, delivery)),
+        offers=tuple(_offers(report, views, delivery)),
         losing=frozenset(level for level, effect in effects.items() if effect is Effect.LOSES),
-        live=_judge_live(report, delivery, live) if live is not None else Effect.UNKNOWN,
+        live=Effect.UNKNOWN if live is None else _judge_live(report, views, delivery, live),
     )
 
 
@@ -167,7 +175,7 @@ def _decide_live(
     )
 
 
-def _offers(report: DomainReport, delivery: Delivery) -> Iterator[Policy]:
+def _offers(report: DomainReport, views: Sequence[Views], delivery: Delivery) -> Iterator[Policy]:
     """The policies that deliver now and in fallback, the strictest first.
 
     None where the domain's TLSA and its servers disagree: a line takes the place of DANE at a
@@ -181,7 +189,7 @@ def _offers(report: DomainReport, delivery: Delivery) -> Iterator[Policy]:
     for policy in _secure_policies(report.mta_sts):
         # by MTA-STS the names are those of MX hosts, and each has to prove its own: RFC 8461 §4.1
         obeyed = not policy.sts or _delivers(delivery.mta_sts, DeliveryOutcome.AUTHENTICATED)
-        named = judge_secure(report, policy.match)
+        named = judge_secure(report, views, policy.match)
         if obeyed and _delivers(named, DeliveryOutcome.AUTHENTICATED):
             yield policy
     if _delivers(delivery.verified, DeliveryOutcome.AUTHENTICATED):
@@ -205,14 +213,16 @@ def _secure_policies(sts: MtaSts | None) -> Iterator[Policy]:
     yield Policy(level=PolicyLevel.SECURE, match=SECURE_MATCH)
 
 
-def _judge_live(report: DomainReport, delivery: Delivery, live: Policy) -> Effect:
+def _judge_live(
+    report: DomainReport, views: Sequence[Views], delivery: Delivery, live: Policy
+) -> Effect:
     match live.level:
         case PolicyLevel.DANE_ONLY:
             return _judge_dane_only(delivery.dane)
         case PolicyLevel.SECURE if live.sts:
             return _judge_sts_line(report, delivery, live)
         case PolicyLevel.SECURE:
-            outcomes = judge_secure(report, live.match or SECURE_MATCH)
+            outcomes = judge_secure(report, views, live.match or SECURE_MATCH)
             return _effect(outcomes, DeliveryOutcome.AUTHENTICATED)
         case PolicyLevel.VERIFY:
             return _effect(delivery.verified, DeliveryOutcome.AUTHENTICATED)

@@ -21,6 +21,7 @@ from prober.policy.decide import (
 )
 from prober.policy.postfix import show_policy
 from prober.records import DomainReport
+from prober.rules.certificate_fields import CertificateReader
 from prober.version import __version__
 
 
@@ -32,6 +33,7 @@ class Draft:
         self._by_hand = live.by_hand
         self._levels = levels
         self._patience = patience
+        self._reader = CertificateReader()
         self._runs: dict[str, list[Evidence]] = defaultdict(list)
         self._trust_stores: dict[str, None] = {}
         self._first: datetime | None = None
@@ -47,7 +49,7 @@ class Draft:
         domain = report.domain
         if domain is None or not _is_domain(domain) or domain in self._by_hand:
             return
-        self._runs[domain].append(assess(report, self._live.policies.get(domain)))
+        self._runs[domain].append(assess(report, self._live.policies.get(domain), self._reader))
         store = report.run.trust_store
         self._trust_stores[f"{store.certificates} anchors of {store.source}"] = None
         self._first = min(filter(None, (self._first, report.checked_at)))

@@ -114,6 +114,7 @@ class Reason(enum.StrEnum):
     NO_IPV4_HERE = "no-ipv4-here"
     LOCAL = "local"  # out of files, ports or memory, or a firewall of our own
     FAULT = "internal-fault"  # an error in this program
+    UNFINISHED = "unfinished"  # still being asked: in no report, only shown while a run goes on
 
 
 class StartTls(enum.StrEnum):

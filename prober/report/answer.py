@@ -23,9 +23,11 @@ from prober.records import (
 from prober.records.delivery import Delivery, DeliveryOutcome, SenderKind, SenderOutcomes
 from prober.report.rows import severity_order
 from prober.report.words import name_of, short_trouble, trouble
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.completeness import is_tested
 from prober.rules.hellos import tls_depends_on_sender
 from prober.rules.verdict import authenticated
+from prober.rules.views import views_of
 
 LABELS: Final[Mapping[Standing, str]] = MappingProxyType(
     {
@@ -96,8 +98,11 @@ def headline(report: DomainReport) -> str:
     return f"{name}: {LABELS[report.standing]}. {sentence}."
 
 
-def answer(report: DomainReport) -> str:
-    """What becomes of mail to the domain, in a sentence without its full stop."""
+def answer(report: DomainReport, reader: CertificateReader | None = None) -> str:
+    """What becomes of mail to the domain, in a sentence without its full stop.
+
+    *reader* remembers certificates from one report to the next.
+    """
     level = report.verdict.level
     if level is Level.INVALID:
         return f"This is not a mail domain: {trouble(report)}"
@@ -108,7 +113,7 @@ def answer(report: DomainReport) -> str:
         gap = next(_gaps(report), None)
         untested = f"Could not test: {short_trouble(report) or 'no server answered'}"
         return f"{gap}. {untested}" if gap else untested
-    sentence = "; ".join([_on_level(report), *map(_uncapitalised, _gaps(report))])
+    sentence = "; ".join([_on_level(report, reader), *map(_uncapitalised, _gaps(report))])
     if report.standing is not Standing.UNDECIDED:
         return sentence
     if not report.verdict.complete:
@@ -175,10 +180,10 @@ def _in_a_sentence(meaning: str) -> str:
 
 
 def _uncapitalised(sentence: str) -> str:
-    return sentence[0].lower() + sentence[1:]
+    return sentence[:1].lower() + sentence[1:]
 
 
-def _on_level(report: DomainReport) -> str:
+def _on_level(report: DomainReport, reader: CertificateReader | None) -> str:
     level = report.verdict.level
     if level is Level.NONE:
         return _without_tls(report)
@@ -193,17 +198,17 @@ def _on_level(report: DomainReport) -> str:
             "Mail is encrypted, every server's identity is verified, and the domain requires "
             "senders to use TLS"
         )
-    return _unverified(report)
+    return _unverified(report, reader)
 
 
-def _unverified(report: DomainReport) -> str:
+def _unverified(report: DomainReport, reader: CertificateReader | None) -> str:
     if any(endpoint.dane is Dane.MISMATCH for endpoint in report.endpoints):
         return (
             "Mail is encrypted, but at least one server's certificate does not match the domain's "
             "TLSA records (DANE)"
         )
-    proofs = {authenticated(endpoint) for endpoint in report.endpoints if is_tested(endpoint)}
-    if Answer.NO in proofs:
+    tested = views_of(filter(is_tested, report.endpoints), reader)
+    if any(authenticated(each.seen) is Answer.NO for each in tested):
         return "Mail is encrypted, but at least one server's certificate cannot be verified"
     return "Mail is encrypted; whether every server's identity can be verified is not known"
 

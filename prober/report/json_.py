@@ -5,8 +5,9 @@ objects, however many records there are: ``jq`` reads it as it comes, and what a
 written so far is whole. An array would be neither.
 """
 
+import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import BinaryIO, Final
 
@@ -22,10 +23,16 @@ class _Header:
     schema: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    columns: dict[str, str] = field(default_factory=dict)
+
+
 _MAX_BYTES: Final = 128 << 20  # of one report; 160 endpoints with large chains come to 30 MB
 
 _encoder = msgspec.json.Encoder()
 _header_decoder = msgspec.json.Decoder(_Header)
+_columns_decoder = msgspec.json.Decoder(_Columns)
 _decoder = msgspec.json.Decoder(DomainReport)
 
 
@@ -34,10 +41,15 @@ def encode_report(report: object) -> bytes:
 
     A lone surrogate, which no JSON in UTF-8 can hold, becomes a backslash escape.
     """
+    return visible(encode(report))
+
+
+def encode(value: object) -> bytes:
+    """Any record as one line of JSON; a lone surrogate becomes a backslash escape."""
     try:
-        return _visible(_encoder.encode(report))
+        return _encoder.encode(value)
     except UnicodeEncodeError:
-        return _visible(_encoder.encode(_without_surrogates(msgspec.to_builtins(report))))
+        return _encoder.encode(_without_surrogates(msgspec.to_builtins(value)))
 
 
 def decode_report(line: bytes) -> DomainReport:
@@ -78,6 +90,13 @@ def read_reports(file: BinaryIO) -> Iterator[DomainReport]:
             yield decode_report(piece)
         except InputError as exc:
             raise InputError(f"line {number}: {exc}") from exc
+
+
+def read_columns(file: BinaryIO) -> Iterator[str]:
+    """The names of the list's columns in each record in *file*, as far as there are records."""
+    with contextlib.suppress(InputError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        for _, piece in _objects(file):
+            yield from _columns_decoder.decode(piece).columns
 
 
 class JsonLines(Formatter[R, T]):
@@ -142,7 +161,7 @@ def _times(report: DomainReport) -> Iterator[tuple[str, datetime]]:
                     yield f"$.endpoints[{i}].certificate.{name}", time
 
 
-def _visible(line: bytes) -> bytes:
+def visible(line: bytes) -> bytes:
     """The same JSON, with an escape for each character that a terminal would obey or hide.
 
     msgspec escapes C0 only; DEL, C1 and bidi characters come raw. All stand inside strings.

@@ -7,8 +7,8 @@ The formats are the rows of ``ReportFormat``. A wing that has records of its own
 import enum
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -48,12 +48,17 @@ class ReportStyle:
     per_endpoint: bool = False  # csv: one row an endpoint
     transcripts: bool = False  # text: what was said, line by line
     scan: bool = False  # text: one line a domain and a summary, in place of whole answers
+    notes: Mapping[str, str] = field(default_factory=dict)  # text of a scan: by domain
     columns: tuple[str, ...] = ()  # csv: of the list that was read, at the end of each row
 
 
 def domains(style: ReportStyle) -> Kind[DomainReport, Totals]:
     """Reports on domains, in *style*."""
-    text = ScanText if style.scan else partial(TextReport, verbose=style.transcripts)
+    text = (
+        partial(ScanText, notes=style.notes)
+        if style.scan
+        else partial(TextReport, verbose=style.transcripts)
+    )
 
     names = list_names(style.columns)
 
@@ -236,9 +241,11 @@ class ReportWriter(Generic[R, T]):
 
     def _write(self, text: bytes) -> None:
         """The head goes out with the first report: a file with anything in it has a row in it."""
-        head = b"" if self._begun else self.formatter.head()
-        self._sink.write(head + text)
-        self._begun = True
+        if not self._begun:
+            text = self.formatter.head() + text
+        if text:  # a formatter that only counts has nothing to write for a record
+            self._sink.write(text)
+            self._begun = True
 
 
 def open_report(

@@ -1,12 +1,13 @@
 """The end of a run in lines: how many domains pass, which do not and why, what ends soon."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from prober.escape import printable
 from prober.records import Level, Standing
 from prober.report.answer import LABELS
-from prober.rules.totals import MAX_NOTED, Totals
+from prober.rules.totals import MAX_NOTED, NotedCertificate, NotedDomain, Totals
 
 _WORST: Final = 10
 _SOONEST: Final = 10
@@ -42,23 +43,41 @@ def overview(totals: Totals) -> Iterator[tuple[str, int | str]]:
 
 def counts_line(totals: Totals) -> str:
     """Such as "12 domains: 9 PASS, 2 FAIL, 1 UNKNOWN"."""
-    counted = [
-        f"{totals.standings[standing]} {LABELS[standing]}"
-        for standing in Standing
-        if standing in totals.standings
-    ]
+    parts = [counted(totals.standings), f"{totals.accepted} accepted" if totals.accepted else ""]
     noun = "domain" if totals.domains == 1 else "domains"
-    return f"{totals.domains} {noun}: {', '.join(counted) or 'none'}"
+    return f"{totals.domains} {noun}: {', '.join(filter(None, parts)) or 'none'}"
+
+
+def counted(standings: Mapping[Standing, int]) -> str:
+    """Such as "9 PASS, 2 FAIL"."""
+    return ", ".join(f"{standings[each]} {LABELS[each]}" for each in Standing if each in standings)
 
 
 def noted_lines(totals: Totals, at_most: int = MAX_NOTED) -> Iterator[str]:
     """The domains that do not pass, the worst first, a line each; then how many more there are."""
-    noted = sorted(totals.noted, key=lambda domain: domain.rank)[:at_most]
-    for domain in noted:
-        yield printable(f"{domain.name}: {LABELS[domain.standing]}. {domain.answer}.")
-    rest = sum(totals.standings.get(standing, 0) for standing in _NOTED) - len(noted)
-    if rest > 0:
-        yield f"and {rest} more"
+    noted = sorted(totals.noted, key=lambda domain: domain.rank)
+    number = sum(totals.standings.get(standing, 0) for standing in _NOTED)
+    return capped(map(noted_line, noted), at_most, number)
+
+
+def noted_line(domain: NotedDomain) -> str:
+    """The answer on *domain* in a line."""
+    return domain_line(domain.name, LABELS[domain.standing], domain.answer)
+
+
+def domain_line(name: str, label: str, sentence: str) -> str:
+    """What every summary and mail says of a domain; safe to show."""
+    return printable(f"{name}: {label}. {sentence}.")
+
+
+def capped(lines: Iterable[str], at_most: int, number: int) -> Iterator[str]:
+    """The first of *lines*, then how many more there are of *number* in all."""
+    shown = 0
+    for line in itertools.islice(lines, at_most):
+        shown += 1
+        yield line
+    if shown < number:
+        yield f"and {number - shown} more"
 
 
 def _levels(totals: Totals) -> str:
@@ -68,11 +87,12 @@ def _levels(totals: Totals) -> str:
 
 def _expiring(totals: Totals) -> Iterator[str]:
     soonest = sorted(totals.expiring.values(), key=lambda each: (each.not_after, each.mx_host))
-    for each in soonest[:_SOONEST]:
-        noun = "domain" if each.domains == 1 else "domains"
-        yield printable(f"{each.not_after:%Y-%m-%d} {each.mx_host} ({each.domains} {noun})")
-    if len(soonest) > _SOONEST:
-        yield f"and {len(soonest) - _SOONEST} more"
+    return capped(map(_expiring_line, soonest), _SOONEST, len(soonest))
+
+
+def _expiring_line(each: NotedCertificate) -> str:
+    noun = "domain" if each.domains == 1 else "domains"
+    return printable(f"{each.not_after:%Y-%m-%d} {each.mx_host} ({each.domains} {noun})")
 
 
 def _listed(title: str, lines: Iterator[str]) -> Iterator[str]:

@@ -4,12 +4,13 @@ Everything a peer sent is escaped before rich sees it, and goes in as ``Text``, 
 """
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from rich.console import RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -49,15 +50,20 @@ from prober.report.words import (
     name_of,
     outcome_words,
     published_lines,
+    rating_words,
     server_words,
     starttls_words,
     version_words,
 )
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.completeness import is_tested
 from prober.rules.endpoint import Outcome, describe_failure, proven
 from prober.rules.operator_advice import advice_for
+from prober.rules.profiles import PROFILES
+from prober.rules.rating import below_profile
 from prober.rules.totals import Totals
 from prober.rules.verdict import authenticated
+from prober.rules.views import View
 
 STANDING_STYLES: Final[Mapping[Standing, str]] = MappingProxyType(
     {
@@ -116,6 +122,9 @@ class TextReport(Formatter[DomainReport, Totals]):
         delivery = report.delivery
         if delivery and report.endpoints and (self._verbose or kinds_differ(delivery)):
             yield [_senders(delivery)]
+        below = list(_below_profile(report, verbose=self._verbose))
+        if below:
+            yield below
         yield from _problems(report, verbose=self._verbose)
 
     def _transcript(self, seen: Endpoint) -> bytes:
@@ -262,7 +271,7 @@ def _is_well(endpoint: Endpoint) -> Answer:
         return Answer.NOT_TESTED
     if proven(endpoint) is not Outcome.COMPLETED:
         return Answer.NO
-    return authenticated(endpoint)
+    return authenticated(View(endpoint, CertificateReader()))
 
 
 def _senders(delivery: Delivery) -> Table:
@@ -276,6 +285,22 @@ def _senders(delivery: Delivery) -> Table:
         words = (OUTCOMES[each] for each in (met.now, met.fallback, met.attacked))
         table.add_row(Text(SENDERS[kind]), *map(Text, words))
     return table
+
+
+def _below_profile(report: DomainReport, *, verbose: bool) -> Iterator[RenderableType]:
+    """The facts that keep endpoints below the required profile, a line for all places of each."""
+    ratings = report.profile_ratings
+    if ratings is None or report.standing is Standing.MEETS:
+        return
+    places: dict[str, list[str]] = {}
+    for row in below_profile(ratings, PROFILES[ratings.profile]):
+        place = f"{row.mx_host} {row.address}{'' if row.sni else ' without SNI'}"
+        places.setdefault(rating_words(row, verbose=verbose), []).append(place)
+    if places:
+        yield Text(printable(f"Below profile {ratings.profile}. Its norm is {ratings.norm}."))
+    for words, found in places.items():
+        line = Text(f"{printable(_joined(found))}: {words}")
+        yield Padding(line, (0, 0, 0, _GAP))
 
 
 def _problems(report: DomainReport, *, verbose: bool) -> Iterator[Sequence[RenderableType]]:
@@ -325,14 +350,19 @@ def _places(findings: list[Finding], said: Mapping[str | None, Failure | None]) 
         detail = None if finding.code in _SAID_BY_MEANING else finding.detail
         by_detail.setdefault(detail, []).append(place)
     for detail, places in by_detail.items():
-        known = list(dict.fromkeys(place for place in places if place))
-        more = f" and {len(known) - _PLACES} more" if len(known) > _PLACES else ""
         failure = said.get(detail)
         words = failure_words(failure) if failure is not None else detail
-        parts = [", ".join(known[:_PLACES]) + more, words or ""]
+        parts = [_joined(place for place in places if place), words or ""]
         line = ": ".join(part for part in parts if part)
         if line:
             yield printable(line)
+
+
+def _joined(places: Iterable[str]) -> str:
+    """The first few of *places*, each once, and how many more there are."""
+    known = list(dict.fromkeys(places))
+    more = f" and {len(known) - _PLACES} more" if len(known) > _PLACES else ""
+    return ", ".join(known[:_PLACES]) + more
 
 
 def _basis(report: DomainReport) -> str:
@@ -365,15 +395,21 @@ def _vantage(report: DomainReport) -> str:
     return printable(f"{'; '.join(parts)}; probe {run.version}.")
 
 
+_NO_NOTES: Final[Mapping[str, str]] = MappingProxyType({})
 _LABEL_WIDTH: Final = max(map(len, LABELS.values()))
 _LEVEL_WIDTH: Final = max(map(len, Level))
+_NOTE_INDENT: Final = _LABEL_WIDTH + _GAP
 
 
 class ScanText(Formatter[DomainReport, Totals]):
-    """One line per domain, and a summary at the end of a finished run."""
+    """One line per domain, and a summary at the end of a finished run.
 
-    def __init__(self, paper: Paper) -> None:
+    *notes*: what to say below the lines of some domains.
+    """
+
+    def __init__(self, paper: Paper, notes: Mapping[str, str] = _NO_NOTES) -> None:
         self._page = Page(paper)
+        self._notes = notes
 
     def body(self, report: DomainReport) -> bytes:
         line = Text(f"{_label(report):<{_LABEL_WIDTH}}", style=_style(report))
@@ -383,7 +419,10 @@ class ScanText(Formatter[DomainReport, Totals]):
             line.append(f"  {note}", style="dim")
         if told := list_words(report):
             line.append(f"  ({told})", style="default")
-        return self._page.draw_line(line)
+        drawn = self._page.draw_line(line)
+        if name in self._notes:
+            drawn += self._page.draw(Padding(Text(self._notes[name]), (0, 0, 0, _NOTE_INDENT)))
+        return drawn
 
     def foot(self, totals: Totals) -> bytes:
         lines = summary_lines(totals)

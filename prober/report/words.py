@@ -14,14 +14,18 @@ from prober.records import (
     Dnssec,
     DomainReport,
     Endpoint,
+    FactRating,
     Failure,
     MtaSts,
+    RatedFact,
+    Rating,
     Reason,
     StartTls,
     Step,
     StsStatus,
     TlsRptStatus,
 )
+from prober.rules.endpoint import offers_requiretls
 from prober.rules.retry import SERVICE_CLOSING
 
 _DOING: Final = MappingProxyType(
@@ -57,6 +61,7 @@ _REASONS: Final = MappingProxyType(
         Reason.NO_IPV4_HERE: "no IPv4 on this machine",
         Reason.LOCAL: "this machine failed while {doing}",
         Reason.FAULT: "this program failed",
+        Reason.UNFINISHED: "still {doing}",
     }
 )
 _NOT_THE_DOMAINS: Final = frozenset({Reason.NO_IPV4_HERE, Reason.NO_IPV6_HERE})
@@ -77,6 +82,42 @@ def failure_words(failure: Failure) -> str:
     words = reason_words(failure.reason, failure.step, failure.reply_code)
     detail = printable(failure.detail or "").removeprefix(f"{failure.reply_code} ")
     return f"{words} ({detail})" if detail and detail.lower() not in words.lower() else words
+
+
+RATED: Final = MappingProxyType(
+    {
+        RatedFact.PROTOCOL: "TLS version",
+        RatedFact.SUITE: "cipher suite",
+        RatedFact.KEY_EXCHANGE: "key-exchange group",
+        RatedFact.KEY_EXCHANGE_HASH: "hash of the key exchange",
+        RatedFact.KEY: "certificate key",
+        RatedFact.SIGNATURE: "certificate signature",
+        RatedFact.VALIDITY: "a certificate lifetime within the norm's limit",
+        RatedFact.ENCRYPT_THEN_MAC: "encrypt-then-MAC",
+        RatedFact.EXTENDED_MASTER_SECRET: "extended master secret",
+        RatedFact.SECURE_RENEGOTIATION: "secure renegotiation",
+        RatedFact.SERVER_NAME_INDICATION: "server name indication",
+        RatedFact.COMPRESSION: "TLS compression",
+        RatedFact.EARLY_DATA: "early data (0-RTT)",
+        RatedFact.RAW_PUBLIC_KEY: "raw public keys",
+    }
+)
+_FEATURES: Final = MappingProxyType({"yes": "is in use", "no": "is missing"})
+_RATINGS: Final = MappingProxyType({Rating.PHASE_OUT: "should be phased out"})
+
+
+def rating_words(rating: FactRating, *, verbose: bool = False) -> str:
+    """How a norm rates a fact, with the paragraph; *verbose*: and why, where that is our choice."""
+    value = rating.value or ""
+    verb = _RATINGS.get(rating.rating, f"is {rating.rating}")
+    if value in _FEATURES:
+        rated = f"{RATED[rating.fact]} {_FEATURES[value]}, which {verb}"
+    else:
+        rated = f"{RATED[rating.fact]} {value} {verb}"
+    source = rating.source
+    if rating.ours is not None:
+        source += f"; our reading: {rating.ours.removesuffix('.')}" if verbose else "; our reading"
+    return printable(f"{rated} ({source})")
 
 
 def name_of(report: DomainReport) -> str:
@@ -268,7 +309,7 @@ def published_lines(report: DomainReport) -> Iterator[str]:
     if report.tls_rpt is not None and report.tls_rpt.status is not TlsRptStatus.ABSENT:
         whom = ", ".join(report.tls_rpt.rua) or report.tls_rpt.detail or ""
         yield f"TLS-RPT: {report.tls_rpt.status} {whom}".rstrip()
-    if any("REQUIRETLS" in (seen.ehlo_keywords_tls or ()) for seen in report.endpoints):
+    if any(offers_requiretls(seen) is Answer.YES for seen in report.endpoints):
         yield "REQUIRETLS: offered over TLS (RFC 8689)"
 
 

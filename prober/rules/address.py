@@ -1,7 +1,7 @@
-"""Which addresses may be contacted: only what is globally reachable. The IANA special registries.
+"""Decides which addresses may be contacted: only globally reachable ones, by the IANA registries.
 
-Our own table, since ``ipaddress.is_global`` differs between Python versions, passes multicast and
-site-local addresses, and does not look at an IPv4 address inside an IPv6 one.
+The table is our own, because ``ipaddress.is_global`` differs between Python versions, accepts
+multicast and site-local addresses, and does not check an IPv4 address inside an IPv6 address.
 """
 
 import ipaddress
@@ -18,7 +18,7 @@ _NOT_GLOBAL_IPV4: Final = tuple(
         "172.16.0.0/12",  # RFC 1918
         "192.0.0.0/24",  # RFC 6890 §2.1; its two global anycast addresses receive no mail
         "192.0.2.0/24",  # RFC 5737, documentation
-        "192.88.99.0/24",  # RFC 7526, 6to4 anycast, gone
+        "192.88.99.0/24",  # RFC 7526, 6to4 anycast, deprecated
         "192.168.0.0/16",  # RFC 1918
         "198.18.0.0/15",  # RFC 2544, benchmarks
         "198.51.100.0/24",  # RFC 5737
@@ -27,7 +27,9 @@ _NOT_GLOBAL_IPV4: Final = tuple(
         "240.0.0.0/4",  # RFC 1112 §4, and broadcast
     )
 )
-_GLOBAL_IPV6: Final = ipaddress.IPv6Network("2000::/3")  # RFC 4291 §2.4; nothing else is allotted
+_GLOBAL_IPV6: Final = ipaddress.IPv6Network(
+    "2000::/3"
+)  # RFC 4291 §2.4; no other range is allocated
 _NOT_GLOBAL_IPV6: Final = tuple(
     ipaddress.IPv6Network(network)
     for network in (
@@ -49,10 +51,11 @@ _6TO4: Final = ipaddress.IPv6Network("2002::/16")  # RFC 3056 §2
 
 
 def may_contact(text: str, *, allow_private: bool = False) -> bool:
-    """Whether a session may be opened to the address *text*.
+    """Whether a session to the address *text* is allowed.
 
-    Globally reachable unicast only, and an IPv4 address inside an IPv6 one must be that too.
-    *allow_private* lets all but the unspecified addresses pass. What is no address never passes.
+    Only globally reachable unicast addresses are. An IPv4 address inside an IPv6 address must be
+    one too. *allow_private* allows all but the unspecified addresses. Text that is no address never
+    is.
     """
     try:
         address = ipaddress.ip_address(text)
@@ -67,7 +70,7 @@ def may_contact(text: str, *, allow_private: bool = False) -> bool:
 def _is_global(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     if isinstance(address, ipaddress.IPv4Address):
         return not any(address in network for network in _NOT_GLOBAL_IPV4)
-    if address.scope_id is not None:  # a zone is of one link: RFC 4007 §11
+    if address.scope_id is not None:  # a zone belongs to one link: RFC 4007 §11
         return False
     embedded = _embedded_ipv4(address)
     if embedded is not None:

@@ -5,7 +5,7 @@ one fault hides no other. Revocation is not checked: to ask would tell a third p
 at. Nor are certificate transparency, or key usage beyond what OpenSSL does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,7 +22,7 @@ from prober.records import (
     VerifyError,
     finding,
 )
-from prober.rules.certificate_fields import Name, ReadCertificate, read_certificate
+from prober.rules.certificate_fields import Name, ReadCertificate
 from prober.rules.chain import (
     judge_strength,
     missing_issuer,
@@ -47,15 +47,12 @@ _MAX_ERRORS: Final = 50
 
 
 def judge_certificate(
-    facts: EndpointFacts, *, now: datetime, trust: TrustStore
-) -> Certificate | None:
-    """The leaf certificate, read and judged; ``None`` where no chain was seen.
+    facts: EndpointFacts, leaf: ReadCertificate, *, now: datetime, trust: TrustStore
+) -> Certificate:
+    """The leaf certificate of *facts*, judged.
 
     ``now`` is aware of its time zone. What cannot be read is ``None`` and not tested, never no.
     """
-    if not facts.chain:
-        return None
-    leaf = read_certificate(facts.chain[0])
     return Certificate(
         subject=_text(leaf.subject),
         issuer=_text(leaf.issuer),
@@ -74,32 +71,47 @@ def judge_certificate(
     )
 
 
-def judge_authenticity(facts: EndpointFacts, certificate: Certificate | None) -> Answer:
+def judge_authenticity(
+    facts: EndpointFacts, certificate: Certificate | None, path_strength: Answer
+) -> Answer:
     """Whether the certificate proves the MX host to a sender that insists. docs/verdict.md.
 
-    Yes: trusted, in date, naming the host, and on the path below the anchor no weak key and no weak
-    signature (without a known path: the leaf). No as soon as one of these is no; TLS without any
+    Yes: trusted, in date, naming the host, and *path_strength*: no weak key and no weak signature
+    by ``judge_path_strength``. No as soon as one of these is no; TLS without any
     certificate proves nothing. The TLS version is not looked at, and DANE is another rule.
     """
     if certificate is None:
         return Answer.NOT_TESTED if facts.tls_version is None else Answer.NO
-    answers = [certificate.trusted, certificate.in_date, certificate.name_matches]
-    if Answer.NO not in answers:
-        answers.append(_judge_path_strength(facts))
+    answers = (certificate.trusted, certificate.in_date, certificate.name_matches, path_strength)
     if Answer.NO in answers:
         return Answer.NO
     return Answer.NOT_TESTED if Answer.NOT_TESTED in answers else Answer.YES
 
 
-def certificate_findings(endpoint: Endpoint, *, now: datetime) -> tuple[Finding, ...]:
+def judge_path_strength(facts: EndpointFacts, chain: Sequence[ReadCertificate]) -> Answer:
+    """Whether the path below the anchor has no weak key and no weak signature.
+
+    *chain* is that of *facts*, read. Where no path is known: the leaf. Not tested without a chain.
+    """
+    if not chain:
+        return Answer.NOT_TESTED
+    answer = judge_strength(chain[at] for at in facts.path or (0,))
+    if answer is Answer.YES and _is_truncated(facts):  # what was cut off may be on the path
+        return Answer.NOT_TESTED
+    return answer
+
+
+def certificate_findings(
+    endpoint: Endpoint, chain: Sequence[ReadCertificate], *, now: datetime
+) -> tuple[Finding, ...]:
     """What is worth knowing of the certificates that *endpoint* sent, each fault on its own.
 
-    A chain cut short by our own bound (``chain-truncated``) is among the session's findings.
+    *chain* is that of *endpoint*, read. A chain cut short by our own bound (``chain-truncated``) is
+    among the session's findings.
     """
     certificate = endpoint.certificate
     if certificate is None:
         return ()
-    chain = tuple(read_certificate(der) for der in endpoint.chain)
     pairs = (
         *_on_dates(endpoint, chain[0], now),
         *_on_trust(endpoint, certificate, chain[0]),
@@ -155,13 +167,6 @@ def _is_late(facts: EndpointFacts, leaf: ReadCertificate, now: datetime) -> bool
 
 def _leaf_has(facts: EndpointFacts, code: int) -> bool:
     return any(error.depth == 0 and error.code == code for error in facts.verify_errors)
-
-
-def _judge_path_strength(facts: EndpointFacts) -> Answer:
-    answer = judge_strength(read_certificate(facts.chain[at]) for at in facts.path or (0,))
-    if answer is Answer.YES and _is_truncated(facts):  # what was cut off may be on the path
-        return Answer.NOT_TESTED
-    return answer
 
 
 def _is_truncated(facts: EndpointFacts) -> bool:
@@ -227,14 +232,14 @@ def _on_names(facts: EndpointFacts, certificate: Certificate, leaf: ReadCertific
         yield Code.CERTIFICATE_SAN_MALFORMED, listed(leaf.san.malformed)
 
 
-def _on_reading(facts: EndpointFacts, chain: tuple[ReadCertificate, ...]) -> _Found:
+def _on_reading(facts: EndpointFacts, chain: Sequence[ReadCertificate]) -> _Found:
     for position in facts.path or (0,):
         if unreadable := chain[position].unreadable:
             detail = f"{_where(position, chain[position])}: {listed(unreadable)}"
             yield Code.CERTIFICATE_UNREADABLE, detail
 
 
-def _on_strength(facts: EndpointFacts, chain: tuple[ReadCertificate, ...]) -> _Found:
+def _on_strength(facts: EndpointFacts, chain: Sequence[ReadCertificate]) -> _Found:
     for position in facts.path or (0,):
         where = _where(position, chain[position])
         if key := weak_key(chain[position]):
@@ -244,7 +249,7 @@ def _on_strength(facts: EndpointFacts, chain: tuple[ReadCertificate, ...]) -> _F
 
 
 def _on_order(
-    facts: EndpointFacts, certificate: Certificate, chain: tuple[ReadCertificate, ...]
+    facts: EndpointFacts, certificate: Certificate, chain: Sequence[ReadCertificate]
 ) -> _Found:
     """A private root that was rightly not sent looks the same as a missing intermediate."""
     lacks_issuer = any(error.code in _NO_ISSUER for error in facts.verify_errors)

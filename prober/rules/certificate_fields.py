@@ -30,7 +30,7 @@ from prober.rules.identity import SanNames, san_of
 T = TypeVar("T")
 
 _MAX_REMARK: Final = 200
-_REMEMBERED: Final = 1024  # certificates, at about 3 kB each: to judge a domain takes each 10 times
+_REMEMBERED: Final = 1024  # certificates, at about 3 kB each
 _MAX_REMEMBERED: Final = 8192  # bytes: a hundred names fit; a stranger's may have thousands
 _LARGE_REMEMBERED: Final = 192  # of those, at up to 1 MB and 70 ms: a domain's 160 endpoints
 
@@ -114,10 +114,13 @@ class Name:
 class ReadCertificate:
     """What could be read of a certificate; ``None`` is a field that could not.
 
-    ``self_signed``: it names itself as its issuer, and its own key does not refute it.
+    ``self_signed``: it names itself as its issuer, and its own key does not refute it. ``spki`` is
+    the public key as sent, byte for byte.
     """
 
+    der: bytes
     sha256: str
+    spki: bytes | None = None
     spki_sha256: str | None = None
     san: SanNames | None = None
     subject: Name | None = None
@@ -146,9 +149,19 @@ class _Guard:
             return None
 
 
-def read_certificate(der: bytes) -> ReadCertificate:
-    """Every field of a DER certificate that can be read; never raises. RFC 5280 §4.1."""
-    return _read_once(der) if len(der) <= _MAX_REMEMBERED else _read_large_once(der)
+class CertificateReader:
+    """Reads certificates, and remembers within bounds what it read.
+
+    It belongs to one run: many domains at one operator show the same certificates.
+    """
+
+    def __init__(self) -> None:
+        self._read = functools.lru_cache(maxsize=_REMEMBERED)(read_certificate)
+        self._read_large = functools.lru_cache(maxsize=_LARGE_REMEMBERED)(read_certificate)
+
+    def read(self, der: bytes) -> ReadCertificate:
+        """What ``read_certificate`` reads of *der*."""
+        return self._read(der) if len(der) <= _MAX_REMEMBERED else self._read_large(der)
 
 
 _lock: Final = threading.Lock()
@@ -166,15 +179,12 @@ def caught_warnings() -> Iterator[list[warnings.WarningMessage]]:
         yield caught
 
 
-def _read_anew(der: bytes) -> ReadCertificate:
+def read_certificate(der: bytes) -> ReadCertificate:
+    """Every field of a DER certificate that can be read; never raises. RFC 5280 §4.1."""
     with caught_warnings() as caught:
         read = _read_certificate(der, _Guard())
     remarks = dict.fromkeys(_cap(str(each.message)) for each in caught)
     return replace(read, remarks=tuple(remarks)) if remarks else read
-
-
-_read_once: Final = functools.lru_cache(maxsize=_REMEMBERED)(_read_anew)
-_read_large_once: Final = functools.lru_cache(maxsize=_LARGE_REMEMBERED)(_read_anew)
 
 
 def _read_certificate(der: bytes, guard: _Guard) -> ReadCertificate:
@@ -185,13 +195,15 @@ def _read_certificate(der: bytes, guard: _Guard) -> ReadCertificate:
     parsed = guard.read("certificate", lambda: x509.load_der_x509_certificate(der))
     sha256 = hashlib.sha256(der).hexdigest()
     if outline is None:
-        return ReadCertificate(sha256=sha256, unreadable=tuple(guard.unreadable))
+        return ReadCertificate(der=der, sha256=sha256, unreadable=tuple(guard.unreadable))
     spki_sha256 = hashlib.sha256(outline.spki).hexdigest()
     subject, issuer = Name(outline.subject), Name(outline.issuer)
     if parsed is None:
         not_before, not_after = read_validity(outline) or (None, None)
         return ReadCertificate(
+            der=der,
             sha256=sha256,
+            spki=outline.spki,
             spki_sha256=spki_sha256,
             san=san,
             subject=subject,
@@ -201,7 +213,9 @@ def _read_certificate(der: bytes, guard: _Guard) -> ReadCertificate:
             unreadable=tuple(guard.unreadable),
         )
     return ReadCertificate(
+        der=der,
         sha256=sha256,
+        spki=outline.spki,
         spki_sha256=spki_sha256,
         san=san,
         subject=guard.read("subject", lambda: _read_name(parsed.subject, subject)) or subject,

@@ -1,7 +1,7 @@
-"""Names of cipher suites: OpenSSL's, GnuTLS's, rustls's and LibreSSL's as the IANA registry's.
+"""Converts names of cipher suites from OpenSSL, GnuTLS, rustls and LibreSSL to IANA's names.
 
-By the grammar of each, so that no list of hundreds is needed; a name that does not parse has no
-IANA name here. https://www.iana.org/assignments/tls-parameters
+Each kind of name has a grammar, so no list of hundreds of names is needed. A name that does not fit
+a grammar has no IANA name here. https://www.iana.org/assignments/tls-parameters
 """
 
 import re
@@ -12,8 +12,8 @@ _TLS13: Final = re.compile(
     r"(?:TLS_|TLS13[_-]|AEAD-)?(?P<cipher>AES_?(?:128|256)[_-](?:GCM|CCM(?:[_-]8)?)"
     r"|CHACHA20[_-]POLY1305)[_-](?P<hash>SHA256|SHA384)"
 )
-_CURVE: Final = re.compile(r"_P(?:256|384|521)\Z")  # Exchange writes it behind the name
-_LONGEST: Final = 64  # characters: the longest registered name has 57
+_CURVE: Final = re.compile(r"_P(?:256|384|521)\Z")  # Exchange writes it after the name
+_LONGEST: Final = 64  # characters; the longest registered name has 57
 
 _KEY_EXCHANGE: Final = {
     "": "RSA",
@@ -63,7 +63,7 @@ _NO_HASH: Final = re.compile(r"(?:CHACHA20_POLY1305|_CCM(?:_8)?)\Z")
 _HASHES: Final = ("SHA384", "SHA256", "SHA", "MD5")
 
 _BULKS: Final = frozenset(_BULK.values())
-_MORE_BULKS: Final = frozenset(  # registered, and in no short name that is read here
+_MORE_BULKS: Final = frozenset(  # registered names for which we read no short name
     {
         "ARIA_128_CBC",
         "ARIA_256_CBC",
@@ -91,9 +91,9 @@ _TLS13_SUITES: Final = frozenset(
 
 
 def iana_name(cipher: str, protocol: str | None = None) -> str | None:
-    """The registered name of *cipher*, or None where it is not one that is known.
+    """The registered name of *cipher*; None if it is unknown.
 
-    *protocol* helps with GnuTLS's names, which are the same for TLS 1.2 and 1.3.
+    *protocol* is needed for GnuTLS's names, which are the same for TLS 1.2 and 1.3.
     """
     name = cipher.strip()
     if len(name) > _LONGEST:
@@ -106,18 +106,18 @@ def iana_name(cipher: str, protocol: str | None = None) -> str | None:
 
 
 def _of_version(suite: str, protocol: str | None) -> str | None:
-    """RFC 8446 §B.4: a suite of TLS 1.3 has no key exchange in its name."""
+    """The name for *protocol*: TLS 1.3 suites have no key exchange in their name. RFC 8446 §B.4."""
     _, has_exchange, rest = suite.partition("_WITH_")
     if protocol != "TLSv1.3" or not has_exchange:
         return suite
-    if rest in _BULKS:  # without a hash, as RFC 6655 §3 names CCM
+    if rest in _BULKS:  # no hash in the name, as for CCM in RFC 6655 §3
         rest += "_SHA256"
     modern = f"TLS_{rest}"
     return modern if modern in _TLS13_SUITES else None
 
 
 def _registered(name: str) -> str | None:
-    """Such as TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256, perhaps with a curve behind it."""
+    """Reads TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256, also with the name of a curve after it."""
     suite = _CURVE.sub("", name)
     exchange, has_exchange, rest = suite.partition("_WITH_")
     if not has_exchange or not exchange.startswith("TLS_"):
@@ -131,7 +131,7 @@ def _registered(name: str) -> str | None:
 
 
 def is_null(cipher: str) -> bool:
-    """Whether the suite encrypts nothing: RFC 5246 §6.2.3.1."""
+    """Whether the suite does not encrypt. RFC 5246 §6.2.3.1."""
     return "NULL" in re.split(r"[_-]+", cipher.upper())
 
 
@@ -144,9 +144,9 @@ def _tls13(name: str) -> str | None:
 
 
 def _openssl(name: str) -> str | None:
-    """Such as ECDHE-RSA-AES256-GCM-SHA384, or AES256-SHA for plain RSA key exchange.
+    """Reads ECDHE-RSA-AES256-GCM-SHA384, or AES256-SHA for RSA key exchange.
 
-    OpenSSL leaves RSA out of two names: ECDHE-ARIA128-GCM-SHA256 and ECDHE-ARIA256-GCM-SHA384.
+    OpenSSL omits RSA in two names: ECDHE-ARIA128-GCM-SHA256 and ECDHE-ARIA256-GCM-SHA384.
     """
     parts = name.replace("ECDHE-ARIA", "ECDHE-RSA-ARIA").split("-")
     for cut in range(len(parts)):
@@ -160,7 +160,7 @@ def _openssl(name: str) -> str | None:
 
 
 def _gnutls(name: str) -> str | None:
-    """Such as DHE_RSA_AES_256_CBC_SHA1 or RSA_AES_256_CBC_SHA."""
+    """Reads DHE_RSA_AES_256_CBC_SHA1 or RSA_AES_256_CBC_SHA."""
     parts = name.split("_")
     for cut in (1, 2):
         exchange = _KEY_EXCHANGE.get("-".join(parts[:cut]))
@@ -174,7 +174,7 @@ def _gnutls(name: str) -> str | None:
 
 
 def _gnutls_modern(name: str) -> str | None:
-    """Such as ECDHE_X25519__RSA_PSS_RSAE_SHA256__AES_256_GCM, of TLS 1.2 or 1.3."""
+    """Reads ECDHE_X25519__RSA_PSS_RSAE_SHA256__AES_256_GCM, of TLS 1.2 or 1.3."""
     parts = name.split("__")
     if len(parts) not in (3, 4) or parts[2] not in _BULKS:
         return None
@@ -206,7 +206,7 @@ def _digest(name: str | None) -> str | None:
 
 
 def _suite(exchange: str, bulk: str, mac: str | None) -> str | None:
-    """The registered name. AEAD suites without a hash in their short name have a fixed one."""
+    """The registered name. An AEAD suite without a hash in its short name has a fixed hash."""
     if bulk == "CHACHA20_POLY1305":
         mac = "SHA256"  # RFC 7905 §3
     elif _NO_HASH.search(bulk):

@@ -1,4 +1,4 @@
-"""Whether everything that a verdict needs was looked at. docs/verdict.md, "complete"."""
+"""Decides whether everything that a verdict needs was tested. docs/verdict.md, "complete"."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -14,16 +14,16 @@ from prober.records import (
 from prober.rules.endpoint import Outcome, proven, was_refused_twice
 
 NO_MAIL: Final = (RouteStatus.NULL_MX, RouteStatus.NXDOMAIN, RouteStatus.NO_MAIL_HOST)
-# What the domain's nameservers answer, to senders as to us; a time-out may be ours alone.
-_TOLD_TO_ALL: Final = (Reason.SERVFAIL, Reason.DNS_REFUSED, Reason.BOGUS)
-_NO_WAY_FROM_HERE: Final = (Reason.NO_IPV6_HERE, Reason.NO_IPV4_HERE)
+# Senders get these answers from the domain's nameservers too. A time-out may be local.
+_SAME_FOR_ALL_SENDERS: Final = (Reason.SERVFAIL, Reason.DNS_REFUSED, Reason.BOGUS)
+_NO_LOCAL_ROUTE: Final = (Reason.NO_IPV6_HERE, Reason.NO_IPV4_HERE)
 
 
 def covers_every_endpoint(facts: DomainFacts | DomainReport, endpoints: Sequence[Endpoint]) -> bool:
-    """Whether DNS named every endpoint that a sender would use, and each was tested or excused.
+    """Whether DNS gave every endpoint that a sender would use, and each was tested or excused.
 
-    Excused, while another endpoint was tested: an address family without a route from here, and an
-    endpoint that refused TCP twice. A host with one failed look-up: see ``hides_addresses``.
+    Excused, if another endpoint was tested: an address family without a route from here, and an
+    endpoint that refused TCP twice. For a host with one failed look-up, see ``hides_addresses``.
     """
     if facts.route is None or facts.route.status is RouteStatus.DNS_ERROR:
         return False
@@ -35,7 +35,7 @@ def covers_every_endpoint(facts: DomainFacts | DomainReport, endpoints: Sequence
 
 
 def saw_every_endpoint(facts: DomainFacts | DomainReport, endpoints: Sequence[Endpoint]) -> bool:
-    """The same, and no look-up of addresses failed: nothing was left unseen."""
+    """The same, and no look-up of addresses failed."""
     return covers_every_endpoint(facts, endpoints) and not any(
         _lookup_failed(host) for host in facts.mx_hosts
     )
@@ -44,13 +44,13 @@ def saw_every_endpoint(facts: DomainFacts | DomainReport, endpoints: Sequence[En
 def hides_addresses(host: MxHost, endpoints: Sequence[Endpoint]) -> bool:
     """Whether *host* may have addresses that senders use and that we do not know.
 
-    Not where the nameserver answers AAAA by an error and an address from A was tested, or the other
+    Not if the nameserver answers AAAA with an error and an address from A was tested, or the other
     way round: Postfix and Exim get the same answers, and deliver to the address that they have.
     """
     if not _lookup_failed(host):
         return False
-    told = host.failure is not None and host.failure.reason in _TOLD_TO_ALL
-    return not told or not any(
+    same_for_all = host.failure is not None and host.failure.reason in _SAME_FOR_ALL_SENDERS
+    return not same_for_all or not any(
         endpoint.mx_host == host.name and is_tested(endpoint) for endpoint in endpoints
     )
 
@@ -60,13 +60,13 @@ def _lookup_failed(host: MxHost) -> bool:
 
 
 def is_tested(endpoint: Endpoint) -> bool:
-    """Whether it gave an answer that counts."""
+    """Whether the endpoint gave an answer that counts."""
     return proven(endpoint) is not Outcome.NOT_TESTED
 
 
 def is_excused(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> bool:
-    """Whether another tested endpoint makes up for this one, which was not."""
+    """Whether another tested endpoint replaces this one, which was not tested."""
     tested = [other for other in endpoints if is_tested(other)]
-    if endpoint.failure is not None and endpoint.failure.reason in _NO_WAY_FROM_HERE:
+    if endpoint.failure is not None and endpoint.failure.reason in _NO_LOCAL_ROUTE:
         return any(other.mx_host == endpoint.mx_host for other in tested)
     return was_refused_twice(endpoint) and bool(tested)

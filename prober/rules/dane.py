@@ -25,7 +25,7 @@ from prober.records import (
     TlsaRecord,
     finding,
 )
-from prober.rules.certificate_fields import read_certificate
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.dane_path import PathFinder
 from prober.rules.endpoint import Outcome, describe_failure, proven
 from prober.rules.hellos import with_sni
@@ -42,7 +42,21 @@ class RecordMatch:
     why: str = ""
 
 
-def judge_dane(facts: EndpointFacts, host: MxHost, *, domain: str, now: datetime) -> Dane:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsaJudgement:
+    """How an endpoint stands to the TLSA records of its host, and what each usable one says.
+
+    ``seen`` is the endpoint as a sender with SNI meets it, where there are records to compare.
+    """
+
+    seen: EndpointFacts
+    dane: Dane
+    matches: tuple[RecordMatch, ...] = ()
+
+
+def judge_dane(
+    facts: EndpointFacts, host: MxHost, reader: CertificateReader, *, domain: str, now: datetime
+) -> TlsaJudgement:
     """How *facts*, of an endpoint of *host*, stand to its TLSA records. RFC 7672 §2.2, §3.
 
     *domain* is the next hop, one whose mail the host receives. Not tested where the look-up
@@ -50,13 +64,23 @@ def judge_dane(facts: EndpointFacts, host: MxHost, *, domain: str, now: datetime
     """
     match has_secure_tlsa(host):
         case Answer.NOT_TESTED:
-            return Dane.NOT_TESTED
+            return TlsaJudgement(seen=facts, dane=Dane.NOT_TESTED)
         case Answer.NO:
-            return Dane.NONE
+            return TlsaJudgement(seen=facts, dane=Dane.NONE)
         case Answer.YES:
-            return _judge_endpoint(with_sni(facts), host, domain, now)  # RFC 7672 §8.1
+            seen = with_sni(facts)  # RFC 7672 §8.1
         case never:
             assert_never(never)
+    match proven(seen):
+        case Outcome.NOT_TESTED:
+            return TlsaJudgement(seen=seen, dane=Dane.NOT_TESTED)
+        case Outcome.NEGATIVE:
+            return TlsaJudgement(seen=seen, dane=Dane.NO_TLS)
+        case Outcome.COMPLETED:
+            matches = _match_records(seen, host, reader, domain, now)
+            return TlsaJudgement(seen=seen, dane=_weigh(host, matches), matches=matches)
+        case outcome:
+            assert_never(outcome)
 
 
 def has_secure_tlsa(host: MxHost) -> Answer:
@@ -113,8 +137,8 @@ def server_name(host: MxHost) -> str:
     return host.name
 
 
-def match_records(
-    facts: EndpointFacts, host: MxHost, *, domain: str, now: datetime
+def _match_records(
+    facts: EndpointFacts, host: MxHost, reader: CertificateReader, domain: str, now: datetime
 ) -> tuple[RecordMatch, ...]:
     """What each usable TLSA record of *host* says of the chain that was sent. RFC 7671 §5.
 
@@ -123,11 +147,11 @@ def match_records(
     records = usable(host.tlsa)
     if not facts.chain:
         return tuple(_no(record, "no certificate was sent") for record in records)
-    chain = _Chain(facts, references=(host.tlsa_base or host.name, domain), now=now)
+    chain = _Chain(facts, reader, references=(host.tlsa_base or host.name, domain), now=now)
     return tuple(chain.match(record) for record in records)
 
 
-def weigh(host: MxHost, matches: Sequence[RecordMatch]) -> Dane:
+def _weigh(host: MxHost, matches: Sequence[RecordMatch]) -> Dane:
     """The answer of all usable records together: one that matches suffices. RFC 7671 §8, §9."""
     if not usable(host.tlsa):
         return Dane.UNUSABLE
@@ -136,18 +160,6 @@ def weigh(host: MxHost, matches: Sequence[RecordMatch]) -> Dane:
     if Answer.YES in answers:
         return Dane.MATCH
     return Dane.NOT_TESTED if Answer.NOT_TESTED in answers else Dane.MISMATCH
-
-
-def _judge_endpoint(facts: EndpointFacts, host: MxHost, domain: str, now: datetime) -> Dane:
-    match proven(facts):
-        case Outcome.NOT_TESTED:
-            return Dane.NOT_TESTED
-        case Outcome.NEGATIVE:
-            return Dane.NO_TLS
-        case Outcome.COMPLETED:
-            return weigh(host, match_records(facts, host, domain=domain, now=now))
-        case never:
-            assert_never(never)
 
 
 def _is_secure(dnssec: Dnssec) -> Answer:
@@ -168,8 +180,15 @@ _PART: Final = ("certificate", "key")  # by selector
 class _Chain:
     """The chain that an endpoint sent, held against one record after another."""
 
-    def __init__(self, facts: EndpointFacts, *, references: Sequence[str], now: datetime) -> None:
-        self._chain = facts.chain
+    def __init__(
+        self,
+        facts: EndpointFacts,
+        reader: CertificateReader,
+        *,
+        references: Sequence[str],
+        now: datetime,
+    ) -> None:
+        self._chain = tuple(map(reader.read, facts.chain))
         self._now = now
         self._truncated = any(
             anomaly.kind is AnomalyKind.CHAIN_TRUNCATED for anomaly in facts.anomalies
@@ -178,7 +197,7 @@ class _Chain:
 
     @functools.cached_property
     def _paths(self) -> PathFinder:
-        """Read only where a record asks for a path: most ask for the leaf certificate alone."""
+        """Looked for only where a record asks for it: most ask for the leaf certificate alone."""
         return PathFinder(self._chain, now=self._now)
 
     def match(self, record: TlsaRecord) -> RecordMatch:
@@ -210,7 +229,7 @@ class _Chain:
     @functools.cached_property
     def _name(self) -> tuple[Answer, str]:
         """RFC 7672 §3.2.3: where there is no DNS-ID the common name counts, unlike in RFC 9525."""
-        leaf = read_certificate(self._chain[0])
+        leaf = self._chain[0]
         if leaf.san is None:
             return Answer.NOT_TESTED, "the leaf certificate's names cannot be read"
         names = leaf.san.names
@@ -236,16 +255,15 @@ def _unknown(record: TlsaRecord, why: str) -> RecordMatch:
 _MAX_SHOWN: Final = 5  # records in one sentence
 
 
-def dane_findings(facts: DomainFacts) -> tuple[Finding, ...]:
-    """Findings on the TLSA records of *facts*, each endpoint at the time it was observed."""
+def dane_findings(facts: DomainFacts, judged: Sequence[TlsaJudgement]) -> tuple[Finding, ...]:
+    """Findings on the TLSA records of *facts*; *judged* are its endpoints, by ``judge_dane``."""
     if facts.route is None or facts.domain is None:
         return ()
     findings = [*_on_resolver(facts)]
     for host in facts.mx_hosts:
-        endpoints = [with_sni(each) for each in facts.endpoints if each.mx_host == host.name]
         findings += _on_host(host, facts.route.dnssec)
         if has_secure_tlsa(host) is Answer.YES:
-            findings += _on_endpoints(host, endpoints, facts.domain)
+            findings += _on_endpoints(host, [e for e in judged if e.seen.mx_host == host.name])
     return tuple(findings)
 
 
@@ -288,23 +306,18 @@ def _on_secure_tlsa(host: MxHost, mx_dnssec: Dnssec) -> Iterator[Finding]:
         yield finding(Code.TLSA_MX_INSECURE, mx_host=host.name, detail=detail)
 
 
-def _on_endpoints(
-    host: MxHost, endpoints: Sequence[EndpointFacts], domain: str
-) -> Iterator[Finding]:
-    seen: list[RecordMatch] = []
-    for facts in endpoints:
-        match proven(facts):
+def _on_endpoints(host: MxHost, judged: Sequence[TlsaJudgement]) -> Iterator[Finding]:
+    for each in judged:
+        match proven(each.seen):
             case Outcome.COMPLETED:
-                records = match_records(facts, host, domain=domain, now=facts.observed_at)
-                yield from _on_match(facts, host, records)
-                seen += records
+                yield from _on_match(each)
             case Outcome.NEGATIVE:
-                yield _on_no_tls(facts)
+                yield _on_no_tls(each.seen)
             case Outcome.NOT_TESTED:  # the session's findings say why
                 pass
             case never:
                 assert_never(never)
-    yield from _on_spare(host, seen)
+    yield from _on_spare(host, [match for each in judged for match in each.matches])
 
 
 def _on_no_tls(facts: EndpointFacts) -> Finding:
@@ -313,19 +326,17 @@ def _on_no_tls(facts: EndpointFacts) -> Finding:
     return finding(Code.DANE_NO_TLS, mx_host=facts.mx_host, address=facts.address, detail=detail)
 
 
-def _on_match(
-    facts: EndpointFacts, host: MxHost, records: Sequence[RecordMatch]
-) -> Iterator[Finding]:
-    answer = weigh(host, records)
-    if answer is Dane.MISMATCH:
-        code, told = Code.TLSA_INVALID, records
-    elif answer is Dane.NOT_TESTED:
+def _on_match(judged: TlsaJudgement) -> Iterator[Finding]:
+    told = judged.matches
+    if judged.dane is Dane.MISMATCH:
+        code = Code.TLSA_INVALID
+    elif judged.dane is Dane.NOT_TESTED:
         code = Code.TLSA_NOT_TESTED
-        told = [each for each in records if each.answer is Answer.NOT_TESTED]
+        told = tuple(each for each in told if each.answer is Answer.NOT_TESTED)
     else:
         return
-    detail = _listed(map(_describe, told))
-    yield finding(code, mx_host=facts.mx_host, address=facts.address, detail=detail)
+    mx_host, address = judged.seen.mx_host, judged.seen.address
+    yield finding(code, mx_host=mx_host, address=address, detail=_listed(map(_describe, told)))
 
 
 def _on_spare(host: MxHost, seen: Sequence[RecordMatch]) -> Iterator[Finding]:
@@ -335,7 +346,7 @@ def _on_spare(host: MxHost, seen: Sequence[RecordMatch]) -> Iterator[Finding]:
     other senders, of a CA above, or of a spare intermediate. Whether it is of an old key, one
     handshake does not tell.
     """
-    if weigh(host, seen) is not Dane.MATCH:
+    if _weigh(host, seen) is not Dane.MATCH:
         return
     matched = {each.record for each in seen if each.answer is not Answer.NO}
     spare = dict.fromkeys(_describe(each) for each in seen if each.record not in matched)

@@ -51,7 +51,6 @@ _YES: Final = PathAnswer(Answer.YES)
 class _Certificate:
     """One certificate in three readings; each may fail where another does not."""
 
-    der: bytes
     label: str
     read: ReadCertificate
     outline: Outline | None
@@ -63,8 +62,12 @@ class _Certificate:
         return next((each.value for each in self.outline.extensions if each.oid == oid), None)
 
     @property
+    def der(self) -> bytes:
+        return self.read.der
+
+    @property
     def spki(self) -> bytes:
-        return self.outline.spki if self.outline is not None else b""
+        return self.read.spki or b""
 
     @property
     def self_issued(self) -> bool:
@@ -90,11 +93,13 @@ class _Path:
 class PathFinder:
     """The paths of one chain at one time. Every signature is verified once, however often asked."""
 
-    def __init__(self, chain: Sequence[bytes], *, now: datetime) -> None:
+    def __init__(self, chain: Sequence[ReadCertificate], *, now: datetime) -> None:
         self._now = now
         self._sent = tuple(
-            _read(der, "the leaf certificate" if position == 0 else f"certificate {position + 1}")
-            for position, der in enumerate(chain[:MAX_CERTIFICATES])
+            _parsed(
+                each, "the leaf certificate" if position == 0 else f"certificate {position + 1}"
+            )
+            for position, each in enumerate(chain[:MAX_CERTIFICATES])
         )
         self._signatures = _Signatures()
 
@@ -130,7 +135,8 @@ class _Search:
         if record.matching_type == FULL and record.selector == SPKI:
             self._bare_key = record.data
         if record.matching_type == FULL and record.selector == CERT:  # it need not be sent
-            self._issuers += (_read(record.data, "the published certificate"),)
+            published = read_certificate(record.data)
+            self._issuers += (_parsed(published, "the published certificate"),)
 
     def paths(self) -> Iterator[_Path]:
         """Shorter ones before those that go on from them."""
@@ -155,7 +161,7 @@ class _Search:
         if signed is Answer.NO:
             return
         longer = _Path((*path.certificates, issuer), _weaker(path.verified, signed))
-        if selects(self._record, issuer.der) is Answer.YES:
+        if selects(self._record, issuer.read) is Answer.YES:
             yield replace(longer, ends_at_certificate=True)
         else:
             yield from self._climb(longer)
@@ -255,8 +261,8 @@ def _elements_of(sequence: bytes) -> tuple[Element, ...]:
     return split(outer[0].content)[0] if outer else ()
 
 
-def _read(der: bytes, label: str) -> _Certificate:
-    return _Certificate(der, label, read_certificate(der), read_outline(der), _parse(der))
+def _parsed(read: ReadCertificate, label: str) -> _Certificate:
+    return _Certificate(label, read, read_outline(read.der), _parse(read.der))
 
 
 def _parse(der: bytes) -> x509.Certificate | None:

@@ -208,7 +208,8 @@ def _on_outcome(facts: EndpointFacts) -> _Found:
     why = describe_failure(facts.failure)
     match outcome(facts):
         case Outcome.NOT_TESTED:
-            yield Code.NOT_TESTED, why
+            if facts.failure is None or facts.failure.reason is not Reason.UNFINISHED:
+                yield Code.NOT_TESTED, why
         case Outcome.COMPLETED:
             if facts.failure is not None:
                 yield Code.SESSION_FAILED_AFTER_TLS, why

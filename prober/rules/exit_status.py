@@ -3,6 +3,7 @@
 from typing import Final
 
 from prober.records import Standing
+from prober.records.changes import ChangeCounts, Direction
 from prober.rules.totals import Totals
 
 MEETS_ALL: Final = 0
@@ -30,3 +31,10 @@ def exit_status(totals: Totals) -> int:
     if Standing.UNDECIDED in totals.standings:
         return SOME_UNDECIDED
     return MEETS_ALL
+
+
+def diff_status(counts: ChangeCounts) -> int:
+    """Of a comparison: something is worse, only sight was lost, or neither."""
+    if Direction.WORSE in counts.by_worst:
+        return SOME_FALL_SHORT
+    return SOME_UNDECIDED if Direction.LOST_SIGHT in counts.by_worst else MEETS_ALL

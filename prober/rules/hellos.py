@@ -1,7 +1,7 @@
-"""What the ClientHellos of common senders meet at an endpoint, and where these senders differ.
+"""How an endpoint answers the ClientHellos of common senders, and where those answers differ.
 
-A server, or a middlebox before it, sees no more of a sender than its ClientHello, and may answer
-one and refuse another. Measured, and read in their sources:
+A server, or a middlebox before it, sees no more of a sender than its ClientHello. It may answer one
+and refuse another. The table was measured, and read in the senders' sources:
 
 | sender | SNI (RFC 6066 §3) | size |
 |---|---|---|
@@ -10,7 +10,7 @@ one and refuse another. Measured, and read in their sources:
 | senders that check DANE or MTA-STS (RFC 7672 §8.1, RFC 8461 §4.1) | yes | either |
 | Exchange Online, Gmail | yes | either |
 
-Left out: senders with fewer TLS versions or suites than OpenSSL and GnuTLS have by default.
+Not covered: senders with fewer TLS versions or suites than OpenSSL and GnuTLS have by default.
 """
 
 from collections.abc import Iterator, Mapping
@@ -40,13 +40,13 @@ from prober.rules.endpoint import (
 
 F = TypeVar("F", bound=EndpointFacts)
 
-# What else makes TLS depend on the sender: some do not read the replies that this prober reads.
+# Other reasons why TLS depends on the sender: some senders cannot read replies that we can read.
 READ_DIFFERENTLY: Final = frozenset(
     {
         AnomalyKind.REPLY_MALFORMED,
         AnomalyKind.STARTTLS_OFFER_MALFORMED,
-        AnomalyKind.STARTTLS_RESPONSE_INJECTION,  # Postfix goes on with TLS, Exim in clear
-        AnomalyKind.UNSOLICITED,  # takes senders out of step: mail bounces or waits
+        AnomalyKind.STARTTLS_RESPONSE_INJECTION,  # Postfix continues with TLS, Exim in clear
+        AnomalyKind.UNSOLICITED,  # replies no longer match commands, so mail bounces or waits
     }
 )
 
@@ -60,7 +60,7 @@ class HelloFinding:
 
 
 def with_sni(facts: F) -> F:
-    """*facts* as a sender with SNI meets them: no TLS, where only a hello without SNI gets it."""
+    """*facts* as a sender with SNI gets them. No TLS, if only a hello without SNI gets TLS."""
     sessions = tuple(attempt for attempt in facts.attempts if uses_sni(attempt.hello))
     if len(sessions) == len(facts.attempts):
         return facts
@@ -91,7 +91,7 @@ def with_sni(facts: F) -> F:
 
 
 def without_sni(endpoint: Endpoint) -> Endpoint | None:
-    """*endpoint* as a sender without SNI meets it; None where that was not looked at."""
+    """*endpoint* as a sender without SNI gets it; None if that was not tested."""
     if not depends_on_hello(endpoint):
         return endpoint
     seen = endpoint.without_sni
@@ -116,22 +116,22 @@ def without_sni(endpoint: Endpoint) -> Endpoint | None:
         verify_errors=endpoint.verify_errors if same else seen.verify_errors,
         certificate=endpoint.certificate if same else endpoint.certificate_without_sni,
         failure=seen.failure,
-        attempts=tuple(each for each in endpoint.attempts if not uses_sni(each.hello)),
+        attempts=tuple(attempt for attempt in endpoint.attempts if not uses_sni(attempt.hello)),
     )
 
 
 def completes(facts: EndpointFacts) -> Mapping[Hello, Answer]:
     """Whether TLS completes for each hello that common senders use.
 
-    What was not tried is taken from what was: a server that completes TLS both with a large hello
-    with SNI and with a small one without SNI does so with the other two.
+    Hellos that were not tried are inferred: if TLS completes with a large hello with SNI and with a
+    small hello without SNI, it also completes with the other two.
     """
-    large, small = _tried(facts, Hello.DEFAULT), _tried(facts, Hello.SMALL)
-    plain, plain_large = _tried(facts, Hello.NO_SNI), _tried(facts, Hello.NO_SNI_LARGE)
+    large, small = _result(facts, Hello.DEFAULT), _result(facts, Hello.SMALL)
+    plain, plain_large = _result(facts, Hello.NO_SNI), _result(facts, Hello.NO_SNI_LARGE)
     if small is Answer.NOT_TESTED and large is Answer.YES:
         small = Answer.YES
     if plain is Answer.NO and plain_large is Answer.NOT_TESTED:
-        plain = Answer.NOT_TESTED  # one session is no proof
+        plain = Answer.NOT_TESTED  # a single session is not proof
     if plain_large is Answer.NOT_TESTED and plain is Answer.YES and small is Answer.YES:
         plain_large = large
     return MappingProxyType(
@@ -144,7 +144,7 @@ def completes(facts: EndpointFacts) -> Mapping[Hello, Answer]:
     )
 
 
-def _tried(facts: EndpointFacts, hello: Hello) -> Answer:
+def _result(facts: EndpointFacts, hello: Hello) -> Answer:
     sessions = [attempt for attempt in facts.attempts if attempt.hello is hello]
     if any(outcome(attempt) is Outcome.COMPLETED for attempt in sessions):
         return Answer.YES
@@ -152,65 +152,69 @@ def _tried(facts: EndpointFacts, hello: Hello) -> Answer:
 
 
 def hello_findings(facts: EndpointFacts) -> Iterator[HelloFinding]:
-    """Why TLS completes in some sessions with *facts* and not in others."""
-    met = completes(facts)
-    with_name = (met[Hello.DEFAULT], met[Hello.SMALL])
-    plain = met[Hello.NO_SNI]
+    """Findings on why TLS completes in some sessions with *facts* and not in others."""
+    results = completes(facts)
+    with_name = (results[Hello.DEFAULT], results[Hello.SMALL])
+    plain = results[Hello.NO_SNI]
     if outcome(facts) is not Outcome.COMPLETED:
         return
-    if met[Hello.DEFAULT] is Answer.NO and met[Hello.SMALL] is Answer.YES:
-        yield HelloFinding(code=Code.LARGE_HELLO_INTOLERANT, detail=_failed(facts, Hello.DEFAULT))
+    if results[Hello.DEFAULT] is Answer.NO and results[Hello.SMALL] is Answer.YES:
+        yield HelloFinding(
+            code=Code.LARGE_HELLO_INTOLERANT, detail=_describe_failed(facts, Hello.DEFAULT)
+        )
     if Answer.YES in with_name and plain is Answer.NO:
-        if met[Hello.NO_SNI_LARGE] is Answer.YES:
-            yield _intermittent(_failed(facts, Hello.NO_SNI))
+        if results[Hello.NO_SNI_LARGE] is Answer.YES:
+            yield _intermittent(_describe_failed(facts, Hello.NO_SNI))
         else:
-            yield HelloFinding(code=Code.SNI_REQUIRED, detail=_failed(facts, Hello.NO_SNI))
+            yield HelloFinding(code=Code.SNI_REQUIRED, detail=_describe_failed(facts, Hello.NO_SNI))
     if Answer.YES not in with_name:
-        yield from _without_the_usual(facts, plain)
+        yield from _on_unusual_hello(facts, plain)
     elif any(_saw_no_tls(attempt) for attempt in facts.attempts):
         first = next(attempt for attempt in facts.attempts if _saw_no_tls(attempt))
-        yield _intermittent(_saw(first))
+        yield _intermittent(_describe(first))
 
 
-def _without_the_usual(facts: EndpointFacts, plain: Answer) -> Iterator[HelloFinding]:
-    """Why TLS did not complete with SNI and TLS 1.3, though it completed with another hello."""
+def _on_unusual_hello(facts: EndpointFacts, plain: Answer) -> Iterator[HelloFinding]:
+    """Why TLS failed with SNI and TLS 1.3, but completed with another hello."""
     tried = {attempt.hello for attempt in facts.attempts}
     if plain is Answer.YES:
-        yield HelloFinding(code=Code.SNI_REFUSED, detail=_failed(facts, Hello.DEFAULT))
+        yield HelloFinding(code=Code.SNI_REFUSED, detail=_describe_failed(facts, Hello.DEFAULT))
     elif tried & {Hello.TLS12, Hello.ANONYMOUS}:
         if not facts.chain:
             yield HelloFinding(code=Code.ANONYMOUS_ONLY, detail=facts.cipher or "")
         elif Hello.SMALL in tried:
-            yield HelloFinding(code=Code.TLS13_INTOLERANT, detail=_failed(facts, Hello.SMALL))
-        else:  # results of before the small hello: the size or the version
-            detail = _failed(facts, Hello.DEFAULT)
+            yield HelloFinding(
+                code=Code.TLS13_INTOLERANT, detail=_describe_failed(facts, Hello.SMALL)
+            )
+        else:  # old results without the small hello: either the size or the version
+            detail = _describe_failed(facts, Hello.DEFAULT)
             yield HelloFinding(code=Code.LARGE_HELLO_INTOLERANT, detail=detail)
 
 
-def _intermittent(saw: str) -> HelloFinding:
-    detail = f"another session saw: {saw}"
+def _intermittent(description: str) -> HelloFinding:
+    detail = f"another session saw: {description}"
     return HelloFinding(code=Code.STARTTLS_INTERMITTENT, detail=detail)
 
 
 def _saw_no_tls(attempt: Attempt) -> bool:
-    """Whether a session saw no TLS, for a reason that no other hello explains."""
+    """Whether a session had no TLS for a reason that no other hello explains."""
     return outcome(attempt) is Outcome.NEGATIVE and not failed_in_handshake(attempt)
 
 
-def _failed(facts: EndpointFacts, hello: Hello) -> str:
+def _describe_failed(facts: EndpointFacts, hello: Hello) -> str:
     failed = (a for a in facts.attempts if a.hello is hello and failed_in_handshake(a))
     first = next(failed, None)
-    return _saw(first) if first is not None else ""
+    return _describe(first) if first is not None else ""
 
 
-def _saw(attempt: Attempt) -> str:
+def _describe(attempt: Attempt) -> str:
     return describe_failure(attempt.failure) or f"STARTTLS {attempt.starttls}"
 
 
 def tls_depends_on_sender(facts: EndpointFacts) -> bool:
     """Whether TLS completes for some common senders and not for others.
 
-    A server that is only moody is not one: it treats all senders alike.
+    A server that sometimes fails for every sender does not count.
     """
     codes = {finding.code for finding in hello_findings(facts)} - {Code.STARTTLS_INTERMITTENT}
     return bool(codes) or any(anomaly.kind in READ_DIFFERENTLY for anomaly in facts.anomalies)

@@ -1,8 +1,8 @@
-"""Which host names a certificate is for: the one matcher of names, by RFC 9525.
+"""Decides which host names a certificate is valid for. RFC 9525.
 
-Only dNSName entries count: the common name "MUST NOT be used to identify a service" (§2), and an
-MX host is no IP address, so that IP-IDs do not match it (§6.4). SRV-IDs and URI-IDs are not used
-by SMTP. Names are compared as A-labels; whether a label is valid IDNA is not checked.
+Only dNSName entries count. The common name "MUST NOT be used to identify a service" (§2). An MX
+host is not an IP address, so IP-IDs do not match it (§6.4). SMTP does not use SRV-IDs and URI-IDs.
+Names are compared as A-labels. Whether a label is valid IDNA is not checked.
 """
 
 import re
@@ -11,22 +11,23 @@ from typing import Final
 
 from prober.escape import quoted
 from prober.records import Answer
-from prober.rules.der import MAX_ELEMENTS, Element, Outline, read_outline, split
+from prober.rules.der import MAX_ELEMENTS, Element, Outline, split
 
 _SUBJECT_ALT_NAME: Final = bytes.fromhex("551d11")  # 2.5.29.17
 _SEQUENCE: Final = 0x30
 _DNS_NAME: Final = 0x82  # [2] IMPLICIT IA5String, RFC 5280 §4.2.1.6
 _IP_ADDRESS: Final = 0x87  # [7] IMPLICIT OCTET STRING of 4 or 16 bytes
-_LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")  # "_" as well: hosts have it, and CAs signed it
+_LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")  # also "_": some hosts and certificates have it
 _PLAIN_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")  # RFC 1123 §2.1
 _MAX_NAME: Final = 253
 
 
 @dataclass(frozen=True, slots=True)
 class SanNames:
-    """The dNSNames of a certificate. ``malformed`` tells of entries that can match nothing.
+    """The dNSNames of a certificate.
 
-    ``refused``: the dNSNames among those. Some sender's library may take one nevertheless.
+    ``malformed`` describes entries that match nothing. ``refused`` are the dNSNames among them: the
+    library of some sender may still accept them.
     """
 
     names: tuple[str, ...] = ()
@@ -34,19 +35,13 @@ class SanNames:
     refused: tuple[str, ...] = ()
 
 
-def read_san(certificate: bytes) -> SanNames | None:
-    """Every dNSName of a DER certificate, entry by entry. RFC 5280 §4.2.1.6.
-
-    One malformed entry hides no other, and neither does a broken extension elsewhere or a second
-    subjectAltName, which would make `cryptography` refuse all extensions. ``None``: there may be
-    names, but nothing of them could be read.
-    """
-    outline = read_outline(certificate)
-    return san_of(outline) if outline is not None else None
-
-
 def san_of(outline: Outline) -> SanNames | None:
-    """The same, of a certificate whose parts are known."""
+    """Every dNSName of a certificate, entry by entry. RFC 5280 §4.2.1.6.
+
+    A malformed entry does not hide the others, nor does a broken extension elsewhere or a second
+    subjectAltName, for which `cryptography` would refuse all extensions. None: there may be names,
+    but none could be read.
+    """
     names: list[str] = []
     malformed: list[str] = []
     refused: list[str] = []
@@ -58,7 +53,7 @@ def san_of(outline: Outline) -> SanNames | None:
         entries, whole = _general_names(extension.value)
         seen += len(entries)
         if seen > MAX_ELEMENTS or (not whole and len(entries) == MAX_ELEMENTS):
-            return None  # no name is known to be missing where not all are read
+            return None  # if entries are unread, no name can be called missing
         unread = unread or not whole
         for entry in entries:
             fault = _entry_fault(entry)
@@ -76,33 +71,33 @@ def san_of(outline: Outline) -> SanNames | None:
 def matches(pattern: str, reference: str) -> bool:
     """Whether *pattern*, a dNSName, covers the host name *reference*. RFC 9525 §6.3.
 
-    *reference* is a lower-case A-label name without a trailing dot; anything else, and an IP
-    address, matches nothing. A wildcard stands for exactly one label, be it an A-label.
+    *reference* must be a lower-case A-label name without a trailing dot. Anything else, and an IP
+    address, matches nothing. A wildcard stands for exactly one label, which may be an A-label.
     """
     presented, host = pattern.lower(), reference.lower()
     if presented.startswith("*."):
         fits = presented.partition(".")[2] == host.partition(".")[2]
     else:
         fits = presented == host
-    # last, since it takes ten times as long, and a certificate may have thousands of names
+    # last, because it takes ten times as long, and a certificate may have thousands of names
     return fits and "*" not in host and not (name_fault(pattern) or name_fault(reference))
 
 
 def acceptance(presented: str, reference: str) -> Answer:
-    """Whether senders take *presented* for the host *reference*; not tested where they differ."""
+    """Whether senders accept *presented* for the host *reference*; not tested if they differ."""
     if "*" not in presented and presented.lower() != reference.lower():
-        return Answer.NO  # as nearly all names of a certificate that has thousands
+        return Answer.NO  # a quick answer for most names of a large certificate
     if dispute(presented, reference) is not None:
         return Answer.NOT_TESTED
     return Answer.YES if matches(presented, reference) else Answer.NO
 
 
 def dispute(presented: str, reference: str) -> str | None:
-    """Why the libraries that senders use differ on a name; ``None`` where they agree.
+    """Why the TLS libraries of senders disagree about a name; None if they agree.
 
     OpenSSL (Postfix), GnuTLS (Debian's Exim) and Go agree on names without a wildcard, and on a
-    wildcard as RFC 9525 §6.3 has it before plain labels. tests/mta/test_names.py asks them. Java
-    is left out: it takes no host name with an underscore, and no MTA verifies by it that we know.
+    wildcard of RFC 9525 §6.3 before plain labels. tests/mta/test_names.py tests them. Java is not
+    considered: it refuses host names with an underscore, and we know no MTA that verifies with it.
     """
     if "*" not in presented:
         return None
@@ -127,11 +122,11 @@ def dispute(presented: str, reference: str) -> str | None:
 
 
 def name_fault(name: str) -> str | None:
-    """Why *name* cannot be a dNSName that matches anything; ``None`` where it can.
+    """Why *name* cannot be a dNSName that matches anything; None if it can.
 
-    RFC 5280 §4.2.1.6 asks for the preferred name syntax, which has no trailing dot; OpenSSL does
-    not match one either. A wildcard over a single label (``*.com``) is left to the client by
-    RFC 9525 §7.1: it matches nothing here, as in OpenSSL, which Postfix and Exim use.
+    RFC 5280 §4.2.1.6 requires the preferred name syntax, which has no trailing dot; OpenSSL does
+    not match a trailing dot either. RFC 9525 §7.1 leaves a wildcard over a single label (``*.com``)
+    to the client. It matches nothing here, as in OpenSSL, which Postfix and Exim use.
     """
     if not name:
         return "is empty"
@@ -150,7 +145,7 @@ def name_fault(name: str) -> str | None:
         return "has an empty label"
     if not all(_LABEL.fullmatch(label) for label in labels):
         return "is no host name"
-    if labels[-1].isdigit():  # RFC 1123 §2.1: what tells a host name from an IPv4 address
+    if labels[-1].isdigit():  # RFC 1123 §2.1: a host name does not end in a number
         return "is an IP address"
     return None
 
@@ -165,7 +160,7 @@ def _general_names(value: bytes) -> tuple[tuple[Element, ...], bool]:
 
 
 def _entry_fault(entry: Element) -> str | None:
-    """What is wrong with a dNSName or an iPAddress; the other kinds are not looked at."""
+    """What is wrong with a dNSName or an iPAddress. Other kinds of entries are not checked."""
     if entry.tag == _IP_ADDRESS and len(entry.content) not in (4, 16):
         return f"an iPAddress of {len(entry.content)} bytes"
     if entry.tag != _DNS_NAME:
@@ -176,5 +171,5 @@ def _entry_fault(entry: Element) -> str | None:
 
 
 def _text(entry: Element) -> str:
-    """A character for each byte, so that what is not ASCII can be told."""
+    """One character per byte, so that non-ASCII bytes can be recognised."""
     return entry.content.decode("latin-1")

@@ -1,8 +1,8 @@
-"""MTA-STS: what a domain comes to for a sender, and at which MX hosts it is refused. RFC 8461.
+"""Judges MTA-STS: the policy that a sender finds, and the MX hosts that fail it. RFC 8461.
 
-Judged is what a sender finds now. One that fetched a policy earlier goes by that until its
-``max_age`` is over (§5.1), and what others have in their caches cannot be seen. DANE is another
-rule, which MTA-STS never overrides (§2).
+The judgement is for a sender without a cached policy. A sender that fetched a policy earlier uses
+it until ``max_age`` is over (§5.1), which we cannot see. DANE is judged elsewhere; MTA-STS never
+overrides it (§2).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,8 +36,8 @@ from prober.rules.sts_readers import disagreement, media_type
 from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS, SHORT_MAX_AGE_S
 from prober.rules.txt_record import Invalid
 
-# What kept us from asking, which is no answer of the domain's.
-_NOT_ASKED: Final = frozenset(
+# Local reasons for a failed fetch, which say nothing about the domain.
+_LOCAL_REASONS: Final = frozenset(
     {
         Reason.LOCAL,
         Reason.NO_IPV4_HERE,
@@ -49,11 +49,11 @@ _NOT_ASKED: Final = frozenset(
 
 
 def judge_sts(facts: StsFacts | None, mx_hosts: Sequence[MxHost]) -> MtaSts | None:
-    """What an MTA-STS sender without a cached policy makes of the domain; ``None``: not looked up.
+    """What an MTA-STS sender without a cached policy finds; None if it was not looked up.
 
-    A TXT record that is absent or invalid means that there is no policy to go by (§3.1); so does
-    one that could not be looked up, which says nothing of the domain. The status is by the RFC;
-    where readers that senders run are known to differ from it, ``senders_differ`` says which.
+    If the TXT record is absent or invalid, there is no policy (§3.1). If it could not be looked up,
+    the sender has no policy either, but this says nothing about the domain. The status follows the
+    RFC. ``senders_differ`` says where implementations are known to differ from it.
     """
     if facts is None:
         return None
@@ -75,7 +75,7 @@ def judge_sts(facts: StsFacts | None, mx_hosts: Sequence[MxHost]) -> MtaSts | No
 
 def _judge_policy(identifier: str, fetch: PolicyFetch | None, mx_hosts: Sequence[MxHost]) -> MtaSts:
     if fetch is None or fetch.failure is not None or fetch.body is None:
-        why = describe_failure(fetch.failure) if fetch is not None else "it was not asked for"
+        why = describe_failure(fetch.failure) if fetch is not None else "it was not requested"
         return MtaSts(status=StsStatus.FETCH_FAILED, id=identifier, detail=why)
     policy = _policy_in(fetch)
     if isinstance(policy, Invalid):
@@ -92,7 +92,10 @@ def _judge_policy(identifier: str, fetch: PolicyFetch | None, mx_hosts: Sequence
 
 
 def _policy_in(fetch: PolicyFetch) -> StsPolicy | Invalid:
-    """§3.2: the media type "MUST be text/plain", and senders SHOULD see to it."""
+    """Parse a fetched policy. §3.2.
+
+    The media type "MUST be text/plain", and senders SHOULD check it.
+    """
     served_as = media_type(fetch.content_type)
     if served_as != "text/plain":
         served = quoted(served_as) if served_as else "no media type"
@@ -101,7 +104,7 @@ def _policy_in(fetch: PolicyFetch) -> StsPolicy | Invalid:
 
 
 def _uncovered(patterns: tuple[str, ...], mx_hosts: Iterable[MxHost]) -> tuple[str, ...]:
-    """What can be no host name is left out: no sender ever connects to it."""
+    """The MX hosts that *patterns* do not list. Names that cannot be a host do not count."""
     return tuple(
         host.name
         for host in mx_hosts
@@ -111,16 +114,16 @@ def _uncovered(patterns: tuple[str, ...], mx_hosts: Iterable[MxHost]) -> tuple[s
 
 
 def covers_every_mx(mta_sts: MtaSts, mx_hosts: Sequence[MxHost]) -> bool:
-    """Whether the policy lists every MX host that there is; with none there is nothing to cover."""
+    """Whether the policy lists every MX host. False if there is no MX host."""
     return bool(mx_hosts) and not _uncovered(mta_sts.mx, mx_hosts)
 
 
 def sts_enforces(mta_sts: MtaSts | None, mx_hosts: Sequence[MxHost]) -> Answer:
-    """Whether the domain tells MTA-STS senders to insist, at every MX host.
+    """Whether the domain tells MTA-STS senders to require TLS, for every MX host.
 
-    Not tested where the record or the policy could not be had: a policy may be in force that
-    senders fetched earlier (§3.3, §5.1); nor where some senders obey it and others do not. The
-    endpoints are not looked at.
+    Not tested if the record or the policy could not be fetched, because senders may have a policy
+    from earlier (§3.3, §5.1). Also not tested if some senders enforce the policy and others do not.
+    The endpoints are not checked here.
     """
     if mta_sts is None or mta_sts.senders_differ is not None:
         return Answer.NOT_TESTED
@@ -142,10 +145,10 @@ def sts_enforces(mta_sts: MtaSts | None, mx_hosts: Sequence[MxHost]) -> Answer:
 
 
 def sts_refusals(endpoint: Endpoint) -> tuple[str, ...]:
-    """Why an MTA-STS sender does not deliver to *endpoint*: what is proven. §4, §4.2, §7.2.
+    """The proven reasons why an MTA-STS sender does not deliver to *endpoint*. §4, §4.2, §7.2.
 
-    Nothing where the endpoint passes, and nothing where it was not tested. Whether the policy
-    lists the MX host, and weak keys or signatures, on which RFC 8461 is silent, are not looked at.
+    Empty if the endpoint passes or was not tested. Not checked: whether the policy lists the MX
+    host, and weak keys or signatures, on which RFC 8461 says nothing.
     """
     match proven(endpoint):
         case Outcome.NOT_TESTED:
@@ -176,14 +179,14 @@ def _refused_over_tls(endpoint: Endpoint) -> Iterator[str]:
 def sts_findings(
     facts: StsFacts | None, mta_sts: MtaSts | None, endpoints: Iterable[Endpoint]
 ) -> tuple[Finding, ...]:
-    """What is worth knowing of *mta_sts*, which was judged from *facts*."""
+    """The findings on *mta_sts*, which was judged from *facts*."""
     if facts is None or mta_sts is None:
         return ()
     findings = _findings_by_status(facts, mta_sts, endpoints)
     if mta_sts.senders_differ is None:
         return findings
-    # some sender does look for the policy, so that one is not without its record
-    kept = tuple(each for each in findings if each.code is not Code.STS_WITHOUT_TXT)
+    # some implementations do look for the policy, so it is not without a record
+    kept = tuple(item for item in findings if item.code is not Code.STS_WITHOUT_TXT)
     return (*kept, finding(Code.STS_SENDERS_DIFFER, detail=mta_sts.senders_differ))
 
 
@@ -192,10 +195,10 @@ def _findings_by_status(
 ) -> tuple[Finding, ...]:
     match mta_sts.status:
         case StsStatus.ABSENT:
-            return tuple(_on_missing_txt(facts))
+            return tuple(_missing_txt_findings(facts))
         case StsStatus.TXT_INVALID:
             invalid = finding(Code.STS_TXT_INVALID, detail=mta_sts.detail)
-            return (invalid, *_on_missing_txt(facts))
+            return (invalid, *_missing_txt_findings(facts))
         case StsStatus.TEMPFAIL:
             return (finding(Code.STS_NOT_TESTED, detail=mta_sts.detail),)
         case StsStatus.FETCH_FAILED:
@@ -205,15 +208,15 @@ def _findings_by_status(
         case StsStatus.NONE:
             return (_not_enforced(mta_sts),)
         case StsStatus.TESTING:
-            return (*_on_policy(mta_sts, endpoints), _not_enforced(mta_sts))
+            return (*_policy_findings(mta_sts, endpoints), _not_enforced(mta_sts))
         case StsStatus.ENFORCE:
-            return tuple(_on_policy(mta_sts, endpoints))
+            return tuple(_policy_findings(mta_sts, endpoints))
         case _:
             assert_never(mta_sts.status)
 
 
-def _on_missing_txt(facts: StsFacts) -> Iterator[Finding]:
-    """A policy that nobody will look for. §3.1. Not every answer to a GET is one."""
+def _missing_txt_findings(facts: StsFacts) -> Iterator[Finding]:
+    """Report a policy that no sender will look for (§3.1), if the answer was a valid policy."""
     fetch = facts.fetch
     if fetch is None or fetch.failure is not None or fetch.body is None:
         return
@@ -223,8 +226,8 @@ def _on_missing_txt(facts: StsFacts) -> Iterator[Finding]:
 
 
 def _code_of_fetch(fetch: PolicyFetch | None) -> Code:
-    """RFC 8460 §4.3.2.2. What kept us from looking is not the domain's fault."""
-    if fetch is None or fetch.failure is None or fetch.failure.reason in _NOT_ASKED:
+    """The code for a failed fetch. RFC 8460 §4.3.2.2. A local problem is not the domain's fault."""
+    if fetch is None or fetch.failure is None or fetch.failure.reason in _LOCAL_REASONS:
         return Code.STS_NOT_TESTED
     if fetch.certificate_trusted is False:
         return Code.STS_WEBPKI_INVALID
@@ -235,7 +238,7 @@ def _not_enforced(mta_sts: MtaSts) -> Finding:
     return finding(Code.STS_NOT_ENFORCED, detail=f"mode {mta_sts.status}")
 
 
-def _on_policy(mta_sts: MtaSts, endpoints: Iterable[Endpoint]) -> Iterator[Finding]:
+def _policy_findings(mta_sts: MtaSts, endpoints: Iterable[Endpoint]) -> Iterator[Finding]:
     for mx_host in mta_sts.uncovered:
         detail = f"the policy lists {listed(mta_sts.mx)}"
         yield finding(Code.STS_MX_NOT_LISTED, mx_host=mx_host, detail=detail)

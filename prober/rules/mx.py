@@ -1,4 +1,4 @@
-"""Which hosts receive a domain's mail. RFC 5321 §5.1, RFC 7505, RFC 2181 §10.3."""
+"""Selects the hosts that receive a domain's mail. RFC 5321 §5.1, RFC 7505, RFC 2181 §10.3."""
 
 import ipaddress
 import re
@@ -23,7 +23,9 @@ from prober.records import (
 )
 
 ROOT: Final = "."
-_HOST_LABEL: Final = re.compile(r"[a-z0-9_-]{1,63}")  # odd ones too: DNS knows whether they work
+_HOST_LABEL: Final = re.compile(
+    r"[a-z0-9_-]{1,63}"
+)  # includes unusual names: DNS shows whether they work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """The MX hosts in the order of a sender, each once; none where the domain takes no mail."""
+    """The MX hosts in the order in which a sender tries them. Empty if the domain takes no mail."""
 
     status: RouteStatus
     hosts: tuple[MxHost, ...] = ()
@@ -46,15 +48,15 @@ class Selection:
 def select_exchanges(records: Iterable[Exchange], *, most: int) -> Selection:
     """The hosts of an MX RRset, lowest preference first. RFC 5321 §5.1.
 
-    At most *most* are for contacting; the next as many, and what cannot be a host, carry a failure;
-    beyond those they are only counted.
-    Senders shuffle equal preferences; here they stand in the order of their names.
+    The first *most* hosts are contacted. Up to *most* more, and names that cannot be a host, get a
+    failure. All others are only counted. Senders shuffle hosts of equal preference; here they are
+    sorted by name.
     """
     ordered = sorted(records, key=lambda record: (record.preference, record.host))
     hosts = [record for record in ordered if record.host != ROOT]
     if not hosts:
-        return Selection(status=RouteStatus.NULL_MX, anomalies=tuple(_null_oddities(ordered)))
-    unique = {record.host: record for record in reversed(hosts)}  # the lowest preference stays
+        return Selection(status=RouteStatus.NULL_MX, anomalies=tuple(_null_anomalies(ordered)))
+    unique = {record.host: record for record in reversed(hosts)}  # keeps the lowest preference
     anomalies = [*_repeated(hosts)]
     if len(hosts) < len(ordered):  # RFC 7505 §3: no other MX beside a null MX
         detail = "'.' beside other MX hosts is ignored"
@@ -65,13 +67,13 @@ def select_exchanges(records: Iterable[Exchange], *, most: int) -> Selection:
     selected = [_host(record) for record in hosts if unique.pop(record.host, None) is not None]
     return Selection(
         status=RouteStatus.MX,
-        hosts=tuple(_bounded(selected[: 2 * most], most)),
+        hosts=tuple(_apply_limit(selected[: 2 * most], most)),
         anomalies=tuple(anomalies),
     )
 
 
-def _null_oddities(records: list[Exchange]) -> Iterator[Anomaly]:
-    """RFC 7505 §3: a null MX has preference 0."""
+def _null_anomalies(records: list[Exchange]) -> Iterator[Anomaly]:
+    """A null MX must have preference 0. RFC 7505 §3."""
     if any(record.preference for record in records):
         detail = f"preference {records[-1].preference} instead of 0"
         yield Anomaly(kind=AnomalyKind.NULL_MX_PREFERENCE, detail=detail)
@@ -89,7 +91,7 @@ def _host(record: Exchange) -> MxHost:
     return MxHost(name=record.host, preference=record.preference, failure=failure or None)
 
 
-def _bounded(hosts: list[MxHost], most: int) -> Iterator[MxHost]:
+def _apply_limit(hosts: list[MxHost], most: int) -> Iterator[MxHost]:
     detail = f"more than {most} MX hosts"
     cut_off = Failure(step=Step.RESOLVE, reason=Reason.LIMIT, detail=detail)
     for position, host in enumerate(hosts):
@@ -98,7 +100,7 @@ def _bounded(hosts: list[MxHost], most: int) -> Iterator[MxHost]:
 
 
 def why_no_host(name: str) -> str | None:
-    """Why no sender can reach an MX host of this *name*, or None."""
+    """Why no sender can reach an MX host with this *name*; None if one can."""
     if is_ip_literal(name):
         return "an IP address; an MX record holds a host name (RFC 1035 §3.3.9)"
     if is_localhost(name):
@@ -109,13 +111,13 @@ def why_no_host(name: str) -> str | None:
 
 
 def may_receive(host: MxHost) -> bool:
-    """Whether *host* has an address, or may have one that could not be looked up."""
+    """Whether *host* has an address, or may have one because a look-up failed."""
     unknown = host.failure is not None and host.failure.reason is not Reason.INVALID_NAME
     return bool(host.addresses) or unknown
 
 
 def is_ip_literal(name: str) -> bool:
-    """Whether an MX record holds an address where a name belongs."""
+    """Whether the name in an MX record is an IP address."""
     try:
         ipaddress.ip_address(name.strip("[]"))
     except ValueError:
@@ -124,7 +126,7 @@ def is_ip_literal(name: str) -> bool:
 
 
 def is_localhost(name: str) -> bool:
-    """RFC 6761 §6.3: ``localhost`` and everything below it."""
+    """Whether *name* is ``localhost`` or below it. RFC 6761 §6.3."""
     return name == "localhost" or name.endswith(".localhost")
 
 
@@ -140,10 +142,11 @@ _ANOMALY_FINDINGS: Final = {
     AnomalyKind.MX_DUPLICATE: Code.MX_DUPLICATE,
     AnomalyKind.MX_LEFT_OUT: Code.LIMIT_REACHED,
 }
+ROUTE_ANOMALIES: Final = frozenset(_ANOMALY_FINDINGS)
 
 
 def route_findings(facts: DomainFacts) -> tuple[Finding, ...]:
-    """Findings on the MX RRset and the names in it."""
+    """Findings on the MX RRset and on the names in it."""
     if facts.route is None:
         return ()
     return (
@@ -159,7 +162,7 @@ def _findings_on_domain(domain: str | None) -> Iterator[Finding]:
 
 
 def _findings_on_route(route: Route) -> Iterator[Finding]:
-    if route.status is RouteStatus.DNS_ERROR:
+    if route.status is RouteStatus.DNS_ERROR and route.reason is not Reason.UNFINISHED:
         code = Code.DNSSEC_INVALID if route.reason is Reason.BOGUS else Code.DNS_ERROR
         yield finding(code, detail=route.detail or route.reason)
     elif route.status in _ROUTE_FINDINGS:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from prober.records import Code, Finding, Severity
+from prober.rules.clauses import CLAUSES, Norm
 
 ABOUT_TLSA: Final = frozenset(
     {Code.TLSA_INVALID, Code.TLSA_UNUSABLE, Code.TLSA_INSECURE, Code.DANE_NO_TLS}
@@ -60,6 +61,7 @@ class Explanation:
     advice: str
     norm: str
     advice_by_operator: dict[str, str]
+    clauses: dict[Norm, str]  # of norms that the finding is evidence on, by norm
 
 
 def explain(code: Code) -> Explanation:
@@ -71,4 +73,5 @@ def explain(code: Code) -> Explanation:
         advice=code.advice,
         norm=code.norm,
         advice_by_operator=dict(OPERATORS) if code in ABOUT_TLSA else {},
+        clauses=dict(CLAUSES[code]),
     )

@@ -4,8 +4,8 @@ Rated is what was negotiated with a client that offers everything, so the best t
 What else it would accept is not probed: a norm that forbids an old version may be broken unseen.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Final, assert_never
@@ -21,13 +21,13 @@ from prober.records import (
     RouteStatus,
     Standing,
 )
-from prober.rules.certificate_fields import Key, ReadCertificate, Signature, read_certificate
+from prober.rules.certificate_fields import Key, ReadCertificate, Signature
 from prober.rules.ciphers import iana_name
 from prober.rules.completeness import covers_every_endpoint
 from prober.rules.endpoint import Outcome, proven
-from prober.rules.hellos import without_sni
 from prober.rules.norms import Feature, Profile, Value, at_least
 from prober.rules.verdict import authenticated, depends_on_sender, is_fault
+from prober.rules.views import View, Views, views_of
 
 _WORST_FIRST: Final = (
     Rating.INSUFFICIENT,
@@ -56,42 +56,55 @@ class _Rated:
     norm: Value
 
 
-def rate_report(report: DomainReport, profile: Profile) -> ProfileRatings:
-    """Each fact at each endpoint that completed TLS, and again without SNI where that differs."""
+def rate_report(
+    report: DomainReport, profile: Profile, views: Sequence[Views] | None = None
+) -> ProfileRatings:
+    """Each fact at each endpoint that completed TLS, and again without SNI where that differs.
+
+    *views* are those of its endpoints, where they are known.
+    """
     ratings: list[FactRating] = []
-    for endpoint in report.endpoints:
-        ratings += _rows(endpoint, profile, sni=True)
-        plain = without_sni(endpoint)
-        if plain is not None and [*_rated(plain, profile)] != [*_rated(endpoint, profile)]:
-            ratings += _rows(plain, profile, sni=False)
+    for each in views_of(report.endpoints) if views is None else views:
+        rated = rate(each.seen, profile)
+        ratings += rated
+        if each.without_sni is not None:
+            plain = rate(each.without_sni, profile)
+            if plain != rated:
+                ratings += (replace(row, sni=False) for row in plain)
     return ProfileRatings(profile=profile.name, norm=profile.norm, ratings=tuple(ratings))
 
 
-def rate(endpoint: Endpoint, profile: Profile) -> tuple[FactRating, ...]:
-    """The ratings of *endpoint* under *profile*; none where TLS was not completed."""
-    return tuple(_rows(endpoint, profile, sni=True))
-
-
-def _rows(endpoint: Endpoint, profile: Profile, *, sni: bool) -> Iterator[FactRating]:
-    for rated in _rated(endpoint, profile):
-        yield FactRating(
+def rate(view: View, profile: Profile) -> tuple[FactRating, ...]:
+    """The ratings of an endpoint under *profile*; none where TLS was not completed."""
+    endpoint = view.endpoint
+    return tuple(
+        FactRating(
             mx_host=endpoint.mx_host,
             address=endpoint.address,
-            sni=sni,
+            sni=True,
             fact=rated.fact,
             value=rated.value,
             rating=rated.norm.rating,
             source=rated.norm.source,
             ours=rated.norm.ours,
         )
+        for rated in _rated(view, profile)
+    )
 
 
-def judge_profile(report: DomainReport, profile: Profile) -> Standing:
+def below_profile(ratings: ProfileRatings, profile: Profile) -> tuple[FactRating, ...]:
+    """Those of *ratings* that each keep an endpoint below *profile*, which gave them."""
+    return tuple(row for row in ratings.ratings if _decides_against(row.fact, row.rating, profile))
+
+
+def judge_profile(
+    report: DomainReport, profile: Profile, views: Sequence[Views] | None = None
+) -> Standing:
     """How *report* stands to *profile*: the meaning of ``--require profile``.
 
     It falls short as soon as one endpoint is proven to lack TLS, an aspect rated below the
     profile's floor, or the proof that the profile asks for; it meets when every endpoint was
-    tested and none of that is unknown.
+    tested and none of that is unknown. *views* are those of its endpoints, where they are known.
     """
     if is_fault(report):
         return Standing.UNDECIDED
@@ -99,41 +112,46 @@ def judge_profile(report: DomainReport, profile: Profile) -> Standing:
         return Standing.INVALID
     if report.route.status is RouteStatus.NULL_MX:
         return Standing.NEUTRAL
-    answers = [meets_profile(endpoint, profile) for endpoint in report.endpoints]
+    views = views_of(report.endpoints) if views is None else views
+    answers = [meets_profile(each.seen, profile) for each in views]
     if Answer.NO in answers:
         return Standing.FALLS_SHORT
     proof = profile.authenticated
-    if any(depends_on_sender(each, asks_for_proof=proof) for each in report.endpoints):
+    if any(depends_on_sender(each, asks_for_proof=proof) for each in views):
         return Standing.UNDECIDED
-    plain = [without_sni(each) for each in report.endpoints]
+    plain = [each.without_sni for each in views]
     if any(view is not None and meets_profile(view, profile) is Answer.NO for view in plain):
         return Standing.UNDECIDED  # senders with SNI meet it, those without do not
-    seen = [endpoint for endpoint in report.endpoints if proven(endpoint) is Outcome.COMPLETED]
-    known = all(meets_profile(endpoint, profile) is Answer.YES for endpoint in seen)
-    if seen and known and covers_every_endpoint(report, report.endpoints):
+    completed = [Outcome.COMPLETED is proven(endpoint) for endpoint in report.endpoints]
+    known = all(
+        answer is Answer.YES for answer, done in zip(answers, completed, strict=True) if done
+    )
+    if any(completed) and known and covers_every_endpoint(report, report.endpoints):
         return Standing.MEETS
     return Standing.UNDECIDED
 
 
-def meets_profile(endpoint: Endpoint, profile: Profile) -> Answer:
-    """Whether every rating of *endpoint* reaches the floor of *profile*, and its proof is there."""
+def meets_profile(view: View, profile: Profile) -> Answer:
+    """Whether every rating reaches the floor of *profile*, and the proof it asks for is there."""
+    endpoint = view.endpoint
     if endpoint.tls_version is None or proven(endpoint) is not Outcome.COMPLETED:
         return Answer.NO if proven(endpoint) is Outcome.NEGATIVE else Answer.NOT_TESTED
-    rated = tuple(_rated(endpoint, profile))
-    proof = authenticated(endpoint) if profile.authenticated else Answer.YES
-    if proof is Answer.NO or any(_decides_against(each, profile) for each in rated):
+    rated = tuple(_rated(view, profile))
+    proof = authenticated(view) if profile.authenticated else Answer.YES
+    if proof is Answer.NO or any(
+        _decides_against(each.fact, each.norm.rating, profile) for each in rated
+    ):
         return Answer.NO
     return Answer.NOT_TESTED if any(map(_leaves_open, rated)) else proof
 
 
-def _decides_against(rated: _Rated, profile: Profile) -> bool:
+def _decides_against(fact: RatedFact, rating: Rating, profile: Profile) -> bool:
     """Whether this fact alone keeps the endpoint below the floor.
 
     A group does so only where the norm itself rates it insufficient. Every hello of ours offers
     X25519, P-256, P-384 and P-521, so a server that takes such a group was offered better.
     """
-    rating = rated.norm.rating
-    if rated.fact is RatedFact.KEY_EXCHANGE:
+    if fact is RatedFact.KEY_EXCHANGE:
         return rating is Rating.INSUFFICIENT
     return rating not in _UNKNOWN and _is_below(rating, profile.floor)
 
@@ -151,7 +169,8 @@ def _is_below(rating: Rating, floor: Rating) -> bool:
     return _WORST_FIRST.index(rating) < _WORST_FIRST.index(floor)
 
 
-def _rated(endpoint: Endpoint, profile: Profile) -> Iterator[_Rated]:
+def _rated(view: View, profile: Profile) -> Iterator[_Rated]:
+    endpoint = view.endpoint
     if endpoint.tls_version is None:
         return
     yield _by_name(RatedFact.PROTOCOL, endpoint.tls_version, profile)
@@ -159,17 +178,17 @@ def _rated(endpoint: Endpoint, profile: Profile) -> Iterator[_Rated]:
     yield from _key_exchange(endpoint, profile)
     if endpoint.key_exchange is not None:
         yield _key_exchange_hash(endpoint.key_exchange_hash, profile)
-    for certificate in _path(endpoint):
+    for certificate in _path(view):
         yield _key(certificate.key, profile)
         if not certificate.self_signed:  # its signature on itself proves nothing: RFC 5280 §6.1
             yield _signature(certificate.signature, profile)
     yield from _features(endpoint, profile)
 
 
-def _path(endpoint: Endpoint) -> tuple[ReadCertificate, ...]:
+def _path(view: View) -> tuple[ReadCertificate, ...]:
     """The certificates below the trust anchor, or the leaf where no path was found."""
-    positions = endpoint.path or ((0,) if endpoint.chain else ())
-    return tuple(read_certificate(endpoint.chain[position]) for position in positions)
+    positions = view.endpoint.path or ((0,) if view.chain else ())
+    return tuple(view.chain[position] for position in positions)
 
 
 def _by_name(fact: RatedFact, name: str, profile: Profile) -> _Rated:

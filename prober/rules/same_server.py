@@ -1,8 +1,9 @@
-"""What the names at one address have in common, so that it need be asked only once.
+"""Decides when several MX host names at one address can share the result of one session.
 
-Large providers give each customer an MX name of its own and answer to all of them alike. What was
-seen before a ClientHello bore a name is the address's; what came after may be taken for another
-name's too once several names have shown the same, but only to confirm: docs/scale.md.
+Large providers give each customer its own MX host name, and answer all of them alike. Everything
+before the ClientHello belongs to the address, since the server has not seen a name yet. A result
+after it is shared with another name only after several names got the same result, and only if it
+confirms good TLS. docs/scale.md.
 """
 
 from collections.abc import Sequence
@@ -10,68 +11,73 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from prober.records import EndpointFacts, Reason, StartTls, Step
-from prober.rules.certificate_fields import read_certificate
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.endpoint import Outcome, proven, was_refused_twice
 from prober.rules.identity import matches
-from prober.rules.thresholds import LEAVES_AT_ONE_ADDRESS, NAMES_THAT_AGREE
+from prober.rules.thresholds import MAX_FINGERPRINTS, MIN_AGREEING_NAMES
 
-Look: TypeAlias = tuple[bytes, str | None, str | None, int | None]  # leaf, version, suite, DH size
+TlsFingerprint: TypeAlias = tuple[bytes, str | None, str | None, int | None]
+"""Leaf certificate, TLS version, suite and Diffie-Hellman size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """One look that an address has shown, to some of its names.
+class SharedTls:
+    """One TLS result of an address, and the names that got it.
 
-    ``contradicted``: a name that the leaf covers was shown another, so the server goes by SNI.
+    ``depends_on_sni``: a name that this leaf covers got another leaf, so the server chooses by SNI.
     """
 
     facts: EndpointFacts
-    covers: tuple[str, ...]  # the patterns in the leaf
-    names: tuple[str, ...]  # MX hosts that were shown it: as many as matter
-    contradicted: bool = False
+    covers: tuple[str, ...]  # the dNSNames of the leaf
+    names: tuple[str, ...]  # MX hosts that got it, up to MIN_AGREEING_NAMES
+    depends_on_sni: bool = False
 
     @property
-    def look(self) -> Look:
-        """What must be the same for names to agree."""
-        return _look(self.facts)
+    def fingerprint(self) -> TlsFingerprint:
+        """What must be equal for two names to agree."""
+        return _fingerprint(self.facts)
 
 
-def note(seen: tuple[Shown, ...], facts: EndpointFacts) -> tuple[Shown, ...]:
-    """*seen*, and what *facts* add to it; only sessions that went well in every respect count."""
-    if not _is_sound(facts):
+def add_result(
+    seen: tuple[SharedTls, ...], facts: EndpointFacts, reader: CertificateReader
+) -> tuple[SharedTls, ...]:
+    """Add *facts* to *seen*. Only sessions without any problem count."""
+    if not _is_flawless(facts):
         return seen
-    look = _look(facts)
-    known = any(shown.look == look for shown in seen)
-    noted = [_with_name(shown, facts.mx_host, agrees=shown.look == look) for shown in seen]
-    if not known and len(seen) < LEAVES_AT_ONE_ADDRESS:
-        noted.append(_first(facts, others=seen))
-    return tuple(noted)
+    fingerprint = _fingerprint(facts)
+    known = any(entry.fingerprint == fingerprint for entry in seen)
+    updated = [
+        _updated(entry, facts.mx_host, agrees=entry.fingerprint == fingerprint) for entry in seen
+    ]
+    if not known and len(seen) < MAX_FINGERPRINTS:
+        updated.append(_new_entry(facts, reader, others=seen))
+    return tuple(updated)
 
 
-def reusable(seen: Sequence[Shown], mx_host: str) -> EndpointFacts | None:
-    """The facts that *mx_host*, not asked, may be taken to show: see the module."""
-    for shown in seen:
-        agreed = len(shown.names) >= NAMES_THAT_AGREE and not shown.contradicted
-        if agreed and _covers(shown.covers, mx_host):
-            return shown.facts
+def reusable(seen: Sequence[SharedTls], mx_host: str) -> EndpointFacts | None:
+    """The facts that *mx_host* can share without a session of its own; None if there are none."""
+    for entry in seen:
+        agreed = len(entry.names) >= MIN_AGREEING_NAMES and not entry.depends_on_sni
+        if agreed and _covers(entry.covers, mx_host):
+            return entry.facts
     return None
 
 
-def answers_wanted(seen: Sequence[Shown]) -> int:
-    """How many more names have to be asked before others may do without; 0: no asking helps."""
-    if len(seen) >= LEAVES_AT_ONE_ADDRESS or (seen and all(each.contradicted for each in seen)):
+def sessions_needed(seen: Sequence[SharedTls]) -> int:
+    """How many more names need a session before others can share. 0: no session will help."""
+    if len(seen) >= MAX_FINGERPRINTS or (seen and all(entry.depends_on_sni for entry in seen)):
         return 0
-    agreeing = (len(shown.names) for shown in seen if not shown.contradicted)
-    return max(0, NAMES_THAT_AGREE - max(agreeing, default=0))
+    agreeing = (len(entry.names) for entry in seen if not entry.depends_on_sni)
+    return max(0, MIN_AGREEING_NAMES - max(agreeing, default=0))
 
 
-def as_seen_by(mx_host: str, facts: EndpointFacts) -> EndpointFacts:
-    """*facts* under the name *mx_host*, which says whom they were got from."""
+def copy_for_host(mx_host: str, facts: EndpointFacts) -> EndpointFacts:
+    """*facts* for the name *mx_host*. ``observed_as`` is the name of the session."""
     return replace(facts, mx_host=mx_host, observed_as=facts.observed_as or facts.mx_host)
 
 
-_BEFORE_A_NAME = frozenset({Step.CONNECT, Step.GREETING, Step.EHLO, Step.STARTTLS})
-_NOT_THE_SERVERS = frozenset(
+_STEPS_BEFORE_SNI = frozenset({Step.CONNECT, Step.GREETING, Step.EHLO, Step.STARTTLS})
+_LOCAL_REASONS = frozenset(
     {
         Reason.LOCAL,
         Reason.FAULT,
@@ -83,37 +89,40 @@ _NOT_THE_SERVERS = frozenset(
 )
 
 
-def is_of_the_address(facts: EndpointFacts) -> bool:
-    """Whether every session ended before a ClientHello told the name (SNI, RFC 6066 §3)."""
+def ended_before_sni(facts: EndpointFacts) -> bool:
+    """Whether every session ended before a ClientHello sent the name. SNI: RFC 6066 §3."""
     return bool(facts.attempts) and all(
         attempt.tls_version is None
         and (attempt.starttls is StartTls.NOT_OFFERED or attempt.failure is not None)
         and (
             attempt.failure is None
             or (
-                attempt.failure.step in _BEFORE_A_NAME
-                and attempt.failure.reason not in _NOT_THE_SERVERS
+                attempt.failure.step in _STEPS_BEFORE_SNI
+                and attempt.failure.reason not in _LOCAL_REASONS
             )
         )
         for attempt in facts.attempts
     )
 
 
-def shows_tls(facts: EndpointFacts) -> bool:
-    """Whether a session completed TLS: what another ended in before is then not the address's."""
+def completed_tls(facts: EndpointFacts) -> bool:
+    """Whether a session completed TLS.
+
+    Then a failure of another session says nothing about the address.
+    """
     return any(attempt.tls_version is not None for attempt in facts.attempts)
 
 
-def is_settled(facts: EndpointFacts) -> bool:
-    """Whether *facts* of an address hold for a run: two sessions agree on an answer.
+def is_confirmed(facts: EndpointFacts) -> bool:
+    """Whether *facts* of an address hold for the whole run: two sessions gave the same answer.
 
-    Silence, a 421 and the like may pass: they are known of a moment.
+    Silence, a 421 and the like may be temporary.
     """
     return proven(facts) is Outcome.NEGATIVE or was_refused_twice(facts)
 
 
-def _is_sound(facts: EndpointFacts) -> bool:
-    """TLS in the first session, a leaf that verifies, nothing odd: a look that can only confirm."""
+def _is_flawless(facts: EndpointFacts) -> bool:
+    """Whether TLS completed in the first session, the leaf verifies, and there was no anomaly."""
     return (
         facts.tls_version is not None
         and len(facts.attempts) == 1
@@ -124,25 +133,29 @@ def _is_sound(facts: EndpointFacts) -> bool:
     )
 
 
-def _look(facts: EndpointFacts) -> Look:
+def _fingerprint(facts: EndpointFacts) -> TlsFingerprint:
     return facts.chain[0], facts.tls_version, facts.cipher, facts.key_exchange_bits
 
 
-def _first(facts: EndpointFacts, *, others: Sequence[Shown]) -> Shown:
-    san = read_certificate(facts.chain[0]).san
+def _new_entry(
+    facts: EndpointFacts, reader: CertificateReader, *, others: Sequence[SharedTls]
+) -> SharedTls:
+    san = reader.read(facts.chain[0]).san
     covers = san.names if san is not None else ()
     shown_to_others = (name for other in others for name in other.names)
-    contradicted = any(_covers(covers, name) for name in shown_to_others)
-    return Shown(facts=facts, covers=covers, names=(facts.mx_host,), contradicted=contradicted)
+    depends_on_sni = any(_covers(covers, name) for name in shown_to_others)
+    return SharedTls(
+        facts=facts, covers=covers, names=(facts.mx_host,), depends_on_sni=depends_on_sni
+    )
 
 
-def _with_name(shown: Shown, mx_host: str, *, agrees: bool) -> Shown:
+def _updated(entry: SharedTls, mx_host: str, *, agrees: bool) -> SharedTls:
     if not agrees:
-        contradicted = shown.contradicted or _covers(shown.covers, mx_host)
-        return replace(shown, contradicted=contradicted)
-    if mx_host in shown.names or len(shown.names) >= NAMES_THAT_AGREE:
-        return shown
-    return replace(shown, names=(*shown.names, mx_host))
+        depends_on_sni = entry.depends_on_sni or _covers(entry.covers, mx_host)
+        return replace(entry, depends_on_sni=depends_on_sni)
+    if mx_host in entry.names or len(entry.names) >= MIN_AGREEING_NAMES:
+        return entry
+    return replace(entry, names=(*entry.names, mx_host))
 
 
 def _covers(patterns: Sequence[str], mx_host: str) -> bool:

@@ -9,33 +9,25 @@ The names in brackets are Postfix's: postconf(5) smtp_tls_security_level, TLS_RE
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, assert_never
 
 from prober.records import (
     Answer,
-    Attempt,
-    Certificate,
     Dane,
     Dnssec,
     DomainReport,
-    Endpoint,
-    Failure,
     MtaSts,
     MxHost,
     Reason,
-    StartTls,
     StsStatus,
 )
 from prober.records.delivery import DeliveryOutcome, SenderKind
-from prober.rules.certificate import judge_authenticity
-from prober.rules.certificate_fields import read_certificate
+from prober.rules.certificate_fields import ReadCertificate
 from prober.rules.dane import authenticates, has_secure_tlsa
-from prober.rules.endpoint import Outcome, outcome, proven
-from prober.rules.hellos import READ_DIFFERENTLY, with_sni, without_sni
 from prober.rules.identity import acceptance, dispute, name_fault
-from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS, MIN_CIPHER_BITS
+from prober.rules.views import View, Views
 
 _AUTHENTICATED: Final = DeliveryOutcome.AUTHENTICATED
 _ENCRYPTED: Final = DeliveryOutcome.ENCRYPTED
@@ -71,54 +63,55 @@ def worst(outcomes: Sequence[DeliveryOutcome]) -> DeliveryOutcome:
     return min(outcomes, key=_WORST_FIRST.index, default=_UNKNOWN)
 
 
-def opportunistic_delivery(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
+def opportunistic_delivery(views: Views, to: Destination) -> DeliveryOutcome:
     """[may] RFC 7435 §3: TLS where it is there. What comes without it depends on the step."""
-    return _agreed(endpoint, _opportunistic)
+    return _agreed(views, lambda view: view.opportunistic)
 
 
-def mandatory_delivery(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
+def mandatory_delivery(views: Views, to: Destination) -> DeliveryOutcome:
     """[encrypt], with ``smtp_tls_mandatory_protocols = >=TLSv1.2``. RFC 9325 §3.1.1."""
-    return _agreed(endpoint, _mandatory)
+    return _agreed(views, lambda view: view.mandatory)
 
 
-def trusted_ca_delivery(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
+def trusted_ca_delivery(views: Views, to: Destination) -> DeliveryOutcome:
     """A valid chain for whatever name: "issued by a trusted CA". Nobody's identity is proved."""
-    met = _agreed(endpoint, lambda view: _pkix(view, Answer.YES))
+    met = _agreed(views, lambda view: _pkix(view, Answer.YES))
     return _ENCRYPTED if met is _AUTHENTICATED else met
 
 
-def verified_delivery(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
+def verified_delivery(views: Views, to: Destination) -> DeliveryOutcome:
     """[verify] A valid chain, and the name of the MX host in the certificate. RFC 9525 §6."""
-    return _agreed(endpoint, _verified)
+    return _agreed(views, _verified)
 
 
-def domain_verified_delivery(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
+def domain_verified_delivery(views: Views, to: Destination) -> DeliveryOutcome:
     """[secure] A valid chain, and the name of the domain or of something below it."""
-    return secure_delivery(endpoint, to, SECURE_MATCH)
+    return secure_delivery(views, to, SECURE_MATCH)
 
 
-def secure_delivery(endpoint: Endpoint, to: Destination, match: Sequence[str]) -> DeliveryOutcome:
+def secure_delivery(views: Views, to: Destination, match: Sequence[str]) -> DeliveryOutcome:
     """[secure] with the attribute ``match=``: *match* has names, ``.names`` and Postfix's words.
 
     ``.example.com`` is any name below example.com, however deep, and a wildcard there.
     """
-    return _agreed(endpoint, lambda view: _secure(view, to, match))
+    return _agreed(views, lambda view: _secure(view, to, match))
 
 
-def dane_delivery(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
+def dane_delivery(views: Views, to: Destination) -> DeliveryOutcome:
     """[dane] RFC 7672 §2.2: records decide; without any, it is an opportunistic sender.
 
     Where they do it sends SNI (§8.1). TLSA records behind an unsigned MX RRset (§2.2.1): Postfix
     obeys them by its default smtp_tls_dane_insecure_mx_policy, Exim does not look. So only what
     both do is known there.
     """
-    mandatory = _mandatory(with_sni(endpoint))
+    mandatory = views.with_sni.mandatory
     binds = to.mx_dnssec is Dnssec.SECURE
-    match endpoint.dane:
+    dane = views.seen.endpoint.dane
+    match dane:
         case Dane.NOT_TESTED:
             return _UNKNOWN
         case Dane.NONE:
-            return opportunistic_delivery(endpoint, to)
+            return opportunistic_delivery(views, to)
         case Dane.MATCH if binds and mandatory is _ENCRYPTED:
             return _AUTHENTICATED
         case Dane.MATCH if binds or mandatory is _ENCRYPTED:
@@ -130,10 +123,10 @@ def dane_delivery(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
         case Dane.MATCH | Dane.UNUSABLE | Dane.MISMATCH | Dane.NO_TLS:
             return _UNKNOWN
         case _:
-            assert_never(endpoint.dane)
+            assert_never(dane)
 
 
-def mta_sts_delivery(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
+def mta_sts_delivery(views: Views, to: Destination) -> DeliveryOutcome:
     """RFC 8461 §4, §5: under ``enforce`` a listed MX host, and a certificate that names it.
 
     The sender then sends SNI (§4.1). Without a policy in force it is an opportunistic sender. Not
@@ -144,14 +137,14 @@ def mta_sts_delivery(endpoint: Endpoint, to: Destination) -> DeliveryOutcome:
         return _UNKNOWN
     match to.mta_sts.status:
         case StsStatus.ENFORCE:
-            return _policy_delivery(endpoint, to, to.mta_sts)
+            return _policy_delivery(views, to, to.mta_sts)
         case StsStatus.TEMPFAIL | StsStatus.FETCH_FAILED:
             return _UNKNOWN
         case _:
-            return opportunistic_delivery(endpoint, to)
+            return opportunistic_delivery(views, to)
 
 
-DELIVERY: Final[Mapping[SenderKind, Callable[[Endpoint, Destination], DeliveryOutcome]]] = (
+DELIVERY: Final[Mapping[SenderKind, Callable[[Views, Destination], DeliveryOutcome]]] = (
     MappingProxyType(
         {
             SenderKind.OPPORTUNISTIC: opportunistic_delivery,
@@ -231,109 +224,47 @@ UNDER_ATTACK: Final[Mapping[SenderKind, Callable[[DomainReport, Destination], De
 )
 
 
-def _agreed(endpoint: Endpoint, meet: Callable[[Endpoint], DeliveryOutcome]) -> DeliveryOutcome:
+def _agreed(views: Views, meet: Callable[[View], DeliveryOutcome]) -> DeliveryOutcome:
     """What senders with and without SNI both meet; unknown where they fare differently.
 
     Each kind of sender stands for both: hellos.py names them.
     """
-    plain = without_sni(endpoint)
+    plain = views.without_sni
     if plain is None:
         return _UNKNOWN
-    met, met_plain = meet(with_sni(endpoint)), meet(plain)
+    met, met_plain = meet(views.with_sni), meet(plain)
     return met if met is met_plain else _UNKNOWN
 
 
-def _opportunistic(view: Endpoint) -> DeliveryOutcome:
-    match proven(view):
-        case Outcome.NOT_TESTED:
-            return _UNKNOWN
-        case Outcome.NEGATIVE:
-            return _without_tls(view)
-        case Outcome.COMPLETED:
-            return _UNKNOWN if _senders_differ(view) else _ENCRYPTED
-        case never:
-            assert_never(never)
-
-
-def _without_tls(view: Endpoint) -> DeliveryOutcome:
-    """What becomes of mail where no session completes TLS; unknown where the sessions differ."""
-    sessions: list[Attempt | Endpoint] = [
-        each for each in view.attempts if outcome(each) is Outcome.NEGATIVE
-    ]
-    steps = {_without_tls_at(each.starttls, each.failure) for each in sessions or [view]}
-    if len(steps) > 1 or READ_DIFFERENTLY & {each.kind for each in view.anomalies}:
-        return _UNKNOWN
-    return steps.pop()
-
-
-def _without_tls_at(starttls: StartTls, failure: Failure | None) -> DeliveryOutcome:
-    """In clear or held back, by the step at which TLS ended; measured after all retries.
-
-    Postfix 3.7 and Exim 4.96, three attempts or more: no offer, a readable refusal (any code but
-    2yz) and a handshake that fails are followed by mail in clear, in Postfix once the message is
-    older than minimal_backoff_time. A STARTTLS that is answered by silence, a close, a reset or a
-    line without a code makes both defer, and so does a refusal after which nothing more comes.
-    """
-    if starttls is not StartTls.REFUSED or failure is None:
-        return _CLEAR
-    answered = failure.reason is Reason.BAD_REPLY and failure.reply_code is not None
-    return _CLEAR if answered else _DEFERRED
-
-
-def _mandatory(view: Endpoint) -> DeliveryOutcome:
-    """The server chose the highest version that it has, so one below TLS 1.2 is proof.
-
-    It also chose the suite: whether it has a stronger one for a sender that refuses a weak one was
-    not seen.
-    """
-    if proven(view) is Outcome.NEGATIVE:
-        return _DEFERRED
-    if view.tls_version is not None and view.tls_version not in ACCEPTABLE_TLS_VERSIONS:
-        return _DEFERRED
-    weak = view.cipher_bits is not None and view.cipher_bits < MIN_CIPHER_BITS
-    return _UNKNOWN if weak else _opportunistic(view)
-
-
-def _verified(view: Endpoint) -> DeliveryOutcome:
-    named = view.certificate.name_matches if view.certificate else Answer.NO
-    if named is Answer.NO and _some_sender_takes(view, view.mx_host):
+def _verified(view: View) -> DeliveryOutcome:
+    certificate, mx_host = view.endpoint.certificate, view.endpoint.mx_host
+    named = certificate.name_matches if certificate else Answer.NO
+    if named is Answer.NO and _some_sender_takes(view.leaf, mx_host):
         named = Answer.NOT_TESTED
     return _pkix(view, named)
 
 
-def _secure(view: Endpoint, to: Destination, match: Sequence[str]) -> DeliveryOutcome:
-    if not view.chain:
+def _secure(view: View, to: Destination, match: Sequence[str]) -> DeliveryOutcome:
+    leaf = view.leaf
+    if leaf is None:
         return _pkix(view, Answer.NO)
-    wanted = [_spelt_out(each, view, to) for each in match]
-    san = read_certificate(view.chain[0]).san
-    if san is None:
+    if leaf.san is None:
         return _pkix(view, Answer.NOT_TESTED)
-    answers = {_covers(name, each) for name in (*san.names, *san.refused) for each in wanted}
+    wanted = [_spelt_out(each, view.endpoint.mx_host, to) for each in match]
+    names = (*leaf.san.names, *leaf.san.refused)
+    answers = {_covers(name, each) for name in names for each in wanted}
     if Answer.YES in answers:
         return _pkix(view, Answer.YES)
     differ = Answer.NOT_TESTED in answers or any(
-        _names_by_subject_only(view, each) for each in wanted
+        _names_by_subject_only(leaf, each) for each in wanted
     )
     return _pkix(view, Answer.NOT_TESTED if differ else Answer.NO)
 
 
-def _senders_differ(view: Endpoint) -> bool:
-    """Whether TLS depends on who asks, on luck, or is not all that it takes.
-
-    An earlier session saw no TLS: because of its large hello, of suites without a certificate that
-    few senders offer, or of the server's mood. Or the server's replies are not read alike by all.
-    Or the session broke once TLS was up.
-    """
-    earlier = any(outcome(attempt) is Outcome.NEGATIVE for attempt in view.attempts)
-    trouble = READ_DIFFERENTLY & {each.kind for each in view.anomalies}
-    return earlier or bool(trouble) or view.failure is not None
-
-
-def _pkix(view: Endpoint, named: Answer) -> DeliveryOutcome:
+def _pkix(view: View, named: Answer) -> DeliveryOutcome:
     """A certificate by RFC 5280 §6, where *named* says whether its names will do."""
-    mandatory = _mandatory(view)
-    if mandatory is not _ENCRYPTED:
-        return mandatory
+    if view.mandatory is not _ENCRYPTED:
+        return view.mandatory
     match _judge_pkix(view, named):
         case Answer.YES:
             return _AUTHENTICATED
@@ -345,39 +276,36 @@ def _pkix(view: Endpoint, named: Answer) -> DeliveryOutcome:
             assert_never(never)
 
 
-def _judge_pkix(endpoint: Endpoint, named: Answer) -> Answer:
+def _judge_pkix(view: View, named: Answer) -> Answer:
     """Weak keys and signatures: OpenSSL takes RSA 1024 at security level 1, which is Postfix's, and
     not at level 2, which is Debian's default. Senders differ, so that is not tested."""
-    certificate = endpoint.certificate
+    certificate = view.endpoint.certificate
     if certificate is None:
-        return judge_authenticity(endpoint, None)
-    judged: Certificate = replace(certificate, name_matches=named)
-    if Answer.NO in (judged.trusted, judged.in_date, named):
+        return Answer.NOT_TESTED if view.endpoint.tls_version is None else Answer.NO
+    answers = (certificate.trusted, certificate.in_date, named)
+    if Answer.NO in answers:
         return Answer.NO
-    answer = judge_authenticity(endpoint, judged)
-    return Answer.NOT_TESTED if answer is Answer.NO else answer
+    is_open = Answer.NOT_TESTED in answers or view.path_strength is not Answer.YES
+    return Answer.NOT_TESTED if is_open else Answer.YES
 
 
-def _some_sender_takes(endpoint: Endpoint, host: str) -> bool:
+def _some_sender_takes(leaf: ReadCertificate | None, host: str) -> bool:
     """Whether a certificate that RFC 9525 does not take for *host* has a name that some do take."""
-    san = read_certificate(endpoint.chain[0]).san if endpoint.chain else None
-    refused = san.refused if san is not None else ()
-    disputed = any(dispute(name, host) is not None for name in refused)
-    return disputed or _names_by_subject_only(endpoint, host)
-
-
-def _names_by_subject_only(endpoint: Endpoint, name: str) -> bool:
-    """Whether only a common name says *name*: RFC 9525 §2 forbids that, some senders take it."""
-    if not endpoint.chain:
+    if leaf is None or leaf.san is None:
         return False
-    leaf = read_certificate(endpoint.chain[0])
+    disputed = any(dispute(name, host) is not None for name in leaf.san.refused)
+    return disputed or _names_by_subject_only(leaf, host)
+
+
+def _names_by_subject_only(leaf: ReadCertificate, name: str) -> bool:
+    """Whether only a common name says *name*: RFC 9525 §2 forbids that, some senders take it."""
     if leaf.subject is None or leaf.san is None or leaf.san.names or leaf.san.refused:
         return False
     return any(_covers(each, name) is not Answer.NO for each in leaf.subject.common_names)
 
 
-def _spelt_out(word: str, endpoint: Endpoint, to: Destination) -> str:
-    words = {NEXTHOP: to.domain, DOT_NEXTHOP: f".{to.domain}", HOSTNAME: endpoint.mx_host}
+def _spelt_out(word: str, mx_host: str, to: Destination) -> str:
+    words = {NEXTHOP: to.domain, DOT_NEXTHOP: f".{to.domain}", HOSTNAME: mx_host}
     return words.get(word, word)
 
 
@@ -393,14 +321,14 @@ def _covers(presented: str, wanted: str) -> Answer:
     return Answer.YES if name_fault(presented) is None else Answer.NOT_TESTED
 
 
-def _policy_delivery(endpoint: Endpoint, to: Destination, sts: MtaSts) -> DeliveryOutcome:
+def _policy_delivery(views: Views, to: Destination, sts: MtaSts) -> DeliveryOutcome:
     """RFC 8461 §4.1: a listed MX host, and a certificate that names this host.
 
     Postfix before 3.10.5 compares the certificate with the list, ``*.`` for any depth, and not the
     MX host: for it any listed name will do. Where that makes a difference, senders differ.
     """
-    listed = endpoint.mx_host not in sts.uncovered
-    view = with_sni(endpoint)
+    view = views.with_sni
+    listed = view.endpoint.mx_host not in sts.uncovered
     strict = _verified(view) if listed else _DEFERRED
     by_list = _secure(view, to, [pattern.removeprefix("*") for pattern in sts.mx])
     return strict if strict is by_list else _UNKNOWN

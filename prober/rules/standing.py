@@ -1,6 +1,6 @@
 """Whether a domain meets what is required, and for what reasons. docs/verdict.md."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final, assert_never
 
@@ -15,6 +15,7 @@ from prober.records import (
     Severity,
     Standing,
 )
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.completeness import covers_every_endpoint
 from prober.rules.endpoint import Outcome, proven
 from prober.rules.norms import Profile
@@ -27,20 +28,25 @@ from prober.rules.verdict import (
     is_proof_open,
     judge_requirable,
 )
+from prober.rules.views import View, Views, views_of
 
 
-def assess(report: DomainReport, require: Level | Profile) -> DomainReport:
+def assess(
+    report: DomainReport, require: Level | Profile, reader: CertificateReader | None = None
+) -> DomainReport:
     """*report* with the requirement, its standing and the reasons for it.
 
-    There is at least one reason unless the domain meets the requirement.
+    There is at least one reason unless the domain meets the requirement. *reader* remembers
+    certificates from one report to the next.
     """
+    views = views_of(report.endpoints, reader)
     ratings = None
     if isinstance(require, Profile):
-        requirement, standing = f"profile:{require.name}", judge_profile(report, require)
-        ratings = rate_report(report, require)
+        requirement, standing = f"profile:{require.name}", judge_profile(report, require, views)
+        ratings = rate_report(report, require, views)
     else:
-        requirement, standing = str(require), judge_standing(report, require)
-    reasons = tuple(dict.fromkeys(_reasons(report, standing, require)))
+        requirement, standing = str(require), judge_standing(report, require, views)
+    reasons = tuple(dict.fromkeys(_reasons(report, views, standing, require)))
     return replace(
         report,
         requirement=requirement,
@@ -50,13 +56,15 @@ def assess(report: DomainReport, require: Level | Profile) -> DomainReport:
     )
 
 
-def judge_standing(report: DomainReport, require: Level) -> Standing:
+def judge_standing(
+    report: DomainReport, require: Level, views: Sequence[Views] | None = None
+) -> Standing:
     """How *report* stands to the level *require*, one of REQUIRABLE.
 
     It falls short when one confirmed fact alone keeps it below; it meets when the level suffices,
     every endpoint that senders use was tested and, where more than opportunistic is required, trust
     and TLSA were, too. It is undecided where that depends on the sender. A domain that does not
-    exist is undecided.
+    exist is undecided. *views* are those of its endpoints, where they are known.
     """
     if is_fault(report):
         return Standing.UNDECIDED
@@ -64,16 +72,17 @@ def judge_standing(report: DomainReport, require: Level) -> Standing:
         return Standing.INVALID
     if report.route.status is RouteStatus.NULL_MX:
         return Standing.NEUTRAL
-    if any(_keeps_below(endpoint, require) for endpoint in report.endpoints):
+    views = views_of(report.endpoints) if views is None else views
+    if any(_keeps_below(each.seen, require) for each in views):
         return Standing.FALLS_SHORT
     if require is Level.ENFORCED and report.endpoints:
         insists = judge_requirable(report.route, report.mx_hosts, report.mta_sts)
         if insists is Answer.NO:
             return Standing.FALLS_SHORT
     asks_for_proof = RANK[require] >= RANK[Level.AUTHENTICATED]
-    if any(depends_on_sender(each, asks_for_proof=asks_for_proof) for each in report.endpoints):
+    if any(depends_on_sender(each, asks_for_proof=asks_for_proof) for each in views):
         return Standing.UNDECIDED
-    is_open = asks_for_proof and any(map(is_proof_open, report.endpoints))
+    is_open = asks_for_proof and any(is_proof_open(each.seen) for each in views)
     complete = covers_every_endpoint(report, report.endpoints) and not is_open
     level = report.verdict.level
     if level in RANK and RANK[level] >= RANK[require] and complete:
@@ -81,21 +90,21 @@ def judge_standing(report: DomainReport, require: Level) -> Standing:
     return Standing.UNDECIDED
 
 
-def _keeps_below(endpoint: Endpoint, require: Level) -> bool:
-    match proven(endpoint):
+def _keeps_below(view: View, require: Level) -> bool:
+    match proven(view.endpoint):
         case Outcome.NEGATIVE:
             return True
         case Outcome.NOT_TESTED:
             return False
         case Outcome.COMPLETED:
             asks_for_proof = RANK[require] >= RANK[Level.AUTHENTICATED]
-            return asks_for_proof and authenticated(endpoint) is Answer.NO
+            return asks_for_proof and authenticated(view) is Answer.NO
         case never:
             assert_never(never)
 
 
 def _reasons(
-    report: DomainReport, standing: Standing, require: Level | Profile
+    report: DomainReport, views: Sequence[Views], standing: Standing, require: Level | Profile
 ) -> Iterator[Code | Gap]:
     match standing:
         case Standing.MEETS:
@@ -105,7 +114,7 @@ def _reasons(
         case Standing.INVALID:
             yield Gap.NO_DOMAIN
         case Standing.FALLS_SHORT:
-            yield from _shortfalls(report, require)
+            yield from _shortfalls(report, views, require)
         case Standing.UNDECIDED:
             yield from _open_questions(report, asks_for_proof=_asks_for_proof(require))
         case _:
@@ -118,19 +127,21 @@ def _asks_for_proof(require: Level | Profile) -> bool:
     return RANK[require] >= RANK[Level.AUTHENTICATED]
 
 
-def _shortfalls(report: DomainReport, require: Level | Profile) -> Iterator[Code | Gap]:
+def _shortfalls(
+    report: DomainReport, views: Sequence[Views], require: Level | Profile
+) -> Iterator[Code | Gap]:
     """What keeps the endpoints below *require*; each confirmed."""
-    for endpoint in report.endpoints:
+    for view in (each.seen for each in views):
         if isinstance(require, Profile):
-            if meets_profile(endpoint, require) is not Answer.NO:
+            if meets_profile(view, require) is not Answer.NO:
                 continue
-            proof = authenticated(endpoint) is Answer.NO and require.authenticated
-            if proven(endpoint) is Outcome.COMPLETED and not proof:
+            proof = authenticated(view) is Answer.NO and require.authenticated
+            if proven(view.endpoint) is Outcome.COMPLETED and not proof:
                 yield Gap.BELOW_PROFILE
                 continue
-        elif not _keeps_below(endpoint, require):
+        elif not _keeps_below(view, require):
             continue
-        yield from _worst_of(report, endpoint)
+        yield from _worst_of(report, view.endpoint)
     if require is Level.ENFORCED and report.endpoints and report.route is not None:
         insists = judge_requirable(report.route, report.mx_hosts, report.mta_sts)
         if insists is Answer.NO:

@@ -1,7 +1,7 @@
-"""The grammar of MTA-STS: TXT record, policy file, and which MX hosts it lists. RFC 8461.
+"""Parses MTA-STS TXT records and policies, and matches MX hosts against a policy. RFC 8461.
 
-Every reader takes any text and raises nothing. Where senders are known to differ, the comment at
-the branch says which reading is taken.
+Every parser accepts any text and never raises. Where senders are known to differ, a comment says
+which reading is used here.
 """
 
 import re
@@ -37,7 +37,7 @@ class StsRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StsPolicy:
-    """A valid policy. §3.2. ``remarks``: what the grammar forbids, and most senders pass over."""
+    """A valid policy. §3.2. ``remarks``: violations of the grammar that most senders ignore."""
 
     mode: StsStatus  # one of the three modes
     max_age: int  # seconds
@@ -46,10 +46,10 @@ class StsPolicy:
 
 
 def parse_sts_txt(records: Sequence[str]) -> StsRecord | Invalid | None:
-    """The record among the TXT *records* at ``_mta-sts``; ``None`` where there is none. §3.1.
+    """The record among the TXT *records* at ``_mta-sts``; None if there is none. §3.1.
 
-    Fields may stand in any order, unknown ones are ignored, and of an ``id`` given twice the first
-    counts (§3.2, on TXT records and policies alike).
+    Fields may come in any order. Unknown fields are ignored. If ``id`` is given twice, the first
+    counts (§3.2, which covers TXT records and policies).
     """
     fields = read_fields(records, f"v={VERSION}")
     if fields is None or isinstance(fields, Invalid):
@@ -66,9 +66,9 @@ def parse_sts_txt(records: Sequence[str]) -> StsRecord | Invalid | None:
 
 
 def parse_policy(body: str) -> StsPolicy | Invalid:
-    """The policy file *body*, its line ends LF or CRLF. §3.2.
+    """Parse the policy file *body*. Lines end in LF or CRLF. §3.2.
 
-    Unknown fields are ignored; of a field given twice, other than ``mx``, the first counts.
+    Unknown fields are ignored. If a field other than ``mx`` is given twice, the first counts.
     """
     fields: dict[str, str] = {}
     patterns: list[str] = []
@@ -84,11 +84,14 @@ def parse_policy(body: str) -> StsPolicy | Invalid:
             patterns.append(field["value"].lower())
         else:
             fields.setdefault(field["name"], field["value"])
-    return _policy(fields, tuple(dict.fromkeys(patterns)), tuple(_on_empty(empty)))
+    return _policy(fields, tuple(dict.fromkeys(patterns)), tuple(_empty_line_remarks(empty)))
 
 
-def _on_empty(lines: list[int]) -> Iterator[str]:
-    """The grammar has none, and policies do. Senders skip it, but for a few (mox): so do we."""
+def _empty_line_remarks(lines: list[int]) -> Iterator[str]:
+    """A remark for empty lines.
+
+    The grammar forbids them, but most senders skip them (mox does not).
+    """
     if lines:
         yield f"line {lines[0]} is empty, which RFC 8461 §3.2 does not allow"
 
@@ -123,7 +126,10 @@ def _seconds(text: str) -> int | None:
 
 
 def _pattern_fault(pattern: str) -> str | None:
-    """``["*."] Domain``: A-labels, and a wildcard as the whole left-most label only. §3.2, §4.1."""
+    """What is wrong with a pattern. §3.2, §4.1.
+
+    It must be A-labels, with a wildcard only as the whole first label.
+    """
     name = pattern.removeprefix("*.")
     if "*" in name:
         return "has a wildcard that is not its whole left-most label"
@@ -131,10 +137,10 @@ def _pattern_fault(pattern: str) -> str | None:
 
 
 def is_covered(mx_host: str, patterns: Iterable[str]) -> bool:
-    """Whether a policy's *patterns*, in lower case, list *mx_host*. §4.1.
+    """Whether *patterns* of a policy, in lower case, list *mx_host*. §4.1.
 
-    A wildcard stands for one label. A policy may hold thousands of patterns, and only two of them
-    can match: those two are what the matcher is asked.
+    A wildcard stands for one label. A policy may have thousands of patterns, but only two can
+    match, so only those two are tested.
     """
     candidates = {mx_host, "*." + mx_host.partition(".")[2]}
     return any(matches(pattern, mx_host) for pattern in candidates.intersection(patterns))

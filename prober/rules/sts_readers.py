@@ -1,10 +1,10 @@
-"""Where the MTA-STS readers that senders run are known to differ. RFC 8461 §3.1, §3.2.
+"""Where implementations of MTA-STS are known to differ. RFC 8461 §3.1, §3.2.
 
-Compared are a reader that follows the grammar to the letter (mox does; large providers publish
-no code) and the two daemons that serve MTA-STS policies to Postfix: postfix-mta-sts-resolver
-(1.5.1) and postfix-tlspol (of 2026). Each is described here as its source reads. What matters is
-only whether a reader enforces a policy, and for which MX hosts: testing, none and invalid are all
-"not enforced". Not looked at: how a TXT record is split into strings.
+Compared are an implementation that follows the grammar strictly (mox does; large providers publish
+no code), and the two daemons that serve MTA-STS policies to Postfix: postfix-mta-sts-resolver
+(1.5.1) and postfix-tlspol (of 2026), as their sources read. Only one thing counts: does it enforce
+a policy, and for which MX hosts? Testing, none and invalid are all "not enforced". Not compared:
+how a TXT record is split into strings.
 """
 
 import ipaddress
@@ -16,13 +16,13 @@ from prober.records import PolicyFetch, StsStatus
 from prober.rules.sts_policy import MAX_AGE_LIMIT_S, VERSION, StsPolicy, parse_policy
 
 Enforced = frozenset[str] | None
-"""The MX patterns that a reader enforces, in lower case; ``None``: it enforces nothing."""
+"""The MX patterns that are enforced, in lower case; None if nothing is enforced."""
 
 _BEGIN: Final = f"v={VERSION}"
 _ENFORCE: Final = StsStatus.ENFORCE.value
 _CHARSET: Final = re.compile(r';\s*charset\s*=\s*"?([^";\s]*)', re.IGNORECASE)
-# The daemon decodes by the charset, ASCII without one; a charset that Python does not know is an
-# error. These have ASCII within them, the first ones whatever else the body holds.
+# postfix-mta-sts-resolver decodes with the charset of the header, or ASCII. A charset that Python
+# does not know is an error. All of these include ASCII. The first group can decode any body.
 _ANY_BODY: Final = ("utf-8", "utf8", "iso-8859-1", "latin1", "latin-1")
 _ASCII_BODY: Final = frozenset(
     ["", "ascii", "us-ascii", "koi8-r", "gbk", "gb2312", "big5", "euc-jp", "euc-kr", "shift_jis"]
@@ -36,7 +36,7 @@ _MAX_UINT64: Final = 2**64 - 1
 
 
 def may_announce(records: Sequence[str]) -> bool:
-    """Whether some reader takes one of the TXT *records* for the announcement of a policy."""
+    """Whether some implementation reads one of the TXT *records* as an announcement."""
     return any(record.startswith(_BEGIN) for record in records)
 
 
@@ -46,10 +46,9 @@ def media_type(content_type: str | None) -> str:
 
 
 def disagreement(records: Sequence[str], fetch: PolicyFetch | None, *, valid_txt: bool) -> str:
-    """Who enforces the policy in *fetch* and who does not; empty where all readers agree.
+    """Which implementations enforce the policy in *fetch* and which do not; empty if all agree.
 
-    *valid_txt*: whether the TXT *records* are valid by RFC 8461. Without a policy nobody enforces
-    one.
+    *valid_txt*: whether the TXT *records* are valid by RFC 8461. Without a policy, all agree.
     """
     if fetch is None or fetch.failure is not None or fetch.body is None:
         return ""
@@ -57,29 +56,29 @@ def disagreement(records: Sequence[str], fetch: PolicyFetch | None, *, valid_txt
     readers: dict[str, Enforced] = {
         "strict readers": _strict(body, content_type) if valid_txt else None,
         "postfix-mta-sts-resolver": (
-            _mta_sts_resolver(body, content_type) if _mta_sts_resolver_looks(records) else None
+            _mta_sts_resolver(body, content_type) if _mta_sts_resolver_fetches(records) else None
         ),
         "postfix-tlspol": _tlspol(body) if may_announce(records) else None,
     }
     if len(set(readers.values())) == 1:
         return ""
-    obeying = " and ".join(name for name, patterns in readers.items() if patterns is not None)
+    enforcing = " and ".join(name for name, patterns in readers.items() if patterns is not None)
     others = " and ".join(name for name, patterns in readers.items() if patterns is None)
     if not others:
-        return f"{obeying} enforce it for different MX hosts"
-    return f"enforced by {obeying}, and not by {others}"
+        return f"{enforcing} enforce it for different MX hosts"
+    return f"enforced by {enforcing}, and not by {others}"
 
 
 def _strict(body: str, content_type: str | None) -> Enforced:
-    """The grammar, to which a remark is a breach as well; the media type SHOULD be checked."""
+    """Follows the grammar, so a remark makes it invalid. The media type SHOULD be checked."""
     policy = parse_policy(body)
     if not isinstance(policy, StsPolicy) or policy.remarks or policy.mode is not StsStatus.ENFORCE:
         return None
     return frozenset(policy.mx) if media_type(content_type) == "text/plain" else None
 
 
-def _mta_sts_resolver_looks(records: Sequence[str]) -> bool:
-    """One record that begins with ``v=STSv1``, with that version and any ``id``."""
+def _mta_sts_resolver_fetches(records: Sequence[str]) -> bool:
+    """Needs exactly one record that begins with ``v=STSv1``, with that version and any ``id``."""
     chosen = [record for record in records if record.startswith(_BEGIN)]
     if len(chosen) != 1:
         return False
@@ -89,7 +88,11 @@ def _mta_sts_resolver_looks(records: Sequence[str]) -> bool:
 
 
 def _mta_sts_resolver(body: str, content_type: str | None) -> Enforced:
-    """Any line end, the last of several values, any text as an MX host; the type is checked."""
+    """Reads as postfix-mta-sts-resolver does.
+
+    It accepts any line end and any text as an MX host. The last of several values counts. It checks
+    the media type.
+    """
     if media_type(content_type) != "text/plain" or not _decodes(body, content_type):
         return None
     fields: dict[str, str] = {}
@@ -116,7 +119,11 @@ def _decodes(body: str, content_type: str | None) -> bool:
 
 
 def _tlspol(body: str) -> Enforced:
-    """The first of several values, blanks around names, a ``max_age`` over the limit; no type."""
+    """Reads as postfix-tlspol does.
+
+    The first of several values counts. It accepts blanks around names and a large ``max_age``, and
+    ignores the media type.
+    """
     fields: dict[str, str] = {}
     patterns: set[str] = set()
     for line in body.split("\n"):
@@ -139,7 +146,7 @@ def _tlspol(body: str) -> Enforced:
 
 
 def _is_host_name(name: str) -> bool:
-    """Letters, digits and hyphens, perhaps a dot at the end, and no IPv4 address."""
+    """Letters, digits and hyphens, with an optional dot at the end, and not an IPv4 address."""
     labels = name.lower().removesuffix(".").split(".")
     try:
         ipaddress.IPv4Address(name.removesuffix("."))

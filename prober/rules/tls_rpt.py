@@ -1,6 +1,6 @@
-"""TLS-RPT: whether and where a domain wants reports on TLS. RFC 8460 §3.
+"""Judges TLS-RPT: whether and where a domain wants reports on TLS. RFC 8460 §3.
 
-That the reports arrive is not tested.
+Whether the reports arrive is not tested.
 """
 
 import re
@@ -24,16 +24,16 @@ _USABLE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class TlsRptRecord:
-    """A valid TXT record. ``ignored``: URIs of a scheme that RFC 8460 does not know."""
+    """A valid TXT record. ``ignored``: URIs with a scheme that RFC 8460 does not define."""
 
     rua: tuple[str, ...]
     ignored: tuple[str, ...] = ()
 
 
 def parse_tls_rpt(records: Sequence[str]) -> TlsRptRecord | Invalid | None:
-    """The record among the TXT *records* at ``_smtp._tls``; ``None`` where there is none. §3.
+    """The record among the TXT *records* at ``_smtp._tls``; None if there is none. §3.
 
-    The grammar lets ``rua`` stand more than once, and each hold several URIs: all are taken.
+    The grammar allows several ``rua`` fields, each with several URIs. All are used.
     """
     fields = read_fields(records, f"v={VERSION}")
     if fields is None or isinstance(fields, Invalid):
@@ -72,7 +72,7 @@ def _fault(uri: str) -> str | None:
 
 
 def judge_tls_rpt(txt: TxtFacts | None) -> TlsRpt | None:
-    """Where the domain wants its reports; ``None``: not looked up."""
+    """Where the domain wants its reports; None if it was not looked up."""
     if txt is None:
         return None
     if txt.failure is not None:
@@ -89,7 +89,7 @@ def judge_tls_rpt(txt: TxtFacts | None) -> TlsRpt | None:
 
 
 def tls_rpt_findings(tls_rpt: TlsRpt | None) -> tuple[Finding, ...]:
-    """What is worth knowing of *tls_rpt*: that there is none is no fault."""
+    """The findings on *tls_rpt*. A missing record is not a fault."""
     if tls_rpt is None or tls_rpt.status is not TlsRptStatus.INVALID:
         return ()
     return (finding(Code.TLS_RPT_INVALID, detail=tls_rpt.detail),)

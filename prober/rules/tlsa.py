@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from prober.records import Answer, TlsaRecord
+from prober.rules.certificate_fields import ReadCertificate
 from prober.rules.der import read_outline, split
 
 DANE_TA: Final = 2
@@ -82,15 +83,12 @@ def deciding(records: Iterable[TlsaRecord]) -> tuple[TlsaRecord, ...]:
     )
 
 
-def selects(record: TlsaRecord, certificate: bytes) -> Answer:
-    """Whether the usable *record* is of the DER *certificate*. RFC 6698 §2.1.
+def selects(record: TlsaRecord, certificate: ReadCertificate) -> Answer:
+    """Whether the usable *record* is of *certificate*. RFC 6698 §2.1.
 
     The public key is taken as sent, byte for byte, from certificates that no library reads, too.
     """
-    part: bytes | None = certificate
-    if record.selector == SPKI:
-        outline = read_outline(certificate)
-        part = outline.spki if outline is not None else None
+    part = certificate.spki if record.selector == SPKI else certificate.der
     if part is None:
         return Answer.NOT_TESTED
     if record.matching_type != FULL:

@@ -3,12 +3,13 @@
 Reports are counted one at a time, and none is kept.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from prober.records import (
+    DomainFacts,
     DomainReport,
     EndpointFacts,
     Level,
@@ -18,9 +19,10 @@ from prober.records import (
     Standing,
     Step,
 )
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.norms import Profile
 from prober.rules.standing import assess
-from prober.rules.verdict import is_fault
+from prober.rules.verdict import is_fault, judge_domain
 
 # A run that never connects says more of this machine than of so many hosts of so many operators.
 BLIND_ENDPOINTS: Final = 20
@@ -51,6 +53,18 @@ class NotedDomain:
         return _RANK_OF_STANDING[self.standing], list(Level).index(self.level), self.name
 
 
+def noted_domain(report: DomainReport, describe: Callable[[DomainReport], str]) -> NotedDomain:
+    """What is kept of *report*, which was assessed, for a summary."""
+    if report.standing is None:
+        raise ValueError("a report is assessed before it is noted")
+    return NotedDomain(
+        standing=report.standing,
+        level=report.verdict.level,
+        name=report.domain if report.domain is not None else report.input,
+        answer=describe(report),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotedCertificate:
     """A certificate that ends soon, and one MX host that shows it."""
@@ -75,6 +89,7 @@ class Totals:
     dns_answered: bool = False
     dns_silent: bool = False
     faults: int = 0  # of this program
+    accepted: int = 0  # domains that an exception covers; ``standings`` leaves them out
     noted: list[NotedDomain] = field(default_factory=list)  # the worst MAX_NOTED
     expiring: dict[str, NotedCertificate] = field(default_factory=dict)  # by SHA-256; the soonest
 
@@ -100,10 +115,21 @@ class Totals:
         self.dns_answered |= other.dns_answered
         self.dns_silent |= other.dns_silent
         self.faults += other.faults
+        self.accepted += other.accepted
         self.noted.extend(other.noted)
         self._keep_worst(MAX_NOTED)
         for digest, certificate in other.expiring.items():
             self.note_certificate(digest, certificate)
+
+    def accept(self, domains: Sequence[tuple[str, Standing]]) -> None:
+        """Count as accepted *domains* that were counted by these standings."""
+        for _, standing in domains:
+            self.accepted += 1
+            self.standings[standing] -= 1
+            if not self.standings[standing]:
+                del self.standings[standing]
+        names = {name for name, _ in domains}
+        self.noted = [each for each in self.noted if each.name not in names]
 
     def note_domain(self, domain: NotedDomain) -> None:
         """Keep *domain*, unless MAX_NOTED others are worse."""
@@ -149,27 +175,36 @@ class Tally:
     """Counts reports, each held against what is required.
 
     *operator_of* names who runs an MX host: its registered domain. *describe* gives the answer of
-    a report in a sentence. A certificate is noted when it ends within *expires_soon_days*.
+    a report in a sentence. A certificate is noted when it ends within *expires_soon_days*. *reader*
+    remembers certificates.
     """
 
     require: Level | Profile
     operator_of: Callable[[str], str]
-    describe: Callable[[DomainReport], str]
+    describe: Callable[[DomainReport, CertificateReader], str]
     expires_soon_days: int = EXPIRY_NOTICE_DAYS
     totals: Totals = field(default_factory=Totals)
+    reader: CertificateReader = field(default_factory=CertificateReader)
 
     def assess(self, report: DomainReport) -> DomainReport:
         """*report* with its standing against what is required, and the reasons."""
-        return assess(report, self.require)
+        return assess(report, self.require, self.reader)
 
-    def add(self, report: DomainReport) -> None:
-        """Count one report, as ``assess`` returned it."""
+    def judge(self, facts: DomainFacts) -> DomainReport:
+        """The report on *facts*, assessed."""
+        return self.assess(judge_domain(facts, self.reader))
+
+    def add(self, report: DomainReport, *, accepted: bool = False) -> None:
+        """Count one report, as ``assess`` returned it; *accepted*: an exception covers it."""
         totals, verdict, standing = self.totals, report.verdict, report.standing
         if standing is None:
             raise ValueError("a report is assessed before it is counted")
         totals.faults += is_fault(report)
         totals.levels[verdict.level] = totals.levels.get(verdict.level, 0) + 1
-        totals.standings[standing] = totals.standings.get(standing, 0) + 1
+        if accepted:
+            totals.accepted += 1
+        else:
+            self._note_standing(report, standing)
         totals.incomplete += not verdict.complete and verdict.level is not Level.INVALID
         totals.endpoints += verdict.endpoints
         totals.endpoints_tested += verdict.endpoints_tested
@@ -177,16 +212,12 @@ class Tally:
         for endpoint in report.endpoints:
             self.note_endpoint(endpoint)
         self._note_certificates(report)
+
+    def _note_standing(self, report: DomainReport, standing: Standing) -> None:
+        totals = self.totals
+        totals.standings[standing] = totals.standings.get(standing, 0) + 1
         if standing in _RANK_OF_STANDING:
-            name = report.domain if report.domain is not None else report.input
-            totals.note_domain(
-                NotedDomain(
-                    standing=standing,
-                    level=verdict.level,
-                    name=name,
-                    answer=self.describe(report),
-                )
-            )
+            totals.note_domain(noted_domain(report, lambda each: self.describe(each, self.reader)))
 
     def _note_certificates(self, report: DomainReport) -> None:
         """Those of its endpoints that end soon, each once."""

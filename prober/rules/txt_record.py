@@ -1,7 +1,7 @@
-"""TXT records of the form ``v=NAME; field=value; …``. RFC 8461 §3.1, RFC 8460 §3.
+"""Parses TXT records of the form ``v=NAME; field=value; …``. RFC 8461 §3.1, RFC 8460 §3.
 
-Both have one grammar but for the version and the fields of their own, so it stands here once.
-What the fields mean is the business of ``mta_sts`` and ``tls_rpt``.
+MTA-STS and TLS-RPT share this grammar, except for the version and their fields. ``mta_sts`` and
+``tls_rpt`` interpret the fields.
 """
 
 import re
@@ -18,7 +18,7 @@ _EXTENSION_VALUE: Final = re.compile(r"[\x21-\x3a\x3c\x3e-\x7e]+")  # no "=", ";
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """Something is published that a sender must not use, and why."""
+    """A published text that senders must not use, with the reason."""
 
     reason: str
 
@@ -27,12 +27,13 @@ Fields = tuple[tuple[str, str], ...]
 
 
 def read_fields(records: Sequence[str], version: str) -> Fields | Invalid | None:
-    """The fields behind *version* (such as ``v=STSv1``) in the one record that has it.
+    """The fields after *version* (such as ``v=STSv1``) in the one record that has it.
 
-    ``None`` where no record is meant to be one. A single record follows the grammar, which allows
-    blanks before ``;``. Of several, those that do not begin with the version and ``;`` are
-    discarded, and exactly one must remain: RFC 8461 §3.1, RFC 8460 §3. Where only misspelt ones
-    are left, the domain has none for a sender, and its owner thinks it has.
+    None if no record looks like one. A single record follows the grammar, which allows blanks
+    before ``;``. Of several records, those that do not begin with the version and ``;`` are
+    discarded, and exactly one must remain: RFC 8461 §3.1, RFC 8460 §3. If only misspelt records
+    remain, the result is Invalid: for senders the domain has no record, but its owner believes that
+    it has.
     """
     begin = f"{version};"
     if len(records) == 1:
@@ -53,18 +54,18 @@ def read_fields(records: Sequence[str], version: str) -> Fields | Invalid | None
 
 
 def is_extension_value(value: str) -> bool:
-    """Whether *value* may stand in a field that we do not know, which is then ignored."""
+    """Whether *value* is allowed in an unknown field. Such fields are ignored."""
     return _EXTENSION_VALUE.fullmatch(value) is not None
 
 
 def _misspelling(version: str) -> re.Pattern[str]:
-    """Another case, blanks around, quotation marks in the record, or no ``;``: not ``v=STSv10``."""
+    """Matches another case, blanks around, quotation marks, or no ``;``. Not ``v=STSv10``."""
     name = version.removeprefix("v=")
     return re.compile(rf"[\s\"']*v\s*=\s*{name}(?![0-9])", re.IGNORECASE)
 
 
 def _split(text: str) -> Fields | Invalid:
-    """The grammar: ``1*(delim field) [delim]``, where a delimiter is ``*WSP ";" *WSP``."""
+    """Split by the grammar ``1*(delim field) [delim]``, where a delimiter is ``*WSP ";" *WSP``."""
     fields = []
     for piece in _pieces(text):
         field = _FIELD.fullmatch(piece)
@@ -78,6 +79,6 @@ def _pieces(text: str) -> Iterator[str]:
     *others, last = text.split(";")
     for piece in others:
         yield piece.strip(_WSP)
-    last = last.lstrip(_WSP)  # blanks at the very end belong to no delimiter
+    last = last.lstrip(_WSP)  # blanks at the end are not part of a delimiter
     if last:
         yield last

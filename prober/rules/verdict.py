@@ -26,14 +26,15 @@ from prober.records import (
     Verdict,
     finding,
 )
-from prober.rules.certificate import certificate_findings, judge_authenticity, judge_certificate
+from prober.rules.certificate import certificate_findings, judge_certificate
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.completeness import (
     NO_MAIL,
     is_excused,
     is_tested,
     saw_every_endpoint,
 )
-from prober.rules.dane import dane_findings, is_dane_usable, judge_dane
+from prober.rules.dane import TlsaJudgement, dane_findings, is_dane_usable, judge_dane
 from prober.rules.delivery import judge_delivery
 from prober.rules.endpoint import (
     Outcome,
@@ -42,11 +43,12 @@ from prober.rules.endpoint import (
     tls_findings,
     was_refused_twice,
 )
-from prober.rules.hellos import hello_findings, tls_depends_on_sender, without_sni
+from prober.rules.hellos import hello_findings, tls_depends_on_sender
 from prober.rules.mta_sts import judge_sts, sts_enforces, sts_findings
 from prober.rules.mx import may_receive, route_findings
 from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS
 from prober.rules.tls_rpt import judge_tls_rpt, tls_rpt_findings
+from prober.rules.views import View, Views, views_of
 
 RANK: Final = {
     Level.NONE: 0,
@@ -58,18 +60,25 @@ RANK: Final = {
 REQUIRABLE: Final = (Level.OPPORTUNISTIC, Level.AUTHENTICATED, Level.ENFORCED)
 
 
-def judge_domain(facts: DomainFacts) -> DomainReport:
+def judge_domain(facts: DomainFacts, reader: CertificateReader | None = None) -> DomainReport:
     """The report on *facts*: each certificate judged at the time it was seen, then the domain.
 
     Where this program failed while it observed them, the level is unknown, whatever was seen.
+    *reader* remembers certificates from one domain to the next.
     """
+    reader = reader or CertificateReader()
     error = facts.error or _fault_of(facts.endpoints)
-    endpoints = tuple(_judge_endpoints(facts))
+    tlsa = tuple(_judge_tlsa(facts, reader))
+    endpoints = tuple(
+        judge_endpoint(seen, facts.run.trust_store, reader, dane=judged.dane)
+        for seen, judged in zip(facts.endpoints, tlsa, strict=True)
+    )
+    views = views_of(endpoints, reader)
     mta_sts = judge_sts(facts.sts, facts.mx_hosts)
     verdict = Verdict(
-        level=(level := judge_level(replace(facts, error=error), endpoints, mta_sts)),
+        level=(level := _judge_level(facts, error, views, mta_sts)),
         encrypted=summarize_encrypted(level),
-        complete=is_complete(facts, endpoints) and error is None,
+        complete=_is_complete(facts, views) and error is None,
         endpoints=len(endpoints),
         endpoints_tested=sum(is_tested(endpoint) for endpoint in endpoints),
     )
@@ -91,9 +100,10 @@ def judge_domain(facts: DomainFacts) -> DomainReport:
         proof=facts.proof,
         mta_sts=mta_sts,
         tls_rpt=judge_tls_rpt(facts.tls_rpt_txt),
-        findings=_findings(facts, endpoints, mta_sts),
+        findings=_findings(facts, views, tlsa, mta_sts),
     )
-    return replace(report, delivery=None if facts.route is None else judge_delivery(report))
+    delivery = None if facts.route is None else judge_delivery(report, views)
+    return replace(report, delivery=delivery)
 
 
 def report_fault(facts: DomainFacts, error: str) -> DomainReport:
@@ -141,20 +151,29 @@ _ENDPOINT_FACTS: Final = tuple(field.name for field in fields(EndpointFacts))
 
 
 def judge_endpoint(
-    facts: EndpointFacts, trust: TrustStore, *, dane: Dane = Dane.NOT_TESTED
+    facts: EndpointFacts,
+    trust: TrustStore,
+    reader: CertificateReader,
+    *,
+    dane: Dane = Dane.NOT_TESTED,
 ) -> Endpoint:
     """*facts* with their certificate judged by PKIX, at the time they were observed."""
-    certificate = judge_certificate(facts, now=facts.observed_at, trust=trust)
+    certificate = None
+    if facts.chain:
+        leaf = reader.read(facts.chain[0])
+        certificate = judge_certificate(facts, leaf, now=facts.observed_at, trust=trust)
     observed = {name: getattr(facts, name) for name in _ENDPOINT_FACTS}
     return Endpoint(
         **observed,
         certificate=certificate,
-        certificate_without_sni=_certificate_without_sni(facts, trust),
+        certificate_without_sni=_certificate_without_sni(facts, trust, reader),
         dane=dane,
     )
 
 
-def _certificate_without_sni(facts: EndpointFacts, trust: TrustStore) -> Certificate | None:
+def _certificate_without_sni(
+    facts: EndpointFacts, trust: TrustStore, reader: CertificateReader
+) -> Certificate | None:
     """The certificate that senders without SNI are shown, where it comes with another chain."""
     seen = facts.without_sni
     if seen is None or not seen.chain:
@@ -166,59 +185,62 @@ def _certificate_without_sni(facts: EndpointFacts, trust: TrustStore) -> Certifi
         path=seen.path,
         verify_errors=seen.verify_errors,
     )
-    return judge_certificate(shown, now=seen.observed_at, trust=trust)
+    leaf = reader.read(seen.chain[0])
+    return judge_certificate(shown, leaf, now=seen.observed_at, trust=trust)
 
 
-def _judge_endpoints(facts: DomainFacts) -> Iterator[Endpoint]:
-    """The endpoints of *facts*, each certificate judged by PKIX and by TLSA."""
+def _judge_tlsa(facts: DomainFacts, reader: CertificateReader) -> Iterator[TlsaJudgement]:
+    """The endpoints of *facts*, each held against the TLSA records of its host."""
     hosts = {host.name: host for host in facts.mx_hosts}
-    for observed in facts.endpoints:
-        host = hosts.get(observed.mx_host)
-        dane = Dane.NOT_TESTED
-        if host is not None and facts.domain is not None:
-            dane = judge_dane(observed, host, domain=facts.domain, now=observed.observed_at)
-        yield judge_endpoint(observed, facts.run.trust_store, dane=dane)
+    for seen in facts.endpoints:
+        host = hosts.get(seen.mx_host)
+        if host is None or facts.domain is None:
+            yield TlsaJudgement(seen=seen, dane=Dane.NOT_TESTED)
+        else:
+            yield judge_dane(seen, host, reader, domain=facts.domain, now=seen.observed_at)
 
 
-def judge_level(facts: DomainFacts, endpoints: Sequence[Endpoint], mta_sts: MtaSts | None) -> Level:
+def _judge_level(
+    facts: DomainFacts, error: str | None, views: Sequence[Views], mta_sts: MtaSts | None
+) -> Level:
     """The level that the tested endpoints prove; how many those are, the verdict says beside it."""
     if facts.domain is None:
         return Level.INVALID
-    if facts.route is None or facts.error is not None:  # a fault of this program
+    if facts.route is None or error is not None:  # a fault of this program
         return Level.UNKNOWN
     if facts.route.status in NO_MAIL:
         return Level.NO_MAIL
-    tested = [endpoint for endpoint in endpoints if is_tested(endpoint)]
+    tested = [each.seen for each in views if is_tested(each.seen.endpoint)]
     if not tested:  # DNS failed, or nobody answered: all() over nothing proves nothing
         return Level.UNKNOWN
-    completed = [endpoint for endpoint in tested if proven(endpoint) is Outcome.COMPLETED]
+    completed = [view for view in tested if proven(view.endpoint) is Outcome.COMPLETED]
     if not completed:
         return Level.NONE
     if len(completed) < len(tested):
         return Level.PARTIAL
-    if not all(authenticated(endpoint) is Answer.YES for endpoint in completed):
+    if not all(authenticated(view) is Answer.YES for view in completed):
         return Level.OPPORTUNISTIC
     insists = judge_requirable(facts.route, facts.mx_hosts, mta_sts)
     return Level.ENFORCED if insists is Answer.YES else Level.AUTHENTICATED
 
 
-def authenticated(endpoint: Endpoint) -> Answer:
+def authenticated(view: View) -> Answer:
     """Whether TLS 1.2 or better completed with a certificate that proves the MX host.
 
     Usable secure TLSA decides alone: a mismatch is not authenticated, however valid by PKIX
     (RFC 7672 §2.2). Where there is none, or what there is was not tested, PKIX decides.
     """
-    if endpoint.tls_version not in ACCEPTABLE_TLS_VERSIONS:  # RFC 9325 §3.1.1
+    if view.endpoint.tls_version not in ACCEPTABLE_TLS_VERSIONS:  # RFC 9325 §3.1.1
         return Answer.NO
-    match endpoint.dane:
+    match view.endpoint.dane:
         case Dane.MATCH:
             return Answer.YES
         case Dane.MISMATCH:
             return Answer.NO
         case Dane.UNUSABLE | Dane.NONE | Dane.NO_TLS | Dane.NOT_TESTED:
-            return judge_authenticity(endpoint, endpoint.certificate)
+            return view.proves_host
         case _:
-            assert_never(endpoint.dane)
+            assert_never(view.endpoint.dane)
 
 
 def judge_requirable(route: Route, mx_hosts: Sequence[MxHost], mta_sts: MtaSts | None) -> Answer:
@@ -263,47 +285,55 @@ def summarize_encrypted(level: Level) -> Encrypted:
             assert_never(level)
 
 
-def is_complete(facts: DomainFacts, endpoints: Sequence[Endpoint]) -> bool:
+def _is_complete(facts: DomainFacts, views: Sequence[Views]) -> bool:
     """Whether nothing that could change the level was left unseen."""
-    return saw_every_endpoint(facts, endpoints) and not any(map(is_proof_open, endpoints))
+    endpoints = tuple(each.seen.endpoint for each in views)
+    is_open = any(is_proof_open(each.seen) for each in views)
+    return saw_every_endpoint(facts, endpoints) and not is_open
 
 
-def is_proof_open(endpoint: Endpoint) -> bool:
+def is_proof_open(view: View) -> bool:
     """Whether trust or TLSA, not tested, could make another answer of the one that stands."""
-    if endpoint.tls_version is None:
+    if view.endpoint.tls_version is None:
         return False
-    return endpoint.dane is Dane.NOT_TESTED or authenticated(endpoint) is Answer.NOT_TESTED
+    return view.endpoint.dane is Dane.NOT_TESTED or authenticated(view) is Answer.NOT_TESTED
 
 
-def depends_on_sender(endpoint: Endpoint, *, asks_for_proof: bool) -> bool:
+def depends_on_sender(views: Views, *, asks_for_proof: bool) -> bool:
     """Whether common senders differ in what they meet: TLS, or with *asks_for_proof* its proof."""
-    return tls_depends_on_sender(endpoint) or (asks_for_proof and _proof_depends_on_sni(endpoint))
+    if tls_depends_on_sender(views.seen.endpoint):
+        return True
+    return asks_for_proof and _proof_depends_on_sni(views)
 
 
-def _proof_depends_on_sni(endpoint: Endpoint) -> bool:
+def _proof_depends_on_sni(views: Views) -> bool:
     """Whether only senders with SNI are shown a certificate that proves the MX host."""
-    plain = without_sni(endpoint)
-    if plain is None or plain.tls_version is None or endpoint.dane is Dane.MATCH:
+    seen, plain = views.seen, views.without_sni
+    if plain is None or plain.endpoint.tls_version is None or seen.endpoint.dane is Dane.MATCH:
         return False
-    return (authenticated(endpoint), authenticated(plain)) == (Answer.YES, Answer.NO)
+    return (authenticated(seen), authenticated(plain)) == (Answer.YES, Answer.NO)
 
 
 _SEVERITY_ORDER: Final = tuple(Severity)
 
 
 def _findings(
-    facts: DomainFacts, endpoints: Sequence[Endpoint], mta_sts: MtaSts | None
+    facts: DomainFacts,
+    views: Sequence[Views],
+    tlsa: Sequence[TlsaJudgement],
+    mta_sts: MtaSts | None,
 ) -> tuple[Finding, ...]:
     """All findings, the most severe first."""
+    endpoints = tuple(each.seen.endpoint for each in views)
     findings = [
         *route_findings(facts),
-        *dane_findings(facts),
+        *dane_findings(facts, tlsa),
         *sts_findings(facts.sts, mta_sts, endpoints),
         *tls_rpt_findings(judge_tls_rpt(facts.tls_rpt_txt)),
     ]
-    for endpoint in endpoints:
-        findings += _excused_or_not(endpoint, endpoints)
-        findings += _certificate_findings(endpoint)
+    for each in views:
+        findings += _excused_or_not(each, endpoints)
+        findings += _certificate_findings(each.seen)
     if facts.run.trust_store.certificates == 0 and any(e.chain for e in endpoints):
         findings.append(finding(Code.TRUST_NOT_TESTED, detail="no trust store was found"))
     return tuple(sorted(findings, key=lambda item: _SEVERITY_ORDER.index(item.severity)))
@@ -312,30 +342,33 @@ def _findings(
 _MOOT_WITH_DANE: Final = (Code.CERTIFICATE_NOT_TRUSTED, Code.CERTIFICATE_SELF_SIGNED)
 
 
-def _certificate_findings(endpoint: Endpoint) -> Iterator[Finding]:
+def _certificate_findings(view: View) -> Iterator[Finding]:
     """Those on its certificates; that no CA vouches for one is no fault where TLSA does."""
-    for each in certificate_findings(endpoint, now=endpoint.observed_at):
+    endpoint = view.endpoint
+    for each in certificate_findings(endpoint, view.chain, now=endpoint.observed_at):
         if endpoint.dane is not Dane.MATCH or each.code not in _MOOT_WITH_DANE:
             yield each
 
 
-def _excused_or_not(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> tuple[Finding, ...]:
+def _excused_or_not(views: Views, endpoints: Sequence[Endpoint]) -> tuple[Finding, ...]:
+    endpoint = views.seen.endpoint
     if was_refused_twice(endpoint) and is_excused(endpoint, endpoints):
         where = (endpoint.mx_host, endpoint.address)
         detail = "TCP refused twice, another endpoint answers"
         return (finding(Code.MX_NOT_LISTENING, mx_host=where[0], address=where[1], detail=detail),)
-    return (*session_findings(endpoint), *_on_hellos(endpoint))
+    return (*session_findings(endpoint), *_on_hellos(views))
 
 
-def _on_hellos(endpoint: Endpoint) -> Iterator[Finding]:
+def _on_hellos(views: Views) -> Iterator[Finding]:
     """Where TLS, or the proof of a name, depends on the sender's ClientHello."""
+    endpoint = views.seen.endpoint
     details = [(each.code, each.detail) for each in hello_findings(endpoint)]
-    shown = without_sni(endpoint)
+    shown = views.without_sni.endpoint if views.without_sni is not None else None
     if shown is not None:
         usual = set(tls_findings(endpoint))
         others = (pair for pair in tls_findings(shown) if pair not in usual)
         details += [(code, f"without SNI: {detail or code}") for code, detail in others]
-    if _proof_depends_on_sni(endpoint):
+    if _proof_depends_on_sni(views):
         errors = shown.certificate.errors if shown and shown.certificate else ()
         why = "; ".join(errors) or "it does not prove the MX host"
         details.append((Code.SNI_REQUIRED, f"without SNI another certificate is sent: {why}"))

@@ -1,8 +1,7 @@
-"""A scan in shards on dask.distributed: on this machine's cores, or on a cluster that runs.
+"""Runs a scan in shards on dask.distributed: on processes of this machine, or on a running cluster.
 
-The only importer of dask. What a task does, sharded/stages.py says; this hands them out, a stage
-after the other, so many at once as there are workers, and puts the rows together in the order of
-the list.
+The only module that imports dask. It submits the tasks of ``stages``, one stage after the other, as
+many tasks at once as there are workers. Then it passes on the rows in the order of the list.
 """
 
 import asyncio
@@ -33,7 +32,7 @@ from prober.rules.totals import Totals
 from prober.scan import unique
 from prober.sharded.files import read_pieces, read_record
 from prober.sharded.folder import Job, Plan, WorkFolder
-from prober.sharded.owner import Owner, each, race
+from prober.sharded.owner import Owner, for_each, race
 from prober.sharded.stages import (
     ShardedScan,
     Work,
@@ -42,7 +41,7 @@ from prober.sharded.stages import (
     probe_partition,
     require_same,
     resolve_shard,
-    share,
+    worker_share,
 )
 
 log = logging.getLogger(__name__)
@@ -50,35 +49,35 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 _CONNECT_S: Final = 10.0
 _FIRST_WORKER_S: Final = 60.0
-_DESERTED_S: Final = 60.0  # a worker that was killed is back within a few
-_LOOK_S: Final = 2.0
+_NO_WORKER_S: Final = 60.0  # dask restarts a killed worker within a few seconds
+_POLL_S: Final = 2.0
 _ROOT: Final = 0
 _SAFE_PATH: Final = "PYTHONSAFEPATH"
-_PARTITIONS_A_WORKER: Final = 4  # what a lost worker costs is a quarter of its share
+_PARTITIONS_PER_WORKER: Final = 4  # a lost worker loses at most a quarter of its work
 
 
 class ClusterError(ProbeError):
-    """The workers cannot finish the work: the report cannot be written."""
+    """The workers cannot finish, so the report cannot be written."""
 
     exit_status = 5
 
 
-Take: TypeAlias = Callable[[Sequence[Iterable[bytes]]], None]  # the rows for each report
-Show: TypeAlias = Callable[[str, int, int | None], None]  # the stage, how many done, of how many
+Take: TypeAlias = Callable[[Sequence[Iterable[bytes]]], None]  # receives the rows of each report
+Show: TypeAlias = Callable[[str, int, int | None], None]  # stage, number done, total or None
 
 
 @contextlib.asynccontextmanager
 async def local_workers(number: int) -> AsyncIterator[distributed.Client]:
-    """So many processes on this machine.
+    """Start *number* worker processes on this machine.
 
-    They speak TLS with keys made for the run: a scheduler runs whatever connects to it, and on
-    loopback every user of the machine could. Raises SettingsError where the temporary folder does
-    not keep other users out.
+    They use TLS with keys made for this run: a scheduler runs any code that a client sends, and
+    every user of the machine can connect to loopback. Raises SettingsError if the temporary folder
+    is open to other users.
     """
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(_private_settings())
         with block_sigint():
-            client = await _whole(_start_workers(number, stack))
+            client = await _finish_start(_start_workers(number, stack))
         yield client
 
 
@@ -89,8 +88,10 @@ async def _start_workers(number: int, stack: contextlib.AsyncExitStack) -> distr
         processes=True,
         security=True,
         dashboard_address=None,
-        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # it listens anyway: else at 8787
-        memory_limit=0,  # each stage bounds what it holds; a paused worker would help nobody
+        scheduler_kwargs={
+            "dashboard_address": "127.0.0.1:0"
+        },  # it always listens; the default port is 8787
+        memory_limit=0,  # each stage limits its own memory; dask must not pause workers
         silence_logs=logging.CRITICAL,
         asynchronous=True,
     )
@@ -102,12 +103,12 @@ async def _start_workers(number: int, stack: contextlib.AsyncExitStack) -> distr
 
 @contextlib.contextmanager
 def _private_settings() -> Iterator[None]:
-    """Settings with which dask's processes trust no folder that another user may write to.
+    """Settings that keep dask's processes from using folders that another user can write to.
 
     By default scheduler, nannies and workers put ``dask-scratch-space`` of the shared temporary
-    folder on ``sys.path`` and lock files there, whoever made it. Their HTTP servers need no
-    password and cannot be switched off; without routes they tell nothing. And Python started
-    with ``-c``, as multiprocessing starts it, imports from the current folder first.
+    folder on ``sys.path``, even if another user made it, and lock files there. Their HTTP servers
+    need no password and cannot be switched off, so they get no routes. Python started with ``-c``,
+    as multiprocessing does, imports from the current folder first, so ``PYTHONSAFEPATH`` is set.
     """
     with contextlib.ExitStack() as stack:
         settings = {
@@ -128,26 +129,26 @@ def _private_settings() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _private_folder() -> Iterator[Path]:
-    """A new temporary folder that only this user can enter; removed at the end.
+    """Make a temporary folder that only this user can enter, and remove it at the end.
 
-    Raises SettingsError where the file system does not keep others out.
+    Raises SettingsError if the file system does not keep other users out.
     """
     try:
         made = tempfile.TemporaryDirectory(prefix="probe-workers-", ignore_cleanup_errors=True)
     except OSError as error:
         raise SettingsError(
-            f"no temporary folder for the workers: {error}; name another one by TMPDIR"
+            f"cannot make a temporary folder for the workers: {error}; choose one with TMPDIR"
         ) from error
     with made as name:
         folder = Path(name)
-        fault = _open_to_others(folder)
+        fault = _find_access_by_others(folder)
         if fault is not None:
-            raise SettingsError(f"{fault}: name another temporary folder by TMPDIR")
+            raise SettingsError(f"{fault}: choose another temporary folder with TMPDIR")
         yield folder
 
 
-def _open_to_others(folder: Path) -> str | None:
-    """How another user could put files into *folder*, a new one of ours, or replace it."""
+def _find_access_by_others(folder: Path) -> str | None:
+    """How another user could write to or replace the new *folder*; None if they cannot."""
     found = folder.lstat()
     if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) != stat.S_IRWXU:
         return f"other users may enter {folder}, whose owner and mode cannot be set"
@@ -160,8 +161,8 @@ def _open_to_others(folder: Path) -> str | None:
     return None
 
 
-async def _whole(starting: Coroutine[Any, Any, T]) -> T:
-    """What *starting* gives. Cancellation waits for it: dask loses processes in mid-start."""
+async def _finish_start(starting: Coroutine[Any, Any, T]) -> T:
+    """Await *starting*, even if cancelled: dask loses processes if its start is interrupted."""
     task = asyncio.create_task(starting)
     try:
         return await asyncio.shield(task)
@@ -172,11 +173,11 @@ async def _whole(starting: Coroutine[Any, Any, T]) -> T:
 
 @contextlib.contextmanager
 def block_sigint() -> Iterator[None]:
-    """Processes that are started meanwhile do not hear Ctrl-C, which reaches all of a terminal.
+    """Block SIGINT in processes that are started in this block. Ctrl-C reaches all of a terminal.
 
-    The coordinator hears it once they are there, and ends them.
+    Only the coordinator reacts to Ctrl-C: it stops the workers.
     """
-    resource_tracker.ensure_running()  # it would let them hear again when it starts
+    resource_tracker.ensure_running()  # its start unblocks SIGINT, so start it before
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -188,9 +189,11 @@ def block_sigint() -> Iterator[None]:
 async def running_scheduler(
     address: str, *, connect_s: float = _CONNECT_S
 ) -> AsyncIterator[distributed.Client]:
-    """The cluster whose scheduler is at *address*; certificates for ``tls://`` by dask's settings.
+    """Connect to the scheduler at *address*.
 
-    Raises SettingsError where none answers there, or no worker joins it.
+    For ``tls://`` the certificates come from dask's settings.
+
+    Raises SettingsError if no scheduler answers, or if it has no worker.
     """
     try:
         client = await distributed.Client(address, asynchronous=True, timeout=connect_s)
@@ -213,71 +216,71 @@ async def scan_in_shards(
     progress: Progress,
     show: Show = lambda _stage, _done, _total: None,
 ) -> Totals:
-    """Scan *entries* on *cluster*, hand the rows to *take* in the order of the list, count them.
+    """Scan *entries* on *cluster*, pass the rows to *take* in list order, and return totals.
 
-    The work folder stays: remove it once the reports are finished; until then a run with
-    ``resume`` goes on with it. Raises ResumeError where it is of another run, SettingsError for a
-    cluster that does not fit, ClusterError where its workers die of the work. Cancellation ends
-    the tasks within about a second, and leaves as it is.
+    The work folder stays. Remove it when the reports are finished; until then a run with ``resume``
+    continues it. Raises ResumeError if the folder belongs to another run, SettingsError for a
+    cluster that does not fit, ClusterError if workers die. Cancellation stops the tasks within
+    about a second.
     """
     folder = WorkFolder(job.folder.absolute())
     async with cluster as client:
-        partitions = _PARTITIONS_A_WORKER * (await _fleet(client)).at_once
+        partitions = _PARTITIONS_PER_WORKER * (await _measure_capacity(client)).at_once
         begun = Job(dict(job.identity), job.shard_size, partitions)
         begun = folder.claim(begun, resume=job.resume)
         owner = Owner(folder, folder.take_over())
         coordinator = _Coordinator(client, owner, begun, job, show)
         try:
-            with folder.faults_named():
-                await race(_deserted(client), coordinator.run_stages(entries, progress))
-                _require_sight(coordinator.totals, folder)
-                await _hand_over(folder, len(job.judging.layouts), take)
+            with folder.translate_errors():
+                await race(_fail_without_workers(client), coordinator.run_stages(entries, progress))
+                _raise_if_blind(coordinator.totals, folder)
+                await _write_rows(folder, len(job.judging.layouts), take)
         finally:
             folder.stop(owner.token)
     return coordinator.totals
 
 
-def _require_sight(totals: Totals, folder: WorkFolder) -> None:
-    """Raise BlindError where all of it is of the workers' own trouble: nobody wants such rows."""
+def _raise_if_blind(totals: Totals, folder: WorkFolder) -> None:
+    """Raise BlindError if no result says anything, because the workers have no network or DNS."""
     if totals.is_hopeless and totals.why_blind is not None:
-        folder.remove()  # there is nothing to go on from: all is to be asked again
+        folder.remove()  # nothing here is worth resuming
         raise blind(totals.why_blind)
 
 
-async def _deserted(client: distributed.Client) -> NoReturn:
-    """Wait until there has been no worker for a while. Raises ClusterError then.
+async def _fail_without_workers(client: distributed.Client) -> NoReturn:
+    """Raise ClusterError when there has been no worker for ``_NO_WORKER_S``.
 
-    Dask waits for ever: workers of this machine that cannot start would have nobody look for them.
+    Dask would wait for ever, for example for local workers that cannot start.
     """
     seen = monotonic()
-    while monotonic() - seen < _DESERTED_S:
-        await asyncio.sleep(_LOOK_S)
-        with contextlib.suppress(OSError):  # a scheduler that is gone, its tasks tell of
+    while monotonic() - seen < _NO_WORKER_S:
+        await asyncio.sleep(_POLL_S)
+        with contextlib.suppress(OSError):  # if the scheduler is gone, a task reports it
             if await client.nthreads():
                 seen = monotonic()
     raise ClusterError(
-        f"no worker for {_DESERTED_S:g} s: they end, or cannot begin; see their logs"
+        f"no worker for {_NO_WORKER_S:g} s: workers stop or cannot start; see their logs"
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Fleet:
-    """How many tasks run at once: in all, and on the machine that has the most of them."""
+class _Capacity:
+    """How many tasks run at once: in total, and on the machine with the most workers."""
 
     at_once: int
     on_machine: int
 
 
-async def _fleet(client: distributed.Client) -> _Fleet:
+async def _measure_capacity(client: distributed.Client) -> _Capacity:
     threads: dict[str, int] = await client.nthreads()
     machines: Counter[str] = Counter()
     for address, number in threads.items():
         machines[get_address_host(address)] += number
-    return _Fleet(max(1, machines.total()), max(machines.values(), default=1))
+    return _Capacity(max(1, machines.total()), max(machines.values(), default=1))
 
 
 class _Coordinator:
-    """Hands out the tasks, a stage after the other. Keeps nothing per domain but a digest."""
+    """Submits the tasks, one stage after the other. Keeps only a digest per domain in memory."""
 
     def __init__(
         self, client: distributed.Client, owner: Owner, begun: Job, job: ShardedScan, show: Show
@@ -291,7 +294,7 @@ class _Coordinator:
         self._run: Run | None = None
 
     async def run_stages(self, entries: Iterable[Entry], progress: Progress) -> None:
-        """All stages. What has its last file is done, by this run or an earlier one."""
+        """Run all stages. A task whose last file exists is skipped."""
         folder = self._owner.folder
         partitions = range(self._begun.partitions)
         shards: Iterable[int] = self._plan(entries, progress)
@@ -303,7 +306,7 @@ class _Coordinator:
         await self._stage("judging", shards, judge_shard, folder.judged, Totals)
 
     def _plan(self, entries: Iterable[Entry], progress: Progress) -> Iterator[int]:
-        """The numbers of the shards; each is cut off the list when it is wanted."""
+        """Yield the numbers of the shards. Each shard is written when its number is needed."""
         folder = self._owner.folder
         if folder.is_planned:
             yield from range(folder.plan.shards)
@@ -323,9 +326,9 @@ class _Coordinator:
         last_file: Callable[[int], Path],
         type_: type[T],
     ) -> None:
-        """Have *task* done for each of *numbers*, as many at once as there are workers.
+        """Run *task* for each of *numbers*, with as many tasks at once as there are workers.
 
-        No more than that, so that as many share a budget as it was divided among.
+        More would be wrong: the limits are divided by the number of workers.
         """
         work = await self._work()
         done = 0
@@ -334,26 +337,30 @@ class _Coordinator:
             nonlocal done
             path = last_file(number)
             is_done = path.exists()
-            self._take(read_record(path, type_) if is_done else await self._ask(task, work, number))
+            self._add_result(
+                read_record(path, type_) if is_done else await self._submit(task, work, number)
+            )
             done += 1
             self._show(name, done, len(numbers) if isinstance(numbers, range) else None)
 
-        await each(numbers, finish, at_once=work.at_once)
+        await for_each(numbers, finish, at_once=work.at_once)
         log.info("%s: %d shards or partitions done", name, done)
 
     async def _work(self) -> Work:
-        fleet = await _fleet(self._client)
+        capacity = await _measure_capacity(self._client)
         settings = self._job.settings
         return Work(
             owner=self._owner,
             partitions=self._begun.partitions,
-            at_once=fleet.at_once,
-            settings=share(settings, on_machine=fleet.on_machine, at_once=fleet.at_once),
+            at_once=capacity.at_once,
+            settings=worker_share(
+                settings, on_machine=capacity.on_machine, at_once=capacity.at_once
+            ),
             judging=self._job.judging,
         )
 
-    async def _ask(self, task: Callable[[Work, int], T], work: Work, number: int) -> T:
-        """What *task* gives, on whatever worker. Dask has it done again where a worker dies."""
+    async def _submit(self, task: Callable[[Work, int], T], work: Work, number: int) -> T:
+        """Run *task* on a worker, and return its result. Dask repeats it if the worker dies."""
         key = f"{task.__name__}-{number}-{self._owner.token}"
         future = self._client.submit(task, work, number, key=key, pure=False)
         try:
@@ -361,16 +368,16 @@ class _Coordinator:
         except distributed.KilledWorker as error:
             workers = error.allowed_failures + 1
             raise ClusterError(
-                f"{task.__name__} {number}: {workers} workers died of it, one after the other; "
-                "they may have too little memory: take a smaller --shard-size"
+                f"{task.__name__} {number}: {workers} workers died while running it, one after the "
+                "other. They may have too little memory: try a smaller --shard-size"
             ) from error
         except (distributed.CancelledError, CommClosedError) as error:
-            raise ClusterError("the scheduler went away") from error
+            raise ClusterError("the connection to the scheduler was lost") from error
         finally:
             future.release()
         return result
 
-    def _take(self, result: object) -> None:
+    def _add_result(self, result: object) -> None:
         if isinstance(result, Totals):
             self.totals.merge(result)
         if isinstance(result, Run):
@@ -378,7 +385,7 @@ class _Coordinator:
             require_same(self._run, result)
 
 
-async def _hand_over(folder: WorkFolder, reports: int, take: Take) -> None:
+async def _write_rows(folder: WorkFolder, reports: int, take: Take) -> None:
     for shard in range(folder.plan.shards):
         take([read_pieces(folder.rows(shard, report)) for report in range(reports)])
-        await asyncio.sleep(0)  # a signal is heard between two shards
+        await asyncio.sleep(0)  # lets a signal interrupt between two shards

@@ -1,7 +1,7 @@
-"""Files that workers hand on to each other: whole or not there, on a path that all of them see.
+"""Reads and writes the files of a work folder, through which workers pass results to each other.
 
-A file appears by a rename, so that whoever dies while writing leaves none. No file holds anything
-but JSON and SQLite rows, so reading a work folder runs no code of whoever could write it.
+A file appears by a rename, so a process that dies while writing leaves no incomplete file. The
+files hold only JSON and SQLite rows, so reading them never runs code of another user.
 """
 
 import contextlib
@@ -23,10 +23,10 @@ from prober.net.smtp import Target
 from prober.records import EndpointFacts
 
 T = TypeVar("T")
-_OPEN_STORES: Final = 64  # each a descriptor, of the usual 1,024
-_KEPT_FACTS: Final = 1_000  # about 20 kB each
+_MAX_OPEN_STORES: Final = 64  # one file descriptor each; the usual limit is 1,024
+_MAX_CACHED_FACTS: Final = 1_000  # about 20 kB each
 _COMMIT_ROWS: Final = 1_000
-_PIECE: Final = 1_048_576  # bytes of rows that are copied at once
+_PIECE_BYTES: Final = 1_048_576  # bytes read at once
 
 _encode = msgspec.json.Encoder().encode
 _decode_facts = msgspec.json.Decoder(EndpointFacts).decode
@@ -34,12 +34,12 @@ _decode_target = msgspec.json.Decoder(Target).decode
 
 
 def partition_of(key: str, partitions: int) -> int:
-    """Which of so many partitions *key* belongs to: the same on every machine, in every run."""
+    """The partition of *key*: a number below *partitions*, the same on every machine."""
     return int.from_bytes(digest_of(key.encode())) % partitions
 
 
 def digest_of(text: bytes) -> bytes:
-    """8 bytes that are the same on every machine, in every run."""
+    """A hash of 8 bytes. The same on every machine, in every run."""
     return hashlib.blake2b(text, digest_size=8).digest()
 
 
@@ -50,18 +50,18 @@ def write_record(path: Path, record: object) -> None:
 
 
 def read_record(path: Path, type_: type[T]) -> T:
-    """The record in *path*. Raises OSError where there is no such file."""
+    """The record in *path*. Raises OSError if the file is missing."""
     return msgspec.json.decode(path.read_bytes(), type=type_)
 
 
 def write_lines(path: Path, records: Iterable[object]) -> None:
-    """Write records as JSON, one a line."""
+    """Write records as JSON, one per line."""
     with writing(path) as stream:
         stream.writelines(_encode(record) + b"\n" for record in records)
 
 
 def read_lines(path: Path, type_: type[T]) -> Iterator[T]:
-    """The records in *path*, lazily."""
+    """Yield the records in *path*."""
     decode = msgspec.json.Decoder(type_).decode
     with open(path, "rb") as stream:
         for line in stream:
@@ -69,17 +69,17 @@ def read_lines(path: Path, type_: type[T]) -> Iterator[T]:
 
 
 def read_pieces(path: Path) -> Iterator[bytes]:
-    """The rows in *path*, whole ones, some at a time."""
+    """Yield the contents of *path* in pieces of about 1 MiB, each of complete rows."""
     with open(path, "rb") as rows:
-        while lines := rows.readlines(_PIECE):
+        while lines := rows.readlines(_PIECE_BYTES):
             yield b"".join(lines)
 
 
 def write_sections(path: Path, sections: Sequence[Iterable[bytes]]) -> None:
-    """Write lines in numbered sections, each of which can be read without the others.
+    """Write lines in numbered sections, so that one section can be read without the others.
 
-    One file for all, since one a partition would be shards times partitions of them. In front
-    stand the offsets of all sections and of the end, 8 bytes each, little-endian.
+    One file holds all sections: a file per partition would need shards times partitions of them.
+    The file starts with the offsets of all sections and of the end, 8 bytes each, little-endian.
     """
     bodies = [b"".join(b"%b\n" % line for line in lines) for lines in sections]
     first = _OFFSET.size * (len(bodies) + 1)
@@ -102,17 +102,17 @@ _OFFSET: Final = struct.Struct("<Q")
 
 
 def encode_target(target: Target) -> bytes:
-    """*target* as a line, and as the key of its facts: the same on every machine."""
+    """*target* as a line of JSON, which is also the key of its facts."""
     return _encode(target)
 
 
 def decode_target(line: bytes) -> Target:
-    """The target that *line* is."""
+    """The target in *line*."""
     return _decode_target(line)
 
 
 class StoreWriter:
-    """Facts of endpoints, by target, into a file that appears once all of them are in."""
+    """Writes facts of endpoints, by target, to a file that appears when it is complete."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -121,7 +121,10 @@ class StoreWriter:
     @classmethod
     @contextlib.contextmanager
     def open(cls, path: Path) -> Iterator[Self]:
-        """A store for *path*; nobody else knows its draft, so it needs no locks and no journal."""
+        """Open a store for *path*.
+
+        No other process uses its draft, so it needs no locks and no journal.
+        """
         with new_file(path) as draft, contextlib.closing(_connect(draft, "nolock=1")) as connection:
             connection.execute("PRAGMA journal_mode = OFF")
             connection.execute("PRAGMA synchronous = OFF")
@@ -130,7 +133,7 @@ class StoreWriter:
             connection.commit()
 
     def add(self, target: Target, facts: EndpointFacts) -> None:
-        """Keep the facts of *target*."""
+        """Store the facts of *target*."""
         row = (encode_target(target), _encode(facts))
         self._connection.execute("INSERT INTO endpoints VALUES (?, ?)", row)
         self.rows += 1
@@ -139,16 +142,16 @@ class StoreWriter:
 
 
 class Stores:
-    """Looks facts up in the stores of all partitions; a context, so that it closes them."""
+    """Looks up facts in the stores of all partitions. A `with` block closes them."""
 
     def __init__(self, path_of: Callable[[int], Path], partitions: int) -> None:
         self._path_of = path_of
         self._partitions = partitions
         self._open: OrderedDict[int, sqlite3.Connection] = OrderedDict()
-        self.facts = functools.lru_cache(maxsize=_KEPT_FACTS)(self._look_up)
+        self.facts = functools.lru_cache(maxsize=_MAX_CACHED_FACTS)(self._look_up)
 
     def _look_up(self, target: Target) -> EndpointFacts:
-        """What was seen of *target*. Raises LookupError where its partition left it out."""
+        """The facts of *target*. Raises LookupError if its partition has none."""
         store = self._store(partition_of(target.address, self._partitions))
         rows = store.execute(
             "SELECT facts FROM endpoints WHERE target = ?", (encode_target(target),)
@@ -163,7 +166,7 @@ class Stores:
             path = self._path_of(partition)
             self._open[partition] = _connect(path, "mode=ro&immutable=1")
         self._open.move_to_end(partition)
-        if len(self._open) > _OPEN_STORES:
+        if len(self._open) > _MAX_OPEN_STORES:
             _, least_used = self._open.popitem(last=False)
             least_used.close()
         return self._open[partition]
@@ -182,5 +185,5 @@ class Stores:
 
 
 def _connect(path: Path, options: str) -> sqlite3.Connection:
-    """A connection without locks, which many shared file systems lack."""
+    """Open without locks: many shared file systems do not support them."""
     return sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True)

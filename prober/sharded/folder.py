@@ -1,7 +1,7 @@
-"""The work folder of a scan in shards: where each file stands, whose it is, who may go on with it.
+"""The work folder of a scan in shards: its paths, its owner, and whether it may be resumed.
 
-``FILE.work`` or ``--work-folder``; on a cluster it is on a path that all machines share. A shard's
-stage is done exactly if its last file exists, so a run goes on where another was killed.
+It is ``FILE.work`` or ``--work-folder``. On a cluster it must be on a path that all machines share.
+A task is done if its last file exists, so a run can resume where another was killed.
 """
 
 import contextlib
@@ -28,16 +28,19 @@ _FOLDERS: Final = ("entries", "resolved", "operators", "endpoints", "judged")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What the files of a work folder belong to. A run that goes on with them keeps to it."""
+    """What a work folder belongs to.
 
-    identity: dict[str, str]  # what decides the answers: the list, the settings, the report
-    shard_size: int  # domains
-    partitions: int  # of the addresses
+    A resumed run must have the same identity, and keeps the sizes.
+    """
+
+    identity: dict[str, str]  # all that changes the answers: list, settings, reports
+    shard_size: int  # domains per shard
+    partitions: int  # number of partitions of the addresses
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the list came to, once it was read to its end."""
+    """The number of shards and of duplicates, known when the whole list was read."""
 
     shards: int
     duplicates: int
@@ -45,36 +48,36 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class WorkFolder:
-    """The paths in a work folder."""
+    """The paths in a work folder, and the state of its run."""
 
     path: Path
 
     def entries(self, shard: int) -> Path:
-        """The shard's piece of the list: Entry a line."""
+        """The shard's part of the list: one Entry per line."""
         return self._of("entries", shard, "jsonl")
 
     def facts(self, shard: int) -> Path:
-        """What was seen of its domains, but for endpoints: DomainFacts a line, as in the list."""
+        """What was found for the shard's domains, without endpoints: one DomainFacts per line."""
         return self._of("resolved", shard, "jsonl")
 
     def targets(self, shard: int) -> Path:
-        """Its endpoints: a section a partition, by address."""
+        """The shard's endpoints to probe: one section per partition, by address."""
         return self._of("resolved", shard, "targets")
 
     def operators(self, shard: int) -> Path:
-        """Who holds addresses in which partitions: a section a partition, by operator."""
+        """Which operator has addresses in which partition: a section per partition, by operator."""
         return self._of("resolved", shard, "operators")
 
     def resolved(self, shard: int) -> Path:
-        """The last file of the shard's first stage."""
+        """The last file of the resolve stage of the shard."""
         return self._of("resolved", shard, "json")
 
     def shared(self, partition: int) -> Path:
-        """The operators of this partition that have addresses in several, and in how many."""
+        """The partition's operators with addresses in several partitions, and in how many."""
         return self._of("operators", partition, "shared")
 
     def counted(self, partition: int) -> Path:
-        """The last file of the counting: how many those are."""
+        """The last file of the count stage: the number of those operators."""
         return self._of("operators", partition, "json")
 
     def store(self, partition: int) -> Path:
@@ -82,7 +85,7 @@ class WorkFolder:
         return self._of("endpoints", partition, "sqlite3")
 
     def probed(self, partition: int) -> Path:
-        """The last file of the partition's probing."""
+        """The last file of the probe stage of the partition."""
         return self._of("endpoints", partition, "json")
 
     def rows(self, shard: int, report: int) -> Path:
@@ -90,7 +93,7 @@ class WorkFolder:
         return self._of("judged", shard, f"{report}.rows")
 
     def judged(self, shard: int) -> Path:
-        """The last file of all that a shard needs: its totals."""
+        """The last file of the judge stage of the shard: its totals."""
         return self._of("judged", shard, "json")
 
     def _of(self, folder: str, number: int, suffix: str) -> Path:
@@ -113,19 +116,18 @@ class WorkFolder:
         return self.path / "run"
 
     def claim(self, job: Job, *, resume: bool) -> Job:
-        """Begin *job* here, or with *resume* go on with one; gives the job whose layout stands.
+        """Start *job* in this folder, or with *resume* continue the job that is there.
 
-        Raises ResumeError where there is a job already and it is not to be resumed, or is another;
-        ReportError where the folder cannot be written.
+        Returns the job to run: a continued job keeps its own sizes. Raises ResumeError if there is
+        a job but *resume* is False, or if it is a different job. Raises ReportError if the folder
+        cannot be written.
         """
         try:
             claim_folder(self.path, is_begun=self.is_begun)
             if self.is_begun:
                 return self._continue(job, resume=resume)
-            if not (self._finished.exists() or self._holds_leftovers_only()):
-                raise ResumeError(
-                    f"{self.path} is not empty: name a folder of its own for the work"
-                )
+            if not (self._finished.exists() or self._has_leftovers_only()):
+                raise ResumeError(f"{self.path} is not empty: choose an empty or new folder")
             self._clear()
             for name in _FOLDERS:
                 (self.path / name).mkdir(mode=0o700)
@@ -134,49 +136,50 @@ class WorkFolder:
             raise unwritable(str(self.path), error, "the work folder") from error
         return job
 
-    def _holds_leftovers_only(self) -> bool:
-        """Whether nothing is in it but what a run leaves that is killed before it has begun."""
+    def _has_leftovers_only(self) -> bool:
+        """Whether the folder holds only what a run leaves that was killed before it started."""
         return all(
-            not any(each.iterdir()) if each.name in _FOLDERS else is_draft(each.name)
-            for each in self.path.iterdir()
+            not any(path.iterdir()) if path.name in _FOLDERS else is_draft(path.name)
+            for path in self.path.iterdir()
         )
 
     def _continue(self, job: Job, *, resume: bool) -> Job:
         if not resume:
             raise ResumeError(
                 f"{self.path} holds a run that did not finish: "
-                "go on with it by --resume, or remove it"
+                "continue it with --resume, or remove the folder"
             )
         try:
             begun = read_record(self._job, Job)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ResumeError(
-                f"{self._job} is no file of a run: {error}; remove the folder to begin anew"
+                f"{self._job} is damaged: {error}; remove the folder to start again"
             ) from error
         differing = differences(begun.identity, job.identity)
         if differing:
-            raise ResumeError(f"{self.path} is of another run: {'; '.join(differing)}")
+            raise ResumeError(f"{self.path} belongs to another run: {'; '.join(differing)}")
         return begun
 
     def take_over(self) -> str:
-        """A token for the tasks of this run; those of an earlier one see that they are nobody's.
+        """Make this run the owner, and return the token for its tasks.
 
-        A coordinator that was killed leaves its tasks running on a cluster.
+        Tasks of an earlier run then stop. They may still run: a killed coordinator cannot stop
+        them.
         """
         token = uuid.uuid4().hex
         write_record(self._owner, token)
         return token
 
     def stop(self, token: str) -> None:
-        """Let the tasks with this token end. Never raises: the folder may be gone."""
+        """Stop the tasks with this token. Never raises: the folder may be gone."""
         with contextlib.suppress(OSError):
             if self.is_owned_by(token):
                 self._owner.unlink(missing_ok=True)
 
     def is_owned_by(self, token: str) -> bool:
-        """Whether the run that gave its tasks this token still goes on.
+        """Whether the run with this token still owns the folder.
 
-        Raises OSError where there is no such folder here: then its path is not shared.
+        Raises OSError if the folder does not exist on this machine, so its path is not shared.
         """
         try:
             return read_record(self._owner, str) == token
@@ -186,55 +189,58 @@ class WorkFolder:
 
     @property
     def is_begun(self) -> bool:
-        """Whether a run began here, and has not finished."""
+        """Whether a run started here and has not finished."""
         return self._job.exists()
 
     @property
     def is_planned(self) -> bool:
-        """Whether the list has been read to its end."""
+        """Whether the whole list was read."""
         return self._plan.exists()
 
     @property
     def plan(self) -> Plan:
-        """What the list came to. Raises OSError where it has not been read to its end."""
+        """The plan. Raises OSError if the list was not read to its end."""
         return read_record(self._plan, Plan)
 
     def write_plan(self, plan: Plan) -> None:
-        """Note that the list has ended."""
+        """Store the plan, when the whole list was read."""
         write_record(self._plan, plan)
 
     def write_shard(self, shard: int, entries: Iterable[Entry], size: int) -> bool:
-        """Write the next *size* of *entries* as a shard; False where there are none left."""
+        """Write the next *size* of *entries* as a shard. False if no entry is left."""
         piece = list(islice(entries, size))
         if piece and not self.entries(shard).exists():
             write_lines(self.entries(shard), piece)
         return bool(piece)
 
     @contextlib.contextmanager
-    def faults_named(self) -> Iterator[None]:
-        """Turn what a full disk does, or a path that is not shared, here or on a worker.
+    def translate_errors(self) -> Iterator[None]:
+        """Turn errors of files in the folder, as on a full disk, into errors for the user.
 
-        Raises ReportError, naming the file; a reader that has left is no such fault. Raises
-        ResumeError where a file is not what a worker wrote.
+        Raises ReportError with the name of the file, and ResumeError where a file is damaged. A
+        broken pipe is raised unchanged: it comes from the reader of the report, not from the
+        folder.
         """
         try:
             yield
-        except BrokenPipeError:  # of who reads the report: nobody does any more
+        except BrokenPipeError:
             raise
         except OSError as error:
             raise unwritable(error.filename or str(self.path), error) from error
         except sqlite3.Error as error:
-            raise ReportError(f"{self.path}: cannot keep what was seen there: {error}") from error
+            raise ReportError(f"{self.path}: cannot store results there: {error}") from error
         except (msgspec.DecodeError, struct.error) as error:
             raise ResumeError(
-                f"{self.path}: a file in it is damaged: {error}; remove the folder to begin anew"
+                f"{self.path}: a file in it is damaged: {error}; remove the folder to start again"
             ) from error
 
     def remove(self) -> None:
-        """The run finished. What is not ours in the folder stays, and then the folder does.
+        """Remove the folder after the run has finished.
 
-        From the first step on there is nothing to go on with. Raises ReportError where a file
-        cannot be removed.
+        Files that are not ours stay, and then the folder stays.
+
+        After the first step the run cannot be resumed. Raises ReportError if a file cannot be
+        removed.
         """
         try:
             self._job.rename(self._finished)
@@ -248,6 +254,6 @@ class WorkFolder:
         for name in _FOLDERS:
             if (self.path / name).exists():
                 shutil.rmtree(self.path / name)
-        drafts = [each for each in self.path.iterdir() if is_draft(each.name)]
+        drafts = [path for path in self.path.iterdir() if is_draft(path.name)]
         for file in (self._owner, self._plan, self._finished, *drafts):
             file.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Runs the tasks of a run only as long as that run goes on."""
+"""Stops a task when the run that it belongs to has ended."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
@@ -12,7 +12,7 @@ from prober.runtime import first_error, loop_factory
 from prober.sharded.folder import WorkFolder
 
 T = TypeVar("T")
-_LOOK_S: Final = 1.0  # between two looks whether the run still goes on
+_CHECK_S: Final = 1.0  # seconds between two checks
 
 
 class StoppedError(ProbeError):
@@ -21,48 +21,48 @@ class StoppedError(ProbeError):
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The run whose tasks work in a folder, until another takes over or it is stopped."""
+    """The work folder and the token of one run. The run ends when the folder's token changes."""
 
     folder: WorkFolder
     token: str
 
-    def watch(self) -> "Watch":
-        """A look-out for the end of the run."""
-        return Watch(self)
+    def check(self) -> "RunCheck":
+        """A new check whether the run has ended."""
+        return RunCheck(self)
 
     def run(self, stage: Coroutine[Any, Any, T]) -> T:
-        """Run *stage* on a loop of its own. Raises StoppedError where the run ends before it."""
+        """Run *stage* on a new event loop. Raises StoppedError if the run ends first."""
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            return runner.run(self._while_going_on(stage))
+            return runner.run(self._run_until_ended(stage))
 
-    async def _while_going_on(self, stage: Coroutine[Any, Any, T]) -> T:
-        return await race(self.watch().until_ended(), stage)
+    async def _run_until_ended(self, stage: Coroutine[Any, Any, T]) -> T:
+        return await race(self.check().until_ended(), stage)
 
 
-class Watch:
-    """Looks whether the run still goes on, once a second at the most."""
+class RunCheck:
+    """Checks whether the run still continues, at most once per second."""
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
-        self._looked = -inf
+        self._checked = -inf
 
     def require_owned(self) -> None:
-        """Raises StoppedError where it does not."""
-        if monotonic() - self._looked < _LOOK_S:
+        """Raise StoppedError if the run has ended."""
+        if monotonic() - self._checked < _CHECK_S:
             return
-        self._looked = monotonic()
+        self._checked = monotonic()
         if not self._owner.folder.is_owned_by(self._owner.token):
             raise StoppedError("the run has ended")
 
     async def until_ended(self) -> NoReturn:
-        """Wait for its end; raises StoppedError then."""
+        """Wait until the run ends, then raise StoppedError."""
         while True:
             self.require_owned()
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(_CHECK_S)
 
 
 async def race(watch: Coroutine[Any, Any, NoReturn], work: Coroutine[Any, Any, T]) -> T:
-    """What *work* gives, unless *watch* raises before it is done; then that."""
+    """Return the result of *work*, or raise what *watch* raises if that happens first."""
     watching, working = asyncio.create_task(watch), asyncio.create_task(work)
     try:
         await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
@@ -73,8 +73,8 @@ async def race(watch: Coroutine[Any, Any, NoReturn], work: Coroutine[Any, Any, T
         await asyncio.gather(working, watching, return_exceptions=True)
 
 
-async def each(items: Iterable[T], do: Callable[[T], Awaitable[None]], *, at_once: int) -> None:
-    """Do something with each item; *items* is gone through lazily. Raises what *do* raises."""
+async def for_each(items: Iterable[T], do: Callable[[T], Awaitable[None]], *, at_once: int) -> None:
+    """Call *do* for each item, *at_once* at a time. Reads *items* lazily. Raises errors of *do*."""
     pending = iter(items)
 
     async def work() -> None:
@@ -88,5 +88,7 @@ async def each(items: Iterable[T], do: Callable[[T], Awaitable[None]], *, at_onc
                 group.create_task(work())
     except ExceptionGroup as errors:
         fault = first_error(errors)
-    if fault is not None:  # raised out here, it does not refer to the group that refers to it:
-        raise fault  # a cycle, which no engine can send to another process
+    if fault is not None:
+        # Raised here, the error does not refer to the group that contains it. Such a cycle cannot
+        # be pickled, so dask could not send it to another process.
+        raise fault

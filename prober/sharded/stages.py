@@ -1,8 +1,7 @@
-"""A scan in shards: what one worker does to one shard. Synchronous, and knows of no engine.
+"""The stages of a scan in shards: what a worker does. Synchronous, and does not know dask.
 
-Resolve each shard of the list; count in how many partitions each operator has addresses; probe
-each partition of the addresses, so that the limits of an address and its sharing stay in one
-process; judge each shard. Each stage reads the files of those before it. docs/scale.md.
+Resolve each shard, count the operators of each partition, probe each partition, judge each shard.
+Each stage reads files that earlier stages wrote. The package docstring explains the stages.
 """
 
 import contextlib
@@ -26,7 +25,7 @@ from prober.records import DomainFacts, EndpointFacts, Level, Reason, Run
 from prober.report.answer import answer
 from prober.report.output import Layout
 from prober.rules.norms import Profile
-from prober.rules.totals import BLIND_ENDPOINTS, Tally, Totals
+from prober.rules.totals import BLIND_ENDPOINTS, EXPIRY_NOTICE_DAYS, Tally, Totals
 from prober.settings import Settings
 from prober.sharded.files import (
     Stores,
@@ -43,68 +42,74 @@ from prober.sharded.files import (
     write_sections,
 )
 from prober.sharded.folder import WorkFolder
-from prober.sharded.owner import Owner, each
+from prober.sharded.owner import Owner, for_each
 from prober.vantage import Vantage
 
-_BLIND_ROWS: Final = 3 * BLIND_ENDPOINTS  # a partition is not the whole run
+_BLIND_ROWS: Final = (
+    3 * BLIND_ENDPOINTS
+)  # higher than for a whole run, because a partition is only part of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judging:
-    """What is to be reported, and held against what."""
+    """The reports to write, and what to judge the domains against."""
 
     layouts: tuple[Layout, ...]
     require: Level | Profile
+    expires_soon_days: int = EXPIRY_NOTICE_DAYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardedScan:
-    """What is to be done, and where its files are kept until it is."""
+    """A scan to run, and the folder for its files."""
 
-    folder: Path  # at the same path on all machines
+    folder: Path  # the same path on all machines
     settings: Settings
     judging: Judging
-    identity: Mapping[str, str]  # what decides the answers: a resumed run must have the same
+    identity: Mapping[str, str]  # all that changes the answers; a resumed run must have the same
     resume: bool = False
     shard_size: int = 1_000
 
     @property
-    def goes_on(self) -> bool:
-        """Whether there is a run that this one goes on with."""
+    def continues_run(self) -> bool:
+        """Whether this scan will continue an earlier run."""
         return self.resume and WorkFolder(self.folder.absolute()).is_begun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What a worker is told besides the number of its shard."""
+    """What a worker needs besides the number of its shard or partition."""
 
     owner: Owner
     partitions: int
-    at_once: int  # workers that run at the same time
+    at_once: int  # number of workers that run at the same time
     settings: Settings  # this worker's share
     judging: Judging
 
     @property
     def folder(self) -> WorkFolder:
-        """Where the files of all stages are."""
+        """The work folder."""
         return self.owner.folder
 
 
-def share(settings: Settings, *, on_machine: int, at_once: int) -> Settings:
-    """One worker's share of *settings*, of so many on its machine and so many in all.
+def worker_share(settings: Settings, *, on_machine: int, at_once: int) -> Settings:
+    """One worker's share of *settings*.
 
-    Sockets are a machine's; so are questions, unless all ask the same resolver somewhere else.
+    There are *on_machine* workers on its machine and *at_once* in total.
+
+    Limits on sockets are per machine. The limit on DNS questions is per machine too, unless a
+    configured resolver is on another host: then all workers share it.
     """
     on_resolver = at_once if any(map(_is_remote, settings.resolvers)) else on_machine
     pace = settings.pace
-    share = replace(
+    worker_share = replace(
         pace,
         sessions=max(1, pace.sessions // on_machine),
         slow_sessions=max(1, pace.slow_sessions // on_machine),
         dns_concurrency=max(1, pace.dns_concurrency // on_machine),
         dns_per_s=pace.dns_per_s / on_resolver,
     )
-    return replace(settings, pace=share)
+    return replace(settings, pace=worker_share)
 
 
 def _is_remote(resolver: str) -> bool:
@@ -116,10 +121,11 @@ def _is_remote(resolver: str) -> bool:
 
 
 def require_same(one: Run, other: Run) -> None:
-    """Raise SettingsError where two workers would judge the same domain differently."""
+    """Raise SettingsError if two workers could judge the same domain differently."""
     if one.version != other.version:
         raise SettingsError(
-            f"workers run different versions, {one.version} and {other.version}: install one"
+            f"workers run different versions, {one.version} and {other.version}: "
+            "install the same version on all"
         )
     stores = [run.trust_store for run in (one, other)]
     if stores[0].sha256 != stores[1].sha256:
@@ -130,9 +136,9 @@ def require_same(one: Run, other: Run) -> None:
 
 
 def resolve_shard(work: Work, shard: int) -> Run:
-    """Write what DNS and the policy hosts say of the shard's domains, and whom to ask about them.
+    """Look up the shard's domains and policies. Write the results, and the endpoints to probe.
 
-    Gives with what it was looked at. Raises BlindError where no nameserver answers.
+    Returns the description of this worker's run. Raises BlindError if no nameserver answers.
     """
     return work.owner.run(_resolve(work, shard))
 
@@ -140,7 +146,7 @@ def resolve_shard(work: Work, shard: int) -> Run:
 async def _resolve(work: Work, shard: int) -> Run:
     entries = read_lines(work.folder.entries(shard), Entry)
     done = work.folder.resolved(shard)
-    if done.exists():  # by another worker, to whom the task was given as well
+    if done.exists():  # by another worker that had the same task
         return read_record(done, Run)
     async with Vantage(work.settings) as vantage:
         seen = [begin(entry, vantage) for entry in entries]
@@ -148,9 +154,9 @@ async def _resolve(work: Work, shard: int) -> Run:
         async def observe(position: int) -> None:
             seen[position] = await _observe(seen[position], vantage)
 
-        await each(range(len(seen)), observe, at_once=vantage.settings.pace.concurrency)
+        await for_each(range(len(seen)), observe, at_once=vantage.settings.pace.concurrency)
         run = vantage.run
-    _require_sight(work, seen)
+    _raise_if_blind(work, seen)
     if done.exists():
         return read_record(done, Run)
     write_lines(work.folder.facts(shard), seen)
@@ -159,8 +165,8 @@ async def _resolve(work: Work, shard: int) -> Run:
     return run
 
 
-def _require_sight(work: Work, seen: Sequence[DomainFacts]) -> None:
-    """Raise BlindError where not one of many domains could be looked up, for want of DNS."""
+def _raise_if_blind(work: Work, seen: Sequence[DomainFacts]) -> None:
+    """Raise BlindError if there are many domains and DNS failed for all of them."""
     tally = _tally(work)
     for facts in seen:
         tally.note_route(facts.route)
@@ -170,11 +176,16 @@ def _require_sight(work: Work, seen: Sequence[DomainFacts]) -> None:
 
 
 def _tally(work: Work) -> Tally:
-    return Tally(require=work.judging.require, operator_of=operator_of, describe=answer)
+    return Tally(
+        require=work.judging.require,
+        operator_of=operator_of,
+        describe=answer,
+        expires_soon_days=work.judging.expires_soon_days,
+    )
 
 
 async def _observe(facts: DomainFacts, vantage: Vantage) -> DomainFacts:
-    """*facts* with all but endpoints, which probe.py asks beside the policy."""
+    """*facts* with everything except endpoints."""
     started = monotonic()
     facts = await observe_route(facts, vantage)
     if facts.mx_hosts:
@@ -184,7 +195,7 @@ async def _observe(facts: DomainFacts, vantage: Vantage) -> DomainFacts:
 
 
 async def _require_targets(facts: DomainFacts, settings: Settings, _domain: str) -> DomainFacts:
-    """*facts*; raises here, where it costs one domain, if what to ask cannot be told."""
+    """Return *facts*. Raises if targets cannot be made: here this affects one domain only."""
     for _ in _targets_of(facts, settings):
         pass
     return facts
@@ -203,17 +214,17 @@ def _write_targets(work: Work, shard: int, seen: Sequence[DomainFacts]) -> None:
 
 
 def _targets_of(facts: DomainFacts, settings: Settings) -> Iterator[Target]:
-    """What to ask for *facts*; nothing where this program failed on them."""
+    """The endpoints to probe for *facts*; none after an internal fault."""
     if facts.error is not None:
         return iter(())
     return targets_of(facts.mx_hosts, port=settings.port, most=settings.addresses)
 
 
 def count_operators(work: Work, partition: int) -> int:
-    """Write in how many partitions each operator of this one has addresses, if in several.
+    """Write the operators with addresses in several partitions, and in how many partitions.
 
-    Gives the number of those. In the long tail there are as many operators as domains: no process
-    may have to hold them all.
+    Returns how many such operators this partition has. The work is partitioned by operator, because
+    a long list may have nearly as many operators as domains: too many for one process.
     """
     counts: Counter[str] = Counter()
     for held in _section_of_all(work, work.folder.operators, partition):
@@ -225,9 +236,9 @@ def count_operators(work: Work, partition: int) -> int:
 
 
 def probe_partition(work: Work, partition: int) -> Run:
-    """Ask every endpoint of the partition once, and write the facts where they can be looked up.
+    """Probe every endpoint of the partition once, and write the facts to its store.
 
-    Gives with what it was looked at. Raises BlindError where this machine connects to nobody.
+    Returns the description of this worker's run. Raises BlindError if no connection succeeds.
     """
     return work.owner.run(_probe(work, partition))
 
@@ -237,13 +248,13 @@ async def _probe(work: Work, partition: int) -> Run:
     if done.exists():
         return read_record(done, Run)
     lines = _section_of_all(work, work.folder.targets, partition)
-    # by a hash, so that no operator's names come in a row and hold up the others
+    # Sorted by a hash: many endpoints of one operator in a row would wait for its limit together.
     targets = map(decode_target, sorted(lines, key=digest_of))
     tally = _tally(work)
     async with Vantage(work.settings, operator_shards=_operator_shards(work)) as vantage:
         with StoreWriter.open(work.folder.store(partition)) as store:
 
-            async def ask(target: Target) -> None:
+            async def probe_one(target: Target) -> None:
                 facts = await vantage.endpoint(target)
                 store.add(target, facts)
                 tally.note_endpoint(facts)
@@ -251,14 +262,14 @@ async def _probe(work: Work, partition: int) -> Run:
                 if why is not None and store.rows >= _BLIND_ROWS:
                     raise blind(why)
 
-            await each(targets, ask, at_once=min(len(lines), work.settings.pace.in_hand))
+            await for_each(targets, probe_one, at_once=min(len(lines), work.settings.pace.in_hand))
         run = vantage.run
     write_record(work.folder.probed(partition), run)
     return run
 
 
 def _operator_shards(work: Work) -> Mapping[str, int]:
-    """How many partitions that are probed at the same time share each operator's budget."""
+    """For each operator: how many partitions share its limit while they are probed at once."""
     if work.at_once == 1:
         return {}
     return {
@@ -269,10 +280,10 @@ def _operator_shards(work: Work) -> Mapping[str, int]:
 
 
 def judge_shard(work: Work, shard: int) -> Totals:
-    """Write the shard's rows for each report, and count what they say."""
+    """Write the shard's rows for each report, and return the totals."""
     tally = _tally(work)
     formatters = [layout.formatter() for layout in work.judging.layouts]
-    watch = work.owner.watch()
+    check = work.owner.check()
     with contextlib.ExitStack() as stack:
         stores = stack.enter_context(Stores(work.folder.store, work.partitions))
         files = [
@@ -280,8 +291,8 @@ def judge_shard(work: Work, shard: int) -> Totals:
             for number in range(len(formatters))
         ]
         for facts in read_lines(work.folder.facts(shard), DomainFacts):
-            watch.require_owned()
-            report = judged(_join(facts, stores, work.settings))
+            check.require_owned()
+            report = judged(_join(facts, stores, work.settings), tally.reader)
             report, rows = formatted(report, tally, formatters)
             tally.add(report)
             for row, file in zip(rows, files, strict=True):
@@ -291,7 +302,7 @@ def judge_shard(work: Work, shard: int) -> Totals:
 
 
 def _join(facts: DomainFacts, stores: Stores, settings: Settings) -> DomainFacts:
-    """*facts* with its endpoints; it took as long as its look-ups and the longest session."""
+    """*facts* with its endpoints. Its time is that of the look-ups plus the longest session."""
     endpoints = tuple(_facts_of(target, stores) for target in _targets_of(facts, settings))
     longest_ms = max((line.ms for seen in endpoints for line in seen.transcript), default=0)
     return replace(facts, endpoints=endpoints, elapsed_ms=facts.elapsed_ms + longest_ms)
@@ -300,15 +311,15 @@ def _join(facts: DomainFacts, stores: Stores, settings: Settings) -> DomainFacts
 def _facts_of(target: Target, stores: Stores) -> EndpointFacts:
     try:
         return stores.facts(target)
-    except LookupError:  # two workers had the same shard, and DNS told them different addresses
-        return not_contacted(target, Reason.LOCAL, "workers saw different addresses in DNS")
+    except LookupError:  # two workers ran the same task, and DNS gave them different addresses
+        return not_contacted(target, Reason.LOCAL, "two workers got different addresses from DNS")
 
 
 def _section_of_all(work: Work, path_of: Callable[[int], Path], partition: int) -> set[bytes]:
-    """The lines of one partition in the files of all shards, each once."""
-    watch = work.owner.watch()
+    """The lines of one partition from the files of all shards, without duplicates."""
+    check = work.owner.check()
     lines: set[bytes] = set()
     for shard in range(work.folder.plan.shards):
-        watch.require_owned()
+        check.require_owned()
         lines.update(read_section(path_of(shard), partition))
     return lines

@@ -1,5 +1,6 @@
 """One small Internet a module, in the loop of its tests."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -7,10 +8,23 @@ import pytest_asyncio
 
 from prober.lab.demo import mail_domain
 from prober.lab.internet import EHLO_NAME, Lab, LabDomain
+from prober.lab.peer import Peer
 from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.greeting import Busy, Refuses, Silent
+from prober.lab.personalities.scripted import Scripted
 from prober.lab.personalities.sound import SelfSigned, WellConfigured
 from tests.cli.commands import Probe
+
+HELD = asyncio.Event()
+
+
+class Held(Scripted):
+    """Greets no one before ``HELD`` is set."""
+
+    async def greet(self, peer: Peer) -> None:
+        await HELD.wait()
+        await super().greet(peer)
+
 
 DOMAINS = (
     mail_domain("good.test", WellConfigured(), WellConfigured()),
@@ -20,6 +34,7 @@ DOMAINS = (
     mail_domain("busy.test", Busy()),
     mail_domain("silent.test", Silent()),
     mail_domain("refuses.test", Refuses()),
+    mail_domain("held.test", Held()),
     LabDomain(name="null.test", records=(("null.test", "MX", "0 ."),)),
     LabDomain(
         name=EHLO_NAME,

@@ -1,6 +1,7 @@
 import csv
 import errno
 import importlib.util
+import re
 import socket
 from pathlib import Path
 
@@ -8,8 +9,11 @@ import pytest
 
 from prober.lab import internet, smtp
 from prober.lab.demo import DEMO
+from prober.lab.internet import LabDomain
 from tests.cli.commands import Ended, Probe, invoke
 from tests.support.workbooks import csv_rows, read_sheets
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -18,7 +22,8 @@ async def test_the_demo_shows_every_kind_of_answer(probe: Probe, tmp_path: Path)
     book = tmp_path / "demo.xlsx"
     ended = await probe.run("demo", "-o", str(text), "-o", str(table), "-o", str(book))
 
-    assert ended == Ended(status=1, out="", err="")
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err.startswith(f"probe: {len(DEMO)} domains: ")
     levels = {row["domain"]: row["level"] for row in csv.DictReader(table.read_text().splitlines())}
     assert list(levels) == [domain.name for domain in DEMO]
     assert levels["well-configured.test"] == "authenticated"
@@ -30,6 +35,42 @@ async def test_the_demo_shows_every_kind_of_answer(probe: Probe, tmp_path: Path)
     assert levels["null-mx.test"] == "no-mail"
     assert all(name in text.read_text() for name in levels)
     assert read_sheets(book)["domains"] == csv_rows(table.read_text())
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_demo_says_of_each_domain_what_it_teaches_and_what_to_try_next(
+    probe: Probe,
+) -> None:
+    ended = await probe.run("demo")
+
+    lines, _, summary = ended.out.partition(f"\n{len(DEMO)} domains: ")
+    told = " ".join(lines.split())
+    assert all(f"{domain.name} " in told and domain.shows in told for domain in DEMO)
+    assert max(map(len, (line for line in lines.splitlines() if line.startswith(" ")))) <= 80
+    assert "Worst:" in summary
+    example = README.partition("It begins:\n\n```\n")[2].partition("```")[0]
+    assert example
+    assert lines.startswith(example)
+    assert ended.err.splitlines()[1:] == [
+        "probe: What to try next:",
+        "probe:   `probe demo --full` shows the whole answer for each of these domains",
+        "probe:   `probe explain CODE` explains a finding, such as tlsa-invalid",
+        "probe:   `probe example.com` tests a real domain",
+    ]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_full_shows_the_whole_answers_and_quiet_tells_nothing_else(probe: Probe) -> None:
+    ended = await probe.run("demo", "--full", "--quiet")
+
+    assert (ended.status, ended.err) == (1, "")
+    assert "\nclear-text.test: FAIL. Mail is sent unencrypted: no server offers TLS." in ended.out
+    assert "Worst:" not in ended.out
+
+
+@pytest.mark.parametrize("domain", DEMO, ids=[domain.name for domain in DEMO])
+def test_what_a_domain_teaches_is_told_in_sentences(domain: LabDomain) -> None:
+    assert re.fullmatch(r"[A-Z][ -~]+\.", domain.shows)
 
 
 def test_ports_that_others_hold_are_no_fault_of_the_program(

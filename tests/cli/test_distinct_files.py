@@ -69,6 +69,7 @@ def in_linked_folder(name: str) -> str:
 SPELLINGS = [plain, with_dot, absolute, by_symbolic_link, by_hard_link, in_linked_folder]
 SCAN = ("scan", *OFFLINE)
 HEADERS = ("headers",)
+REPORT = ("report",)
 POLICY = ("policy", "--for", "postfix")
 CHECK = ("check", *OFFLINE, "a.test")
 
@@ -93,6 +94,8 @@ CHECK = ("check", *OFFLINE, "a.test")
         ),
         pytest.param((*HEADERS, "m.eml", "--habits"), "m.eml", id="habits-over-message"),
         pytest.param((*POLICY, "r.jsonl", "-o"), "r.jsonl", id="results"),
+        pytest.param((*REPORT, "r.jsonl", "-f", "csv", "-o"), "r.jsonl", id="results-again"),
+        pytest.param((*REPORT, "map", "r.jsonl", "-f", "csv", "-o"), "map", id="results-again-2"),
         pytest.param((*POLICY, "map", "r.jsonl", "--current", "map", "-o"), "map", id="results-2"),
     ],
 )
@@ -124,6 +127,7 @@ def test_no_input_is_overwritten(
             id="named-work-folder",
         ),
         pytest.param((*POLICY, "x.csv.partial", "-o", "x.csv"), "the partial file", id="policy"),
+        pytest.param((*REPORT, "x.csv.partial", "-o", "x.csv"), "the partial file", id="report"),
         pytest.param((*HEADERS, "x.csv.partial", "-o", "x.csv"), "the partial file", id="headers"),
         pytest.param((*HEADERS, "mail", "-o", "mail/r.csv"), "the partial file", id="in-a-folder"),
         pytest.param(
@@ -164,6 +168,7 @@ def test_no_input_is_what_a_report_is_called_on_its_way(
         ),
         pytest.param((*CHECK, "-o", "x.csv", "-o", "./x.csv"), id="check"),
         pytest.param((*CHECK, "-o", "x.csv", "--log-file", "x.csv"), id="check-log"),
+        pytest.param((*REPORT, "r.jsonl", "-o", "x.csv", "-o", "./x.csv"), id="results"),
         pytest.param(("demo", "-o", "x.csv", "-o", "./x.csv"), id="demo"),
         pytest.param((*HEADERS, "m.eml", "-o", "x.csv", "-o", "./x.csv"), id="headers"),
         pytest.param(

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from prober.records import Code, Severity
+from prober.rules.clauses import CLAUSES
 from prober.rules.operator_advice import OPERATORS
 from tests.cli.commands import invoke
 
@@ -24,6 +25,14 @@ def test_a_code_is_explained(code: Code) -> None:
     assert code.meaning in words(ended.out)
     assert f"What to do: {code.advice}" in words(ended.out)
     assert f"Norm: {code.norm.replace('§', 'section ')}" in words(ended.out)
+
+
+@pytest.mark.parametrize("code", Code)
+def test_the_clauses_of_norms_are_told(code: Code) -> None:
+    out = words(invoke("explain", code).out)
+    told = out.partition(" Clauses it is evidence on: ")[2]
+    named = [f"{norm} {where}".replace("§", "section ") for norm, where in CLAUSES[code].items()]
+    assert told == "; ".join(named)
 
 
 def test_several_codes_are_explained_in_the_order_given() -> None:
@@ -91,6 +100,7 @@ def test_json_has_the_whole_rows() -> None:
         "advice": Code.TLSA_INSECURE.advice,
         "norm": Code.TLSA_INSECURE.norm,
         "advice_by_operator": dict(OPERATORS),
+        "clauses": {"NIST SP 800-177r1": "§5.2", "BSI TR-03108 v2.0": "§4.1.5"},
     }
     rows = json.loads(invoke("explain", "-f", "json").out)
     assert {row["code"] for row in rows} == set(Code)

@@ -73,18 +73,18 @@ async def test_doctor_finds_all_well(probe: Probe) -> None:
 
     assert (ended.status, ended.err) == (0, "")
     assert checks(ended.out) == {
-        "resolver": "ok",
-        "dnssec": "ok",
-        f"port {probe.lab.port}": "ok",
+        "resolver": "OK",
+        "dnssec": "OK",
+        f"port {probe.lab.port}": "OK",
         "ipv6": checks(ended.out)["ipv6"],  # as this machine has it
-        "trust store": "ok",
-        "ehlo name": "ok",
+        "trust store": "OK",
+        "ehlo name": "OK",
     }
     assert max(map(len, ended.out.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(
-    ("control", "word", "status"), [("nowhere.test", "unknown", 3), ("refuses.test", "not", 4)]
+    ("control", "word", "status"), [("nowhere.test", "UNKNOWN", 3), ("refuses.test", "FAIL", 4)]
 )
 async def test_doctor_tries_the_port_with_what_it_is_given(
     probe: Probe, control: str, word: str, status: int
@@ -101,9 +101,9 @@ async def test_doctor_without_a_nameserver(probe: Probe) -> None:
     assert (ended.status, ended.err) == (CANNOT_SEE, "")
     found = checks(ended.out)
     assert (found["resolver"], found["port 25"], found["ehlo name"]) == (
-        "not",
-        "unknown",
-        "unknown",
+        "FAIL",
+        "UNKNOWN",
+        "UNKNOWN",
     )
     assert "--resolver ADDR" in ended.out
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from prober.logs.report import COLUMNS, SUMMARY_COLUMNS
+from prober.logs.text import MAX_SHOWN
 from tests.cli.commands import Ended, invoke
 
 START = "Nov 23 10:00:00 mx1 postfix/"
@@ -67,6 +68,7 @@ def run(*lines: str, options: tuple[str, ...] = ()) -> Ended:
         pytest.param([UNTRUSTED, GOOD], ("--at-least", "verified"), 1, id="not-verified"),
         pytest.param([TLS, REFUSED], (), 0, id="held-back"),
         pytest.param([], (), 0, id="nothing"),
+        pytest.param([TLS, GOOD], ("--queue-id", "BBBBBB"), 3, id="no-such-message"),
         pytest.param([], ("--internal", "a b"), 2, id="bad-internal"),
         pytest.param([], ("--pseudonyms", "/no/key"), 2, id="no-key"),
     ],
@@ -75,17 +77,81 @@ def test_the_exit_status(lines: list[str], options: tuple[str, ...], status: int
     assert run(*lines, options=options).status == status
 
 
+@pytest.mark.parametrize(
+    ("raw", "status", "says"),
+    [
+        (b"", 3, "No line of a mail server is in the log: nothing is known."),
+        (b"Nov 23 10:00:00 mx1 sshd[1]: hi\n", 3, "No line of a mail server"),
+        (b"root:x:0:0:root:/root:/bin/sh\n", 2, "stdin is no log: none of its 1 lines"),
+        pytest.param(bytes(range(256)), 2, "stdin is no log", id="binary"),
+    ],
+)
+def test_what_is_no_log_of_a_mail_server_is_no_pass(raw: bytes, status: int, says: str) -> None:
+    ended = invoke("logs", "-", stdin=raw)
+    assert ended.status == status
+    assert says in ended.out + ended.err
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log.gz"
+    log.write_bytes(gzip.compress((START + BEGIN[0]).encode())[:-10])
+    ended = invoke("logs", str(log))
+    assert (ended.status, "mail.log.gz: damaged: " in ended.err) == (2, True)
+
+
+def test_a_file_that_is_named_twice_is_refused(tmp_path: Path) -> None:
+    log, link = tmp_path / "mail.log", tmp_path / "link"
+    log.write_text(START + BEGIN[0] + "\n")
+    link.symlink_to(log)
+    ended = invoke("logs", str(log), str(link))
+    assert ended.status == 2
+    assert "are the same file: name it once" in ended.err
+
+
 def test_the_text_begins_with_what_left_in_clear() -> None:
     out = run(*ID, TLS, GOOD, CLEAR, REFUSED).out
-    assert out.startswith("1 of 2 messages left in clear. 1 was held back.\n\nIn clear:\n")
+    assert out.startswith(
+        "1 of 2 messages left in clear, without encryption. 1 more was held back.\n\n"
+        "Sent in clear, without encryption:\n"
+    )
     assert "clear.test" in out
     assert "TLS versions: TLSv1.3: 1" in out
     assert "…" not in out
 
 
+def test_what_to_do_next_comes_before_the_counts() -> None:
+    out = run(TLS, GOOD, CLEAR).out
+    order = ("Sent in clear", "What to do next", "probe check clear.test", "week of", "Lines read")
+    places = [out.index(words) for words in order]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("domain", ["x;id", "--help", "$(id).test", "x y.test"])
+def test_no_command_is_shown_with_what_is_no_domain(domain: str) -> None:
+    out = run(TLS, GOOD, sent("BBBBBB", CLEAR_MX, f"a@{domain}")).out
+    assert domain in out
+    assert "probe check" not in out
+
+
+def test_what_falls_below_verified_is_said_in_the_text() -> None:
+    ended = run(UNTRUSTED, GOOD, options=("--at-least", "verified"))
+    assert ended.out.startswith(
+        "The 1 message that left was encrypted.\nBelow --at-least verified: 1"
+    )
+
+
+def test_a_long_list_is_cut_and_says_so() -> None:
+    many = [sent(f"B{at:05}", CLEAR_MX, f"a@d{at}.test") for at in range(MAX_SHOWN + 2)]
+    out = run(TLS, GOOD, *many).out
+    assert "  and 2 more messages: see -o FILE.csv" in out
+    assert "  and 3 more rows: see -o FILE.csv" in out
+
+
 def test_unknown_comes_with_advice() -> None:
     out = run(CLEAR).out
-    assert out.startswith("No message is known to have left in clear; for 1 it is not known.")
+    assert out.startswith(
+        "No message is known to have left in clear, but for 1 of 1 it is not known"
+    )
     assert "smtp_tls_loglevel = 1" in out
 
 
@@ -146,15 +212,15 @@ def test_the_story_of_one_message() -> None:
     lines = (*INBOUND, TLS, GOOD, CLEAR)
     out = run(*lines, options=("--message-id", "1@us.test")).out
     assert out.count("message <1@us.test>, queue id AAAAAA, on mx1 (postfix)") == 2
-    assert "from us.test (outside), c.test[198.51.100.1]" in out
-    assert "to good.test (outside), mx.good.test[192.0.2.1]" in out
+    assert "from us.test (outside), server c.test [198.51.100.1]" in out
+    assert "to good.test (outside), server mx.good.test [192.0.2.1]" in out
     assert "BBBBBB" not in out
     assert run(*lines, options=("--message-id", "2")).out == "No such message is in the log.\n"
 
 
 def test_lines_that_were_not_understood_are_counted_and_shown() -> None:
     ended = run("smtp[7]: jane@example.com does what no version does")
-    assert "1 lines were not understood: --unread shows them." in ended.out
+    assert "Lines that were not understood: 1. --unread shows them." in ended.out
     assert ended.err == ""
     shown = run("smtp[7]: jane@example.com does what no version does", options=("--unread",))
     assert "not understood: -:2: Nov 23 10:00:00 mx1 postfix/smtp[7]: *@example.com" in shown.err

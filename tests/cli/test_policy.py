@@ -11,13 +11,16 @@ from prober.domains import parse_domain
 from prober.records import DomainReport, EndpointFacts, MtaSts, StsStatus, VerifyError
 from prober.report.json_ import encode_report
 from prober.rules.verdict import judge_domain
+from prober.store.database import open_store
 from tests.cli.commands import invoke
 from tests.rules.certificates import issue
+from tests.store.builders import record
 from tests.support.builders import MX, NOW, completed, confirmed, domain, not_offered, untested
 
 CERTIFICATE = issue(MX, by=issue("ca.example")).der
 SELF_SIGNED = VerifyError(depth=0, code=18, text="self signed")
 WEEK = timedelta(days=7)
+NEGATIVE = confirmed(not_offered())
 
 
 def good(**fields: Any) -> EndpointFacts:
@@ -351,3 +354,58 @@ def test_lines_written_by_hand_are_parsed_once(
         counts.append(len(calls))
 
     assert counts[0] == counts[1]
+
+
+def recorded(db: str, *endpoints: EndpointFacts) -> str:
+    """A record with a run a week."""
+    store = open_store(db)
+    for week, each in enumerate(endpoints):
+        record(store, [report(each, week)])
+    store.close()
+    return db
+
+
+def test_the_record_gives_the_runs_in_a_row(tmp_path: Path) -> None:
+    db = recorded(str(tmp_path / "probe.db"), good(), good(), good())
+
+    enough = invoke("policy", "--db", db, "--for", "postfix", "--require-runs", "3")
+    assert lines_of(enough.out) == ["example.com secure match=nexthop:dot-nexthop"]
+    more = invoke("policy", "--db", db, "--for", "postfix", "--require-runs", "4")
+    assert lines_of(more.out) == []
+    assert "written by" in enough.out.lower()
+
+
+@pytest.mark.parametrize(
+    ("runs", "lines"),
+    [
+        pytest.param([good(), untested(), untested()], 1, id="could-not-look"),
+        pytest.param([NEGATIVE, untested()], 1, id="lost-once-then-could-not-look"),
+        pytest.param([NEGATIVE, NEGATIVE], 0, id="lost-twice"),
+    ],
+)
+def test_a_run_that_could_not_look_loosens_nothing(
+    tmp_path: Path, runs: list[EndpointFacts], lines: int
+) -> None:
+    db = recorded(str(tmp_path / "probe.db"), *runs)
+    live = tmp_path / "map"
+    live.write_text("example.com encrypt\n")
+    loosen = ("--current", str(live), "--loosen-runs", "2")
+
+    ended = invoke("policy", "--db", db, "--for", "postfix", *loosen)
+    assert len(lines_of(ended.out)) == lines
+
+
+def test_neither_results_nor_a_record() -> None:
+    ended = invoke("policy", "--for", "postfix")
+
+    assert ended.status == 2
+    assert "name files of results, or a record with --db" in ended.err
+
+
+def test_a_record_without_a_run(tmp_path: Path) -> None:
+    db = str(tmp_path / "probe.db")
+    ended = invoke("policy", "--for", "postfix", "--db", db)
+    assert (ended.status, "there is no record at" in ended.err) == (2, True)
+
+    ended = invoke("policy", "--for", "postfix", "--db", recorded(db))
+    assert (ended.status, "no finished run is in it" in ended.err) == (2, True)

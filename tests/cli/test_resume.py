@@ -296,7 +296,7 @@ def test_a_fifo_at_a_name_of_ours_is_refused_and_not_waited_for(
     ended = scan_offline(str(list_), "-o", str(tmp_path / "r.csv"), *options)
 
     assert ended.status == (5 if name == "r.csv.partial" else 2)
-    assert "no regular file" in ended.err
+    assert "not a regular file" in ended.err
     assert sorted(os.listdir(tmp_path)) == ["list.txt", name]
 
 

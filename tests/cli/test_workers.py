@@ -293,7 +293,7 @@ def test_a_folder_of_a_run_that_did_not_finish_is_not_touched(path: Path) -> Non
     assert ended.status == 2
     assert ended.err == (
         f"probe: {report}.work holds a run that did not finish: "
-        "go on with it by --resume, or remove it\n"
+        "continue it with --resume, or remove the folder\n"
     )
     assert not report.exists()
 

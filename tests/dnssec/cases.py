@@ -13,6 +13,7 @@ from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.scripted import Personality, Scripted
 from prober.records import Answer, Dane
 from tests.dnssec.tree import Trust, Zone
+from tests.personalities.sound import MisorderedChain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,7 +251,7 @@ CASES = (
     Case(
         id="ta-sent",
         tlsa=("2 0 1 root",),
-        personality=sound.MisorderedChain(),
+        personality=MisorderedChain(),
         dane=MATCH,
     ),
     Case(

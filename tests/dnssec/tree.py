@@ -20,6 +20,8 @@ import dns.zone
 from cryptography.hazmat.primitives.asymmetric import ec
 from dns.rdtypes.dnskeybase import Flag
 
+from prober.lab.zone import parse_record
+
 Key = tuple[ec.EllipticCurvePrivateKey, dns.rdtypes.ANY.DNSKEY.DNSKEY]
 
 _TTL = 300
@@ -68,13 +70,22 @@ def _with_nameserver(zone: Zone, address: str) -> Zone:
 def _write(folder: Path, zone: Zone, children: Sequence[Zone], keys: dict[str, Key]) -> None:
     lines = [f"@ {_TTL} IN SOA {_NAMESERVER} admin.test. 1 3600 600 86400 60"]
     lines.append(f"@ {_TTL} IN NS {_NAMESERVER}")
-    lines += [f"{owner}. {_TTL} IN {rdtype} {text}" for owner, rdtype, text in zone.records]
+    lines += [
+        f"{owner}. {_TTL} IN {rdtype} {text}"
+        for owner, rdtype, text in zone.records
+        if rdtype != "TLSA"
+    ]
     for child in children:
         lines.append(f"{child.name}. {_TTL} IN NS {_NAMESERVER}")
         if child.trust in (Trust.SIGNED, Trust.BOGUS):
             key = _make_key() if child.trust is Trust.BOGUS else keys[child.name]
             lines.append(f"{child.name}. {_TTL} IN DS {_make_ds(child.name, key)}")
     parsed = dns.zone.from_text("\n".join(lines), origin=f"{zone.name}.", relativize=False)
+    for owner, rdtype, text in zone.records:
+        if rdtype == "TLSA":  # not by the text of a zone, where digests must have the right length
+            rrset = parse_record(owner, rdtype, text)
+            for rdata in rrset:
+                parsed.find_rdataset(rrset.name, rrset.rdtype, create=True).add(rdata, _TTL)
     if zone.trust is not Trust.UNSIGNED:
         _sign(parsed, keys[zone.name])
     (folder / zone.file_name).write_text(parsed.to_text(relativize=False))

@@ -1,4 +1,4 @@
-"""Lines and messages for tests: a test names only what it is about."""
+"""Builders for lines and messages, with defaults for everything that a test is not about."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ TLS = "(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits))"
 
 
 def operator_of(host: str) -> str:
-    """The last two labels: good enough for examples."""
+    """The last two labels, which is enough for the tests."""
     return ".".join(host.split(".")[-2:])
 
 
@@ -26,7 +26,7 @@ def line(
     tls: str = "",
     date: str = DATE,
 ) -> str:
-    """A line in Postfix's form; without *peer* it names none."""
+    """A line in Postfix's form. Without *peer* it names no client."""
     sender = f"from {peer} ({peer} [{address}]) {tls}" if peer else ""
     return f"{sender} by {by} {software} with {protocol} id 1; {date}".strip().replace("  ", " ")
 
@@ -44,12 +44,12 @@ def habits(*known: Habit) -> Habits:
 def judge_message(
     message: MessageHeaders, habits: Habits, trusted_by: TrustedBy | None = None
 ) -> MessageReport:
-    """The report on one message, its silent hops read by *habits*."""
+    """The report on one message; *habits* judge its silent hops."""
     return judge_lines(message, parse_lines(message), habits, trusted_by)
 
 
 def learn(message: MessageHeaders, habits: Habits, trusted_by: TrustedBy | None = None) -> None:
-    """Add what the lines of *message* show of their servers' habits."""
+    """Learn habits from the lines of *message*."""
     learn_lines(parse_lines(message), habits, trusted_by)
 
 

@@ -1,4 +1,4 @@
-"""Judging hops and messages: the background's example first, then what may and may not be said."""
+"""Judging hops and messages. The first test is the example of docs/headers.md."""
 
 import pytest
 from hypothesis import given
@@ -61,7 +61,7 @@ def test_the_background_example_with_its_habit_evidence() -> None:
     assert "some TLS version" in report.hops[3].reason
     assert report.hops[4].reason.startswith("probably not: this server stated TLS in 1 of ")
     assert (report.verdict, report.at_hop) == (MessageVerdict.NOT_ENCRYPTED, 4)
-    assert report.as_claimed  # nobody said that Proofpoint's lines are to be believed
+    assert report.as_claimed  # without --trusted-by, Proofpoint's lines are only claimed
 
 
 def test_the_background_example_without_the_evidence_is_not_known() -> None:
@@ -84,7 +84,7 @@ def test_the_background_example_with_proofpoint_trusted() -> None:
 @pytest.mark.parametrize(
     ("text", "judgement", "basis", "reason"),
     [
-        pytest.param(line(), "unknown", "none", "not known to say", id="silent"),
+        pytest.param(line(), "unknown", "none", "not known to state TLS", id="silent"),
         pytest.param("from x with SMTP", "unknown", "none", "names no receiving", id="nobody"),
         pytest.param(
             line(software="(Postfix)"), "not-encrypted", "habit", "version 2.5", id="documented"
@@ -101,7 +101,7 @@ def test_the_background_example_with_proofpoint_trusted() -> None:
         ),
         pytest.param(
             "by gandalf.example.org (Postfix) id 4Jp34m3VCBz4xcR",
-            *("internal", "none", "handed it on"),
+            *("internal", "none", "relayed the message"),
             id="postfix-handed-it-on-to-itself",
         ),
         pytest.param(
@@ -121,7 +121,7 @@ def test_the_background_example_with_proofpoint_trusted() -> None:
         ),
         pytest.param(line(tls=TLS), "encrypted", "stated", "TLSv1.3", id="stated"),
         pytest.param(
-            line(tls="(Using TLS)"), "encrypted", "stated", "not which version", id="no-version"
+            line(tls="(Using TLS)"), "encrypted", "stated", "of an unknown version", id="no-version"
         ),
         pytest.param(
             line(protocol="ESMTPS"), "encrypted", "keyword", "RFC 3848", id="keyword-alone"
@@ -356,7 +356,7 @@ BELOW_IT = "from a.example.org ([203.0.113.1]) by b.example.org with ESMTP id 1;
             "from lists.example.org (lists.example.org [192.0.2.165]) by mx.google.com with ESMTP "
             "id h35; Sun, 10 Aug 2008 22:06:29 -0700 (PDT)",
             GOOGLE_2025,
-            *("unknown", True, "not known to say"),
+            *("unknown", True, "not known to state TLS"),
             id="habits-of-later-years-say-nothing",
         ),
         pytest.param(
@@ -370,7 +370,7 @@ BELOW_IT = "from a.example.org ([203.0.113.1]) by b.example.org with ESMTP id 1;
             "from [192.0.2.35] by server-4.bemta-5.messagelabs.com id E2/27; "
             "Sat, 29 Feb 2020 08:07:30 +0000",
             TOWERS,
-            *("internal", False, "handed it on"),
+            *("internal", False, "relayed the message"),
             id="another-form-of-the-same-provider",
         ),
         pytest.param(
@@ -383,13 +383,13 @@ BELOW_IT = "from a.example.org ([203.0.113.1]) by b.example.org with ESMTP id 1;
         pytest.param(
             line(software="(Postfix)", date="Mon, 1 Jan 2007 00:00:00 +0000"),
             (),
-            *("unknown", True, "not known to say"),
+            *("unknown", True, "not known to state TLS"),
             id="postfix-before-it-wrote-esmtps",
         ),
         pytest.param(
             "from mail.example.net by mx.example.com (Postfix) with ESMTP id 1; " + NOON,
             (),
-            *("unknown", True, "not known to say"),
+            *("unknown", True, "not known to state TLS"),
             id="no-address",
         ),
         pytest.param(
@@ -414,7 +414,7 @@ BELOW_IT = "from a.example.org ([203.0.113.1]) by b.example.org with ESMTP id 1;
         pytest.param(
             "by recvd-0a1b2c3d4e-abcde with SMTP id acffh; " + NOON,
             (),
-            *("internal", False, "handed it on"),
+            *("internal", False, "relayed the message"),
             id="sendgrid",
         ),
         pytest.param("(Haraka outbound); " + NOON, (), *("internal", False, "no"), id="a-note"),
@@ -424,13 +424,13 @@ BELOW_IT = "from a.example.org ([203.0.113.1]) by b.example.org with ESMTP id 1;
             "from ([IPv6:::ffff:10.1.1.168] [192.0.2.32]) by mx.example.com (Exim) with ESMTP id "
             "2a8; Mon, 29 Sep 2025 13:14:32 +0000",
             (),
-            *("unknown", True, "not known to say"),
+            *("unknown", True, "not known to state TLS"),
             id="two-literals",
         ),
         pytest.param(
             line("pc.example.net", "192.0.2.7", by="localhost"),
             (line("a.example.net", by="localhost", tls=TLS),),
-            *("unknown", True, "not known to say"),
+            *("unknown", True, "not known to state TLS"),
             id="nothing-is-learnt-of-a-name-without-a-dot",
         ),
     ],

@@ -1,4 +1,4 @@
-"""Reading messages of every kind, and many of them: right, in constant memory, and untouched."""
+"""Reading messages from every kind of source, in constant memory, without changing the source."""
 
 import io
 import mailbox
@@ -17,7 +17,6 @@ from prober.headers.infer import infer, load_habits, save_habits
 from prober.headers.mailbox import (
     INTERNAL_FAULT,
     MAX_HEADER_BYTES,
-    MAX_LINE_BYTES,
     read_messages,
     read_stream,
 )
@@ -26,6 +25,7 @@ from prober.headers.records import Habit, Judgement, MessageHeaders, MessageVerd
 from prober.headers.summary import Summary
 from prober.headers.tables import MAX_CHARACTERS, MAX_LINES
 from prober.headers.trust import TrustedBy
+from prober.mailbox import MAX_LINE_BYTES
 from tests.headers.builders import TLS, line
 
 NO_STDIN = io.BytesIO()
@@ -273,7 +273,7 @@ def test_habits_are_learnt_from_the_whole_mailbox_before_it_is_judged() -> None:
 def test_habits_are_saved_and_loaded(tmp_path: Path) -> None:
     path = tmp_path / "habits.json"
     habits = Habits(operator_of)
-    load_habits(path, habits)  # not there yet
+    load_habits(path, habits)  # the file does not exist
     habits.load([Habit(server="mx.example.com", software="Halon", stated=2, silent=1)])
 
     save_habits(path, habits)
@@ -297,7 +297,9 @@ def test_a_folder_that_cannot_be_read_is_an_input_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def scandir(path: str) -> None:
-        raise PermissionError(13, "Permission denied", path)  # which root never meets
+        raise PermissionError(
+            13, "Permission denied", path
+        )  # raised here because root may read any file
 
     monkeypatch.setattr("os.scandir", scandir)
 

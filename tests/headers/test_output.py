@@ -1,4 +1,4 @@
-"""The formats of `probe headers`, and the command: what it writes and how it ends."""
+"""The formats of `probe headers`, the files it writes, and its exit status."""
 
 import csv
 import io
@@ -230,7 +230,7 @@ def test_csv_has_a_row_a_message_or_a_hop_or_a_group() -> None:
         ("1", "not-encrypted"),
         ("", ""),
     ]
-    assert of_hops[2]["reason"] == "it has no Received field"
+    assert of_hops[2]["reason"] == "the message has no Received field"
     assert tuple(of_groups[0]) == SUMMARY_COLUMNS
     assert of_groups[0]["name"] == "example.net"
     kinds = ["sending-domain", "receiving-server", "receiving-server"]
@@ -342,7 +342,7 @@ def test_probing_asks_nobody_but_the_resolver_given() -> None:
     status, out, _ = invoke("-", *options, stdin=eml(ENCRYPTED))
 
     assert status == MEETS_ALL
-    assert "could not be looked at now" in " ".join(out.split())
+    assert "could not be tested now" in " ".join(out.split())
 
 
 def test_many_names_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -442,9 +442,9 @@ def test_the_text_tells_how_hops_are_numbered_and_which_one_crosses_a_border() -
 
     assert "numbered from the recipient: 0 is the newest" in out
     assert "* 0 encrypted" in out
-    assert "* the message crossed from one organisation to another" in out
+    assert "* marks a hop from one organisation to another" in out
     assert "claimed: written outside your provider" in out
-    assert "not in headers: how the sender handed the message in" in out
+    assert "headers never show how the sender submitted the message" in out
 
 
 @pytest.mark.parametrize(

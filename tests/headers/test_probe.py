@@ -1,4 +1,4 @@
-"""`probe headers --probe`: what receivers offer now beside what lines say of then."""
+"""`probe headers --probe`: compares what receivers offer now with what lines say."""
 
 from itertools import product
 
@@ -64,7 +64,7 @@ async def test_the_answer_combines_both(
         assert "TLSv1.3" in seen.text
 
 
-async def test_the_mx_hosts_of_the_recipients_domain_are_looked_at() -> None:
+async def test_the_mx_hosts_of_the_recipients_domain_are_probed() -> None:
     lines = line(by="mx1.clear.test").replace(" id 1;", " id 1 for <user@mixed.test>;")
 
     named, of_domain = await look(judge(lines))
@@ -84,7 +84,7 @@ async def test_the_mx_hosts_of_the_recipients_domain_are_looked_at() -> None:
         (None, "gone.test", "gone.test"),
     ],
 )
-async def test_whose_mx_hosts(
+async def test_the_recipients_domain(
     delivered_to: str | None, recipient: str | None, host: str | None
 ) -> None:
     report = judge(line(None, by="mx1.good.test"), delivered_to=delivered_to)
@@ -102,7 +102,7 @@ async def test_a_recipient_that_is_no_domain_is_passed_over() -> None:
     assert [seen.host for seen in await look(judge(lines))] == ["mx1.good.test"]
 
 
-async def test_forged_lines_aim_the_probe_at_nobody() -> None:
+async def test_servers_of_forged_lines_are_not_probed() -> None:
     border = line("out.example.net", by="mx1.good.test", tls=TLS)
     forged = line(by="mx1.clear.test").replace(" id 1;", " id 1 for <user@clear.test>;")
 
@@ -111,12 +111,12 @@ async def test_forged_lines_aim_the_probe_at_nobody() -> None:
     assert [seen.host for seen in probes] == ["mx1.good.test"]
 
 
-async def test_what_is_probable_stays_so() -> None:
+async def test_a_probable_judgement_stays_probable() -> None:
     [by_habit] = await look(judge(line(by="mx1.good.test", software="(Postfix)")))
     [stated] = await look(judge(line(by="mx1.good.test", tls="(NOT encrypted)")))
 
-    assert "the message probably came in clear" in by_habit.text
-    assert "the message came in clear" in stated.text
+    assert "The message probably came in clear" in by_habit.text
+    assert "The message came in clear" in stated.text
 
 
 def test_only_trusted_border_hops_are_receiving() -> None:
@@ -136,7 +136,7 @@ async def test_the_number_of_names_is_bounded(monkeypatch: pytest.MonkeyPatch) -
 
     assert seen.offer is Offer.NOT_TESTED
     assert seen.detail is not None
-    assert seen.detail.startswith("left out")
+    assert seen.detail.startswith("not contacted")
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_an_offer(endpoints: list[object], offer: Offer) -> None:
     assert judge_offer(endpoints) is offer  # type: ignore[arg-type] # builders give the records
 
 
-def test_the_decision_table_is_whole() -> None:
+def test_the_decision_table_is_complete() -> None:
     judgements = set(Judgement) - {Judgement.INTERNAL}
 
     assert set(DECISIONS) == set(product(judgements, Offer))

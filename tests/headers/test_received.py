@@ -1,4 +1,4 @@
-"""Received fields: a table of real forms over many server families, and properties of any text."""
+"""Parsing Received fields: a table of real lines from many servers, and properties of any text."""
 
 import json
 import sys
@@ -56,7 +56,7 @@ def test_the_table_is_wide() -> None:
     assert len(TABLE) >= 120
     assert len(families) >= 25
     assert {row["expect"].get("shape") for row in TABLE} >= {name for name, _ in FORMS} - {
-        "starttls",  # Mimecast writes a version behind it: that form comes first
+        "starttls",  # Mimecast writes a version after it, and the form with a version comes first
     }
 
 
@@ -85,13 +85,13 @@ _BY = "by mx.example.com"
 @pytest.mark.parametrize(
     "text",
     [
-        # what a sender chooses never counts
+        # text that the sender chooses never counts
         pytest.param(f"from (using TLSv1.3 with cipher AES256-SHA) {_BY} with SMTP", id="helo"),
         pytest.param(f"from unknown (HELO (version=TLSv1.3 cipher=AES)) {_BY} with SMTP", id="qm"),
         pytest.param(f"from x (TLSv1.3.example [192.0.2.1]) {_BY} with ESMTP", id="reverse-name"),
         pytest.param(f"from x {_BY} with ESMTP id (envelope-from <TLSv1.3@x>)", id="sender"),
         pytest.param(f"from x (TLS1.3) {_BY} with ESMTP id 1", id="lone-version-of-the-peer"),
-        # words that only look so
+        # words that only look like statements
         pytest.param(f"from tls.example {_BY} with ESMTP id TLSv1.3", id="id"),
         pytest.param(f"from x {_BY} with ESMTP for <esmtps@tls.example>", id="recipient"),
         pytest.param("from x by TLSv1.3 with ESMTP", id="by"),

@@ -89,7 +89,7 @@ NAMED_BY_USER: Final = parse_trusted_by(["example.com", "mx.google.com", "10.0.0
 
 
 def look(form: str, **said: str) -> tuple[Received, Internal | None, tuple[Trust, Trust]]:
-    """The line, why it is internal, and the trust in the forged line below: by default, by name."""
+    """Rows: the line, why it is internal, the trust in the forged line below (default, by name)."""
     text = FORMS[form].format(**(PLAIN | said)) + DATE
     lines = [parse_received(text), parse_received(FORGED)]
     internals = judge_internals(lines, operator_of)

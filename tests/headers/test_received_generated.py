@@ -27,8 +27,8 @@ ROWS: Final = [
 ]
 _COMMENT: Final = re.compile(r"\((?:[^()]|\([^()]*\))*\)")
 _TLS: Final = re.compile(r"(?<![\w.@-])(?:TLS|SSL|cipher|encrypted)", re.IGNORECASE)
-_CLIENTS: Final = re.compile(r'AUTH|Client|"')  # names of the client stand there
-# Of each family the line, with places in which its server may write of TLS.
+_CLIENTS: Final = re.compile(r'AUTH|Client|"')  # these contain names of the client
+# A line of each family, with the places in which its server may state TLS.
 FORMS: Final = (
     "from {helo} ({name} [{address}]) {tls} by {by} (Postfix) with ESMTP id {id} "
     "for <{rcpt}>; {date}",
@@ -65,7 +65,7 @@ FORMS: Final = (
 @dataclass(frozen=True)
 class Line:
     text: str
-    tls: str  # what its server says of TLS
+    tls: str  # what its server writes about TLS
 
 
 def statements() -> list[str]:
@@ -142,7 +142,7 @@ def test_no_line_with_a_word_for_tls_is_called_not_encrypted() -> None:
         denied = hop.received.tls is TlsStatement.DENIED or "NULL" in line.tls.upper()
         if speaks and not denied:
             assert hop.judgement is not Judgement.NOT_ENCRYPTED, line
-    assert silent > COUNT // 50  # the others are: the habits do speak
+    assert silent > COUNT // 50  # habits judge the other silent hops
 
 
 PLACES: Final = tuple(form for form in FORMS if "> {tls}" not in form and "{tls} SMTP" not in form)

@@ -1,10 +1,10 @@
-"""Habits: silence is read only where it is known that TLS would have been stated."""
+"""Habits: silence counts only where the server is known to state TLS."""
 
 import pytest
 
 from prober.headers import habits as module
 from prober.headers import tables
-from prober.headers.habits import HabitEvidence, Habits, Whose
+from prober.headers.habits import HabitEvidence, Habits, HabitScope
 from prober.headers.parse import parse_received
 from prober.headers.records import Habit, Trust
 from prober.headers.tables import SHIPPED_HABITS, SOFTWARE
@@ -14,7 +14,7 @@ SILENT = parse_received(line(software="(Halon)"))
 TRUSTED, CLAIMED = Trust.TRUSTED, Trust.CLAIMED
 
 
-YEAR = 2024  # of SILENT
+YEAR = 2024  # the year of SILENT
 
 
 def known(
@@ -26,8 +26,8 @@ def known(
     return Habit(server=server, software=software, year=year, **counts)
 
 
-def shown(whose: Whose, *, stated: int, silent: int = 0, since: int = YEAR) -> HabitEvidence:
-    return HabitEvidence(whose=whose, stated=stated, silent=silent, years=(since, YEAR))
+def shown(scope: HabitScope, *, stated: int, silent: int = 0, since: int = YEAR) -> HabitEvidence:
+    return HabitEvidence(scope=scope, stated=stated, silent=silent, years=(since, YEAR))
 
 
 @pytest.mark.parametrize(
@@ -56,31 +56,31 @@ def shown(whose: Whose, *, stated: int, silent: int = 0, since: int = YEAR) -> H
         pytest.param(
             known(stated=1, silent=4),
             TRUSTED,
-            shown(Whose.SERVER, stated=1, silent=3),
+            shown(HabitScope.SERVER, stated=1, silent=3),
             id="this-server",
         ),
         pytest.param(
             known(stated=1, claimed_stated=2, claimed_silent=3),
             CLAIMED,
-            shown(Whose.SERVER, stated=3, silent=2),
+            shown(HabitScope.SERVER, stated=3, silent=2),
             id="claims-teach-of-claims",
         ),
         pytest.param(
             known(software=None, stated=1),
             TRUSTED,
-            shown(Whose.SERVER, stated=1),
+            shown(HabitScope.SERVER, stated=1),
             id="software-not-named",
         ),
         pytest.param(
             known("mx2.example.com", stated=3),
             TRUSTED,
-            shown(Whose.OPERATOR, stated=3),
+            shown(HabitScope.OPERATOR, stated=3),
             id="other-servers-of-the-operator",
         ),
         pytest.param(
             known("mx2.example.com", claimed_stated=3),
             CLAIMED,
-            shown(Whose.OPERATOR, stated=3),
+            shown(HabitScope.OPERATOR, stated=3),
             id="other-servers-claimed",
         ),
     ],
@@ -95,15 +95,15 @@ def test_shipped_habits_have_a_source_and_are_of_known_software(software: str) -
     assert len(SHIPPED_HABITS[software]) > 20
 
 
-def test_a_shipped_habit_speaks_for_a_server_never_seen() -> None:
+def test_a_shipped_habit_applies_to_a_server_that_was_never_seen() -> None:
     silent = parse_received(line(software="(Postfix)"))
 
     evidence = habits().evidence(silent, TRUSTED, YEAR)
 
-    assert evidence == HabitEvidence(whose=Whose.SOFTWARE, source=SHIPPED_HABITS["Postfix"])
+    assert evidence == HabitEvidence(scope=HabitScope.SOFTWARE, citation=SHIPPED_HABITS["Postfix"])
 
 
-def test_a_line_by_nobody_or_by_unknown_software_has_no_evidence() -> None:
+def test_a_line_without_server_or_known_software_has_no_evidence() -> None:
     book = habits(known(stated=9))
 
     assert book.evidence(parse_received("from x with SMTP"), TRUSTED, YEAR) is None
@@ -116,7 +116,7 @@ def test_learning_counts_statements_denials_and_silence_between_providers() -> N
         line(tls=TLS),
         line("x.example.org", by="a.example.net", software="(NOT encrypted)"),
         line("x.example.org", "198.51.100.1", by="b.example.net"),
-        line("localhost", "127.0.0.1", by="c.example.net"),  # internal and silent: nothing
+        line("localhost", "127.0.0.1", by="c.example.net"),  # internal and silent, so not counted
         line("localhost", "127.0.0.1", by="d.example.net", protocol="ESMTPS"),
         "from x with SMTP",
     )
@@ -134,7 +134,7 @@ def test_learning_counts_statements_denials_and_silence_between_providers() -> N
     ]
 
 
-def test_what_was_learnt_survives_saving_and_loading() -> None:
+def test_habits_are_the_same_after_saving_and_loading() -> None:
     first = habits(known(stated=1, silent=2), Habit(server="192.0.2.1", software="Exim", stated=1))
     again = habits(*first, *first)
 

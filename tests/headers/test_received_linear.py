@@ -1,4 +1,4 @@
-"""Every expression that sees foreign text takes steps in proportion to its length."""
+"""Every regular expression that reads foreign text takes steps in proportion to its length."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ SOURCE = "".join(
     )
 )
 LENGTH = 500  # characters
-MOST = 200  # steps for each of them: bounded repeats stay below, a second loop goes beyond
+MOST = 200  # maximum steps per character; only a nested loop takes more
 BEGINNINGS = (
     *("", "From ", "using ", "using TLS:", "TLSv1:", "version=TLSv1 cipher=", "TLS: ", "AUTH: x, "),
     *("Cellopoint ", "client CN ", "8.1", "8.1/", "qmail 1 invoked by ", "from a", "envelope"),

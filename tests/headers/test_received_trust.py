@@ -1,4 +1,4 @@
-"""The trust boundary: what a sender could have forged is only claimed. RFC 5321 §7.6."""
+"""The trust boundary: lines that a sender could have forged are only claimed. RFC 5321 §7.6."""
 
 import ipaddress
 
@@ -82,7 +82,7 @@ def kind_of(text: str, above: str | None = None) -> Internal | None:
         pytest.param(
             line("pc7.dialup.example.com", protocol="ESMTPA"), None, id="a-customer-hands-in"
         ),
-        # by what the server found out
+        # by what the server looked up
         pytest.param(line("localhost", "127.0.0.1"), Internal.SAME_HOST, id="loopback"),
         pytest.param(line("localhost", "IPv6:::1"), Internal.SAME_HOST, id="loopback-ipv6"),
         pytest.param(line("mx.example.com"), Internal.SAME_HOST, id="confirmed-own-name"),
@@ -110,8 +110,10 @@ def kind_of(text: str, above: str | None = None) -> Internal | None:
             Internal.SAME_NETWORK,
             id="ipv4-network-and-a-lone-label",
         ),
-        pytest.param("by 2002:a05:6a10:206:: with SMTP id 1", Internal.HANDED_ON, id="google"),
-        pytest.param("by mail-x.google.com with SMTP id 1", Internal.HANDED_ON, id="google-name"),
+        pytest.param("by 2002:a05:6a10:206:: with SMTP id 1", Internal.INTERNAL_RELAY, id="google"),
+        pytest.param(
+            "by mail-x.google.com with SMTP id 1", Internal.INTERNAL_RELAY, id="google-name"
+        ),
         # by keyword
         pytest.param(line(protocol="LMTP"), Internal.LMTP, id="lmtp"),
         pytest.param("from a by b with mapi id 1", Internal.MAPI, id="mapi"),
@@ -124,7 +126,7 @@ def test_a_hop_is_internal_only_by_evidence(text: str, kind: Internal | None) ->
     assert kind_of(text) is kind
 
 
-def test_the_line_above_may_tell_a_servers_own_address() -> None:
+def test_the_line_above_may_state_a_servers_address() -> None:
     above = "from out.example.net ([192.0.2.9]) by mx.example.com with SMTP"
     below = "from app1 ([192.0.2.44]) by out.example.net with SMTP"
 
@@ -178,17 +180,17 @@ NEIGHBOUR = "from a.example.com (192.0.2.1) by gw.example.com (192.0.2.9) with S
         pytest.param(["by gw.example.com with SMTP"], ["example.com"], 1, 0, id="no-peer"),
     ],
 )
-def test_trust_ends_where_a_sender_could_write(
+def test_trust_ends_where_a_sender_could_have_written_the_line(
     lines: list[str], trusted_by: list[str], trusted: int, border: int | None
 ) -> None:
     parsed = [parse_received(text) for text in lines]
     internals = judge_internals(parsed, operator_of)
 
-    standings = judge_trust(parsed, internals, parse_trusted_by(trusted_by))
+    trusts = judge_trust(parsed, internals, parse_trusted_by(trusted_by))
 
-    assert [one.trust for one in standings[:trusted]] == [Trust.TRUSTED] * trusted
-    assert all(one.trust is Trust.CLAIMED for one in standings[trusted:])
-    assert next((i for i, one in enumerate(standings) if one.border), None) == border
+    assert [one.trust for one in trusts[:trusted]] == [Trust.TRUSTED] * trusted
+    assert all(one.trust is Trust.CLAIMED for one in trusts[trusted:])
+    assert next((i for i, one in enumerate(trusts) if one.border), None) == border
 
 
 def test_what_is_trusted_is_a_name_or_a_network() -> None:

@@ -1,4 +1,4 @@
-"""A raw SMTP client, which shows what a server did in one line of words."""
+"""A raw SMTP client that describes what a server did in one line."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ SILENCE_S = 4.0  # in one step; who answers at all answers long before
 
 
 def client_context(highest: int = SSL.TLS1_3_VERSION, ciphers: bytes = b"ALL") -> SSL.Context:
-    """A context that takes whatever the server has; ALL leaves nothing out, not even aNULL."""
+    """A context that accepts everything; ALL includes aNULL."""
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_min_proto_version(SSL.TLS1_VERSION)
     context.set_max_proto_version(highest)
@@ -52,7 +52,7 @@ class RawClient:
         self.writer.write(data)
 
     async def reply(self) -> bytes:
-        """The next reply, raw. Raises EOFError, OSError, and OverflowError at a flood."""
+        """The next reply, raw. Raises EOFError, OSError, and OverflowError for too much data."""
         start = self._taken
         async with asyncio.timeout(SILENCE_S):
             while (await self._line())[3:4] == b"-":
@@ -109,7 +109,7 @@ def outgoing(tls: SSL.Connection) -> bytes:
 
 
 async def look(address: str, port: int, context: SSL.Context) -> str:
-    """What one session shows: reply codes (``+`` where STARTTLS is a keyword), and its end."""
+    """A description of one session: reply codes (``+`` if STARTTLS is offered), and its end."""
     seen: list[str] = []
     try:
         async with await RawClient.connect(address, port) as client:

@@ -1,4 +1,4 @@
-"""Each kind of certificate has its one fault, and no other."""
+"""Each kind of certificate has exactly its own fault."""
 
 import datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ EXPIRED, NOT_YET_VALID, NO_ISSUER, SELF_SIGNED = 10, 9, 20, 18
 
 
 def verify(ca: LabCa, kind: CertificateKind, name: str = NAME) -> int:
-    """OpenSSL's verdict on the chain as it is sent; 0 is good. Names are not looked at."""
+    """OpenSSL's verification error for the chain as sent; 0 is good. Names are not checked."""
     store = crypto.X509Store()
     store.add_cert(crypto.X509.from_cryptography(ca.root))
     leaf, *others = (crypto.X509.from_cryptography(c) for c in ca.issue(kind, name).chain)

@@ -94,7 +94,7 @@ async def test_answers(name: str, rdtype: str, answer: list[str], *, tcp: bool) 
         ("www.example.test", "TXT", dns.rcode.NOERROR),
     ],
 )
-async def test_denials_bear_a_soa(
+async def test_negative_answers_have_a_soa(
     name: str, rdtype: str, rcode: dns.rcode.Rcode, *, tcp: bool
 ) -> None:
     async with LabDns(RECORDS) as server:
@@ -147,7 +147,7 @@ async def test_error_codes(fault: Fault, rcode: dns.rcode.Rcode) -> None:
             assert (response.rcode(), response.answer) == (rcode, [])
 
 
-async def test_a_fault_can_be_of_one_type_and_can_be_healed() -> None:
+async def test_a_fault_can_be_for_one_type_and_can_be_removed() -> None:
     async with LabDns(RECORDS) as server:
         server.fail("mx.example.test", Fault.SERVFAIL, "AAAA")
         assert (await ask(server, "mx.example.test", "AAAA")).rcode() == dns.rcode.SERVFAIL
@@ -156,7 +156,7 @@ async def test_a_fault_can_be_of_one_type_and_can_be_healed() -> None:
         assert (await ask(server, "mx.example.test", "AAAA")).rcode() == dns.rcode.NOERROR
 
 
-async def test_bogus_data_is_there_for_who_does_not_check() -> None:
+async def test_bogus_data_is_returned_with_checking_disabled() -> None:
     async with LabDns(RECORDS, signed=["example.test"]) as server:
         server.fail("mx.example.test", Fault.BOGUS)
         response = await ask(server, "mx.example.test", "A", flags=dns.flags.RD | dns.flags.CD)
@@ -225,7 +225,7 @@ async def test_queries_are_counted() -> None:
 def test_a_question_that_comes_again_has_the_same_answer(
     fault: Fault | None, flags: int, *, tcp: bool
 ) -> None:
-    """A reply is kept; here each is compared with that of a server that was never asked."""
+    """Compares cached replies with those of a new server."""
     kept = LabDns(RECORDS)
     kept.fail("mx.example.test", fault)
     kept.delay("mx.example.test", 0.5)
@@ -271,7 +271,7 @@ async def test_records_can_be_added_while_it_runs() -> None:
 
 
 @pytest.mark.parametrize("wire", [b"", b"\0" * 12, b"\xff" * 40], ids=["empty", "zeros", "ones"])
-async def test_junk_does_no_harm(wire: bytes) -> None:
+async def test_malformed_queries_are_ignored(wire: bytes) -> None:
     async with LabDns(RECORDS) as server:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.sendto(wire, (server.address, server.port))

@@ -1,4 +1,4 @@
-"""The lab as a whole: addresses, one port, DNS, settings, and nothing left behind."""
+"""The whole lab: addresses, one port, DNS, settings, and cleaning up."""
 
 import asyncio
 import errno
@@ -12,17 +12,17 @@ import pytest
 from cryptography import x509
 
 from prober.lab import smtp
-from prober.lab.demo import DEMO, DEMO_DEADLINES, every_domain, mail_domain
+from prober.lab.demo import DEMO, DEMO_DEADLINES, mail_domain
 from prober.lab.faults import Fault
 from prober.lab.internet import Lab, LabDomain, LabHost, LabSts
 from prober.lab.listener import bind
-from prober.lab.personalities import EVERY
 from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.greeting import Refuses, Silent
 from prober.lab.personalities.sound import WellConfigured
 from prober.lab.policy_host import PolicyHost
 from prober.settings import Pace, Settings
 from tests.lab.client import client_context, look
+from tests.personalities import EVERY, every_domain
 
 WELL = WellConfigured()
 

@@ -8,28 +8,20 @@ import uvloop
 from OpenSSL import SSL
 
 from prober.lab.certificates import HOSTILE_TEXT
-from prober.lab.demo import every_domain
 from prober.lab.internet import Lab
-from prober.lab.personalities import EVERY
-from prober.lab.personalities.ehlo import BareLf, CodeChanges, LookalikeKeywords, LowerCaseKeywords
-from prober.lab.personalities.greeting import (
-    HostileText,
-    Masked,
-    MultilineGreeting,
-    NotSmtp,
-    Slow,
-    Tarpit,
-)
+from prober.lab.personalities.greeting import Masked, Slow
 from prober.lab.personalities.scripted import Personality
-from prober.lab.personalities.sessions import GainsStarttls, LosesStarttls, Throttle
-from prober.lab.personalities.sound import RsaKeyExchange, WellConfigured
-from prober.lab.personalities.starttls import (
-    AnonymousOnly,
-    LargeHelloIntolerant,
-    StarttlsInjection,
-)
+from prober.lab.personalities.sessions import GainsStarttls
+from prober.lab.personalities.sound import WellConfigured
+from prober.lab.personalities.starttls import LargeHelloIntolerant
 from prober.lab.smtp import LabSmtpServer
 from tests.lab.client import RawClient, client_context, look
+from tests.personalities import EVERY, every_domain
+from tests.personalities.ehlo import BareLf, CodeChanges, LookalikeKeywords, LowerCaseKeywords
+from tests.personalities.greeting import HostileText, MultilineGreeting, NotSmtp, Tarpit
+from tests.personalities.sessions import LosesStarttls, Throttle
+from tests.personalities.sound import RsaKeyExchange
+from tests.personalities.starttls import AnonymousOnly, StarttlsInjection
 
 WELL = "220 250+ 220 TLSv1.3 250 221"
 SEEN = {
@@ -185,7 +177,7 @@ async def test_another_protocol_is_spoken() -> None:
             assert await client.reader.readline() == b"SSH-2.0-OpenSSH_9.9\r\n"
 
 
-async def test_a_tarpit_may_have_a_bottom() -> None:
+async def test_a_tarpit_may_end() -> None:
     (seen,) = await look_at(Tarpit(interval=0.0, lines=2), client_context())
     assert seen == WELL
 
@@ -199,7 +191,7 @@ async def test_a_slow_server_lets_its_client_wait() -> None:
     assert not server.sessions[0].pipelined
 
 
-async def test_a_slow_server_notices_who_speaks_first() -> None:
+async def test_a_slow_server_records_a_client_that_speaks_first() -> None:
     async with LabSmtpServer(Slow(delay=0.2)) as server:
         async with await RawClient.connect(server.address, server.port) as client:
             await client.ask("EHLO probe.lab.test")
@@ -227,7 +219,7 @@ async def test_anonymous_suites_need_a_client_that_offers_them() -> None:
     ],
     ids=["gains", "loses", "throttle", "always"],
 )
-async def test_one_session_is_not_like_the_next(personality: Personality, seen: list[str]) -> None:
+async def test_sessions_that_differ(personality: Personality, seen: list[str]) -> None:
     context = client_context()
     assert await look_at(personality, context, context, context) == seen
 

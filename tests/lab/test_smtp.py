@@ -1,19 +1,20 @@
-"""The lab's SMTP server: what it records, and that it ends whatever its clients do."""
+"""The lab's SMTP server: what it records, and that it always ends its sessions."""
 
 import asyncio
 import contextlib
 
 import pytest
 
-from prober.lab.demo import every_domain
 from prober.lab.internet import Lab
 from prober.lab.peer import COMMANDS, Peer
-from prober.lab.personalities.ehlo import EndlessReply, NoStarttls
+from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.greeting import Refuses, Silent
 from prober.lab.personalities.scripted import Personality
 from prober.lab.personalities.sound import WellConfigured
 from prober.lab.smtp import LabSmtpServer
 from tests.lab.client import RawClient, client_context, look
+from tests.personalities import every_domain
+from tests.personalities.ehlo import EndlessReply
 from tests.support.waiting import PATIENCE_S, until
 
 

@@ -96,7 +96,7 @@ def test_the_command_joins_results_and_a_map(tmp_path: Path) -> None:
     options = ("--tls-logged", "--results", str(results), "--policy", str(policy))
     out = " ".join(invoke("logs", str(log), *options).out.split())
     assert "clear.test: offered TLS on every server" in out
-    assert "clear.test: the map requires TLS, and 1 messages left in clear" in out
+    assert "clear.test: the map requires TLS, and 1 message left in clear" in out
     policy.write_text("words\n")
     ended = invoke("logs", str(log), *options)
     assert (ended.status, "map: line 1: no level" in ended.err) == (2, True)

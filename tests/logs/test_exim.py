@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prober.logs.base import NO_TLS, NOT_SENT
-from prober.logs.records import Content, Delivery, Identity, Status, Tls
+from prober.logs.records import Content, Delivery, Direction, Identity, Status, Tls
 from tests.logs.reading import read
 from tests.logs.test_postfix import HOSTILE
 
@@ -179,6 +179,23 @@ def test_lines_that_change_nothing(text: str) -> None:
 
 def test_what_is_not_understood_is_said() -> None:
     assert len(read([f"{STAMP}{ID} => "]).unread) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "inbound", "tls"),
+    [
+        ("P=esmtp", True, Tls.UNKNOWN),  # in clear: says nothing of whether TLS is logged
+        ("P=esmtps", True, Tls.UNKNOWN),  # TLS without X=: log_selector has no tls_cipher
+        ("P=esmtps X=TLS1.3:TLS_AES_256_GCM_SHA384:256", True, Tls.CLEAR),
+        ("P=esmtps X=TLS1.3:TLS_AES_256_GCM_SHA384:256", False, Tls.CLEAR),
+    ],
+)
+def test_only_x_shows_that_tls_is_logged(fields: str, inbound: bool, tls: Tls) -> None:
+    came = f"{STAMP}{ID} <= s@us.test H=pc [198.51.100.7] {fields} S=300"
+    went = f"{STAMP}{ID} => a@example.com R=dns T=smtp H=mx.example.com [192.0.2.1]"
+    deliveries = read([came, went], inbound=inbound).deliveries
+    (sent,) = (each for each in deliveries if each.direction is Direction.OUT)
+    assert sent.session.tls is tls
 
 
 @given(reply=HOSTILE, message_id=HOSTILE, name=HOSTILE)

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prober.errors import InputError
-from prober.logs.lines import MOST_LINE_BYTES, LineParser, Log, in_order
+from prober.logs.lines import MAX_LINE_BYTES, LineParser, Log, in_order
 
 REFERENCE = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 AT = datetime(2026, 2, 28, 23, 59, 58, tzinfo=UTC)
@@ -146,8 +146,8 @@ def test_a_file_that_is_not_there_is_named() -> None:
 
 
 def test_the_end_of_a_long_line_is_dropped() -> None:
-    log = Log("-", io.BytesIO(b"a" * 3 * MOST_LINE_BYTES + b"\nb\n"), NOW)
-    assert [len(line) for line in log.lines()] == [MOST_LINE_BYTES, 1]
+    log = Log("-", io.BytesIO(b"a" * 3 * MAX_LINE_BYTES + b"\nb\n"), NOW)
+    assert [len(line) for line in log.lines()] == [MAX_LINE_BYTES, 1]
 
 
 def test_a_rotated_set_is_put_in_order(tmp_path: Path) -> None:

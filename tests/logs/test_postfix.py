@@ -443,7 +443,7 @@ def test_no_line_raises(texts: list[str]) -> None:
 def test_silence_of_a_program_that_had_to_be_forgotten_is_unknown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(base, "MOST_PROCESSES", 2)
+    monkeypatch.setattr(base, "MAX_PROCESSES", 2)
     lines = [START, *(AT.format(1) + f"smtp[{pid}]: {NEW}" for pid in (1, 2, 3))]
     outcome = read([*lines, *(AT.format(9) + f"smtp[{pid}]: {to('AAAAAA')}" for pid in (1, 3))])
     first, second = (each.session for each in outcome.deliveries)
@@ -454,7 +454,7 @@ def test_silence_of_a_program_that_had_to_be_forgotten_is_unknown(
 def test_a_process_that_was_silent_for_an_hour_is_forgotten_without_harm(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(base, "MOST_PROCESSES", 1)
+    monkeypatch.setattr(base, "MAX_PROCESSES", 1)
     later = "Nov 28 19:00:00 mx1 postfix/"
     lines = [START, AT.format(1) + f"smtp[1]: {NEW}", later + f"smtp[2]: {NEW}"]
     assert [each.session.tls for each in read([*lines, later + f"smtp[3]: {to()}"]).deliveries] == [
@@ -463,7 +463,7 @@ def test_a_process_that_was_silent_for_an_hour_is_forgotten_without_harm(
 
 
 def test_deliveries_that_wait_for_a_meaning_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "MOST_WAITING", 2)
+    monkeypatch.setattr(base, "MAX_WAITING", 2)
     assert sessions(to("AAAAAA"), to("BBBBBB"), to("CCCCCC"), NEW) == [
         *(Tls.UNKNOWN, Tls.CLEAR, Tls.CLEAR),
     ]

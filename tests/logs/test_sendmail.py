@@ -178,6 +178,12 @@ def test_what_came_in() -> None:
     assert run(FROM, inbound=True)[0].session.why == NO_TLS
 
 
+def test_a_process_id_that_comes_again_is_another_client() -> None:
+    server = tls(relay="other.test [198.51.100.2]", verify="NO").replace("=client", "=server")
+    (in_clear,) = run(server, FROM, inbound=True)
+    assert in_clear.session.tls is Tls.CLEAR
+
+
 @given(reply=HOSTILE, message_id=HOSTILE, local=HOSTILE)
 def test_no_text_of_others_changes_an_answer(reply: str, message_id: str, local: str) -> None:
     escaped = local.replace("\\", "\\\\").replace('"', '\\"')

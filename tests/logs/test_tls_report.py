@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from prober.errors import InputError
 from prober.logs import tls_report
-from prober.logs.tls_report import parse_report, read_claims
+from prober.logs.tls_report import Sessions, parse_report, read_claims
 from tests.cli.commands import invoke
 
 # RFC 8460 §5.1? The example of Appendix B, shortened.
@@ -107,7 +107,33 @@ def test_every_way_in_which_a_report_comes(raw, number: int, tmp_path: Path) -> 
     for name in (str(folder), str(folder / "file"), "-"):
         claims = read_claims([name], io.BytesIO(made))
         assert len(claims.counted) == number
-        assert (claims.counted[0].successful, claims.counted[0].failed) == (5326, 303)
+        assert claims.counted[0].about.summary == Sessions(successful=5326, failed=303)
+
+
+def test_the_other_files_of_a_maildir_are_no_reports(tmp_path: Path) -> None:
+    box = mailbox.Maildir(tmp_path / "box")
+    box.add(message())
+    (tmp_path / "box" / "dovecot-uidlist").write_text("3 V1 N2\n")
+    (tmp_path / "box" / "tmp" / "1").write_text("half of a message")
+    claims = read_claims([str(tmp_path / "box")], io.BytesIO())
+    assert (len(claims.counted), claims.unreadable) == (1, [])
+
+
+def test_a_folder_without_reports_is_no_pass(tmp_path: Path) -> None:
+    ended = invoke("logs", "--tls-report", str(tmp_path))
+    assert (ended.status, "no TLS report is in" in ended.err) == (2, True)
+
+
+def test_a_report_that_cannot_be_read_is_no_pass(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json.gz"
+    policy = {"policy": {"policy-type": "sts", "policy-domain": "company-y.example"}}
+    good.write_bytes(changed(policies=[policy]))
+    assert invoke("logs", "--tls-report", str(good)).status == 0
+    bad.write_bytes(gzip.compress(RAW, mtime=0)[:-20])
+    ended = invoke("logs", "--tls-report", str(good), str(bad))
+    assert ended.status == 3
+    assert "bad.json.gz: no TLS report: " in ended.err
+    assert "Could not be read as a TLS report: 1." in ended.out
 
 
 def test_a_report_counts_once() -> None:
@@ -121,7 +147,11 @@ def test_a_report_counts_once() -> None:
         changed(**{"date-range": later}),
         changed(**{"organization-name": "Company-Z"}),
     )
-    assert [claim.submitter for claim in claims.counted] == ["Company-X", "Company-X", "Company-Z"]
+    assert [each.report.organization_name for each in claims.counted] == [
+        "Company-X",
+        "Company-X",
+        "Company-Z",
+    ]
     assert claims.repeated == 3
 
 
@@ -136,7 +166,7 @@ def test_a_policy_may_be_named_twice_in_one_report() -> None:
         b"{}",
         b"[1]",
         b"{" * 100_000,
-        gzip.compress(RAW)[:-20],
+        gzip.compress(RAW, mtime=0)[:-20],
         b"\x1f\x8bno gzip",
         changed(policies=7),
         changed(**{"date-range": {"start-datetime": "x", "end-datetime": "y"}}),
@@ -152,7 +182,7 @@ def test_what_is_no_report_is_refused(raw: bytes) -> None:
 
 
 def test_a_report_is_bounded_also_when_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tls_report, "MOST_REPORT_BYTES", 1000)
+    monkeypatch.setattr(tls_report, "MAX_REPORT_BYTES", 1000)
     with pytest.raises(InputError, match="more than 1000 bytes when unpacked"):
         parse_report(gzip.compress(RAW + b" " * 10_000))
 
@@ -174,7 +204,7 @@ def test_the_command(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_bytes(RAW)
     ended = invoke("logs", "--tls-report", str(path))
-    assert ended.out.startswith("Senders report 303 failed of 5629 sessions with TLS.")
+    assert ended.out.startswith("Senders report that TLS failed in 303 of 5629 sessions.")
     assert "certificate-expired" in ended.out
     assert "DKIM signatures are not checked" in " ".join(ended.out.split())
     assert ended.status == 1

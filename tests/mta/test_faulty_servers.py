@@ -17,25 +17,7 @@ from prober.lab.peer import Peer
 from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.scripted import Scripted
 from prober.lab.personalities.sound import WellConfigured
-from prober.lab.personalities.starttls import (
-    AnonymousOnly,
-    EmptyLineBeforeReply,
-    HandshakeAlert,
-    HandshakeCloses,
-    HandshakeGarbage,
-    HandshakeResets,
-    LargeHelloIntolerant,
-    LateAlert,
-    SniRefused,
-    SniRequired,
-    StarttlsCloses,
-    StarttlsDeferred,
-    StarttlsInjection,
-    StarttlsRefused,
-    StarttlsRefusedAndCloses,
-    StarttlsResets,
-    StarttlsUnreadable,
-)
+from prober.lab.personalities.starttls import HandshakeAlert, LargeHelloIntolerant, StarttlsDeferred
 from prober.records import Level, Standing
 from prober.records.delivery import DeliveryOutcome
 from prober.rules.standing import judge_standing
@@ -44,6 +26,22 @@ from tests.mta.exim_sender import deliver_by_exim
 from tests.mta.sender import deliver
 from tests.mta.servers import SERVERS, require
 from tests.mta.test_policy import domain, look, seen, to, world
+from tests.personalities.starttls import (
+    AnonymousOnly,
+    EmptyLineBeforeReply,
+    HandshakeCloses,
+    HandshakeGarbage,
+    HandshakeResets,
+    LateAlert,
+    SniRefused,
+    SniRequired,
+    StarttlsCloses,
+    StarttlsInjection,
+    StarttlsRefused,
+    StarttlsRefusedAndCloses,
+    StarttlsResets,
+    StarttlsUnreadable,
+)
 from tests.support.accepting import Arrival
 
 ENCRYPTED, CLEAR = DeliveryOutcome.ENCRYPTED, DeliveryOutcome.CLEAR

@@ -11,7 +11,7 @@ from prober.lab.internet import LabDomain
 from prober.lab.peer import Peer
 from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.scripted import Scripted
-from prober.lab.personalities.sound import Expired, SelfSigned, Tls12Only, Tls13Only, WellConfigured
+from prober.lab.personalities.sound import Expired, SelfSigned, Tls12Only, WellConfigured
 from prober.lab.personalities.starttls import HandshakeAlert
 from prober.logs.base import NO_TLS
 from prober.logs.records import Content, Delivery, Identity, Status, Tls
@@ -23,6 +23,7 @@ from tests.mta.sender import deliver
 from tests.mta.sendmail_sender import deliver_by_sendmail
 from tests.mta.servers import SERVERS, require
 from tests.mta.test_policy import SETTINGS, Case, World, domain, publish_tlsa, tlsa_of, world
+from tests.personalities.sound import Tls13Only
 from tests.support.accepting import Accepting, Arrival
 
 

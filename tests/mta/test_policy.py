@@ -24,11 +24,9 @@ from prober.lab.personalities.sound import (
     CnOnly,
     Expired,
     MissingIntermediate,
-    PartialWildcard,
     SelfSigned,
     Tls10Only,
     Tls12Only,
-    WeakDh,
     WeakKey,
     WellConfigured,
     Wildcard,
@@ -45,6 +43,7 @@ from tests.cli.commands import invoke
 from tests.mta.certificates import MtaCa
 from tests.mta.sender import Fate, ask_postmap, deliver
 from tests.mta.servers import SERVERS, require
+from tests.personalities.sound import PartialWildcard, WeakDh
 from tests.support.accepting import Accepting, Arrival, Mailbox
 from tests.support.waiting import PATIENT
 

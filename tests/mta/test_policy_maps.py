@@ -19,7 +19,7 @@ import pytest
 
 from prober.lab.internet import Lab
 from prober.lab.personalities.ehlo import NoStarttls
-from prober.lab.personalities.sound import Expired, SelfSigned, WeakDh, WellConfigured, Wildcard
+from prober.lab.personalities.sound import Expired, SelfSigned, WellConfigured, Wildcard
 from tests.mta import sandbox
 from tests.mta.base import RunningMta, Site, running
 from tests.mta.certificates import MtaCa
@@ -28,6 +28,7 @@ from tests.mta.opensmtpd import OPENSMTPD
 from tests.mta.sender import resolver_for
 from tests.mta.servers import require
 from tests.mta.test_policy import Written, look, publish_tlsa, tlsa_of, to, world, write_map
+from tests.personalities.sound import WeakDh
 from tests.support.accepting import Accepting
 
 _EXIM_CONF: Final = """\

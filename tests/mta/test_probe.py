@@ -9,6 +9,7 @@ import pytest
 from prober.net.smtp import Target
 from prober.records import Answer, Code, Confirmed, Endpoint, EndpointFacts, Reason, StartTls, Step
 from prober.rules.certificate import certificate_findings
+from prober.rules.certificate_fields import read_certificate
 from prober.rules.endpoint import Outcome, outcome, proven
 from prober.rules.verdict import judge_endpoint
 from prober.settings import Settings
@@ -43,7 +44,7 @@ async def observe(mta: RunningMta) -> tuple[EndpointFacts, Endpoint]:
     async with Vantage(settings) as vantage:
         target = Target(mx_host=mta.host_name, address=mta.address, port=mta.port)
         facts = await vantage.endpoint(target)
-        return facts, judge_endpoint(facts, vantage.tls.trust_store)
+        return facts, judge_endpoint(facts, vantage.tls.trust_store, vantage.reader)
 
 
 @tls_servers
@@ -85,7 +86,9 @@ async def test_it_sees_what_the_server_was_given(mta: RunningMta) -> None:
     assert facts.chain == mta.chain_der
     assert facts.client_certificate_requested == mta.asks_for_client_certificate
     assert "STARTTLS" in facts.ehlo_keywords
-    codes = {finding.code for finding in certificate_findings(endpoint, now=facts.observed_at)}
+    chain = tuple(map(read_certificate, facts.chain))
+    found = certificate_findings(endpoint, chain, now=facts.observed_at)
+    codes = {finding.code for finding in found}
     if mta.fault is None:
         assert codes == set()
     else:

@@ -1,13 +1,17 @@
 """DNS messages: what is no response, and what a response says."""
 
+import contextlib
+
 import dns.exception
 import dns.flags
 import dns.message
 import dns.name
 import dns.opcode
 import dns.rcode
+import dns.rdatatype
 import dns.rrset
 import pytest
+from dns.rdata import GenericRdata
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -292,3 +296,63 @@ class TestTooLarge:
         """Whoever does not know it makes us parse nothing."""
         with pytest.raises(MalformedError):
             read_response(large(QUERY, 4000, 4, message_id=ID ^ 1), QUERY, ID)
+
+
+def tlsa_rdata(rdata: bytes, *, rdtype: str = "TLSA") -> bytes:
+    """A response with an alias, another record and one of *rdtype* that has *rdata*."""
+    query = Query.of("mx.example.test", rdtype)
+    response = message(ALIAS.format("other.example.test"), authority=(NS,), query=query)
+    wire = bytearray(response.to_wire())
+    wire[6:8] = (2).to_bytes(2)
+    authority = wire.index(b"\0\2\0\1\0\0\0\x3c") - 2  # behind its owner, which is a pointer
+    owner = dns.name.from_text("other.example.test").to_digestable()
+    head = int(query.rdtype).to_bytes(2) + b"\0\1" + bytes(4) + len(rdata).to_bytes(2)
+    wire[authority:authority] = owner + head + rdata
+    return bytes(wire)
+
+
+class TestDigests:
+    """dnspython refuses a message for one of the wrong length, a sender ignores that record."""
+
+    @pytest.mark.parametrize("rdtype", ["TLSA", "SMIMEA"])
+    @pytest.mark.parametrize("size", [0, 1, 31, 32, 33, 300])
+    def test_of_any_length_are_read(self, rdtype: str, size: int) -> None:
+        rdata = b"\3\1\1" + bytes(size)
+        query = Query.of("mx.example.test", rdtype)
+        (record,) = read_response(tlsa_rdata(rdata, rdtype=rdtype), query, ID).records
+        assert isinstance(record, GenericRdata)
+        assert record.data == rdata
+
+    @pytest.mark.parametrize("rdtype", ["TLSA", "SMIMEA"])
+    def test_keep_their_type_for_who_validates_the_answer(self, rdtype: str) -> None:
+        """RFC 4034 §3.1.1: a signature names the type that it covers."""
+        query = Query.of("mx.example.test", rdtype)
+        response = read_response(tlsa_rdata(b"\3\1\1" + bytes(31), rdtype=rdtype), query, ID)
+        assert {each.rdtype for each in response.answer} == {dns.rdatatype.CNAME, query.rdtype}
+
+    @pytest.mark.parametrize("size", [0, 1, 2])
+    def test_a_short_record_of_the_reserved_type_is_malformed(self, size: int) -> None:
+        """RFC 6895 §3.1: 65535, by which records with digests are read."""
+        tail = b"\0\1" + bytes(4)  # class, TTL
+        wire = tlsa_rdata(bytes(size)).replace(b"\0\x34" + tail, b"\xff\xff" + tail)
+        assert b"\xff\xff" in wire
+        with pytest.raises(MalformedError):
+            read_response(wire, Query.of("mx.example.test", "TLSA"), ID)
+
+    @pytest.mark.parametrize("size", [0, 1, 2])
+    def test_a_record_without_its_three_fields_is_malformed(self, size: int) -> None:
+        with pytest.raises(MalformedError):
+            read_response(tlsa_rdata(bytes(size)), Query.of("mx.example.test", "TLSA"), ID)
+
+    @given(st.data())
+    def test_whatever_comes_is_read_or_malformed(self, data: st.DataObject) -> None:
+        wire = bytearray(tlsa_rdata(b"\3\1\1" + bytes(32)))
+        for _ in range(data.draw(st.integers(1, 4))):
+            wire[data.draw(st.integers(4, len(wire) - 1))] = data.draw(st.integers(0, 255))
+        with contextlib.suppress(MalformedError, TooLargeError):
+            read_response(bytes(wire), Query.of("mx.example.test", "TLSA"), ID)
+
+    def test_dnspython_is_as_it_was(self) -> None:
+        """Others in the same process use it as well."""
+        with pytest.raises(dns.exception.DNSException):
+            rrset("mx.example.test. 60 IN TLSA 3 1 1 00")

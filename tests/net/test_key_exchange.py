@@ -15,8 +15,9 @@ from prober.lab.certificates import CertificateKind, LabCa
 from prober.lab.dhe import PRIME_1024, DheConnection
 from prober.lab.tls import RSA_KEY_EXCHANGE, TLS12_ONLY, TLS13_ONLY, Keyring, TlsProfile
 from prober.net.key_exchange import DhGroup, ServerKeyExchange
-from prober.net.tls import HandshakeFacts, TlsClient
-from prober.records import Hello
+from prober.net.tls import TlsClient
+from prober.records import EndpointFacts, Hello
+from tests.support.builders import untested
 
 # RFC 7919 appendix A.1
 FFDHE2048: Final = bytes.fromhex(
@@ -182,7 +183,7 @@ def dhe(keyring: Keyring) -> DheConnection:
     return DheConnection(keyring.certificate(CertificateKind.RSA), PRIME_1024)
 
 
-def shake_hands(server: SSL.Connection | DheConnection, tls: TlsClient) -> HandshakeFacts:
+def shake_hands(server: SSL.Connection | DheConnection, tls: TlsClient) -> EndpointFacts:
     """A handshake with our client over memory, without a ``TlsLink``."""
     client = tls.connection("mx.test", Hello.DEFAULT)
     reader = client.get_app_data().server_key_exchange
@@ -197,7 +198,7 @@ def shake_hands(server: SSL.Connection | DheConnection, tls: TlsClient) -> Hands
             sent = server.bio_read(1 << 16)
             reader.feed(sent)
             client.bio_write(sent)
-    return tls.facts(client, completed=True)
+    return tls.observe(untested(), client, completed=True)
 
 
 def server_hello(extensions: bytes | None, session_id: bytes = b"") -> bytes:
@@ -325,7 +326,7 @@ def test_the_size_in_a_whole_handshake(
     tls = TlsClient(tmp_path / "ca.pem", chain_certificates=16)
 
     facts = shake_hands(server(Keyring("mx.test", ca)), tls)
-    assert facts.version is not None
+    assert facts.tls_version is not None
     assert not facts.verify_errors
     assert (facts.key_exchange, facts.key_exchange_bits) == (key_exchange, bits)
 
@@ -346,5 +347,5 @@ def test_the_size_is_kept_where_the_handshake_fails_for_it(tmp_path: Path) -> No
     with pytest.raises(SSL.Error, match="dh key too small"):
         client.do_handshake()
 
-    facts = tls.facts(client, completed=False)
+    facts = tls.observe(untested(), client, completed=False)
     assert (facts.key_exchange, facts.key_exchange_bits) == (None, 512)

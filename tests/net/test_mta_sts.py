@@ -13,13 +13,12 @@ from aiohttp.client_proto import ResponseHandler
 from OpenSSL import SSL
 
 from prober.errors import SettingsError
-from prober.lab import policy_host
 from prober.lab.certificates import LabCa
 from prober.lab.dns import LabDns
 from prober.lab.faults import Fault
 from prober.lab.internet import Lab, LabDomain, LabHost, LabSts
 from prober.lab.peer import Peer, Session
-from prober.lab.policy_host import PolicyHost, policy_text
+from prober.lab.policy_host import TXT, PolicyHost
 from prober.lab.tls import TLS12_ONLY, TLS13_ONLY
 from prober.net import guarded
 from prober.net import resolver as resolver_module
@@ -28,6 +27,8 @@ from prober.net.resolver import Resolver
 from prober.net.tls import TlsClient
 from prober.records import PolicyFetch, Reason, Step, TrustStore, TxtFacts
 from prober.settings import Settings
+from tests.support import policy_hosts
+from tests.support.policy_hosts import policy_text
 from tests.support.records import HANDSHAKE, TLS12_GCM, Keys, Writer12, Writer13, plain
 from tests.support.waiting import until
 
@@ -58,7 +59,7 @@ async def bench(
     host: PolicyHost, *others: LabDomain, txt: tuple[str, ...] = (), **changes: object
 ) -> AsyncIterator[Bench]:
     """A bench where *host* serves the policy; *changes* are to the settings."""
-    domain = LabDomain(name="a.test", sts=LabSts(host=host, txt=txt or (policy_host.TXT,)))
+    domain = LabDomain(name="a.test", sts=LabSts(host=host, txt=txt or (TXT,)))
     lab = Lab([domain, *others])
     lab.ca = CA
     async with lab:
@@ -102,20 +103,26 @@ async def test_the_request() -> None:
 @pytest.mark.parametrize(
     ("host", "step", "reason", "status"),
     [
-        pytest.param(policy_host.NotFound(), Step.POST_TLS, Reason.BAD_REPLY, 404, id="404"),
-        pytest.param(policy_host.Broken(), Step.POST_TLS, Reason.BAD_REPLY, 500, id="500"),
-        pytest.param(policy_host.Gzip(), Step.POST_TLS, Reason.BAD_REPLY, 200, id="gzip"),
-        pytest.param(policy_host.Truncated(), Step.POST_TLS, Reason.BAD_REPLY, 200, id="truncated"),
-        pytest.param(policy_host.Garbage(), Step.POST_TLS, Reason.BAD_REPLY, None, id="garbage"),
+        pytest.param(policy_hosts.NotFound(), Step.POST_TLS, Reason.BAD_REPLY, 404, id="404"),
+        pytest.param(policy_hosts.Broken(), Step.POST_TLS, Reason.BAD_REPLY, 500, id="500"),
+        pytest.param(policy_hosts.Gzip(), Step.POST_TLS, Reason.BAD_REPLY, 200, id="gzip"),
         pytest.param(
-            policy_host.EndlessHeaders(), Step.POST_TLS, Reason.BAD_REPLY, None, id="headers"
+            policy_hosts.Truncated(), Step.POST_TLS, Reason.BAD_REPLY, 200, id="truncated"
         ),
-        pytest.param(policy_host.TooLong(), Step.POST_TLS, Reason.LIMIT, 200, id="too-long"),
-        pytest.param(policy_host.Endless(), Step.POST_TLS, Reason.LIMIT, 200, id="endless"),
-        pytest.param(policy_host.HangsUp(), Step.POST_TLS, Reason.CLOSED, None, id="hangs-up"),
-        pytest.param(policy_host.Resets(), Step.POST_TLS, Reason.RESET, None, id="resets"),
+        pytest.param(policy_hosts.Garbage(), Step.POST_TLS, Reason.BAD_REPLY, None, id="garbage"),
         pytest.param(
-            policy_host.AsksWhoYouAre(), Step.POST_TLS, Reason.TLS_ERROR, None, id="client-cert"
+            policy_hosts.EndlessHeaders(), Step.POST_TLS, Reason.BAD_REPLY, None, id="headers"
+        ),
+        pytest.param(policy_hosts.TooLong(), Step.POST_TLS, Reason.LIMIT, 200, id="too-long"),
+        pytest.param(policy_hosts.Endless(), Step.POST_TLS, Reason.LIMIT, 200, id="endless"),
+        pytest.param(policy_hosts.HangsUp(), Step.POST_TLS, Reason.CLOSED, None, id="hangs-up"),
+        pytest.param(policy_hosts.Resets(), Step.POST_TLS, Reason.RESET, None, id="resets"),
+        pytest.param(
+            policy_hosts.RequiresClientCertificate(),
+            Step.POST_TLS,
+            Reason.TLS_ERROR,
+            None,
+            id="client-cert",
         ),
     ],
 )
@@ -133,9 +140,9 @@ async def test_a_host_whose_certificate_is_right_and_whose_answer_is_not(
 @pytest.mark.parametrize(
     ("host", "step", "reason"),
     [
-        pytest.param(policy_host.NotListening(), Step.CONNECT, Reason.REFUSED, id="refused"),
-        pytest.param(policy_host.InClear(), Step.HANDSHAKE, Reason.TLS_ERROR, id="in-clear"),
-        pytest.param(policy_host.OldTls(), Step.HANDSHAKE, Reason.TLS_ERROR, id="§7.2-tls-1.1"),
+        pytest.param(policy_hosts.NotListening(), Step.CONNECT, Reason.REFUSED, id="refused"),
+        pytest.param(policy_hosts.InClear(), Step.HANDSHAKE, Reason.TLS_ERROR, id="in-clear"),
+        pytest.param(policy_hosts.OldTls(), Step.HANDSHAKE, Reason.TLS_ERROR, id="§7.2-tls-1.1"),
     ],
 )
 async def test_without_tls_nothing_is_said_of_the_certificate(
@@ -151,10 +158,10 @@ async def test_without_tls_nothing_is_said_of_the_certificate(
 @pytest.mark.parametrize(
     ("host", "says"),
     [
-        pytest.param(policy_host.WrongName(), "Hostname mismatch", id="§3.3-wrong-name"),
-        pytest.param(policy_host.CnOnly(), "Hostname mismatch", id="§3.3-by-san-only"),
-        pytest.param(policy_host.Expired(), "expired", id="§3.3-expired"),
-        pytest.param(policy_host.SelfSigned(), "self-signed", id="§3.3-self-signed"),
+        pytest.param(policy_hosts.WrongName(), "Hostname mismatch", id="§3.3-wrong-name"),
+        pytest.param(policy_hosts.CnOnly(), "Hostname mismatch", id="§3.3-by-san-only"),
+        pytest.param(policy_hosts.Expired(), "expired", id="§3.3-expired"),
+        pytest.param(policy_hosts.SelfSigned(), "self-signed", id="§3.3-self-signed"),
     ],
 )
 async def test_a_certificate_that_does_not_prove_the_host(host: PolicyHost, says: str) -> None:
@@ -168,7 +175,7 @@ async def test_a_certificate_that_does_not_prove_the_host(host: PolicyHost, says
 
 
 async def test_a_certificate_by_wildcard_proves_the_host() -> None:
-    async with bench(policy_host.Wildcard(POLICY)) as a:
+    async with bench(policy_hosts.Wildcard(POLICY)) as a:
         assert (await a.fetch()).certificate_trusted is True
 
 
@@ -204,7 +211,7 @@ async def test_a_certificate_of_the_store_that_cannot_be_read_hides_no_other(
 async def test_a_redirect_is_not_followed() -> None:
     target = LabHost(name="www.b.test", personality=PolicyHost(POLICY))
     elsewhere = LabDomain(name="b.test", hosts=(target,))
-    host = policy_host.Redirects(POLICY, location="https://www.b.test/policy.txt")
+    host = policy_hosts.Redirects(POLICY, location="https://www.b.test/policy.txt")
     async with bench(host, elsewhere) as a:
         fetch = await a.fetch()
         assert len(a.sessions) == 1
@@ -216,17 +223,17 @@ async def test_a_redirect_is_not_followed() -> None:
 
 
 async def test_64_kilobytes_are_taken_and_not_a_byte_more() -> None:
-    async with bench(policy_host.Longest(POLICY)) as a:
+    async with bench(policy_hosts.Longest(POLICY)) as a:
         fetch = await a.fetch()
     assert len(fetch.body or "") == 65_536
-    async with bench(policy_host.Longest(POLICY), sts_policy_bytes=65_535) as a:
+    async with bench(policy_hosts.Longest(POLICY), sts_policy_bytes=65_535) as a:
         shorter = await a.fetch()
     assert shorter.failure is not None
     assert (shorter.failure.reason, shorter.body) == (Reason.LIMIT, None)
 
 
 async def test_an_endless_body_is_left_at_once() -> None:
-    async with bench(policy_host.Endless()) as a:
+    async with bench(policy_hosts.Endless()) as a:
         fetch = await a.fetch()
     assert fetch.failure is not None
     assert fetch.failure.reason is Reason.LIMIT
@@ -258,7 +265,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 async def test_what_comes_before_the_final_header_is_bounded(
     piece: bytes, parsed: list[int]
 ) -> None:
-    async with bench(policy_host.Repeats(POLICY, piece=piece), sts_s=30.0) as a:
+    async with bench(policy_hosts.Repeats(POLICY, piece=piece), sts_s=30.0) as a:
         fetch = await a.fetch()
     assert fetch.failure is not None
     assert (fetch.failure.step, fetch.failure.reason) == (Step.POST_TLS, Reason.LIMIT)
@@ -268,7 +275,7 @@ async def test_what_comes_before_the_final_header_is_bounded(
 
 
 async def test_all_of_a_fetch_is_bounded(parsed: list[int]) -> None:
-    async with bench(policy_host.ChunkExtensions(POLICY), sts_s=30.0) as a:
+    async with bench(policy_hosts.ChunkExtensions(POLICY), sts_s=30.0) as a:
         fetch = await a.fetch()
     assert fetch.failure is not None
     assert (fetch.failure.reason, fetch.body) == (Reason.LIMIT, None)
@@ -383,7 +390,7 @@ async def test_another_protocol_is_not_spoken() -> None:
 
 
 async def test_a_second_content_encoding_is_seen() -> None:
-    async with bench(policy_host.EncodedTwice(POLICY)) as a:
+    async with bench(policy_hosts.EncodedTwice(POLICY)) as a:
         fetch = await a.fetch()
     assert fetch.failure is not None
     assert (fetch.failure.reason, fetch.body) == (Reason.BAD_REPLY, None)
@@ -414,9 +421,9 @@ def deadlines(monkeypatch: pytest.MonkeyPatch) -> Deadlines:
 @pytest.mark.parametrize(
     ("host", "step"),
     [
-        pytest.param(policy_host.Drips(), Step.POST_TLS, id="slow-body"),
-        pytest.param(policy_host.Mute(), Step.POST_TLS, id="no-answer"),
-        pytest.param(policy_host.MuteAtHandshake(), Step.CONNECT, id="no-handshake"),
+        pytest.param(policy_hosts.Drips(), Step.POST_TLS, id="slow-body"),
+        pytest.param(policy_hosts.Mute(), Step.POST_TLS, id="no-answer"),
+        pytest.param(policy_hosts.MuteAtHandshake(), Step.CONNECT, id="no-handshake"),
     ],
 )
 async def test_a_slow_host_is_left_at_the_deadline(
@@ -527,7 +534,7 @@ async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.Monke
 
 
 async def test_no_cookie_comes_back() -> None:
-    async with bench(policy_host.SetsCookie(POLICY)) as a:
+    async with bench(policy_hosts.SetsCookie(POLICY)) as a:
         await a.fetch()
         await a.fetch()
         assert not any(line.lower().startswith("cookie") for line in a.sessions[1].commands)
@@ -535,7 +542,7 @@ async def test_no_cookie_comes_back() -> None:
 
 async def test_the_body_is_kept_as_text_whatever_it_is() -> None:
     hostile = "version: STSv1\r\nx: é\x00\x1b[31m\udcff\n"
-    async with bench(policy_host.Html(hostile)) as a:
+    async with bench(policy_hosts.Html(hostile)) as a:
         fetch = await a.fetch()
     assert fetch.content_type == "text/html"
     assert fetch.body == "version: STSv1\r\nx: é\x00\x1b[31m\\xff\n"
@@ -553,7 +560,7 @@ async def test_a_host_behind_an_alias() -> None:
 
 EVERY_HOST = [
     host
-    for host in vars(policy_host).values()
+    for host in vars(policy_hosts).values()
     if isinstance(host, type) and issubclass(host, PolicyHost)
 ]
 
@@ -599,9 +606,9 @@ def open_files() -> int:
 @pytest.mark.parametrize(
     "host",
     [
-        pytest.param(policy_host.MuteAtHandshake(), id="handshake"),
-        pytest.param(policy_host.Mute(), id="request"),
-        pytest.param(policy_host.Drips(), id="body"),
+        pytest.param(policy_hosts.MuteAtHandshake(), id="handshake"),
+        pytest.param(policy_hosts.Mute(), id="request"),
+        pytest.param(policy_hosts.Drips(), id="body"),
     ],
 )
 async def test_cancellation_closes_the_connection(host: PolicyHost) -> None:

@@ -19,7 +19,7 @@ from prober.lab.dns import LabDns
 from prober.lab.faults import Fault
 from prober.net import resolver as resolver_module
 from prober.net.resolver import DnsStatus, Resolver
-from prober.pace import QuestionPacer
+from prober.pace import QuestionLimiter
 from prober.records import Answer, Dnssec, Reason
 from prober.settings import Pace, Settings
 from tests.support.waiting import hurry, until
@@ -286,6 +286,23 @@ class TestDnssec:
         answer = await resolver.query("signed.test", "A")
         assert (answer.reason, answer.dnssec) == (Reason.SERVFAIL, Dnssec.INDETERMINATE)
 
+    async def test_the_self_test_does_not_wait_for_the_first_answer(
+        self, resolver: Resolver, dns_server: LabDns
+    ) -> None:
+        dns_server.fail("mute.test", Fault.TIMEOUT)
+        asking = asyncio.create_task(resolver.query("mute.test", "MX"))
+        await until(lambda: dns_server.queries[BOGUS_PROBE, "A"] == 2)
+        asking.cancel()
+
+    async def test_a_self_test_that_found_nothing_out_is_made_again(
+        self, settings: Settings, dns_server: LabDns
+    ) -> None:
+        async with aclosing(Resolver(replace(settings, dns_failure_ttl_s=0.0))) as resolver:
+            dns_server.fail(BOGUS_PROBE, Fault.REFUSED)
+            assert await resolver.validates() is Answer.NOT_TESTED
+            dns_server.fail(BOGUS_PROBE, Fault.BOGUS)
+            assert await resolver.validates() is Answer.YES
+
     @pytest.mark.parametrize("fault", [None, Fault.TIMEOUT, Fault.SERVFAIL, Fault.REFUSED])
     async def test_ad_of_a_resolver_that_fails_the_self_test_does_not_count(
         self, resolver: Resolver, dns_server: LabDns, fault: Fault | None
@@ -402,18 +419,18 @@ async def test_every_question_waits_for_its_turn(
     made: list[tuple[int, float]] = []
     turns: list[bool] = []
 
-    class Recording(QuestionPacer):
+    class Recording(QuestionLimiter):
         def __init__(self, at_once: int, per_s: float) -> None:
             made.append((at_once, per_s))
             super().__init__(at_once, per_s)
 
         @asynccontextmanager
-        async def turn(self, *, can_wait: bool = False) -> AsyncIterator[None]:
-            turns.append(can_wait)
-            async with super().turn(can_wait=can_wait):
+        async def turn(self, *, low_priority: bool = False) -> AsyncIterator[None]:
+            turns.append(low_priority)
+            async with super().turn(low_priority=low_priority):
                 yield
 
-    monkeypatch.setattr(resolver_module, "QuestionPacer", Recording)
+    monkeypatch.setattr(resolver_module, "QuestionLimiter", Recording)
     paced = replace(settings, pace=Pace(dns_per_s=1e4, dns_concurrency=7))
     async with aclosing(Resolver(paced)) as resolver:
         await asyncio.gather(*(resolver.query(f"gone{n}.test", "MX") for n in range(11)))

@@ -21,7 +21,6 @@ from prober.lab.peer import Peer
 from prober.lab.personalities.greeting import Silent
 from prober.lab.personalities.scripted import Personality, Scripted
 from prober.lab.personalities.sound import WellConfigured
-from prober.lab.personalities.starttls import HandshakeSilent, StarttlsSilent
 from prober.lab.smtp import LabSmtpServer
 from prober.lab.tls import Keyring, only
 from prober.net.dialogue import Dialogue
@@ -33,6 +32,7 @@ from prober.net.tls import TlsClient
 from prober.records import AnomalyKind, EndpointFacts, Reason, StartTls, Step
 from prober.rules.endpoint import Outcome, outcome
 from prober.settings import Settings
+from tests.personalities.starttls import HandshakeSilent, StarttlsSilent
 from tests.support.waiting import PATIENCE_S, until
 
 NAME = "mx.lab.test"

@@ -23,6 +23,7 @@ from prober.rules.endpoint import Outcome, outcome
 from prober.rules.retry import next_session
 from prober.rules.totals import was_tried
 from prober.settings import Settings
+from tests.support.builders import untested
 from tests.support.records import (
     ALERT,
     APPLICATION_DATA,
@@ -260,7 +261,7 @@ async def test_a_warning_before_the_server_hello_is_no_fatal_alert(profile: TlsP
     """RFC 6066 §3: of a name that the server does not know, such as Apache sends it."""
     bench = Bench(profile)
     await bench.shake_hands(first=plain(ALERT, b"\1\x70"))
-    assert CLIENT.facts(bench.connection, completed=True).alert is None
+    assert CLIENT.observe(untested(), bench.connection, completed=True).alert is None
 
 
 class FloodsInTheHandshake(Scripted):

@@ -15,16 +15,22 @@ from prober.records import (
     Line,
     MtaSts,
     MxHost,
+    ProfileName,
+    RatedFact,
     Reason,
+    Standing,
     Step,
     StsStatus,
     TlsaRecord,
     finding,
 )
-from prober.report.answer import headline
+from prober.report.answer import headline, reasons
 from prober.report.interface import Formatter, Paper
 from prober.report.text import ScanText, TextReport
+from prober.report.words import RATED
 from prober.rules.operator_advice import OPERATORS
+from prober.rules.profiles import PROFILES
+from prober.rules.standing import assess
 from prober.rules.totals import Totals
 from tests.report import samples
 from tests.report.samples import totals_of
@@ -144,6 +150,20 @@ def test_nothing_reaches_the_terminal_that_does_not_print(
 
     assert text.replace("\n", "").isprintable()
     assert text.endswith("\n")
+
+
+@pytest.mark.parametrize("reason", ["\x1b[2J", "."])
+def test_a_reason_that_a_file_names_and_we_do_not_is_escaped(reason: str) -> None:
+    report = replace(samples.passes(), standing=Standing.UNDECIDED, reasons=(reason,))
+
+    assert headline(report).isprintable()
+
+
+def test_a_reason_in_a_saved_report_is_escaped() -> None:
+    report = replace(samples.unknown(), reasons=("\x1b",))
+    report = replace(report, verdict=replace(report.verdict, level=Level.OPPORTUNISTIC))
+
+    assert "\x1b" not in headline(report) + "".join(reasons(report))
 
 
 def test_markup_and_emoji_codes_of_a_peer_are_text() -> None:
@@ -294,3 +314,82 @@ def test_senders_that_differ_on_a_policy_are_named() -> None:
     sts = MtaSts(status=StsStatus.POLICY_INVALID, detail="no mx", senders_differ="x and not by y")
     text = " ".join(shown(replace(samples.unknown(), mta_sts=sts)).split())
     assert "MTA-STS: policy-invalid (no mx) (senders differ: x and not by y)" in text
+
+
+def below(profile: ProfileName, *addresses: str, **seen: Any) -> DomainReport:
+    """A domain whose servers have TLS 1.2 with a suite that is weak; *seen* besides."""
+    weak: dict[str, Any] = {"tls_version": "TLSv1.2", "cipher": "AES128-SHA", "key_exchange": None}
+    endpoints = tuple(
+        samples.make_endpoint(f"mx{number}.example.com", address, **(weak | seen))
+        for number, address in enumerate(addresses, 1)
+    )
+    report = samples.make_report(Level.AUTHENTICATED, endpoints, findings=())
+    return assess(report, PROFILES[profile])
+
+
+def test_what_is_below_the_profile_is_told_with_the_paragraph() -> None:
+    out = " ".join(shown(below(ProfileName.HIPAA, "192.0.2.1", "192.0.2.2")).split())
+
+    assert "Below profile hipaa. Its norm is 45 CFR 164.312(e), 74 FR 19006, by way of NIST" in out
+    assert (
+        "mx1.example.com 192.0.2.1, mx2.example.com 192.0.2.2: cipher suite "
+        "TLS_RSA_WITH_AES_128_CBC_SHA is insufficient (appendix D; SP 800-131A r2 §6; our reading)"
+    ) in out
+    assert out.count("TLS_RSA_WITH_AES_128_CBC_SHA") == 1  # one line for both servers
+
+
+@pytest.mark.parametrize(
+    ("profile", "seen", "words"),
+    [
+        pytest.param(
+            ProfileName.NCSC_NL,
+            {"cipher": "AES256-GCM-SHA384", "extended_master_secret": False},
+            "192.0.2.1: extended master secret is missing, which is insufficient (§4.1; our",
+            id="a-feature",
+        ),
+        pytest.param(
+            ProfileName.NIST,
+            {"tls_version": "TLSv1.1"},
+            "192.0.2.1: TLS version TLSv1.1 should be phased out (§3.1",
+            id="phase-out",
+        ),
+        pytest.param(
+            ProfileName.NIST,
+            {"cipher": "ECDHE-RSA-AES128-SHA", "key_exchange": "secp224r1"},
+            None,
+            id="a-group-that-does-not-decide",
+        ),
+    ],
+)
+def test_each_fact_below_a_profile_has_its_line(
+    profile: ProfileName, seen: dict[str, Any], words: str | None
+) -> None:
+    out = " ".join(shown(below(profile, "192.0.2.1", **seen)).split())
+    if words is None:
+        assert "Below profile" not in out
+    else:
+        assert words in out
+
+
+def test_a_rating_of_our_own_is_marked_and_explained_when_asked_for() -> None:
+    report = below(ProfileName.NIST, "192.0.2.1")
+    assert "SP 800-131A r2 §6; our reading)" in " ".join(shown(report).split())
+    told = " ".join(shown(report, verbose=True).split())
+    assert "our reading: Appendix D lists it; we leave it out: RSA key transport" in told
+
+
+def test_without_a_profile_or_where_it_is_met_nothing_is_below() -> None:
+    assert "Below" not in shown(samples.passes())
+    met = assess(samples.passes(), PROFILES[ProfileName.DEFAULT])
+    assert "Below" not in shown(met)
+
+
+def test_many_servers_below_a_profile_are_counted() -> None:
+    addresses = [f"192.0.2.{number}" for number in range(1, 8)]
+    out = " ".join(shown(below(ProfileName.HIPAA, *addresses)).split())
+    assert "mx4.example.com 192.0.2.4 and 3 more: cipher suite" in out
+
+
+@pytest.mark.parametrize("fact", RatedFact)
+def test_every_rated_fact_has_words(fact: RatedFact) -> None:
+    assert fact in RATED

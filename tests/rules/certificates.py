@@ -11,8 +11,25 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import NameOID
 
-from prober.records import Anomaly, AnomalyKind, Endpoint, EndpointFacts, TrustStore, VerifyError
-from prober.rules.certificate import judge_certificate
+from prober.records import (
+    Anomaly,
+    AnomalyKind,
+    Answer,
+    Certificate,
+    Endpoint,
+    EndpointFacts,
+    Finding,
+    TrustStore,
+    VerifyError,
+)
+from prober.rules.certificate import (
+    certificate_findings,
+    judge_authenticity,
+    judge_certificate,
+    judge_path_strength,
+)
+from prober.rules.certificate_fields import ReadCertificate, read_certificate
+from prober.rules.identity import SanNames
 
 HOST = "mx.example.com"
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -189,6 +206,30 @@ def facts_of(
     )
 
 
+def read_san(certificate: bytes) -> SanNames | None:
+    return read_certificate(certificate).san
+
+
+def read_chain(facts: EndpointFacts) -> tuple[ReadCertificate, ...]:
+    return tuple(map(read_certificate, facts.chain))
+
+
+def judge_leaf(
+    facts: EndpointFacts, *, now: datetime = NOW, trust: TrustStore = TRUST
+) -> Certificate | None:
+    chain = read_chain(facts)
+    return judge_certificate(facts, chain[0], now=now, trust=trust) if chain else None
+
+
+def is_authentic(facts: EndpointFacts, certificate: Certificate | None) -> Answer:
+    strength = judge_path_strength(facts, read_chain(facts))
+    return judge_authenticity(facts, certificate, strength)
+
+
+def findings_on(endpoint: Endpoint, *, now: datetime = NOW) -> tuple[Finding, ...]:
+    return certificate_findings(endpoint, read_chain(endpoint), now=now)
+
+
 def endpoint_of(
     facts: EndpointFacts, *, trust: TrustStore = TRUST, now: datetime = NOW
 ) -> Endpoint:
@@ -203,5 +244,5 @@ def endpoint_of(
         path=facts.path,
         verify_errors=facts.verify_errors,
         anomalies=facts.anomalies,
-        certificate=judge_certificate(facts, now=now, trust=trust),
+        certificate=judge_leaf(facts, now=now, trust=trust),
     )

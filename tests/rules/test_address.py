@@ -1,4 +1,4 @@
-"""The address guard: what must not be contacted, first. IANA special-purpose registries."""
+"""Which addresses may be contacted, by the IANA special-purpose registries."""
 
 import ipaddress
 

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prober.records import Answer, Certificate, Code, Severity, TrustStore
-from prober.rules.certificate import certificate_findings, judge_authenticity, judge_certificate
-from prober.rules.certificate_fields import read_certificate
+from prober.rules.certificate_fields import CertificateReader, read_certificate
 from tests.rules.certificates import (
     HOST,
     NO_TRUST,
@@ -26,8 +25,11 @@ from tests.rules.certificates import (
     endpoint_of,
     extension,
     facts_of,
+    findings_on,
     forge,
+    is_authentic,
     issue,
+    judge_leaf,
     rdn,
     rsa_1024,
     rsa_spki,
@@ -76,7 +78,7 @@ def judge(
     mx_host: str = HOST,
 ) -> Certificate:
     facts = facts_of(*chain, errors=errors, mx_host=mx_host)
-    certificate = judge_certificate(facts, now=now, trust=trust)
+    certificate = judge_leaf(facts, now=now, trust=trust)
     assert certificate is not None
     return certificate
 
@@ -91,24 +93,20 @@ def codes(
     mx_host: str = HOST,
 ) -> set[Code]:
     facts = facts_of(*chain, errors=errors, path=path, truncated=truncated, mx_host=mx_host)
-    return {
-        each.code
-        for each in certificate_findings(endpoint_of(facts, trust=trust, now=now), now=now)
-    }
+    return {each.code for each in findings_on(endpoint_of(facts, trust=trust, now=now), now=now)}
 
 
 def details(
     *chain: bytes | Issued, errors: Iterable[tuple[int, int]] = (), now: datetime = NOW
 ) -> list[str]:
-    findings = certificate_findings(endpoint_of(facts_of(*chain, errors=errors), now=now), now=now)
+    findings = findings_on(endpoint_of(facts_of(*chain, errors=errors), now=now), now=now)
     return [str(finding.detail) for finding in findings]
 
 
 def test_no_chain_gives_no_certificate_and_no_findings() -> None:
     facts = facts_of()
 
-    assert judge_certificate(facts, now=NOW, trust=TRUST) is None
-    assert certificate_findings(endpoint_of(facts), now=NOW) == ()
+    assert findings_on(endpoint_of(facts), now=NOW) == ()
 
 
 @pytest.mark.parametrize(
@@ -395,7 +393,7 @@ def test_texts_and_lists_are_capped() -> None:
 def test_authentic_by_what_the_certificate_says(
     judged: Callable[[], Certificate], answer: Answer
 ) -> None:
-    assert judge_authenticity(facts_of(LEAF), judged()) is answer
+    assert is_authentic(facts_of(LEAF), judged()) is answer
 
 
 GOOD = forge(GOOD_SAN)
@@ -458,7 +456,7 @@ def test_authentic_by_strength(
 ) -> None:
     facts = facts_of(*chain, path=path, truncated=truncated)
 
-    assert judge_authenticity(facts, judge_certificate(facts, now=NOW, trust=TRUST)) is answer
+    assert is_authentic(facts, judge_leaf(facts)) is answer
 
 
 @pytest.mark.parametrize(
@@ -469,7 +467,7 @@ def test_authentic_by_strength(
     ],
 )
 def test_authentic_without_a_certificate(tls_version: str | None, answer: Answer) -> None:
-    assert judge_authenticity(facts_of(tls_version=tls_version), None) is answer
+    assert is_authentic(facts_of(tls_version=tls_version), None) is answer
 
 
 SHORT_LIVED = issue(by=MIDDLE, lives=(-3, 3))
@@ -662,7 +660,7 @@ NO_ISSUER = [(0, 20), (0, 21)]
     ],
 )
 def test_order_of_the_chain(chain: list[bytes | Issued], fault: str | None) -> None:
-    findings = certificate_findings(endpoint_of(facts_of(*chain)), now=NOW)
+    findings = findings_on(endpoint_of(facts_of(*chain)), now=NOW)
 
     faults = [each.detail for each in findings if each.code is Code.CHAIN_MISORDERED]
     assert faults == ([] if fault is None else [fault])
@@ -727,7 +725,7 @@ def other_spelling(name: bytes) -> bytes:
     ],
 )
 def test_missing_issuer(chain: list[bytes | Issued], issuer: str | None) -> None:
-    findings = certificate_findings(endpoint_of(facts_of(*chain, errors=NO_ISSUER)), now=NOW)
+    findings = findings_on(endpoint_of(facts_of(*chain, errors=NO_ISSUER)), now=NOW)
 
     missing = [each.detail for each in findings if each.code is Code.CHAIN_INCOMPLETE]
     told = f"{issuer} was not sent and is no trust anchor"
@@ -818,7 +816,7 @@ def test_weak_issuers_are_told_one_by_one_and_only_on_the_path() -> None:
     beside = forge(subject=rdn(b"Beside"), public_key=rsa_spki(512), algorithm=MD5_RSA)
     facts = facts_of(forge(GOOD_SAN, issuer=rdn(b"Weak")), beside, weak, path=(0, 2))
 
-    findings = certificate_findings(endpoint_of(facts), now=NOW)
+    findings = findings_on(endpoint_of(facts), now=NOW)
 
     assert [(each.code, each.detail) for each in findings if each.severity is Severity.HIGH] == [
         (Code.CERTIFICATE_KEY_WEAK, "certificate 3 (CN=Weak): RSA 1024"),
@@ -827,7 +825,7 @@ def test_weak_issuers_are_told_one_by_one_and_only_on_the_path() -> None:
 
 
 def test_findings_name_the_endpoint() -> None:
-    (finding,) = certificate_findings(endpoint_of(facts_of(LEAF)), now=END + DAY)
+    (finding,) = findings_on(endpoint_of(facts_of(LEAF)), now=END + DAY)
 
     assert (finding.mx_host, finding.address) == (HOST, "192.0.2.1")
 
@@ -848,25 +846,32 @@ def test_what_is_odd_in_the_name_of_an_issuer_is_remarked_of_each_that_it_signed
     assert first.remarks == second.remarks
 
 
-def test_a_certificate_is_read_once() -> None:
-    assert read_certificate(bytes(bytearray(LEAF.der))) is read_certificate(LEAF.der)
+def test_a_reader_reads_a_certificate_once() -> None:
+    reader = CertificateReader()
+    assert reader.read(bytes(bytearray(LEAF.der))) is reader.read(LEAF.der)
+    assert reader.read(LEAF.der) == read_certificate(LEAF.der)
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_readers_share_nothing() -> None:
+    assert CertificateReader().read(LEAF.der) is not CertificateReader().read(LEAF.der)
+
+
+def test_what_a_reader_remembers_is_bounded() -> None:
     """In number and in size: both are a stranger's to choose."""
+    reader = CertificateReader()
     large = issue(san=tuple(f"{n}.{HOST}" for n in range(400))).der
-    assert read_certificate(large) == read_certificate(large)
-    first = read_certificate(large)
-    assert read_certificate(bytes(bytearray(large))) is first
+    first = reader.read(large)
+    assert reader.read(bytes(bytearray(large))) is first
     for number in range(200):
-        read_certificate(bytes(8193) + number.to_bytes(2))
-    assert read_certificate(large) is not first
+        reader.read(bytes(8193) + number.to_bytes(2))
+    assert reader.read(large) is not first
+    assert reader.read(large) == first
 
-    first = read_certificate(LEAF.der)
+    first = reader.read(LEAF.der)
     for number in range(2000):
-        read_certificate(number.to_bytes(2))
-    assert read_certificate(LEAF.der) is not first
-    assert read_certificate(LEAF.der) == first
+        reader.read(number.to_bytes(2))
+    assert reader.read(LEAF.der) is not first
+    assert reader.read(LEAF.der) == first
 
 
 @given(st.data())
@@ -878,11 +883,11 @@ def test_no_bytes_make_the_judgement_raise(data: st.DataObject) -> None:
     facts = facts_of(patched, patched, MIDDLE, errors=NO_ISSUER, path=(0, 1))
 
     endpoint = endpoint_of(facts)
-    certificate_findings(endpoint, now=NOW)
+    findings_on(endpoint, now=NOW)
 
     assert endpoint.certificate is not None
     assert endpoint.certificate.sha256 == hashlib.sha256(patched).hexdigest()
-    assert judge_authenticity(facts, endpoint.certificate) is NO
+    assert is_authentic(facts, endpoint.certificate) is NO
 
 
 @given(st.binary(max_size=40))
@@ -890,4 +895,4 @@ def test_junk_is_not_tested_and_never_good(junk: bytes) -> None:
     certificate = judge(junk)
 
     assert (certificate.name_matches, certificate.in_date) == (NOT_TESTED, NOT_TESTED)
-    assert judge_authenticity(facts_of(junk), certificate) is NOT_TESTED
+    assert is_authentic(facts_of(junk), certificate) is NOT_TESTED

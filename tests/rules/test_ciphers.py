@@ -1,4 +1,4 @@
-"""Names of cipher suites: OpenSSL's own list is the referee, where openssl is there."""
+"""Names of cipher suites, compared with OpenSSL's own list if openssl is installed."""
 
 import os
 import shutil

@@ -26,13 +26,14 @@ from prober.records import (
     TlsaRecord,
 )
 from prober.rules import dane_path
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.dane import (
+    TlsaJudgement,
     authenticates,
     dane_findings,
     has_secure_tlsa,
     is_dane_usable,
     judge_dane,
-    match_records,
     server_name,
 )
 from prober.rules.tlsa import show, why_unusable
@@ -89,7 +90,13 @@ def judge(
     **fields: Any,
 ) -> Dane:
     facts = facts_of(*chain, truncated=truncated)
-    return judge_dane(facts, host(*records, **fields), domain=to, now=now)
+    return judged(facts, host(*records, **fields), to=to, now=now).dane
+
+
+def judged(
+    facts: EndpointFacts, mx_host: MxHost, *, to: str = DOMAIN, now: Any = NOW
+) -> TlsaJudgement:
+    return judge_dane(facts, mx_host, CertificateReader(), domain=to, now=now)
 
 
 def route(dnssec: Dnssec = SECURE, status: RouteStatus = RouteStatus.MX) -> Route:
@@ -137,7 +144,7 @@ class TestWhetherDaneApplies:
         expected = {NOT_TESTED: Dane.NOT_TESTED, NO: Dane.NONE}.get(answer)
         assert expected in (
             None,
-            judge_dane(facts_of(LEAF), host(**fields), domain=DOMAIN, now=NOW),
+            judged(facts_of(LEAF), host(**fields)).dane,
         )
 
     @pytest.mark.parametrize(
@@ -196,8 +203,8 @@ class TestTheEndpoint:
     @pytest.mark.parametrize("published", [GOOD, PKIX])
     def test_without_tls(self, facts: EndpointFacts, expected: Dane, published: TlsaRecord) -> None:
         """7672 §2.2: TLS is mandatory even where all records are unusable."""
-        assert judge_dane(facts, host(published), domain=DOMAIN, now=NOW) is expected
-        assert judge_dane(facts, host(), domain=DOMAIN, now=NOW) is Dane.NONE
+        assert judged(facts, host(published)).dane is expected
+        assert judged(facts, host()).dane is Dane.NONE
 
     def test_tls_without_a_certificate_matches_nothing(self) -> None:
         assert judge((), GOOD) is Dane.MISMATCH
@@ -394,7 +401,7 @@ def codes_of(
     mx_host: MxHost, *endpoints: EndpointFacts, mx: Dnssec = SECURE, name: str | None = DOMAIN
 ) -> dict[Code, str]:
     facts = domain(*endpoints, mx_hosts=(mx_host,), route=route(mx), domain=name)
-    found = dane_findings(facts)
+    found = dane_findings(facts, [judged(each, mx_host) for each in endpoints])
     assert len({finding.code for finding in found}) == len(found)
     return {finding.code: finding.detail or "" for finding in found}
 
@@ -526,7 +533,7 @@ class TestFindings:
         assert not codes_of(host(), showing(LEAF), mx=INSECURE)
 
     def test_what_is_no_domain_has_none(self) -> None:
-        assert not dane_findings(domain(route=None, domain=None))
+        assert not dane_findings(domain(route=None, domain=None), ())
 
     def test_a_mismatch_says_why_record_by_record(self) -> None:
         early = Issued(leaf(MIDDLE, lives=(1, 9)).certificate, ec_key())
@@ -574,9 +581,9 @@ class TestFindings:
     def test_without_a_believable_resolver_it_is_told_once_a_domain(self) -> None:
         unknown = host(dnssec=INDETERMINATE, **NOT_LOOKED_UP)
         facts = domain(mx_hosts=(unknown, replace(unknown, name="mx2.example.com")))
-        assert [finding.code for finding in dane_findings(facts)] == [Code.TLSA_NOT_TESTED]
+        assert [finding.code for finding in dane_findings(facts, ())] == [Code.TLSA_NOT_TESTED]
 
 
 def test_reasons_are_kept_by_record() -> None:
-    found = match_records(facts_of(*CHAIN), host(PKIX, BAD, GOOD), domain=DOMAIN, now=NOW)
+    found = judged(facts_of(*CHAIN), host(PKIX, BAD, GOOD)).matches
     assert [(each.record, each.answer) for each in found] == [(BAD, NO), (GOOD, YES)]

@@ -21,11 +21,12 @@ from prober.records import (
     StsStatus,
     TlsaRecord,
 )
-from prober.records.delivery import DeliveryOutcome, SenderKind
+from prober.records.delivery import Delivery, DeliveryOutcome, SenderKind
 from prober.rules.delivery import ForcedTls, forced_tls, judge_delivery, judge_secure
 from prober.rules.endpoint import merge_sessions
 from prober.rules.senders import SECURE_MATCH
 from prober.rules.verdict import judge_domain
+from prober.rules.views import views_of
 from tests.rules.certificates import issue
 from tests.support.builders import (
     NO_TRUST,
@@ -223,8 +224,8 @@ def with_host(facts: DomainFacts, **changes: Any) -> DomainFacts:
 def test_which_hosts_count(
     facts: DomainFacts, now: DeliveryOutcome, fallback: DeliveryOutcome
 ) -> None:
-    """Seen by the sender that insists on TLS."""
-    mandatory = judge_delivery(judge_domain(facts)).mandatory
+    """Judged for a sender that requires TLS."""
+    mandatory = delivery_of(judge_domain(facts)).mandatory
     assert (mandatory.now, mandatory.fallback) == (now, fallback)
 
 
@@ -248,20 +249,24 @@ def test_which_hosts_count(
         ),
     ],
 )
-def test_without_a_route_all_senders_and_situations_are_alike(
+def test_without_a_route_all_senders_get_the_same_outcome(
     facts: DomainFacts, expected: DeliveryOutcome
 ) -> None:
-    delivery = judge_delivery(judge_domain(facts))
+    delivery = delivery_of(judge_domain(facts))
     for sender in SenderKind:
         outcomes = delivery.of(sender)
         assert {outcomes.now, outcomes.fallback, outcomes.attacked} == {expected}
+
+
+def delivery_of(report: DomainReport) -> Delivery:
+    return judge_delivery(report, views_of(report.endpoints))
 
 
 CERTIFICATE = issue(MX1, by=issue("ca.example")).der
 
 
 def protected(**changes: Any) -> DomainReport:
-    """A domain with everything: DANE, MTA-STS and a certificate of a CA; and what is changed."""
+    """A domain with DANE, MTA-STS and a CA's certificate, with *changes*."""
     secure = Dnssec.SECURE
     tlsa = TlsaRecord(usage=3, selector=1, matching_type=1, data=bytes(32))
     facts = domain(
@@ -280,8 +285,8 @@ def protected(**changes: Any) -> DomainReport:
     )
 
 
-def test_each_sender_at_a_domain_with_everything() -> None:
-    delivery = judge_delivery(protected())
+def test_each_sender_at_a_domain_with_dane_mta_sts_and_a_trusted_certificate() -> None:
+    delivery = delivery_of(protected())
     in_peace = {sender: delivery.of(sender).now for sender in SenderKind}
     assert in_peace == {
         SenderKind.OPPORTUNISTIC: ENCRYPTED,
@@ -304,7 +309,7 @@ def test_each_sender_at_a_domain_with_everything() -> None:
 
 
 def test_mta_sts_that_was_not_looked_up_is_unknown() -> None:
-    sts = judge_delivery(protected(mta_sts=None)).mta_sts
+    sts = delivery_of(protected(mta_sts=None)).mta_sts
     assert {sts.now, sts.fallback, sts.attacked} == {UNKNOWN}
 
 
@@ -317,6 +322,7 @@ def test_mta_sts_that_was_not_looked_up_is_unknown() -> None:
     ],
 )
 def test_secure_with_a_match(match: tuple[str, ...], expected: DeliveryOutcome) -> None:
-    outcomes = judge_secure(protected(), match)
+    report = protected()
+    outcomes = judge_secure(report, views_of(report.endpoints), match)
     assert (outcomes.now, outcomes.fallback) == (expected, expected)
     assert outcomes.attacked is DEFERRED

@@ -1,4 +1,4 @@
-"""What each ClientHello meets, and what follows for findings, delivery and standing."""
+"""How endpoints answer each ClientHello, and the findings, delivery and standing from that."""
 
 import functools
 from dataclasses import replace
@@ -25,6 +25,7 @@ from prober.records import (
     VerifyError,
 )
 from prober.records.delivery import DeliveryOutcome, SenderKind
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.endpoint import Outcome, add_without_sni, merge_sessions, outcome, proven
 from prober.rules.hellos import completes, hello_findings, with_sni, without_sni
 from prober.rules.profiles import PROFILES
@@ -32,6 +33,7 @@ from prober.rules.rating import judge_profile
 from prober.rules.senders import DELIVERY, Destination
 from prober.rules.standing import judge_standing
 from prober.rules.verdict import judge_domain, judge_endpoint
+from prober.rules.views import Views
 from tests.rules.certificates import issue
 from tests.support.builders import (
     MX,
@@ -64,7 +66,7 @@ def fails(hello: Hello = Hello.DEFAULT, reason: Reason = Reason.ALERT) -> Endpoi
 
 
 def seen(*sessions: EndpointFacts, plain: tuple[EndpointFacts, ...] = ()) -> EndpointFacts:
-    """The facts after *sessions*, and after those without SNI where there were some."""
+    """The facts after *sessions*, including sessions without SNI."""
     facts = functools.reduce(merge_sessions, sessions)
     return add_without_sni(facts, functools.reduce(merge_sessions, plain)) if plain else facts
 
@@ -179,11 +181,13 @@ def test_the_session_without_sni_is_among_the_attempts_once() -> None:
 
 
 def outcomes(facts: EndpointFacts, **fields: Any) -> list[DeliveryOutcome]:
-    """Of each kind of sender in turn, at a domain that publishes what *fields* say."""
-    endpoint = replace(judge_endpoint(facts, TRUST), dane=fields.get("dane", Dane.NONE))
+    """The outcome for each kind of sender, at a domain with *fields*."""
+    reader = CertificateReader()
+    judged = judge_endpoint(facts, TRUST, reader, dane=fields.get("dane", Dane.NONE))
+    views = Views(judged, reader)
     sts = MtaSts(status=fields.get("sts", StsStatus.ABSENT), mx=(MX,))
     to = Destination(domain=MX, mx_dnssec=fields.get("dnssec", Dnssec.INSECURE), mta_sts=sts)
-    return [DELIVERY[sender](endpoint, to) for sender in SenderKind]
+    return [DELIVERY[sender](views, to) for sender in SenderKind]
 
 
 PROVES = [AUTHENTICATED, AUTHENTICATED]  # verified, domain-verified
@@ -274,7 +278,7 @@ def test_the_level_counts_tls_of_some_and_the_standing_tls_of_all(
     assert judge_standing(report, Level.OPPORTUNISTIC) is standing
 
 
-def test_a_certificate_that_only_sni_brings_is_undecided_where_proof_is_asked_for() -> None:
+def test_a_certificate_shown_only_with_sni_is_undecided_for_authenticated() -> None:
     report = judge_domain(domain(seen(works(), plain=(ANOTHER_PLAIN,))))
     assert Code.SNI_REQUIRED in [finding.code for finding in report.findings]
     assert report.endpoints[0].certificate_without_sni is not None
@@ -282,8 +286,8 @@ def test_a_certificate_that_only_sni_brings_is_undecided_where_proof_is_asked_fo
     assert judge_standing(report, Level.AUTHENTICATED) is Standing.UNDECIDED
 
 
-def test_old_tls_without_sni_is_told_and_leaves_a_profile_undecided() -> None:
-    """Postfix and Exim send no SNI by default: what they negotiate is rated, too."""
+def test_old_tls_without_sni_is_reported_and_leaves_a_profile_undecided() -> None:
+    """Postfix and Exim send no SNI by default, so what they negotiate is rated too."""
     old = works(Hello.NO_SNI, tls_version="TLSv1", cipher="AES128-SHA", cipher_bits=128)
     report = judge_domain(domain(seen(works(), plain=(old,))))
 
@@ -293,7 +297,7 @@ def test_old_tls_without_sni_is_told_and_leaves_a_profile_undecided() -> None:
 
 
 def test_a_view_without_sni_has_its_own_certificate() -> None:
-    endpoint = judge_endpoint(seen(works(), plain=(ANOTHER_PLAIN,)), TRUST)
+    endpoint = judge_endpoint(seen(works(), plain=(ANOTHER_PLAIN,)), TRUST, CertificateReader())
     view = without_sni(endpoint)
     assert view is not None
     assert (view.chain, view.certificate) == ((OTHER,), endpoint.certificate_without_sni)

@@ -12,7 +12,7 @@ from prober.records import Answer
 from prober.rules import identity
 from prober.rules.certificate_fields import read_certificate
 from prober.rules.der import MAX_ELEMENTS, read_outline, split
-from prober.rules.identity import SanNames, acceptance, dispute, matches, name_fault, read_san
+from prober.rules.identity import SanNames, acceptance, dispute, matches, name_fault
 from tests.rules.certificates import (
     HOST,
     SAN_OID,
@@ -20,6 +20,7 @@ from tests.rules.certificates import (
     extension,
     forge,
     issue,
+    read_san,
     san_extension,
     tlv,
 )
@@ -130,7 +131,7 @@ def test_matches(pattern: str, reference: str) -> None:
         pytest.param("MX.example.com", "mx.example.com", Answer.YES, id="case"),
     ],
 )
-def test_where_the_libraries_of_senders_differ_nothing_is_known(
+def test_a_name_on_which_sender_libraries_differ_is_not_tested(
     presented: str, reference: str, answer: Answer
 ) -> None:
     assert acceptance(presented, reference) is answer
@@ -210,7 +211,7 @@ GOOD = b"mx.example.com"
         ),
     ],
 )
-def test_a_malformed_entry_is_told_and_hides_no_good_one(entry: bytes, fault: str) -> None:
+def test_a_malformed_entry_is_reported_and_hides_no_good_one(entry: bytes, fault: str) -> None:
     assert read_san(forge(san_extension(GOOD, entry, b"*.example.net"))) == SanNames(
         names=(HOST, "*.example.net"), malformed=(fault,), refused=(entry.decode("latin-1"),)
     )
@@ -234,12 +235,12 @@ def test_the_names_that_the_largest_certificates_have_are_read() -> None:
         pytest.param([MANY[1:]] * 10, id="in-ten-extensions"),
     ],
 )
-def test_of_more_names_than_that_none_is_known_to_be_missing(extensions: list[list[bytes]]) -> None:
+def test_with_too_many_names_the_result_is_unknown(extensions: list[list[bytes]]) -> None:
     certificate = forge(*(san_extension(*names) for names in extensions))
     assert read_san(certificate) is None
 
 
-def test_names_of_others_cost_no_more_than_a_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_names_need_only_a_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
     """A domain may have 160 endpoints whose certificates have 5,000 names each."""
     looked_at: list[str] = []
     monkeypatch.setattr(identity, "name_fault", looked_at.append)
@@ -254,7 +255,7 @@ def test_names_of_others_cost_no_more_than_a_comparison(monkeypatch: pytest.Monk
     "oid", ["551d11", "551d13", "551d0f", "551d20", "551d1e", "2b06010505070101"]
 )
 def test_depth_makes_no_reader_raise(oid: str) -> None:
-    """20,000 sequences, each in the one before."""
+    """20,000 nested sequences."""
     nested = b""
     for _ in range(20_000):
         nested = tlv(0x30, nested)
@@ -357,7 +358,7 @@ def test_reads_as_cryptography_does_where_that_can(names: list[str]) -> None:
     assert outline.subject == certificate.subject.public_bytes()
 
 
-def test_an_ip_address_of_an_odd_length_is_told_and_hides_no_good_name() -> None:
+def test_an_ip_address_of_wrong_length_is_reported_and_hides_no_good_name() -> None:
     """RFC 5280 §4.2.1.6: four octets, or sixteen."""
     entries = tlv(0x30, tlv(0x87, b"\x7f\0\0\1\0"), tlv(0x82, b"mx.example.com"))
     san = read_san(forge(extension(SAN_OID, entries)))

@@ -1,4 +1,4 @@
-"""What a domain comes to by MTA-STS: status, findings, enforcement. RFC 8461 §3 to §7."""
+"""Judging MTA-STS: status, findings, enforcement. RFC 8461 §3 to §7."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +23,7 @@ from prober.records import (
     StsStatus,
     TxtFacts,
 )
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.mta_sts import (
     covers_every_mx,
     judge_sts,
@@ -105,7 +106,7 @@ NO_TXT = TxtFacts(failure=Failure(step=Step.RESOLVE, reason=Reason.SERVFAIL))
             "the id",
             id="§3.1-invalid",
         ),
-        pytest.param(facts(), StsStatus.FETCH_FAILED, "not asked for", id="not-asked"),
+        pytest.param(facts(), StsStatus.FETCH_FAILED, "not requested", id="not-asked"),
         pytest.param(
             facts(not_fetched(Reason.TIMED_OUT)),
             StsStatus.FETCH_FAILED,
@@ -213,7 +214,7 @@ ALL = (STRICT, RESOLVER, TLSPOL)
 
 
 def rewritten(old: str, new: str, **served: Any) -> StsFacts:
-    """A valid policy in which *new* stands for *old*."""
+    """A valid policy with *old* replaced by *new*."""
     body = policy() + "\n"
     assert old in body
     return facts(fetched(body.replace(old, new), **served))
@@ -349,7 +350,7 @@ def test_where_senders_differ(sts: StsFacts, enforcing: tuple[str, ...]) -> None
 
 
 def test_senders_that_enforce_it_for_different_hosts() -> None:
-    """One reader takes a line separator within a value for the end of a line."""
+    """One implementation reads a line separator inside a value as the end of a line."""
     sts = rewritten(
         "mode", "x: a\u2028mx: b.example\nmode", content_type="text/plain; charset=utf-8"
     )
@@ -393,7 +394,7 @@ def certificate(**answers: Answer) -> Certificate:
 
 
 def endpoint(seen: EndpointFacts = GOOD, **answers: Answer) -> Endpoint:
-    judged_one = judge_endpoint(seen, TRUST)
+    judged_one = judge_endpoint(seen, TRUST, CertificateReader())
     if not answers:
         return judged_one
     fields = {name: getattr(judged_one, name) for name in EndpointFacts.__dataclass_fields__}
@@ -419,7 +420,7 @@ def endpoint(seen: EndpointFacts = GOOD, **answers: Answer) -> Endpoint:
         pytest.param(endpoint(not_offered()), (), id="unconfirmed-is-not-proven"),
         pytest.param(endpoint(untested()), (), id="not-tested-is-no-fault"),
         pytest.param(endpoint(trusted=Answer.NOT_TESTED), (), id="trust-not-tested-is-no-fault"),
-        pytest.param(judge_endpoint(GOOD, NO_TRUST), (), id="no-trust-store"),
+        pytest.param(judge_endpoint(GOOD, NO_TRUST, CertificateReader()), (), id="no-trust-store"),
         pytest.param(endpoint(), (), id="§4.2-good"),
     ],
 )

@@ -8,7 +8,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, mldsa, rsa
 
 from prober.records import (
     DomainFacts,
-    Endpoint,
     EndpointFacts,
     FactRating,
     ProfileName,
@@ -20,10 +19,12 @@ from prober.records import (
     Standing,
     VerifyError,
 )
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.norms import Profile
 from prober.rules.profiles import PROFILES
-from prober.rules.rating import judge_profile, rate, rate_report
+from prober.rules.rating import below_profile, judge_profile, rate, rate_report
 from prober.rules.verdict import judge_domain, judge_endpoint
+from prober.rules.views import View
 from tests.rules.certificates import (
     SHA1_RSA,
     Issued,
@@ -72,12 +73,13 @@ def seen(certificate: Issued | bytes | None = P256, **fields: Any) -> EndpointFa
     return completed(**({"chain": (der,), "path": (0,)} | fields))
 
 
-def judged(facts: EndpointFacts) -> Endpoint:
-    return judge_endpoint(facts, TRUST)
+def judged(facts: EndpointFacts) -> View:
+    reader = CertificateReader()
+    return View(judge_endpoint(facts, TRUST, reader), reader)
 
 
-def rated(endpoint: Endpoint, fact: RatedFact, profile: Profile) -> list[Rating]:
-    return [each.rating for each in rate(endpoint, profile) if each.fact is fact]
+def rated(view: View, fact: RatedFact, profile: Profile) -> list[Rating]:
+    return [each.rating for each in rate(view, profile) if each.fact is fact]
 
 
 def by_profile(facts: EndpointFacts, fact: RatedFact) -> list[Rating]:
@@ -444,6 +446,33 @@ def test_a_row_has_the_fact_its_value_and_the_paragraph() -> None:
     assert group.source == "§3.3.2, table 6; §3.4.2, table 10"
     assert group.ours is not None
     assert "not recommended either" in group.ours
+
+
+def test_the_facts_below_a_profile_are_those_that_decide_against_it() -> None:
+    facts = seen(
+        issue(MX, by=RSA_CA, key=rsa_1024()),
+        tls_version="TLSv1.2",
+        cipher="ECDHE-RSA-CHACHA20-POLY1305",
+        key_exchange="x25519",
+        extended_master_secret=False,
+        secure_renegotiation=None,
+    )
+    report = judge_domain(domain(facts))
+
+    def below(profile: Profile) -> list[RatedFact]:
+        found = below_profile(rate_report(report, profile), profile)
+        return [row.fact for row in found if row.sni]
+
+    suite_key_ems = [RatedFact.SUITE, RatedFact.KEY, RatedFact.EXTENDED_MASTER_SECRET]
+    assert below(NIST) == suite_key_ems  # x25519 is not approved, which does not decide
+    assert below(HIPAA) == suite_key_ems
+    assert below(DEFAULT) == suite_key_ems[1:]
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=list(PROFILES))
+def test_nothing_is_below_a_profile_that_is_met(profile: Profile) -> None:
+    report = judge_domain(domain(seen(P256, key_exchange="secp256r1")))
+    assert below_profile(rate_report(report, profile), profile) == ()
 
 
 def test_what_senders_without_sni_meet_is_rated_where_it_differs() -> None:

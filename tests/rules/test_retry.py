@@ -1,4 +1,4 @@
-"""Whether to ask again, with which hello and how soon; and who feels pressed. docs/verdict.md."""
+"""Retries: whether, with which hello and how soon; and which servers ask to slow down."""
 
 import functools
 from dataclasses import replace
@@ -36,7 +36,7 @@ def after(*sessions: EndpointFacts, slow_lane: bool = True) -> NextSession | Non
 
 
 def look(hello: Hello = Hello.DEFAULT) -> NextSession:
-    return NextSession(hello=hello, lane=Lane.SECOND_LOOK)
+    return NextSession(hello=hello, lane=Lane.RETRY)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_no_further_session(sessions: list[EndpointFacts]) -> None:
     assert after(*sessions) is None
 
 
-def test_who_was_not_contacted_is_not_asked_again() -> None:
+def test_an_endpoint_that_was_not_contacted_is_not_retried() -> None:
     never = replace(untested(reason=Reason.PRIVATE_ADDRESS), attempts=())
     assert next_session(never, busy_tries=3, slow_lane=True) is None
 
@@ -100,7 +100,7 @@ def test_who_was_not_contacted_is_not_asked_again() -> None:
         pytest.param([BUSY, not_offered()], look(), id="seen-after-421-to-be-confirmed"),
     ],
 )
-def test_a_negative_wants_a_second_look(sessions: list[EndpointFacts], again: NextSession) -> None:
+def test_a_negative_is_retried(sessions: list[EndpointFacts], again: NextSession) -> None:
     assert after(*sessions) == again
 
 
@@ -117,37 +117,37 @@ def test_a_negative_wants_a_second_look(sessions: list[EndpointFacts], again: Ne
         pytest.param(replied(451, Step.EHLO), id="451-to-ehlo"),
     ],
 )
-def test_who_could_not_be_asked_for_a_passing_reason_is_asked_once_more(
+def test_a_temporary_failure_is_retried_once(
     facts: EndpointFacts,
 ) -> None:
     assert after(facts) == look()
 
 
-def test_who_did_not_greet_is_asked_with_more_patience_where_there_is_more() -> None:
+def test_a_missing_greeting_is_retried_with_a_longer_timeout_in_the_slow_lane() -> None:
     assert after(DID_NOT_GREET) == NextSession(hello=Hello.DEFAULT, lane=Lane.SLOW)
     assert after(DID_NOT_GREET, slow_lane=False) == look()
     assert after(DID_NOT_GREET, DID_NOT_GREET) is None
 
 
-def test_a_421_is_obeyed_for_longer_each_time() -> None:
+def test_the_wait_doubles_after_each_421() -> None:
     first, second = after(BUSY), after(BUSY, BUSY)
     assert first == NextSession(hello=Hello.DEFAULT, lane=Lane.BUSY, doublings=0)
     assert second == NextSession(hello=Hello.DEFAULT, lane=Lane.BUSY, doublings=1)
 
 
-def test_a_421_in_the_second_look_keeps_its_hello() -> None:
+def test_a_421_in_a_retry_keeps_its_hello() -> None:
     busy = replied(421, hello=Hello.TLS12)
     again = after(handshake_failed(Reason.RESET), busy)
     assert again == NextSession(hello=Hello.TLS12, lane=Lane.BUSY, doublings=0)
 
 
-def test_without_sni_only_where_that_is_allowed() -> None:
+def test_no_retry_without_sni_under_sni_only() -> None:
     facts = functools.reduce(merge_sessions, [FAILED, FAILED_SMALL])
     again = next_session(facts, busy_tries=3, slow_lane=True, sni_only=True)
     assert again == look(Hello.TLS12)
 
 
-def test_a_421_to_starttls_is_busy_and_no_negative() -> None:
+def test_a_421_to_starttls_is_busy_and_not_negative() -> None:
     again = after(replied(421, Step.STARTTLS))
     assert again is not None
     assert again.lane is Lane.BUSY
@@ -158,7 +158,7 @@ def test_the_first_session_is_the_ordinary_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "pressed"),
+    ("facts", "expected"),
     [
         pytest.param(completed(), False, id="completed"),
         pytest.param(not_offered(), False, id="not-offered"),
@@ -181,5 +181,5 @@ def test_the_first_session_is_the_ordinary_one() -> None:
         pytest.param(untested(Step.EHLO, Reason.RESET), True, id="reset"),
     ],
 )
-def test_who_feels_pressed(facts: EndpointFacts, pressed: bool) -> None:
-    assert asks_to_slow_down(facts) is pressed
+def test_asks_to_slow_down(facts: EndpointFacts, expected: bool) -> None:
+    assert asks_to_slow_down(facts) is expected

@@ -1,6 +1,5 @@
-"""What names at one address have in common: shared only to confirm. docs/scale.md."""
+"""Which results the names at one address share. docs/scale.md."""
 
-import functools
 from dataclasses import replace
 from typing import Any
 
@@ -16,16 +15,17 @@ from prober.records import (
     Step,
     VerifyError,
 )
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.endpoint import merge_sessions
 from prober.rules.same_server import (
-    Shown,
-    answers_wanted,
-    as_seen_by,
-    is_of_the_address,
-    note,
+    SharedTls,
+    add_result,
+    copy_for_host,
+    ended_before_sni,
     reusable,
+    sessions_needed,
 )
-from prober.rules.thresholds import LEAVES_AT_ONE_ADDRESS
+from prober.rules.thresholds import MAX_FINGERPRINTS
 from tests.rules.certificates import issue
 from tests.support.builders import (
     completed,
@@ -50,23 +50,27 @@ def shown_to(name: str, leaf: bytes = HOSTER, **fields: Any) -> EndpointFacts:
     return completed(mx_host=name, chain=(leaf,), **fields)
 
 
-def seen(*facts: EndpointFacts) -> tuple[Shown, ...]:
-    return functools.reduce(note, facts, ())
+def seen(*facts: EndpointFacts) -> tuple[SharedTls, ...]:
+    reader = CertificateReader()
+    entries: tuple[SharedTls, ...] = ()
+    for each in facts:
+        entries = add_result(entries, each, reader)
+    return entries
 
 
 AGREED = seen(*(shown_to(name) for name in NAMES[:3]))
 
 
-def test_three_names_that_agree_speak_for_a_fourth_that_the_leaf_covers() -> None:
+def test_three_names_that_agree_share_with_a_fourth_that_the_leaf_covers() -> None:
     facts = reusable(AGREED, NAMES[3])
     assert facts is not None
     assert facts.mx_host == NAMES[0]
-    assert as_seen_by(NAMES[3], facts).mx_host == NAMES[3]
-    assert as_seen_by(NAMES[3], facts).observed_as == NAMES[0]
+    assert copy_for_host(NAMES[3], facts).mx_host == NAMES[3]
+    assert copy_for_host(NAMES[3], facts).observed_as == NAMES[0]
 
 
-def test_who_was_asked_first_is_remembered_through_every_sharing() -> None:
-    twice = as_seen_by("c.mx.example", as_seen_by("b.mx.example", shown_to("a.mx.example")))
+def test_observed_as_keeps_the_name_that_was_probed() -> None:
+    twice = copy_for_host("c.mx.example", copy_for_host("b.mx.example", shown_to("a.mx.example")))
     assert (twice.mx_host, twice.observed_as) == ("c.mx.example", "a.mx.example")
 
 
@@ -95,16 +99,20 @@ def test_who_was_asked_first_is_remembered_through_every_sharing() -> None:
         ),
     ],
 )
-def test_nothing_speaks_for_a_further_name(what: tuple[Shown, ...], name: str) -> None:
+def test_cases_without_sharing(what: tuple[SharedTls, ...], name: str) -> None:
     assert reusable(what, name) is None
 
 
-def test_a_name_of_its_own_certificate_contradicts_nobody() -> None:
-    with_own = note(AGREED, shown_to("mail.customer.example", leaf_for("mail.customer.example")))
+def test_a_name_with_its_own_certificate_does_not_stop_sharing() -> None:
+    with_own = add_result(
+        AGREED,
+        shown_to("mail.customer.example", leaf_for("mail.customer.example")),
+        CertificateReader(),
+    )
     assert reusable(with_own, NAMES[3]) is not None
 
 
-def test_names_that_saw_dh_groups_of_different_size_do_not_agree() -> None:
+def test_names_with_dh_groups_of_different_size_do_not_agree() -> None:
     sizes = dict(zip(NAMES[:3], (2048, 2048, 1024), strict=True))
     facts = [replace(shown_to(name), key_exchange_bits=sizes[name]) for name in sizes]
     assert reusable(seen(*facts), NAMES[3]) is None
@@ -123,26 +131,26 @@ UNTRUSTED = VerifyError(depth=0, code=20, text="unable to get local issuer certi
         pytest.param({"tls_version": None}, id="no-tls"),
     ],
 )
-def test_what_is_not_sound_is_not_shared(change: dict[str, Any]) -> None:
+def test_a_result_with_any_problem_is_not_shared(change: dict[str, Any]) -> None:
     facts = [completed(**({"mx_host": name, "chain": (HOSTER,)} | change)) for name in NAMES[:3]]
     assert seen(*facts) == ()
 
 
-def test_tls_at_the_second_try_is_not_shared() -> None:
+def test_tls_in_the_second_session_is_not_shared() -> None:
     assert seen(merge_sessions(not_offered(), shown_to(NAMES[0]))) == ()
 
 
-def test_how_many_more_names_have_to_be_asked() -> None:
-    assert answers_wanted(()) == 3
-    assert answers_wanted(seen(shown_to(NAMES[0]))) == 2
-    assert answers_wanted(seen(shown_to(NAMES[0]), shown_to(NAMES[1]))) == 1
-    assert answers_wanted(AGREED) == 0
+def test_sessions_needed() -> None:
+    assert sessions_needed(()) == 3
+    assert sessions_needed(seen(shown_to(NAMES[0]))) == 2
+    assert sessions_needed(seen(shown_to(NAMES[0]), shown_to(NAMES[1]))) == 1
+    assert sessions_needed(AGREED) == 0
     own = [shown_to(f"mail.c{n}.example", leaf_for(f"mail.c{n}.example")) for n in range(9)]
-    assert answers_wanted(seen(*own[:2])) == 2
-    assert answers_wanted(seen(*own)) == 0
-    assert len(seen(*own)) == LEAVES_AT_ONE_ADDRESS
-    contradicted = seen(shown_to(NAMES[0]), shown_to(NAMES[1], OTHER))
-    assert answers_wanted(contradicted) == 0
+    assert sessions_needed(seen(*own[:2])) == 2
+    assert sessions_needed(seen(*own)) == 0
+    assert len(seen(*own)) == MAX_FINGERPRINTS
+    depends_on_sni = seen(shown_to(NAMES[0]), shown_to(NAMES[1], OTHER))
+    assert sessions_needed(depends_on_sni) == 0
 
 
 OFFERED_AND_454 = endpoint(
@@ -168,7 +176,5 @@ OFFERED_AND_454 = endpoint(
         pytest.param(untested(reason=Reason.NO_IPV6_HERE), False, id="no-way-there"),
     ],
 )
-def test_what_was_seen_before_a_name_was_told_is_the_addresss(
-    facts: EndpointFacts, expected: bool
-) -> None:
-    assert is_of_the_address(facts) is expected
+def test_a_result_before_sni_belongs_to_the_address(facts: EndpointFacts, expected: bool) -> None:
+    assert ended_before_sni(facts) is expected

@@ -8,7 +8,6 @@ import pytest
 from prober.records import (
     Dane,
     Dnssec,
-    Endpoint,
     EndpointFacts,
     Failure,
     MtaSts,
@@ -23,6 +22,7 @@ from prober.records import (
     VerifyError,
 )
 from prober.records.delivery import DeliveryOutcome, SenderKind
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.endpoint import merge_sessions
 from prober.rules.senders import (
     DELIVERY,
@@ -33,6 +33,7 @@ from prober.rules.senders import (
     worst,
 )
 from prober.rules.verdict import judge_domain, judge_endpoint
+from prober.rules.views import Views
 from tests.rules.certificates import issue, rsa_1024
 from tests.support.builders import (
     MX,
@@ -77,8 +78,9 @@ def twice(first: EndpointFacts, second: EndpointFacts) -> EndpointFacts:
     return merge_sessions(first, second)
 
 
-def judged(facts: EndpointFacts, trust: TrustStore = TRUST, **changes: Any) -> Endpoint:
-    return replace(judge_endpoint(facts, trust), **changes)
+def judged(facts: EndpointFacts, trust: TrustStore = TRUST, **changes: Any) -> Views:
+    reader = CertificateReader()
+    return Views(replace(judge_endpoint(facts, trust, reader), **changes), reader)
 
 
 def to(dnssec: Dnssec = Dnssec.INSECURE, sts: MtaSts | None = None) -> Destination:

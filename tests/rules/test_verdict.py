@@ -1,6 +1,9 @@
 """Level, completeness and standing. docs/verdict.md states each rule that a row is about."""
 
+import functools
+import gc
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,6 +26,7 @@ from prober.records import (
     Level,
     MxHost,
     PolicyFetch,
+    ProfileName,
     Reason,
     Route,
     RouteStatus,
@@ -35,7 +39,8 @@ from prober.records import (
     VerifyError,
 )
 from prober.records.delivery import DeliveryOutcome
-from prober.report.answer import LABELS, effects, headline
+from prober.report.answer import LABELS, answer, effects, headline
+from prober.rules.certificate_fields import CertificateReader, ReadCertificate, read_certificate
 from prober.rules.norms import Profile
 from prober.rules.profiles import PROFILES
 from prober.rules.standing import assess, judge_standing
@@ -586,6 +591,43 @@ def test_no_level_without_evidence(facts: DomainFacts) -> None:
     verdict = judge_domain(facts).verdict
     if not verdict.endpoints_tested:
         assert verdict.level is Level.UNKNOWN
+
+
+class _CountingReader(CertificateReader):
+    """Counts how often each certificate is read anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readings: Counter[bytes] = Counter()
+        self._read = functools.lru_cache(self._count)
+
+    def _count(self, der: bytes) -> ReadCertificate:
+        self.readings[der] += 1
+        return read_certificate(der)
+
+
+def test_a_run_reads_a_certificate_once() -> None:
+    """However many rules, standings and domains ask for it."""
+    reader = _CountingReader()
+    facts = with_tlsa(domain(good(), good(mx_host=MX2)), KEY)
+    for name in ("one.example", "two.example"):
+        report = judge_domain(replace(facts, domain=name), reader)
+        for require in (ENFORCED, PROFILES[ProfileName.NIST]):
+            answer(assess(report, require, reader), reader)
+    assert reader.readings == {CERTIFICATE: 1}
+
+
+def test_judging_leaves_no_cycles_for_the_garbage_collector() -> None:
+    """The command lets it run rarely: cycles would fill the memory."""
+    facts = domain(good(), unauthenticated(mx_host=MX2))
+    judge_standing(judge_domain(facts), ENFORCED)
+    gc.collect()
+    gc.disable()
+    try:
+        judge_standing(judge_domain(facts), ENFORCED)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 @given(_domains, st.sampled_from([*REQUIRABLE, *PROFILES.values()]))

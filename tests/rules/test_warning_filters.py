@@ -12,8 +12,8 @@ from tests.rules.certificates import issue
 _OVERLAP_S = 0.5  # how long each thread waits for the other to come in between
 READINGS = [
     pytest.param(dane_path._parse, dane_path._parse, id="dane-twice"),
-    pytest.param(dane_path._parse, certificate_fields._read_anew, id="dane-beside-fields"),
-    pytest.param(certificate_fields._read_anew, dane_path._parse, id="fields-beside-dane"),
+    pytest.param(dane_path._parse, certificate_fields.read_certificate, id="dane-beside-fields"),
+    pytest.param(certificate_fields.read_certificate, dane_path._parse, id="fields-beside-dane"),
 ]
 
 

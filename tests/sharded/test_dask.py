@@ -1,4 +1,4 @@
-"""The engine: on processes of its own and on a cluster, with workers and coordinators that die."""
+"""Scans on dask: on local processes and on a cluster, with workers and coordinators that die."""
 
 import asyncio
 import contextlib
@@ -55,7 +55,7 @@ async def lab() -> AsyncIterator[Lab]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def expected(lab: Lab) -> list[object]:
-    """What a scan in one process says, without its times."""
+    """The reports of a scan in one process, without times."""
     return timeless(await scanned_by_one(lab, entries()))
 
 
@@ -67,7 +67,7 @@ async def client() -> AsyncIterator[distributed.Client]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    """Of a dask scheduler with two dask workers."""
+    """The address of a dask scheduler with two workers."""
     async with cluster(tmp_path_factory.mktemp("dask"), 2) as address:
         yield address
 
@@ -81,7 +81,7 @@ async def run(
 
 
 async def workers_of(client: distributed.Client, number: int) -> dict[str, int]:
-    """The process ids of the workers, by their addresses, once there are so many."""
+    """The process ids of the workers by address. Waits until there are *number* of them."""
     pids: dict[str, int] = {}
 
     async def are_there() -> bool:
@@ -93,7 +93,7 @@ async def workers_of(client: distributed.Client, number: int) -> dict[str, int]:
     return pids
 
 
-async def test_two_processes_report_what_one_does(
+async def test_two_processes_report_the_same_as_one(
     lab: Lab, client: distributed.Client, expected: list[object], tmp_path: Path
 ) -> None:
     rows = Rows(2)
@@ -124,7 +124,7 @@ async def test_two_processes_report_what_one_does(
     assert not folder.path.exists()
 
 
-async def test_a_worker_that_is_killed_costs_its_shard_and_nothing_else(
+async def test_after_a_killed_worker_only_its_task_is_repeated(
     lab: Lab, client: distributed.Client, expected: list[object], tmp_path: Path
 ) -> None:
     rows = Rows()
@@ -145,7 +145,7 @@ async def test_a_worker_that_is_killed_costs_its_shard_and_nothing_else(
     assert victims[0] not in (await workers_of(client, 2)).values()
 
 
-async def test_a_run_that_is_stopped_ends_its_tasks_and_can_be_gone_on_with(
+async def test_a_stopped_run_ends_its_tasks_and_can_be_resumed(
     lab: Lab, client: distributed.Client, expected: list[object], tmp_path: Path
 ) -> None:
     silent = lab.servers["mx1.silent.test"]
@@ -159,7 +159,7 @@ async def test_a_run_that_is_stopped_ends_its_tasks_and_can_be_gone_on_with(
     await until(lambda: silent.open == 0)
     resolved = work.facts(0).stat().st_mtime_ns
 
-    with pytest.raises(ResumeError, match="go on with it by --resume, or remove it"):
+    with pytest.raises(ResumeError, match="continue it with --resume, or remove the folder"):
         await run(a_scan(work.path, lab), client, Rows())
     rows = Rows()
 
@@ -183,7 +183,7 @@ async def test_a_run_that_is_stopped_ends_its_tasks_and_can_be_gone_on_with(
 
 
 def resolved_elsewhere(folder: Path, lab: Lab, run: Run) -> ShardedScan:
-    """A scan to go on with, whose first shard another machine has resolved with *run*."""
+    """A scan to resume. Another machine has resolved its first shard with *run*."""
     job = a_scan(folder, lab, resume=True)
     WorkFolder(folder).claim(Job(dict(job.identity), job.shard_size, 4), resume=False)
     write_record(WorkFolder(folder).resolved(0), run)
@@ -214,10 +214,10 @@ async def test_workers_of_another_version_are_refused(
         await run(job, client, Rows())
 
 
-async def test_workers_that_cannot_see_end_the_run_and_leave_nothing(
+async def test_workers_without_a_nameserver_end_the_run_and_leave_no_files(
     lab: Lab, client: distributed.Client, tmp_path: Path
 ) -> None:
-    """The fault of a worker comes as it is: an engine has to send it to another process."""
+    """The coordinator gets the worker's own exception, which dask had to pickle."""
     job = a_scan(tmp_path / "work", lab)
     blind = replace(job, shard_size=50, settings=replace(job.settings, resolvers=(NO_NAMESERVER,)))
     names = [f"gone{number}.test" for number in range(60)]
@@ -228,7 +228,7 @@ async def test_workers_that_cannot_see_end_the_run_and_leave_nothing(
 async def test_hosts_that_nobody_can_connect_to_are_not_reported(
     lab: Lab, client: distributed.Client, tmp_path: Path
 ) -> None:
-    """Each partition sees too few of them to tell; all together tell."""
+    """One partition has too few hosts to decide this; all partitions together have enough."""
     names = [f"op{number}.test" for number in range(40)]
     for number, name in enumerate(names):
         lab.dns.add(name, "MX", f"10 mx.{name}")
@@ -241,10 +241,10 @@ async def test_hosts_that_nobody_can_connect_to_are_not_reported(
     assert not job.folder.exists()
 
 
-async def test_a_folder_that_workers_cannot_write_is_told(
+async def test_a_folder_that_workers_cannot_write_is_reported(
     lab: Lab, client: distributed.Client, tmp_path: Path
 ) -> None:
-    """A path that is not shared shows as missing files, on one side or the other."""
+    """If the path is not shared, the coordinator or the worker finds no files."""
     work = WorkFolder(tmp_path / "work")
 
     def show(stage: str, _done: int, _total: int | None) -> None:
@@ -263,10 +263,10 @@ async def test_a_folder_that_workers_cannot_write_is_told(
     assert work.path.exists()
 
 
-async def test_a_cluster_that_runs_reports_what_one_process_does(
+async def test_a_running_cluster_reports_the_same_as_one_process(
     lab: Lab, address: str, tmp_path: Path
 ) -> None:
-    """Hundreds of domains, by processes that are as separate as can be."""
+    """Hundreds of domains, scheduler and workers in separate processes."""
     names = (*NAMES, *(domain.name for domain in MANY))
     rows = Rows()
     job = replace(a_scan(tmp_path / "work", lab), shard_size=20)
@@ -275,10 +275,10 @@ async def test_a_cluster_that_runs_reports_what_one_process_does(
     assert timeless(rows.reports) == timeless(await scanned_by_one(lab, entries(names)))
 
 
-async def test_a_worker_of_a_cluster_that_is_killed_costs_its_shard_and_nothing_else(
+async def test_after_a_killed_worker_of_a_cluster_only_its_task_is_repeated(
     lab: Lab, address: str, expected: list[object], tmp_path: Path
 ) -> None:
-    """Nobody starts it again: the others do its work."""
+    """It is not restarted: other workers repeat its task."""
     async with worker(address, tmp_path) as victim:
         await _kill_while_it_probes(address, victim.pid, lab, tmp_path / "work", expected)
         assert await victim.wait() == -signal.SIGKILL
@@ -316,17 +316,19 @@ async def test_a_shard_that_kills_each_worker_ends_the_run(lab: Lab, tmp_path: P
         running = asyncio.create_task(run(job, client, Rows(), ["silent.test"]))
         await until(lambda: silent.open > 0)
         os.kill(pid, signal.SIGKILL)
-        with pytest.raises(ClusterError, match=r"probe_partition \d+: 1 workers died of it"):
+        with pytest.raises(
+            ClusterError, match=r"probe_partition \d+: 1 workers died while running it"
+        ):
             await running
     assert job.folder.exists()
 
 
-async def test_a_run_that_has_no_worker_any_more_ends(
+async def test_a_run_without_workers_ends(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Dask would wait for another for ever."""
-    monkeypatch.setattr("prober.sharded.dask._DESERTED_S", 1.0)
-    monkeypatch.setattr("prober.sharded.dask._LOOK_S", 0.1)
+    """Dask would wait for ever."""
+    monkeypatch.setattr("prober.sharded.dask._NO_WORKER_S", 1.0)
+    monkeypatch.setattr("prober.sharded.dask._POLL_S", 0.1)
     silent = lab.servers["mx1.silent.test"]
     async with cluster(tmp_path, 0) as address, worker(address, tmp_path) as only:
         async with running_scheduler(address) as client:
@@ -339,9 +341,7 @@ async def test_a_run_that_has_no_worker_any_more_ends(
                 await running
 
 
-async def test_a_scheduler_that_goes_away_ends_the_run_and_then_does_not_answer(
-    lab: Lab, tmp_path: Path
-) -> None:
+async def test_a_lost_scheduler_ends_the_run(lab: Lab, tmp_path: Path) -> None:
     silent = lab.servers["mx1.silent.test"]
     async with AsyncExitStack() as stack:
         async with cluster(tmp_path, 1) as address:
@@ -349,7 +349,7 @@ async def test_a_scheduler_that_goes_away_ends_the_run_and_then_does_not_answer(
             job = a_scan(tmp_path / "work", lab)
             running = asyncio.create_task(run(job, client, Rows(), ["silent.test"]))
             await until(lambda: silent.open > 0)
-        with pytest.raises(ClusterError, match="the scheduler went away"):
+        with pytest.raises(ClusterError, match="the connection to the scheduler was lost"):
             await running
 
     with pytest.raises(SettingsError, match=f"no scheduler answers at {address}"):
@@ -358,14 +358,14 @@ async def test_a_scheduler_that_goes_away_ends_the_run_and_then_does_not_answer(
 
 
 def _of_a_worker() -> tuple[list[str], str]:
-    """Where a worker may take modules from, and its temporary folder."""
+    """The folders from which a worker imports modules, and its temporary folder."""
     return sys.path, distributed.get_worker().local_directory
 
 
 async def test_local_workers_have_a_private_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not ``dask-scratch-space`` in the temporary folder of all, which distributed takes."""
+    """Not ``dask-scratch-space`` in the shared temporary folder, the default of distributed."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before, settings, environ = list(sys.path), copy.deepcopy(dask.config.config), dict(os.environ)
     async with local_workers(1) as client:
@@ -391,7 +391,7 @@ async def test_local_workers_have_a_private_folder(
 async def test_a_temporary_folder_open_to_others_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, umask: int, fault: str | None
 ) -> None:
-    """A strange umask stands for a file system that keeps no modes."""
+    """An unusual umask has the same effect as a file system without modes."""
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(mode)
@@ -409,7 +409,7 @@ async def test_a_temporary_folder_open_to_others_is_refused(
 async def test_a_temporary_folder_of_another_user_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """He may rename what is in it, sticky or not. Who runs this is another user than its owner."""
+    """The owner can rename files in it, even with the sticky bit. The test runs as another user."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     as_it_is = Path.stat
 
@@ -426,7 +426,7 @@ async def test_a_temporary_folder_of_another_user_is_refused(
 
 
 def _listening() -> set[int]:
-    """The TCP ports on which this process and those that it started listen."""
+    """The TCP ports on which this process and its children listen."""
     here = psutil.Process()
     return {
         link.laddr.port
@@ -437,7 +437,7 @@ def _listening() -> set[int]:
 
 
 async def _answer(port: int, path: str) -> bytes:
-    """What HTTP at *port* says to a client without certificate; nothing where it is TLS."""
+    """The HTTP response at *port* to a client without certificate; empty if the port is TLS."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
     try:
@@ -451,7 +451,7 @@ async def _answer(port: int, path: str) -> bytes:
 NO_SUCH_PAGE = b"HTTP/1.1 404 Not Found"
 
 
-async def test_local_workers_tell_nobody_anything_over_http() -> None:
+async def test_local_workers_serve_no_http_pages() -> None:
     before = _listening()
     async with local_workers(1):
         paths = ("/", "/info/main/workers.html", "/health", "/metrics", "/json/counts.json")

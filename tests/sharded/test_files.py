@@ -1,4 +1,4 @@
-"""Files between workers: whole or not there, partitioned alike everywhere, read piece by piece."""
+"""Files between workers: atomic, with the same partitions everywhere, readable in parts."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -37,13 +37,13 @@ def test_a_partition_is_the_same_on_every_machine(address: str, partition: int) 
     assert partition_of(address, 8) == partition
 
 
-def test_partitions_are_of_about_one_size() -> None:
+def test_partitions_have_about_the_same_size() -> None:
     sizes = Counter(partition_of(f"192.0.{n // 256}.{n % 256}", 8) for n in range(8000))
     assert sorted(sizes) == list(range(8))
     assert min(sizes.values()) > 800
 
 
-def test_a_file_appears_only_once_it_is_whole(tmp_path: Path) -> None:
+def test_a_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "shard.json"
     with writing(path) as stream:
         stream.write(b"half")
@@ -52,7 +52,7 @@ def test_a_file_appears_only_once_it_is_whole(tmp_path: Path) -> None:
     assert path.read_bytes() == b"half"
 
 
-def test_what_was_torn_leaves_the_old_file_and_no_draft(tmp_path: Path) -> None:
+def test_an_interrupted_write_keeps_the_old_file_and_leaves_no_draft(tmp_path: Path) -> None:
     path = tmp_path / "shard.json"
     write_record(path, "old")
 
@@ -84,7 +84,7 @@ def test_lines_are_read_lazily(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.lists(st.text('abc {}":').map(str.encode)), min_size=1))
-def test_each_section_is_read_alone(
+def test_each_section_can_be_read_without_the_others(
     tmp_path_factory: pytest.TempPathFactory, sections: list[list[bytes]]
 ) -> None:
     path = tmp_path_factory.mktemp("sections") / "file"
@@ -92,8 +92,8 @@ def test_each_section_is_read_alone(
     assert [read_section(path, number) for number in range(len(sections))] == sections
 
 
-def test_facts_are_found_by_all_that_was_asked(tmp_path: Path) -> None:
-    """A host may have TLSA in one shard's eyes and none in another's: two targets, two facts."""
+def test_facts_are_found_by_the_whole_target(tmp_path: Path) -> None:
+    """One shard may find TLSA for a host and another none: two targets, two facts."""
     partitions = 200  # more stores than are kept open
     left_out = Failure(step=Step.CONNECT, reason=Reason.LIMIT)
     asked = {
@@ -115,7 +115,7 @@ def test_facts_are_found_by_all_that_was_asked(tmp_path: Path) -> None:
             stores.facts(Target(mx_host="mx.test", address="192.0.2.250", port=25))
 
 
-def test_a_store_that_was_torn_is_not_there(tmp_path: Path) -> None:
+def test_an_interrupted_store_does_not_appear(tmp_path: Path) -> None:
     path = tmp_path / "store"
 
     def torn() -> None:

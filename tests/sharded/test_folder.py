@@ -1,4 +1,4 @@
-"""The work folder: begun once, gone on with by the same run only, and never more than is ours."""
+"""The work folder: started once, resumed by the same scan only, removed without files of others."""
 
 from pathlib import Path
 
@@ -17,13 +17,13 @@ def folder(tmp_path: Path) -> WorkFolder:
     return WorkFolder(tmp_path / "report.csv.work")
 
 
-def test_a_job_is_begun_once(folder: WorkFolder) -> None:
+def test_a_job_is_started_once(folder: WorkFolder) -> None:
     assert folder.claim(JOB, resume=False) == JOB
     with pytest.raises(ResumeError, match=r"report\.csv\.work holds a run that did not finish.*"):
         folder.claim(JOB, resume=False)
 
 
-def test_to_resume_what_never_began_is_to_begin(folder: WorkFolder) -> None:
+def test_resume_without_an_earlier_run_starts_one(folder: WorkFolder) -> None:
     assert folder.claim(JOB, resume=True) == JOB
 
 
@@ -32,18 +32,18 @@ def test_a_resumed_job_keeps_its_layout(folder: WorkFolder) -> None:
     assert folder.claim(Job(JOB.identity, 999, 99), resume=True) == JOB
 
 
-def test_another_job_is_refused_by_every_key_that_differs(folder: WorkFolder) -> None:
+def test_another_job_is_refused_with_every_difference(folder: WorkFolder) -> None:
     folder.claim(JOB, resume=False)
     other = Job({"list": "bb", "--port": "25", "--patient": "yes"}, 10, 4)
     with pytest.raises(ResumeError) as caught:
         folder.claim(other, resume=True)
     assert str(caught.value).endswith(
-        ".work is of another run: list was aa and is bb; --trust-ad was no and is not there; "
+        ".work belongs to another run: list was aa and is bb; --trust-ad was no and is not there; "
         "--patient was not there and is yes"
     )
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     with pytest.raises(
@@ -78,7 +78,7 @@ def test_a_list_is_cut_into_shards_lazily(folder: WorkFolder) -> None:
     assert not folder.entries(2).exists()
 
 
-def test_a_plan_is_there_once_the_list_was_read_to_its_end(folder: WorkFolder) -> None:
+def test_the_plan_exists_when_the_whole_list_was_read(folder: WorkFolder) -> None:
     folder.claim(JOB, resume=False)
     assert not folder.is_planned
     folder.write_plan(Plan(3, 1))
@@ -86,7 +86,7 @@ def test_a_plan_is_there_once_the_list_was_read_to_its_end(folder: WorkFolder) -
     assert folder.plan == Plan(3, 1)
 
 
-def test_what_is_not_ours_stays_when_the_run_has_finished(folder: WorkFolder) -> None:
+def test_files_of_others_stay_when_the_run_has_finished(folder: WorkFolder) -> None:
     folder.claim(JOB, resume=False)
     folder.take_over()
     folder.write_plan(Plan(0, 0))
@@ -103,8 +103,8 @@ def test_nothing_is_left_when_the_run_has_finished(folder: WorkFolder) -> None:
     assert not folder.path.exists()
 
 
-def test_a_removal_that_was_cut_short_leaves_nothing_to_go_on_with(folder: WorkFolder) -> None:
-    """Its first step says that the run has finished; the next run here clears the rest away."""
+def test_an_interrupted_removal_leaves_nothing_to_resume(folder: WorkFolder) -> None:
+    """The first step marks the run as finished. The next run in the folder removes the rest."""
     folder.claim(JOB, resume=False)
     folder.entries(0).write_text("{}")
     (folder.path / "job.json").rename(folder.path / "finished.json")
@@ -117,24 +117,22 @@ def test_a_removal_that_was_cut_short_leaves_nothing_to_go_on_with(folder: WorkF
     assert not folder.path.exists()
 
 
-def test_a_folder_that_is_not_there_is_not_taken_for_a_run_that_has_ended(tmp_path: Path) -> None:
+def test_a_missing_folder_does_not_count_as_an_ended_run(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         WorkFolder(tmp_path / "not-shared").is_owned_by("token")
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff"])
-def test_a_damaged_file_is_told_and_is_no_fault_of_the_program(
-    folder: WorkFolder, content: bytes
-) -> None:
+def test_a_damaged_file_is_reported_as_a_user_error(folder: WorkFolder, content: bytes) -> None:
     folder.claim(JOB, resume=False)
     folder.write_plan(Plan(1, 0))
     (folder.path / "planned.json").write_bytes(content)
-    with pytest.raises(ResumeError, match="is damaged"), folder.faults_named():
+    with pytest.raises(ResumeError, match="is damaged"), folder.translate_errors():
         assert folder.plan.shards
 
 
-def test_a_section_that_was_cut_off_is_told(folder: WorkFolder) -> None:
+def test_a_truncated_section_is_reported(folder: WorkFolder) -> None:
     folder.claim(JOB, resume=False)
     folder.targets(0).write_bytes(b"\0")
-    with pytest.raises(ResumeError, match="is damaged"), folder.faults_named():
+    with pytest.raises(ResumeError, match="is damaged"), folder.translate_errors():
         read_section(folder.targets(0), 0)

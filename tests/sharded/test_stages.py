@@ -1,4 +1,4 @@
-"""The stages one after the other, as an engine would have them done, against the lab."""
+"""The stages of a sharded scan, one after the other, against the lab."""
 
 import asyncio
 import dataclasses
@@ -17,6 +17,7 @@ from prober.errors import BlindError, SettingsError
 from prober.lab.internet import Lab
 from prober.progress import Progress
 from prober.records import DomainFacts, DomainReport
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.exit_status import exit_status
 from prober.rules.totals import Totals
 from prober.rules.verdict import judge_domain
@@ -31,7 +32,7 @@ from prober.sharded.stages import (
     judge_shard,
     probe_partition,
     resolve_shard,
-    share,
+    worker_share,
 )
 from tests.cli.commands import NO_NAMESERVER
 from tests.support.comparing import timeless
@@ -57,7 +58,7 @@ async def lab() -> AsyncIterator[Lab]:
 
 
 def begin(folder: Path, lab: Lab, *, shard_size: int = 25, names: Sequence[str] = NAMES) -> Work:
-    """The list cut into shards, and a worker's task on them."""
+    """Split the list into shards, and return the work on them."""
     job = a_scan(folder, lab, CSV, JSONL)
     work_folder = WorkFolder(folder)
     work_folder.claim(Job(dict(job.identity), shard_size, PARTITIONS), resume=False)
@@ -103,7 +104,7 @@ async def test_stages_report_what_a_scan_reports(lab: Lab, tmp_path: Path) -> No
     assert rows(work, 0).count(b"\n") == len(of_one)
 
 
-async def test_an_address_is_in_one_partition_and_asked_by_it_alone(
+async def test_an_address_is_in_one_partition_and_probed_only_there(
     lab: Lab, tmp_path: Path
 ) -> None:
     """20 domains in several shards, on one host of two addresses."""
@@ -113,7 +114,7 @@ async def test_an_address_is_in_one_partition_and_asked_by_it_alone(
     assert len(server.sessions) == 2 * len(server.addresses)  # with SNI, and without
 
 
-async def test_an_operator_is_counted_where_its_addresses_lie_apart(
+async def test_an_operator_with_addresses_in_several_partitions_is_counted(
     lab: Lab, tmp_path: Path
 ) -> None:
     lab.dns.add("wide.test", "MX", "10 mx.wide-operator.test.")
@@ -187,10 +188,8 @@ async def test_without_a_nameserver_a_shard_is_not_resolved(lab: Lab, tmp_path: 
     assert not work.folder.resolved(0).exists()
 
 
-async def test_where_nobody_can_be_connected_to_a_partition_is_not_probed(
-    lab: Lab, tmp_path: Path
-) -> None:
-    """Nothing listens there: what a firewall of this machine looks like."""
+async def test_a_partition_without_any_connection_ends_the_run(lab: Lab, tmp_path: Path) -> None:
+    """Nothing listens there, which looks like a firewall on this machine."""
     names = [f"op{number}.test" for number in range(240)]
     for number, name in enumerate(names):
         lab.dns.add(name, "MX", f"10 mx.{name}")
@@ -207,7 +206,7 @@ async def test_where_nobody_can_be_connected_to_a_partition_is_not_probed(
     assert not work.folder.store(0).exists()
 
 
-async def test_a_fault_of_the_settings_leaves_as_it_is(lab: Lab, tmp_path: Path) -> None:
+async def test_an_error_in_the_settings_is_raised_unchanged(lab: Lab, tmp_path: Path) -> None:
     work = begin(tmp_path / "work", lab)
     work = dataclasses.replace(
         work, settings=dataclasses.replace(work.settings, resolvers=("nonsense",))
@@ -228,22 +227,22 @@ async def test_a_fault_of_the_settings_leaves_as_it_is(lab: Lab, tmp_path: Path)
         pytest.param(("::1", "2001:db8::1"), 112.5, id="any-of-them-elsewhere"),
     ],
 )
-def test_workers_share_what_a_machine_and_a_resolver_bear(
+def test_workers_share_the_limits_of_a_machine_and_a_resolver(
     resolvers: tuple[str, ...], dns_per_s: float
 ) -> None:
     whole = Pace(dns_per_s=900.0, sessions=501, per_address=2)
-    part = share(Settings(resolvers=resolvers, pace=whole), on_machine=2, at_once=8).pace
+    part = worker_share(Settings(resolvers=resolvers, pace=whole), on_machine=2, at_once=8).pace
     assert (part.dns_per_s, part.sessions, part.dns_concurrency) == (dns_per_s, 250, 100)
     assert (part.per_address, part.per_operator) == (whole.per_address, whole.per_operator)
 
 
-def test_a_share_is_never_nothing() -> None:
+def test_a_share_is_never_zero() -> None:
     settings = Settings(pace=Pace(sessions=3))
-    assert share(settings, on_machine=8, at_once=8).pace.sessions == 1
+    assert worker_share(settings, on_machine=8, at_once=8).pace.sessions == 1
 
 
 @pytest.mark.parametrize("stage", ["resolve_route", "observe_sts", "targets_of"])
-async def test_a_fault_of_ours_costs_one_domain_and_no_shard(
+async def test_an_internal_fault_affects_one_domain_and_not_its_shard(
     tmp_path: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     bad = "customer3.test"
@@ -270,13 +269,13 @@ async def test_a_fault_of_ours_costs_one_domain_and_no_shard(
     assert faults[0]["error"].startswith("internal fault: ZeroDivisionError")
 
 
-async def test_a_fault_of_a_rule_costs_one_domain_and_no_shard(
+async def test_a_fault_of_a_rule_affects_one_domain_and_not_its_shard(
     tmp_path: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(facts: DomainFacts) -> DomainReport:
+    def fail(facts: DomainFacts, reader: CertificateReader) -> DomainReport:
         if facts.domain == "customer3.test":
             raise ZeroDivisionError("ours")
-        return judge_domain(facts)
+        return judge_domain(facts, reader)
 
     monkeypatch.setattr(prober.faults, "judge_domain", fail)
     work = begin(tmp_path / "work", lab, names=[f"customer{number}.test" for number in range(5)])

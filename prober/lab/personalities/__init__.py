@@ -1,22 +1,4 @@
-"""Every way in which an SMTP server behaves here, a module for each step at which it differs."""
+"""The behaviours of SMTP servers in the demo and the benchmarks, one module per step.
 
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType, ModuleType
-from typing import Final
-
-from prober.lab.personalities import ehlo, greeting, over_tls, sessions, sound, starttls
-from prober.lab.personalities.scripted import Personality
-
-_MODULES: Final = (sound, greeting, ehlo, starttls, over_tls, sessions)
-
-
-def _defined_in(module: ModuleType) -> Iterator[type[Personality]]:
-    for value in vars(module).values():
-        if isinstance(value, type) and issubclass(value, Personality):
-            if value.__module__ == module.__name__:
-                yield value
-
-
-EVERY: Final[Mapping[str, type[Personality]]] = MappingProxyType(
-    {personality.id: personality for module in _MODULES for personality in _defined_in(module)}
-)
+The tests have many more personalities.
+"""

@@ -1,51 +1,11 @@
-"""Servers whose first reply over TLS differs."""
+"""Servers with an unusual first reply over TLS."""
 
 from prober.lab.peer import Peer
 from prober.lab.personalities.scripted import Scripted
 
 
-class TlsCloses(Scripted):
-    """EOF for an answer to EHLO over TLS."""
-
-    async def on_ehlo_tls(self, peer: Peer) -> None:
-        peer.close()
-
-
-class TlsResets(Scripted):
-    """RST for an answer to EHLO over TLS."""
-
-    async def on_ehlo_tls(self, peer: Peer) -> None:
-        peer.reset()
-
-
 class TlsSilent(Scripted):
-    """No answer to EHLO over TLS."""
+    """Does not answer EHLO over TLS."""
 
     async def on_ehlo_tls(self, peer: Peer) -> None:
         await peer.silence()
-
-
-class TlsEhloRefused(Scripted):
-    """550 to EHLO over TLS."""
-
-    async def on_ehlo_tls(self, peer: Peer) -> None:
-        await self.say(peer, 550, "5.7.1 Access denied")
-
-
-class TlsBusy(Scripted):
-    """421 to EHLO over TLS."""
-
-    async def on_ehlo_tls(self, peer: Peer) -> None:
-        await self.say_and_close(peer, 421, "4.7.0 Try again later")
-
-
-class TlsOffersStarttlsAgain(Scripted):
-    """STARTTLS among the keywords over TLS, which RFC 3207 §4.2 forbids."""
-
-    keywords_tls = Scripted.keywords
-
-
-class TlsMoreKeywords(Scripted):
-    """Keywords that are offered over TLS only."""
-
-    keywords_tls = (*Scripted.keywords_tls, "AUTH PLAIN LOGIN", "REQUIRETLS")

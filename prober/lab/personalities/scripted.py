@@ -1,4 +1,4 @@
-"""What every personality is made of: a coroutine, and a script of which one line can change."""
+"""The base classes of all personalities: a coroutine, and a script with replaceable steps."""
 
 import abc
 import re
@@ -10,7 +10,7 @@ from prober.lab.tls import MODERN, TlsProfile
 
 
 class Personality(abc.ABC):
-    """How an SMTP server behaves. It keeps no state, so one may serve many hosts."""
+    """How an SMTP server behaves. It has no state, so many hosts may share one."""
 
     id: ClassVar[str]  # the name of the class in kebab case
     listens: ClassVar[bool] = True
@@ -20,11 +20,11 @@ class Personality(abc.ABC):
 
     @abc.abstractmethod
     async def converse(self, peer: Peer) -> None:
-        """Hold one session with *peer*; returning closes it."""
+        """Run one session with *peer*. Returning closes the session."""
 
 
 class Scripted(Personality):
-    """A server that does all well. RFC 5321, RFC 3207. Subclasses change one thing."""
+    """A correct server. RFC 5321, RFC 3207. Each subclass changes one thing."""
 
     certificate: ClassVar[CertificateKind] = CertificateKind.GOOD
     tls: ClassVar[TlsProfile] = MODERN
@@ -53,11 +53,11 @@ class Scripted(Personality):
                 await self.say(peer, 502, "5.5.1 Command not implemented")
 
     async def greet(self, peer: Peer) -> None:
-        """Say the first word."""
+        """Send the greeting."""
         await self.say(peer, 220, *(line.format(name=peer.name) for line in self.greeting))
 
     async def on_ehlo(self, peer: Peer) -> None:
-        """Answer EHLO in clear."""
+        """Answer EHLO before TLS."""
         await self.say(peer, 250, peer.name, *self.keywords)
 
     async def on_helo(self, peer: Peer) -> None:
@@ -65,12 +65,12 @@ class Scripted(Personality):
         await self.say(peer, 250, peer.name)
 
     async def on_starttls(self, peer: Peer) -> None:
-        """Answer STARTTLS, and shake hands where the answer is 220."""
+        """Answer STARTTLS with 220, then do the handshake."""
         await self.say(peer, 220, "2.0.0 Ready to start TLS")
         await self.handshake(peer)
 
     async def handshake(self, peer: Peer) -> None:
-        """Negotiate TLS."""
+        """Do the TLS handshake."""
         await peer.start_tls(peer.context(self.certificate, self.tls))
 
     async def on_ehlo_tls(self, peer: Peer) -> None:
@@ -82,7 +82,7 @@ class Scripted(Personality):
         peer.send(format_reply(code, *lines))
 
     async def say_and_close(self, peer: Peer, code: int, *lines: str) -> None:
-        """Send the last reply of a session."""
+        """Send the last reply of a session, then close."""
         await self.say(peer, code, *lines)
         peer.close()
 

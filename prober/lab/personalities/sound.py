@@ -1,85 +1,39 @@
-"""Servers that speak SMTP and TLS as the RFCs ask, and differ in TLS version or certificate."""
+"""Servers that follow the RFCs, with different TLS versions and certificates."""
 
 from prober.lab.certificates import CertificateKind
-from prober.lab.dhe import PRIME_1024, DheConnection
-from prober.lab.peer import Peer
 from prober.lab.personalities.scripted import Scripted
 from prober.lab.tls import (
-    ASKS_CLIENT,
-    RSA_KEY_EXCHANGE,
     TLS10_ONLY,
-    TLS11_ONLY,
     TLS12_ONLY,
-    TLS13_ONLY,
 )
 
 
 class WellConfigured(Scripted):
-    """TLS 1.2 and 1.3, a certificate that is right in every respect."""
-
-
-class Tls13Only(Scripted):
-    """TLS 1.3 and nothing older."""
-
-    tls = TLS13_ONLY
+    """TLS 1.2 and 1.3, and a correct certificate."""
 
 
 class Tls12Only(Scripted):
-    """TLS 1.2 and nothing newer."""
+    """Only TLS 1.2."""
 
     tls = TLS12_ONLY
 
 
-class Tls11Only(Scripted):
-    """TLS 1.1, historic since RFC 8996."""
-
-    tls = TLS11_ONLY
-
-
 class Tls10Only(Scripted):
-    """TLS 1.0, historic since RFC 8996."""
+    """Only TLS 1.0, historic since RFC 8996."""
 
     tls = TLS10_ONLY
 
 
-class RsaKeyExchange(Scripted):
-    """TLS 1.2 without forward secrecy: no key-exchange group. RFC 9325 §4.1."""
-
-    certificate = CertificateKind.RSA
-    tls = RSA_KEY_EXCHANGE
-
-
-class WeakDh(Scripted):
-    """TLS 1.2 with a Diffie-Hellman group of 1024 bits. RFC 9325 §4.5."""
-
-    certificate = CertificateKind.RSA
-
-    async def handshake(self, peer: Peer) -> None:
-        await peer.run_tls(DheConnection(peer.certificate(self.certificate), PRIME_1024))
-
-
-class AsksClientCertificate(Scripted):
-    """Requests a client certificate and goes on without one, as many MTAs do."""
-
-    tls = ASKS_CLIENT
-
-
 class SelfSigned(Scripted):
-    """A certificate that signs itself."""
+    """A self-signed certificate."""
 
     certificate = CertificateKind.SELF_SIGNED
 
 
 class Expired(Scripted):
-    """A certificate whose time is over."""
+    """An expired certificate."""
 
     certificate = CertificateKind.EXPIRED
-
-
-class NotYetValid(Scripted):
-    """A certificate whose time has not come."""
-
-    certificate = CertificateKind.NOT_YET_VALID
 
 
 class WrongName(Scripted):
@@ -89,48 +43,24 @@ class WrongName(Scripted):
 
 
 class CnOnly(Scripted):
-    """A name in the subject only, which counts for nothing. RFC 9525 §2."""
+    """A certificate with the name in the subject only, which does not count. RFC 9525 §2."""
 
     certificate = CertificateKind.CN_ONLY
 
 
 class Wildcard(Scripted):
-    """A name by wildcard, which is valid. RFC 9525 §6.3."""
+    """A wildcard certificate, which is valid. RFC 9525 §6.3."""
 
     certificate = CertificateKind.WILDCARD
 
 
-class PartialWildcard(Scripted):
-    """A wildcard that is part of a label: RFC 9525 §6.3 forbids it, and some senders take it."""
-
-    certificate = CertificateKind.PARTIAL_WILDCARD
-
-
 class MissingIntermediate(Scripted):
-    """The leaf alone: browsers would fetch the rest, mail servers do not."""
+    """Sends the leaf only. Browsers would fetch the intermediate, mail servers do not."""
 
     certificate = CertificateKind.MISSING_INTERMEDIATE
-
-
-class MisorderedChain(Scripted):
-    """The right certificates in the wrong order."""
-
-    certificate = CertificateKind.MISORDERED
-
-
-class WeakSignature(Scripted):
-    """A leaf signed with SHA-1."""
-
-    certificate = CertificateKind.WEAK_SIGNATURE
 
 
 class WeakKey(Scripted):
     """An RSA key of 1024 bits."""
 
     certificate = CertificateKind.WEAK_KEY
-
-
-class MalformedSan(Scripted):
-    """A subjectAltName that holds the right name and one that cannot be read."""
-
-    certificate = CertificateKind.MALFORMED_SAN

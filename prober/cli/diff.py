@@ -1,0 +1,176 @@
+"""``probe diff OLD NEW``: what changed between two runs."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from prober.cli.distinct_files import Read, require_distinct, staged
+from prober.cli.log_setup import configure_logging
+from prober.cli.options import RequireOptions, option, quiet_option, with_options
+from prober.cli.recording import db_option, opened, record_files
+from prober.cli.running import exit_statuses, tell
+from prober.domain_list import STDIN
+from prober.domains import operator_of
+from prober.errors import SettingsError
+from prober.files import unwritable
+from prober.records import DomainReport
+from prober.records.changes import ChangeCounts, DomainChanges
+from prober.report.answer import answer
+from prober.report.changes import comparison, summary, worst_first
+from prober.report.output import STDOUT, ReportFormat, choose_format, open_report
+from prober.results import ResultsFile
+from prober.rules.drift import compare
+from prober.rules.exit_status import diff_status
+from prober.rules.totals import Tally
+from prober.spool import Spool, Spooled
+
+_PANEL = "Comparison"
+_FILE = "a file of results"
+
+
+@with_options
+def diff(
+    require: RequireOptions,
+    results: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[OLD NEW]",
+            help="Two files written by `probe scan -o results.jsonl`. '-' is stdin.",
+            show_default=False,
+        ),
+    ] = None,
+    db: Annotated[str | None, db_option(_PANEL)] = None,
+    from_: Annotated[
+        str,
+        option(
+            "--from",
+            metavar="RUN",
+            help="The earlier run of the record: an id, a day, last or previous.",
+            env="DIFF_FROM",
+            panel=_PANEL,
+            show_default=True,
+        ),
+    ] = "previous",
+    to: Annotated[
+        str,
+        option(
+            "--to",
+            metavar="RUN",
+            help="The later run of the record.",
+            env="DIFF_TO",
+            panel=_PANEL,
+            show_default=True,
+        ),
+    ] = "last",
+    format_: Annotated[
+        ReportFormat | None,
+        option(
+            "--format",
+            "-f",
+            help="Format: JSON has one object per domain, CSV one row per change. If not given: by "
+            "the file's extension, or text on stdout.",
+            env="DIFF_FORMAT",
+            panel=_PANEL,
+            case_sensitive=False,
+        ),
+    ] = None,
+    output: Annotated[
+        str,
+        option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to FILE instead of stdout.",
+            env="DIFF_OUTPUT",
+            panel=_PANEL,
+        ),
+    ] = STDOUT,
+    quiet: Annotated[bool, quiet_option(_PANEL)] = False,
+) -> None:
+    """Show what changed between two runs: worse, better, other, or lost from sight.
+
+    Exit status: 0 nothing is worse; 1 something is worse; 3 only sight was lost; 2 usage, or a
+    file that cannot be read; 5 the comparison could not be written.
+    """
+    configure_logging(verbose=False)
+    with exit_statuses():
+        counts = ChangeCounts()
+        chosen = format_ or choose_format(output)
+        tally = Tally(require=require.required, operator_of=operator_of, describe=answer)
+        if results or db is None:
+            old, new = _two(results or [])
+            require_distinct([Read(old, _FILE), Read(new, _FILE)], staged(output))
+            found = worst_first(_compare_files(old, new, tally, counts))
+        else:
+            records = [Read(each.path, each.what) for each in record_files(db)]
+            require_distinct(records, staged(output))
+            found = worst_first(_compare_runs(db, from_, to, tally, counts))
+        with open_report(output, comparison(counts), counts, chosen) as writer:
+            for each in found:
+                writer.write(each)
+        if not quiet and (chosen is not ReportFormat.TEXT or output != STDOUT):
+            tell(summary(counts))
+        raise typer.Exit(diff_status(counts))
+
+
+def _two(results: list[str]) -> tuple[str, str]:
+    if len(results) != 2:
+        raise SettingsError(
+            f"name two files of results, OLD and NEW, not {len(results)}, or a record with --db"
+        )
+    if results == [STDIN, STDIN]:
+        raise SettingsError("'-' twice: stdin can be read only once")
+    return results[0], results[1]
+
+
+def _compare_runs(
+    db: str, from_: str, to: str, tally: Tally, counts: ChangeCounts
+) -> Iterator[DomainChanges]:
+    """What changed of each domain that is in both runs of the record."""
+    with opened(db) as store, store.reading() as connection:
+        from prober.store.asking import Comparing, changes_between
+        from prober.store.reader import find_run
+
+        new = find_run(connection, to)
+        old = find_run(connection, from_, before=new.id, list_=new.list)
+        if old.id >= new.id:
+            raise SettingsError(f"--from is run {old.id}, which is not before run {new.id}")
+        how = Comparing(operator_of=operator_of, judge=tally.judge)
+        yield from changes_between(connection, old.id, new.id, how, counts)
+
+
+def _compare_files(
+    old: str, new: str, tally: Tally, counts: ChangeCounts
+) -> Iterator[DomainChanges]:
+    """What changed of each domain that is in both files; of one that comes twice, the last."""
+    spool = Spool()
+    try:
+        before, now = _spooled(spool, old), _spooled(spool, new)
+        counts.only_before = len(before.keys() - now.keys())
+        counts.only_now = len(now.keys() - before.keys())
+        for domain in before.keys() & now.keys():
+            old_report, report = (tally.assess(each[domain].read()) for each in (before, now))
+            changes = compare(report, [old_report], operator_of=operator_of)
+            found = DomainChanges(domain, changes)
+            counts.add(found)
+            yield found
+    finally:
+        spool.close()
+
+
+def _spooled(spool: Spool, file: str) -> dict[str, Spooled]:
+    """The reports of *file* by domain; what is no domain is left out."""
+    found: dict[str, Spooled] = {}
+    with ResultsFile.open(file) as saved:
+        for report in saved.reports():
+            if report.domain is not None:
+                found[report.domain] = _put(spool, report)
+    return found
+
+
+def _put(spool: Spool, report: DomainReport) -> Spooled:
+    try:
+        return spool.put(report)
+    except OSError as error:
+        raise unwritable("the temporary folder", error, "the reports to compare") from error

@@ -1,0 +1,222 @@
+"""The options of the record, and how a scan gets one: it is opened here, and only where it is used.
+
+The store needs the extra ``record``; without it, one line says how to install that.
+"""
+
+import contextlib
+import dataclasses
+import enum
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from prober.cli.distinct_files import Read, Written
+from prober.cli.options import ReportOptions, option
+from prober.cli.reporting import Accepts
+from prober.cli.running import tell
+from prober.domains import operator_of
+from prober.errors import SettingsError
+from prober.exceptions import read_exceptions
+from prober.records import DomainReport, Level
+from prober.report.answer import answer
+from prober.report.mail import MAX_LINES, accepted_line, compose
+from prober.rules.accepted import AcceptedException, is_accepted
+from prober.rules.totals import Tally, noted_domain
+
+if TYPE_CHECKING:
+    from prober.store.database import Store
+    from prober.store.writer import RunWriter
+
+_PANEL: Final = "Record"
+_EXTRA: Final = ("sqlalchemy", "alembic", "psycopg")
+
+
+class KeepTranscripts(enum.StrEnum):
+    """Of which observations the record keeps what was said."""
+
+    ALL = "all"
+    CHANGED = "changed"
+    NONE = "none"
+
+
+def db_option(panel: str = _PANEL) -> Any:
+    """``--db``: one meaning in every command, since one variable sets it."""
+    help = "The record: a file (SQLite), postgresql://HOST/NAME, or @FILE with such a URL in it."
+    return option("--db", metavar="DB", help=help, panel=panel)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RecordOptions:
+    """Whether to keep a record, and what is accepted."""
+
+    db: Annotated[str | None, db_option()] = None
+    keep_transcripts: Annotated[
+        KeepTranscripts,
+        option(
+            "--keep-transcripts",
+            help="Transcripts to keep in the record: of all, of what changed or has no TLS, or of "
+            "none.",
+            panel=_PANEL,
+            show_default=True,
+        ),
+    ] = KeepTranscripts.CHANGED
+    patience: Annotated[
+        int,
+        option(
+            "--patience",
+            min=1,
+            max=1_000,
+            metavar="N",
+            help="Tell that a domain could not be looked at after N runs in a row.",
+            panel=_PANEL,
+            show_default=True,
+        ),
+    ] = 3
+    exceptions: Annotated[
+        Path | None,
+        option(
+            "--exceptions",
+            metavar="FILE",
+            help="Accepted exceptions, in TOML: they do not change the exit status.",
+            panel=_PANEL,
+        ),
+    ] = None
+
+    @property
+    def read(self) -> Iterator[Read]:
+        """The files that these options have read."""
+        if self.exceptions is not None:
+            yield Read(str(self.exceptions), "the file of exceptions")
+
+    @property
+    def written(self) -> Iterator[Written]:
+        """The files that these options have written."""
+        yield from record_files(self.db)
+
+
+def record_files(db: str | None) -> Iterator[Written]:
+    """The files of the record *db*, where it is one of SQLite."""
+    if db is None or "://" in db or db.startswith("@"):
+        return
+    for ending in ("", "-wal", "-shm"):
+        yield Written(f"{db}{ending}", "the record")
+
+
+def require_extra() -> None:
+    """Raise SettingsError where the extra ``record`` is not installed."""
+    if any(find_spec(name) is None for name in _EXTRA):
+        raise SettingsError(
+            "a record needs the extra `record`: install it with "
+            "`pip install 'smtp-tls-prober[record]'`"
+        )
+
+
+@contextlib.contextmanager
+def opened(db: str, *, create: bool = False) -> Iterator["Store"]:
+    """The record at *db*, closed at the end; with *create*, made where there is none."""
+    require_extra()
+    from prober.store.database import open_store
+
+    store = open_store(db, create=create)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Recording:
+    """What a run has of the record. ``writer`` is None where there is none."""
+
+    writer: "RunWriter | None"
+    store: "Store | None"
+    exceptions: Mapping[str, AcceptedException]
+    patience: int
+    assess: Callable[[DomainReport], DomainReport]
+    used: dict[str, AcceptedException] = dataclasses.field(default_factory=dict)
+
+    @property
+    def wants_reports(self) -> bool:
+        """Whether workers are to hand on the reports themselves."""
+        return self.writer is not None or self.accepts is not None
+
+    @property
+    def accepts(self) -> Accepts | None:
+        """What to ask whether a standing is accepted; None where there is no exception."""
+        return self._accept if self.exceptions else None
+
+    def _accept(self, report: DomainReport) -> bool:
+        exception = self.exceptions.get(report.domain or "")
+        if exception is None:
+            return False
+        accepted = is_accepted(exception, report, datetime.now(UTC).date())
+        if accepted:
+            self.used[exception.domain] = exception
+        return accepted
+
+    def accepted(self) -> Iterator[str]:
+        """A line for each exception that applied."""
+        return map(accepted_line, self.used.values())
+
+    def mail(self, summary: str) -> list[str] | None:
+        """What cron is to mail of the run; None where there is no record."""
+        if self.store is None or self.writer is None:
+            return None
+        from prober.store.asking import reports_of, run_changes, shortfalls
+
+        with self.store.reading() as connection:
+            changes = run_changes(connection, self.writer.run_id)
+            still_open = shortfalls(connection, self.writer.run_id, self.patience)
+            left = [each for each in still_open if each.domain not in self.used]
+            new = [each.domain for each in left if each.is_new][:MAX_LINES]
+            reports = reports_of(connection, self.writer.run_id, new)
+            noted = [noted_domain(self.assess(each), answer) for each in reports]
+        return compose(summary, changes, left, noted, list(self.used.values()))
+
+
+@contextlib.contextmanager
+def recording(
+    options: RecordOptions,
+    report: ReportOptions,
+    list_: str,
+    identity: Mapping[str, str],
+    *,
+    resume: bool = False,
+) -> Iterator[Recording]:
+    """The record of a run of *list_*, if one is wanted, and the exceptions that apply to it."""
+    exceptions = {} if options.exceptions is None else read_exceptions(options.exceptions)
+    required = report.required
+    tally = Tally(require=required, operator_of=operator_of, describe=answer)
+    if options.db is None:
+        yield Recording(None, None, exceptions, options.patience, tally.assess)
+        return
+    with opened(options.db, create=True) as store:
+        from prober.store.batch import RunPlan, Transcripts
+        from prober.store.keeping import stored_exceptions
+        from prober.store.writer import RunWriter
+
+        plan = RunPlan(
+            list=list_,
+            identity=identity,
+            requirement=(required if isinstance(required, Level) else f"profile:{required.name}"),
+            operator_of=operator_of,
+            judge=tally.judge,
+            transcripts=Transcripts(options.keep_transcripts.value),
+            patience=options.patience,
+        )
+        stored = stored_exceptions(store)
+        writer = RunWriter(store, plan, resume=resume)
+        if resume and writer.start is None and not report.output and not report.quiet:
+            tell("nothing to go on from in the record: beginning anew")
+        yield Recording(writer, store, {**stored, **exceptions}, options.patience, tally.assess)
+
+
+def without_password(command: str, db: str | None) -> str:
+    """*command* with the password of *db* left out, to be shown."""
+    if db is None or db not in command:
+        return command
+    from prober.store.database import shown
+
+    return command.replace(db, shown(db))

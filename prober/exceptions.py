@@ -1,0 +1,77 @@
+"""Reads a file of accepted exceptions: TOML, a table ``[[exception]]`` for each domain."""
+
+import tomllib
+from collections.abc import Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Final
+
+from prober.domains import parse_domain
+from prober.errors import InputError
+from prober.escape import printable
+from prober.files import read_whole
+from prober.records import Level
+from prober.rules.accepted import ACCEPTABLE, AcceptedException
+
+_MAX_BYTES: Final = 16 << 20
+_KEYS: Final = ("domain", "what", "why", "by", "until")
+_MAX_TEXT: Final = 1_000  # characters of a text
+
+
+def read_exceptions(path: Path) -> dict[str, AcceptedException]:
+    """The exceptions in *path*, by domain. Raises InputError naming the entry and what is wrong."""
+    name = printable(str(path))
+    try:
+        tables = tomllib.loads(read_whole(path, _MAX_BYTES).decode())
+    except OSError as error:
+        raise InputError(f"cannot read {name}: {error.strerror or error}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(f"{name} is no TOML: {printable(str(error))}") from error
+    entries = tables.pop("exception", [])
+    if tables or not isinstance(entries, list):
+        raise InputError(f"{name}: only tables [[exception]] may be in it")
+    found: dict[str, AcceptedException] = {}
+    for number, entry in enumerate(entries, start=1):
+        try:
+            exception = parse_exception(entry)
+            if exception.domain in found:
+                raise InputError(f"{exception.domain} comes twice")
+        except InputError as error:
+            raise InputError(f"{name}: exception {number}: {error}") from error
+        found[exception.domain] = exception
+    return found
+
+
+def parse_exception(entry: object) -> AcceptedException:
+    """The exception in *entry*, one table. Raises InputError."""
+    if not isinstance(entry, Mapping):
+        raise InputError("it is no table")
+    for key in entry:
+        if key not in _KEYS:
+            raise InputError(f"{printable(str(key))} is none of {', '.join(_KEYS)}")
+    texts = {key: _text(entry, key) for key in _KEYS if key != "until"}
+    until = entry.get("until")
+    if not isinstance(until, date) or isinstance(until, datetime):
+        raise InputError("until must be a day, such as 2027-03-31, without quotes")
+    return AcceptedException(
+        domain=parse_domain(texts["domain"]),
+        what=_level(texts["what"]),
+        why=texts["why"],
+        by=texts["by"],
+        until=until,
+    )
+
+
+def _text(entry: Mapping[str, object], key: str) -> str:
+    value = entry.get(key)
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f"{key} is missing, or no text")
+    if len(value) > _MAX_TEXT:
+        raise InputError(f"{key} has more than {_MAX_TEXT} characters")
+    return value.strip()
+
+
+def _level(text: str) -> Level:
+    if text not in ACCEPTABLE:
+        raise InputError(f"what is {printable(text)}: use one of {', '.join(ACCEPTABLE)}")
+    return Level(text)

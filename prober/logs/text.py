@@ -1,0 +1,260 @@
+"""The text of `probe logs`: what left in clear, what to do next, then the counts."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Final
+
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from prober.domains import parse_domain
+from prober.errors import InputError
+from prober.escape import printable, utc
+from prober.logs.base import BEGINS, FORGOTTEN, NO_TLS
+from prober.logs.records import Attempt, Content, Delivery, Direction, Identity, Level, Scope, Tls
+from prober.logs.summary import Counts, Summary, messages
+from prober.report.interface import Formatter, Paper
+from prober.report.page import Page
+
+MAX_SHOWN: Final = 20  # rows of each table; the other formats have all
+Part = Text | Table | Padding
+
+_ADVICE: Final = {
+    NO_TLS: "switch on the logging of TLS in the mail server: smtp_tls_loglevel = 1, and for what "
+    "comes in smtpd_tls_loglevel = 1 (Postfix), log_selector = +tls_cipher "
+    "+tls_certificate_verified (Exim), LogLevel 9 (Sendmail). If it was on all the time, add "
+    "--tls-logged",
+    BEGINS: "name the log file before this one, too",
+    FORGOTTEN: "read the logs of fewer servers in one run",
+}
+_HEAD: Final = "domain,week of,messages,encrypted,verified,clear,held,unknown".split(",")
+_LEGEND: Final = (
+    "verified: encrypted, and the server's certificate was checked, with its name or by DANE. "
+    "held: the message did not leave."
+)
+_CONTENT: Final = {
+    Content.LEFT: "the message went over this connection",
+    Content.HELD: "the message did not leave in this attempt",
+    Content.UNKNOWN: "the message may have left: the log does not say when the attempt failed",
+}
+
+
+class LogsText(Formatter[Attempt, Summary]):
+    """The answer for all attempts."""
+
+    def __init__(self, paper: Paper) -> None:
+        self._page = Page(paper)
+        self._clear: list[Attempt] = []
+
+    def body(self, attempt: Attempt) -> bytes:
+        delivery, scope = attempt
+        if (
+            delivery.session.tls is Tls.CLEAR
+            and delivery.content is Content.LEFT
+            and delivery.direction is Direction.OUT
+            and scope is Scope.OUTSIDE
+            and len(self._clear) < MAX_SHOWN
+        ):
+            self._clear.append(attempt)
+        return b""
+
+    def foot(self, summary: Summary) -> bytes:
+        return self._page.draw(*_answer(summary, self._clear))
+
+
+class SummaryText(Formatter[Summary, Summary]):
+    """The counts alone."""
+
+    def __init__(self, paper: Paper) -> None:
+        self._page = Page(paper)
+
+    def body(self, summary: Summary) -> bytes:
+        return self._page.draw(*_answer(summary, []))
+
+
+class StoryText(Formatter[Attempt, Summary]):
+    """Each attempt in full, for the story of one message."""
+
+    def __init__(self, paper: Paper) -> None:
+        self._page = Page(paper)
+
+    def body(self, attempt: Attempt) -> bytes:
+        delivery, scope = attempt
+        session = delivery.session
+        details = [session.version, session.cipher, session.key_exchange]
+        if session.identity is not Identity.UNKNOWN:
+            details.append(f"identity: {session.identity}")
+        way = "from" if delivery.direction is Direction.IN else "to"
+        lines = [
+            f"{_time(delivery.time)}  {delivery.status}, {session.tls}"
+            + (f" ({', '.join(filter(None, details))})" if any(details) else "")
+            + (f": {session.why}" if session.why else ""),
+            f"  message {delivery.message_id or '(id not logged)'}, queue id {delivery.queue_id}, "
+            f"on {delivery.server or 'this server'} ({delivery.software})",
+            f"  {way} {delivery.recipient or delivery.domain} ({scope}), server {_peer(delivery)}",
+            f"  {_CONTENT[delivery.content]}",
+        ]
+        if delivery.reply:
+            lines.append(f"  reply: {delivery.reply}")
+        return b"".join(self._page.draw_line(Text(printable(line))) for line in lines)
+
+    def foot(self, summary: Summary) -> bytes:
+        return b"" if summary.first else self._page.draw("No such message is in the log.")
+
+
+def _time(time: datetime) -> str:
+    return utc(time).replace("T", " ").replace("Z", " UTC")
+
+
+def _peer(delivery: Delivery) -> str:
+    if delivery.address is None:
+        return delivery.relay or "none"
+    return f"{delivery.relay or ''} [{delivery.address}]".lstrip()
+
+
+def _indented(text: str, by: int = 2) -> Padding:
+    return Padding(Text(printable(text)), (0, 0, 0, by))
+
+
+def _answer(summary: Summary, clear: Sequence[Attempt]) -> Iterator[Part]:
+    total = summary.total()
+    yield Text(headline(summary, total), _style(summary, total))
+    if summary.at_least is Level.VERIFIED:
+        yield Text(
+            f"Below --at-least verified: {messages(summary.below)}, not known: "
+            f"{summary.undecided}. The column identity of -o FILE.csv has each."
+        )
+    if clear:
+        yield Text("\nSent in clear, without encryption:")
+        for delivery, _ in clear:
+            yield _indented(f"{_time(delivery.time)}  to {delivery.domain}")
+            yield _indented(f"server {_peer(delivery)}, queue id {delivery.queue_id}", 4)
+            if delivery.message_id:
+                yield _indented(f"message-id {delivery.message_id}", 4)
+        yield from _rest(total.clear - len(clear), "messages")
+    if steps := list(_next_steps(summary)):
+        yield Text("\nWhat to do next:")
+        yield from (_indented(step) for step in steps[:MAX_SHOWN])
+        yield from _rest(len(steps) - MAX_SHOWN, "domains", "--summary -f json")
+    if summary.reasons:
+        yield Text("\nWhy it is not known for some messages:")
+        reasons = summary.reasons.most_common(MAX_SHOWN)
+        yield from (_indented(f"{why}: {messages(count)}") for why, count in reasons)
+    yield from _counts_table(summary, total)
+    yield Text("")
+    yield from (Text(line, "dim") for line in _about_lines(summary))
+
+
+def headline(summary: Summary, total: Counts) -> str:
+    """The answer in one or two sentences."""
+    if not summary.server_lines:
+        return "No line of a mail server is in the log: nothing is known."
+    left = total.messages - total.held_back
+    if not total.messages:
+        return "No message to other organisations is in the log."
+    if total.clear:
+        head = f"{total.clear} of {messages(left)} left in clear, without encryption."
+    elif total.unknown:
+        head = "No message is known to have left in clear, but for "
+        head += f"{total.unknown} of {left} it is not known whether it was encrypted."
+    elif left:
+        head = f"All {messages(left)} that left were encrypted."
+        head = head if left > 1 else "The 1 message that left was encrypted."
+    else:
+        head = "No message left."
+    were = "was" if total.held_back == 1 else "were"
+    return head + (f" {total.held_back} more {were} held back." if total.held_back else "")
+
+
+def _style(summary: Summary, total: Counts) -> str:
+    if total.clear or summary.below:
+        return "bold red"
+    is_known = summary.server_lines and not total.unknown and not summary.undecided
+    return "bold green" if is_known else "bold yellow"
+
+
+def _rest(more: int, what: str, where: str = "-o FILE.csv") -> Iterator[Part]:
+    if more > 0:
+        yield _indented(f"and {more} more {what}: see {where}")
+
+
+def _next_steps(summary: Summary) -> Iterator[str]:
+    for why in summary.reasons:
+        if why in _ADVICE:
+            yield f"{_ADVICE[why]}."
+    yield from (f"{each.domain}: {each.text}." for each in summary.advice)
+    if summary.advice:
+        return
+    for (way, domain, _), counts in summary.rows():
+        if way is Direction.OUT and counts.clear and _is_domain(domain):
+            yield f"see what TLS the domain offers today: probe check {domain}"
+            yield "or for all domains: probe scan a list of them, and add --results FILE here"
+            return
+
+
+def _is_domain(text: str) -> bool:
+    """Whether a command with *text* is harmless: the log may hold any."""
+    try:
+        return parse_domain(text) == text
+    except InputError:
+        return False
+
+
+def _counts_table(summary: Summary, total: Counts) -> Iterator[Part]:
+    rows = list(summary.rows())
+    if not rows:
+        return
+    cells = [
+        (
+            f"{domain} (in)" if way is Direction.IN else domain,
+            week.isoformat(),
+            *map(str, (each.messages, each.encrypted, each.verified)),
+            *map(str, (each.clear, each.held_back, each.unknown)),
+        )
+        for (way, domain, week), each in rows[:MAX_SHOWN]
+    ]
+    yield Text("")
+    yield table(_HEAD, cells, folded=1, numbers=6)
+    yield from _rest(len(rows) - MAX_SHOWN, "rows")
+    yield Text(_LEGEND, "dim")
+    if versions := versions_of(total):
+        yield Text(f"\nTLS versions: {versions.replace(' ', ', ').replace('=', ': ')}")
+
+
+def versions_of(counts: Counts) -> str:
+    """TLS versions and how many messages went by each, the most first."""
+    ordered = sorted(counts.versions.items(), key=lambda item: (-item[1], item[0]))
+    return " ".join(f"{version}={count}" for version, count in ordered)
+
+
+def _about_lines(summary: Summary) -> Iterator[str]:
+    if summary.internal or summary.local:
+        yield f"Not counted above: internal deliveries {summary.internal}, local {summary.local}."
+    if summary.first is not None and summary.last is not None:
+        yield f"First delivery: {_time(summary.first)}; last: {_time(summary.last)}."
+    yield f"Lines read: {summary.lines}; of other programs: {summary.other_lines}."
+    if summary.unread:
+        yield f"Lines that were not understood: {summary.unread}. --unread shows them."
+    if summary.dropped:
+        yield (
+            f"{summary.dropped} connections or messages were forgotten, since too many were open "
+            "at once. What belongs to them is unknown."
+        )
+
+
+def table(
+    head: Iterable[str], rows: Iterable[tuple[str, ...]], *, folded: int, numbers: int
+) -> Table:
+    """The first *folded* columns may be folded, the last *numbers* are aligned to the right."""
+    head = list(head)
+    table = Table.grid(padding=(0, 1))
+    for at in range(len(head)):
+        is_number = at >= len(head) - numbers
+        table.add_column(
+            no_wrap=at >= folded, overflow="fold", justify="right" if is_number else "left"
+        )
+    table.add_row(*head, style="bold")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    return table

@@ -1,0 +1,78 @@
+"""Mailboxes: folders of messages, Maildirs, mbox files, line by line. RFC 4155.
+
+What a message holds is for the caller to read. Nothing is ever written to a mailbox.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from prober.errors import InputError
+
+MAX_LINE_BYTES: Final = 1 << 16  # RFC 5322 §2.1.1 allows 998; what is more comes in pieces
+_BOM: Final = b"\xef\xbb\xbf"
+# "From " begins a message only where a time follows: unquoted text may begin a line so, too.
+_FROM_LINE: Final = re.compile(rb"From .*\d\d:\d\d|From (?=\S+@\S)\S++\s*+$|From - ")
+_MAILDIR: Final = ("cur", "new")
+
+
+class Lines:
+    """The lines of a stream, one of them ahead; one that is too long comes in pieces."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.continues = False  # the one ahead is no new line but the next piece of one
+        self._ahead = stream.readline(MAX_LINE_BYTES).removeprefix(_BOM)
+        while self._ahead.strip() == b"" and self._ahead:
+            self.take()  # what was pasted often begins with blank lines
+
+    def peek(self) -> bytes:
+        """The next line, empty at the end."""
+        return self._ahead
+
+    def take(self) -> bytes:
+        """The next line, and on to the one behind it."""
+        line = self._ahead
+        self.continues = not line.endswith(b"\n")
+        self._ahead = self._stream.readline(MAX_LINE_BYTES)
+        return line
+
+    @property
+    def at_from_line(self) -> bool:
+        """Whether the next line is the From line of an mbox file."""
+        return not self.continues and _FROM_LINE.match(self._ahead) is not None
+
+    def rest_of_message(self) -> Iterator[bytes]:
+        """On to the next From line behind an empty one, or behind what was cut; or the end."""
+        after_empty = True
+        while line := self._ahead:
+            if after_empty and self.at_from_line:
+                return
+            after_empty = not self.continues and not line.strip(b"\r\n")
+            yield self.take()
+
+
+def files_below(
+    folder: Path, left_out: Callable[[Path], bool] = lambda _path: False
+) -> Iterator[Path]:
+    """The files of messages below *folder*, by name, without those that *left_out* names.
+
+    Links to folders are not followed: they may form a ring. Raises InputError where a folder
+    cannot be read.
+    """
+    for parent, folders, files in os.walk(folder, onerror=_unreadable):
+        folders.sort()
+        is_maildir = all(name in folders for name in _MAILDIR)
+        if is_maildir and "tmp" in folders:
+            folders.remove("tmp")  # half-delivered messages
+        for name in sorted(files):
+            path = Path(parent, name)
+            if name.startswith(".") or is_maildir or not path.is_file() or left_out(path):
+                continue
+            yield path
+
+
+def _unreadable(error: OSError) -> None:
+    raise InputError(f"cannot read {error.filename}: {error.strerror}") from error

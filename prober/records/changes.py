@@ -1,0 +1,97 @@
+"""What changed of a domain between two observations of it."""
+
+import enum
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+class Direction(enum.StrEnum):
+    """What a change means for mail. The worst first."""
+
+    WORSE = "worse"
+    LOST_SIGHT = "lost-sight"  # could not be looked at
+    OTHER = "other"
+    BETTER = "better"
+
+
+class ChangeCode(enum.StrEnum):
+    """What changed."""
+
+    LEVEL = "level"
+    STANDING = "standing"
+    ROUTE = "route"
+    DNSSEC = "dnssec"
+    MX_HOSTS = "mx-hosts"
+    OPERATOR = "operator"
+    ADDRESSES = "addresses"
+    STARTTLS = "starttls"
+    TLS_VERSION = "tls-version"
+    KEY_EXCHANGE = "key-exchange"
+    PROOF = "certificate-proof"
+    CERTIFICATE = "certificate"
+    ISSUER = "certificate-issuer"
+    NAMES = "certificate-names"
+    DANE = "dane"
+    TLSA = "tlsa"
+    TLSA_NEXT_KEY = "tlsa-next-key"
+    MTA_STS = "mta-sts"
+    MTA_STS_ID = "mta-sts-id"
+    MTA_STS_POLICY = "mta-sts-policy"
+    TLS_RPT = "tls-rpt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One change of a domain. ``last_seen``: when ``before`` was seen for the last time.
+
+    ``told``: whether it is worth a mail; a routine change is not. ``runs``: for lost sight, in how
+    many runs in a row. ``addresses``: of ``mx_host``; none where it concerns them all.
+    """
+
+    code: ChangeCode
+    direction: Direction
+    mx_host: str | None = None
+    addresses: tuple[str, ...] = ()
+    before: str | None
+    after: str | None
+    last_seen: datetime
+    since: datetime
+    runs: int = 1
+    told: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DomainChanges:
+    """The changes of one domain, the worst first; none where all is as before."""
+
+    domain: str
+    changes: tuple[Change, ...]
+
+    @property
+    def worst(self) -> Direction | None:
+        """The worst direction of those worth telling; None: only routine changes, or none."""
+        return next((change.direction for change in self.changes if change.told), None)
+
+
+@dataclass(slots=True)
+class ChangeCounts:
+    """How many domains changed, each counted by its worst change."""
+
+    compared: int = 0
+    by_worst: dict[Direction, int] = field(default_factory=dict)
+    routine: int = 0  # nothing but changes that are not worth telling
+    only_before: int = 0
+    only_now: int = 0
+
+    def add(self, found: DomainChanges) -> None:
+        """Count one domain that was compared."""
+        self.compared += 1
+        if found.worst is not None:
+            self.by_worst[found.worst] = self.by_worst.get(found.worst, 0) + 1
+        else:
+            self.routine += bool(found.changes)
+
+    @property
+    def unchanged(self) -> int:
+        """How many are as before, but for routine changes."""
+        return self.compared - sum(self.by_worst.values()) - self.routine

@@ -1,0 +1,188 @@
+"""Shows what changed: text for people, JSON and CSV for programs. docs/record.md.
+
+Values come from peers, so they are escaped here as in every report.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Final
+
+from prober.escape import printable, utc
+from prober.records import Standing
+from prober.records.changes import Change, ChangeCode, ChangeCounts, Direction, DomainChanges
+from prober.report.answer import LABELS
+from prober.report.interface import Formatter, Kind, Paper, Row
+from prober.report.json_ import encode_report
+from prober.report.summary import domain_line
+
+COLUMNS: Final = (
+    *("domain", "direction", "code", "mx_host", "addresses", "before", "after"),
+    *("last_seen", "since", "runs", "told"),
+)
+
+NAMES: Final[Mapping[ChangeCode, str]] = MappingProxyType(
+    {
+        ChangeCode.LEVEL: "level",
+        ChangeCode.STANDING: "result",
+        ChangeCode.ROUTE: "MX records",
+        ChangeCode.DNSSEC: "DNSSEC of the MX records",
+        ChangeCode.MX_HOSTS: "MX hosts",
+        ChangeCode.OPERATOR: "operator",
+        ChangeCode.ADDRESSES: "addresses",
+        ChangeCode.STARTTLS: "STARTTLS",
+        ChangeCode.TLS_VERSION: "TLS version",
+        ChangeCode.KEY_EXCHANGE: "key exchange",
+        ChangeCode.PROOF: "certificate",
+        ChangeCode.CERTIFICATE: "certificate renewed",
+        ChangeCode.ISSUER: "certificate issuer",
+        ChangeCode.NAMES: "names in the certificate",
+        ChangeCode.DANE: "DANE",
+        ChangeCode.TLSA: "TLSA records",
+        ChangeCode.TLSA_NEXT_KEY: "TLSA records",
+        ChangeCode.MTA_STS: "MTA-STS",
+        ChangeCode.MTA_STS_ID: "MTA-STS id",
+        ChangeCode.MTA_STS_POLICY: "MTA-STS policy",
+        ChangeCode.TLS_RPT: "TLS-RPT",
+    }
+)
+
+_TO_DO: Final[Mapping[ChangeCode, str]] = MappingProxyType(
+    {
+        ChangeCode.STARTTLS: "ask the operator to offer TLS again; until then use another way",
+        ChangeCode.PROOF: "ask the operator to correct the certificate",
+        ChangeCode.DANE: "ask the operator to publish TLSA records of the key in use",
+        ChangeCode.MTA_STS: "ask the domain's owner whether the MTA-STS policy was meant to change",
+        ChangeCode.DNSSEC: "ask the domain's owner whether DNSSEC was meant to go",
+        ChangeCode.ROUTE: "check the spelling of the domain, and whether its registration lapsed",
+        ChangeCode.ADDRESSES: "ask the domain's owner to give the MX host an address again",
+        ChangeCode.OPERATOR: "check that the new operator may handle this mail",
+        ChangeCode.ISSUER: "ask the operator whether the new issuer is intended",
+        ChangeCode.NAMES: "ask the operator whether the lost names are intended",
+        ChangeCode.CERTIFICATE: "ask the operator why the certificate was renewed so early",
+        ChangeCode.TLSA_NEXT_KEY: "publish the next key's TLSA record before that key is used",
+    }
+)
+_LOST: Final = "nothing is proven; look again, and check this machine with `probe doctor`"
+
+
+def to_do(change: Change) -> str | None:
+    """What to do about *change*, in a few words."""
+    if change.direction is Direction.LOST_SIGHT:
+        return _LOST
+    return None if change.direction is Direction.BETTER else _TO_DO.get(change.code)
+
+
+def describe(change: Change) -> str:
+    """One change in words; safe to show."""
+    before, after = (_shown(change.code, value) for value in (change.before, change.after))
+    where = " ".join(part for part in (change.mx_host, _places(change)) if part)
+    name = f"{NAMES[change.code]} at {where}" if where else NAMES[change.code]
+    if change.direction is Direction.LOST_SIGHT:
+        runs = f" in {change.runs} runs" if change.runs > 1 else ""
+        text = f"{name} could not be seen{runs}, last seen {utc(change.last_seen)}: {before}"
+    else:
+        text = f"{name} was {before}, is {after}"
+    return printable(text)
+
+
+def _shown(code: ChangeCode, value: str | None) -> str:
+    """*value* in words: a standing as every report names it."""
+    if code is ChangeCode.STANDING and value in set(Standing):
+        return LABELS[Standing(value)]
+    return str(value)
+
+
+_MAX_SHOWN: Final = 2  # addresses in one sentence
+
+
+def _places(change: Change) -> str:
+    more = len(change.addresses) - _MAX_SHOWN
+    shown = ", ".join(change.addresses[:_MAX_SHOWN])
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def text_line(found: DomainChanges) -> str:
+    """One domain on one line: how bad, what changed, what to do."""
+    told = [change for change in found.changes if change.told]
+    what = "; ".join(dict.fromkeys(map(describe, told)))
+    advice = next(filter(None, map(to_do, told)), None)
+    end = f". To do: {advice}" if advice else ""
+    return domain_line(found.domain, _LABELS.get(found.worst, ""), f"{what}{end}")
+
+
+_LABELS: Final[Mapping[Direction | None, str]] = MappingProxyType(
+    {
+        Direction.WORSE: "WORSE",
+        Direction.LOST_SIGHT: "NOT SEEN",
+        Direction.OTHER: "CHANGED",
+        Direction.BETTER: "BETTER",
+    }
+)
+
+
+def summary(counts: ChangeCounts) -> str:
+    """How many domains changed, in one line."""
+    parts = [f"{counts.by_worst.get(each, 0)} {_DIRECTIONS[each]}" for each in Direction]
+    parts.append(f"{counts.routine} with routine changes only")
+    parts.append(f"{counts.unchanged} as before")
+    text = f"{_domains(counts.compared)} compared: {', '.join(parts)}"
+    if counts.only_before:
+        text += f"; {counts.only_before} no longer looked at"
+    if counts.only_now:
+        text += f"; {counts.only_now} looked at for the first time"
+    return text
+
+
+_DIRECTIONS: Final = MappingProxyType(
+    {
+        Direction.WORSE: "worse",
+        Direction.LOST_SIGHT: "not seen this time",
+        Direction.OTHER: "changed otherwise",
+        Direction.BETTER: "better",
+    }
+)
+
+
+def _domains(number: int) -> str:
+    return f"{number} domain{'' if number == 1 else 's'}"
+
+
+def worst_first(found: Iterable[DomainChanges]) -> list[DomainChanges]:
+    """Those with a change, the worst first, then by name."""
+    order = [*Direction, None]
+    changed = (each for each in found if each.changes)
+    return sorted(changed, key=lambda each: (order.index(each.worst), each.domain))
+
+
+class _ChangesText(Formatter[DomainChanges, ChangeCounts]):
+    """Counts first, then one line a domain; *counts* are known before it is written."""
+
+    def __init__(self, counts: ChangeCounts, paper: Paper) -> None:
+        self._counts = counts
+        self._encoding = paper.encoding
+
+    def head(self) -> bytes:
+        return self._line(summary(self._counts))
+
+    def body(self, record: DomainChanges) -> bytes:
+        return b"" if record.worst is None else self._line(text_line(record))
+
+    def _line(self, text: str) -> bytes:
+        return f"{text}\n".encode(self._encoding, "backslashreplace")
+
+
+def comparison(counts: ChangeCounts) -> Kind[DomainChanges, ChangeCounts]:
+    """Reports on what changed, the *counts* of which are complete."""
+    text = partial(_ChangesText, counts)
+    return Kind(text=text, encode=encode_report, columns=COLUMNS, rows=_rows)
+
+
+def _rows(found: DomainChanges) -> Iterator[Row]:
+    for change in found.changes:
+        yield (
+            *(found.domain, change.direction, change.code, change.mx_host),
+            *(" ".join(change.addresses), change.before, change.after),
+            *(utc(change.last_seen), utc(change.since), change.runs),
+            "yes" if change.told else "no",
+        )

@@ -1,0 +1,61 @@
+"""The text that ``probe scan --db -q`` prints, for cron to mail: what changed, and what to do."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from prober.records import Standing
+from prober.records.changes import Direction, DomainChanges
+from prober.report.changes import text_line, worst_first
+from prober.report.summary import capped, counted, domain_line, noted_line
+from prober.rules.accepted import AcceptedException
+from prober.rules.totals import NotedDomain
+
+MAX_LINES: Final = 500  # of one kind: a mail of more is not read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """A domain that falls short or is undecided. ``is_new``: looked at for the first time."""
+
+    domain: str
+    standing: Standing
+    is_new: bool
+    is_told: bool
+
+
+def compose(
+    summary: str,
+    changes: Iterable[DomainChanges],
+    still_open: Sequence[Open],
+    noted: Sequence[NotedDomain],
+    accepted: Sequence[AcceptedException],
+) -> list[str]:
+    """The lines of the mail; none where all meet and nothing that matters changed.
+
+    *noted* are the answers on MAX_LINES of those *still_open* that are new.
+    """
+    told = [each for each in worst_first(changes) if each.worst is not None]
+    if not still_open and all(each.worst is Direction.BETTER for each in told):
+        return []
+    new = sum(each.is_new for each in still_open)
+    worst = sorted(noted, key=lambda each: each.rank)
+    return [
+        summary,
+        *capped(map(text_line, told), MAX_LINES, len(told)),
+        *capped(map(noted_line, worst), MAX_LINES, new),
+        *_as_before(still_open),
+        *capped(map(accepted_line, accepted), MAX_LINES, len(accepted)),
+    ]
+
+
+def _as_before(still_open: Iterable[Open]) -> Iterator[str]:
+    old = [each.standing for each in still_open if not each.is_new and not each.is_told]
+    if old:
+        yield f"As before: {counted({each: old.count(each) for each in old})}."
+
+
+def accepted_line(exception: AcceptedException) -> str:
+    """What is accepted of a domain, why, by whom, and until when."""
+    what = f"Level {exception.what} until {exception.until}, by {exception.by}: {exception.why}"
+    return domain_line(exception.domain, "ACCEPTED", what.removesuffix("."))

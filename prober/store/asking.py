@@ -1,0 +1,246 @@
+"""What the record answers: what changed in a run or between two, and what was seen when."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import sqlalchemy as sa
+
+from prober.records import DomainFacts, DomainReport, Standing
+from prober.records.changes import Change, ChangeCode, ChangeCounts, Direction, DomainChanges
+from prober.report.mail import Open
+from prober.rules.certificate_fields import CertificateReader
+from prober.rules.drift import compare
+from prober.rules.verdict import judge_domain
+from prober.store import schema
+from prober.store.past import Past
+from prober.store.reader import FactReader, Observation, batched, observations, observed
+
+_OPEN = (Standing.FALLS_SHORT.value, Standing.INVALID.value, Standing.UNDECIDED.value)
+
+
+def run_changes(connection: sa.Connection, run_id: int) -> list[DomainChanges]:
+    """The changes that a run found, by domain."""
+    table = schema.change
+    query = (
+        sa.select(schema.domain.c.name, table)
+        .join(schema.domain, schema.domain.c.id == table.c.domain_id)
+        .where(table.c.run_id == run_id)
+        .order_by(schema.domain.c.name, table.c.position)
+    )
+    rows = connection.execute(query)
+    return [
+        DomainChanges(name, tuple(map(_change, group)))
+        for name, group in groupby(rows, key=lambda row: row.name)
+    ]
+
+
+def domain_changes(connection: sa.Connection, name: str) -> list[tuple[int, Change]]:
+    """All changes of the domain *name*, each with its run, the newest first."""
+    table = schema.change
+    query = (
+        sa.select(table)
+        .join(schema.domain, schema.domain.c.id == table.c.domain_id)
+        .where(schema.domain.c.name == name)
+        .order_by(table.c.run_id.desc(), table.c.position)
+    )
+    return [(row.run_id, _change(row)) for row in connection.execute(query)]
+
+
+def _change(row: sa.Row[tuple[object, ...]]) -> Change:
+    return Change(
+        code=ChangeCode(row.code),
+        direction=Direction(row.direction),
+        mx_host=row.mx_host,
+        addresses=tuple(row.addresses.split()),
+        before=row.before,
+        after=row.after,
+        last_seen=row.last_seen,
+        since=row.since,
+        runs=row.runs,
+        told=row.told,
+    )
+
+
+def shortfalls(connection: sa.Connection, run_id: int, patience: int) -> list[Open]:
+    """The lines of a run that fall short, are undecided, or name no domain.
+
+    Not those that met what is required when they were last seen, fewer than *patience* runs ago.
+    """
+    table, change = schema.observation, schema.change
+    earlier = table.alias()
+    is_old = (
+        sa.exists().where(earlier.c.domain_id == table.c.domain_id).where(earlier.c.run_id < run_id)
+    )
+    is_told = (
+        sa.exists()
+        .where(change.c.domain_id == table.c.domain_id)
+        .where(change.c.run_id == run_id)
+        .where(change.c.told)
+    )
+    query = (
+        sa.select(
+            schema.domain.c.name,
+            table.c.standing,
+            is_old.label("is_old"),
+            is_told.label("is_told"),
+        )
+        .join(schema.domain, schema.domain.c.id == table.c.domain_id)
+        .where(table.c.run_id == run_id)
+        .where(table.c.standing.in_(_OPEN), ~_is_awaited(run_id, patience))
+        .order_by(table.c.standing, schema.domain.c.name)
+    )
+    return [
+        Open(
+            domain=row.name,
+            standing=Standing(row.standing),
+            is_new=not row.is_old,
+            is_told=bool(row.is_told),
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _is_awaited(run_id: int, patience: int) -> sa.ColumnElement[bool]:
+    """Whether sight of an observation's standing was lost, fewer than *patience* runs ago."""
+    change = schema.change
+    return (
+        sa.exists()
+        .where(change.c.domain_id == schema.observation.c.domain_id)
+        .where(change.c.run_id == run_id)
+        .where(change.c.code == ChangeCode.STANDING.value)
+        .where(change.c.direction == Direction.LOST_SIGHT.value)
+        .where(change.c.runs < patience)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparing:
+    """How two runs are compared."""
+
+    operator_of: Callable[[str], str]
+    judge: Callable[[DomainFacts], DomainReport]
+    patience: int = 1
+
+
+def changes_between(
+    connection: sa.Connection, old: int, new: int, how: Comparing, counts: ChangeCounts
+) -> Iterator[DomainChanges]:
+    """What changed of each domain that is in both runs, judged by the rules of today."""
+    before, after = schema.observation.alias("before"), schema.observation.alias("after")
+    both = before.join(after, before.c.domain_id == after.c.domain_id)
+    in_both = (before.c.run_id == old) & (after.c.run_id == new)
+    counts.compared = _count(
+        connection, sa.select(sa.func.count()).select_from(both).where(in_both)
+    )
+    counts.only_before = _observed(connection, old) - counts.compared
+    counts.only_now = _observed(connection, new) - counts.compared
+    differs = sa.or_(
+        after.c.lost_sight,
+        before.c.facts_id != after.c.facts_id,
+        before.c.level != after.c.level,
+        before.c.standing != after.c.standing,
+    )
+    ids = sa.select(after.c.domain_id).select_from(both).where(in_both).where(differs)
+    candidates = list(connection.execute(ids).scalars())
+    for some in batched(candidates):
+        yield from _compared(connection, some, old, new, how, counts)
+
+
+def _compared(
+    connection: sa.Connection,
+    domain_ids: Sequence[int],
+    old: int,
+    new: int,
+    how: Comparing,
+    counts: ChangeCounts,
+) -> Iterator[DomainChanges]:
+    past = Past(connection, how.judge)
+    names = _names(connection, domain_ids)
+    table = schema.observation
+    query = observed().where(table.c.run_id == new).where(table.c.domain_id.in_(domain_ids))
+    earlier = past.before(domain_ids, old + 1, how.patience)
+    for (domain_id, _), now in past.judged(observations(connection, query)).items():
+        changes = compare(
+            now, earlier[domain_id], operator_of=how.operator_of, patience=how.patience
+        )
+        found = DomainChanges(names[domain_id], changes)
+        counts.compared -= 1
+        counts.add(found)
+        yield found
+
+
+def _names(connection: sa.Connection, ids: Sequence[int]) -> dict[int, str]:
+    table = schema.domain
+    query = sa.select(table.c.id, table.c.name).where(table.c.id.in_(ids))
+    return {row.id: row.name for row in connection.execute(query)}
+
+
+def _observed(connection: sa.Connection, run_id: int) -> int:
+    table = schema.observation
+    query = sa.select(sa.func.count()).select_from(table).where(table.c.run_id == run_id)
+    return _count(connection, query)
+
+
+def _count(connection: sa.Connection, query: sa.Select[int]) -> int:
+    return connection.execute(query).scalar_one()
+
+
+def history(connection: sa.Connection, name: str) -> list[Observation]:
+    """What each run says of the domain *name*, newest first."""
+    table = schema.observation
+    query = (
+        observed()
+        .join(schema.domain, schema.domain.c.id == table.c.domain_id)
+        .where(schema.domain.c.name == name)
+        .order_by(table.c.run_id.desc())
+    )
+    return observations(connection, query)
+
+
+def reports_of(
+    connection: sa.Connection, run_id: int, names: Sequence[str] | None = None
+) -> Iterator[DomainReport]:
+    """Every report of a run, or those on the domains *names*, judged by the rules of today."""
+    table = schema.observation
+    query = observed().where(table.c.run_id == run_id).order_by(table.c.domain_id)
+    if names is None:
+        return (report for _, report in _judged(connection, query))
+    query = query.join(schema.domain, schema.domain.c.id == table.c.domain_id)
+    return (
+        report
+        for some in batched(names)
+        for _, report in _judged(connection, query.where(schema.domain.c.name.in_(some)))
+    )
+
+
+def newest_reports(connection: sa.Connection, most: int) -> Iterator[tuple[int, DomainReport]]:
+    """Of each domain the newest reports of finished runs, at most so many, each with its run."""
+    table = schema.observation
+    newest = table.c.run_id.desc()
+    rank = sa.func.row_number().over(partition_by=table.c.domain_id, order_by=newest)
+    ranked = (
+        sa.select(table.c.domain_id, table.c.run_id, rank.label("rank"))
+        .join(schema.run, schema.run.c.id == table.c.run_id)
+        .where(schema.run.c.finished_at.is_not(None))
+        .subquery()
+    )
+    query = (
+        observed()
+        .join(
+            ranked,
+            (ranked.c.domain_id == table.c.domain_id) & (ranked.c.run_id == table.c.run_id),
+        )
+        .where(ranked.c.rank <= most)
+        .order_by(table.c.domain_id, table.c.run_id)
+    )
+    return _judged(connection, query)
+
+
+def _judged(
+    connection: sa.Connection, query: sa.Select[tuple[object, ...]]
+) -> Iterator[tuple[int, DomainReport]]:
+    rows = observations(connection, query)
+    reader = CertificateReader()
+    for row, facts in FactReader(connection).load(rows):
+        yield row.run_id, judge_domain(facts, reader)

@@ -1,0 +1,240 @@
+"""``--db``: runs in a record, what cron mails of them, exceptions, and going on."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from prober.store.asking import reports_of
+from prober.store.database import open_store
+from prober.store.reader import RunRow, runs
+from tests.cli.commands import Probe, scan_offline
+from tests.support.waiting import until
+
+in_module_loop = pytest.mark.asyncio(loop_scope="module")
+
+NAMES = ("good.test", "self-signed.test", "clear.test", "null.test")
+
+
+def write(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "list.txt"
+    write(path, "".join(f"{name}\n" for name in NAMES))
+    return path
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> str:
+    return str(tmp_path / "probe.db")
+
+
+def runs_in(db: str) -> list[RunRow]:
+    store = open_store(db)
+    with store.reading() as connection:
+        found = runs(connection)
+    store.close()
+    return found
+
+
+def domains_in(db: str, run_id: int) -> set[str | None]:
+    store = open_store(db)
+    with store.reading() as connection:
+        found = {each.domain for each in reports_of(connection, run_id)}
+    store.close()
+    return found
+
+
+@in_module_loop
+async def test_the_first_mail_names_the_domains_and_the_next_counts_them(
+    probe: Probe, path: Path, db: str
+) -> None:
+    first = await probe.scan(str(path), "--db", db, "-q")
+    second = await probe.scan(str(path), "--db", db, "-q")
+
+    summary = "4 domains: 2 PASS, 1 FAIL, 1 NO MAIL"
+    assert (first.status, first.err) == (second.status, second.err) == (1, "")
+    assert first.out.splitlines() == [
+        summary,
+        "clear.test: FAIL. Mail is sent unencrypted: no server offers TLS.",
+    ]
+    assert second.out.splitlines() == [summary, "As before: 1 FAIL."]
+    assert [run.observations for run in runs_in(db)] == [4, 4]
+
+
+@in_module_loop
+async def test_nothing_is_said_where_all_meet(probe: Probe, path: Path, db: str) -> None:
+    write(path, "good.test\nnull.test\n")
+    for _ in range(2):
+        ended = await probe.scan(str(path), "--db", db, "-q")
+        assert (ended.status, ended.out, ended.err) == (0, "", "")
+
+
+@in_module_loop
+async def test_the_exit_status_and_the_report_do_not_depend_on_the_record(
+    probe: Probe, path: Path, db: str, tmp_path: Path
+) -> None:
+    with_db = await probe.scan(str(path), "--ordered", "--db", db)
+    without = await probe.scan(str(path), "--ordered")
+
+    assert (with_db.status, with_db.out, with_db.err) == (without.status, without.out, without.err)
+
+
+@in_module_loop
+async def test_a_check_is_recorded_too(probe: Probe, db: str) -> None:
+    ended = await probe.check("good.test", "clear.test", "--db", db)
+
+    [run] = runs_in(db)
+    assert ended.status == 1
+    assert (run.list, run.observations, run.finished_at is None) == ("check", 2, False)
+
+
+@in_module_loop
+async def test_workers_write_through_the_coordinator(
+    probe: Probe, path: Path, db: str, tmp_path: Path
+) -> None:
+    work = str(tmp_path / "work")
+    ended = await probe.scan(
+        str(path), "--db", db, "-q", "--workers", "2", "--work-folder", work, "--shard-size", "2"
+    )
+
+    assert ended.status == 1
+    assert ended.out.splitlines()[1:] == [
+        "clear.test: FAIL. Mail is sent unencrypted: no server offers TLS."
+    ]
+    assert domains_in(db, 1) == set(NAMES)
+
+
+ACCEPTED = """
+[[exception]]
+domain = "clear.test"
+what = "none"
+why = "They get a new server (ticket 4711)"
+by = "J. Doe, privacy officer"
+until = {until}
+"""
+
+
+@in_module_loop
+@pytest.mark.parametrize("args", [(), ("--workers", "1", "--work-folder", "work")], ids=len)
+async def test_an_accepted_exception_does_not_turn_the_exit_status(
+    probe: Probe, path: Path, db: str, tmp_path: Path, args: tuple[str, ...]
+) -> None:
+    file = tmp_path / "exceptions.toml"
+    args = tuple(str(tmp_path / "work") if each == "work" else each for each in args)
+    accept = ("--exceptions", str(file), *args)
+    write(file, ACCEPTED.format(until="2099-12-31"))
+    ended = await probe.scan(str(path), "--db", db, "-q", *accept)
+    assert (ended.status, ended.out) == (0, "")
+
+    write(file, ACCEPTED.format(until="2020-12-31"))
+    ended = await probe.scan(str(path), "--db", db, "-q", *accept)
+    assert (ended.status, ended.out.splitlines()[1:]) == (
+        1,
+        ["As before: 1 FAIL."],
+    )
+
+
+@in_module_loop
+async def test_an_exception_is_shown_with_its_reason(
+    probe: Probe, path: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "exceptions.toml"
+    write(file, ACCEPTED.format(until="2099-12-31"))
+    ended = await probe.scan(str(path), "--exceptions", str(file))
+
+    assert ended.status == 0
+    assert ended.err.splitlines()[1:] == [
+        "probe: clear.test: ACCEPTED. Level none until 2099-12-31, by J. Doe, privacy officer: "
+        "They get a new server (ticket 4711)."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("exception = 1", "only tables [[exception]]"),
+        ("[other]", "only tables [[exception]]"),
+        ("not toml", "is no TOML"),
+        ('[[exception]]\ndomain = "a.example"', "exception 1: what is missing"),
+        (ACCEPTED.format(until='"2099-12-31"'), "exception 1: until must be a day"),
+        (ACCEPTED.format(until="2099-12-31").replace("none", "fine"), "what is fine: use one of"),
+        (ACCEPTED.format(until="2099-12-31") * 2, "exception 2: clear.test comes twice"),
+        (ACCEPTED.format(until="2099-12-31") + "more = 1", "more is none of domain"),
+    ],
+)
+def test_a_bad_file_of_exceptions(path: Path, tmp_path: Path, text: str, complaint: str) -> None:
+    file = tmp_path / "exceptions.toml"
+    write(file, text)
+    ended = scan_offline(str(path), "--exceptions", str(file))
+
+    assert ended.status == 2
+    assert f"{file}" in ended.err
+    assert complaint in ended.err
+
+
+@in_module_loop
+@pytest.mark.parametrize("with_report", [True, False], ids=["report-file", "record-alone"])
+async def test_a_stopped_scan_is_gone_on_with(
+    probe: Probe, tmp_path: Path, db: str, with_report: bool
+) -> None:
+    path = tmp_path / "list.txt"
+    write(path, "good.test\nclear.test\nsilent.test\n")
+    output = ["-o", str(tmp_path / "report.jsonl")] if with_report else []
+    args = (*probe.look, "--timeout", "4", str(path), "--db", db, *output)
+    partial = tmp_path / "report.jsonl.partial"
+
+    async with probe.running("scan", *args) as running:
+        if with_report:
+            await until(lambda: partial.exists() and partial.read_bytes().count(b"\n") == 2)
+        else:
+            assert running.process.stdout is not None
+            for _ in range(2):
+                await running.process.stdout.readline()
+        running.send(signal.SIGINT)
+        stopped = await running.ended()
+    assert stopped.status == 130
+    assert "go on with: " in stopped.err
+    assert [(run.finished_at, run.observations) for run in runs_in(db)] == [(None, 2)]
+
+    ended = await probe.run("scan", *args, "--resume")
+    assert ended.status == 1
+    assert ended.err.startswith("probe: 3 domains: 1 PASS, 1 FAIL, 1 UNKNOWN")
+    [run] = runs_in(db)
+    assert (run.finished_at is None, run.observations) == (False, 3)
+
+
+def test_without_the_extra_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, path: Path, db: str
+) -> None:
+    monkeypatch.setattr("prober.cli.recording.find_spec", lambda _name: None)
+    ended = scan_offline(str(path), "--db", db)
+
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err == (
+        "probe: a record needs the extra `record`: install it with "
+        "`pip install 'smtp-tls-prober[record]'`\n"
+    )
+
+
+def test_a_machine_that_cannot_see_leaves_no_run(path: Path, db: str) -> None:
+    ended = scan_offline(str(path), "--db", db)
+
+    assert ended.status == 4
+
+
+def test_the_list_is_not_overwritten(path: Path) -> None:
+    ended = scan_offline(str(path), "--db", str(path))
+
+    assert ended.status == 2
+    assert "would overwrite it" in ended.err
+
+
+def test_a_password_is_not_in_the_message(path: Path) -> None:
+    ended = scan_offline(str(path), "--db", "postgresql://u:secret@127.0.0.1:1/db")
+
+    assert ended.status == 5
+    assert "secret" not in ended.err

@@ -1,0 +1,140 @@
+"""What the record answers, by the same tests on both databases."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from prober.domains import operator_of
+from prober.errors import InputError
+from prober.records import Level
+from prober.records.changes import ChangeCounts, Direction
+from prober.rules.accepted import AcceptedException
+from prober.store import schema
+from prober.store.asking import Comparing, changes_between, history, reports_of
+from prober.store.database import Store
+from prober.store.keeping import (
+    drop_exception,
+    holds,
+    lift_hold,
+    plan_pruning,
+    prune,
+    set_hold,
+    store_exception,
+    stored_exceptions,
+)
+from prober.store.reader import find_run
+from prober.store.writer import RunWriter
+from tests.store.builders import TALLY, good, plan, record, report, started
+from tests.support.builders import NOW, confirmed, not_offered, untested
+
+NEGATIVE = confirmed(not_offered())
+HOW = Comparing(operator_of=operator_of, judge=TALLY.judge)
+
+
+def between(store: Store, old: int, new: int) -> tuple[dict[str, Direction | None], ChangeCounts]:
+    counts = ChangeCounts()
+    with store.reading() as connection:
+        found = list(changes_between(connection, old, new, HOW, counts))
+    return {each.domain: each.worst for each in found if each.changes}, counts
+
+
+def test_two_runs_are_compared(store: Store) -> None:
+    names = [f"{letter}.example" for letter in "abcd"]
+    record(store, [report(good(), name=name) for name in names])
+    record(
+        store,
+        [
+            report(good(), name="a.example", day=7),
+            report(NEGATIVE, name="b.example", day=7),
+            report(untested(), name="c.example", day=7),
+            report(good(), name="e.example", day=7),
+        ],
+    )
+
+    changed, counts = between(store, 1, 2)
+    assert changed == {"b.example": Direction.WORSE, "c.example": Direction.LOST_SIGHT}
+    assert (counts.compared, counts.unchanged) == (3, 1)
+    assert (counts.only_before, counts.only_now) == (1, 1)
+
+
+def test_runs_that_are_not_neighbours_are_compared(store: Store) -> None:
+    for day, each in enumerate([good(), NEGATIVE, good()]):
+        record(store, [report(each, day=day)])
+
+    assert between(store, 1, 3)[0] == {}
+    assert between(store, 1, 2)[0] == {"example.com": Direction.WORSE}
+
+
+def test_a_run_is_found_by_what_names_it(store: Store) -> None:
+    for name in ("a", "b", "a", "check"):
+        record(store, [report(good())], list=name)
+    RunWriter(store, plan(list="a"))  # unfinished
+
+    with store.reading() as connection:
+        last = find_run(connection, "last")
+        assert last.id == 3
+        assert find_run(connection, "previous", before=3, list_="a").id == 1
+        assert find_run(connection, "previous", before=3, list_="other").id == 2
+        assert find_run(connection, "2").id == 2
+        assert find_run(connection, last.started_at.strftime("%Y-%m-%d")).id == 3
+        for wanted in ("9", "5", "2001-01-01", "yesterday", "9" * 30, "9999-12-31x", ""):
+            with pytest.raises(InputError):
+                find_run(connection, wanted)
+
+
+def test_pruning_deletes_what_is_old_and_nothing_else(store: Store) -> None:
+    names = ("old.example", "held.example")
+    record(store, [report(good(tls_version="TLSv1.2"), name=name) for name in names])
+    record(store, [report(good(), name=name, day=7) for name in names])
+    started(store, 1, years_ago=7)
+    set_hold(store, "held.example", "in dispute", NOW)
+    before = NOW - timedelta(days=6 * 366)
+    with store.reading() as connection:
+        planned = plan_pruning(connection, before)
+
+    done = prune(store, before, NOW)
+    assert done == planned
+    assert (done.runs, done.observations) == (0, 1)
+    with store.reading() as connection:
+        assert len(history(connection, "old.example")) == 1
+        assert len(history(connection, "held.example")) == 2
+        assert [each.domain for each in reports_of(connection, 1)] == ["held.example"]
+
+    assert lift_hold(store, "held.example")
+    assert not lift_hold(store, "held.example")
+    assert holds(store) == []
+    done = prune(store, before, NOW)
+    assert (done.runs, done.observations) == (1, 1)
+    with store.reading() as connection:
+        assert {each.domain for each in reports_of(connection, 2)} == set(names)
+        counted = sa.select(schema.fact.c.kind, sa.func.count()).group_by(schema.fact.c.kind)
+        counts = {row[0]: row[1] for row in connection.execute(counted)}
+        assert (
+            connection.execute(sa.select(sa.func.count()).select_from(schema.pruned)).scalar() == 2
+        )
+    assert counts == {"certificate": 1, "domain": 2, "endpoint": 1, "evidence": 2, "vantage": 1}
+
+
+def test_a_run_goes_on_while_facts_are_pruned(store: Store) -> None:
+    record(store, [report(good())])
+    started(store, 1, years_ago=7)
+    writer = RunWriter(store, plan())
+    first = report(good(), name="a.example")
+    writer.add(first)
+    writer.flush()
+    prune(store, NOW + timedelta(days=1), NOW)
+    with store.reading() as connection:
+        assert connection.execute(sa.select(schema.run.c.id)).scalars().all() == [2]
+
+
+def test_exceptions_are_kept(store: Store) -> None:
+    exception = AcceptedException(
+        domain="a.example", what=Level.NONE, why="why", by="who", until=NOW.date()
+    )
+    store_exception(store, exception)
+    store_exception(store, exception)
+
+    assert stored_exceptions(store) == {"a.example": exception}
+    assert drop_exception(store, "a.example")
+    assert not drop_exception(store, "a.example")

@@ -1,0 +1,174 @@
+"""Opening a record: what is made, what is refused, and what is never shown."""
+
+import os
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from prober.errors import InputError
+from prober.store import schema
+from prober.store.database import Store, StoreError, open_store, shown, where_from
+from tests.store.builders import good, record, report
+
+GOLDEN = Path(__file__).parent / "schema_0001.sql"
+
+
+def test_the_file_is_for_this_user_alone(tmp_path: Path) -> None:
+    path = tmp_path / "probe.db"
+    store = open_store(str(path))
+    record(store, [report(good())])
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with store.reading() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in tmp_path.iterdir())
+    store.close()
+
+
+def test_a_record_is_opened_again(where: str) -> None:
+    first = open_store(where)
+    record(first, [report(good())])
+    first.close()
+    second = open_store(where)
+
+    record(second, [report(good(), day=1)])
+    second.close()
+
+
+def test_an_empty_file_becomes_a_record(tmp_path: Path) -> None:
+    path = tmp_path / "probe.db"
+    path.touch()
+
+    open_store(str(path)).close()
+
+
+@pytest.mark.parametrize("content", [b"example.com\n", b"SQLite format 3\0" + b"x" * 5000])
+def test_what_is_no_database_is_refused_and_left(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "list.txt"
+    path.write_bytes(content)
+
+    with pytest.raises((InputError, StoreError), match=r"database|damaged"):
+        open_store(str(path))
+    assert path.read_bytes() == content
+
+
+def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE domain (name TEXT)")
+
+    with pytest.raises(InputError, match="of another program"):
+        open_store(str(path))
+
+
+def test_a_newer_schema_is_refused(where: str) -> None:
+    store = open_store(where)
+    with store.writing() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    store.close()
+
+    with pytest.raises(InputError, match="newer version of this program"):
+        open_store(where)
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"No such file|cannot open"):
+        open_store(str(tmp_path / "nowhere" / "probe.db"))
+
+
+def test_a_folder_is_no_record(tmp_path: Path) -> None:
+    with pytest.raises((InputError, StoreError)):
+        open_store(str(tmp_path))
+
+
+def test_a_locked_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prober.store.database._BUSY_MS", 50)
+    path = tmp_path / "probe.db"
+    store = open_store(str(path))
+    with sqlite3.connect(path) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="another program holds a lock"), store.writing():
+            pass
+        other.rollback()
+    store.close()
+
+
+def test_a_read_only_file(tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write to any file")
+    path = tmp_path / "probe.db"
+    open_store(str(path)).close()
+    path.chmod(0o400)
+    store = open_store(str(path))
+    with pytest.raises(StoreError, match="read-only"), store.writing():
+        pass
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("probe.db", "probe.db"),
+        ("@/etc/probe/db", "@/etc/probe/db"),
+        ("postgresql://u:secret@host/db", "postgresql://u:***@host/db"),
+        ("postgresql://host/db?user=u&password=secret", "postgresql://host/db"),
+        ("postgresql://u:sec@ret@host/db", "the URL of --db"),
+        ("postgresql://u:secret@host:port/db", "the URL of --db"),
+    ],
+)
+def test_a_password_is_never_shown(where: str, expected: str) -> None:
+    assert shown(where) == expected
+
+
+def test_a_url_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text("postgresql://u:secret@host/db\n")
+
+    assert where_from(f"@{file}") == "postgresql://u:secret@host/db"
+    file.write_text("\n")
+    with pytest.raises(InputError, match="is empty"):
+        where_from(f"@{file}")
+    with pytest.raises(InputError, match="cannot read"):
+        where_from("@/nowhere/at/all")
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://host/db", "http://host", "postgresql://host:port/db", "://x"]
+)
+def test_other_urls_are_refused(url: str) -> None:
+    with pytest.raises(InputError):
+        open_store(url)
+
+
+def test_a_server_that_is_not_there() -> None:
+    with pytest.raises(StoreError) as raised:
+        open_store("postgresql://u:secret@127.0.0.1:1/db?connect_timeout=5")
+    assert "secret" not in str(raised.value)
+
+
+def test_the_first_migration_stays_as_it_is() -> None:
+    """A later version of the schema gets a migration of its own: records of 0001 are out there."""
+    text = ddl()
+    if os.environ.get("UPDATE_GOLDEN"):
+        GOLDEN.write_text(text)
+    assert text == GOLDEN.read_text()
+
+
+def ddl() -> str:
+    parts = []
+    for dialect in (sqlite.dialect(), postgresql.dialect()):  # type: ignore[no-untyped-call]
+        for table in schema.run.metadata.sorted_tables:
+            create = sa.schema.CreateTable(table).compile(dialect=dialect)
+            parts.append(str(create).strip().replace("\t", "    "))
+    parts += [f"CREATE VIEW {name} AS {query}" for name, query in schema.VIEWS.items()]
+    lines = "\n\n".join(parts).splitlines()
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def test_foreign_keys_hold(store: Store) -> None:
+    with pytest.raises(StoreError), store.writing() as connection:
+        connection.execute(sa.insert(schema.part).values(whole_id=1, position=0, part_id=2))
