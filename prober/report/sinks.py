@@ -26,7 +26,9 @@ from prober.files import (
     new_file,
     open_ours,
     partial_of,
+    remove_drafts,
     require_trusted_links,
+    scratch_folder,
     unwritable,
 )
 
@@ -61,6 +63,9 @@ class Sink(abc.ABC):
 
     @abc.abstractmethod
     def sync(self) -> None: ...
+
+    def clear(self, *, keep_rows: bool = False) -> None:  # noqa: B027 # most have no rows left
+        """Remove the rows that a finished report was made of; or let go of them."""
 
 
 def open_sink(path: Path, go_on: ResumeFrom | None = None, what: str = "the report") -> Sink:
@@ -128,6 +133,7 @@ class FileSink(Sink):
         self._what = what
         self._path = Path(os.path.realpath(path))  # a link stays one; its target is replaced
         self.partial = partial_of(path)
+        self._made = False
         self.mark = go_on.mark if go_on is not None else NOTHING
         try:
             require_trusted_links(path)
@@ -150,8 +156,40 @@ class FileSink(Sink):
         """What was written is on the disk. Raises OSError."""
         os.fsync(self._fd)
 
+    def make(self, make: Callable[[BinaryIO, Path], None]) -> None:
+        """Write FILE with *make*, from the rows so far, whole and on the disk.
+
+        The partial file keeps the rows, and stays locked, until ``clear``: a run that is stopped
+        before all its reports are finished needs them to go on.
+        """
+        try:
+            remove_drafts(self._path)
+            with scratch_folder(self._path) as folder, open(self.partial, "rb") as rows:
+                draft = folder / "draft"
+                make(rows, draft)
+                draft.chmod(stat.S_IMODE(os.fstat(self._fd).st_mode))
+                with open(draft, "rb") as whole:
+                    os.fsync(whole.fileno())
+                os.replace(draft, self._path)
+            _sync_folder(self._path.parent)
+        except OSError as exc:
+            raise unwritable(self._name, exc, self._what) from exc
+        self._made = True
+
+    def clear(self, *, keep_rows: bool = False) -> None:
+        """Remove the rows that FILE was made of; or leave them to a run that goes on."""
+        if not self._made:
+            return
+        self._made = False
+        if not keep_rows:
+            with contextlib.suppress(OSError):
+                self.partial.unlink()
+        os.close(self._fd)
+
     def finish(self, arrange: Arrange = _as_written) -> None:
         """FILE is there, whole and on the disk; until then the old one is."""
+        if self._made:
+            return
         try:
             os.fsync(self._fd)
             with open(self.partial, "rb") as written:

@@ -89,13 +89,13 @@ def test_format_beats_the_extension_of_every_output(tmp_path: Path, list_: str) 
     assert all(json.loads(line) for line in ended.out.splitlines())
 
 
-@pytest.mark.parametrize("name", ["r.xlsx", "r"])
+@pytest.mark.parametrize("name", ["r.ods", "r"])
 def test_an_unknown_extension_is_usage(tmp_path: Path, list_: str, name: str) -> None:
     ended = scan_offline(list_, "-o", str(tmp_path / name))
 
     assert ended.status == 2
     assert (
-        "use .txt .json .jsonl .ndjson .csv .html, or choose one of text, json, jsonl" in ended.err
+        "use .txt .json .jsonl .ndjson .csv .html .xlsx, or choose one of text, json" in ended.err
     )
     assert not (tmp_path / name).exists()
 
