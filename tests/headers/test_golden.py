@@ -24,7 +24,8 @@ MESSAGES = mbox(
     eml(HOSTILE, name="=1+1\x1b[31m\u202e\u00e9\U0001f600"),
     eml(name="6@example.net"),
 )
-FORMATS = [each for each in ReportFormat if each is not ReportFormat.XLSX]  # a zip has dates
+NO_TEXT = {ReportFormat.HTML, ReportFormat.XLSX}  # messages have no page; a zip has dates
+FORMATS = [each for each in ReportFormat if each not in NO_TEXT]
 REPORTS = {
     "messages": ((), MESSAGES),
     "hops": (("--per-hop",), MESSAGES),
