@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import re
+import shutil
 import stat
 import uuid
 from collections.abc import Callable, Iterator
@@ -146,6 +147,17 @@ def writing(path: Path) -> Iterator[BinaryIO]:
         stream.flush()
 
 
+@contextlib.contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """An empty folder to make the file *path* in, for this user only; removed in the end."""
+    folder = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
+    folder.mkdir(mode=_PRIVATE_FOLDER)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def is_draft(name: str, of: str = "") -> bool:
     """Whether *name* is the name of a draft, of the file *of* or of any file."""
     return re.fullmatch(rf"{re.escape(of) if of else '.+'}\.[0-9a-f]{{32}}\.tmp", name) is not None
@@ -155,7 +167,11 @@ def remove_drafts(path: Path) -> None:
     """Remove drafts of *path* that killed runs left. Only safe if no other run writes *path*."""
     with contextlib.suppress(OSError):
         for left in path.parent.iterdir():
-            if is_draft(left.name, path.name):
+            if not is_draft(left.name, path.name):
+                continue
+            if stat.S_ISDIR(left.lstat().st_mode):
+                shutil.rmtree(left, ignore_errors=True)
+            else:
                 left.unlink(missing_ok=True)
 
 

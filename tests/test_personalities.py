@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 import pytest
@@ -36,7 +37,10 @@ from prober.rules.profiles import PROFILES
 from prober.rules.standing import assess
 from prober.scan import scan
 from tests.personalities import EVERY, every_domain
+from tests.support.json_schemas import require_valid
+from tests.support.reports import open_report
 from tests.support.waiting import until
+from tests.support.workbooks import csv_rows, read_sheets
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
 
@@ -468,6 +472,32 @@ each_requirement = pytest.mark.parametrize(
 def _written(report: DomainReport, format_: ReportFormat, *, scan: bool = False) -> str:
     formatter = format_.formatter(domains(ReportStyle(scan=scan)), Paper(width=80))
     return (formatter.head() + formatter.body(report)).decode()
+
+
+@in_one_loop
+async def test_every_report_is_valid_by_the_json_schema(scanned: Scanned) -> None:
+    for report in scanned.reports.values():
+        for format_ in (ReportFormat.JSON, ReportFormat.JSONL):
+            require_valid("check", _written(report, format_))
+
+
+@in_one_loop
+async def test_a_workbook_has_what_csv_and_json_have(scanned: Scanned, tmp_path: Path) -> None:
+    reports = [assess(each, Level.AUTHENTICATED) for each in scanned.reports.values()]
+    written = {}
+    for name in ("r.xlsx", "r.csv", "r.jsonl"):
+        with open_report(tmp_path / name) as writer:
+            for report in reports:
+                writer.write(report)
+        written[name] = tmp_path / name
+
+    rows = read_sheets(written["r.xlsx"])["domains"]
+    assert rows == csv_rows(written["r.csv"].read_text())
+    for row, line in zip(rows, written["r.jsonl"].read_text().splitlines(), strict=True):
+        document = json.loads(line)
+        assert row["standing"] == document["standing"]
+        assert row["level"] == document["verdict"]["level"]
+        assert row["reasons"].split() == document["reasons"]
 
 
 @each_requirement

@@ -37,6 +37,7 @@ COMMANDS: Final = MappingProxyType(
         "recipient": "Find the best way to write to one recipient in secret: forced TLS, PGP, "
         "S/MIME or a portal.",
         "report": "Write reports of saved results, judged again by today's rules.",
+        "schema": "Show the JSON Schema of what a command writes as JSON.",
     }
 )
 """Each command with the first paragraph of its help. Its module has the same name."""

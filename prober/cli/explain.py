@@ -3,7 +3,7 @@
 import difflib
 import enum
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -18,7 +18,7 @@ from prober.records import Code, Severity
 from prober.report.output import STDOUT, open_report, plain
 from prober.report.page import WIDTH
 from prober.rules.clauses import CLAUSES
-from prober.rules.operator_advice import ABOUT_TLSA, OPERATORS
+from prober.rules.operator_advice import explain as explanation
 
 _CODES: Final = {code.value: code for code in Code}
 _SEVERITIES: Final = list(Severity)
@@ -58,7 +58,7 @@ def explain(
         chosen = [parse_code(text) for text in codes or ()]
         everything = sorted(Code, key=lambda code: _SEVERITIES.index(code.severity))
         if format_ is ExplainFormat.JSON:
-            rows = [_row(code) for code in chosen or everything]
+            rows = list(map(explanation, chosen or everything))
             text = msgspec.json.format(msgspec.json.encode(rows)).decode()
         elif chosen:
             text = "\n\n".join(map(render, chosen))
@@ -116,14 +116,10 @@ def _fill(paragraph: str) -> str:
 def _at_operators(code: Code) -> Iterator[str]:
     """The advice that takes the place of the general one, once per text."""
     domains: dict[str, list[str]] = {}
-    for domain, advice in _advice_by_operator(code).items():
+    for domain, advice in explanation(code).advice_by_operator.items():
         domains.setdefault(advice, []).append(domain)
     for advice, under in domains.items():
         yield f"If the MX host is under {' or '.join(under)}: {advice}"
-
-
-def _advice_by_operator(code: Code) -> Mapping[str, str]:
-    return OPERATORS if code in ABOUT_TLSA else {}
 
 
 def _lines(codes: Sequence[Code]) -> Iterator[str]:
@@ -131,15 +127,3 @@ def _lines(codes: Sequence[Code]) -> Iterator[str]:
     severity_width, code_width = max(map(len, Severity)), max(map(len, codes))
     for code in codes:
         yield f"{code.severity:<{severity_width}}  {code:<{code_width}}  {code.meaning}"
-
-
-def _row(code: Code) -> dict[str, object]:
-    return {
-        "code": code,
-        "severity": code.severity,
-        "meaning": code.meaning,
-        "advice": code.advice,
-        "norm": code.norm,
-        "advice_by_operator": dict(_advice_by_operator(code)),
-        "clauses": dict(CLAUSES[code]),
-    }

@@ -24,6 +24,7 @@ from prober.results import ResultsFile
 from prober.rules.exit_status import CANNOT_SEE
 from prober.rules.verdict import facts_of
 
+_WITH_COLUMNS: Final = frozenset({ReportFormat.CSV, ReportFormat.HTML, ReportFormat.XLSX})
 _MAX_COLUMNS: Final = 1_000  # of the lists of all files together; one list has at most 100
 
 
@@ -72,7 +73,7 @@ def report(
         if not names and db is not None:
             raise typer.Exit(_report_run(db, run, options))
         files = [stack.enter_context(ResultsFile.open(file)) for file in names]
-        columns = _columns_of(files) if ReportFormat.CSV in options.formats() else ()
+        columns = _columns_of(files) if _WITH_COLUMNS & set(options.formats()) else ()
         records = itertools.chain.from_iterable(file.reports() for file in files)
         raise typer.Exit(_report(records, options, columns, Rejudged()))
 

@@ -3,10 +3,20 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from typing import Final, TypeAlias
+from typing import Final
+
+import msgspec
 
 from prober.escape import utc
-from prober.headers.records import HEADERS_SCHEMA, Hop, MessageReport, Peer, TlsFacts
+from prober.headers.objects import (
+    ContextObject,
+    GroupObject,
+    HopObject,
+    MessageObject,
+    PeerObject,
+    SummaryObject,
+)
+from prober.headers.records import Hop, MessageReport, Peer, TlsFacts
 from prober.headers.summary import Counts, Summary
 from prober.report.interface import Cell, Row
 
@@ -165,7 +175,6 @@ def versions_words(counts: Counts) -> str:
     return " ".join(f"{version}={count}" for version, count in order)
 
 
-Json: TypeAlias = str | int | float | bool | list["Json"] | dict[str, "Json"] | None
 _DELETE: Final = "\x7f"
 
 
@@ -179,107 +188,88 @@ def encode_summary(summary: Summary) -> bytes:
     return _encode(summary_object(summary))
 
 
-def _encode(value: Json) -> bytes:
-    """*value* as ASCII JSON, without control characters, bidi characters or lone surrogates."""
-    return json.dumps(value, ensure_ascii=True).replace(_DELETE, "\\u007f").encode()
+def _encode(value: msgspec.Struct) -> bytes:
+    """*value* as ASCII JSON: no control or bidi character, and no lone surrogate, gets out."""
+    text = json.dumps(msgspec.to_builtins(value), ensure_ascii=True)
+    return text.replace(_DELETE, "\\u007f").encode()
 
 
-def to_object(report: MessageReport) -> Json:
-    """One message as a JSON object. docs/headers.md lists its keys."""
+def to_object(report: MessageReport) -> MessageObject:
+    """One message as JSON has it: the fields of its record, by the keys of docs/headers.md."""
     message = report.message
-    return {
-        "schema": report.schema,
-        "file": message.file,
-        "position": message.position,
-        "message_id": message.message_id,
-        "sender_domain": message.sender_domain,
-        "verdict": report.verdict,
-        "at_hop": report.at_hop,
-        "as_claimed": report.as_claimed,
-        "basis": report.basis,
-        "reason": report.reason,
-        "error": message.error,
-        "hops": [_hop_object(hop) for hop in report.hops],
-        "remarks": [
-            {"kind": remark.kind, "hop": remark.hop, "detail": remark.detail}
-            for remark in report.remarks
-        ],
-        "context": {
-            "x_received": message.x_received,
-            "authentication_results": list(message.authentication_results),
-        },
-        "probe": [
-            {
-                "hop": seen.hop,
-                "host": seen.host,
-                "offer": seen.offer,
-                "tls_versions": list(seen.tls_versions),
-                "detail": seen.detail,
-                "conclusion": seen.conclusion,
-                "text": seen.text,
-            }
-            for seen in report.probe
-        ],
-    }
+    return MessageObject(
+        schema=report.schema,
+        file=message.file,
+        position=message.position,
+        message_id=message.message_id,
+        sender_domain=message.sender_domain,
+        verdict=report.verdict,
+        at_hop=report.at_hop,
+        as_claimed=report.as_claimed,
+        basis=report.basis,
+        reason=report.reason,
+        error=message.error,
+        hops=tuple(map(_hop_object, report.hops)),
+        remarks=report.remarks,
+        context=ContextObject(
+            x_received=message.x_received,
+            authentication_results=message.authentication_results,
+        ),
+        probe=report.probe,
+    )
 
 
-def _hop_object(hop: Hop) -> Json:
+def _hop_object(hop: Hop) -> HopObject:
     line = hop.received
-    facts = line.tls_facts or TlsFacts()
-    return {
-        "index": hop.index,
-        "by": line.by,
-        "by_address": line.by_address,
-        "from": _peer_object(line.peer),
-        "with": line.with_,
-        "via": line.via,
-        "id": line.id,
-        "for": line.for_,
-        "date": utc(line.date) if line.date else None,
-        "tls": line.tls,
-        "protocol": facts.protocol,
-        "protocol_as_written": facts.protocol_as_written,
-        "cipher": facts.cipher,
-        "cipher_iana": facts.cipher_iana,
-        "bits": facts.bits,
-        "key_exchange": facts.key_exchange,
-        "client_certificate": facts.client_certificate,
-        "shape": facts.shape,
-        "tls_text": line.text[slice(*facts.span)] if facts.span else None,
-        "software": line.software,
-        "trust": hop.trust,
-        "border": hop.border,
-        "judgement": hop.judgement,
-        "basis": hop.basis,
-        "reason": hop.reason,
-    }
+    facts, peer = line.tls_facts or TlsFacts(), line.peer or Peer()
+    return HopObject(
+        index=hop.index,
+        by=line.by,
+        by_address=line.by_address,
+        from_=PeerObject(helo=peer.helo, name=peer.name, address=peer.address),
+        with_=line.with_,
+        via=line.via,
+        id=line.id,
+        for_=line.for_,
+        date=utc(line.date) if line.date else None,
+        tls=line.tls,
+        protocol=facts.protocol,
+        protocol_as_written=facts.protocol_as_written,
+        cipher=facts.cipher,
+        cipher_iana=facts.cipher_iana,
+        bits=facts.bits,
+        key_exchange=facts.key_exchange,
+        client_certificate=facts.client_certificate,
+        shape=facts.shape,
+        tls_text=line.text[slice(*facts.span)] if facts.span else None,
+        software=line.software,
+        trust=hop.trust,
+        border=hop.border,
+        judgement=hop.judgement,
+        basis=hop.basis,
+        reason=hop.reason,
+    )
 
 
-def _peer_object(peer: Peer | None) -> Json:
-    peer = peer or Peer()
-    return {"helo": peer.helo, "name": peer.name, "address": peer.address}
-
-
-def summary_object(summary: Summary) -> Json:
-    """The counts over all messages as a JSON object."""
-    groups: list[Json] = [
-        {
-            "kind": kind,
-            "name": name,
-            "total": counts.total,
-            "encrypted": counts.encrypted,
-            "not_encrypted": counts.not_encrypted,
-            "unknown": counts.unknown,
-            "claimed": counts.claimed,
-            "share_encrypted": counts.share,
-            "tls_versions": dict(sorted(counts.versions.items())),
-        }
+def summary_object(summary: Summary) -> SummaryObject:
+    """The counts of all messages, as JSON has them."""
+    groups = (
+        GroupObject(
+            kind=kind,
+            name=name,
+            total=counts.total,
+            encrypted=counts.encrypted,
+            not_encrypted=counts.not_encrypted,
+            unknown=counts.unknown,
+            claimed=counts.claimed,
+            share_encrypted=counts.share,
+            tls_versions=dict(sorted(counts.versions.items())),
+        )
         for kind, name, counts in summary.groups()
-    ]
-    return {
-        "schema": HEADERS_SCHEMA,
-        "messages": summary.messages,
-        "unreadable": summary.unreadable,
-        "verdicts": {str(verdict): count for verdict, count in sorted(summary.verdicts.items())},
-        "groups": groups,
-    }
+    )
+    return SummaryObject(
+        messages=summary.messages,
+        unreadable=summary.unreadable,
+        verdicts=dict(sorted(summary.verdicts.items())),
+        groups=tuple(groups),
+    )

@@ -5,21 +5,25 @@ from operator import attrgetter
 from typing import Final
 
 from prober.escape import utc
+from prober.logs.objects import (
+    AdviceObject,
+    AttemptObject,
+    GroupObject,
+    SummaryObject,
+    TotalObject,
+)
 from prober.logs.records import LOGS_SCHEMA, Attempt
 from prober.logs.summary import Counts, Summary
 from prober.logs.text import LogsText, StoryText, SummaryText, versions_of
 from prober.report.interface import Kind, Row
 from prober.report.json_ import encode_report
 
-COLUMNS: Final = tuple(
-    "time direction server software queue_id message_id domain recipient relay address scope tls "
-    "why tls_version cipher key_exchange identity status content reply".split()
-)
+COLUMNS: Final = AttemptObject.__struct_fields__[1:]  # all but the schema
 _WHICH: Final = attrgetter(*COLUMNS[1:10])  # of a delivery
 _SESSION: Final = attrgetter("tls", "why", "version", *COLUMNS[14:17])
 _END: Final = attrgetter(*COLUMNS[17:])
-COUNTS: Final = ("messages", "encrypted", "verified", "clear", "held_back", "unknown")
-SUMMARY_COLUMNS: Final = ("direction", "domain", "week", *COUNTS, "tls_versions")
+COUNTS: Final = TotalObject.__struct_fields__
+SUMMARY_COLUMNS: Final = GroupObject.__struct_fields__
 
 
 def to_row(attempt: Attempt) -> Row:
@@ -48,30 +52,33 @@ def encode_attempt(attempt: Attempt) -> bytes:
 
 def encode_summary(summary: Summary) -> bytes:
     """The counts of a run as one line of JSON."""
-    groups = [
-        {"direction": direction, "domain": domain, "week": week.isoformat()}
-        | _numbers(counts)
-        | {"tls_versions": counts.versions}
+    groups = (
+        GroupObject(
+            direction=direction,
+            domain=domain,
+            week=week.isoformat(),
+            **_numbers(counts),
+            tls_versions=counts.versions,
+        )
         for (direction, domain, week), counts in summary.rows()
-    ]
+    )
     return encode_report(
-        {
-            "schema": LOGS_SCHEMA,
-            "first": None if summary.first is None else utc(summary.first),
-            "last": None if summary.last is None else utc(summary.last),
-            "total": _numbers(summary.total()),
-            "below": summary.below,
-            "undecided": summary.undecided,
-            "internal": summary.internal,
-            "local": summary.local,
-            "unknown_because": dict(summary.reasons.most_common()),
-            "lines": summary.lines,
-            "lines_of_other_programs": summary.other_lines,
-            "lines_not_understood": summary.unread,
-            "joins_dropped": summary.dropped,
-            "advice": [each._asdict() for each in summary.advice],
-            "groups": groups,
-        }
+        SummaryObject(
+            first=None if summary.first is None else utc(summary.first),
+            last=None if summary.last is None else utc(summary.last),
+            total=TotalObject(**_numbers(summary.total())),
+            below=summary.below,
+            undecided=summary.undecided,
+            internal=summary.internal,
+            local=summary.local,
+            unknown_because=dict(summary.reasons.most_common()),
+            lines=summary.lines,
+            lines_of_other_programs=summary.other_lines,
+            lines_not_understood=summary.unread,
+            joins_dropped=summary.dropped,
+            advice=tuple(AdviceObject(**each._asdict()) for each in summary.advice),
+            groups=tuple(groups),
+        )
     )
 
 

@@ -22,6 +22,7 @@ from rich.text import Text
 from prober.errors import InputError
 from prober.escape import printable, utc
 from prober.files import read_whole
+from prober.logs.objects import ClaimObject, FailureObject
 from prober.logs.records import LOGS_SCHEMA
 from prober.logs.text import MAX_SHOWN, table
 from prober.mailbox import Lines, files_below
@@ -226,9 +227,9 @@ def _attached(raw: bytes) -> Iterator[bytes]:
         return  # a message that Python's parser cannot read
 
 
-CLAIM_COLUMNS: Final = tuple(
-    "submitter report_id start end domain policy successful failed result_type mx_host "
-    "receiving_ip sending_ip failed_sessions reason_code".split()
+CLAIM_COLUMNS: Final = (
+    *ClaimObject.__struct_fields__[1:-1],  # all but the schema and the failures
+    *FailureObject.__struct_fields__,
 )
 _OF_CLAIM: Final = CLAIM_COLUMNS[:8]  # the others are of a failure
 

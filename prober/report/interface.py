@@ -1,9 +1,10 @@
 """What a kind of report gives to each format, and each format to the file that it is written to."""
 
 import abc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeAlias, TypeVar
+from pathlib import Path
+from typing import BinaryIO, Generic, TypeAlias, TypeVar
 
 R = TypeVar("R")  # the record: a domain, a message
 T = TypeVar("T")  # what the records of a run are counted in
@@ -38,6 +39,39 @@ class Formatter(abc.ABC, Generic[R, T]):
     def foot(self, totals: T) -> bytes:
         return b""
 
+    def arranged(self, _written: BinaryIO) -> Iterator[bytes] | None:
+        """A finished file in another order, made of what was written; None: as it was written.
+
+        A stream is never arranged, so what is written must be a whole document, too.
+        """
+        return None
+
+
+class MadeAtEnd(Formatter[R, T]):
+    """A format whose file cannot be written record by record, but is made when all are there.
+
+    Until then the rows that ``body`` gives are in the partial file. So a run is stopped, resumed
+    and joined from workers as with any other format.
+    """
+
+    @abc.abstractmethod
+    def require_installed(self) -> None:
+        """Raise SettingsError where what ``make`` needs is not installed."""
+
+    @abc.abstractmethod
+    def make(self, rows: BinaryIO, path: Path, totals: T) -> None:
+        """Write the file at *path* from all *rows*; its folder is for that. Raises OSError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet(Generic[R]):
+    """One sheet of a workbook. ``times``: the columns whose cells are times, as ``utc`` gives."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: Callable[[R], Iterable[Row]]
+    times: frozenset[str] = frozenset()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind(Generic[R, T]):
@@ -45,5 +79,8 @@ class Kind(Generic[R, T]):
 
     text: Callable[[Paper], Formatter[R, T]]
     encode: Callable[[R], bytes]  # a record as one line of JSON
-    columns: Row  # of a table
+    columns: tuple[str, ...]  # of a table
     rows: Callable[[R], Iterable[Row]]
+    page: Callable[[], Formatter[R, T]] | None = None  # HTML; None: there is none
+    sheets: tuple[Sheet[R], ...] = ()  # of a workbook; one with the table, if none are given
+    overview: Callable[[T], Iterable[Row]] | None = None  # of the run: rows of a label and a value

@@ -5,35 +5,42 @@ The formats are the rows of ``ReportFormat``. A wing that has records of its own
 """
 
 import enum
+import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, Generic, Protocol, Self
+from typing import BinaryIO, Final, Generic, Protocol, Self, TypeAlias
 
 from prober.errors import ReportError, SettingsError
 from prober.escape import printable
-from prober.files import Mark, ResumeFrom
+from prober.files import Mark, ResumeFrom, is_stream
 from prober.records import DomainReport
 from prober.report.csv_ import Csv
-from prober.report.interface import Formatter, Kind, Paper, R, Row, T
+from prober.report.interface import Formatter, Kind, MadeAtEnd, Paper, R, Row, Sheet, T
 from prober.report.json_ import JsonLines, PrettyJson, encode_report
 from prober.report.rows import (
     COLUMNS,
     ENDPOINT_COLUMNS,
+    FINDING_COLUMNS,
+    TIMES,
     list_cells,
     list_names,
     to_endpoint_rows,
+    to_finding_rows,
     to_row,
 )
-from prober.report.sinks import Sink, StreamSink, open_sink
+from prober.report.sinks import FileSink, Sink, StreamSink, open_sink
+from prober.report.summary import overview
 from prober.report.text import ScanText, TextReport
+from prober.report.xlsx import Xlsx
 from prober.rules.totals import Totals
 
 STDOUT: Final = "-"
+NO_PAGE: Final = "HTML shows domains only: choose another format for this report"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,15 +61,40 @@ def domains(style: ReportStyle) -> Kind[DomainReport, Totals]:
         if style.scan
         else partial(TextReport, verbose=style.transcripts)
     )
-    columns = ENDPOINT_COLUMNS if style.per_endpoint else COLUMNS
-
-    def rows(report: DomainReport) -> Iterator[Row]:
-        cells = list_cells(report, style.columns)
-        own = to_endpoint_rows(report) if style.per_endpoint else (to_row(report),)
-        yield from ((*row, *cells) for row in own)
-
     names = list_names(style.columns)
-    return Kind(text=text, encode=encode_report, columns=(*columns, *names), rows=rows)
+
+    def sheet(name: str, columns: tuple[str, ...], rows: _Rows) -> Sheet[DomainReport]:
+        def with_list(report: DomainReport) -> Iterator[Row]:
+            cells = list_cells(report, style.columns)
+            yield from ((*row, *cells) for row in rows(report))
+
+        return Sheet(name=name, columns=(*columns, *names), rows=with_list, times=TIMES)
+
+    by_domain = sheet("domains", COLUMNS, lambda report: (to_row(report),))
+    by_endpoint = sheet("endpoints", ENDPOINT_COLUMNS, to_endpoint_rows)
+    findings = sheet("findings", FINDING_COLUMNS, to_finding_rows)
+    table = by_endpoint if style.per_endpoint else by_domain
+    return Kind(
+        text=text,
+        encode=encode_report,
+        columns=table.columns,
+        rows=table.rows,
+        sheets=(by_domain, by_endpoint, findings),
+        overview=overview,
+        page=partial(_page, style.columns),
+    )
+
+
+_Rows: TypeAlias = Callable[[DomainReport], Iterable[Row]]
+
+
+def _page(columns: tuple[str, ...]) -> Formatter[DomainReport, Totals]:
+    """Imported only where HTML is asked for. Raises SettingsError without its extra."""
+    if importlib.util.find_spec("jinja2") is None:
+        raise SettingsError("HTML reports need an extra: pip install 'smtp-tls-prober[report]'")
+    from prober.report.html import Html
+
+    return Html(columns)
 
 
 def plain(render: Callable[[R], str]) -> Kind[R, None]:
@@ -89,6 +121,12 @@ def _text(kind: Kind[R, T], paper: Paper) -> Formatter[R, T]:
     return kind.text(paper)
 
 
+def _html(kind: Kind[R, T], _paper: Paper) -> Formatter[R, T]:
+    if kind.page is None:
+        raise SettingsError(NO_PAGE)
+    return kind.page()
+
+
 class ReportFormat(enum.StrEnum):
     """The formats: name on the command line, extensions of files, and what makes a formatter."""
 
@@ -99,6 +137,8 @@ class ReportFormat(enum.StrEnum):
     JSON = "json", (".json",), PrettyJson
     JSONL = "jsonl", (".jsonl", ".ndjson"), JsonLines
     CSV = "csv", (".csv",), Csv
+    HTML = "html", (".html",), _html
+    XLSX = "xlsx", (".xlsx",), Xlsx
 
     def __new__(cls, name: str, extensions: tuple[str, ...], formatter: _Maker) -> Self:
         member = str.__new__(cls, name)
@@ -180,18 +220,27 @@ class ReportWriter(Generic[R, T]):
             return
         try:
             self._write(self.formatter.foot(self._totals))
+            self._make()
         except BaseException:
             self.abandon()
             raise
         self._closed = True
-        self._sink.finish()
+        self._sink.finish(self.formatter.arranged)
         self._finished = True
+
+    def _make(self) -> None:
+        """Make the file of its rows, where the format asks for that."""
+        formatter, sink = self.formatter, self._sink
+        if isinstance(formatter, MadeAtEnd) and isinstance(sink, FileSink):
+            sink.make(lambda rows, path: formatter.make(rows, path, self._totals))
 
     def abandon(self) -> None:
         """The run did not finish: no older report is touched. Never raises."""
-        if not self._closed:
-            self._closed = True
-            self._sink.abandon()
+        if self._closed:
+            self._sink.clear(keep_rows=True)
+            return
+        self._closed = True
+        self._sink.abandon()
 
     def __enter__(self) -> Self:
         return self
@@ -204,6 +253,7 @@ class ReportWriter(Generic[R, T]):
     ) -> None:
         if kind is None:
             self.finish()
+            self._sink.clear()
         else:
             self.abandon()
 
@@ -231,7 +281,15 @@ def open_report(
     Without *format_* the file's extension says it, and stdout is text. Raises ``SettingsError``
     where neither does, ``ReportError`` where the file cannot be written; so open it before a scan.
     """
-    formatter = (format_ or choose_format(target)).formatter(kind, _paper(target))
+    chosen = format_ or choose_format(target)
+    formatter = chosen.formatter(kind, _paper(target))
+    if isinstance(formatter, MadeAtEnd):
+        if target == STDOUT or is_stream(Path(target)):
+            name = "stdout" if target == STDOUT else printable(target)
+            raise SettingsError(
+                f"{name}: {chosen} can only be written to a file: --output FILE.{chosen}"
+            )
+        formatter.require_installed()
     return ReportWriter(target, formatter, open_target(target, go_on), totals)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
+from prober.domains import operator_of
 from prober.escape import utc
 from prober.records import (
     Certificate,
@@ -22,6 +23,7 @@ from prober.records import (
 from prober.report.interface import Row
 from prober.report.words import certificate_valid, name_of, trouble, worst_answer
 from prober.rules.delivery import forced_tls
+from prober.rules.operator_advice import advice_for
 
 COLUMNS: Final = (
     "domain",
@@ -86,6 +88,22 @@ ENDPOINT_COLUMNS: Final = (
     "greeting",
     "key_exchange_bits",
 )
+
+FINDING_COLUMNS: Final = (
+    "domain",
+    "standing",
+    "severity",
+    "code",
+    "mx_host",
+    "address",
+    "detail",
+    "meaning",
+    "advice",
+    "norm",
+)
+
+TIMES: Final = frozenset({"checked_at", "observed_at", "certificate_expires"})
+"""The columns whose cells are times."""
 
 LIST_COLUMN: Final = "list_"
 """Before the name of a column of the list that was read, so that it is none of ours."""
@@ -172,6 +190,23 @@ def to_endpoint_rows(report: DomainReport) -> Iterator[Row]:
     if not contacted and not report.mx_hosts:
         why = trouble(report) or (report.route.status if report.route else None)
         yield _bare_row(report, None, None, _route_failure(report), why)
+
+
+def to_finding_rows(report: DomainReport) -> Iterator[Row]:
+    """One row a finding, in the order of ``FINDING_COLUMNS``."""
+    for found in sorted(report.findings, key=severity_order):
+        yield (
+            name_of(report),
+            report.standing,
+            found.severity,
+            found.code,
+            found.mx_host,
+            found.address,
+            found.detail,
+            found.code.meaning,
+            advice_for(found, operator_of),
+            found.code.norm,
+        )
 
 
 def _endpoint_row(report: DomainReport, seen: Endpoint, preference: int | None) -> Row:

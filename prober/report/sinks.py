@@ -11,8 +11,9 @@ import fcntl
 import os
 import stat
 import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeAlias
 
 from prober.errors import ReportError, ResumeError
 from prober.escape import printable
@@ -22,13 +23,22 @@ from prober.files import (
     ResumeFrom,
     create_ours,
     is_stream,
+    new_file,
     open_ours,
     partial_of,
+    remove_drafts,
     require_trusted_links,
+    scratch_folder,
     unwritable,
 )
 
 _FLAGS: Final = os.O_RDWR | os.O_APPEND
+Arrange: TypeAlias = Callable[[BinaryIO], Iterator[bytes] | None]
+"""Gives a finished file in another order, or None: see ``Formatter.arranged``."""
+
+
+def _as_written(_written: BinaryIO) -> None:
+    return None
 
 
 class Sink(abc.ABC):
@@ -46,13 +56,16 @@ class Sink(abc.ABC):
     def write(self, text: bytes) -> None: ...
 
     @abc.abstractmethod
-    def finish(self) -> None: ...
+    def finish(self, arrange: Arrange = _as_written) -> None: ...
 
     @abc.abstractmethod
     def abandon(self) -> None: ...
 
     @abc.abstractmethod
     def sync(self) -> None: ...
+
+    def clear(self, *, keep_rows: bool = False) -> None:  # noqa: B027 # most have no rows left
+        """Remove the rows that a finished report was made of; or let go of them."""
 
 
 def open_sink(path: Path, go_on: ResumeFrom | None = None, what: str = "the report") -> Sink:
@@ -87,8 +100,8 @@ class StreamSink(Sink):
                 raise
             raise unwritable(self._name, exc) from exc
 
-    def finish(self) -> None:
-        """What was written is out already."""
+    def finish(self, arrange: Arrange = _as_written) -> None:
+        """What was written is out already, as it is."""
         self.abandon()
 
     def abandon(self) -> None:
@@ -120,6 +133,7 @@ class FileSink(Sink):
         self._what = what
         self._path = Path(os.path.realpath(path))  # a link stays one; its target is replaced
         self.partial = partial_of(path)
+        self._made = False
         self.mark = go_on.mark if go_on is not None else NOTHING
         try:
             require_trusted_links(path)
@@ -142,16 +156,60 @@ class FileSink(Sink):
         """What was written is on the disk. Raises OSError."""
         os.fsync(self._fd)
 
-    def finish(self) -> None:
+    def make(self, make: Callable[[BinaryIO, Path], None]) -> None:
+        """Write FILE with *make*, from the rows so far, whole and on the disk.
+
+        The partial file keeps the rows, and stays locked, until ``clear``: a run that is stopped
+        before all its reports are finished needs them to go on.
+        """
+        try:
+            remove_drafts(self._path)
+            with scratch_folder(self._path) as folder, open(self.partial, "rb") as rows:
+                draft = folder / "draft"
+                make(rows, draft)
+                draft.chmod(stat.S_IMODE(os.fstat(self._fd).st_mode))
+                with open(draft, "rb") as whole:
+                    os.fsync(whole.fileno())
+                os.replace(draft, self._path)
+            _sync_folder(self._path.parent)
+        except OSError as exc:
+            raise unwritable(self._name, exc, self._what) from exc
+        self._made = True
+
+    def clear(self, *, keep_rows: bool = False) -> None:
+        """Remove the rows that FILE was made of; or leave them to a run that goes on."""
+        if not self._made:
+            return
+        self._made = False
+        if not keep_rows:
+            with contextlib.suppress(OSError):
+                self.partial.unlink()
+        os.close(self._fd)
+
+    def finish(self, arrange: Arrange = _as_written) -> None:
         """FILE is there, whole and on the disk; until then the old one is."""
+        if self._made:
+            return
         try:
             os.fsync(self._fd)
-            os.replace(self.partial, self._path)
+            with open(self.partial, "rb") as written:
+                pieces = arrange(written)
+                if pieces is None:
+                    os.replace(self.partial, self._path)
+                else:
+                    self._replace_with(pieces)
             _sync_folder(self._path.parent)
         except OSError as exc:
             raise unwritable(self._name, exc, self._what) from exc
         finally:
             os.close(self._fd)
+
+    def _replace_with(self, pieces: Iterator[bytes]) -> None:
+        """The partial file stays until FILE is whole, so that --resume can go on with it."""
+        with new_file(self._path) as draft, open(draft, "wb") as stream:
+            stream.writelines(pieces)
+            os.fchmod(stream.fileno(), stat.S_IMODE(os.fstat(self._fd).st_mode))
+        self.partial.unlink()
 
     def abandon(self) -> None:
         """FILE is as it was; the partial file stays if it holds anything."""

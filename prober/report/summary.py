@@ -25,6 +25,22 @@ def summary_lines(totals: Totals) -> tuple[str, ...]:
     )
 
 
+def overview(totals: Totals) -> Iterator[tuple[str, int | str]]:
+    """The same as rows of a label and a value."""
+    yield "domains", totals.domains
+    for standing in Standing:
+        yield f"{LABELS[standing]} ({standing})", totals.standings.get(standing, 0)
+    for level in reversed(Level):
+        yield f"level {level}", totals.levels.get(level, 0)
+    yield "endpoints", totals.endpoints
+    yield "endpoints tested", totals.endpoints_tested
+    for title, lines in (
+        ("worst", noted_lines(totals, _WORST)),
+        ("certificate ends soon", _expiring(totals)),
+    ):
+        yield from ((title, line) for line in lines)
+
+
 def counts_line(totals: Totals) -> str:
     """Such as "12 domains: 9 PASS, 2 FAIL, 1 UNKNOWN"."""
     parts = [counted(totals.standings), f"{totals.accepted} accepted" if totals.accepted else ""]

@@ -4,7 +4,7 @@ Everything a peer sent is escaped before rich sees it, and goes in as ``Text``, 
 """
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -14,15 +14,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from prober.domains import operator_of
 from prober.escape import printable, utc
 from prober.records import (
     Answer,
-    Code,
     DomainReport,
     Endpoint,
-    Failure,
-    Finding,
     Level,
     MxHost,
     Severity,
@@ -41,6 +37,7 @@ from prober.report.answer import (
 )
 from prober.report.interface import Formatter, Paper
 from prober.report.page import MARK_STYLES, Page
+from prober.report.problems import Problem, joined, problems_of
 from prober.report.rows import severity_order
 from prober.report.summary import summary_lines
 from prober.report.words import (
@@ -57,8 +54,7 @@ from prober.report.words import (
 )
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.completeness import is_tested
-from prober.rules.endpoint import Outcome, describe_failure, proven
-from prober.rules.operator_advice import advice_for
+from prober.rules.endpoint import Outcome, proven
 from prober.rules.profiles import PROFILES
 from prober.rules.rating import below_profile
 from prober.rules.totals import Totals
@@ -79,14 +75,7 @@ _SEVERITY_STYLES: Final = MappingProxyType(
     {Severity.HIGH: "red", Severity.MEDIUM: "yellow", Severity.LOW: "cyan", Severity.INFO: "dim"}
 )
 _IN_FULL: Final = (Severity.HIGH, Severity.MEDIUM)  # the others take a line together
-_SAID_BY_MEANING: Final = (  # their details say the same in other words
-    Code.NULL_MX,
-    Code.DOMAIN_NOT_FOUND,
-    Code.NO_MAIL_HOST,
-    Code.IMPLICIT_MX,
-)
 _PEERS: Final = MappingProxyType({"server": "S:", "client": "C:"})
-_PLACES: Final = 4  # of one finding, before "and N more"
 _GAP: Final = 2  # between columns
 _MIN_LAST: Final = 24  # what the last column of the endpoints needs, before they are laid out anew
 
@@ -108,9 +97,9 @@ class TextReport(Formatter[DomainReport, Totals]):
             pieces.append(self._page.draw("", *block))
         if self._verbose:
             pieces.extend(self._transcript(seen) for seen in report.endpoints if seen.transcript)
-        pieces.append(self._page.draw("", Text(_basis(report), style="dim")))
+        pieces.append(self._page.draw("", Text(basis(report), style="dim")))
         if self._verbose:
-            pieces.append(self._page.draw(Text(_vantage(report), style="dim")))
+            pieces.append(self._page.draw(Text(vantage(report), style="dim")))
         self._separator = b"\n"
         return b"".join(pieces)
 
@@ -179,7 +168,7 @@ _TITLES: Final = _Row(
 
 def _endpoints(report: DomainReport, page: Page, *, suites: bool) -> Iterator[Text]:
     """A line per endpoint; where that is too wide, each MX host has a line of its own."""
-    hosts = [(host, list(_rows(report, host, page, suites=suites))) for host in _hosts(report)]
+    hosts = [(host, list(_rows(report, host, page, suites=suites))) for host in hosts_of(report)]
     rows = [row for _, found in hosts for row in found]
     shown = [
         number for number in range(len(_TITLES.cells)) if any(row.cells[number] for row in rows)
@@ -240,7 +229,7 @@ def _host_line(host: MxHost) -> Text:
     return Text(f"MX {host.preference} {printable(host.name)}{why}")
 
 
-def _hosts(report: DomainReport) -> list[MxHost]:
+def hosts_of(report: DomainReport) -> list[MxHost]:
     """The MX hosts by preference, those too that are known by an endpoint only."""
     hosts = {host.name: host for host in report.mx_hosts}
     for endpoint in report.endpoints:
@@ -253,7 +242,7 @@ def _rows(report: DomainReport, host: MxHost, page: Page, *, suites: bool) -> It
         if seen.mx_host == host.name:
             done = seen.tls_version is not None
             yield _Row(
-                mark=page.mark(_is_well(seen)),
+                mark=page.mark(is_well(seen)),
                 host=f"{host.preference} {printable(host.name)}",
                 cells=(
                     printable(seen.address),
@@ -265,7 +254,7 @@ def _rows(report: DomainReport, host: MxHost, page: Page, *, suites: bool) -> It
             )
 
 
-def _is_well(endpoint: Endpoint) -> Answer:
+def is_well(endpoint: Endpoint) -> Answer:
     """Yes: TLS and identity are as they should be. No: one of them is not."""
     if not is_tested(endpoint):
         return Answer.NOT_TESTED
@@ -299,22 +288,19 @@ def _below_profile(report: DomainReport, *, verbose: bool) -> Iterator[Renderabl
     if places:
         yield Text(printable(f"Below profile {ratings.profile}. Its norm is {ratings.norm}."))
     for words, found in places.items():
-        line = Text(f"{printable(_joined(found))}: {words}")
+        line = Text(f"{printable(joined(found))}: {words}")
         yield Padding(line, (0, 0, 0, _GAP))
 
 
 def _problems(report: DomainReport, *, verbose: bool) -> Iterator[Sequence[RenderableType]]:
     """Each problem with what to do; the lesser ones by their codes only, unless *verbose*."""
-    groups: dict[Code, list[Finding]] = {}
-    for finding in sorted(report.findings, key=severity_order):
-        groups.setdefault(finding.code, []).append(finding)
     is_neutral = report.standing is Standing.NEUTRAL
     explained = () if is_neutral else report.reasons
-    said = {describe_failure(seen.failure): seen.failure for seen in report.endpoints}
     lesser = []
-    for code, findings in groups.items():
-        if verbose or findings[0].severity in _IN_FULL or code in explained:
-            yield [_finding_block(findings, said)]
+    for problem in problems_of(report):
+        code = problem.code
+        if verbose or code.severity in _IN_FULL or code in explained:
+            yield [_problem_block(problem)]
         elif not (is_neutral and code in report.reasons):  # then the headline says it
             lesser.append(code)
     if lesser:
@@ -323,49 +309,19 @@ def _problems(report: DomainReport, *, verbose: bool) -> Iterator[Sequence[Rende
         ]
 
 
-def _finding_block(findings: list[Finding], said: Mapping[str | None, Failure | None]) -> Table:
-    first = findings[0]
+def _problem_block(problem: Problem) -> Table:
+    code = problem.code
     block = Table.grid(padding=(0, _GAP, 0, 0))
     block.add_column(min_width=len(Severity.MEDIUM))
     block.add_column(overflow="fold")
-    severity = Text(first.severity.upper(), style=_SEVERITY_STYLES[first.severity])
-    block.add_row(severity, Text(first.code, style="bold"))
-    advice = dict.fromkeys(advice_for(found, operator_of) for found in findings)
-    block.add_row("", Text(first.code.meaning))
-    for line in _places(findings, said):
+    severity = Text(code.severity.upper(), style=_SEVERITY_STYLES[code.severity])
+    block.add_row(severity, Text(code, style="bold"))
+    for line in (code.meaning, *problem.places, problem.advice):
         block.add_row("", Text(line))
-    block.add_row("", Text(" ".join(advice)))
     return block
 
 
-def _places(findings: list[Finding], said: Mapping[str | None, Failure | None]) -> Iterator[str]:
-    """Where it was found, one line for all places that share a detail.
-
-    A detail that describes a failure is in the words of the endpoint's own line; *said* finds it.
-    """
-    by_detail: dict[str | None, list[str]] = {}
-    for finding in findings:
-        named = (finding.mx_host, finding.address)
-        place = " ".join(part for part in named if part is not None)
-        detail = None if finding.code in _SAID_BY_MEANING else finding.detail
-        by_detail.setdefault(detail, []).append(place)
-    for detail, places in by_detail.items():
-        failure = said.get(detail)
-        words = failure_words(failure) if failure is not None else detail
-        parts = [_joined(place for place in places if place), words or ""]
-        line = ": ".join(part for part in parts if part)
-        if line:
-            yield printable(line)
-
-
-def _joined(places: Iterable[str]) -> str:
-    """The first few of *places*, each once, and how many more there are."""
-    known = list(dict.fromkeys(places))
-    more = f" and {len(known) - _PLACES} more" if len(known) > _PLACES else ""
-    return ", ".join(known[:_PLACES]) + more
-
-
-def _basis(report: DomainReport) -> str:
+def basis(report: DomainReport) -> str:
     """What the answer rests on: the requirement, what was tested, and when."""
     parts = []
     if report.requirement is not None:
@@ -384,7 +340,7 @@ def counts(report: DomainReport) -> str:
     )
 
 
-def _vantage(report: DomainReport) -> str:
+def vantage(report: DomainReport) -> str:
     """From where and with what it was seen."""
     run, route = report.run, report.route
     anchors = run.trust_store.certificates

@@ -5,10 +5,12 @@ its operator can change them. A domain that receives its mail there needs other 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from prober.records import Code, Finding
+from prober.records import Code, Finding, Severity
+from prober.rules.clauses import CLAUSES, Norm
 
 ABOUT_TLSA: Final = frozenset(
     {Code.TLSA_INVALID, Code.TLSA_UNUSABLE, Code.TLSA_INSECURE, Code.DANE_NO_TLS}
@@ -47,3 +49,29 @@ def advice_for(found: Finding, operator_of: Callable[[str], str]) -> str:
     if found.code not in ABOUT_TLSA or found.mx_host is None:
         return found.code.advice
     return OPERATORS.get(operator_of(found.mx_host), found.code.advice)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """A finding explained. ``advice_by_operator``: what takes the place of ``advice`` there."""
+
+    code: Code
+    severity: Severity
+    meaning: str
+    advice: str
+    norm: str
+    advice_by_operator: dict[str, str]
+    clauses: dict[Norm, str]  # of norms that the finding is evidence on, by norm
+
+
+def explain(code: Code) -> Explanation:
+    """The whole row of *code* in the catalogue."""
+    return Explanation(
+        code=code,
+        severity=code.severity,
+        meaning=code.meaning,
+        advice=code.advice,
+        norm=code.norm,
+        advice_by_operator=dict(OPERATORS) if code in ABOUT_TLSA else {},
+        clauses=dict(CLAUSES[code]),
+    )

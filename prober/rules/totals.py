@@ -21,6 +21,7 @@ from prober.records import (
 )
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.norms import Profile
+from prober.rules.spread import Spread
 from prober.rules.standing import assess
 from prober.rules.verdict import is_fault, judge_domain
 
@@ -92,6 +93,7 @@ class Totals:
     accepted: int = 0  # domains that an exception covers; ``standings`` leaves them out
     noted: list[NotedDomain] = field(default_factory=list)  # the worst MAX_NOTED
     expiring: dict[str, NotedCertificate] = field(default_factory=dict)  # by SHA-256; the soonest
+    spread: Spread = field(default_factory=Spread)
 
     @property
     def domains(self) -> int:
@@ -120,6 +122,7 @@ class Totals:
         self._keep_worst(MAX_NOTED)
         for digest, certificate in other.expiring.items():
             self.note_certificate(digest, certificate)
+        self.spread.merge(other.spread)
 
     def accept(self, domains: Sequence[tuple[str, Standing]]) -> None:
         """Count as accepted *domains* that were counted by these standings."""
@@ -208,6 +211,7 @@ class Tally:
         totals.incomplete += not verdict.complete and verdict.level is not Level.INVALID
         totals.endpoints += verdict.endpoints
         totals.endpoints_tested += verdict.endpoints_tested
+        totals.spread.add(report, self.operator_of)
         self.note_route(report.route)
         for endpoint in report.endpoints:
             self.note_endpoint(endpoint)

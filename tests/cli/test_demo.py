@@ -11,6 +11,7 @@ from prober.lab import internet, smtp
 from prober.lab.demo import DEMO
 from prober.lab.internet import LabDomain
 from tests.cli.commands import Ended, Probe, invoke
+from tests.support.workbooks import csv_rows, read_sheets
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -18,7 +19,8 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 @pytest.mark.asyncio(loop_scope="module")
 async def test_the_demo_shows_every_kind_of_answer(probe: Probe, tmp_path: Path) -> None:
     text, table = tmp_path / "demo.txt", tmp_path / "demo.csv"
-    ended = await probe.run("demo", "-o", str(text), "-o", str(table))
+    book = tmp_path / "demo.xlsx"
+    ended = await probe.run("demo", "-o", str(text), "-o", str(table), "-o", str(book))
 
     assert (ended.status, ended.out) == (1, "")
     assert ended.err.startswith(f"probe: {len(DEMO)} domains: ")
@@ -32,6 +34,7 @@ async def test_the_demo_shows_every_kind_of_answer(probe: Probe, tmp_path: Path)
     assert levels["silent.test"] == "unknown"
     assert levels["null-mx.test"] == "no-mail"
     assert all(name in text.read_text() for name in levels)
+    assert read_sheets(book)["domains"] == csv_rows(table.read_text())
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -52,6 +55,7 @@ async def test_the_demo_says_of_each_domain_what_it_teaches_and_what_to_try_next
         "probe: What to try next:",
         "probe:   `probe demo --full` shows the whole answer for each of these domains",
         "probe:   `probe explain CODE` explains a finding, such as tlsa-invalid",
+        "probe:   `probe demo -o demo.html` writes a report to open in a browser",
         "probe:   `probe example.com` tests a real domain",
     ]
 

@@ -89,12 +89,14 @@ def test_format_beats_the_extension_of_every_output(tmp_path: Path, list_: str) 
     assert all(json.loads(line) for line in ended.out.splitlines())
 
 
-@pytest.mark.parametrize("name", ["r.xlsx", "r"])
+@pytest.mark.parametrize("name", ["r.ods", "r"])
 def test_an_unknown_extension_is_usage(tmp_path: Path, list_: str, name: str) -> None:
     ended = scan_offline(list_, "-o", str(tmp_path / name))
 
     assert ended.status == 2
-    assert "use .txt .json .jsonl .ndjson .csv, or choose one of text, json, jsonl" in ended.err
+    assert (
+        "use .txt .json .jsonl .ndjson .csv .html .xlsx, or choose one of text, json" in ended.err
+    )
     assert not (tmp_path / name).exists()
 
 
@@ -190,3 +192,26 @@ def test_one_file_by_two_names_is_the_same_output(tmp_path: Path, list_: str) ->
     output = str(tmp_path / "r.csv")
     ended = scan_offline(list_, "-o", output, "-o", f"{tmp_path}/./r.csv")
     assert (ended.status, ended.err) == (2, "probe: --output names the same file twice\n")
+
+
+@pytest.mark.parametrize("workers", [(), ("--workers", "2")], ids=["one process", "workers"])
+def test_html_and_csv_of_a_run_agree(tmp_path: Path, workers: tuple[str, ...]) -> None:
+    table, page = tmp_path / "r.csv", tmp_path / "r.html"
+    list_ = tmp_path / "list.csv"
+    list_.write_text("domain,owner\n" + "".join(f"d{n}.example,Ann {n}\n" for n in range(5)))
+    scan_offline(
+        str(list_), "--column", "domain", *workers, "-o", str(table), "-o", str(page), "-q"
+    )
+
+    rows = {row["domain"]: row for row in csv.DictReader(table.read_text().splitlines())}
+    items = page.read_text().split("<li data-rank=")[1:]
+    assert len(items) == len(rows) == 5
+    for item in items:
+        name = re.search('<span class="name">([^<]*)</span>', item)
+        assert name is not None
+        row = rows.pop(name[1])
+        assert f'<span class="value">{row["level"]}</span>' in item
+        assert f'<span class="value">{row["list_owner"]}</span>' in item
+        assert '<span class="badge">UNKNOWN</span>' in item
+        assert row["standing"] == "undecided"
+    assert "<p>5 domains, checked " in page.read_text()

@@ -18,6 +18,7 @@ from prober.records import Route, RouteStatus
 from prober.resume import Checkpoint
 from tests.cli.commands import CANNOT_SEE, Probe, scan_offline, unknown_offline
 from tests.support.waiting import until
+from tests.support.workbooks import csv_rows, read_sheets
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
 
@@ -65,7 +66,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def outputs(folder: Path) -> tuple[str, ...]:
-    files = ("r.csv", "r.jsonl", "r.txt")
+    files = ("r.csv", "r.jsonl", "r.txt", "r.xlsx")
     return tuple(part for name in files for part in ("-o", str(folder / name)))
 
 
@@ -102,8 +103,10 @@ async def test_killed_at_random_moments_it_ends_up_the_same(
     for name in ("r.csv", "r.jsonl"):
         assert rows(killed / name) == rows(whole / name)
     assert summary(killed / "r.txt") == summary(whole / "r.txt")
+    domains = read_sheets(killed / "r.xlsx")["domains"]
+    assert domains == csv_rows((killed / "r.csv").read_text())
     assert not options or names(killed / "r.csv") == DOMAINS
-    assert set(os.listdir(killed)) == {"r.csv", "r.jsonl", "r.txt"}
+    assert set(os.listdir(killed)) == {"r.csv", "r.jsonl", "r.txt", "r.xlsx"}
 
 
 def has_more(checkpoint: Path, before: int) -> bool:

@@ -14,9 +14,11 @@ from prober.cli.cluster import check_scheduler
 from prober.errors import SettingsError
 from prober.sharded.folder import Job, WorkFolder
 from tests.cli.commands import OFFLINE, Ended, Probe, environment, scan_offline
+from tests.support import workbooks
 from tests.support.comparing import timeless
 from tests.support.dask_processes import cluster
 from tests.support.waiting import until
+from tests.support.workbooks import read_sheets, read_summary
 
 LINES = ("good.test", "also-good.test", "self-signed.test", "clear.test", "no domain", "good.test")
 LIST = "".join(f"{line}\n" for line in (*LINES, "null.test", "busy.test", "refuses.test"))
@@ -66,7 +68,7 @@ def json_rows(path: Path) -> list[object]:
 async def scan(probe: Probe, path: Path, name: str, *args: str) -> Ended:
     outputs = [
         option
-        for kind in ("csv", "jsonl", "txt")
+        for kind in ("csv", "jsonl", "txt", "xlsx")
         for option in ("-o", f"{path.parent}/{name}.{kind}")
     ]
     return await probe.scan(str(path), *outputs, *args)
@@ -84,8 +86,11 @@ async def test_two_processes_report_what_one_does(probe: Probe, path: Path) -> N
     assert json_rows(folder / "two.jsonl") == json_rows(folder / "one.jsonl")
     assert (folder / "two.txt").read_text() == (folder / "one.txt").read_text()
     assert files_in(folder) == {"list.txt"} | {
-        f"{name}.{kind}" for name in ("one", "two") for kind in ("csv", "jsonl", "txt")
+        f"{name}.{kind}" for name in ("one", "two") for kind in ("csv", "jsonl", "txt", "xlsx")
     }
+    domains = read_sheets(folder / "two.xlsx")["domains"]
+    assert domains == workbooks.csv_rows((folder / "two.csv").read_text())
+    assert read_summary(folder / "two.xlsx") == read_summary(folder / "one.xlsx")
 
 
 @in_module_loop

@@ -229,3 +229,9 @@ def test_a_domain_that_stays_undecided_says_why_also_where_all_was_tested(reason
         " in this test, but some mail may travel in clear text, because TLS worked in one session "
         "and not in another."
     )
+
+
+def test_an_unknown_reason_in_a_saved_report_is_shown_printable() -> None:
+    report = replace(samples.unknown(), reasons=("\x1b[2J",))
+
+    assert reasons(report) == ("\\x1b[2J",)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from prober.records import Code, DomainReport
-from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS
+from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS, FINDING_COLUMNS
 
 DOCS = Path(__file__).parents[2] / "docs"
 _WORDS = {str: "string", int: "integer", bool: "boolean", datetime: "time", bytes: "base64"}
@@ -31,11 +31,15 @@ def named(rows: list[list[str]]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("heading", "columns"),
-    [("One row a domain", COLUMNS), ("One row an endpoint", ENDPOINT_COLUMNS)],
+    ("page", "heading", "columns"),
+    [
+        ("csv.md", "One row a domain", COLUMNS),
+        ("csv.md", "One row an endpoint", ENDPOINT_COLUMNS),
+        ("spreadsheet.md", "Findings", FINDING_COLUMNS),
+    ],
 )
-def test_each_column_is_described(heading: str, columns: tuple[str, ...]) -> None:
-    rows = rows_below("csv.md", heading)
+def test_each_column_is_described(page: str, heading: str, columns: tuple[str, ...]) -> None:
+    rows = rows_below(page, heading)
 
     assert tuple(named(rows)) == columns
     assert all(len(row) == 2 and row[1] for row in rows)

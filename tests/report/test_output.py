@@ -26,13 +26,14 @@ WHOLE = CSV.head().decode() + ROW
         ("report.jsonl", ReportFormat.JSONL),
         ("report.2026.ndjson", ReportFormat.JSONL),
         ("report.txt", ReportFormat.TEXT),
+        ("report.xlsx", ReportFormat.XLSX),
     ],
 )
 def test_the_extension_says_the_format(target: str, format_: ReportFormat) -> None:
     assert choose_format(target) is format_
 
 
-@pytest.mark.parametrize("target", ["report.xlsx", "report", ".csv", "csv", "/dev/full", "a\x1b"])
+@pytest.mark.parametrize("target", ["report.ods", "report", ".csv", "csv", "/dev/full", "a\x1b"])
 def test_no_known_extension_is_an_error_that_names_the_choices(target: str) -> None:
     with pytest.raises(SettingsError) as caught:
         open_report(target)

@@ -1,0 +1,88 @@
+"""``probe schema [NAME]``: the JSON Schema of what the commands write as JSON."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Final
+
+import msgspec
+import typer
+
+from prober.cli.log_setup import configure_logging
+from prober.cli.running import exit_statuses
+from prober.errors import InputError
+from prober.escape import quoted
+from prober.headers import objects as headers
+from prober.logs import objects as logs
+from prober.recipient import RecipientReport
+from prober.records import DomainReport
+from prober.records.changes import DomainChanges
+from prober.report.output import STDOUT, open_report, plain
+from prober.rules.operator_advice import Explanation
+
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_DOMAIN: Final = ("one domain: scan, demo and report write the same", DomainReport)
+
+WRITTEN: Final[Mapping[str, tuple[str, Any]]] = MappingProxyType(
+    {
+        "check": _DOMAIN,
+        "diff": ("what changed of one domain", DomainChanges),
+        "explain": ("all findings that were asked for, in an array", tuple[Explanation, ...]),
+        "headers": ("one message", headers.MessageObject),
+        "headers-summary": ("the counts of all messages (--summary)", headers.SummaryObject),
+        "logs": ("one attempt to deliver a message", logs.AttemptObject),
+        "logs-summary": ("the counts of a run (--summary)", logs.SummaryObject),
+        "logs-tls-report": ("what a TLS report says of a policy (--tls-report)", logs.ClaimObject),
+        "recipient": ("one recipient", RecipientReport),
+    }
+)
+"""What each JSON value is about, and its type, by the command and option that write it."""
+_SAME: Final = MappingProxyType(dict.fromkeys(("scan", "demo", "report"), "check"))
+
+
+def schema(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="COMMAND",
+            help="A command, such as scan, or a name from the list. The list, if not given.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Show the JSON Schema of what a command writes as JSON.
+
+    The schema is of one JSON value; with `--format jsonl`, that is one line. Contacts nobody. Exit
+    status: 0 shown; 2 usage, or the command writes no JSON.
+    """
+    configure_logging(verbose=False)
+    with exit_statuses():
+        text = "\n".join(_lines()) if name is None else render(name)
+        with open_report(STDOUT, plain(str), None) as writer:
+            writer.write(text)
+
+
+def render(name: str) -> str:
+    """The schema of *name* as JSON. Raises InputError where no JSON has that name."""
+    found = WRITTEN.get(_SAME.get(name, name))
+    if found is None:
+        raise InputError(f"no JSON is written by {quoted(name)}; use {', '.join(WRITTEN)}")
+    return msgspec.json.format(msgspec.json.encode(schema_of(found[1])), indent=2).decode()
+
+
+def schema_of(type_: Any) -> dict[str, object]:
+    """The JSON Schema of what msgspec encodes a record of *type_* to.
+
+    Every field is required: a record is written with all of them, also those with a default.
+    """
+    made = msgspec.json.schema(type_)
+    for definition in made["$defs"].values():
+        if "properties" in definition:
+            definition["required"] = list(definition["properties"])
+            for each in definition["properties"].values():
+                each.pop("default", None)
+    return {"$schema": _DIALECT, **made}
+
+
+def _lines() -> list[str]:
+    width = max(map(len, WRITTEN))
+    return [f"{name:<{width}}  {about}" for name, (about, _) in WRITTEN.items()]

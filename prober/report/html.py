@@ -1,0 +1,464 @@
+"""One HTML file that needs nothing else: no request to anywhere, readable without its script.
+
+What is written is a whole document in the order of the answers, the summary last (CSS shows it
+first). ``arranged`` makes the finished file of it: the summary first, then the worst domains first,
+and full sections for the first of them only. docs/report.md.
+"""
+
+import base64
+import hashlib
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from prober.escape import printable, utc
+from prober.records import (
+    Answer,
+    Certificate,
+    Code,
+    DomainReport,
+    Endpoint,
+    Level,
+    Severity,
+    Standing,
+)
+from prober.records.delivery import SenderKind
+from prober.report.answer import LABELS, OUTCOMES, SENDERS, answer, effects, reasons, warning_of
+from prober.report.interface import Formatter
+from prober.report.letter import Letter, write_letter
+from prober.report.problems import Problem, problems_of
+from prober.report.publish import publications
+from prober.report.text import basis, hosts_of, is_well, vantage
+from prober.report.words import (
+    certificate_words,
+    exchange_words,
+    failure_words,
+    name_of,
+    outcome_words,
+    published_lines,
+    server_words,
+    starttls_words,
+    version_words,
+)
+from prober.rules.clauses import CLAUSES
+from prober.rules.spread import EXPIRY_NAMES, is_post_quantum
+from prober.rules.totals import Totals
+
+MOST_SECTIONS: Final = 300  # domains with all details
+MOST_ROWS: Final = 20_000  # domains with a row: what a browser shows in seconds
+_MOST_CHARACTERS: Final = 4_000  # of one text of a peer
+_MOST_BARS: Final = 12  # rows of a table of the summary
+_MOST_NOTED: Final = 10
+_FOLDER: Final = Path(__file__).with_name("templates")
+_LIST, _SUMMARY, _END = b"<!-- list -->\n", b"<!-- summary -->\n", b"<!-- end -->\n"
+_WARNED: Final = b"<!-- warned -->"  # where the finished file says how many pass with a warning
+_ITEM: Final = b'<li data-rank="'
+_SECTION: Final = b"<!-- section -->"
+_FAILING: Final = (Standing.FALLS_SHORT, Standing.INVALID, Standing.UNDECIDED)
+_CLASSES: Final[Mapping[Standing | None, str]] = {
+    Standing.MEETS: "pass",
+    Standing.FALLS_SHORT: "fail",
+    Standing.UNDECIDED: "unknown",
+    Standing.NEUTRAL: "none",
+    Standing.INVALID: "fail",
+    None: "unknown",
+}
+_RANKS: Final[Mapping[Standing | None, int]] = {
+    Standing.FALLS_SHORT: 0,
+    Standing.INVALID: 1,
+    Standing.UNDECIDED: 2,
+    None: 3,
+    Standing.MEETS: 5,
+    Standing.NEUTRAL: 6,
+}
+_RANK_OF_WARNED: Final = b"4"
+_MARKS: Final[Mapping[Answer, tuple[str, str]]] = {
+    Answer.YES: ("pass", "good"),
+    Answer.NO: ("fail", "not good"),
+    Answer.NOT_TESTED: ("unknown", "not tested"),
+}
+
+
+def _shown(value: object) -> object:
+    """Text on one line with nothing that does not print, and not too long. Markup is ours."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    if len(value) > _MOST_CHARACTERS:
+        value = f"{value[:_MOST_CHARACTERS]}… ({len(value)} characters)"
+    return printable(value)
+
+
+def _hash_of(text: str) -> str:
+    """As a source of a Content-Security-Policy. CSP 3 §2.3.1."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _lines(lines: Sequence[str]) -> Markup:
+    """For ``<pre>``; the line ends are references, since a domain is one line of the file."""
+    return Markup("&#10;").join(escape(_shown(line)) for line in lines)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        finalize=_shown,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = (_FOLDER / "style.css").read_text(encoding="utf-8")
+    script = (_FOLDER / "script.js").read_text(encoding="utf-8")
+    environment.filters["lines"] = _lines
+    environment.globals.update(
+        style=Markup(style),  # noqa: S704 (both are files of ours)
+        script=Markup(script),  # noqa: S704
+        policy=Markup(  # noqa: S704
+            f"default-src 'none'; style-src {_hash_of(style)}; script-src {_hash_of(script)}; "
+            "base-uri 'none'; form-action 'none'"
+        ),
+        labels=LABELS,
+        utc=utc,
+    )
+    return environment
+
+
+class Html(Formatter[DomainReport, Totals]):
+    """A page on domains. *columns*: those of the list that was read."""
+
+    def __init__(self, columns: Sequence[str] = ()) -> None:
+        self._columns = columns
+        self._environment = _environment()
+        self._domain = self._environment.get_template("domain.html")
+
+    def head(self) -> bytes:
+        return self._render("head.html") + _LIST + self._render("list.html", columns=self._columns)
+
+    def body(self, report: DomainReport) -> bytes:
+        """One line: the rank, the row, and all details of the domain."""
+        page = self._domain.render(
+            r=report,
+            **_row(report, self._columns),
+            **_section(report),
+        )
+        return _ITEM + _rank(report) + b" ".join(page.encode(errors="replace").split(b"\n")) + b"\n"
+
+    def foot(self, totals: Totals) -> bytes:
+        summary = self._render("summary.html", **_summary(totals))
+        return b"</ul>\n</section>\n" + _SUMMARY + summary + _END + self._render("foot.html")
+
+    def arranged(self, written: BinaryIO) -> Iterator[bytes]:
+        return _arranged(written)
+
+    def _render(self, name: str, **values: object) -> bytes:
+        text = self._environment.get_template(name).render(**values)
+        return f"{text.rstrip()}\n".encode(errors="replace")
+
+
+def letter_page(letter: Letter) -> bytes:
+    """*letter* as a page of its own, to be printed or sent."""
+    template = _environment().get_template("letter.html")
+    return template.render(letter=letter).encode(errors="replace")
+
+
+def _arranged(written: BinaryIO) -> Iterator[bytes]:
+    """The summary, then the domains, the worst first. Keeps places in the file, and no domains."""
+    head = list(iter(written.readline, _LIST))
+    top: list[bytes] = []
+    while not (line := written.readline()).startswith((_ITEM, b"</ul>")):
+        top.append(line)
+    places: list[tuple[bytes, int]] = []
+    count, warned, at = 0, 0, written.tell() - len(line)
+    while line.startswith(_ITEM):
+        rank = line[len(_ITEM) :][:4]
+        count += 1
+        warned += rank.startswith(_RANK_OF_WARNED)
+        places.append((rank, at))
+        if len(places) >= 2 * MOST_ROWS:
+            places = heapq.nsmallest(MOST_ROWS, places)
+        at += len(line)
+        line = written.readline()
+    foot = written.read().partition(_END)
+    yield b"".join(head)
+    yield foot[0].partition(_SUMMARY)[2].replace(_WARNED, _on_warned(warned))
+    yield b"".join(top)
+    for number, (_, place) in enumerate(heapq.nsmallest(MOST_ROWS, places)):
+        written.seek(place)
+        line = written.readline()
+        yield line if number < MOST_SECTIONS else _without_section(line)
+    yield b"</ul>\n" + _left_out(count) + b"</section>\n" + foot[2]
+
+
+def _without_section(line: bytes) -> bytes:
+    row = line.partition(_SECTION)[0]
+    return row.replace(b"<details><summary>", b'<div class="row">', 1).removesuffix(
+        b"</summary>"
+    ) + (b"</div></li>\n")
+
+
+def _on_warned(count: int) -> bytes:
+    if not count:
+        return b""
+    noun = "domain passes" if count == 1 else "domains pass"
+    return f"<p>{count} {noun} with a warning: see the list.</p>".encode()
+
+
+def _left_out(count: int) -> bytes:
+    notes = []
+    if count > MOST_ROWS:
+        notes.append(f"{count - MOST_ROWS} more domains are counted above and not listed here.")
+    if count > MOST_SECTIONS:
+        notes.append(
+            f"The first {MOST_SECTIONS} domains have all details. For the others, run probe check "
+            "with the name of the domain, or write a JSON report."
+        )
+    return "".join(f'<p class="note">{note}</p>\n' for note in notes).encode()
+
+
+def _rank(report: DomainReport) -> bytes:
+    """Four digits that sort the worst first."""
+    rank = _RANKS[report.standing]
+    if report.standing is Standing.MEETS and warning_of(report) is not None:
+        rank = int(_RANK_OF_WARNED)
+    high = sum(each.severity is Severity.HIGH for each in report.findings)
+    return f"{rank}{list(Level).index(report.verdict.level)}{max(0, 99 - high):02}".encode()
+
+
+def _row(report: DomainReport, columns: Sequence[str]) -> dict[str, Any]:
+    warning = warning_of(report) if report.standing is Standing.MEETS else None
+    shown = list(dict.fromkeys((*columns, *report.columns)))
+    name = name_of(report)
+    return {
+        "anchor": anchor_of(name),
+        "name": name,
+        "css": "warn" if warning else _CLASSES[report.standing],
+        "label": LABELS[report.standing] if report.standing else "NOT JUDGED",
+        "why": f"but {warning}" if warning else answer(report),
+        "own": [(column, report.columns.get(column, "")) for column in shown],
+    }
+
+
+def anchor_of(name: str) -> str:
+    """The id of a domain's section: made of a digest, since no text of others may be an id."""
+    digest = hashlib.sha256(name.encode(errors="backslashreplace")).hexdigest()
+    return f"d-{digest[:16]}"
+
+
+def _section(report: DomainReport) -> dict[str, Any]:
+    problems = list(problems_of(report))
+    main = [p for p in problems if p.code.severity in (Severity.HIGH, Severity.MEDIUM)]
+    main += [p for p in problems if p not in main and p.code in report.reasons]
+    wants_letter = bool(report.endpoints) and (report.standing in _FAILING or bool(main))
+    return {
+        "server": server_words(report),
+        "effects": effects(report),
+        "reasons": _other_reasons(report, problems),
+        "problems": main,
+        "lesser": [problem for problem in problems if problem not in main],
+        "clauses": _clauses,
+        "matrix": list(_matrix(report)),
+        "published": list(published_lines(report)),
+        "certificates": list(_certificates(report)),
+        "senders": list(_senders(report)),
+        "publications": list(publications(report)),
+        "letter": write_letter(report).text.splitlines() if wants_letter else [],
+        "transcripts": [(seen, _transcript(seen)) for seen in report.endpoints if seen.transcript],
+        "basis": basis(report),
+        "vantage": vantage(report),
+    }
+
+
+def _other_reasons(report: DomainReport, problems: Sequence[Problem]) -> list[str]:
+    """The reasons that no finding below says."""
+    said = {problem.code.meaning for problem in problems}
+    return [reason for reason in reasons(report) if reason not in said]
+
+
+def _clauses(code: Code) -> str:
+    return "; ".join(f"{norm} {clause}" for norm, clause in CLAUSES[code].items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Server:
+    """A row of the table of servers."""
+
+    preference: int
+    host: str
+    address: str
+    mark: tuple[str, str]
+    cells: tuple[str, str, str, str, str]  # STARTTLS, TLS, key exchange, cipher, DANE
+    outcome: str
+
+
+def _matrix(report: DomainReport) -> Iterator[_Server]:
+    for host in hosts_of(report):
+        seen = [endpoint for endpoint in report.endpoints if endpoint.mx_host == host.name]
+        for endpoint in seen:
+            done = endpoint.tls_version is not None
+            yield _Server(
+                preference=host.preference,
+                host=host.name,
+                address=endpoint.address,
+                mark=_MARKS[is_well(endpoint)],
+                cells=(
+                    starttls_words(endpoint),
+                    version_words(endpoint),
+                    exchange_words(endpoint) if done else "",
+                    endpoint.cipher or "",
+                    str(endpoint.dane).replace("-", " "),
+                ),
+                outcome=outcome_words(endpoint),
+            )
+        if not seen:
+            yield _Server(
+                preference=host.preference,
+                host=host.name,
+                address="",
+                mark=_MARKS[Answer.NOT_TESTED],
+                cells=("", "", "", "", ""),
+                outcome=failure_words(host.failure) if host.failure else "not contacted",
+            )
+
+
+def _certificates(report: DomainReport) -> Iterator[tuple[str, Certificate, str, int]]:
+    """Each leaf once: who shows it, what it says, what it is worth, certificates in the chain."""
+
+    def digest(seen: Endpoint) -> str:
+        return seen.certificate.sha256 if seen.certificate is not None else ""
+
+    shown = sorted((seen for seen in report.endpoints if seen.certificate), key=digest)
+    for _, group in groupby(shown, digest):
+        seen = list(group)
+        hosts = ", ".join(dict.fromkeys(each.mx_host for each in seen))
+        if seen[0].certificate is not None:
+            yield hosts, seen[0].certificate, certificate_words(seen[0]), len(seen[0].chain)
+
+
+def _senders(report: DomainReport) -> Iterator[tuple[str, tuple[str, ...]]]:
+    if report.delivery is None or not report.endpoints:
+        return
+    for kind in SenderKind:
+        met = report.delivery.of(kind)
+        yield SENDERS[kind], tuple(OUTCOMES[each] for each in (met.now, met.fallback, met.attacked))
+
+
+_PEERS: Final = {"server": "S:", "client": "C:"}
+
+
+def _transcript(seen: Endpoint) -> list[str]:
+    return [
+        f"{said.ms:>7} ms {_PEERS.get(said.peer, '--')} {said.line}" for said in seen.transcript
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bar:
+    label: str
+    count: int
+    percent: float
+    css: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chart:
+    title: str
+    unit: str
+    bars: tuple[_Bar, ...]
+    note: str = ""
+    broad: bool = False
+
+
+def _summary(totals: Totals) -> dict[str, Any]:
+    noted = sorted(totals.noted, key=lambda domain: domain.rank)[:_MOST_NOTED]
+    expiring = sorted(totals.expiring.values(), key=lambda each: (each.not_after, each.mx_host))
+    failing = sum(totals.standings.get(standing, 0) for standing in _FAILING)
+    return {
+        "totals": totals,
+        "when": _when(totals),
+        "more_noted": failing - len(noted),
+        "tiles": [
+            (standing, _CLASSES[standing], LABELS[standing], totals.standings.get(standing, 0))
+            for standing in Standing
+        ],
+        "noted": [(anchor_of(each.name), _CLASSES[each.standing], each) for each in noted],
+        "expiring": expiring[:_MOST_NOTED],
+        "charts": [chart for chart in _charts(totals) if chart.bars],
+    }
+
+
+def _when(totals: Totals) -> str:
+    """Such as "2026-01-02 03:04 to 03:09 UTC"; empty where nothing was counted."""
+    first, last = totals.spread.first, totals.spread.last
+    if first is None or last is None:
+        return ""
+    begin, end = utc(first)[:16].replace("T", " "), utc(last)[:16].replace("T", " ")
+    if begin == end:
+        return f"{begin} UTC"
+    return f"{begin} to {end[11:] if begin[:10] == end[:10] else end} UTC"
+
+
+def _charts(totals: Totals) -> Iterator[_Chart]:
+    spread = totals.spread
+    levels = {str(level): totals.levels.get(level, 0) for level in reversed(Level)}
+    yield _Chart(title="Levels", unit="domains", bars=_bars(levels, ordered=True))
+    versions = {_version(name): count for name, count in spread.tls_versions.items()}
+    yield _Chart(title="TLS versions", unit="endpoints", bars=_bars(versions))
+    hybrid = sum(n for name, n in spread.key_exchanges.items() if is_post_quantum(name))
+    total = sum(spread.key_exchanges.values())
+    yield _Chart(
+        title="Key exchange",
+        unit="endpoints",
+        bars=_bars(spread.key_exchanges),
+        note=f"Post-quantum: {hybrid} of {total} ({100 * hybrid / total:.0f} %)." if total else "",
+    )
+    expiry = {name: spread.expiry.get(name, 0) for name in EXPIRY_NAMES}
+    yield _Chart(
+        title="First certificate to expire",
+        unit="domains",
+        bars=_bars(expiry, ordered=True) if spread.expiry else (),
+    )
+    yield _Chart(title="Operators of MX hosts", unit="domains", bars=_bars(spread.operators))
+    findings = {str(code): count for code, count in spread.findings.items()}
+    yield _Chart(
+        title="Findings by frequency",
+        unit="domains",
+        bars=_bars(findings, notes={str(code): code.meaning for code in spread.findings}),
+        broad=True,
+    )
+
+
+def _version(name: str) -> str:
+    return name.replace("TLSv1.", "TLS 1.").replace("TLSv1", "TLS 1.0")
+
+
+def _bars(
+    counts: Mapping[str, int], *, ordered: bool = False, notes: Mapping[str, str] | None = None
+) -> tuple[_Bar, ...]:
+    """The most frequent first, or all of them in their order; what is left is one row."""
+    rows = list(counts.items())
+    if not ordered:
+        rows.sort(key=lambda row: (-row[1], row[0]))
+    total, most = sum(counts.values()), max(counts.values(), default=0)
+    shown = rows if ordered else rows[:_MOST_BARS]
+    bars = [
+        _Bar(
+            label=label,
+            count=count,
+            percent=100 * count / most if most else 0,
+            note=(notes or {}).get(label, ""),
+        )
+        for label, count in shown
+        if count or (ordered and total)
+    ]
+    rest = total - sum(bar.count for bar in bars)
+    if rest > 0:
+        more = len(rows) - len(shown)
+        bars.append(_Bar(label=f"{more} more", count=rest, percent=100 * min(1, rest / most)))
+    return tuple(bars)

@@ -1,0 +1,188 @@
+"""A letter to the administrator of a domain: what was seen, why it matters, what to change.
+
+It is written for somebody who does not know this program. A technical word is explained.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from prober.escape import listed, printable, utc
+from prober.records import Code, DomainReport, Gap, Level, Severity
+from prober.records.delivery import Delivery, DeliveryOutcome
+from prober.report.answer import answer, reasons
+from prober.report.problems import problems_of
+from prober.report.publish import Topic, is_plain, publications
+from prober.report.words import name_of
+from prober.rules.operator_advice import ABOUT_TLSA
+
+_MOST_PROBLEMS: Final = 6
+_MOST_HOSTS: Final = 2
+_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "MX": "MX host: a mail server that receives mail for the domain, as named in DNS.",
+        "STARTTLS": "STARTTLS: how a mail server offers encryption at the start of a session.",
+        "TLS": "TLS: the encryption between two mail servers, the same as on secure web sites.",
+        "CA": "CA: a certificate authority, which issues certificates.",
+        "subjectAltName": "subjectAltName: the field of a certificate with the server's names.",
+        "SNI": "SNI: the server name that a sender gives when TLS begins.",
+        "DANE": "DANE: a fingerprint of the server's key in signed DNS (RFC 7672).",
+        "TLSA": "TLSA: the DNS record of such a fingerprint (RFC 6698).",
+        "DNSSEC": "DNSSEC: signatures on DNS answers.",
+        "MTA-STS": "MTA-STS: a policy that tells senders to require TLS (RFC 8461).",
+        "TLS-RPT": "TLS-RPT: daily reports by senders on TLS failures (RFC 8460).",
+        "EHLO": "EHLO: the greeting of a mail session, whose answer lists what a server offers.",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of the letter. ``copy``: lines to be copied as they are."""
+
+    title: str
+    lines: tuple[str, ...]
+    copy: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """All of it is printable."""
+
+    subject: str
+    parts: tuple[Part, ...]
+
+    @property
+    def text(self) -> str:
+        """As plain text, for a mail."""
+        blocks = [f"Subject: {self.subject}"]
+        for part in self.parts:
+            copied = "".join(f"\n    {line}" for line in part.copy)
+            blocks.append("\n".join([part.title, *part.lines]) + copied)
+        return "\n\n".join(blocks) + "\n"
+
+
+def write_letter(report: DomainReport) -> Letter:
+    """The letter on *report*."""
+    name = printable(name_of(report))
+    parts = [_seen(report, name), *_matters(report), *_change(report), *_publish(report)]
+    parts += _check(report)
+    words = " ".join(line for part in parts for line in (*part.lines, *part.copy))
+    explained = tuple(text for word, text in _WORDS.items() if _occurs(word, words))
+    if explained:
+        parts.append(Part(title="What the words mean", lines=explained))
+    return Letter(subject=f"Encryption of mail to {name}", parts=tuple(parts))
+
+
+def _seen(report: DomainReport, name: str) -> Part:
+    lines = [
+        f"We tested at {utc(report.checked_at)} whether mail from us to {name} can be encrypted.",
+        f"{answer(report)}.",
+    ]
+    hosts = list(dict.fromkeys(printable(host.name) for host in report.mx_hosts))
+    if hosts:
+        lines.append(f"Mail servers (MX hosts) that we found: {listed(hosts)}.")
+    return Part(title=f"To the administrators of the mail servers of {name}", lines=tuple(lines))
+
+
+def _matters(report: DomainReport) -> Iterator[Part]:
+    if report.delivery is not None and report.endpoints:
+        lines = tuple(_effects(report.delivery))
+        if lines:
+            yield Part(title="What it means for mail from us", lines=lines)
+
+
+def _effects(delivery: Delivery) -> Iterator[str]:
+    """For the receiver of the letter; ``answer.effects`` is for who sends the mail."""
+    plain, forced = delivery.opportunistic, delivery.mandatory
+    if plain.now is DeliveryOutcome.DEFERRED:
+        yield "Our mail to you is held back, encrypted or not."
+    elif plain.now is DeliveryOutcome.CLEAR:
+        yield "Our mail to you travels unencrypted, and others can read it on its way."
+        if forced.now is DeliveryOutcome.DEFERRED:
+            yield "If we require encryption, our mail to you is held back and returned to us."
+    elif DeliveryOutcome.CLEAR is plain.fallback:
+        yield (
+            "When your first mail servers are down, our mail goes to a backup server unencrypted."
+        )
+    for name, met in (("DANE", delivery.dane), ("MTA-STS", delivery.mta_sts)):
+        if met.now is DeliveryOutcome.DEFERRED:
+            yield f"Senders that check {name} hold back mail to you."
+    delivered = (DeliveryOutcome.ENCRYPTED, DeliveryOutcome.AUTHENTICATED)
+    checks = {delivery.dane.attacked, delivery.mta_sts.attacked}
+    if forced.now in delivered and checks <= {DeliveryOutcome.INTERCEPTED, DeliveryOutcome.CLEAR}:
+        yield (
+            "Mail to you can be encrypted. Somebody who can redirect it on its way can still read "
+            "it, because nothing tells senders which server is yours."
+        )
+
+
+def _change(report: DomainReport) -> Iterator[Part]:
+    problems = [
+        each
+        for each in problems_of(report)
+        if each.code.severity in (Severity.HIGH, Severity.MEDIUM) or each.code in report.reasons
+    ]
+    if not problems and report.reasons:
+        yield Part(title="Why it is not enough", lines=reasons(report))
+    if not problems:
+        return
+    lines = []
+    for number, each in enumerate(problems[:_MOST_PROBLEMS], start=1):
+        where = "; ".join(each.places)
+        lines.append(f"{number}. {each.code.meaning}" + (f" ({where})" if where else ""))
+        norm = f" ({each.norm})" if each.norm else ""
+        lines.append(f"   What to do: {each.advice}{norm}")
+    more = len(problems) - _MOST_PROBLEMS
+    if more > 0:
+        lines.append(f"There are {more} more points of less weight.")
+    yield Part(title="What to change", lines=tuple(lines))
+
+
+def _publish(report: DomainReport) -> Iterator[Part]:
+    """Only where TLS works: without it, a policy does not help."""
+    if report.verdict.level not in (Level.OPPORTUNISTIC, Level.AUTHENTICATED, Level.ENFORCED):
+        return
+    wanted = set(_topics(report))
+    for each in publications(report):
+        if each.topic in wanted:
+            title = f"{each.title} ({each.where})"
+            yield Part(title=title, lines=each.notes, copy=each.lines)
+
+
+def _topics(report: DomainReport) -> Iterator[Topic]:
+    """What the letter asks for: no more than its findings and reasons are about."""
+    codes = {found.code for found in report.findings}
+    if codes & ABOUT_TLSA:
+        yield Topic.DANE
+    if Gap.TLS_NOT_REQUIRED in report.reasons or any(code.startswith("sts-") for code in codes):
+        yield Topic.MTA_STS
+    if Code.TLS_RPT_INVALID in codes:
+        yield Topic.TLS_RPT
+
+
+def _check(report: DomainReport) -> Iterator[Part]:
+    hosts = dict.fromkeys(seen.mx_host for seen in report.endpoints if is_plain(seen.mx_host))
+    commands = [
+        f"openssl s_client -starttls smtp -connect {host}:25 -servername {host} "
+        f"-verify_hostname {host} -verify_return_error </dev/null"
+        for host in list(hosts)[:_MOST_HOSTS]
+    ]
+    if not commands or report.domain is None or not is_plain(report.domain):
+        return
+    lines = ["Run this from a machine outside your network."]
+    if not _uses_dane(report):
+        lines.append('OpenSSL must end with "Verify return code: 0 (ok)".')
+    copy = (*([] if _uses_dane(report) else commands), f"probe {report.domain}")
+    yield Part(title="How to check", lines=tuple(lines), copy=copy)
+
+
+def _uses_dane(report: DomainReport) -> bool:
+    """Whether no CA is needed here: OpenSSL, which knows no TLSA records, would ask for one."""
+    return any(host.tlsa for host in report.mx_hosts)
+
+
+def _occurs(word: str, text: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text) is not None

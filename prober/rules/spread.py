@@ -1,0 +1,96 @@
+"""How the facts of a run are spread: counts for the tables of a summary, bounded in number.
+
+Endpoints are counted by TLS version and key exchange, domains by everything else.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from prober.records import Code, DomainReport, Endpoint
+
+MOST_NAMES: Final = 2_000
+"""The first so many operators (and other names) are counted each on their own."""
+OTHERS: Final = "others"
+NO_GROUP: Final = "RSA"  # TLS completed without a key-exchange group
+EXPIRED: Final = "expired"
+_WEEKS: Final = (1, 2, 4, 8, 13, 26)
+LATER: Final = "later"
+EXPIRY_NAMES: Final = (
+    EXPIRED,
+    *(f"within {weeks} week{'' if weeks == 1 else 's'}" for weeks in _WEEKS),
+    LATER,
+)
+"""When the first certificate of a domain ends, soonest first; each excludes the ones before it."""
+
+
+@dataclass(slots=True)
+class Spread:
+    """Plain counts, to be saved and added up."""
+
+    first: datetime | None = None  # when the first domain was checked
+    last: datetime | None = None
+    tls_versions: dict[str, int] = field(default_factory=dict)
+    key_exchanges: dict[str, int] = field(default_factory=dict)
+    expiry: dict[str, int] = field(default_factory=dict)
+    operators: dict[str, int] = field(default_factory=dict)
+    findings: dict[Code, int] = field(default_factory=dict)
+
+    def add(self, report: DomainReport, operator_of: Callable[[str], str]) -> None:
+        """Count *report*. *operator_of* gives who runs an MX host."""
+        self._note_time(report.checked_at, report.checked_at)
+        for seen in report.endpoints:
+            if seen.tls_version is not None:
+                _count(self.tls_versions, seen.tls_version)
+                _count(self.key_exchanges, seen.key_exchange or NO_GROUP)
+        expires = _first_expiry(report.endpoints)
+        if expires is not None:
+            _count(self.expiry, _expiry_name(expires - report.checked_at))
+        for operator in {operator_of(host.name) for host in report.mx_hosts}:
+            _count(self.operators, operator)
+        for code in {found.code for found in report.findings}:
+            self.findings[code] = self.findings.get(code, 0) + 1
+
+    def merge(self, other: "Spread") -> None:
+        """Count what *other* counted, too."""
+        if other.first is not None and other.last is not None:
+            self._note_time(other.first, other.last)
+        for mine, theirs in (
+            (self.tls_versions, other.tls_versions),
+            (self.key_exchanges, other.key_exchanges),
+            (self.expiry, other.expiry),
+            (self.operators, other.operators),
+        ):
+            for name, count in theirs.items():
+                _count(mine, name, count)
+        for code, count in other.findings.items():
+            self.findings[code] = self.findings.get(code, 0) + count
+
+    def _note_time(self, first: datetime, last: datetime) -> None:
+        self.first = first if self.first is None else min(first, self.first)
+        self.last = last if self.last is None else max(last, self.last)
+
+
+def is_post_quantum(key_exchange: str) -> bool:
+    """Whether the group is a hybrid with ML-KEM (or the draft of it), by its name."""
+    name = key_exchange.upper()
+    return "MLKEM" in name or "KYBER" in name
+
+
+def _count(counts: dict[str, int], name: str, by: int = 1) -> None:
+    if name not in counts and len(counts) >= MOST_NAMES:
+        name = OTHERS
+    counts[name] = counts.get(name, 0) + by
+
+
+def _first_expiry(endpoints: Iterable[Endpoint]) -> datetime | None:
+    leaves = [seen.certificate for seen in endpoints if seen.certificate is not None]
+    return min((leaf.not_after for leaf in leaves if leaf.not_after is not None), default=None)
+
+
+def _expiry_name(left: timedelta) -> str:
+    if left < timedelta(0):
+        return EXPIRED
+    limits = zip(_WEEKS, EXPIRY_NAMES[1:], strict=False)
+    return next((name for weeks, name in limits if left <= timedelta(weeks=weeks)), LATER)

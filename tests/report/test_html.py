@@ -1,0 +1,279 @@
+"""The HTML report, read by a parser: what is in it, and that no text of others can do anything."""
+
+import base64
+import hashlib
+import importlib.util
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+
+from prober.errors import SettingsError
+from prober.files import ResumeFrom
+from prober.records import DomainReport, Line, Standing
+from prober.report import html
+from prober.report.answer import LABELS
+from prober.report.letter import write_letter
+from prober.report.output import NO_PAGE
+from tests.cli.commands import invoke
+from tests.report import samples
+from tests.report.pages import arranged, read_page, written
+from tests.report.strategies import reports
+from tests.support.reports import open_report
+
+MARK = "markupxyzzy"
+SCRIPT = f"{MARK}</script><script>alert(1)</script><img src=x onerror=alert(1)>\" style='x' id=x>"
+HREF = re.compile(r"#d-[0-9a-f]{16}")
+OURS = {
+    "id": re.compile(
+        r"d-[0-9a-f]{16}|summary|summary-title|domains|domains-title|tools|search|show|sort|"
+        "unfold|fold|count|list"
+    ),
+    "href": HREF,
+    "class": re.compile(r"[a-z ]*"),
+    "data-rank": re.compile(r"\d{4}"),
+    "lang": re.compile("en"),
+}
+NEVER = {"style", "src", "srcset", "action", "formaction", "data", "srcdoc", "http", "background"}
+
+
+def assessed(*found: DomainReport) -> list[DomainReport]:
+    return [
+        replace(each, standing=Standing.FALLS_SHORT) if each.standing is None else each
+        for each in found
+    ]
+
+
+def texts_of(page: bytes) -> str:
+    return " ".join(read_page(page).text.split())
+
+
+def require_harmless(page: bytes) -> None:
+    """No text but ours in an attribute that does something, in script or in style."""
+    read = read_page(page)
+    for element, name, value in read.attributes:
+        assert name not in NEVER, (element, name)
+        assert not name.startswith("on")
+        assert element not in ("img", "iframe", "link", "object", "base", "form", "a") or (
+            element == "a" and HREF.fullmatch(value)
+        )
+        if name in OURS:
+            assert OURS[name].fullmatch(value), (name, value)
+    (script,) = read.inside("script")
+    (style,) = read.inside("style")
+    (policy,) = [value for _, name, value in read.attributes if value.startswith("default-src")]
+    for text, what in ((script, "script-src"), (style, "style-src")):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{what} 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none'; ")
+    assert script == (Path(html.__file__).with_name("templates") / "script.js").read_text()
+    assert "url(" not in style
+    assert "@import" not in style
+    assert "http" not in script
+
+
+def hostile(text: str) -> DomainReport:
+    """Every field that a peer or a list fills."""
+    report = samples.hostile()
+    host = f"mx.{text}"
+    seen = replace(
+        report.endpoints[0],
+        mx_host=host,
+        address=text,
+        greeting=text,
+        cipher=text,
+        transcript=(Line(ms=1, peer="server", line=text),),
+        certificate=samples.make_certificate(
+            subject=text, issuer=text, san=(text,), errors=(text,)
+        ),
+    )
+    found = tuple(replace(each, mx_host=host, detail=text) for each in report.findings)
+    return replace(
+        report,
+        input=text,
+        domain=text,
+        endpoints=(seen,),
+        findings=found,
+        columns={"owner": text},
+    )
+
+
+@pytest.mark.parametrize(
+    "text", [SCRIPT, samples.HOSTILE, "x" * 1_000_000], ids=["tags", "all", "1 MB"]
+)
+@pytest.mark.parametrize("make", [written, arranged], ids=["stream", "file"])
+def test_text_of_others_is_shown_and_does_nothing(text: str, make: object) -> None:
+    page = (written if make is written else arranged)(*assessed(hostile(text)), columns=("owner",))
+    require_harmless(page)
+    shown = read_page(page).text
+    assert text[:20].partition("\x1b")[0] in shown
+    assert all(char.isprintable() or char == "\n" for char in shown)
+    assert len(page) < 500_000
+
+
+@given(reports())
+def test_any_report_is_a_sound_page(report: DomainReport) -> None:
+    page = arranged(*assessed(report))
+    require_harmless(page)
+    assert page.count(b"\n<li data-rank=") == 1
+
+
+def test_the_letter_of_any_hostile_report_is_a_sound_page() -> None:
+    letter = html.letter_page(write_letter(hostile(SCRIPT)))
+    read = read_page(letter)
+    assert read.inside("script") == []
+    assert MARK in read.text
+    assert "alert" not in "".join(value for _, _, value in read.attributes)
+
+
+def test_nothing_is_loaded_from_anywhere() -> None:
+    page = arranged(*assessed(*samples.all_samples()))
+    assert not re.search(rb"(src|href)\s*=\s*.?(https?:)?//", page)
+    require_harmless(page)
+
+
+def test_the_summary_comes_first_in_a_file_and_last_in_a_stream() -> None:
+    found = assessed(*samples.all_samples())
+    in_file, in_stream = arranged(*found), written(*found)
+    assert in_file.index(b'id="summary"') < in_file.index(b'id="domains"')
+    assert in_stream.index(b'id="summary"') > in_stream.index(b'id="domains"')
+    kept = set(texts_of(in_stream).split())
+    assert kept <= set(texts_of(in_file).split())
+
+
+def test_the_worst_come_first_in_a_file() -> None:
+    found = [
+        replace(samples.passes(), standing=Standing.MEETS, domain="good.example"),
+        replace(samples.null_mx(), standing=Standing.NEUTRAL),
+        replace(samples.unknown(), standing=Standing.UNDECIDED),
+        replace(samples.fails(), standing=Standing.FALLS_SHORT),
+        replace(samples.warns(), standing=Standing.MEETS),
+    ]
+    names = re.findall(rb'<span class="name">([^<]*)</span>', arranged(*found))
+    assert [name.decode() for name in names] == [
+        "fails.example",
+        "unknown.example",
+        "warns.example",
+        "good.example",
+        "null.example",
+    ]
+    assert "1 domain passes with a warning: see the list." in texts_of(arranged(*found))
+
+
+def test_only_the_worst_have_sections_and_all_have_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(html, "MOST_SECTIONS", 2)
+    monkeypatch.setattr(html, "MOST_ROWS", 4)
+    found = [
+        replace(samples.passes(), domain=f"d{number}.example", standing=Standing.MEETS)
+        for number in range(20)
+    ]
+    found.append(replace(samples.fails(), standing=Standing.FALLS_SHORT))
+    page = arranged(*found)
+    assert page.count(b'<div class="section">') == 2
+    assert page.count(b"<li data-rank=") == 4
+    assert b"fails.example" in page.partition(b"<li data-rank=")[2].partition(b"\n")[0]
+    assert "17 more domains are counted above and not listed here." in texts_of(page)
+    require_harmless(page)
+
+
+def test_the_columns_of_the_list_are_shown_and_can_be_sorted_by() -> None:
+    report = replace(samples.passes(), columns={"owner": "Ann", "id": "7"})
+    page = texts_of(arranged(*assessed(report), columns=("owner", "id")))
+    assert "owner: Ann id: 7" in page
+    assert "level owner id" in page  # the choices
+
+
+def test_it_has_the_words_of_the_text_report() -> None:
+    found = assessed(*samples.all_samples())
+    page = texts_of(arranged(*found))
+    for report in found:
+        for finding in report.findings:
+            assert finding.code.meaning in page
+    assert all(LABELS[each.standing] in page for each in found if each.standing)
+
+
+def test_a_file_is_arranged_when_it_is_finished(tmp_path: Path) -> None:
+    target = tmp_path / "report.html"
+    target.write_text("older")
+    found = assessed(*samples.all_samples())
+    with open_report(target, totals=samples.totals_of(*found)) as writer:
+        for report in found:
+            writer.write(report)
+        assert target.read_text() == "older"
+    assert target.read_bytes() == arranged(*found)
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    assert target.stat().st_mode & 0o777 == 0o644
+
+
+def test_the_summary_counts_what_is_accepted() -> None:
+    totals = samples.totals_of(samples.fails())
+    totals.accept([("fails.example", Standing.FALLS_SHORT)])
+    writer = html.Html()
+    page = read_page(writer.head() + writer.foot(totals))
+    assert "1 domain accepted: an exception of the record covers it." in page.text
+    assert "Which domains do not pass" not in page.text
+
+
+def test_an_empty_run_is_a_sound_page() -> None:
+    page = arranged()
+    require_harmless(page)
+    assert "0 domains" in texts_of(page)
+
+
+def test_a_failed_arrangement_leaves_what_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that --resume can go on."""
+    writer = open_report(tmp_path / "report.html")
+    writer.write(*assessed(samples.passes()))
+    monkeypatch.setattr(html, "_left_out", lambda _count: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        writer.finish()
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html.partial"]
+
+
+def test_without_its_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(SettingsError, match=r"pip install 'smtp-tls-prober\[report\]'"):
+        open_report("report.html")
+
+
+@pytest.mark.parametrize(
+    "command", [("headers", "message.eml"), ("logs", "mail.log"), ("logs", "--summary", "mail.log")]
+)
+def test_other_reports_have_no_page_and_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / command[-1]).write_text("Received: by a\n\n")
+    ended = invoke(*command, "-o", "out.html")
+    assert ended.status == 2
+    assert NO_PAGE in ended.err
+    assert [path.name for path in tmp_path.iterdir()] == [command[-1]]
+
+
+def test_300_domains_take_less_than_2_mb() -> None:
+    found = [
+        replace(each, domain=f"d{number}.example")
+        for number, each in enumerate(assessed(*samples.all_samples() * 30)[:300])
+    ]
+    assert len(arranged(*found)) < 2_000_000
+
+
+def test_a_file_that_goes_on_is_the_same_as_one_written_at_once(tmp_path: Path) -> None:
+    target = tmp_path / "report.html"
+    found = assessed(*samples.all_samples())
+    totals = samples.totals_of(*found)
+    stopped = open_report(target, totals=totals)
+    for report in found[:4]:
+        stopped.write(report)
+    mark = stopped.mark
+    assert mark is not None
+    stopped.write(found[0])  # no checkpoint knows of it
+    stopped.abandon()
+    with open_report(target, totals=totals, go_on=ResumeFrom(mark)) as writer:
+        for report in found[4:]:
+            writer.write(report)
+    assert target.read_bytes() == arranged(*found)

@@ -1,0 +1,58 @@
+"""The letter to a partner: what it says, and what it does not ask for."""
+
+from dataclasses import replace
+
+import pytest
+
+from prober.records import Code, DomainReport, Gap, MtaSts, StsStatus, finding
+from prober.records.delivery import DeliveryOutcome
+from prober.report.letter import write_letter
+from prober.rules.delivery import judge_delivery
+from prober.rules.views import views_of
+from tests.report import samples
+
+
+def text_of(report: DomainReport) -> str:
+    delivery = judge_delivery(report, views_of(report.endpoints))
+    return write_letter(replace(report, delivery=delivery)).text
+
+
+def test_it_says_what_was_seen_why_it_matters_what_to_change_and_how_to_check() -> None:
+    text = text_of(samples.fails())
+    assert text.startswith("Subject: Encryption of mail to fails.example\n")
+    assert "We tested at 2026-01-02T03:04:05Z" in text
+    assert "Our mail to you travels unencrypted, and others can read it on its way." in text
+    assert Code.STARTTLS_NOT_SUPPORTED.advice in text
+    assert "mx1.fails.example 192.0.2.1" in text
+    assert "openssl s_client -starttls smtp -connect mx1.fails.example:25" in text
+    assert "STARTTLS: how a mail server offers encryption" in text
+    assert "DANE:" not in text  # a word that does not occur is not explained
+
+
+def test_a_domain_that_does_not_require_tls_is_asked_to() -> None:
+    report = samples.make_report(
+        mta_sts=MtaSts(status=StsStatus.ABSENT), reasons=(str(Gap.TLS_NOT_REQUIRED),)
+    )
+    text = text_of(report)
+    assert "Why it is not enough" in text
+    assert "mode: testing" in text
+    assert "mode: testing" not in text_of(replace(report, reasons=()))
+
+
+@pytest.mark.parametrize("report", samples.all_samples(), ids=lambda each: repr(each.input)[:30])
+def test_any_letter_is_printable_and_short(report: DomainReport) -> None:
+    letter = write_letter(report)
+    assert all(line.isprintable() for line in letter.text.splitlines())
+    assert len(letter.text.splitlines()) < 80
+
+
+def test_no_command_has_a_name_of_a_peer_that_is_not_plain() -> None:
+    report = samples.make_report(endpoints=(samples.make_endpoint("mx.$(reboot).example"),))
+    assert "openssl" not in text_of(report)
+
+
+def test_many_problems_are_counted() -> None:
+    codes = [code for code in Code if code.severity == "high"][:9]
+    text = text_of(samples.make_report(findings=tuple(map(finding, codes))))
+    assert "There are 3 more points of less weight." in text
+    assert DeliveryOutcome.UNKNOWN not in text.split("What to change")[0]
