@@ -74,7 +74,7 @@ class Endpoints:
 
     *operator_shards*: among how many scanners the budget of an operator is divided, where those
     are more than this one. A *heartbeat* that beats beside it tells a time-out of the host's from
-    one of this machine's. A *watch* is told what is waited for.
+    one of this machine's. A *watch* receives what is waited for.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a run waits for at this moment, and what it knows by now, for whoever watches it.
+"""What a run waits for at this moment, and what it knows by now.
 
 Only a run that somebody watches has a ``Watch``; any other notes nothing.
 """

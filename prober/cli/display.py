@@ -84,7 +84,7 @@ class Display:
     """Shows a *stage* and the waits of a *watch* at the bottom of the terminal on stderr.
 
     Whatever else writes to the terminal hides it first; ``refresh`` shows it again. Where the
-    terminal cannot move its cursor, or *in_lines*, each wait is told once, and no stage. Without a
+    terminal cannot move its cursor, or *in_lines*, each wait is shown once, and no stage. Without a
     stage and a watch it shows nothing.
     """
 

@@ -244,7 +244,7 @@ def _read_peer(clause: Clause, first: str) -> _PeerText:
 
 
 def _has_public_address(clause: Clause) -> bool:
-    """Whether any comment contains a public address, whoever wrote it."""
+    """Whether any comment contains a public address, from the server or from the client."""
     found = (one for comment in clause.comments for one in _addresses(comment.text))
     return not all(map(is_internal_address, found))
 

@@ -1,6 +1,6 @@
 """Leaves people's names out of reports: local parts of addresses, also where replies repeat them.
 
-A recipient can be a patient. Left out is what stands before an @ (also as %40 or =40), and the
+A recipient can be a patient. The part before an @ (also as %40 or =40) is left out, and so is the
 recipient's own name and its parts. A name that a server writes in another way is not recognised.
 """
 

@@ -401,7 +401,7 @@ def _to_reply(response: Response) -> Reply:
 
 
 def _with_judgement(answer: DnsAnswer, judgement: Judgement) -> DnsAnswer:
-    """What a validating resolver would say: it has no answer where the data is not to be had."""
+    """What a validating resolver would say: it has no answer where the data cannot be fetched."""
     if judgement.state is Dnssec.BOGUS:
         return _bogus(str(judgement))
     if judgement.failure is not None:

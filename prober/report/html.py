@@ -50,11 +50,11 @@ from prober.rules.clauses import CLAUSES
 from prober.rules.spread import EXPIRY_NAMES, is_post_quantum
 from prober.rules.totals import Totals
 
-MOST_SECTIONS: Final = 300  # domains with all details
-MOST_ROWS: Final = 20_000  # domains with a row: what a browser shows in seconds
-_MOST_CHARACTERS: Final = 4_000  # of one text of a peer
-_MOST_BARS: Final = 12  # rows of a table of the summary
-_MOST_NOTED: Final = 10
+MAX_SECTIONS: Final = 300  # domains with all details
+MAX_ROWS: Final = 20_000  # domains with a row: what a browser shows in seconds
+_MAX_CHARACTERS: Final = 4_000  # of one text of a peer
+_MAX_BARS: Final = 12  # rows of a table of the summary
+_MAX_NOTED: Final = 10
 _FOLDER: Final = Path(__file__).with_name("templates")
 _LIST, _SUMMARY, _END = b"<!-- list -->\n", b"<!-- summary -->\n", b"<!-- end -->\n"
 _WARNED: Final = b"<!-- warned -->"  # where the finished file says how many pass with a warning
@@ -89,8 +89,8 @@ def _shown(value: object) -> object:
     """Text on one line with nothing that does not print, and not too long. Markup is ours."""
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
-    if len(value) > _MOST_CHARACTERS:
-        value = f"{value[:_MOST_CHARACTERS]}… ({len(value)} characters)"
+    if len(value) > _MAX_CHARACTERS:
+        value = f"{value[:_MAX_CHARACTERS]}… ({len(value)} characters)"
     return printable(value)
 
 
@@ -180,18 +180,18 @@ def _arranged(written: BinaryIO) -> Iterator[bytes]:
         count += 1
         warned += rank.startswith(_RANK_OF_WARNED)
         places.append((rank, at))
-        if len(places) >= 2 * MOST_ROWS:
-            places = heapq.nsmallest(MOST_ROWS, places)
+        if len(places) >= 2 * MAX_ROWS:
+            places = heapq.nsmallest(MAX_ROWS, places)
         at += len(line)
         line = written.readline()
     foot = written.read().partition(_END)
     yield b"".join(head)
     yield foot[0].partition(_SUMMARY)[2].replace(_WARNED, _on_warned(warned))
     yield b"".join(top)
-    for number, (_, place) in enumerate(heapq.nsmallest(MOST_ROWS, places)):
+    for number, (_, place) in enumerate(heapq.nsmallest(MAX_ROWS, places)):
         written.seek(place)
         line = written.readline()
-        yield line if number < MOST_SECTIONS else _without_section(line)
+        yield line if number < MAX_SECTIONS else _without_section(line)
     yield b"</ul>\n" + _left_out(count) + b"</section>\n" + foot[2]
 
 
@@ -211,11 +211,11 @@ def _on_warned(count: int) -> bytes:
 
 def _left_out(count: int) -> bytes:
     notes = []
-    if count > MOST_ROWS:
-        notes.append(f"{count - MOST_ROWS} more domains are counted above and not listed here.")
-    if count > MOST_SECTIONS:
+    if count > MAX_ROWS:
+        notes.append(f"{count - MAX_ROWS} more domains are counted above and not listed here.")
+    if count > MAX_SECTIONS:
         notes.append(
-            f"The first {MOST_SECTIONS} domains have all details. For the others, run probe check "
+            f"The first {MAX_SECTIONS} domains have all details. For the others, run probe check "
             "with the name of the domain, or write a JSON report."
         )
     return "".join(f'<p class="note">{note}</p>\n' for note in notes).encode()
@@ -376,7 +376,7 @@ class _Chart:
 
 
 def _summary(totals: Totals) -> dict[str, Any]:
-    noted = sorted(totals.noted, key=lambda domain: domain.rank)[:_MOST_NOTED]
+    noted = sorted(totals.noted, key=lambda domain: domain.rank)[:_MAX_NOTED]
     expiring = sorted(totals.expiring.values(), key=lambda each: (each.not_after, each.mx_host))
     failing = sum(totals.standings.get(standing, 0) for standing in _FAILING)
     return {
@@ -388,7 +388,7 @@ def _summary(totals: Totals) -> dict[str, Any]:
             for standing in Standing
         ],
         "noted": [(anchor_of(each.name), _CLASSES[each.standing], each) for each in noted],
-        "expiring": expiring[:_MOST_NOTED],
+        "expiring": expiring[:_MAX_NOTED],
         "charts": [chart for chart in _charts(totals) if chart.bars],
     }
 
@@ -446,7 +446,7 @@ def _bars(
     if not ordered:
         rows.sort(key=lambda row: (-row[1], row[0]))
     total, most = sum(counts.values()), max(counts.values(), default=0)
-    shown = rows if ordered else rows[:_MOST_BARS]
+    shown = rows if ordered else rows[:_MAX_BARS]
     bars = [
         _Bar(
             label=label,

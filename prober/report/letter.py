@@ -18,8 +18,8 @@ from prober.report.publish import Topic, is_plain, publications
 from prober.report.words import name_of
 from prober.rules.operator_advice import ABOUT_TLSA
 
-_MOST_PROBLEMS: Final = 6
-_MOST_HOSTS: Final = 2
+_MAX_PROBLEMS: Final = 6
+_MAX_HOSTS: Final = 2
 _WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "MX": "MX host: a mail server that receives mail for the domain, as named in DNS.",
@@ -130,12 +130,12 @@ def _change(report: DomainReport) -> Iterator[Part]:
     if not problems:
         return
     lines = []
-    for number, each in enumerate(problems[:_MOST_PROBLEMS], start=1):
+    for number, each in enumerate(problems[:_MAX_PROBLEMS], start=1):
         where = "; ".join(each.places)
         lines.append(f"{number}. {each.code.meaning}" + (f" ({where})" if where else ""))
         norm = f" ({each.norm})" if each.norm else ""
         lines.append(f"   What to do: {each.advice}{norm}")
-    more = len(problems) - _MOST_PROBLEMS
+    more = len(problems) - _MAX_PROBLEMS
     if more > 0:
         lines.append(f"There are {more} more points of less weight.")
     yield Part(title="What to change", lines=tuple(lines))
@@ -168,7 +168,7 @@ def _check(report: DomainReport) -> Iterator[Part]:
     commands = [
         f"openssl s_client -starttls smtp -connect {host}:25 -servername {host} "
         f"-verify_hostname {host} -verify_return_error </dev/null"
-        for host in list(hosts)[:_MOST_HOSTS]
+        for host in list(hosts)[:_MAX_HOSTS]
     ]
     if not commands or report.domain is None or not is_plain(report.domain):
         return

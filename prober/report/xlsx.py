@@ -18,8 +18,8 @@ from prober.errors import SettingsError
 from prober.escape import printable
 from prober.report.interface import Cell, Kind, MadeAtEnd, Paper, R, Row, Sheet, T
 
-MOST_ROWS: Final = 1_048_575  # of one sheet, below the names of the columns
-MOST_UNITS: Final = 32_767  # of a cell, in UTF-16
+MAX_ROWS: Final = 1_048_575  # of one sheet, below the names of the columns
+MAX_UNITS: Final = 32_767  # of a cell, in UTF-16
 _CUT: Final = " [cut]"
 _FIRST_YEAR: Final = 1901  # Excel counts days from 1900, and takes that for a leap year
 _TIME: Final = {"num_format": 'yyyy-mm-dd hh:mm:ss "UTC"'}
@@ -124,7 +124,7 @@ class _Book:
     def _left_out(self) -> Iterator[Row]:
         for table in self.sheets:
             if table.left_out:
-                text = f"a sheet holds {MOST_ROWS:,} rows; CSV and JSON reports have all"
+                text = f"a sheet holds {MAX_ROWS:,} rows; CSV and JSON reports have all"
                 yield f"NOT in sheet {table.name}", f"{table.left_out:,} rows: {text}"
 
     def _counts(self) -> Iterator[Row]:
@@ -154,7 +154,7 @@ class _Table:
 
     def add(self, cells: Iterable[Cell]) -> None:
         """Write one row, unless the sheet is full."""
-        if self.written == MOST_ROWS:
+        if self.written == MAX_ROWS:
             self.left_out += 1
             return
         self.written += 1
@@ -190,9 +190,9 @@ def shown(cell: Cell) -> Cell:
     if text.startswith("<r>") and text.endswith("</r>"):
         text = f"\\x3c{text[1:]}"
     units = text.encode("utf-16-le")
-    if len(units) <= 2 * MOST_UNITS:
+    if len(units) <= 2 * MAX_UNITS:
         return text
-    return units[: 2 * (MOST_UNITS - len(_CUT))].decode("utf-16-le", "ignore") + _CUT
+    return units[: 2 * (MAX_UNITS - len(_CUT))].decode("utf-16-le", "ignore") + _CUT
 
 
 def _write(sheet: Any, row: int, column: int, cell: Cell, text_format: Any) -> None:

@@ -43,7 +43,7 @@ def compare(
 ) -> tuple[Change, ...]:
     """How *now* differs from *earlier*, newest first, all assessed; the worst change first.
 
-    Lost sight is told once it has lasted *patience* runs in a row. Where there are no *earlier*
+    Lost sight is reported after *patience* runs in a row. Where there are no *earlier*
     ones, nothing is known to have changed. All that is in them is known of a pool: see KNOWN_RUNS.
     """
     if not earlier or now.domain is None:
@@ -106,7 +106,7 @@ def _on_sts_policy(history: History) -> Iterator[Change]:
     elif before.id == after.id:
         texts = (texts[0], f"{texts[1]}; the id is as before, so senders keep the old policy")
     elif before.mx == after.mx:
-        told = False  # another mode is told by itself
+        told = False  # another mode is reported separately
     yield Change(
         code=code,
         direction=Direction.OTHER,

@@ -212,7 +212,7 @@ _Named = tuple[ChangeCode, tuple[str, str], bool]
 def _certificate_changes(
     before: Certificate, after: Certificate, known: Sequence[Certificate], now: datetime
 ) -> Iterator[_Named]:
-    """A new issuer, lost names, or else a renewal; that is told where it comes unusually early."""
+    """A new issuer, lost names, or else a renewal, which is reported if it is unusually early."""
     lost = [name for name in before.san if name not in after.san]
     other_issuer = issuer_of(before) != issuer_of(after)
     if other_issuer:

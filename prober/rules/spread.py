@@ -10,7 +10,7 @@ from typing import Final
 
 from prober.records import Code, DomainReport, Endpoint
 
-MOST_NAMES: Final = 2_000
+MAX_NAMES: Final = 2_000
 """The first so many operators (and other names) are counted each on their own."""
 OTHERS: Final = "others"
 NO_GROUP: Final = "RSA"  # TLS completed without a key-exchange group
@@ -79,7 +79,7 @@ def is_post_quantum(key_exchange: str) -> bool:
 
 
 def _count(counts: dict[str, int], name: str, by: int = 1) -> None:
-    if name not in counts and len(counts) >= MOST_NAMES:
+    if name not in counts and len(counts) >= MAX_NAMES:
         name = OTHERS
     counts[name] = counts.get(name, 0) + by
 

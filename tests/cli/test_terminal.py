@@ -301,7 +301,7 @@ async def test_a_scan_to_the_terminal_shows_rows_above_its_progress(
 
 
 async def test_a_pipe_gets_no_progress_beside_it(probe: Probe, tmp_path: Path) -> None:
-    """It may lead to a pager, which has the terminal for itself."""
+    """It may lead to a pager, which uses the whole terminal."""
     path = tmp_path / "list.txt"
     path.write_text("good.test\nclear.test\n")
     async with terminal() as screen:

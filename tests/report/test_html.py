@@ -163,8 +163,8 @@ def test_the_worst_come_first_in_a_file() -> None:
 
 
 def test_only_the_worst_have_sections_and_all_have_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(html, "MOST_SECTIONS", 2)
-    monkeypatch.setattr(html, "MOST_ROWS", 4)
+    monkeypatch.setattr(html, "MAX_SECTIONS", 2)
+    monkeypatch.setattr(html, "MAX_ROWS", 4)
     found = [
         replace(samples.passes(), domain=f"d{number}.example", standing=Standing.MEETS)
         for number in range(20)

@@ -26,7 +26,7 @@ from prober.records import DomainReport, Standing
 from prober.report import xlsx
 from prober.report.output import ReportFormat, ReportStyle
 from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS, FINDING_COLUMNS
-from prober.report.xlsx import MOST_UNITS, shown
+from prober.report.xlsx import MAX_UNITS, shown
 from tests.report import samples
 from tests.support.reports import DomainWriter, formatter, open_report
 from tests.support.workbooks import csv_rows, read_sheets, read_summary
@@ -218,10 +218,10 @@ def test_what_is_too_long_for_a_cell_is_cut_with_a_mark(target: Path, letter: st
 
     for text in (greeting_of(target), read_sheets(target)["domains"][0]["domain"]):
         assert text.endswith(" [cut]")
-        assert MOST_UNITS - 8 < len(text.encode("utf-16-le")) // 2 <= MOST_UNITS
+        assert MAX_UNITS - 8 < len(text.encode("utf-16-le")) // 2 <= MAX_UNITS
 
 
-@pytest.mark.parametrize("length", [MOST_UNITS - 1, MOST_UNITS])
+@pytest.mark.parametrize("length", [MAX_UNITS - 1, MAX_UNITS])
 def test_what_just_fits_is_not_cut(length: int) -> None:
     assert shown("x" * length) == "x" * length
 
@@ -232,14 +232,14 @@ def test_any_text_fits_in_a_cell(text: str) -> None:
 
     assert isinstance(cell, str)
     assert cell.isprintable()
-    assert len(cell.encode("utf-16-le")) <= 2 * MOST_UNITS
+    assert len(cell.encode("utf-16-le")) <= 2 * MAX_UNITS
     assert not (cell.startswith("<r>") and cell.endswith("</r>"))
 
 
 def test_a_sheet_that_is_full_leaves_rows_out_and_says_so(
     target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(xlsx, "MOST_ROWS", 10)
+    monkeypatch.setattr(xlsx, "MAX_ROWS", 10)
     write(target, *samples.all_samples())
 
     sheets, summary = read_sheets(target), read_summary(target)

@@ -65,7 +65,7 @@ def test_what_two_runs_counted_adds_up() -> None:
 
 
 def test_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spread, "MOST_NAMES", 2)
+    monkeypatch.setattr(spread, "MAX_NAMES", 2)
     reports = [
         samples.make_report(endpoints=(samples.make_endpoint(f"mx.{number}.example"),))
         for number in range(5)

@@ -37,7 +37,7 @@ Steps = tuple[tuple[int, Value], ...]  # at least so many bits, the most first; 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What one norm says. ``others`` rates what stands in no table of a fact.
+    """What one norm says. ``others`` rates what is in no table of a fact.
 
     ``floor`` and ``authenticated`` are what ``--require profile`` asks for: the least rating, and
     whether the certificate has to prove the MX host.
