@@ -217,6 +217,7 @@ def without_password(command: str, db: str | None) -> str:
     """*command* with the password of *db* left out, to be shown."""
     if db is None or db not in command:
         return command
+    require_extra()
     from prober.store.database import shown
 
     return command.replace(db, shown(db))

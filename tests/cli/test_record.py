@@ -1,6 +1,7 @@
 """``--db``: runs in a record, what cron mails of them, exceptions, and going on."""
 
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -211,6 +212,9 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, path: Path, db: str
 ) -> None:
     monkeypatch.setattr("prober.cli.recording.find_spec", lambda _name: None)
+    for name in [name for name in sys.modules if name.startswith("prober.store")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)  # importing it raises ImportError
     ended = scan_offline(str(path), "--db", db)
 
     assert (ended.status, ended.out) == (2, "")
