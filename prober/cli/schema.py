@@ -1,5 +1,6 @@
 """``probe schema [NAME]``: the JSON Schema of what the commands write as JSON."""
 
+import inspect
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Final
@@ -76,6 +77,8 @@ def schema_of(type_: Any) -> dict[str, object]:
     """
     made = msgspec.json.schema(type_)
     for definition in made["$defs"].values():
+        if "description" in definition:  # Python 3.13 takes the indentation out by itself
+            definition["description"] = inspect.cleandoc(definition["description"])
         if "properties" in definition:
             definition["required"] = list(definition["properties"])
             for each in definition["properties"].values():

@@ -1,5 +1,6 @@
 """Opening a record: what is made, what is refused, and what is never shown."""
 
+import contextlib
 import os
 import sqlite3
 import stat
@@ -58,7 +59,7 @@ def test_what_is_no_database_is_refused_and_left(tmp_path: Path, content: bytes)
 
 def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.db"
-    with sqlite3.connect(path) as other:
+    with contextlib.closing(sqlite3.connect(path)) as other, other:
         other.execute("CREATE TABLE domain (name TEXT)")
 
     with pytest.raises(InputError, match="of another program"):
@@ -89,7 +90,7 @@ def test_a_locked_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("prober.store.database._BUSY_MS", 50)
     path = tmp_path / "probe.db"
     store = open_store(str(path))
-    with sqlite3.connect(path) as other:
+    with contextlib.closing(sqlite3.connect(path)) as other, other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="another program holds a lock"), store.writing():
             pass

@@ -1,5 +1,6 @@
 """What a run leaves in the record, when it is stopped, and when the record cannot be written."""
 
+import contextlib
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
@@ -219,9 +220,9 @@ def test_what_the_record_cannot_take_goes_to_a_results_file(
     for name in names[:2]:
         each = report(good(), name=name)
         writer.add(each)
-    with sqlite3.connect(path) as other:
+    with contextlib.closing(sqlite3.connect(path)) as other, other:
         other.execute("PRAGMA max_page_count = 1")
-    with sqlite3.connect(path) as damage:
+    with contextlib.closing(sqlite3.connect(path)) as damage, damage:
         damage.execute("DROP TABLE part")
     writer.flush()
     each = report(good(), name=names[2])
