@@ -103,8 +103,8 @@ def _zbase32(octets: bytes) -> str:
 def choose_way(report: DomainReport, keys: Sequence[RecipientKey]) -> tuple[Way, str]:
     """The best way to send in secret, and why: forced TLS where it delivers, else a key, else none.
 
-    A key in DNS counts only where DNSSEC vouches for it: else whoever answers DNS chooses it. A
-    domain that cannot receive mail has no way at all.
+    A key in DNS counts only where DNSSEC vouches for it. Without DNSSEC, anybody who answers DNS
+    could choose the key. A domain that cannot receive mail has no way at all.
     """
     if report.verdict.level is Level.NO_MAIL:
         return Way.NONE, f"this address cannot receive mail: {_why_no_mail(report)}"

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -278,6 +279,7 @@ def test_a_key_of_the_root_counts_for_its_time(when: datetime, tags: list[int]) 
 def test_the_keys_of_the_root_are_those_of_debian(file: str) -> None:
     path = Path("/usr/share/dns") / file
     if not path.exists():
+        assert not os.environ.get("CI"), "CI installs dns-root-data"
         pytest.skip("Debian's dns-root-data is not installed")
     theirs = {anchor.ds for anchor in parse_anchors(path.read_text())[dns.name.root]}
     assert theirs <= {anchor.ds for anchor in ROOT[dns.name.root]}

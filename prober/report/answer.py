@@ -214,7 +214,9 @@ def _unverified(report: DomainReport, reader: CertificateReader | None) -> str:
 
 
 def _without_tls(report: DomainReport) -> str:
-    offered = any(each.starttls is StartTls.OFFERED for each in report.endpoints)
+    offered = any(
+        each.starttls in (StartTls.OFFERED, StartTls.REFUSED) for each in report.endpoints
+    )
     why = "no server completes TLS" if offered else "no server offers TLS"
     match _opportunistic(report).now:
         case DeliveryOutcome.CLEAR:

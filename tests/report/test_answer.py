@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from prober.records import Code, DomainReport, Gap, Level, Severity, Standing, finding
+from prober.records import Code, DomainReport, Gap, Level, Severity, Standing, StartTls, finding
 from prober.records.delivery import Delivery, DeliveryOutcome, SenderKind, SenderOutcomes
 from prober.report.answer import (
     GAPS,
@@ -235,3 +235,17 @@ def test_an_unknown_reason_in_a_saved_report_is_shown_printable() -> None:
     report = replace(samples.unknown(), reasons=("\x1b[2J",))
 
     assert reasons(report) == ("\\x1b[2J",)
+
+
+@pytest.mark.parametrize(
+    ("starttls", "why"),
+    [
+        (StartTls.NOT_OFFERED, "no server offers TLS"),
+        (StartTls.REFUSED, "no server completes TLS"),
+        (StartTls.OFFERED, "no server completes TLS"),
+    ],
+)
+def test_an_offer_that_is_refused_is_an_offer(starttls: StartTls, why: str) -> None:
+    seen = samples.make_failed_endpoint(starttls=starttls)
+    clear = replace(report(Level.NONE, opportunistic=out(CLEAR)), endpoints=(seen,))
+    assert answer(clear) == f"Mail is sent unencrypted: {why}"
