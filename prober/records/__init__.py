@@ -2,19 +2,17 @@
 
 Plain values only (certificates as DER, times in UTC), so a record pickles to a worker and writes
 as JSON without a second model. Field names are the keys of the JSON report (docs/json.md).
-``words`` has the enums, ``facts`` what was observed, ``judged`` what the rules made of it, and
-``findings`` the catalogue of findings.
+``words`` has the enums, ``session``, ``deep`` and ``facts`` what was observed, ``judged`` what the
+rules made of it, and ``findings`` the catalogue of findings.
 """
 
+from prober.records.deep import DeepAnswer, DeepFacts, DeepQuestion, Enumeration
 from prober.records.facts import (
-    Anomaly,
     Attempt,
     DnssecProof,
     DomainFacts,
     EndpointFacts,
-    Failure,
     GivenServer,
-    Line,
     MxHost,
     PolicyFetch,
     ProofReply,
@@ -24,7 +22,6 @@ from prober.records.facts import (
     TlsaRecord,
     TrustStore,
     TxtFacts,
-    VerifyError,
     WithoutSni,
 )
 from prober.records.findings import Code, Finding, finding
@@ -39,6 +36,7 @@ from prober.records.judged import (
     TlsRpt,
     Verdict,
 )
+from prober.records.session import Anomaly, Failure, Line, VerifyError
 from prober.records.words import (
     AnomalyKind,
     Answer,
@@ -72,6 +70,9 @@ __all__ = [
     "Code",
     "Confirmed",
     "Dane",
+    "DeepAnswer",
+    "DeepFacts",
+    "DeepQuestion",
     "Dnssec",
     "DnssecProof",
     "DomainFacts",
@@ -79,6 +80,7 @@ __all__ = [
     "Encrypted",
     "Endpoint",
     "EndpointFacts",
+    "Enumeration",
     "FactRating",
     "Failure",
     "Finding",
