@@ -52,6 +52,7 @@ from prober.rules.totals import Totals
 
 MAX_SECTIONS: Final = 300  # domains with all details
 MAX_ROWS: Final = 20_000  # domains with a row: what a browser shows in seconds
+_ROWS_OF_LIST: Final = 100  # of one <ul>; a browser lays out only those near the screen
 _MAX_CHARACTERS: Final = 4_000  # of one text of a peer
 _MAX_BARS: Final = 12  # rows of a table of the summary
 _MAX_NOTED: Final = 10
@@ -151,7 +152,9 @@ class Html(Formatter[DomainReport, Totals]):
 
     def foot(self, totals: Totals) -> bytes:
         summary = self._render("summary.html", **_summary(totals))
-        return b"</ul>\n</section>\n" + _SUMMARY + summary + _END + self._render("foot.html")
+        return (
+            b"</ul>\n</div>\n</section>\n" + _SUMMARY + summary + _END + self._render("foot.html")
+        )
 
     def arranged(self, written: BinaryIO) -> Iterator[bytes]:
         return _arranged(written)
@@ -191,8 +194,10 @@ def _arranged(written: BinaryIO) -> Iterator[bytes]:
     for number, (_, place) in enumerate(heapq.nsmallest(MAX_ROWS, places)):
         written.seek(place)
         line = written.readline()
+        if number and number % _ROWS_OF_LIST == 0:
+            yield b'</ul>\n<ul class="list far">\n'
         yield line if number < MAX_SECTIONS else _without_section(line)
-    yield b"</ul>\n" + _left_out(count) + b"</section>\n" + foot[2]
+    yield b"</ul>\n</div>\n" + _left_out(count) + b"</section>\n" + foot[2]
 
 
 def _without_section(line: bytes) -> bytes:

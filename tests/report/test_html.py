@@ -178,6 +178,15 @@ def test_only_the_worst_have_sections_and_all_have_rows(monkeypatch: pytest.Monk
     require_harmless(page)
 
 
+def test_a_long_list_has_parts_of_100_rows_so_that_only_those_on_screen_are_laid_out() -> None:
+    found = [replace(samples.passes(), domain=f"d{number}.example") for number in range(250)]
+    page = arranged(*assessed(*found))
+    parts = re.findall(rb'<ul class="(list|list far)">\n(.*?)</ul>', page, re.DOTALL)
+    assert [css for css, _ in parts] == [b"list", b"list far", b"list far"]
+    assert [part.count(b"<li data-rank=") for _, part in parts] == [100, 100, 50]
+    require_harmless(page)
+
+
 def test_the_columns_of_the_list_are_shown_and_can_be_sorted_by() -> None:
     report = replace(samples.passes(), columns={"owner": "Ann", "id": "7"})
     page = texts_of(arranged(*assessed(report), columns=("owner", "id")))

@@ -94,11 +94,11 @@ def opened(context: BrowserContext, address: str, told: list[str]) -> Page:
 
 
 def shown(page: Page) -> int:
-    return page.locator("#list > li:visible").count()
+    return page.locator("#list > ul > li:visible").count()
 
 
 def names(page: Page) -> list[str]:
-    return page.locator("#list > li:visible .name").all_inner_texts()
+    return page.locator("#list > ul > li:visible .name").all_inner_texts()
 
 
 def test_it_says_nothing_to_anybody_and_runs_no_script_but_ours(
@@ -120,7 +120,7 @@ def test_it_is_filtered_sorted_and_unfolded_by_keyboard_alone(page: Page, told: 
     page.keyboard.press("Tab")
     page.keyboard.type("FAIL")
     assert 0 < shown(page) < 42
-    assert set(page.locator("#list > li:visible .badge").all_inner_texts()) == {"FAIL"}
+    assert set(page.locator("#list > ul > li:visible .badge").all_inner_texts()) == {"FAIL"}
     page.keyboard.press("Tab")
     page.keyboard.type("domain")
     in_order = names(page)
@@ -128,7 +128,7 @@ def test_it_is_filtered_sorted_and_unfolded_by_keyboard_alone(page: Page, told: 
     for _ in range(3):  # over the two buttons, to the first domain
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    assert page.locator("#list > li:visible .section:visible").count() == 1
+    assert page.locator("#list > ul > li:visible .section:visible").count() == 1
     assert told == []
 
 
@@ -137,13 +137,13 @@ def test_a_link_of_the_summary_unfolds_the_domain(page: Page) -> None:
     name = link.inner_text()
     link.click()
     page.wait_for_function("location.hash && document.querySelector('#list details[open]')")
-    unfolded = page.locator("#list > li > details[open]")
+    unfolded = page.locator("#list > ul > li > details[open]")
     assert unfolded.count() == 1
     assert unfolded.locator(".name").inner_text().strip().endswith(name)
 
 
 def test_the_message_can_be_copied(page: Page) -> None:
-    item = page.locator("#list > li:has(.letter)").first
+    item = page.locator("#list > ul > li:has(.letter)").first
     item.locator("summary").first.click()
     item.locator(".letter > summary").click()
     button = item.locator(".copier").first
@@ -184,9 +184,9 @@ def test_without_its_script_it_is_readable(browser: Browser, address: str) -> No
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(address)
-    assert page.locator("#list > li:visible").count() == 300
+    assert page.locator("#list > ul > li:visible").count() == 300
     assert page.locator("#tools:visible").count() == 0
-    page.locator("#list > li > details > summary").first.click()
+    page.locator("#list > ul > li > details > summary").first.click()
     assert page.locator("#list .section:visible").count() == 1
     context.close()
 
