@@ -43,13 +43,14 @@ _TLS: Final = re.compile(
     r"(to|from) (\S+)(?: to \S+)?: (\S+) with cipher (\S+) \(\d+/\d+ bits\)"
     r"(?: key-exchange (\S+))?"
 )
+_TLS_BEGINS: Final = re.compile(r"(?:[A-Z]\w+ )?TLS connection (?:established|reused) ")
 _QUEUED: Final = re.compile(rf"{_QUEUE_ID}: (.*)", re.DOTALL)
 _ENDPOINT: Final = re.compile(r"([^\[\]]+)\[([^\[\]]+)\](?::\d+)?")
 _FROM: Final = re.compile(rf"from=<({_ADDRESS})>, size=\d+, nrcpt=\d+ \(queue active\)")
 _CLIENT: Final = re.compile(r"client=([^\s,\[\]]+\[[^\s,\[\]]+\])(?::\d+)?(?:, |$)")
 _CONNECT: Final = re.compile(r"(connect|disconnect) from ([^\s\[\]]+\[[^\s\[\]]+\])(.*)")
 _STARTTLS: Final = re.compile(r" starttls=[1-9]")
-_STATED: Final = re.compile(r"(!?)([a-z-]+)(?::([a-z-]+))?(\?)?(?:/.*)?")
+_STATED: Final = re.compile(r"(!?)\(?([a-z-]+)(?::([a-z-]+))?\)?(\?)?(?:/.*)?")
 # In a reason, the words of Postfix come first or last, and the words of the peer between them.
 _SESSION_LOST: Final = re.compile(
     r"lost connection with \S+ while |conversation with \S+ timed out while |Cannot start TLS: |"
@@ -90,19 +91,11 @@ _STATUS: Final = {
 _PROBES: Final = frozenset({"deliverable", "undeliverable"})  # verify(8): no message was sent
 _TO_NETWORK: Final = frozenset({"smtp", "lmtp"})
 _TO_MACHINE: Final = frozenset({"local", "virtual", "pipe", "discard"})
-_NOWHERE: Final = frozenset({"error", "retry"})
-DELIVER: Final = _TO_NETWORK | _TO_MACHINE | _NOWHERE
-COMPONENTS: Final = DELIVER | {"smtpd", "cleanup", "qmgr", "master"}  # whose lines are read
+_DELIVER: Final = _TO_NETWORK | _TO_MACHINE | {"error", "retry"}
+_QUEUE: Final = frozenset({"cleanup", "qmgr"})  # these defer and bounce, too: cleanup_bounce.c
+COMPONENTS: Final = _DELIVER | _QUEUE | {"smtpd", "master"}  # whose lines are read
 _SLACK: Final = timedelta(seconds=2)  # stamps are cut to seconds
 _LONGEST: Final = timedelta(minutes=30)  # of a delivery whose line has no delays=
-# Lines of smtp(8) and smtpd(8) that are known, and change no answer.
-_OTHER: Final = re.compile(
-    r"(?:warning|fatal|error|panic|info|statistics|improper|initializing|setting up|mapping|"
-    r"[Ss]erver certificate|certificate |SSL_|SSL3 |TLS |tls_|host |connect to |lost connection|"
-    r"timeout|too many|using backwards|NOQUEUE|milter|daemon |reload|proxy-|save |read |write |"
-    r"subject|issuer|verify|cert|Host offered|private|Peer|\S+: (?:re-using|looking|Reusing|"
-    r"subject_CN|issuer|depth|Trusted|Untrusted|Matched|TLS|SSL|certificate))"
-)
 
 
 @dataclass(slots=True)
@@ -136,12 +129,15 @@ class PostfixReader(Reader):
             if line.text.startswith("daemon started"):  # no connection is older
                 self._begins[line.host] = LONG_AGO
             return True
-        if component in DELIVER:
+        if component in _DELIVER:
             return self._deliver(line, component)
         if component == "smtpd":
             return self._smtpd(line) if self._inbound else True
-        if (found := _QUEUED.match(line.text)) is not None:
-            self._about_message(line, found[1], found[2])
+        if (found := _QUEUED.match(line.text)) is None:
+            return True
+        if found[2].startswith("to=<"):
+            return self._deliver(line, component)
+        self._about_message(line, found[1], found[2])
         return True
 
     def finish(self) -> None:
@@ -162,11 +158,11 @@ class PostfixReader(Reader):
             self._processes.put(key, Connection(endpoint, session, line.time))
             self._silence.tls_line(key[:2], line.time)
             return True
-        if (found := _QUEUED.match(text)) is not None:
-            if _SESSION_LOST.match(found[2]):  # a retry in clear may follow, to the same endpoint
-                self._processes.pop(key)
-            return " to=<" not in text[: len(found[1]) + 6]
-        return _OTHER.match(text) is not None
+        if (found := _QUEUED.match(text)) is None:
+            return _TLS_BEGINS.match(text) is None
+        if _SESSION_LOST.match(found[2]):  # a retry in clear may follow, to the same endpoint
+            self._processes.pop(key)
+        return not found[2].startswith("to=<")
 
     def _delivered(self, line: Line, component: str, found: re.Match[str]) -> bool:
         queue_id, recipient, relay, delays, tls, word, reason = found.groups()
@@ -177,7 +173,7 @@ class PostfixReader(Reader):
         address = endpoint[2] if endpoint and ip_address(endpoint[2]) else None
         to = (endpoint[1] if endpoint else None, address)
         local = component in _TO_MACHINE or (endpoint is not None and address is None)
-        content = Content.HELD if component in _NOWHERE else _content(status, reason)
+        content = _content(status, reason) if relay != "none" else Content.HELD
         reply = reason.removesuffix(")")
         delivery = self._sent(line, queue_id, recipient, to, status, content, reply, local=local)
         session = None
@@ -255,7 +251,7 @@ class PostfixReader(Reader):
             self._silence.tls_line(key[:2], line.time)
             return True
         if (found := _QUEUED.match(text)) is None:
-            return _OTHER.match(text) is not None
+            return _TLS_BEGINS.match(text) is None
         if (client := _CLIENT.match(found[2])) is not None:
             if self._clients.get(key) is None:
                 self._clients.put(key, _Inbound(key[:2], client[1]))
