@@ -383,37 +383,6 @@ def test_documented_lines_of_what_came_in(source: str, rest: str, expected: str)
     assert "\n".join(told(each) for each in outcome.deliveries) == expected, source
 
 
-@given(reply=HOSTILE, message_id=HOSTILE, name=HOSTILE)
-def test_no_text_of_others_changes_an_answer(reply: str, message_id: str, name: str) -> None:
-    quoted = reply.replace("\\", "\\\\").replace('"', '\\"')
-    distinguished = name.replace("\\", "\\\\").replace('"', '\\"')
-    outcome = read(
-        [
-            f"{STAMP}{ID} <= s@us.test H=pc [198.51.100.7] P=esmtp S=300 id={message_id}",
-            f'{TO}{X} CV=no DN="{distinguished}" C="{quoted}"',
-            TO.replace("=> ", "** ") + ": SMTP error from remote mail server after RCPT TO:"
-            f"<a@example.com>: 550 {reply}",
-            TO.replace("=> ", "== ") + f"{X} CV=no: SMTP error from remote mail server after "
-            f"RCPT TO:<a@example.com>: 451 {reply}",
-        ]
-    )
-    assert [
-        (
-            each.relay,
-            each.address,
-            each.session.tls,
-            each.session.version,
-            each.status,
-            each.content,
-        )
-        for each in outcome.deliveries
-    ] == [
-        ("mx.example.com", "192.0.2.1", Tls.ENCRYPTED, "TLSv1.3", Status.SENT, Content.LEFT),
-        ("mx.example.com", "192.0.2.1", Tls.UNKNOWN, None, Status.BOUNCED, Content.HELD),
-        ("mx.example.com", "192.0.2.1", Tls.ENCRYPTED, "TLSv1.3", Status.DEFERRED, Content.HELD),
-    ]
-
-
 @given(st.lists(HOSTILE | st.sampled_from([TO, TO + X + OK, X, OK]), max_size=20))
 def test_no_line_raises(texts: list[str]) -> None:
     for flag in ("=>", "==", "**", "<=", "->"):

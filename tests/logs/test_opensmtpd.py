@@ -317,16 +317,6 @@ def test_the_check_of_a_client_is_not_the_check_of_a_server() -> None:
     assert told(delivery) == "sent left encrypted/unknown TLSv1.3 c.test[198.51.100.1]"
 
 
-@given(reply=HOSTILE)
-def test_no_text_of_others_changes_an_answer(reply: str) -> None:
-    outcome = read(
-        [AT + text for text in (CONNECTING, CONNECTED, TLS, done("TempFail", stat=reply))]
-    )
-    (delivery,) = outcome.deliveries
-    assert (delivery.relay, delivery.address) == ("mx.example.com", "192.0.2.1")
-    assert (delivery.session.tls, delivery.status) == (Tls.ENCRYPTED, Status.DEFERRED)
-
-
 @given(st.lists(HOSTILE | st.sampled_from([done(), TLS, CONNECTING, *ARRIVED]), max_size=20))
 def test_no_line_raises(texts: list[str]) -> None:
     read([AT + text for text in texts], inbound=True)

@@ -566,28 +566,6 @@ PIECES = st.sampled_from(
 HOSTILE = st.lists(PIECES | st.text(max_size=5), max_size=8).map("".join)
 
 
-@given(reply=HOSTILE, message_id=HOSTILE, local=HOSTILE)
-def test_no_text_of_others_changes_an_answer(reply: str, message_id: str, local: str) -> None:
-    escaped = local.replace("\\", "\\\\").replace('"', '\\"')
-    texts = (
-        f"@cleanup[3]: 4A1B2C3D4E: message-id={message_id}",
-        NEW,
-        f"4A1B2C3D4E: host {MX} said: 450 {reply} (in reply to RCPT TO command)",
-        to(status="bounced", reply=f"host {MX} said: 550 {reply} (in reply to RCPT TO command)",
-           recipient=f'"{escaped}"@example.com'),
-        to("BBBBBB", reply=f"250 {reply}"),
-    )  # fmt: skip
-    first, second = read(log(*texts)).deliveries
-    assert (first.relay, first.address) == ("mx.example.com", "192.0.2.1")
-    assert (first.session.tls, first.status, first.content) == (
-        *(Tls.ENCRYPTED, Status.BOUNCED, Content.HELD),
-    )
-    assert (second.session.tls, second.status, second.content) == (
-        *(Tls.CLEAR, Status.SENT, Content.LEFT),
-    )
-    assert first.domain == second.domain == "example.com"
-
-
 @given(st.lists(st.one_of(HOSTILE, st.sampled_from([NEW, to(), START, FROM, CLIENT, ENDS]))))
 def test_no_line_raises(texts: list[str]) -> None:
     for program in ("smtp", "smtpd", "cleanup", "qmgr"):

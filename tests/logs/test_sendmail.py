@@ -346,22 +346,6 @@ def test_documented_lines(source: str, texts: tuple[str, ...], expected: str) ->
     assert "\n".join(told(each) for each in run(*texts)) == expected, source
 
 
-@given(reply=HOSTILE, message_id=HOSTILE, local=HOSTILE)
-def test_no_text_of_others_changes_an_answer(reply: str, message_id: str, local: str) -> None:
-    escaped = local.replace("\\", "\\\\").replace('"', '\\"')
-    begin = FROM.replace("<1@sender.test>", f"<{message_id.replace('>', '')}>")
-    texts = (
-        begin,
-        tls(),
-        to(f'<"{escaped}"@example.com>', dsn="5.1.1", stat=f"User unknown {reply}"),
-    )
-    outcome = read([EARLY, *(AT.format(pid=9) + text for text in texts)])
-    (delivery,) = outcome.deliveries
-    assert (delivery.relay, delivery.address) == ("mx.example.com", "192.0.2.1")
-    assert (delivery.session.tls, delivery.status) == (Tls.ENCRYPTED, Status.BOUNCED)
-    assert delivery.domain == "example.com"
-
-
 @given(st.lists(HOSTILE | st.sampled_from([to(), tls(), FROM]), max_size=20))
 def test_no_line_raises(texts: list[str]) -> None:
     read([AT.format(pid=9) + text for text in texts], inbound=True)
