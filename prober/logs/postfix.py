@@ -14,7 +14,6 @@ from typing import Final
 
 from prober.logs.base import (
     BEGINS,
-    FORGOTTEN,
     LONG_AGO,
     MAX_MESSAGES,
     MAX_PROCESSES,
@@ -22,7 +21,7 @@ from prober.logs.base import (
     Bounded,
     Connection,
     Emit,
-    Processes,
+    Process,
     Program,
     Reader,
 )
@@ -68,17 +67,12 @@ _IDENTITY: Final = {
     "Verified": Identity.VERIFIED,
     None: Identity.UNKNOWN,  # 2.2 to 2.4 say it in lines of their own
 }
-# Levels of smtp_tls_security_level, and what a connection that meets one has.
+# Levels of smtp_tls_security_level, and what was checked where one is met.
 _LEVELS: Final = {
-    "none": (Tls.CLEAR, Identity.NONE),
-    "may": (Tls.ENCRYPTED, Identity.NONE),
-    "encrypt": (Tls.ENCRYPTED, Identity.NONE),
-    "half-dane": (Tls.ENCRYPTED, Identity.NONE),
-    "dane": (Tls.ENCRYPTED, Identity.DANE),
-    "dane-only": (Tls.ENCRYPTED, Identity.DANE),
-    "fingerprint": (Tls.ENCRYPTED, Identity.VERIFIED),
-    "verify": (Tls.ENCRYPTED, Identity.VERIFIED),
-    "secure": (Tls.ENCRYPTED, Identity.VERIFIED),
+    "none": Identity.UNKNOWN,
+    **dict.fromkeys(("may", "encrypt", "half-dane"), Identity.NONE),
+    **dict.fromkeys(("dane", "dane-only"), Identity.DANE),
+    **dict.fromkeys(("fingerprint", "verify", "secure"), Identity.VERIFIED),
 }
 _STATUS: Final = {
     "sent": Status.SENT,
@@ -94,7 +88,6 @@ _TO_MACHINE: Final = frozenset({"local", "virtual", "pipe", "discard"})
 _DELIVER: Final = _TO_NETWORK | _TO_MACHINE | {"error", "retry"}
 _QUEUE: Final = frozenset({"cleanup", "qmgr"})  # these defer and bounce, too: cleanup_bounce.c
 COMPONENTS: Final = _DELIVER | _QUEUE | {"smtpd", "master"}  # whose lines are read
-_SLACK: Final = timedelta(seconds=2)  # stamps are cut to seconds
 _LONGEST: Final = timedelta(minutes=30)  # of a delivery whose line has no delays=
 
 
@@ -117,8 +110,7 @@ class PostfixReader(Reader):
         super().__init__(emit, tls_logged=tls_logged, inbound=inbound)
         # the smtpd process that took each message, by host and queue id
         self._takers: Bounded[Program, Program] = Bounded(MAX_MESSAGES, self._drop)
-        self._processes = Processes()
-        self._clients: Bounded[tuple[str, str, str], _Inbound] = Bounded(
+        self._clients: Bounded[Process, _Inbound] = Bounded(
             MAX_PROCESSES, lambda _key, client: self._end(client, "")
         )
 
@@ -141,7 +133,7 @@ class PostfixReader(Reader):
         return True
 
     def finish(self) -> None:
-        for client in self._clients.drain():
+        for client in self._clients.values():
             self._end(client, "")
         super().finish()
 
@@ -176,14 +168,12 @@ class PostfixReader(Reader):
         content = _content(status, reason) if relay != "none" else Content.HELD
         reply = reason.removesuffix(")")
         delivery = self._sent(line, queue_id, recipient, to, status, content, reply, local=local)
-        session = None
-        if not delivery.local:
-            session = self._session_of(line, delivery, relay, delays or "", tls)
-        self._decide((line.host, line.program), delivery, session)
+        session = None if local else self._session_of(line, queue_id, relay, delays or "", tls)
+        self._decide((line.host, line.program), delivery, session, _took(delays or ""))
         return tls is None or _STATED.fullmatch(tls) is not None
 
     def _session_of(
-        self, line: Line, delivery: Delivery, relay: str, delays: str, tls: str | None
+        self, line: Line, queue_id: str, relay: str, delays: str, tls: str | None
     ) -> Session | None:
         """The session of a delivery over the network; None: the log is silent about it.
 
@@ -192,29 +182,14 @@ class PostfixReader(Reader):
         another request needs a TLS line of its own.
         """
         key = (line.host, line.program, line.pid)
-        request = (delivery.queue_id, delays.rpartition("/")[0])
+        request = (queue_id, delays.rpartition("/")[0])
         joined = None
         if (process := self._processes.get(key)) is not None:
             if _same_endpoint(process.endpoint, relay) and process.message in (None, request):
                 process.message, joined = request, process.session
             else:
                 self._processes.pop(key)
-        if tls is not None:
-            return _as_stated(tls, joined)
-        if joined is None and delivery.content is not Content.HELD and delivery.address is not None:
-            return self._why_silent(line, delays)
-        return joined
-
-    def _why_silent(self, line: Line, delays: str) -> Session | None:
-        """Unknown, where nothing follows from there being no TLS line; None: something may."""
-        if (line.host, line.program) in self._processes.forgot:
-            return Session(why=FORGOTTEN)
-        try:
-            setup, sending = (float(part) for part in delays.split("/")[2:4])
-            took = timedelta(seconds=setup + sending) + _SLACK
-        except (ValueError, OverflowError):
-            took = _LONGEST
-        return Session(why=BEGINS) if line.time - took < self._begins[line.host] else None
+        return joined if tls is None else _as_stated(tls, joined)
 
     # -- the message ---------------------------------------------------------------------------
 
@@ -287,6 +262,14 @@ class PostfixReader(Reader):
         inbound.accepted.clear()
 
 
+def _took(delays: str) -> timedelta:
+    """How long connecting and sending took."""
+    try:
+        return timedelta(seconds=sum(float(part) for part in delays.split("/")[2:4])) or _LONGEST
+    except (ValueError, OverflowError):
+        return _LONGEST
+
+
 def _session(trust: str | None, version: str, cipher: str, exchange: str | None) -> Session:
     return Session(
         tls=Tls.ENCRYPTED,
@@ -317,17 +300,15 @@ def _as_stated(tls: str, joined: Session | None) -> Session:
     the attempt ended; ``!level`` was not met.
     """
     found = _STATED.fullmatch(tls)
-    level = _LEVELS.get(found[3] or found[2]) if found and not found[1] and not found[4] else None
-    if level is None:
+    level = (found[3] or found[2]) if found and not found[1] and not found[4] else ""
+    if level not in _LEVELS:
         return replace(joined or Session(), tls=Tls.UNKNOWN, why=f"the log says tls={tls[:40]}")
-    is_encrypted, identity = level
-    if is_encrypted is Tls.CLEAR:
+    if level == "none":
         return Session(tls=Tls.CLEAR)
-    if joined is None:
-        return Session(tls=Tls.ENCRYPTED, identity=identity)
-    if identity is Identity.NONE and joined.identity is not Identity.UNKNOWN:
-        identity = joined.identity
-    return replace(joined, identity=identity)
+    session, identity = joined or Session(tls=Tls.ENCRYPTED), _LEVELS[level]
+    if identity is Identity.NONE and session.identity is not Identity.UNKNOWN:
+        return session  # more was checked than had to be
+    return replace(session, identity=identity)
 
 
 def _content(status: Status, reason: str) -> Content:

@@ -11,16 +11,15 @@ from datetime import timedelta
 from typing import Final
 
 from prober.logs.base import (
-    BEGINS,
-    FORGOTTEN,
     LONG_AGO,
     MAX_PROCESSES,
     MAX_TEXT,
     NOTHING_SENT,
+    SLACK,
     Bounded,
     Connection,
     Emit,
-    Processes,
+    Process,
     Reader,
 )
 from prober.logs.lines import Line
@@ -67,8 +66,7 @@ class SendmailReader(Reader):
 
     def __init__(self, emit: Emit, *, tls_logged: bool = False, inbound: bool = False) -> None:
         super().__init__(emit, tls_logged=tls_logged, inbound=inbound)
-        self._out = Processes()
-        self._in: Bounded[tuple[str, str, str], Session] = Bounded(MAX_PROCESSES, self._drop)
+        self._in: Bounded[Process, Session] = Bounded(MAX_PROCESSES, self._drop)
 
     def read(self, line: Line) -> bool:
         text = line.text
@@ -90,14 +88,15 @@ class SendmailReader(Reader):
             self._silence.tls_line((line.host, side), line.time)
             if side == "client":
                 key = _key(line, _shortened(relay))
-                self._out.put(key, Connection(relay, session, line.time))
+                self._processes.put(key, Connection(relay, session, line.time))
             else:
                 self._in.put(_key(line, relay), replace(session, identity=Identity.UNKNOWN))
             return True
         if (found := _REFUSED_TLS.match(text)) is not None:
             key = _key(line, _shortened(found[1]))
-            session = connection.session if (connection := self._out.get(key)) else NOTHING_SENT
-            self._out.put(key, Connection(found[1], session, line.time, REFUSED))
+            connection = self._processes.get(key)
+            session = connection.session if connection is not None else NOTHING_SENT
+            self._processes.put(key, Connection(found[1], session, line.time, REFUSED))
             return True
         return not text.startswith("STARTTLS=") or ", version=" not in text
 
@@ -117,14 +116,11 @@ class SendmailReader(Reader):
         session, is_refused = None, False
         if peer is not None and not local:
             session, is_refused = self._join(line, queue_id, peer[1], status)
-        is_old = line.time - _duration(took) < self._begins[line.host]
-        if session is None and is_old and address is not None and not local:
-            session = Session(why=BEGINS)
         content = _content(status, stat, said, is_held=is_refused or address is None)
         text, to = f"{stat}: {said}" if said else stat, (peer[1] if peer else None, address)
         for recipient in _split(recipients):
             delivery = self._sent(line, queue_id, recipient, to, status, content, text, local=local)
-            self._decide((line.host, "client"), delivery, session)
+            self._decide((line.host, "client"), delivery, session, _duration(took))
         return True
 
     def _join(
@@ -135,14 +131,13 @@ class SendmailReader(Reader):
         What was sent all the same went over a second connection, without TLS: TLSFallbacktoClear.
         """
         key = _key(line, relay)
-        connection = self._out.get(key)
+        connection = self._processes.get(key)
         if connection is None:
-            is_forgotten = (line.host, "client") in self._out.forgot
-            return Session(why=FORGOTTEN) if is_forgotten else None, False
+            return None, False
         if connection.message is REFUSED:
             if status is not Status.SENT:
                 return connection.session, True
-            self._out.pop(key)
+            self._processes.pop(key)
             return None, False
         if connection.message not in (None, queue_id):
             return Session(why=CACHED), False
@@ -181,7 +176,7 @@ def _duration(text: str | None) -> timedelta:
     try:
         days, _, clock = (text or "").rpartition("+")
         hours, minutes, seconds = map(int, clock.split(":"))
-        return timedelta(int(days or 0), seconds + 2, hours=hours, minutes=minutes)
+        return timedelta(int(days or 0), seconds, hours=hours, minutes=minutes) or SLACK
     except (ValueError, OverflowError):
         return timedelta(minutes=10)
 
