@@ -51,14 +51,11 @@ _CONNECT: Final = re.compile(r"(connect|disconnect) from ([^\s\[\]]+\[[^\s\[\]]+
 _STARTTLS: Final = re.compile(r" starttls=[1-9]")
 _STATED: Final = re.compile(r"(!?)\(?([a-z-]+)(?::([a-z-]+))?\)?(\?)?(?:/.*)?")
 # In a reason, the words of Postfix come first or last, and the words of the peer between them.
-_SESSION_LOST: Final = re.compile(
-    r"lost connection with \S+ while |conversation with \S+ timed out while |Cannot start TLS: |"
-    r"local data error while talking to "
-)
-_LOST_WITH_CONTENT: Final = re.compile(
+_LOST: Final = re.compile(
     r"(?:lost connection with \S+|conversation with \S+ timed out) while "
-    r"sending (?:message body|end of data)"
+    r"(sending (?:message body|end of data))?"
 )
+_ENDED: Final = ("Cannot start TLS: ", "local data error while talking to ")
 _HAS_CONTENT: Final = "(in reply to end of DATA command))"
 _IDENTITY: Final = {
     "Anonymous": Identity.NONE,
@@ -151,8 +148,8 @@ class PostfixReader(Reader):
             return True
         if (found := _QUEUED.match(text)) is None:
             return _TLS_BEGINS.match(text) is None
-        if _SESSION_LOST.match(found[2]):  # a retry in clear may follow, to the same endpoint
-            self._processes.pop(key)
+        if _LOST.match(found[2]) or found[2].startswith(_ENDED):
+            self._processes.pop(key)  # a retry in clear may follow, to the same endpoint
         return not found[2].startswith("to=<")
 
     def _delivered(self, line: Line, component: str, found: re.Match[str]) -> bool:
@@ -308,8 +305,7 @@ def _as_stated(tls: str, joined: Session | None) -> Session:
 
 def _content(status: Status, reason: str) -> Content:
     """Whether the message itself was sent, by Postfix's own words in *reason*."""
-    if status is Status.SENT or _LOST_WITH_CONTENT.match(reason):
-        return Content.LEFT
-    if reason.endswith(_HAS_CONTENT):
+    lost = _LOST.match(reason)
+    if status is Status.SENT or (lost and lost[1]) or reason.endswith(_HAS_CONTENT):
         return Content.LEFT
     return Content.HELD if reason.endswith(")") else Content.UNKNOWN  # cut by syslog
