@@ -18,6 +18,7 @@ from benchmarks import (
     served,
     start,
     throughput,
+    validation,
     workers,
 )
 from benchmarks.figures import Figure, Scale, machine, to_markdown, to_table
@@ -38,6 +39,7 @@ class Name(enum.StrEnum):
     HEADERS = "headers"
     LOGS = "logs"
     RECORD = "record"
+    DNSSEC = "dnssec"
     INTERNET = "internet"
 
 
@@ -54,6 +56,7 @@ MEASURES: Final[dict[Name, Measure]] = {
     Name.HEADERS: headers.measure,
     Name.LOGS: logs.measure,
     Name.RECORD: record.measure,
+    Name.DNSSEC: validation.measure,
     Name.INTERNET: served.measure,
 }
 

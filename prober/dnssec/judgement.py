@@ -11,9 +11,9 @@ import dns.rrset
 from dns.name import Name
 from dns.rcode import Rcode
 from dns.rdatatype import RdataType
-from dns.rdtypes.ANY.DNSKEY import DNSKEY
 from dns.rdtypes.ANY.RRSIG import RRSIG
 
+from prober.dnssec.keys import Key
 from prober.records import Dnssec, Reason
 
 
@@ -134,7 +134,7 @@ class Zone:
 
     name: Name
     judgement: Judgement = SECURE
-    keys: tuple[DNSKEY, ...] = ()
+    keys: tuple[Key, ...] = ()
     ttl: float = field(default=0.0, compare=False)  # seconds
 
     @property
