@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from time import monotonic, time
 from typing import Final
 
@@ -128,7 +129,7 @@ class Resolver:
             self._test_alive, size=1, lifetime_s=lambda _alive: settings.dns_failure_ttl_s
         )
         self._is_disbelieved = False  # it is trusted, but was seen not to validate
-        self._anchors = _anchors(settings)
+        self._anchors = read_anchors(settings.trust_anchor)
         self._chain: OrderedDict[tuple[Name, RdataType], Reply] = OrderedDict()
         self.validator = Validator(
             self._ask_for_validation,
@@ -469,8 +470,11 @@ def host_text(name: dns.name.Name) -> str:
     return name.to_text(omit_final_dot=True).lower()
 
 
-def _anchors(settings: Settings) -> Anchors:
-    path = settings.trust_anchor
+def read_anchors(path: Path | None) -> Anchors:
+    """The trust anchors in the file *path*; without one, the keys of the root.
+
+    Raises SettingsError where it cannot be read, or holds something else.
+    """
     if path is None:
         return ROOT
     name = printable(str(path))
