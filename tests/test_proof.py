@@ -136,6 +136,20 @@ async def test_it_stays_valid_and_counts_for_its_own_time(seen: Seen) -> None:
     assert Dnssec.SECURE not in {judgement.state for judgement, _ in checked.values()}
 
 
+@pytest.mark.parametrize(("hours", "state"), [(1, Dnssec.SECURE), (-1, Dnssec.INDETERMINATE)])
+async def test_a_key_that_is_revoked_counts_for_older_proofs(
+    seen: Seen, hours: int, state: Dnssec
+) -> None:
+    """As key 20326 of the root does, which counts before 2027-01-11."""
+    until = seen.signed.checked_at.timestamp() + hours * 3600
+    anchors = {
+        name: tuple(replace(each, until=until) for each in anchored)
+        for name, anchored in seen.anchors.items()
+    }
+    checked = await check_proof(seen.proof, anchors, enough())
+    assert {judgement.state for judgement, _ in checked.values()} == {state}
+
+
 async def test_a_changed_bit_in_any_signed_part_is_found(seen: Seen) -> None:
     """What is not signed: TTLs, which are not kept as they came, and the case of names."""
     found = 0

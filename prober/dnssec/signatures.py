@@ -139,11 +139,12 @@ def _signed_data(rrset: dns.rrset.RRset, signature: RRSIG) -> bytes:
 def _time_fault(signature: RRSIG, now: float) -> str | None:
     """RFC 4034 §3.1.5: serial arithmetic, so that it works beyond 2106."""
     if (signature.expiration - int(now)) % (1 << 32) >= _HALF:
-        return f"{EXPIRED} {_utc(signature.expiration)}"
+        return f"{EXPIRED} {utc(signature.expiration)}"
     if (int(now) - signature.inception) % (1 << 32) >= _HALF:
-        return f"{NOT_YET_VALID} {_utc(signature.inception)}"
+        return f"{NOT_YET_VALID} {utc(signature.inception)}"
     return None
 
 
-def _utc(seconds: int) -> str:
+def utc(seconds: float) -> str:
+    """A time of DNSSEC as reasons show it."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"

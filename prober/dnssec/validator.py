@@ -32,9 +32,11 @@ from prober.dnssec.judgement import (
     record_text,
     weakest,
 )
+from prober.dnssec.signatures import utc
 from prober.records import Dnssec, Reason
 
 UNREACHABLE: Final = "no answer from the resolver"
+NO_ANCHOR: Final = "no trust anchor counts for an answer of"
 MAX_CHAIN: Final = 16  # aliases, as in net/dns_message
 MAX_LABELS: Final = 40  # of a name whose zones are looked for; one question each
 _ZONES: Final = 100_000  # kept; about 1 kB each
@@ -188,7 +190,12 @@ class Validator:
         reply = await self._ask(name, dns.rdatatype.DNSKEY)
         if isinstance(reply, NoReply):
             return _unreachable(name, dns.rdatatype.DNSKEY, reply, failure=None)
-        anchors = usable_ds(name, valid_at(trusted, reply.now))
+        valid = valid_at(trusted, reply.now)
+        if not valid:
+            fault = f"{NO_ANCHOR} {utc(reply.now)}"
+            judgement = Judgement(state=Dnssec.INDETERMINATE, zone=str(name), fault=fault)
+            return Zone(name=name, judgement=judgement)
+        anchors = usable_ds(name, valid)
         if isinstance(anchors, Zone):
             return replace(anchors, judgement=_indeterminate(anchors.judgement))
         zone = judge_keys(name, anchors, reply, work)
