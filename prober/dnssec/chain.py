@@ -14,9 +14,9 @@ from dns.rdtypes.ANY.DNSKEY import DNSKEY
 from dns.rdtypes.ANY.DS import DS
 
 from prober.dnssec.denial import Denial, Proved, deny, deny_closer
-from prober.dnssec.judgement import SECURE, Judgement, Reply, Work, Zone, record_text
+from prober.dnssec.judgement import SECURE, Judgement, Reply, Work, Zone, bogus, insecure
 from prober.dnssec.keys import Key, is_zone_key
-from prober.dnssec.signatures import SUPPORTED, bogus, is_expanded, unsigned, verify
+from prober.dnssec.signatures import SUPPORTED, is_expanded, unsigned, verify
 from prober.records import Dnssec
 
 _DIGESTS: Final = {1: "sha1", 2: "sha256", 4: "sha384"}  # RFC 3658, RFC 4509, RFC 6605
@@ -113,11 +113,11 @@ def judge_keys(name: Name, anchors: Sequence[DS], reply: Reply, work: Work) -> Z
     RFC 4035 §5.2, RFC 6840 §5.11: one valid path is enough. Raises LimitError.
     """
     rrset = reply.rrset(name, _DNSKEY)
-    if rrset is None:
-        zone = Zone(name=name)
-        return Zone(name=name, judgement=_no_keys(zone, reply))
-    signatures = reply.signatures(rrset)
-    if not signatures:
+    if rrset is None and reply.knows_dnssec:
+        judgement = bogus(name, name, _DNSKEY, "the zone has no keys")
+        return Zone(name=name, judgement=judgement)
+    signatures = () if rrset is None else reply.signatures(rrset)
+    if rrset is None or not signatures:
         return Zone(name=name, judgement=unsigned(name, name, _DNSKEY, reply))
     keys = tuple(Key(key) for key in rrset if isinstance(key, DNSKEY) and is_zone_key(key))
     entry = tuple(key for key in keys if _is_vouched(name, key, anchors, work))
@@ -144,13 +144,6 @@ def verified_denials(zone: Zone, reply: Reply, work: Work) -> list[dns.rrset.RRs
     return found
 
 
-def insecure(zone: Name, owner: Name, rdtype: RdataType, fault: str) -> Judgement:
-    """A judgement that names where the chain of trust ends."""
-    return Judgement(
-        state=Dnssec.INSECURE, zone=str(zone), record=record_text(owner, rdtype), fault=fault
-    )
-
-
 def _deny(name: Name, rdtype: RdataType, zone: Zone, reply: Reply, work: Work) -> Denial:
     return deny(name, rdtype, zone.name, verified_denials(zone, reply, work), work)
 
@@ -159,12 +152,6 @@ def _no_proof(name: Name, rdtype: RdataType, zone: Zone, reply: Reply, wanted: P
     if not any(reply.signatures(rrset) for rrset in reply.denials()):
         return unsigned(zone.name, name, rdtype, reply)
     return bogus(zone.name, name, rdtype, f"no valid proof that {wanted.value}")
-
-
-def _no_keys(zone: Zone, reply: Reply) -> Judgement:
-    if not reply.knows_dnssec:
-        return unsigned(zone.name, zone.name, _DNSKEY, reply)
-    return bogus(zone.name, zone.name, _DNSKEY, "the zone has no keys")
 
 
 def _is_vouched(name: Name, key: Key, anchors: Sequence[DS], work: Work) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import dns.name
@@ -49,9 +50,29 @@ def weakest(judgements: Sequence[Judgement]) -> Judgement:
     return min(judgements, key=lambda each: _STRENGTH.index(each.state))
 
 
-def record_text(owner: Name, rdtype: RdataType) -> str:
-    """How a reason names a record."""
-    return f"{owner} {dns.rdatatype.to_text(rdtype)}"
+def because(
+    state: Dnssec,
+    zone: Name | None,
+    owner: Name,
+    rdtype: RdataType,
+    fault: str,
+    key_tag: int | None = None,
+    failure: Reason | None = None,
+) -> Judgement:
+    """A judgement that names zone, record, key and fault."""
+    return Judgement(
+        state=state,
+        zone="" if zone is None else str(zone),
+        record=f"{owner} {dns.rdatatype.to_text(rdtype)}",
+        key_tag=key_tag,
+        fault=fault,
+        failure=failure,
+    )
+
+
+bogus: Final = partial(because, Dnssec.BOGUS)
+insecure: Final = partial(because, Dnssec.INSECURE)
+indeterminate: Final = partial(because, Dnssec.INDETERMINATE)
 
 
 class LimitError(Exception):

@@ -13,8 +13,7 @@ import dns.rrset
 from dns.name import Name
 from dns.rdtypes.ANY.RRSIG import RRSIG
 
-from prober.dnssec.judgement import SECURE, Judgement, Reply, Work, Zone, record_text
-from prober.records import Dnssec
+from prober.dnssec.judgement import SECURE, Judgement, Reply, Work, Zone, bogus, indeterminate
 
 # RSASHA256, RSASHA512, ECDSAP256SHA256, ECDSAP384SHA384, ED25519, ED448. A zone that has only
 # others is insecure, and so is one with SHA-1 signatures, 5 and 7: RFC 9905 §2.
@@ -78,23 +77,6 @@ def verify(
     return Verified(bogus(zone.name, rrset.name, rrset.rdtype, fault, tag if tag >= 0 else None))
 
 
-def bogus(
-    zone: Name,
-    owner: Name,
-    rdtype: dns.rdatatype.RdataType,
-    fault: str,
-    key_tag: int | None = None,
-) -> Judgement:
-    """A judgement that names zone, record, key and fault."""
-    return Judgement(
-        state=Dnssec.BOGUS,
-        zone=str(zone),
-        record=record_text(owner, rdtype),
-        key_tag=key_tag,
-        fault=fault,
-    )
-
-
 def unsigned(zone: Name, owner: Name, rdtype: dns.rdatatype.RdataType, reply: Reply) -> Judgement:
     """What a missing signature or denial means in a secure zone.
 
@@ -103,12 +85,8 @@ def unsigned(zone: Name, owner: Name, rdtype: dns.rdatatype.RdataType, reply: Re
     """
     if reply.knows_dnssec:
         return bogus(zone, owner, rdtype, "no signature, in a zone that is signed")
-    return Judgement(
-        state=Dnssec.INDETERMINATE,
-        zone=str(zone),
-        record=record_text(owner, rdtype),
-        fault="the resolver leaves signatures out: it does not answer to DO",
-    )
+    fault = "the resolver leaves signatures out: it does not answer to DO"
+    return indeterminate(zone, owner, rdtype, fault)
 
 
 def is_expanded(rrset: dns.rrset.RRset, signature: RRSIG) -> bool:

@@ -29,7 +29,7 @@ from prober.dnssec.judgement import (
     Reply,
     Work,
     Zone,
-    record_text,
+    indeterminate,
     weakest,
 )
 from prober.dnssec.signatures import utc
@@ -197,9 +197,9 @@ class Validator:
             return Zone(name=name, judgement=judgement)
         anchors = usable_ds(name, valid)
         if isinstance(anchors, Zone):
-            return replace(anchors, judgement=_indeterminate(anchors.judgement))
+            return _without_blame(anchors)
         zone = judge_keys(name, anchors, reply, work)
-        return zone if zone.is_secure else replace(zone, judgement=_indeterminate(zone.judgement))
+        return zone if zone.is_secure else _without_blame(zone)
 
     async def _find_below(self, parent: Zone, name: Name, work: Work) -> Zone:
         if not parent.is_secure:
@@ -233,25 +233,14 @@ def _dnames_above(name: Name, reply: Reply) -> list[dns.rrset.RRset]:
     ]
 
 
-def _indeterminate(judgement: Judgement) -> Judgement:
-    return replace(judgement, state=Dnssec.INDETERMINATE)
+def _without_blame(zone: Zone) -> Zone:
+    return replace(zone, judgement=replace(zone.judgement, state=Dnssec.INDETERMINATE))
 
 
 def _unreachable(name: Name, rdtype: RdataType, reply: NoReply, *, failure: Reason | None) -> Zone:
-    judgement = Judgement(
-        state=Dnssec.INDETERMINATE,
-        zone=str(name),
-        record=record_text(name, rdtype),
-        fault=f"{UNREACHABLE}: {reply.detail}",
-        failure=failure,
-    )
-    return Zone(name=name, judgement=judgement)
+    fault = f"{UNREACHABLE}: {reply.detail}"
+    return Zone(name=name, judgement=indeterminate(name, name, rdtype, fault, failure=failure))
 
 
 def _limit(name: Name, rdtype: RdataType, error: LimitError) -> Judgement:
-    return Judgement(
-        state=Dnssec.INDETERMINATE,
-        record=record_text(name, rdtype),
-        fault=str(error),
-        failure=Reason.LIMIT,
-    )
+    return indeterminate(None, name, rdtype, str(error), failure=Reason.LIMIT)
