@@ -2,10 +2,13 @@
 
 import asyncio
 import dataclasses
+import random
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import dns.exception
@@ -14,11 +17,13 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 import pytest
+import sqlalchemy as sa
 
 from prober.dnssec.anchors import Anchors, parse_anchors
 from prober.dnssec.judgement import Reply, Work
 from prober.dnssec.proof import _from_wire, _to_wire, check_proof
 from prober.domains import parse_entry
+from prober.faults import judged
 from prober.lab.demo import DEMO_DEADLINES, mail_domain
 from prober.lab.internet import Lab, LabTlsa
 from prober.lab.personalities.sound import WellConfigured
@@ -27,6 +32,7 @@ from prober.lab.zone import parse_record
 from prober.probe import probe_entry
 from prober.proofs import (
     Answered,
+    Proofs,
     answered,
     shows_addresses,
     shows_route,
@@ -48,12 +54,18 @@ from prober.records import (
     TlsaRecord,
 )
 from prober.report.json_ import decode_report, encode_report
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.exit_status import SOME_INVALID, SOME_UNDECIDED
 from prober.rules.verdict import facts_of
 from prober.settings import Validation
+from prober.store import schema
+from prober.store.database import open_store
+from prober.store.facts import RRSET
 from prober.vantage import Vantage
-from tests.cli.commands import PATIENCE_S, Ended, environment
+from tests.cli.commands import PATIENCE_S, Ended, environment, invoke
+from tests.store.builders import record
 from tests.support.builders import completed, domain
+from tests.test_fuzz import changed
 
 
 @dataclass(frozen=True)
@@ -155,12 +167,12 @@ async def test_a_changed_bit_in_any_signed_part_is_found(seen: Seen) -> None:
     found = 0
     for place, wire in enumerate(seen.proof.rrsets):
         for at in range(len(wire)):
-            changed = wire[:at] + bytes([wire[at] ^ 1 << at % 8]) + wire[at + 1 :]
-            rrsets = (*seen.proof.rrsets[:place], changed, *seen.proof.rrsets[place + 1 :])
+            altered = wire[:at] + bytes([wire[at] ^ 1 << at % 8]) + wire[at + 1 :]
+            rrsets = (*seen.proof.rrsets[:place], altered, *seen.proof.rrsets[place + 1 :])
             if await is_found(replace(seen.proof, rrsets=rrsets), seen):
                 found += 1
             else:
-                assert canonical(changed) == canonical(wire), f"RRset {place}, byte {at}"
+                assert canonical(altered) == canonical(wire), f"RRset {place}, byte {at}"
     assert found > 1000
 
 
@@ -249,8 +261,8 @@ def flipped(report: DomainReport) -> DomainReport:
     """*report*; a bit of its proof is changed, in the last signature of the first RRset."""
     assert report.proof is not None
     first, *others = report.proof.rrsets
-    changed = first[:-1] + bytes([first[-1] ^ 1])
-    return replace(report, proof=replace(report.proof, rrsets=(changed, *others)))
+    altered = first[:-1] + bytes([first[-1] ^ 1])
+    return replace(report, proof=replace(report.proof, rrsets=(altered, *others)))
 
 
 def codes(report: DomainReport) -> set[Code]:
@@ -410,3 +422,73 @@ def test_what_shows_tlsa(
     host = replace(HOST, tlsa=tlsa, tlsa_base=base, tlsa_dnssec=Dnssec.SECURE)
     facts = domain(completed(mx_host=HOST.name), domain="d.test", mx_hosts=(host,))
     assert shows_tlsa(facts, host, {(name, "TLSA"): answer}) is is_shown
+
+
+def test_the_record_validates_its_proofs(seen: Seen, tmp_path: Path) -> None:
+    """``probe report --db``: of a record as it is, and of one that was changed."""
+    db, anchor = tmp_path / "probe.db", tmp_path / "anchor"
+    anchor.write_text(seen.anchor)
+    store = open_store(str(db))
+    record(store, [seen.signed, seen.plain])
+    command = ("report", "--db", str(db), "--trust-anchor", str(anchor), *REQUIRE)
+    ended = invoke(*command)
+    assert "DNSSEC proofs validated again: 1 valid, 0 not valid" in ended.err
+    assert str(Level.ENFORCED) in ended.out
+
+    with store.writing() as connection:
+        fact = schema.fact
+        query = sa.select(fact.c.id, fact.c.body).where(fact.c.kind == RRSET)
+        for number, body in connection.execute(query).all():
+            altered = body[:-1] + bytes([body[-1] ^ 1])
+            connection.execute(sa.update(fact).where(fact.c.id == number).values(body=altered))
+    store.close()
+    ended = invoke(*command)
+    assert "0 valid, 1 not valid" in ended.err
+    assert "dnssec-proof-invalid" in ended.out
+    assert str(Level.ENFORCED) not in ended.out
+
+
+def test_whatever_a_file_holds_as_proof_is_judged(seen: Seen) -> None:
+    """Names, types, codes, times and places that a file may hold: valid, or told; never a fault."""
+    states = Counter[bool]()
+    with Proofs(seen.anchors, partial(judged, reader=CertificateReader())) as proofs:
+        for number in range(400):
+            rng = random.Random(f"{number}")  # noqa: S311 - the same changes each time
+            proof = otherwise(seen.proof, rng)
+            checked = proofs.check(replace(seen.signed, proof=proof))
+            told = Code.DNSSEC_PROOF_INVALID in codes(checked)
+            states[told] += 1
+            assert told or checked.mx_hosts == seen.signed.mx_hosts
+    assert states[True] > 100
+    assert len(list(proofs.lines())) > 100
+
+
+def otherwise(proof: DnssecProof, rng: random.Random) -> DnssecProof:
+    replies, rrsets = list(proof.replies), list(proof.rrsets)
+    at = rng.randrange(len(replies))
+    reply = replies[at]
+    match rng.randrange(9):
+        case 0:
+            names = (".", "", "..", "a" * 64, "x." * 200, "\0", "\u0130.test.", "\\999.test.")
+            replies[at] = replace(reply, name=rng.choice(names))
+        case 1:
+            types = ("A", "", "TYPE65536", "TYPE65535", "SOA", "RRSIG", "ANY", "x")
+            replies[at] = replace(reply, type=rng.choice(types))
+        case 2:
+            replies[at] = replace(reply, rcode=rng.choice(("", "NXDOMAIN", "SERVFAIL", "x", "-1")))
+        case 3:
+            year = rng.choice((1, 1969, 2106, 9999))
+            replies[at] = replace(reply, observed_at=datetime(year, 1, 1, tzinfo=UTC))
+        case 4:
+            places = tuple(rng.choices((-99, -1, 0, 1, 2, 99), k=rng.choice((0, 1, 3, 65))))
+            replies[at] = replace(reply, answer=places)
+        case 5:
+            places = tuple(rng.randrange(len(rrsets)) for _ in range(rng.choice((0, 1, 3, 64))))
+            replies[at] = replace(reply, authority=places)
+        case 6:
+            replies[at] = replace(rng.choice(replies), name=reply.name)
+        case 7:
+            rrsets[rng.randrange(len(rrsets))] = changed(rng.choice(rrsets), rng)
+        case _:
+            replies = rng.choices(replies, k=rng.choice((0, 3, 1001)))
+    return replace(proof, replies=tuple(replies), rrsets=tuple(rrsets))
