@@ -49,8 +49,7 @@ def report(
         option(
             "--trust-anchor",
             metavar="FILE",
-            help="DS or DNSKEY records in zone-file form, instead of the root's keys: what the "
-            "DNSSEC proofs in the results are validated by.",
+            help="DS or DNSKEY records in zone-file form, instead of the root's keys.",
             panel="Report",
             show_default=False,
         ),
