@@ -47,7 +47,7 @@ from prober.report.words import (
     version_words,
 )
 from prober.rules.clauses import CLAUSES
-from prober.rules.spread import EXPIRY_NAMES, is_post_quantum
+from prober.rules.spread import EXPIRY_NAMES
 from prober.rules.totals import Totals
 
 MAX_SECTIONS: Final = 300  # domains with all details
@@ -410,8 +410,8 @@ def _charts(totals: Totals) -> Iterator[_Chart]:
     yield _Chart(title="Levels", unit="domains", bars=_bars(levels, ordered=True))
     versions = {_version(name): count for name, count in spread.tls_versions.items()}
     yield _Chart(title="TLS versions", unit="endpoints", bars=_bars(versions))
-    hybrid = sum(n for name, n in spread.key_exchanges.items() if is_post_quantum(name))
-    total = sum(spread.key_exchanges.values())
+    hybrid = spread.post_quantum.get(Answer.YES, 0)
+    total = sum(spread.post_quantum.values())
     yield _Chart(
         title="Key exchange",
         unit="endpoints",

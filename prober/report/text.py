@@ -58,7 +58,7 @@ from prober.rules.endpoint import Outcome, proven
 from prober.rules.profiles import PROFILES
 from prober.rules.rating import below_profile
 from prober.rules.totals import Totals
-from prober.rules.verdict import authenticated
+from prober.rules.verdict import authenticated_by_each
 from prober.rules.views import View
 
 STANDING_STYLES: Final[Mapping[Standing, str]] = MappingProxyType(
@@ -260,7 +260,7 @@ def is_well(endpoint: Endpoint) -> Answer:
         return Answer.NOT_TESTED
     if proven(endpoint) is not Outcome.COMPLETED:
         return Answer.NO
-    return authenticated(View(endpoint, CertificateReader()))
+    return authenticated_by_each(View(endpoint, CertificateReader()))
 
 
 def _senders(delivery: Delivery) -> Table:

@@ -28,6 +28,7 @@ from prober.records import (
 )
 from prober.rules.completeness import covers_every_endpoint, is_excused
 from prober.rules.dane import has_secure_tlsa
+from prober.rules.deep import is_post_quantum
 from prober.rules.endpoint import Outcome, proven
 from prober.rules.tlsa import show
 from prober.rules.verdict import authenticated, depends_on_sender, is_fault
@@ -191,7 +192,7 @@ def read_key_exchange(endpoint: Endpoint) -> Value | None:
     if hellos and hellos[0] is not Hello.DEFAULT:
         return None
     group = endpoint.key_exchange or "plain RSA"
-    return Value(group, group, 1 if "MLKEM" in group.upper().replace("-", "") else 0)
+    return Value(group, group, int(is_post_quantum(group)))
 
 
 def read_proof(endpoint: Endpoint) -> Value | None:
