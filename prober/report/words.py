@@ -202,8 +202,12 @@ def starttls_words(endpoint: Endpoint) -> str:
 
 def version_words(endpoint: Endpoint) -> str:
     """The TLS version, such as "TLS 1.3"; empty where there is none."""
-    version = endpoint.tls_version or ""
-    return printable(version.replace("TLSv1.", "TLS 1.").replace("TLSv1", "TLS 1.0"))
+    return printable(shown_version(endpoint.tls_version or ""))
+
+
+def shown_version(version: str) -> str:
+    """Such as "TLS 1.3" for OpenSSL's "TLSv1.3"."""
+    return version.replace("TLSv1.", "TLS 1.").replace("TLSv1", "TLS 1.0")
 
 
 def exchange_words(endpoint: Endpoint) -> str:
