@@ -270,25 +270,42 @@ def _accepted(answer: DeepAnswer, fact: RatedFact, profile: Profile) -> Iterator
 
 
 def _norm_groups(answer: DeepAnswer, endpoint: Endpoint, profile: Profile) -> Iterator[_Rated]:
-    """Whether the server has a group that the norm asks for: decided in TLS 1.3 only.
+    """Whether the server has a group that the norm asks for.
 
-    The hello is one of TLS 1.3, so a server without that refuses it whatever its groups are. And a
-    refusal counts only where all groups of this norm were offered: another profile may have asked.
+    A refusal counts only where all groups of this norm were offered: another profile may have
+    asked.
     """
     needed = profile.needed_groups
-    if needed is None or endpoint.tls_version != "TLSv1.3":
+    if needed is None or not _has_groups_of(needed.names, endpoint):
         return
-    wanted = {name.lower() for name in needed.names}
-    if (endpoint.key_exchange or "").lower() in wanted:
+    wanted = set(map(_group_name, needed.names))
+    if _group_name(endpoint.key_exchange or "") in wanted:
         return  # seen in the session, and rated there
-    offered = {name.lower() for name in answer.offered_groups}
-    chosen = answer.key_exchange or ""
+    offered, chosen = set(map(_group_name, answer.offered_groups)), answer.key_exchange or ""
     if answer.accepted is Answer.NOT_TESTED:
         yield _Rated(RatedFact.KEY_EXCHANGE, None, _not_seen(RatedFact.KEY_EXCHANGE, profile))
     elif answer.accepted is Answer.NO and wanted <= offered:
         yield _Rated(RatedFact.KEY_EXCHANGE, "no", needed.absent)
-    elif answer.accepted is Answer.YES and chosen.lower() in wanted:
+    elif answer.accepted is Answer.YES and _group_name(chosen) in wanted:
         yield _by_name(RatedFact.KEY_EXCHANGE, chosen, profile)
+
+
+def _group_name(name: str) -> str:
+    """One name for both numbers of a Brainpool curve: RFC 7027 §2, RFC 8734 §2."""
+    return name.lower().removesuffix("tls13")
+
+
+def _has_groups_of(names: Sequence[str], endpoint: Endpoint) -> bool:
+    """Whether the hello with the groups *names* can show what the server has.
+
+    In TLS 1.2 it has suites with elliptic curves only, so it shows nothing of finite fields, nor
+    of a server that takes no curve at all.
+    """
+    if endpoint.tls_version == "TLSv1.3":
+        return True
+    group = (endpoint.key_exchange or "dh").lower()
+    finite = [name for name in (*names, group) if name.startswith(("ffdhe", "dh"))]
+    return endpoint.tls_version == "TLSv1.2" and not finite
 
 
 def _certificates(view: View, profile: Profile) -> Iterator[_Rated]:

@@ -248,14 +248,49 @@ def test_the_absence_of_a_norms_group(
     assert by_profile(deep, key_exchange=group) == expected
 
 
-def test_a_server_without_tls_13_refuses_a_hello_of_tls_13_whatever_its_groups() -> None:
-    old = {
-        "tls_version": "TLSv1.2",
-        "cipher": "ECDHE-ECDSA-AES256-GCM-SHA384",
-        "key_exchange": "x25519",
-    }
-    deep = asked(no(Q.NORM_GROUPS, **offered(NIST), alert="protocol_version"))
-    assert by_profile(deep, **old) == by_profile(None, **old) == ALL_MEET
+OLD: Final = {"tls_version": "TLSv1.2", "cipher": "ECDHE-ECDSA-AES256-GCM-SHA384"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "answer", "expected"),
+    [
+        # the hello is one of TLS 1.2, too, with elliptic curves
+        pytest.param(
+            {"key_exchange": "x25519"},
+            no(Q.NORM_GROUPS, **offered(NIST)),
+            [MEETS, SHORT, MEETS, MEETS, SHORT],
+            id="no-to-nist",
+        ),
+        # DHE with ffdhe3072 was not offered there
+        pytest.param(
+            {"key_exchange": "x25519"},
+            no(Q.NORM_GROUPS, **offered(BSI)),
+            [MEETS, SHORT, MEETS, MEETS, SHORT],
+            id="no-to-bsi",
+        ),
+        # the norm asks it of servers with elliptic curves
+        pytest.param(
+            {"key_exchange": "ffdhe3072", "cipher": "DHE-RSA-AES256-GCM-SHA384"},
+            no(Q.NORM_GROUPS, **offered(NIST)),
+            ALL_MEET,
+            id="no-curve-at-all",
+        ),
+        pytest.param(
+            {"key_exchange": None}, no(Q.NORM_GROUPS, **offered(NIST)), ALL_MEET, id="plain-rsa"
+        ),
+        pytest.param(
+            {"key_exchange": "x25519"},
+            yes(Q.NORM_GROUPS, **offered(BSI), key_exchange="brainpoolP256r1"),
+            ALL_MEET,
+            id="the-old-number-of-a-curve",
+        ),
+    ],
+)
+def test_the_absence_of_a_norms_group_in_tls_12(
+    fields: dict[str, Any], answer: DeepAnswer, expected: list[Standing]
+) -> None:
+    assert by_profile(None, **(OLD | fields)) == ALL_MEET
+    assert by_profile(asked(answer), **(OLD | fields)) == expected
 
 
 @pytest.mark.parametrize("question", sorted({*Q} - {Q.POST_QUANTUM, Q.NORM_GROUPS}))
