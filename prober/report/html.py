@@ -413,13 +413,11 @@ def _charts(totals: Totals) -> Iterator[_Chart]:
     yield _Chart(title="Levels", unit="domains", bars=_bars(levels, ordered=True))
     versions = {shown_version(name): count for name, count in spread.tls_versions.items()}
     yield _Chart(title="TLS versions", unit="endpoints", bars=_bars(versions))
-    hybrid = spread.post_quantum.get(Answer.YES, 0)
-    total = sum(spread.post_quantum.values())
     yield _Chart(
         title="Key exchange",
         unit="endpoints",
         bars=_bars(spread.key_exchanges),
-        note=f"Post-quantum: {hybrid} of {total} ({100 * hybrid / total:.0f} %)." if total else "",
+        note=_post_quantum(spread.post_quantum),
     )
     expiry = {name: spread.expiry.get(name, 0) for name in EXPIRY_NAMES}
     yield _Chart(
@@ -435,6 +433,16 @@ def _charts(totals: Totals) -> Iterator[_Chart]:
         bars=_bars(findings, notes={str(code): code.meaning for code in spread.findings}),
         broad=True,
     )
+
+
+def _post_quantum(counts: Mapping[Answer, int]) -> str:
+    """The share of endpoints that accept a post-quantum group, chosen or found by --deep."""
+    yes, no = counts.get(Answer.YES, 0), counts.get(Answer.NO, 0)
+    total = sum(counts.values())
+    if not total:
+        return ""
+    rest = f"; no at {no}, not tested at {total - yes - no}" if total > yes else ""
+    return f"Post-quantum: {yes} of {total} ({100 * yes / total:.0f} %){rest}."
 
 
 def _bars(

@@ -22,6 +22,7 @@ from prober.report.deep import QUESTIONS, accepted
 from prober.report.json_ import decode_report, encode_report
 from prober.report.output import ReportFormat
 from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS, to_endpoint_rows, to_row
+from prober.rules.deep import CERTIFICATE_QUESTIONS
 from tests.report import samples
 from tests.report.samples import make_endpoint, make_failed_endpoint, make_report
 from tests.support.deep import all_said, asked, no, not_tested, said, yes
@@ -119,7 +120,12 @@ LIMIT = Failure(step=Step.CONNECT, reason=Reason.LIMIT)
             "Also accepts: key-exchange groups of the norm (secp384r1)",
         ),
         (no(Q.STATIC_KEY_EXCHANGE), "Refuses: key exchange without forward secrecy"),
-        (no(Q.ECDSA_CERTIFICATE), "Has no ECDSA certificate"),
+        (no(Q.ECDSA_CERTIFICATE), "Certificates: no ECDSA"),
+        (
+            yes(Q.RSA_CERTIFICATE, chain=make_endpoint().chain),
+            "Certificates: RSA (that of the session)",
+        ),
+        (yes(Q.RSA_CERTIFICATE), "Certificates: RSA (not read)"),
         (
             not_tested(Q.RSA_CERTIFICATE, failure=LIMIT),
             "Not tested: RSA certificate (left out: a limit of this program was reached)",
@@ -205,9 +211,12 @@ def test_every_format_says_the_same(given_: list[DeepAnswer]) -> None:
             assert found.lines[0].startswith(f"Post-quantum: {words}")
             assert cells["post_quantum"] == each.accepted
         else:
-            [line] = [line for line in found.lines if name in line]
-            begins = {YES: "Also accepts", NOT_TESTED: "Not tested"}
-            assert line.startswith(begins.get(each.accepted, ("Refuses", "Has no")))
+            begins = {YES: "Also accepts", NO: "Refuses", NOT_TESTED: "Not tested"}
+            begin = begins[each.accepted]
+            if each.question in CERTIFICATE_QUESTIONS and each.accepted is not NOT_TESTED:
+                begin, kind = "Certificates", name.removesuffix(" certificate")
+                name = f"no {kind}" if each.accepted is NO else f"{kind} ("
+            [_line] = [line for line in found.lines if line.startswith(begin) and name in line]
     missing = {*COLUMN_OF} - {each.question for each in given_}
     assert {cells[COLUMN_OF[each]] for each in missing} <= {NOT_TESTED}
     assert decode_report(encode_report(report)) == report
