@@ -44,7 +44,7 @@ GAPS: Final[Mapping[Gap, str]] = MappingProxyType(
         Gap.FAULT: "Probe itself failed on this domain.",
         Gap.TLS_NOT_REQUIRED: "The domain does not require senders to use TLS (DANE, MTA-STS).",
         Gap.NOT_AUTHENTICATED: "A server's identity cannot be verified.",
-        Gap.BELOW_PROFILE: "A server negotiates less than the profile asks for.",
+        Gap.BELOW_PROFILE: "A server is below what the profile asks for.",
         Gap.NOT_SEEN: "Not everything that matters could be tested.",
     }
 )

@@ -86,6 +86,7 @@ def _summary(endpoint: Endpoint) -> Iterator[str]:
     yield post_quantum_words(endpoint)
     answers = _answers(endpoint)
     certificates = [answers[each] for each in CERTIFICATE_QUESTIONS if each in answers]
+    certificates.sort(key=lambda each: each.accepted is not Answer.YES)
     shown = [_certificate_words(each, endpoint) for each in certificates]
     if any(shown):
         yield f"Certificates: {'; '.join(filter(None, shown))}"

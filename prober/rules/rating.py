@@ -88,8 +88,8 @@ def rate_report(
         ratings += rated
         if each.without_sni is not None:
             plain = rate(each.without_sni, profile)
-            if plain != rated:
-                ratings += (replace(row, sni=False) for row in plain)
+            if plain != rated:  # --deep asks with SNI only
+                ratings += (replace(row, sni=False) for row in plain if row.question is None)
     return ProfileRatings(profile=profile.name, norm=profile.norm, ratings=tuple(ratings))
 
 

@@ -140,6 +140,18 @@ def test_an_answer(answer: DeepAnswer, line: str) -> None:
     assert lines_of(endpoint(answer)) == ("Post-quantum: not tested", line)
 
 
+def test_the_certificates_are_one_line_those_that_it_has_first() -> None:
+    answers = (no(Q.RSA_CERTIFICATE), yes(Q.ECDSA_CERTIFICATE, chain=make_endpoint().chain))
+    lines = lines_of(endpoint(*answers))
+    assert lines[1:] == ("Certificates: ECDSA (that of the session); no RSA",)
+
+
+def test_the_summary_counts_what_deep_found() -> None:
+    totals = samples.totals_of(samples.deep(), samples.warns())
+    foot = formatter(ReportFormat.HTML).foot(totals).decode()
+    assert "Post-quantum: 3 of 6 (50 %); no at 1, not tested at 2." in foot
+
+
 def test_what_was_not_tested_is_told_once_for_each_reason() -> None:
     other = not_tested(Q.NORM_GROUPS, failure=LIMIT)
     lines = lines_of(make_endpoint(deep=all_said(NOT_TESTED, other)))[1:]
