@@ -26,7 +26,8 @@ class SentCertificate:
 
     subject: str
     issuer: str
-    valid: str
+    begins: str
+    ends: str
     key: str
     signature: str
     on_path: str
@@ -81,7 +82,8 @@ def _sent(seen: Endpoint, at: int, read: ReadCertificate) -> SentCertificate:
     return SentCertificate(
         subject=name_text(read.subject) or _NOT_READ,
         issuer=name_text(read.issuer) or _NOT_READ,
-        valid=f"{_minute(read.not_before)} to {_minute(read.not_after)}",
+        begins=_minute(read.not_before),
+        ends=_minute(read.not_after),
         key=read.key.text if read.key else _NOT_READ,
         signature=read.signature.text if read.signature else _NOT_READ,
         on_path=on_path if seen.path else "not known",

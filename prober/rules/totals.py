@@ -95,6 +95,7 @@ class Totals:
     noted: list[NotedDomain] = field(default_factory=list)  # the worst MAX_NOTED
     expiring: dict[str, NotedCertificate] = field(default_factory=dict)  # by SHA-256; the soonest
     spread: Spread = field(default_factory=Spread)
+    requirement: str | None = None  # what the domains were held against, as in their reports
 
     @property
     def domains(self) -> int:
@@ -124,6 +125,7 @@ class Totals:
         for digest, certificate in other.expiring.items():
             self.note_certificate(digest, certificate)
         self.spread.merge(other.spread)
+        self.requirement = self.requirement or other.requirement
 
     def accept(self, domains: Sequence[tuple[str, Standing]]) -> None:
         """Count as accepted *domains* that were counted by these standings."""
@@ -203,6 +205,7 @@ class Tally:
         totals, verdict, standing = self.totals, report.verdict, report.standing
         if standing is None:
             raise ValueError("a report is assessed before it is counted")
+        totals.requirement = report.requirement
         totals.faults += is_fault(report)
         totals.levels[verdict.level] = totals.levels.get(verdict.level, 0) + 1
         if accepted:
