@@ -325,6 +325,35 @@ class Upper(Protocol):
     def fail(self, error: Exception) -> None: ...
 
 
+class ClearReply:
+    """A reply in clear where TLS should begin, such as a 421, in however many pieces it comes."""
+
+    def __init__(self) -> None:
+        self._is_first = True
+        self._reader: ReplyReader | None = None
+        self._unread = bytearray()
+
+    def takes(self, data: bytes) -> bool:
+        """Whether *data*, the next bytes of the server, belong to such a reply."""
+        if self._is_first and data[:1] in _REPLY_STARTS:
+            self._reader = ReplyReader()
+        self._is_first = False
+        return self._reader is not None
+
+    def read(self, data: bytes) -> Exception | None:
+        """What the reply stops the session with; None where it is not whole yet."""
+        if self._reader is None:
+            return None
+        self._unread += data
+        try:
+            reply = self._reader.feed(self._unread)
+        except BadReplyError as error:
+            return error
+        if self._reader.strays:
+            return not_a_reply(self._reader.strays[0])
+        return None if reply is None else UnwantedReplyError(reply)
+
+
 class TlsLink(asyncio.Protocol, asyncio.Transport):
     """Protocol of the TCP transport below, transport of the SMTP dialogue above.
 
@@ -344,9 +373,7 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
         self._upper = upper
         self._connection = connection
         self._handshake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._is_first = True
-        self._in_clear: ReplyReader | None = None  # reads a reply in the handshake's place
-        self._unread = bytearray()
+        self._in_clear = ClearReply()  # a reply in the handshake's place
         self._broken: Exception | None = None  # why nothing can be said over TLS any more
 
     async def handshake(self, timeout_s: float) -> None:
@@ -368,10 +395,11 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
 
     def data_received(self, data: bytes) -> None:
         """From the network."""
-        if self._in_clear or (self._is_first and data[:1] in _REPLY_STARTS):
-            self._read_reply(data)
+        if self._in_clear.takes(data):
+            error = self._in_clear.read(data)
+            if error is not None:
+                self._finish(error)
             return
-        self._is_first = False
         for start in range(0, len(data), PIECE_SIZE):
             if self._broken is None:
                 self._take_in(data[start : start + PIECE_SIZE])
@@ -415,20 +443,6 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
         self._finish(error)
         self._upper.fail(error)
         self._transport.abort()
-
-    def _read_reply(self, data: bytes) -> None:
-        """The server answers in clear, such as with a 421: read it, in however many pieces."""
-        self._in_clear = reader = self._in_clear or ReplyReader()
-        self._unread += data
-        try:
-            reply = reader.feed(self._unread)
-        except BadReplyError as error:
-            self._finish(error)
-            return
-        if reader.strays:
-            self._finish(not_a_reply(reader.strays[0]))
-        elif reply is not None:
-            self._finish(UnwantedReplyError(reply))
 
     def _advance(self) -> None:
         try:
