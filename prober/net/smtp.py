@@ -36,6 +36,7 @@ from prober.net.tls import TlsClient, TlsLink, Wire, refused_late
 from prober.records import (
     AnomalyKind,
     Attempt,
+    DeepQuestion,
     EndpointFacts,
     Failure,
     Hello,
@@ -260,7 +261,10 @@ class Session(abc.ABC):
 
 
 class _OpenSslSession(Session):
-    """A session that completes the handshake and asks EHLO again."""
+    """A session that completes the handshake and asks EHLO again.
+
+    With *certificate*, it offers the signatures of one kind of key only.
+    """
 
     def __init__(
         self,
@@ -270,10 +274,12 @@ class _OpenSslSession(Session):
         hello: Hello,
         heartbeat: Heartbeat | None,
         on_step: Callable[[Step, float], None] | None,
+        certificate: DeepQuestion | None,
     ) -> None:
         super().__init__(target, settings, heartbeat, on_step)
         self._tls = tls
         self._hello = hello
+        self._certificate = certificate
 
     async def _secure(self, dialogue: Dialogue) -> None:
         await self._handshake(dialogue)
@@ -282,9 +288,11 @@ class _OpenSslSession(Session):
     async def _handshake(self, dialogue: Dialogue) -> None:
         wire = self._begin_handshake(dialogue)
         name = self._target.server_name or self._target.mx_host
-        connection = self._tls.connection(name, self._hello)
+        connection = self._tls.connection(name, self._hello, self._certificate)
         if self._hello is not Hello.DEFAULT:
             self._transcript.note("probe", f"ClientHello: {self._hello}")
+        if self._certificate is not None:
+            self._transcript.note("probe", f"ClientHello: {self._certificate}, TLS 1.3 only")
         link = TlsLink(wire, dialogue, connection, self._settings)
         completed = False
         try:
@@ -351,12 +359,15 @@ async def probe_endpoint(
     hello: Hello = Hello.DEFAULT,
     heartbeat: Heartbeat | None = None,
     on_step: Callable[[Step, float], None] | None = None,
+    certificate: DeepQuestion | None = None,
 ) -> EndpointFacts:
     """Open one SMTP session and try STARTTLS. RFC 5321 §3.1, RFC 3207 §4.
 
     Whatever the peer does, the facts so far come back, with ``failure`` naming the step it
     stopped at. Only cancellation leaves as an exception. A *heartbeat* that beats beside it tells
     a time-out of the host's from one of ours. *on_step* hears of each step as it begins, and how
-    many seconds it may take.
+    many seconds it may take. With *certificate*, only TLS 1.3 and the signatures of such a
+    certificate are offered.
     """
-    return await _OpenSslSession(target, settings, tls, hello, heartbeat, on_step).observe()
+    session = _OpenSslSession(target, settings, tls, hello, heartbeat, on_step, certificate)
+    return await session.observe()
