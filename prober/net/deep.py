@@ -1,8 +1,8 @@
 """One question of ``--deep``: one SMTP session, and what the server answers to one ClientHello.
 
 RFC 5321 §3.1, RFC 3207 §4; RFC 5246 §7.3, RFC 8446 §4. Up to STARTTLS the session is that of
-net/smtp.py. The handshake is not completed, so there is no TLS to send QUIT over: the client says by
-alerts in clear that it leaves (RFC 5246 §7.2.1, RFC 8446 §6.1), and closes the connection. Never
+net/smtp.py. The handshake is not completed, so there is no TLS to send QUIT over: the client says
+by alerts in clear that it leaves (RFC 5246 §7.2.1, RFC 8446 §6.1), and closes the connection. Never
 sends MAIL FROM, nor early data.
 """
 
@@ -143,7 +143,7 @@ class _HelloLink(asyncio.Protocol):
         self._lost: asyncio.Future[None] = loop.create_future()
 
     async def ask(self, hello: bytes) -> None:
-        """Send *hello* and wait for the whole answer; raises one of PEER_ERRORS where none comes."""
+        """Send *hello* and wait for the whole answer; raises one of PEER_ERRORS without one."""
         self._wire.set_protocol(self)
         self._wire.write(hello)
         await self._answered

@@ -24,6 +24,7 @@ from prober.net.key_exchange import (
     ServerKeyExchange,
 )
 from prober.net.reply import BadReplyError, ReplyReader, not_a_reply
+from prober.net.tls_names import alert_name
 from prober.net.trust import LEAF_DATES, ChainVerifier, load_anchors, verify_error
 from prober.records import (
     Anomaly,
@@ -57,41 +58,6 @@ _FLUSH_SIZE: Final = 4096  # a ClientHello has 1.7 kB; OpenSSL's buffer is made 
 _SHARED_CERTIFICATES: Final = 512  # at about 1.5 kB each; a few hundred issuers sign nearly all
 _READ_SIZE: Final = 16_384  # one TLS record; RFC 8446 §5.1
 PIECE_SIZE: Final = 4096  # handed to OpenSSL at once; 150 key updates, of 20 µs each
-
-
-_ALERTS: Final = {  # RFC 8446 §6.2, and RFC 5246 §7.2.2 for those that only TLS 1.2 has
-    10: "unexpected_message",
-    20: "bad_record_mac",
-    21: "decryption_failed",
-    22: "record_overflow",
-    30: "decompression_failure",
-    40: "handshake_failure",
-    41: "no_certificate",
-    42: "bad_certificate",
-    43: "unsupported_certificate",
-    44: "certificate_revoked",
-    45: "certificate_expired",
-    46: "certificate_unknown",
-    47: "illegal_parameter",
-    48: "unknown_ca",
-    49: "access_denied",
-    50: "decode_error",
-    51: "decrypt_error",
-    60: "export_restriction",
-    70: "protocol_version",
-    71: "insufficient_security",
-    80: "internal_error",
-    86: "inappropriate_fallback",
-    90: "user_canceled",
-    100: "no_renegotiation",
-    109: "missing_extension",
-    110: "unsupported_extension",
-    112: "unrecognized_name",
-    113: "bad_certificate_status_response",
-    115: "unknown_psk_identity",
-    116: "certificate_required",
-    120: "no_application_protocol",
-}
 
 
 @dataclass(slots=True)
@@ -130,11 +96,6 @@ def _on_info(connection: SSL.Connection, where: int, value: int) -> None:
         is_13 = is_known and connection.get_protocol_version() == SSL.TLS1_3_VERSION
         if code not in _CLOSURE_ALERTS and (level == _FATAL or is_13):
             connection.get_app_data().alert = code
-
-
-def alert_name(code: int) -> str:
-    """The name of a TLS alert, as RFC 8446 §6 spells it."""
-    return _ALERTS.get(code, f"alert_{code}")
 
 
 class TlsClient:

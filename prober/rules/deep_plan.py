@@ -67,9 +67,7 @@ class Plan:
                 return question, self._way(question, answers)
         return None
 
-    def conclude(
-        self, answers: Sequence[DeepAnswer], newest: DeepAnswer
-    ) -> tuple[DeepAnswer, ...]:
+    def conclude(self, answers: Sequence[DeepAnswer], newest: DeepAnswer) -> tuple[DeepAnswer, ...]:
         """*answers* with *newest*, and with what that decides of the other questions."""
         known = newest
         if newest.question is self._seen and newest.accepted is not Answer.YES:
