@@ -26,7 +26,7 @@ from prober.errors import InputError, SettingsError
 from prober.net.trust import find_store
 from prober.records import Level, ProfileName
 from prober.report.output import STDOUT, ReportFormat, ReportStyle, choose_format
-from prober.rules.norms import Profile
+from prober.rules.norms import Profile, norm_groups
 from prober.rules.profiles import PROFILES
 from prober.rules.totals import EXPIRY_NOTICE_DAYS
 from prober.rules.verdict import REQUIRABLE
@@ -130,6 +130,13 @@ class LookOptions:
             for each in self.declared(settings)
             if each.option.apply is None and self._given.get(each.parameter) is not None
         }
+
+
+def for_profile(settings: Settings, required: Level | Profile) -> Settings:
+    """*settings* with the groups that ``--deep`` has to ask for, where a profile needs some."""
+    if not settings.deep or isinstance(required, Level):
+        return settings
+    return dataclasses.replace(settings, norm_groups=norm_groups(required))
 
 
 class ShallowOptions(LookOptions):

@@ -18,7 +18,7 @@ from prober.clock import Heartbeat
 from prober.net.client_hello import RANDOM_SIZE, SESSION_ID_SIZE, Offer, build
 from prober.net.dialogue import Dialogue
 from prober.net.server_flight import ServerFlight
-from prober.net.smtp import Session, Target
+from prober.net.smtp import CLIENT_HELLO, Session, Target
 from prober.net.tls import ClearReply, TlsClient, Wire
 from prober.records import Answer, DeepAnswer, DeepQuestion, EndpointFacts, Failure, Reason, Step
 from prober.settings import Settings
@@ -93,7 +93,7 @@ class _HelloSession(Session):
 
     async def _secure(self, dialogue: Dialogue) -> None:
         wire = self._begin_handshake(dialogue)
-        self._transcript.note("probe", f"ClientHello: {self._question}")
+        self._transcript.note("probe", f"{CLIENT_HELLO} {self._question}")
         link = _HelloLink(wire, dialogue, self._flight)
         hello = build(self._offer, random=os.urandom(RANDOM_SIZE), session_id=self._session_id)
         async with asyncio.timeout(self._settings.handshake_s):
@@ -101,7 +101,8 @@ class _HelloSession(Session):
         answer = self._flight.answer(self._question, self._facts.observed_at)
         self._transcript.note("probe", _in_words(answer))
         alerts = _closing_alerts(answer)
-        self._transcript.note("probe", "close" if not alerts else "close, after close_notify")
+        after = "close_notify" if alerts else "no alert"
+        self._transcript.note("probe", f"close after {after}: there is no TLS to send QUIT over")
         await link.leave(alerts, self._settings.quit_s)
 
 

@@ -49,6 +49,7 @@ from prober.settings import Settings
 
 log = logging.getLogger(__name__)
 
+CLIENT_HELLO: Final = "ClientHello:"  # in a transcript, before what is special about this one
 _EHLO_UNKNOWN: Final = (500, 502)  # RFC 5321 §3.2: then HELO; any other refusal is of us
 
 
@@ -290,9 +291,9 @@ class _OpenSslSession(Session):
         name = self._target.server_name or self._target.mx_host
         connection = self._tls.connection(name, self._hello, self._certificate)
         if self._hello is not Hello.DEFAULT:
-            self._transcript.note("probe", f"ClientHello: {self._hello}")
+            self._transcript.note("probe", f"{CLIENT_HELLO} {self._hello}")
         if self._certificate is not None:
-            self._transcript.note("probe", f"ClientHello: {self._certificate}, TLS 1.3 only")
+            self._transcript.note("probe", f"{CLIENT_HELLO} {self._certificate}, TLS 1.3 only")
         link = TlsLink(wire, dialogue, connection, self._settings)
         completed = False
         try:

@@ -72,7 +72,7 @@ class Plan:
         known = newest
         if newest.question is self._seen and newest.accepted is not Answer.YES:
             known = self._from_main(newest)
-        return (*answers, known, *self._inferred(answers, newest))
+        return (*answers, self._with_groups(known), *self._inferred(answers, newest))
 
     def not_tested(
         self, answers: Sequence[DeepAnswer], failure: Failure, at: datetime
@@ -80,7 +80,14 @@ class Plan:
         """*answers*, and for each other question that *failure* kept it from being asked."""
         answered = {answer.question for answer in answers}
         left = (question for question in self.questions if question not in answered)
-        return (*answers, *(_not_tested(question, failure, at) for question in left))
+        cut = (_not_tested(question, failure, at) for question in left)
+        return (*answers, *map(self._with_groups, cut))
+
+    def _with_groups(self, answer: DeepAnswer) -> DeepAnswer:
+        """*answer* with what was offered, where that is not the same for each profile."""
+        if answer.question is not DeepQuestion.NORM_GROUPS:
+            return answer
+        return replace(answer, offered_groups=self.norm_groups)
 
     @property
     def _seen(self) -> DeepQuestion | None:
