@@ -98,6 +98,8 @@ def _make_keys(lab: Lab) -> None:
     for server in lab.servers.values():
         if isinstance(server.personality, Scripted):
             server.tlsa(server.personality.certificate)
+            if server.personality.tls.second_certificate is not None:
+                server.tlsa(server.personality.tls.second_certificate)
 
 
 def endpoint_of(scanned: Scanned, personality: str) -> Endpoint:
@@ -275,6 +277,9 @@ COMPLETE_TLS = [
     ("tls13-only", "TLSv1.3", [], Level.AUTHENTICATED),
     ("tls12-only", "TLSv1.2", [], Level.AUTHENTICATED),
     ("rsa-key-exchange", "TLSv1.2", [], Level.AUTHENTICATED),
+    ("old-tls-too", "TLSv1.3", [], Level.AUTHENTICATED),
+    ("null-suites-too", "TLSv1.3", [], Level.AUTHENTICATED),
+    ("expired-rsa-too", "TLSv1.3", [], Level.AUTHENTICATED),
     ("wildcard", "TLSv1.3", [], Level.AUTHENTICATED),
     ("slow", "TLSv1.3", [], Level.AUTHENTICATED),
     ("multiline-greeting", "TLSv1.3", [], Level.AUTHENTICATED),
