@@ -22,7 +22,7 @@ _NEXT: Final = (
     "  `probe demo --full` shows the whole answer for each of these domains",
     "  `probe explain CODE` explains a finding, such as tlsa-invalid",
     "  `probe demo -o demo.html` writes a report to open in a browser",
-    "  `probe example.com` tests a real domain, and `probe --deep example.com` more of it",
+    "  `probe example.com` tests a real domain; with `--deep`, more of it",
 )
 
 
