@@ -33,6 +33,7 @@ class DeepAnswer:
     question: DeepQuestion
     observed_at: datetime
     accepted: Answer
+    offered_groups: tuple[str, ...] = ()  # of NORM_GROUPS, by IANA's names: a no is about these
     inferred_from: DeepQuestion | None = None  # no connection of its own: that answer decides this
     failure: Failure | None = None  # the step and reason, where it was not tested
     alert: str | None = None  # the fatal alert, by its name in RFC 8446 §6

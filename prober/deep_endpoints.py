@@ -1,0 +1,181 @@
+"""What else a server accepts: the questions of ``--deep``, one session each, within the budget.
+
+A server that answers 421, refuses, falls silent or closes before TLS is asked nothing more. What is
+then left is not tested. docs/deep.md.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from prober import clock
+from prober.answer_cache import SingleFlight
+from prober.clock import Heartbeat
+from prober.faults import internal_fault
+from prober.net.client_hello import OFFERS, Offer, norm_groups
+from prober.net.deep import Asked, OnStep, ask_in_clear
+from prober.net.smtp import CLIENT_HELLO, Target, probe_endpoint
+from prober.net.tls import TlsClient
+from prober.records import (
+    DeepAnswer,
+    DeepFacts,
+    DeepQuestion,
+    EndpointFacts,
+    Failure,
+    Hello,
+    Line,
+    Reason,
+    Step,
+)
+from prober.rules.certificate_fields import CertificateReader
+from prober.rules.deep_plan import Plan, Way, certificate_answer, stops
+from prober.settings import Settings
+
+_KEPT: Final = 10_000  # about 20 kB each
+
+Ask = Callable[[OnStep | None], Awaitable[EndpointFacts]]
+InTurn = Callable[[Target, Ask], Awaitable[EndpointFacts]]
+"""Runs one session when it is its turn, and returns its facts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """One server at an address and port; *known_by* tells it from others there."""
+
+    address: str
+    port: int
+    known_by: object
+    target: Target = field(compare=False)
+    facts: EndpointFacts = field(compare=False)  # of its main sessions
+    settings: Settings = field(compare=False)
+
+
+def _known_by(target: Target, facts: EndpointFacts, *, share: bool) -> object:
+    """Names with the same leaf certificate and TLS at one address are the same server.
+
+    A name that may have TLSA records is asked by itself: its own certificates must be seen.
+    """
+    if not share or target.proves_by_tlsa or facts.tls_version is None or not facts.chain:
+        return target.mx_host
+    return facts.chain[0], facts.tls_version, facts.cipher, facts.key_exchange_bits
+
+
+class DeepEndpoints:
+    """The servers of one run: each is asked once, whichever MX host led there.
+
+    *budget* is the number of connections that the run may make here.
+    """
+
+    def __init__(
+        self,
+        budget: int,
+        tls: TlsClient,
+        heartbeat: Heartbeat,
+        reader: CertificateReader,
+        in_turn: InTurn,
+    ) -> None:
+        self._budget = self._left = budget
+        self._tls = tls
+        self._heartbeat = heartbeat
+        self._reader = reader
+        self._in_turn = in_turn
+        self._facts: SingleFlight[_Server, DeepFacts] = SingleFlight(self._ask, size=_KEPT)
+
+    async def get(self, target: Target, facts: EndpointFacts, settings: Settings) -> DeepFacts:
+        """What else the server accepts whose main sessions gave *facts*."""
+        known_by = _known_by(target, facts, share=settings.share)
+        server = _Server(target.address, target.port, known_by, target, facts, settings)
+        return await self._facts.get(server)
+
+    async def aclose(self) -> None:
+        """End the sessions in flight."""
+        await self._facts.aclose()
+
+    async def _ask(self, server: _Server) -> DeepFacts:
+        plan = Plan(
+            main=server.facts,
+            leaf_kind=self._leaf_kind(server.facts),
+            norm_groups=server.settings.norm_groups,
+        )
+        found = DeepFacts(observed_at=clock.now())
+        most = len(plan.questions)
+        if most > self._left:
+            return _cut(found, plan, self._spent)
+        self._left -= most
+        try:
+            found = await self._questions(server, plan, found)
+        except Exception as error:
+            fault = internal_fault(error, server.target)
+            found = _cut(found, plan, Failure(step=Step.CONNECT, reason=Reason.FAULT, detail=fault))
+        self._left += most - found.connections
+        return found
+
+    @property
+    def _spent(self) -> Failure:
+        detail = f"--deep-budget of {self._budget} connections"
+        return Failure(step=Step.CONNECT, reason=Reason.LIMIT, detail=detail)
+
+    async def _questions(self, server: _Server, plan: Plan, found: DeepFacts) -> DeepFacts:
+        """Ask one question after the other, until all are answered or the server stops them."""
+        while (following := plan.next_question(found.answers)) is not None:
+            asked = await self._question(server, *following)
+            lines = asked.session.transcript
+            if found.connections and asked.answer.failure is None:
+                lines = _from_hello(lines)
+            found = replace(
+                found,
+                answers=plan.conclude(found.answers, asked.answer),
+                connections=found.connections + 1,
+                transcript=found.transcript + lines,
+            )
+            failure = asked.session.failure or asked.answer.failure
+            if failure is not None and stops(failure):
+                return _cut(found, plan, failure)
+        return found
+
+    async def _question(self, server: _Server, question: DeepQuestion, way: Way) -> Asked:
+        target, settings = server.target, server.settings
+        answers: list[DeepAnswer] = []
+
+        async def ask(on_step: OnStep | None) -> EndpointFacts:
+            if way is Way.CLEAR:
+                asked = await ask_in_clear(
+                    target,
+                    settings,
+                    self._tls,
+                    question,
+                    _offer(question, settings),
+                    self._heartbeat,
+                    on_step,
+                )
+                answers.append(asked.answer)
+                return asked.session
+            facts = await probe_endpoint(
+                target, settings, self._tls, Hello.DEFAULT, self._heartbeat, on_step, question
+            )
+            answers.append(certificate_answer(question, facts, self._leaf_kind(facts)))
+            return facts
+
+        session = await self._in_turn(target, ask)
+        return Asked(answer=answers[0], session=session)
+
+    def _leaf_kind(self, facts: EndpointFacts) -> str | None:
+        key = self._reader.read(facts.chain[0]).key if facts.chain else None
+        return None if key is None else key.kind
+
+
+def _offer(question: DeepQuestion, settings: Settings) -> Offer:
+    if question is DeepQuestion.NORM_GROUPS:
+        return norm_groups(settings.norm_groups)
+    return OFFERS[question]
+
+
+def _cut(found: DeepFacts, plan: Plan, failure: Failure) -> DeepFacts:
+    """*found* where *failure* keeps the other questions from being asked."""
+    return replace(found, answers=plan.not_tested(found.answers, failure, found.observed_at))
+
+
+def _from_hello(lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    """The part of a transcript that is not the same in every session."""
+    starts = (at for at, line in enumerate(lines) if line.line.startswith(CLIENT_HELLO))
+    return lines[next(starts, 0) :]
