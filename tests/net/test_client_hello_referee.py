@@ -46,9 +46,9 @@ def test_what_was_offered_is_read(offer: Offer, cryptoparser: SimpleNamespace) -
     assert bytes(hello.session_id) == (SESSION_ID if TLS1_3 in offer.versions else b"")
     if found:
         assert found[0].host_name == "mx.example.test"
-    if offer.groups:
+    if 10 in found:
         assert codes(found[10].elliptic_curves) == list(offer.groups)
-    if offer.signatures:
+    if 13 in found:
         assert codes(found[13].hash_and_signature_algorithms) == list(offer.signatures)
     if TLS1_3 in offer.versions:
         assert codes(item.version for item in found[43].supported_versions) == list(offer.versions)
@@ -103,10 +103,10 @@ def test_its_hello_retry_request_is_read(cryptoparser: SimpleNamespace) -> None:
         ),
     )
     version = c.TlsProtocolVersion(c.TlsVersion.TLS1_2)
+    # it has the type of drafts; RFC 8446 §4.1.4 sends a ServerHello
+    message = b"\x02" + bytes(retry.compose())[1:]
 
-    answer = read(
-        DeepQuestion.POST_QUANTUM, bytes(c.TlsRecord(bytes(retry.compose()), version).compose())
-    )
+    answer = read(DeepQuestion.POST_QUANTUM, bytes(c.TlsRecord(message, version).compose()))
 
     assert (answer.accepted, answer.key_exchange) == (Answer.YES, "X25519MLKEM768")
     assert set(OFFERS) == set(DeepQuestion) - {DeepQuestion.NORM_GROUPS}
