@@ -105,6 +105,7 @@ class Offer:
     server_name: str | None = None
     asked: tuple[int, ...] = ()  # extensions with a fixed content
     compressions: tuple[int, ...] = (NO_COMPRESSION,)
+    has_extensions: bool = True  # else none of the above are sent that need one
 
     def with_name(self, server_name: str) -> "Offer":
         """The same offer with SNI."""
@@ -112,9 +113,7 @@ class Offer:
 
     def without_extensions(self) -> "Offer":
         """The same offer for servers of SSL 3.0 and TLS 1.0 that refuse any extension."""
-        return replace(
-            self, groups=(), signatures=(), chain_signatures=(), server_name=None, asked=()
-        )
+        return replace(self, has_extensions=False)
 
     def extensions(self) -> dict[int, bytes]:
         """The extensions by type, as they are sent. The last one is never empty.
@@ -122,6 +121,8 @@ class Offer:
         Some servers refuse a hello that ends with an empty extension: RFC 7685 §1 has the kind.
         """
         found: dict[int, bytes] = {}
+        if not self.has_extensions:
+            return found
         if self.server_name is not None:
             name = b"\0" + _vector(self.server_name.encode("ascii"), 2)
             found[SERVER_NAME] = _vector(name, 2)

@@ -9,13 +9,13 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from prober.escape import as_ascii
 from prober.net.client_hello import (
     DEFLATE,
     KEY_SHARE,
     NO_COMPRESSION,
     SESSION_TICKET,
     STATUS_REQUEST,
+    SUPPORTED_GROUPS,
     SUPPORTED_VERSIONS,
     Offer,
     fits,
@@ -47,10 +47,7 @@ from prober.records import Answer, DeepAnswer, DeepQuestion, Failure, Reason, St
 
 MOST_RECORDS: Final = 256  # a flight has some 10; empty ones cost a server nothing
 _LONGEST_RECORD: Final = 16_384  # RFC 5246 §6.2.1
-_LONGEST_TEXT: Final = 512  # RFC 5321 §4.5.3.1.5
-_REPLY_STARTS: Final = b"2345"  # of an SMTP reply in clear
 
-_CONTENT_TYPES: Final = range(20, 24)  # RFC 5246 §6.2.1
 
 _FATAL: Final = 2
 _CLOSE_NOTIFY: Final = 0
@@ -103,8 +100,6 @@ class ServerFlight(HandshakeReader):
         self._session_id = session_id
         self._bytes_left = most_bytes
         self._most_certificates = most_certificates
-        self._has_begun = False
-        self._text: bytearray | None = None  # a line in clear, in the place of TLS
         self._records = 0
         self._message = bytearray()  # the one that begins
         self._seen: list[int] = []  # the types of the messages
@@ -124,14 +119,8 @@ class ServerFlight(HandshakeReader):
             return
         piece = data[: self._bytes_left]
         self._bytes_left -= len(piece)
-        if not self._has_begun and piece:
-            self._has_begun = True
-            self._text = None if piece[0] in _CONTENT_TYPES else bytearray()
         try:
-            if self._text is None:
-                super().feed(piece)
-            else:
-                self._read_text(piece)
+            super().feed(piece)
         except _NotAnAnswerError as error:
             self._end(Reason.TLS_ERROR, str(error))
         if len(piece) < len(data) and not self.is_over:
@@ -172,7 +161,7 @@ class ServerFlight(HandshakeReader):
             else None,
             session_ticket=self._has(SESSION_TICKET, self._version > SSL3),
             ocsp_staple=self._has_staple
-            if self._chain and STATUS_REQUEST in self._offer.asked
+            if self._chain and STATUS_REQUEST in self._offer.extensions()
             else None,
             chain=self._chain,
         )
@@ -182,10 +171,10 @@ class ServerFlight(HandshakeReader):
         self._records += 1
         if self._records > MOST_RECORDS:
             self._end(Reason.LIMIT, f"more than {MOST_RECORDS} records")
+        elif major != TLS_MAJOR or length > _LONGEST_RECORD:  # SMTP in clear, SSL 2.0, anything
+            raise _NotAnAnswerError("not a TLS record")
         elif content_type not in (HANDSHAKE, ALERT):
             raise _NotAnAnswerError(f"a record of type {content_type} within the handshake")
-        elif major != TLS_MAJOR or length > _LONGEST_RECORD:
-            raise _NotAnAnswerError("not a TLS record")
 
     def on_message(self, message_type: int, length: int) -> None:
         """A message begins. None may come twice, or before one that it follows."""
@@ -235,17 +224,8 @@ class ServerFlight(HandshakeReader):
         """Whether the server has *extension*; None where it was not asked, or has no use for it."""
         if self._hello is None or self._version >= TLS1_3:
             return None
-        is_asked = extension in self._offer.asked
+        is_asked = extension in self._offer.extensions()
         return extension in self._hello.extensions if is_asked and could_have else None
-
-    def _read_text(self, piece: bytes) -> None:
-        """The server speaks in clear, such as with a 421; or it is SSL 2.0, or anything."""
-        text = self._text = (self._text or bytearray()) + piece
-        if text[0] not in _REPLY_STARTS:
-            raise _NotAnAnswerError("not a TLS record")
-        if b"\n" in text or len(text) > _LONGEST_TEXT:
-            line = bytes(text[:_LONGEST_TEXT]).partition(b"\n")[0].rstrip(b"\r")
-            self._end(Reason.BAD_REPLY, f"in clear: {as_ascii(line)}"[:200])
 
     def _read_hello(self, body: bytes) -> None:
         """ServerHello or HelloRetryRequest: RFC 5246 §7.4.1.3, RFC 8446 §4.1.3, §4.1.4."""
@@ -275,7 +255,8 @@ class ServerFlight(HandshakeReader):
         name = self._suite_name()
         if name.startswith(_ELLIPTIC):
             curve = read_curve(body)
-            is_offered = curve in self._offer.groups if self._offer.groups else curve in GROUPS
+            offers_curves = SUPPORTED_GROUPS in self._offer.extensions()
+            is_offered = curve in (self._offer.groups if offers_curves else GROUPS)
             if curve is None or not is_offered:
                 raise _NotAnAnswerError("a curve that was not offered")
             self._group = GROUPS[curve]
