@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from OpenSSL import SSL
 
 from prober.domains import parse_entry
 from prober.lab.demo import mail_domain
@@ -28,6 +29,7 @@ from prober.records import (
     Reason,
     Step,
 )
+from prober.rules.ciphers import iana_name
 from prober.rules.deep_plan import MOST_CONNECTIONS
 from prober.scan import scan
 from prober.vantage import Vantage
@@ -324,3 +326,59 @@ async def test_the_transcript_has_each_hello_and_is_bounded() -> None:
     assert sum(line.startswith("ClientHello: ") for line in said) == found.connections == 7
     assert "STARTTLS" in said
     assert not any("MAIL" in line for line in said)
+
+
+def suites_of(personality: Scripted, key_exchange: tuple[str, ...]) -> set[str | None]:
+    """The suites that OpenSSL has for a server of that *personality*."""
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_cipher_list(personality.tls.ciphers)
+    names = SSL.Connection(context, None).get_cipher_list()
+    return {iana_name(name) for name in names if name.startswith(("TLS_", *key_exchange))}
+
+
+@pytest.mark.parametrize(
+    ("personality", "versions"),
+    [
+        (WellConfigured(), ("TLSv1.3", "TLSv1.2")),
+        (OldTlsToo(), ("TLSv1.3", "TLSv1.2", "TLSv1.1", "TLSv1")),
+    ],
+)
+async def test_all_that_a_server_accepts_is_listed(
+    personality: Scripted, versions: tuple[str, ...]
+) -> None:
+    found, counted = await deep_of(personality, deep_full=True)
+    full = found.enumeration
+
+    assert full is not None
+    assert (full.versions, full.failure) == (versions, None)
+    assert set(full.suites) == suites_of(personality, ("ECDHE-ECDSA-",))
+    assert {"X25519MLKEM768", "x25519", "secp256r1"} <= set(full.groups)
+    assert len(set(full.groups)) == len(full.groups)
+    assert counted == found.connections + full.connections
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [({"deep_connections": 5}, Reason.LIMIT), ({"deep_budget": 7 + 5}, Reason.LIMIT)],
+)
+async def test_the_list_ends_where_a_bound_is_reached(
+    changes: dict[str, int], reason: Reason
+) -> None:
+    found, counted = await deep_of(WellConfigured(), deep_full=True, **changes)
+    full = found.enumeration
+
+    assert full is not None
+    assert full.failure is not None
+    assert (full.failure.reason, full.connections) == (reason, 5)
+    assert counted == 7 + 5
+
+
+async def test_the_list_ends_where_the_server_says_421() -> None:
+    found, counted = await deep_of(Throttle(most=MAIN_SESSIONS + 7 + 2), deep_full=True)
+    full = found.enumeration
+
+    assert full is not None
+    assert full.failure is not None
+    assert (full.failure.reply_code, full.connections) == (421, 3)
+    assert counted == 7 + 3
+    assert "421" in "".join(line.line for line in found.transcript)
