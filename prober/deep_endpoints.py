@@ -30,7 +30,7 @@ from prober.records import (
     Step,
 )
 from prober.rules.certificate_fields import CertificateReader
-from prober.rules.deep_plan import Plan, Way, certificate_answer, stops
+from prober.rules.deep_plan import Plan, Way, budget_spent, certificate_answer, stops
 from prober.settings import Settings
 
 _KEPT: Final = 10_000  # about 20 kB each
@@ -102,7 +102,7 @@ class DeepEndpoints:
         found = DeepFacts(observed_at=clock.now())
         most = len(plan.questions)
         if not self._take(most):
-            return _cut(found, plan, self._spent)
+            return _cut(found, plan, budget_spent(self._budget))
         try:
             found = await self._questions(server, plan, found)
             if server.settings.deep_full and not _is_cut(found):
@@ -119,8 +119,11 @@ class DeepEndpoints:
         hellos = enumerate_all(accepted)
         following = next(hellos, None)
         while following is not None:
-            if made == server.settings.deep_connections or not self._take(1):
-                failure = self._spent
+            if made == server.settings.deep_connections:
+                failure = _too_many(made)
+                break
+            if not self._take(1):
+                failure = budget_spent(self._budget)
                 break
             asked = await self._in_clear(server, *following)
             made += 1
@@ -144,11 +147,6 @@ class DeepEndpoints:
             return False
         self._left -= connections
         return True
-
-    @property
-    def _spent(self) -> Failure:
-        detail = f"--deep-budget of {self._budget} connections"
-        return Failure(step=Step.CONNECT, reason=Reason.LIMIT, detail=detail)
 
     async def _questions(self, server: _Server, plan: Plan, found: DeepFacts) -> DeepFacts:
         """Ask one question after the other, until all are answered or the server stops them."""
@@ -228,6 +226,11 @@ def _send(hellos: Hellos, answer: DeepAnswer) -> tuple[DeepQuestion, Offer] | No
         return hellos.send(answer)
     except StopIteration:
         return None
+
+
+def _too_many(connections: int) -> Failure:
+    detail = f"more than {connections} connections"
+    return Failure(step=Step.HANDSHAKE, reason=Reason.LIMIT, detail=detail)
 
 
 def _cut(found: DeepFacts, plan: Plan, failure: Failure) -> DeepFacts:
