@@ -188,7 +188,7 @@ def norm_groups(names: tuple[str, ...]) -> Offer:
     return replace(
         _TLS_1_2,
         versions=(TLS1_3, TLS1_2),
-        suites=_matching(_TLS_1_3_SUITES, r"TLS_ECDHE_(ECDSA|RSA)_.*(GCM|POLY1305|CBC_SHA)"),
+        suites=_matching(_TLS_1_3_SUITES, r"TLS_ECDHE_(ECDSA|RSA)_WITH_(AES|CHACHA)"),
         groups=tuple(dict.fromkeys(groups)),
         signatures=(*_OF_TLS_1_3, 0x0303, 0x0203),
         compressions=(NO_COMPRESSION,),  # RFC 8446 §4.1.2
