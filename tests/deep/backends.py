@@ -1,5 +1,6 @@
 """TLS servers of many kinds, each started on a port of its own with the options of a test."""
 
+import base64
 import contextlib
 import datetime as dt
 import os
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -21,9 +24,11 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     pkcs12,
 )
-from cryptography import x509
+from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
-from cryptography.hazmat.primitives import hashes
+
+from prober.lab.dhe import PRIME_1024
+from tests.net.test_key_exchange import FFDHE2048
 
 HOST: Final = "mx.example.test"
 _START_S: Final = 60.0  # the slowest takes a second on an idle machine
@@ -51,7 +56,7 @@ class Keys:
 
 
 def make_keys(folder: Path) -> Keys:
-    """Make both, and a database of NSS with them."""
+    """Make both, groups for Diffie-Hellman, and a response of OCSP."""
     keys: dict[str, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey] = {
         "rsa": rsa.generate_private_key(65537, 2048),
         "ecdsa": ec.generate_private_key(ec.SECP256R1()),
@@ -67,7 +72,24 @@ def make_keys(folder: Path) -> Keys:
                 kind.encode(), key, certificate, None, NoEncryption()
             )
         )
+    (folder / "dh1024.pem").write_text(_dh_parameters(PRIME_1024.to_bytes(128)))
+    (folder / "ffdhe2048.pem").write_text(_dh_parameters(FFDHE2048))
+    later = ocsp.OCSPResponseBuilder.build_unsuccessful(ocsp.OCSPResponseStatus.TRY_LATER)
+    (folder / "ocsp.der").write_bytes(later.public_bytes(Encoding.DER))
     return Keys(folder=folder)
+
+
+def _dh_parameters(prime: bytes) -> str:
+    """DHParameter of PKCS #3, with the generator 2; cryptography warns of its own class for it."""
+    content = _der(2, b"\0" + prime) + _der(2, b"\2")
+    lines = base64.encodebytes(_der(0x30, content)).decode()
+    return f"-----BEGIN DH PARAMETERS-----\n{lines}-----END DH PARAMETERS-----\n"
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    size = len(content)
+    length = bytes([size]) if size < 128 else b"\x82" + size.to_bytes(2)
+    return bytes([tag]) + length + content
 
 
 def _self_signed(
@@ -99,7 +121,15 @@ def _openssl(keys: Keys, port: int, options: tuple[str, ...]) -> list[str]:
     for (certificate, key), kind in zip(names, kinds, strict=False):
         chosen += [certificate, keys.certificate(kind), key, keys.key(kind)]
     rest = [option.replace("{keys}", str(keys.folder)) for option in options[len(kinds) :]]
-    return ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-quiet", *(chosen or ["-nocert"]), *rest]
+    return [
+        "openssl",
+        "s_server",
+        "-accept",
+        f"127.0.0.1:{port}",
+        "-quiet",
+        *(chosen or ["-nocert"]),
+        *rest,
+    ]
 
 
 def _gnutls(keys: Keys, port: int, options: tuple[str, ...]) -> list[str]:
@@ -109,7 +139,17 @@ def _gnutls(keys: Keys, port: int, options: tuple[str, ...]) -> list[str]:
     for kind in kinds:
         chosen += ["--x509certfile", keys.certificate(kind), "--x509keyfile", keys.key(kind)]
     priority, *rest = options[len(kinds) :]
-    return ["gnutls-serv", "--quiet", "--echo", "--port", str(port), "--priority", priority, *chosen, *rest]
+    return [
+        "gnutls-serv",
+        "--quiet",
+        "--echo",
+        "--port",
+        str(port),
+        "--priority",
+        priority,
+        *chosen,
+        *rest,
+    ]
 
 
 def _script(name: str, interpreter: str) -> Command:
@@ -128,7 +168,9 @@ def _nss(keys: Keys, port: int, options: tuple[str, ...]) -> list[str]:
         subprocess.run(["certutil", "-N", *where, "--empty-password"], check=True)
         for kind in ("rsa", "ecdsa"):
             p12 = str(keys.folder / f"{kind}.p12")
-            subprocess.run(["pk12util", "-i", p12, *where, "-W", ""], check=True, capture_output=True)
+            subprocess.run(
+                ["pk12util", "-i", p12, *where, "-W", ""], check=True, capture_output=True
+            )
     kinds = [option for option in options if option in ("rsa", "ecdsa")]
     chosen = [word for kind in kinds for word in ({"rsa": "-n", "ecdsa": "-e"}[kind], kind)]
     return ["selfserv", "-d", f"sql:{database}", "-p", str(port), *chosen, *options[len(kinds) :]]

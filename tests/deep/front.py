@@ -15,20 +15,19 @@ _APPLICATION_DATA: Final = 23
 
 
 class Front:
-    """Counts the connections it gets, and those on which a ClientHello could come."""
+    """Counts the connections it gets. Where *speaks_smtp*, it passes all on as it comes."""
 
-    def __init__(self, backend_port: int) -> None:
-        self._backend_port = backend_port
+    def __init__(self, address: str, port: int, *, speaks_smtp: bool) -> None:
+        self._backend = address, port
+        self._speaks_smtp = speaks_smtp
         self.port = 0
         self.connections = 0
-        self.with_tls = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
         self.connections += 1
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            if await self._greet(reader, writer):
-                self.with_tls += 1
+            if self._speaks_smtp or await self._greet(reader, writer):
                 await self._relay(reader, writer)
         writer.close()
 
@@ -50,9 +49,10 @@ class Front:
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Until either side closes, or the client says something over TLS: nobody answers that."""
-        theirs = await asyncio.open_connection("127.0.0.1", self._backend_port)
+        theirs = await asyncio.open_connection(*self._backend)
+        pass_theirs = _pass_on if self._speaks_smtp else _pass_records
         ways = [
-            asyncio.create_task(_pass_records(reader, theirs[1])),
+            asyncio.create_task(pass_theirs(reader, theirs[1])),
             asyncio.create_task(_pass_on(theirs[0], writer)),
         ]
         try:
@@ -80,9 +80,9 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 @contextlib.asynccontextmanager
-async def front(backend_port: int) -> AsyncIterator[Front]:
-    """A front on loopback for the TLS server at *backend_port*."""
-    found = Front(backend_port)
+async def front(address: str, port: int, *, speaks_smtp: bool) -> AsyncIterator[Front]:
+    """A front on loopback for the server at *address* and *port*."""
+    found = Front(address, port, speaks_smtp=speaks_smtp)
     server = await asyncio.start_server(found.serve, "127.0.0.1", 0)
     found.port = server.sockets[0].getsockname()[1]
     try:

@@ -20,7 +20,11 @@ def main(port: str, folder: str, options: str) -> None:
     anonymous = given.pop("anonymous", False)
     settings = HandshakeSettings()
     for name, value in given.items():
-        setattr(settings, name, tuple(value) if isinstance(value, list) and name.endswith("Version") else value)
+        setattr(
+            settings,
+            name,
+            tuple(value) if isinstance(value, list) and name.endswith("Version") else value,
+        )
     chain = X509CertChain()
     chain.parsePemList((Path(folder) / f"{kind}.pem").read_text())
     key = parsePEMKey((Path(folder) / f"{kind}.key").read_text(), private=True)
