@@ -174,10 +174,10 @@ def fits(suite: int, version: int) -> bool:
 
 
 def norm_groups(names: tuple[str, ...]) -> Offer:
-    """A hello with the groups of *names* only, in TLS 1.3 and 1.2. Raises ValueError for others.
+    """A hello with the groups of *names* only, in any version. Raises ValueError for other names.
 
-    A server without TLS 1.3 answers by its curve in TLS 1.2. RFC 8734 §2 numbers the curves of
-    Brainpool anew for TLS 1.3.
+    A server without TLS 1.3 answers by the curve of an older version. RFC 8734 §2 numbers the
+    curves of Brainpool anew for TLS 1.3.
     """
     numbers = {name.lower(): number for number, name in GROUPS.items()}
     unknown = [name for name in names if name.lower() not in numbers]
@@ -187,8 +187,8 @@ def norm_groups(names: tuple[str, ...]) -> Offer:
     groups += [_TLS_1_3_CURVES[group] for group in groups if group in _TLS_1_3_CURVES]
     return replace(
         _TLS_1_2,
-        versions=(TLS1_3, TLS1_2),
-        suites=_matching(_TLS_1_3_SUITES, r"TLS_ECDHE_(ECDSA|RSA)_.*(GCM|POLY1305|CBC_SHA)"),
+        versions=(TLS1_3, TLS1_2, TLS1_1, TLS1),
+        suites=_matching(_TLS_1_3_SUITES, r"TLS_ECDHE_(ECDSA|RSA)_WITH_(AES|CHACHA)"),
         groups=tuple(dict.fromkeys(groups)),
         signatures=(*_OF_TLS_1_3, 0x0303, 0x0203),
         compressions=(NO_COMPRESSION,),  # RFC 8446 §4.1.2
@@ -291,7 +291,9 @@ def _offers() -> Iterator[tuple[DeepQuestion, Offer]]:
             _TLS_1_2,
             signatures=(*_RSA, *_ECDSA),
             chain_signatures=_ALL_SIGNATURES,
-            suites=_suites_without_broken(r"TLS_ECDHE_RSA_", r"TLS_DHE_RSA_.*AES", r"TLS_RSA_.*AES")
+            suites=_suites_without_broken(
+                r"TLS_ECDHE_RSA_", r"TLS_DHE_RSA_", r"TLS_RSA_.*AES", r"TLS_RSA_"
+            )
             + _matching(r"TLS_RSA_WITH_(3DES|RC4)"),
         ),
     )

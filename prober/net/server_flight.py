@@ -55,6 +55,8 @@ _CLOSE_NOTIFY: Final = 0
 # §4.2.1, RFC 5246 §7.2.2; export_restriction: RFC 2246 §7.2.2. Others speak of something else.
 _REFUSALS: Final = (40, 60, 70, 71)
 
+_INTERNAL_ERROR: Final = 80
+
 _RETRY_RANDOM: Final = bytes.fromhex(  # RFC 8446 §4.1.3
     "CF21AD74E59A6111BE1D8C021E65B891C2A211167ABB8C5E079E09E2C8A8339C"
 )
@@ -210,11 +212,21 @@ class ServerFlight(HandshakeReader):
             self._end(Reason.CLOSED, "close_notify in the handshake")
         elif level == _FATAL or code in _REFUSALS:  # those are always fatal: RFC 5246 §7.2.2
             self._alert_name = alert_name(code)
-            if code in _REFUSALS:
+            if code in _REFUSALS or self._has_no_signature(code):
                 self._accepted = Answer.NO
                 self.is_over = True
             else:
                 self._end(Reason.ALERT, self._alert_name)
+
+    def _has_no_signature(self, code: int) -> bool:
+        """Whether it is OpenSSL 3 that has TLS 1.1 or older, but no signature for it.
+
+        At its default security level it allows neither MD5 nor SHA-1 in a signature, so every
+        suite fails, and it says internal_error before a ServerHello.
+        https://github.com/openssl/openssl/commit/aba03ae
+        """
+        is_old = self._offer.versions[0] < TLS1_2
+        return code == _INTERNAL_ERROR and is_old and self._hello is None
 
     def _end(self, reason: Reason, detail: str) -> None:
         self.is_over = True

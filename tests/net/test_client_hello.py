@@ -403,6 +403,15 @@ def test_an_alert_after_the_server_hello_refuses() -> None:
     assert answer.chain == ()
 
 
+def test_an_internal_error_refuses_old_versions_only_before_a_server_hello() -> None:
+    """OpenSSL 3 says so where its security level allows no signature of TLS 1.1."""
+    alert = bytes.fromhex("15 0302 0002 02 50")
+    refused = read(Q.LEGACY_VERSION, alert)
+    assert (refused.accepted, refused.alert) == (Answer.NO, "internal_error")
+    begun = record(hello(ECDHE_CBC, version=TLS1) + CHAIN)
+    assert read(Q.LEGACY_VERSION, begun + alert).accepted is Answer.NOT_TESTED
+
+
 SHD: Final = CHAIN + DONE
 
 
@@ -660,5 +669,5 @@ def test_a_changed_answer_is_read_or_decides_nothing(question: DeepQuestion) -> 
         answer = read(question, *cut(data, [rng.randrange(len(data) + 1)]))
         is_yes, is_no = answer.accepted is Answer.YES, answer.accepted is Answer.NO
         assert (answer.cipher in offered) is is_yes
-        assert not is_no or answer.alert in REFUSALS
+        assert not is_no or answer.alert in (*REFUSALS, "internal_error")
         assert answer.failure is None or not (is_yes or is_no)
