@@ -98,8 +98,6 @@ def _make_keys(lab: Lab) -> None:
     for server in lab.servers.values():
         if isinstance(server.personality, Scripted):
             server.tlsa(server.personality.certificate)
-            if server.personality.tls.second_certificate is not None:
-                server.tlsa(server.personality.tls.second_certificate)
 
 
 def endpoint_of(scanned: Scanned, personality: str) -> Endpoint:
