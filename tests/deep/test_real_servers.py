@@ -8,6 +8,7 @@ import pytest
 
 from prober.net.client_hello import OFFERS
 from prober.net.smtp import Target
+from prober.net.tls_names import SSL3, TLS1, TLS1_1, TLS1_2
 from prober.records import Answer, DeepAnswer, DeepFacts, DeepQuestion, EndpointFacts
 from prober.settings import Pace, Settings
 from prober.vantage import Vantage
@@ -15,6 +16,7 @@ from tests.deep.backends import HOST, Keys, backend, make_keys
 from tests.deep.configurations import CONFIGURATIONS, MAIL_SERVERS
 from tests.deep.front import front
 from tests.deep.referees import sslscan, testssl_sh
+from tests.deep.scripted import scripted
 from tests.mta.base import Site
 from tests.mta.certificates import make_mta_ca
 from tests.mta.servers import SERVERS, require, running
@@ -100,11 +102,64 @@ async def test_each_fact_equals_the_configuration(name: str, keys: Keys) -> None
             assert answer.chain == (keys.der(kind),)
 
 
-# sslscan runs Debian's OpenSSL, which has neither SSL 3.0 nor RC4: it sees only their first message
+@pytest.mark.parametrize(
+    ("suite", "version", "expected"),
+    [
+        pytest.param(
+            "TLS_RSA_EXPORT_WITH_RC4_40_MD5",
+            TLS1,
+            {Q.LEGACY_VERSION: "TLSv1", Q.BROKEN_SUITES: "RSA_EXPORT_WITH_RC4_40_MD5"},
+            id="export",
+        ),
+        pytest.param(
+            "TLS_DHE_RSA_EXPORT_WITH_DES40_CBC_SHA",
+            SSL3,
+            {Q.LEGACY_VERSION: "SSLv3", Q.BROKEN_SUITES: "SSLv3 EXPORT DH 1024"},
+            id="export-dhe",
+        ),
+        pytest.param(
+            "TLS_RSA_WITH_NULL_SHA256", TLS1_2, {Q.BROKEN_SUITES: "RSA_WITH_NULL_SHA256"}, id="null"
+        ),
+        pytest.param(
+            "TLS_ECDH_RSA_WITH_AES_128_CBC_SHA",
+            TLS1_2,
+            {Q.STATIC_KEY_EXCHANGE: "ECDH_RSA_WITH_AES_128_CBC_SHA"},
+            id="static-ecdh",
+        ),
+        pytest.param(
+            "TLS_DH_anon_WITH_RC4_128_MD5",
+            TLS1_2,
+            {Q.BROKEN_SUITES: "DH_anon_WITH_RC4_128_MD5 DH 1024"},
+            id="anonymous-rc4",
+        ),
+        pytest.param(
+            "TLS_RSA_WITH_DES_CBC_SHA",
+            TLS1_1,
+            {
+                Q.LEGACY_VERSION: "TLSv1.1",
+                Q.BROKEN_SUITES: "RSA_WITH_DES_CBC_SHA",
+                Q.STATIC_KEY_EXCHANGE: "RSA_WITH_DES_CBC_SHA",
+            },
+            id="des",
+        ),
+    ],
+)
+async def test_each_fact_is_what_a_scripted_server_has(
+    suite: str, version: int, expected: dict[DeepQuestion, str], keys: Keys
+) -> None:
+    async with (
+        scripted(suite, version, keys.der("rsa")) as port,
+        front("127.0.0.1", port, speaks_smtp=False) as server,
+    ):
+        facts = await observe(HOST, server.port)
+    check(facts, {question: expected.get(question, "no") for question in Q}, server.connections)
+
+
+# servers whose suites Debian's OpenSSL, which sslscan runs, has too; others keep it waiting
 SCANNED: Final = (
     *("openssl-rsa", "openssl-old-versions", "openssl-null-too", "openssl-no-dhe"),
     *("openssl-ecdhe-only", "openssl-dh-1024", "gnutls-normal", "gnutls-3des", "gnutls-rc4"),
-    *("gnutls-no-static", "gnutls-ffdhe3072", "nss-both", "nss-rc4-only", "node-p-384-and-dh"),
+    *("gnutls-no-static", "gnutls-ffdhe3072", "node-p-384-and-dh"),
 )
 _BELOW_TLS12: Final = ("TLSv1.1", "TLSv1", "SSLv3")  # highest first
 
@@ -128,7 +183,7 @@ async def test_each_fact_is_what_sslscan_sees(name: str, keys: Keys) -> None:
     assert bits is None or not scanned.dh_bits or bits in scanned.dh_bits
 
 
-@pytest.mark.parametrize("name", ["gnutls-3des", "nss-ssl-3.0-only"])
+@pytest.mark.parametrize("name", ["gnutls-3des"])
 async def test_each_fact_is_what_testssl_sees(name: str, keys: Keys, tmp_path: Path) -> None:
     configuration = CONFIGURATIONS[name]
     with backend(configuration.server, configuration.options, keys) as port:
