@@ -14,6 +14,7 @@ from prober.clock import Heartbeat
 from prober.faults import internal_fault
 from prober.net.client_hello import OFFERS, Offer, norm_groups
 from prober.net.deep import Asked, OnStep, ask_in_clear
+from prober.net.deep_full import Accepted, Hellos, enumerate_all
 from prober.net.smtp import CLIENT_HELLO, Target, probe_endpoint
 from prober.net.tls import TlsClient
 from prober.records import (
@@ -21,6 +22,7 @@ from prober.records import (
     DeepFacts,
     DeepQuestion,
     EndpointFacts,
+    Enumeration,
     Failure,
     Hello,
     Line,
@@ -28,7 +30,7 @@ from prober.records import (
     Step,
 )
 from prober.rules.certificate_fields import CertificateReader
-from prober.rules.deep_plan import Plan, Way, certificate_answer, stops
+from prober.rules.deep_plan import Plan, Way, budget_spent, certificate_answer, stops
 from prober.settings import Settings
 
 _KEPT: Final = 10_000  # about 20 kB each
@@ -99,21 +101,52 @@ class DeepEndpoints:
         )
         found = DeepFacts(observed_at=clock.now())
         most = len(plan.questions)
-        if most > self._left:
-            return _cut(found, plan, self._spent)
-        self._left -= most
+        if not self._take(most):
+            return _cut(found, plan, budget_spent(self._budget))
         try:
             found = await self._questions(server, plan, found)
+            if server.settings.deep_full and not _is_cut(found):
+                found = await self._enumerate(server, found)
         except Exception as error:
             fault = internal_fault(error, server.target)
             found = _cut(found, plan, Failure(step=Step.CONNECT, reason=Reason.FAULT, detail=fault))
         self._left += most - found.connections
         return found
 
-    @property
-    def _spent(self) -> Failure:
-        detail = f"--deep-budget of {self._budget} connections"
-        return Failure(step=Step.CONNECT, reason=Reason.LIMIT, detail=detail)
+    async def _enumerate(self, server: _Server, found: DeepFacts) -> DeepFacts:
+        """All that the server accepts; ended by the first session without an answer."""
+        accepted, failure, made = Accepted(), None, 0
+        hellos = enumerate_all(accepted)
+        following = next(hellos, None)
+        while following is not None:
+            if made == server.settings.deep_connections:
+                failure = _too_many(made)
+                break
+            if not self._take(1):
+                failure = budget_spent(self._budget)
+                break
+            asked = await self._in_clear(server, *following)
+            made += 1
+            failure = asked.answer.failure or asked.session.failure
+            if failure is not None:
+                found = replace(found, transcript=found.transcript + asked.session.transcript)
+                break
+            following = _send(hellos, asked.answer)
+        full = Enumeration(
+            versions=tuple(accepted.versions),
+            suites=tuple(accepted.suites),
+            groups=tuple(accepted.groups),
+            connections=made,
+            failure=failure,
+        )
+        return replace(found, enumeration=full)
+
+    def _take(self, connections: int) -> bool:
+        """Take *connections* of the budget, if there are so many left."""
+        if connections > self._left:
+            return False
+        self._left -= connections
+        return True
 
     async def _questions(self, server: _Server, plan: Plan, found: DeepFacts) -> DeepFacts:
         """Ask one question after the other, until all are answered or the server stops them."""
@@ -134,30 +167,43 @@ class DeepEndpoints:
         return found
 
     async def _question(self, server: _Server, question: DeepQuestion, way: Way) -> Asked:
-        target, settings = server.target, server.settings
-        answers: list[DeepAnswer] = []
+        if way is Way.CLEAR:
+            return await self._in_clear(server, question, _offer(question, server.settings))
 
         async def ask(on_step: OnStep | None) -> EndpointFacts:
-            if way is Way.CLEAR:
-                asked = await ask_in_clear(
-                    target,
-                    settings,
+            return await probe_endpoint(
+                server.target,
+                server.settings,
+                self._tls,
+                Hello.DEFAULT,
+                self._heartbeat,
+                on_step,
+                question,
+            )
+
+        facts = await self._in_turn(server.target, ask)
+        answer = certificate_answer(question, facts, self._leaf_kind(facts))
+        return Asked(answer=answer, session=facts)
+
+    async def _in_clear(self, server: _Server, question: DeepQuestion, offer: Offer) -> Asked:
+        asked: list[Asked] = []
+
+        async def ask(on_step: OnStep | None) -> EndpointFacts:
+            asked.append(
+                await ask_in_clear(
+                    server.target,
+                    server.settings,
                     self._tls,
                     question,
-                    _offer(question, settings),
+                    offer,
                     self._heartbeat,
                     on_step,
                 )
-                answers.append(asked.answer)
-                return asked.session
-            facts = await probe_endpoint(
-                target, settings, self._tls, Hello.DEFAULT, self._heartbeat, on_step, question
             )
-            answers.append(certificate_answer(question, facts, self._leaf_kind(facts)))
-            return facts
+            return asked[0].session
 
-        session = await self._in_turn(target, ask)
-        return Asked(answer=answers[0], session=session)
+        await self._in_turn(server.target, ask)
+        return asked[0]
 
     def _leaf_kind(self, facts: EndpointFacts) -> str | None:
         key = self._reader.read(facts.chain[0]).key if facts.chain else None
@@ -168,6 +214,23 @@ def _offer(question: DeepQuestion, settings: Settings) -> Offer:
     if question is DeepQuestion.NORM_GROUPS:
         return norm_groups(settings.norm_groups)
     return OFFERS[question]
+
+
+def _is_cut(found: DeepFacts) -> bool:
+    return any(each.failure is not None and stops(each.failure) for each in found.answers)
+
+
+def _send(hellos: Hellos, answer: DeepAnswer) -> tuple[DeepQuestion, Offer] | None:
+    """What to offer after *answer*; None where there is nothing more to ask."""
+    try:
+        return hellos.send(answer)
+    except StopIteration:
+        return None
+
+
+def _too_many(connections: int) -> Failure:
+    detail = f"more than {connections} connections"
+    return Failure(step=Step.HANDSHAKE, reason=Reason.LIMIT, detail=detail)
 
 
 def _cut(found: DeepFacts, plan: Plan, failure: Failure) -> DeepFacts:

@@ -1,4 +1,4 @@
-"""The trust store: which file, how many anchors, its digest, and the paths that lead to it."""
+"""The trust store: its file, its trust anchors, its digest for the report, and paths to them."""
 
 import hashlib
 import logging

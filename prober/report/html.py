@@ -30,6 +30,7 @@ from prober.records import (
 )
 from prober.records.delivery import SenderKind
 from prober.report.answer import LABELS, OUTCOMES, SENDERS, answer, effects, reasons, warning_of
+from prober.report.deep import accepted
 from prober.report.interface import Formatter
 from prober.report.letter import Letter, write_letter
 from prober.report.problems import Problem, problems_of
@@ -43,11 +44,12 @@ from prober.report.words import (
     outcome_words,
     published_lines,
     server_words,
+    shown_version,
     starttls_words,
     version_words,
 )
 from prober.rules.clauses import CLAUSES
-from prober.rules.spread import EXPIRY_NAMES, is_post_quantum
+from prober.rules.spread import EXPIRY_NAMES
 from prober.rules.totals import Totals
 
 MAX_SECTIONS: Final = 300  # domains with all details
@@ -264,11 +266,12 @@ def _section(report: DomainReport) -> dict[str, Any]:
         "clauses": _clauses,
         "matrix": list(_matrix(report)),
         "published": list(published_lines(report)),
+        "accepted": accepted(report),
         "certificates": list(_certificates(report)),
         "senders": list(_senders(report)),
         "publications": list(publications(report)),
         "letter": write_letter(report).text.splitlines() if wants_letter else [],
-        "transcripts": [(seen, _transcript(seen)) for seen in report.endpoints if seen.transcript],
+        "transcripts": [(seen, lines) for seen in report.endpoints if (lines := _transcript(seen))],
         "basis": basis(report),
         "vantage": vantage(report),
     }
@@ -352,9 +355,9 @@ _PEERS: Final = {"server": "S:", "client": "C:"}
 
 
 def _transcript(seen: Endpoint) -> list[str]:
-    return [
-        f"{said.ms:>7} ms {_PEERS.get(said.peer, '--')} {said.line}" for said in seen.transcript
-    ]
+    """Of its sessions, those of --deep last."""
+    lines = (*seen.transcript, *(seen.deep.transcript if seen.deep is not None else ()))
+    return [f"{said.ms:>7} ms {_PEERS.get(said.peer, '--')} {said.line}" for said in lines]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -408,10 +411,10 @@ def _charts(totals: Totals) -> Iterator[_Chart]:
     spread = totals.spread
     levels = {str(level): totals.levels.get(level, 0) for level in reversed(Level)}
     yield _Chart(title="Levels", unit="domains", bars=_bars(levels, ordered=True))
-    versions = {_version(name): count for name, count in spread.tls_versions.items()}
+    versions = {shown_version(name): count for name, count in spread.tls_versions.items()}
     yield _Chart(title="TLS versions", unit="endpoints", bars=_bars(versions))
-    hybrid = sum(n for name, n in spread.key_exchanges.items() if is_post_quantum(name))
-    total = sum(spread.key_exchanges.values())
+    hybrid = spread.post_quantum.get(Answer.YES, 0)
+    total = sum(spread.post_quantum.values())
     yield _Chart(
         title="Key exchange",
         unit="endpoints",
@@ -432,10 +435,6 @@ def _charts(totals: Totals) -> Iterator[_Chart]:
         bars=_bars(findings, notes={str(code): code.meaning for code in spread.findings}),
         broad=True,
     )
-
-
-def _version(name: str) -> str:
-    return name.replace("TLSv1.", "TLS 1.").replace("TLSv1", "TLS 1.0")
 
 
 def _bars(

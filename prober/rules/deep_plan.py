@@ -4,12 +4,21 @@ At most MOST_CONNECTIONS, and no question twice. docs/deep.md.
 """
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from prober.records import Answer, DeepAnswer, DeepQuestion, EndpointFacts, Failure, Reason, Step
+from prober.records import (
+    Answer,
+    DeepAnswer,
+    DeepFacts,
+    DeepQuestion,
+    EndpointFacts,
+    Failure,
+    Reason,
+    Step,
+)
 from prober.rules.ciphers import iana_name
 
 MOST_CONNECTIONS: Final = 8
@@ -154,6 +163,31 @@ def stops(failure: Failure) -> bool:
     """
     in_handshake = failure.step in (Step.HANDSHAKE, Step.POST_TLS)
     return not in_handshake or failure.reason not in _OF_THIS_HELLO
+
+
+def budget_spent(budget: int) -> Failure:
+    """Why a question was not asked, where the run has made *budget* connections."""
+    detail = f"--deep-budget of {budget} connections"
+    return Failure(step=Step.CONNECT, reason=Reason.LIMIT, detail=detail)
+
+
+def is_cut_by_budget(endpoints: Iterable[EndpointFacts]) -> bool:
+    """Whether the budget of the run left questions to *endpoints* unasked."""
+    return any(
+        (failure.step, failure.reason) == (Step.CONNECT, Reason.LIMIT)
+        for endpoint in endpoints
+        for failure in _failures(endpoint.deep)
+    )
+
+
+def _failures(deep: DeepFacts | None) -> Iterator[Failure]:
+    if deep is None:
+        return
+    for answer in deep.answers:
+        if answer.failure is not None:
+            yield answer.failure
+    if deep.enumeration is not None and deep.enumeration.failure is not None:
+        yield deep.enumeration.failure
 
 
 def certificate_answer(

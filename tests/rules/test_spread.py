@@ -7,7 +7,8 @@ import pytest
 
 from prober.records import Code, finding
 from prober.rules import spread
-from prober.rules.spread import EXPIRY_NAMES, Spread, is_post_quantum
+from prober.rules.deep import is_post_quantum
+from prober.rules.spread import EXPIRY_NAMES, Spread
 from tests.report import samples
 
 
