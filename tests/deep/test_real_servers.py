@@ -152,7 +152,10 @@ async def test_each_fact_is_what_a_scripted_server_has(
         front("127.0.0.1", port, speaks_smtp=False) as server,
     ):
         facts = await observe(HOST, server.port)
-    check(facts, {question: expected.get(question, "no") for question in Q}, server.connections)
+    # no main session comes to an end, and no certificate comes with suites that are not broken
+    unseen = {Q.RSA_CERTIFICATE: "not-tested", Q.ECDSA_CERTIFICATE: "not-tested"}
+    words = dict.fromkeys(Q, "no") | unseen | expected
+    check(facts, words, server.connections)
 
 
 # servers whose suites Debian's OpenSSL, which sslscan runs, has too; others keep it waiting
