@@ -81,7 +81,8 @@ class Plan:
         known = newest
         if newest.question is self._seen and newest.accepted is not Answer.YES:
             known = self._from_main(newest)
-        return (*answers, self._with_groups(known), *self._inferred(answers, newest))
+        found = (*answers, self._with_groups(known), *self._inferred(answers, newest))
+        return self._without_unseen(found)
 
     def not_tested(
         self, answers: Sequence[DeepAnswer], failure: Failure, at: datetime
@@ -97,6 +98,19 @@ class Plan:
         if answer.question is not DeepQuestion.NORM_GROUPS:
             return answer
         return replace(answer, offered_groups=self.norm_groups)
+
+    def _without_unseen(self, answers: tuple[DeepAnswer, ...]) -> tuple[DeepAnswer, ...]:
+        """*answers*; no refusal speaks of certificates where no session and no hello got any."""
+        asked = [answer for answer in answers if answer.question in _CERTIFICATES.values()]
+        refusals = [answer for answer in asked if answer.accepted is Answer.NO]
+        if self.main.tls_version is not None or len(refusals) < len(_CERTIFICATES):
+            return answers
+        return tuple(
+            replace(answer, accepted=Answer.NOT_TESTED, failure=_refusal(answer))
+            if answer in refusals
+            else answer
+            for answer in answers
+        )
 
     @property
     def _seen(self) -> DeepQuestion | None:
@@ -225,6 +239,10 @@ def certificate_answer(
 _NO_SUCH_CERTIFICATE: Final = frozenset(
     {"handshake_failure", "illegal_parameter", "insufficient_security", "unsupported_certificate"}
 )
+
+
+def _refusal(answer: DeepAnswer) -> Failure:
+    return Failure(step=Step.HANDSHAKE, reason=Reason.ALERT, detail=answer.alert)
 
 
 def _not_tested(question: DeepQuestion, failure: Failure, at: datetime) -> DeepAnswer:

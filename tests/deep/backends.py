@@ -225,5 +225,5 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
             return
         if process.poll() is not None or time.monotonic() > deadline:
-            raise AssertionError(f"{process.args}: {log.read_text(errors='replace')}")
+            raise AssertionError(f"{process.args!r}: {log.read_text(errors='replace')}")
         time.sleep(0.05)

@@ -110,7 +110,9 @@ OPENSSL: Final = {
         "openssl",
         *("rsa", "-cipher", "eNULL:@SECLEVEL=0", "-tls1_2"),
         broken="RSA_WITH_NULL_MD5",
-        **_NOTHING,
+        rsa="not-tested",  # neither session nor hello gets a certificate without encryption
+        ecdsa="not-tested",
+        norm="no",
     ),
     "null-too": _of(
         "openssl",
@@ -420,6 +422,14 @@ PYOPENSSL: Final = {
     )
     for name, (groups, found) in _GROUPS.items()
 } | {
+    "no-common-group": _of(
+        "pyopenssl",
+        *("rsa", "MLKEM1024", "TLS1_3_VERSION"),
+        pq="MLKEM1024",
+        rsa="not-tested",
+        ecdsa="not-tested",
+        norm="no",
+    ),
     "post-quantum-and-old": _of(
         "pyopenssl",
         *("ecdsa", "X25519MLKEM768:P-256", "TLS1_VERSION"),

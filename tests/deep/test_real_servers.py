@@ -6,13 +6,17 @@ from typing import Final
 
 import pytest
 
+from prober.net.client_hello import OFFERS
 from prober.net.smtp import Target
+from prober.net.tls_names import SSL3, TLS1, TLS1_1, TLS1_2
 from prober.records import Answer, DeepAnswer, DeepFacts, DeepQuestion, EndpointFacts
 from prober.settings import Pace, Settings
 from prober.vantage import Vantage
 from tests.deep.backends import HOST, Keys, backend, make_keys
 from tests.deep.configurations import CONFIGURATIONS, MAIL_SERVERS
 from tests.deep.front import front
+from tests.deep.referees import sslscan, testssl_sh
+from tests.deep.scripted import scripted
 from tests.mta.base import Site
 from tests.mta.certificates import make_mta_ca
 from tests.mta.servers import SERVERS, require, running
@@ -38,6 +42,9 @@ _EXTENSIONS: Final = {
     "staple": "ocsp_staple",
 }
 _SAYS: Final = {"+": True, "-": False, "?": None}
+
+
+Q: Final = DeepQuestion
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +100,105 @@ async def test_each_fact_equals_the_configuration(name: str, keys: Keys) -> None
             if answer.question is DeepQuestion.ECDSA_CERTIFICATE:
                 kind = "ecdsa"
             assert answer.chain == (keys.der(kind),)
+
+
+@pytest.mark.parametrize(
+    ("suite", "version", "expected"),
+    [
+        pytest.param(
+            "TLS_RSA_EXPORT_WITH_RC4_40_MD5",
+            TLS1,
+            {Q.LEGACY_VERSION: "TLSv1", Q.BROKEN_SUITES: "RSA_EXPORT_WITH_RC4_40_MD5"},
+            id="export",
+        ),
+        pytest.param(
+            "TLS_DHE_RSA_EXPORT_WITH_DES40_CBC_SHA",
+            SSL3,
+            {Q.LEGACY_VERSION: "SSLv3", Q.BROKEN_SUITES: "SSLv3 EXPORT DH 1024"},
+            id="export-dhe",
+        ),
+        pytest.param(
+            "TLS_RSA_WITH_NULL_SHA256", TLS1_2, {Q.BROKEN_SUITES: "RSA_WITH_NULL_SHA256"}, id="null"
+        ),
+        pytest.param(
+            "TLS_ECDH_RSA_WITH_AES_128_CBC_SHA",
+            TLS1_2,
+            {Q.STATIC_KEY_EXCHANGE: "ECDH_RSA_WITH_AES_128_CBC_SHA"},
+            id="static-ecdh",
+        ),
+        pytest.param(
+            "TLS_DH_anon_WITH_RC4_128_MD5",
+            TLS1_2,
+            {Q.BROKEN_SUITES: "DH_anon_WITH_RC4_128_MD5 DH 1024"},
+            id="anonymous-rc4",
+        ),
+        pytest.param(
+            "TLS_RSA_WITH_DES_CBC_SHA",
+            TLS1_1,
+            {
+                Q.LEGACY_VERSION: "TLSv1.1",
+                Q.BROKEN_SUITES: "RSA_WITH_DES_CBC_SHA",
+                Q.STATIC_KEY_EXCHANGE: "RSA_WITH_DES_CBC_SHA",
+            },
+            id="des",
+        ),
+    ],
+)
+async def test_each_fact_is_what_a_scripted_server_has(
+    suite: str, version: int, expected: dict[DeepQuestion, str], keys: Keys
+) -> None:
+    async with (
+        scripted(suite, version, keys.der("rsa")) as port,
+        front("127.0.0.1", port, speaks_smtp=False) as server,
+    ):
+        facts = await observe(HOST, server.port)
+    # no main session comes to an end, and no certificate comes with suites that are not broken
+    unseen = {Q.RSA_CERTIFICATE: "not-tested", Q.ECDSA_CERTIFICATE: "not-tested"}
+    words = dict.fromkeys(Q, "no") | unseen | expected
+    check(facts, words, server.connections)
+
+
+# servers whose suites Debian's OpenSSL, which sslscan runs, has too; others keep it waiting
+SCANNED: Final = (
+    *("openssl-rsa", "openssl-old-versions", "openssl-null-too", "openssl-no-dhe"),
+    *("openssl-ecdhe-only", "openssl-dh-1024", "gnutls-normal", "gnutls-3des", "gnutls-rc4"),
+    *("gnutls-no-static", "gnutls-ffdhe3072", "node-p-384-and-dh"),
+)
+_BELOW_TLS12: Final = ("TLSv1.1", "TLSv1", "SSLv3")  # highest first
+
+
+@pytest.mark.parametrize("name", SCANNED)
+async def test_each_fact_is_what_sslscan_sees(name: str, keys: Keys) -> None:
+    configuration = CONFIGURATIONS[name]
+    with backend(configuration.server, configuration.options, keys) as port:
+        async with front("127.0.0.1", port, speaks_smtp=False) as server:
+            facts = await observe(HOST, server.port)
+            scanned = await sslscan(server.port)
+
+    assert facts.deep is not None
+    answers = {answer.question: answer for answer in facts.deep.answers}
+    for question in (Q.BROKEN_SUITES, Q.STATIC_KEY_EXCHANGE, Q.FINITE_FIELD_DH):
+        is_seen = not scanned.suites.isdisjoint(OFFERS[question].suites)
+        assert (answers[question].accepted is Answer.YES) is is_seen, question
+    old = [version for version in _BELOW_TLS12 if version in scanned.versions]
+    assert answers[Q.LEGACY_VERSION].tls_version == (old[0] if old else None)
+    bits = answers[Q.FINITE_FIELD_DH].key_exchange_bits
+    assert bits is None or not scanned.dh_bits or bits in scanned.dh_bits
+
+
+@pytest.mark.parametrize("name", ["gnutls-3des"])
+async def test_each_fact_is_what_testssl_sees(name: str, keys: Keys, tmp_path: Path) -> None:
+    configuration = CONFIGURATIONS[name]
+    with backend(configuration.server, configuration.options, keys) as port:
+        async with front("127.0.0.1", port, speaks_smtp=False) as server:
+            facts = await observe(HOST, server.port)
+            versions, has_broken = await testssl_sh(server.port, tmp_path)
+
+    assert facts.deep is not None
+    answers = {answer.question: answer for answer in facts.deep.answers}
+    old = [version for version in _BELOW_TLS12 if version in versions]
+    assert answers[Q.LEGACY_VERSION].tls_version == (old[0] if old else None)
+    assert (answers[Q.BROKEN_SUITES].accepted is Answer.YES) is has_broken
 
 
 @pytest.mark.parametrize("name", MAIL_SERVERS)

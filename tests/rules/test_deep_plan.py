@@ -73,6 +73,34 @@ def test_the_certificate_that_was_seen_is_asked_first(
     assert asked.index(other) > 0
 
 
+@pytest.mark.parametrize(
+    ("main", "other", "accepted"),
+    [
+        pytest.param(handshake_failed(), refused(Q.ECDSA_CERTIFICATE), NOT_TESTED, id="no-session"),
+        pytest.param(
+            handshake_failed(),
+            answer(Q.ECDSA_CERTIFICATE, YES, tls_version="TLSv1.2", chain=CHAIN),
+            NO,
+            id="the-other-certificate-was-sent",
+        ),
+        pytest.param(MAIN, refused(Q.ECDSA_CERTIFICATE), NO, id="anonymous-session"),
+    ],
+)
+def test_a_refusal_says_nothing_of_certificates_where_no_hello_gets_any(
+    main: Any, other: DeepAnswer, accepted: Answer
+) -> None:
+    """A server of TLS 1.3 with groups that we do not have, for instance: RFC 8446 §4.2.7."""
+    plan = Plan(main=main)
+    answers = plan.conclude((), refused(Q.RSA_CERTIFICATE, "protocol_version"))
+    answers = plan.conclude(answers, other)
+
+    found = {each.question: each for each in answers}
+    assert found[Q.RSA_CERTIFICATE].accepted is accepted
+    assert (found[Q.RSA_CERTIFICATE].failure is not None) is (accepted is NOT_TESTED)
+    assert found[Q.ECDSA_CERTIFICATE].accepted is (other.accepted if accepted is NO else NOT_TESTED)
+    assert found[Q.BROKEN_SUITES].accepted is NO
+
+
 UP_TO_TLS12 = {Q.LEGACY_VERSION, Q.BROKEN_SUITES, Q.STATIC_KEY_EXCHANGE, Q.FINITE_FIELD_DH}
 
 
