@@ -13,8 +13,6 @@ from prober.cli.running import exit_statuses, tell
 from prober.domain_list import STDIN
 from prober.domains import operator_of
 from prober.errors import SettingsError
-from prober.files import unwritable
-from prober.records import DomainReport
 from prober.records.changes import ChangeCounts, DomainChanges
 from prober.report.answer import answer
 from prober.report.changes import comparison, summary, worst_first
@@ -23,7 +21,7 @@ from prober.results import ResultsFile
 from prober.rules.drift import compare
 from prober.rules.exit_status import diff_status
 from prober.rules.totals import Tally
-from prober.spool import Spool, Spooled
+from prober.spool import Spool, Spooled, keep
 
 _PANEL = "Comparison"
 _FILE = "a file of results"
@@ -165,12 +163,5 @@ def _spooled(spool: Spool, file: str) -> dict[str, Spooled]:
     with ResultsFile.open(file) as saved:
         for report in saved.reports():
             if report.domain is not None:
-                found[report.domain] = _put(spool, report)
+                found[report.domain] = keep(spool, report)
     return found
-
-
-def _put(spool: Spool, report: DomainReport) -> Spooled:
-    try:
-        return spool.put(report)
-    except OSError as error:
-        raise unwritable("the temporary folder", error, "the reports to compare") from error

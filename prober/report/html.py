@@ -30,7 +30,7 @@ from prober.records import (
 )
 from prober.records.delivery import SenderKind
 from prober.report.answer import LABELS, OUTCOMES, SENDERS, answer, effects, reasons, warning_of
-from prober.report.interface import Formatter
+from prober.report.interface import MAX_SECTIONS, Formatter
 from prober.report.letter import Letter, write_letter
 from prober.report.problems import Problem, problems_of
 from prober.report.publish import publications
@@ -50,7 +50,6 @@ from prober.rules.clauses import CLAUSES
 from prober.rules.spread import EXPIRY_NAMES, is_post_quantum
 from prober.rules.totals import Totals
 
-MAX_SECTIONS: Final = 300  # domains with all details
 MAX_ROWS: Final = 20_000  # domains with a row: what a browser shows in seconds
 _MAX_CHARACTERS: Final = 4_000  # of one text of a peer
 _MAX_BARS: Final = 12  # rows of a table of the summary
@@ -130,10 +129,14 @@ def _environment() -> Environment:
 
 
 class Html(Formatter[DomainReport, Totals]):
-    """A page on domains. *columns*: those of the list that was read."""
+    """A page on domains. *columns*: those of the list that was read.
 
-    def __init__(self, columns: Sequence[str] = ()) -> None:
+    *detail*: how many domains have all details, the worst first.
+    """
+
+    def __init__(self, columns: Sequence[str] = (), detail: int | None = None) -> None:
         self._columns = columns
+        self._detail = MAX_SECTIONS if detail is None else detail
         self._environment = _environment()
         self._domain = self._environment.get_template("domain.html")
 
@@ -154,7 +157,7 @@ class Html(Formatter[DomainReport, Totals]):
         return b"</ul>\n</section>\n" + _SUMMARY + summary + _END + self._render("foot.html")
 
     def arranged(self, written: BinaryIO) -> Iterator[bytes]:
-        return _arranged(written)
+        return _arranged(written, self._detail)
 
     def _render(self, name: str, **values: object) -> bytes:
         text = self._environment.get_template(name).render(**values)
@@ -167,7 +170,14 @@ def letter_page(letter: Letter) -> bytes:
     return template.render(letter=letter).encode(errors="replace")
 
 
-def _arranged(written: BinaryIO) -> Iterator[bytes]:
+class LetterPage(Formatter[DomainReport, Totals]):
+    """The letter on one domain; it is to be given one report."""
+
+    def body(self, report: DomainReport) -> bytes:
+        return letter_page(write_letter(report))
+
+
+def _arranged(written: BinaryIO, detail: int) -> Iterator[bytes]:
     """The summary, then the domains, the worst first. Keeps places in the file, and no domains."""
     head = list(iter(written.readline, _LIST))
     top: list[bytes] = []
@@ -191,8 +201,8 @@ def _arranged(written: BinaryIO) -> Iterator[bytes]:
     for number, (_, place) in enumerate(heapq.nsmallest(MAX_ROWS, places)):
         written.seek(place)
         line = written.readline()
-        yield line if number < MAX_SECTIONS else _without_section(line)
-    yield b"</ul>\n" + _left_out(count) + b"</section>\n" + foot[2]
+        yield line if number < detail else _without_section(line)
+    yield b"</ul>\n" + _left_out(count, detail) + b"</section>\n" + foot[2]
 
 
 def _without_section(line: bytes) -> bytes:
@@ -209,14 +219,15 @@ def _on_warned(count: int) -> bytes:
     return f"<p>{count} {noun} with a warning: see the list.</p>".encode()
 
 
-def _left_out(count: int) -> bytes:
+def _left_out(count: int, detail: int) -> bytes:
     notes = []
     if count > MAX_ROWS:
         notes.append(f"{count - MAX_ROWS} more domains are counted above and not listed here.")
-    if count > MAX_SECTIONS:
+    if count > detail:
+        which = f"The first {detail} domains have all details. For the others"
         notes.append(
-            f"The first {MAX_SECTIONS} domains have all details. For the others, run probe check "
-            "with the name of the domain, or write a JSON report."
+            f"{which if detail else 'For all details'}, run probe check with the name of the "
+            "domain, give a greater number with --detail, or write a JSON report."
         )
     return "".join(f'<p class="note">{note}</p>\n' for note in notes).encode()
 

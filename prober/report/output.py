@@ -5,7 +5,6 @@ The formats are the rows of ``ReportFormat``. A wing that has records of its own
 """
 
 import enum
-import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,7 +19,18 @@ from prober.escape import printable
 from prober.files import Mark, ResumeFrom, is_stream
 from prober.records import DomainReport
 from prober.report.csv_ import Csv
-from prober.report.interface import Formatter, Kind, MadeAtEnd, Paper, R, Row, Sheet, T
+from prober.report.interface import (
+    MAX_SECTIONS,
+    Formatter,
+    Kind,
+    MadeAtEnd,
+    Paper,
+    R,
+    Row,
+    Sheet,
+    T,
+    require_html,
+)
 from prober.report.json_ import JsonLines, PrettyJson, encode_report
 from prober.report.rows import (
     COLUMNS,
@@ -52,6 +62,8 @@ class ReportStyle:
     scan: bool = False  # text: one line a domain and a summary, in place of whole answers
     notes: Mapping[str, str] = field(default_factory=dict)  # text of a scan: by domain
     columns: tuple[str, ...] = ()  # csv: of the list that was read, at the end of each row
+    detail: int = MAX_SECTIONS  # html: how many domains have all details
+    letter: bool = False  # html: a letter to the administrators of the one domain
 
 
 def domains(style: ReportStyle) -> Kind[DomainReport, Totals]:
@@ -81,20 +93,19 @@ def domains(style: ReportStyle) -> Kind[DomainReport, Totals]:
         rows=table.rows,
         sheets=(by_domain, by_endpoint, findings),
         overview=overview,
-        page=partial(_page, style.columns),
+        page=partial(_page, style),
     )
 
 
 _Rows: TypeAlias = Callable[[DomainReport], Iterable[Row]]
 
 
-def _page(columns: tuple[str, ...]) -> Formatter[DomainReport, Totals]:
+def _page(style: ReportStyle) -> Formatter[DomainReport, Totals]:
     """Imported only where HTML is asked for. Raises SettingsError without its extra."""
-    if importlib.util.find_spec("jinja2") is None:
-        raise SettingsError("HTML reports need an extra: pip install 'smtp-tls-prober[report]'")
-    from prober.report.html import Html
+    require_html()
+    from prober.report.html import Html, LetterPage
 
-    return Html(columns)
+    return LetterPage() if style.letter else Html(style.columns, style.detail)
 
 
 def plain(render: Callable[[R], str]) -> Kind[R, None]:
