@@ -8,7 +8,7 @@ and full sections for the first of them only. docs/report.md.
 import base64
 import hashlib
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -28,13 +28,17 @@ from prober.records import (
     Severity,
     Standing,
 )
+from prober.records.changes import Direction
 from prober.records.delivery import SenderKind
+from prober.records.history import RunNews
 from prober.report.answer import LABELS, OUTCOMES, SENDERS, answer, effects, reasons, warning_of
+from prober.report.changes import DIRECTION_LABELS, news_summary, what_changed
 from prober.report.interface import MAX_SECTIONS, Formatter
 from prober.report.letter import Letter, write_letter
 from prober.report.problems import Problem, problems_of
 from prober.report.publish import publications
 from prober.report.text import basis, hosts_of, is_well, vantage
+from prober.report.trend import minute, trend_of
 from prober.report.words import (
     certificate_words,
     exchange_words,
@@ -60,13 +64,20 @@ _WARNED: Final = b"<!-- warned -->"  # where the finished file says how many pas
 _ITEM: Final = b'<li data-rank="'
 _SECTION: Final = b"<!-- section -->"
 _FAILING: Final = (Standing.FALLS_SHORT, Standing.INVALID, Standing.UNDECIDED)
-_CLASSES: Final[Mapping[Standing | None, str]] = {
+CLASSES: Final[Mapping[Standing | None, str]] = {
     Standing.MEETS: "pass",
     Standing.FALLS_SHORT: "fail",
     Standing.UNDECIDED: "unknown",
     Standing.NEUTRAL: "none",
     Standing.INVALID: "fail",
     None: "unknown",
+}
+DIRECTION_CSS: Final[Mapping[Direction | None, str]] = {
+    Direction.WORSE: "fail",
+    Direction.LOST_SIGHT: "unknown",
+    Direction.OTHER: "warn",
+    Direction.BETTER: "pass",
+    None: "none",
 }
 _RANKS: Final[Mapping[Standing | None, int]] = {
     Standing.FALLS_SHORT: 0,
@@ -103,7 +114,8 @@ def _lines(lines: Sequence[str]) -> Markup:
     return Markup("&#10;").join(escape(_shown(line)) for line in lines)
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Of all templates: text is escaped, and the pages have the same style and script."""
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -124,6 +136,10 @@ def _environment() -> Environment:
         ),
         labels=LABELS,
         utc=utc,
+        minute=minute,
+        title="Can these domains receive mail encrypted?",
+        legend="PASS: the domain meets what was required. FAIL: it does not. UNKNOWN: it could not "
+        "be tested, which says nothing against the domain. NO MAIL: it receives none.",
     )
     return environment
 
@@ -131,13 +147,20 @@ def _environment() -> Environment:
 class Html(Formatter[DomainReport, Totals]):
     """A page on domains. *columns*: those of the list that was read.
 
-    *detail*: how many domains have all details, the worst first.
+    *detail*: how many domains have all details, the worst first. *news*: what changed, by the
+    record that is kept; it gives None where that cannot be read.
     """
 
-    def __init__(self, columns: Sequence[str] = (), detail: int | None = None) -> None:
+    def __init__(
+        self,
+        columns: Sequence[str] = (),
+        detail: int | None = None,
+        news: Callable[[], RunNews | None] | None = None,
+    ) -> None:
+        self._news = news
         self._columns = columns
         self._detail = MAX_SECTIONS if detail is None else detail
-        self._environment = _environment()
+        self._environment = environment()
         self._domain = self._environment.get_template("domain.html")
 
     def head(self) -> bytes:
@@ -153,7 +176,13 @@ class Html(Formatter[DomainReport, Totals]):
         return _ITEM + _rank(report) + b" ".join(page.encode(errors="replace").split(b"\n")) + b"\n"
 
     def foot(self, totals: Totals) -> bytes:
-        summary = self._render("summary.html", **_summary(totals))
+        news = self._news() if self._news is not None else None
+        summary = self._render(
+            "summary.html",
+            **_summary(totals),
+            has_record=self._news is not None,
+            news=_news(news) if news is not None else None,
+        )
         return b"</ul>\n</section>\n" + _SUMMARY + summary + _END + self._render("foot.html")
 
     def arranged(self, written: BinaryIO) -> Iterator[bytes]:
@@ -166,7 +195,7 @@ class Html(Formatter[DomainReport, Totals]):
 
 def letter_page(letter: Letter) -> bytes:
     """*letter* as a page of its own, to be printed or sent."""
-    template = _environment().get_template("letter.html")
+    template = environment().get_template("letter.html")
     return template.render(letter=letter).encode(errors="replace")
 
 
@@ -248,7 +277,7 @@ def _row(report: DomainReport, columns: Sequence[str]) -> dict[str, Any]:
     return {
         "anchor": anchor_of(name),
         "name": name,
-        "css": "warn" if warning else _CLASSES[report.standing],
+        "css": "warn" if warning else CLASSES[report.standing],
         "label": LABELS[report.standing] if report.standing else "NOT JUDGED",
         "why": f"but {warning}" if warning else answer(report),
         "own": [(column, report.columns.get(column, "")) for column in shown],
@@ -395,12 +424,33 @@ def _summary(totals: Totals) -> dict[str, Any]:
         "when": _when(totals),
         "more_noted": failing - len(noted),
         "tiles": [
-            (standing, _CLASSES[standing], LABELS[standing], totals.standings.get(standing, 0))
+            (standing, CLASSES[standing], LABELS[standing], totals.standings.get(standing, 0))
             for standing in Standing
         ],
-        "noted": [(anchor_of(each.name), _CLASSES[each.standing], each) for each in noted],
+        "noted": [(anchor_of(each.name), CLASSES[each.standing], each) for each in noted],
         "expiring": expiring[:_MAX_NOTED],
         "charts": [chart for chart in _charts(totals) if chart.bars],
+    }
+
+
+def _news(news: RunNews) -> dict[str, Any]:
+    """What changed since the run before, and how many domains pass over runs."""
+    told = [each for each in news.changes if each.worst is not None]
+    return {
+        "is_first": news.is_first,
+        "summary": news_summary(news),
+        "told": [
+            (
+                DIRECTION_CSS[each.worst],
+                DIRECTION_LABELS[each.worst],
+                anchor_of(each.domain),
+                each.domain,
+                what_changed(each),
+            )
+            for each in told[:_MAX_NOTED]
+        ],
+        "more": len(told[_MAX_NOTED:]),
+        "trend": trend_of(news.runs),
     }
 
 

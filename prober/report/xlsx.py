@@ -37,6 +37,12 @@ _COLOURS: Final[Mapping[str, Mapping[str, Mapping[str, str]]]] = MappingProxyTyp
             "neutral": _GREY,
             "invalid": _RED,
         },
+        "direction": {
+            "worse": _RED,
+            "lost-sight": _YELLOW,
+            "other": _GREY,
+            "better": _GREEN,
+        },
     }
 )
 """The colours of some columns, by the word in the cell."""
