@@ -13,11 +13,12 @@ from prober.cli.running import exit_statuses, tell
 from prober.domain_list import STDIN
 from prober.domains import operator_of
 from prober.errors import SettingsError
-from prober.escape import printable, utc
+from prober.escape import printable
 from prober.records.changes import ChangeCounts, DomainChanges
 from prober.report.answer import answer
 from prober.report.changes import comparison, summary, worst_first
 from prober.report.output import STDOUT, ReportFormat, choose_format, open_report
+from prober.report.trend import minute
 from prober.results import ResultsFile
 from prober.rules.drift import compare
 from prober.rules.exit_status import diff_status
@@ -145,7 +146,7 @@ def _compare_runs(
 
 
 def _named(run: "RunRow") -> str:
-    return f"run {run.id} of {printable(run.list)} ({utc(run.started_at)})"
+    return f"run {run.id} of {printable(run.list)} ({minute(run.started_at)} UTC)"
 
 
 def _compare_files(

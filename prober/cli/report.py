@@ -4,6 +4,7 @@ import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Final
 
 import typer
@@ -11,7 +12,7 @@ import typer
 from prober.cli.distinct_files import Read, require_distinct
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import ManyReportOptions, option, with_options
-from prober.cli.recording import db_option, opened, record_files
+from prober.cli.recording import db_option, news_of, opened, record_files
 from prober.cli.reporting import Reporting
 from prober.cli.running import exit_statuses, tell
 from prober.domain_list import STDIN
@@ -20,7 +21,7 @@ from prober.errors import InputError, SettingsError
 from prober.escape import listed, printable, utc
 from prober.faults import judged
 from prober.records import DomainReport
-from prober.report.output import ReportFormat
+from prober.report.output import News, ReportFormat
 from prober.report.rejudged import Rejudged
 from prober.results import ResultsFile
 from prober.rules.exit_status import CANNOT_SEE
@@ -156,7 +157,7 @@ def _report_run(db: str, run_: str, options: ManyReportOptions, wanted: _Wanted)
             tell(f"run {run.id} of {run.list}, begun {utc(run.started_at)}, by today's rules")
         records = reports_of(connection, run.id, wanted.domains or None)
         records = wanted.of(records, f"the run {run.id} of {printable(run.list)}", spool)
-        return _report(records, options, wanted)
+        return _report(records, options, wanted, news=partial(news_of, store, run.id))
 
 
 def _report(
@@ -165,13 +166,15 @@ def _report(
     wanted: _Wanted,
     columns: tuple[str, ...] = (),
     rejudged: Rejudged | None = None,
+    news: News | None = None,
 ) -> int:
     """Write *records*; with *rejudged*, judge them again, and show what differs."""
     first = list(itertools.islice(records, 2))
     is_list = len(first) > 1
     style = options.style(scan=is_list and not options.verbose, columns=columns)
     style = replace(style, letter=wanted.letter)
-    with Reporting.open(options, style, expires_soon_days=options.expires_soon) as reporting:
+    soon = options.expires_soon
+    with Reporting.open(options, style, news=news, expires_soon_days=soon) as reporting:
         for then in itertools.chain(first, records):
             if rejudged is None:
                 reporting.add_saved(then)

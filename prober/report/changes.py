@@ -25,6 +25,7 @@ COLUMNS: Final = (
 
 TIMES: Final = frozenset({"last_seen", "since"})
 SHEET: Final = "changes"  # of a workbook
+NO_NEWS: Final = "Unknown: the record could not be read or written."
 
 NAMES: Final[Mapping[ChangeCode, str]] = MappingProxyType(
     {
@@ -160,9 +161,11 @@ def news_summary(news: RunNews) -> str:
     if news.is_first:
         return "This is the first run of this list in the record."
     before = news.runs[1]
-    since = f"run {before.id} of {utc(before.started_at)[:10]}"
-    what = f"{_domains(sum(counts.values()) - counts[None])}: {', '.join(parts)}"
-    return f"Changed since {since}: {what if parts else 'nothing worth telling'}."
+    since = f"Since run {before.id} of {utc(before.started_at)[:10]}"
+    if not parts:
+        return f"{since}: no change to report."
+    changed = _domains(sum(counts.values()) - counts[None])
+    return f"{since}, {changed} changed: {', '.join(parts)}."
 
 
 def _domains(number: int) -> str:

@@ -32,7 +32,7 @@ from prober.records.changes import Direction
 from prober.records.delivery import SenderKind
 from prober.records.history import RunNews
 from prober.report.answer import LABELS, OUTCOMES, SENDERS, answer, effects, reasons, warning_of
-from prober.report.changes import DIRECTION_LABELS, news_summary, what_changed
+from prober.report.changes import DIRECTION_LABELS, NO_NEWS, news_summary, what_changed
 from prober.report.interface import MAX_SECTIONS, Formatter
 from prober.report.letter import Letter, write_letter
 from prober.report.problems import Problem, problems_of
@@ -181,6 +181,7 @@ class Html(Formatter[DomainReport, Totals]):
             "summary.html",
             **_summary(totals),
             has_record=self._news is not None,
+            no_news=NO_NEWS,
             news=_news(news) if news is not None else None,
         )
         return b"</ul>\n</section>\n" + _SUMMARY + summary + _END + self._render("foot.html")
@@ -437,7 +438,6 @@ def _news(news: RunNews) -> dict[str, Any]:
     """What changed since the run before, and how many domains pass over runs."""
     told = [each for each in news.changes if each.worst is not None]
     return {
-        "is_first": news.is_first,
         "summary": news_summary(news),
         "told": [
             (

@@ -77,12 +77,16 @@ class MadeAtEnd(Formatter[R, T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet(Generic[R]):
-    """One sheet of a workbook. ``times``: the columns whose cells are times, as ``utc`` gives."""
+    """One sheet of a workbook. ``times``: the columns whose cells are times, as ``utc`` gives.
+
+    ``last``: the rows that stand behind those of all records.
+    """
 
     name: str
     columns: tuple[str, ...]
     rows: Callable[[R], Iterable[Row]]
     times: frozenset[str] = frozenset()
+    last: Callable[[], Iterable[Row]] = tuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

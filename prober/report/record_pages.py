@@ -16,7 +16,7 @@ from prober.report.changes import DIRECTION_LABELS, describe, summary, what_chan
 from prober.report.history import stretches
 from prober.report.html import CLASSES, DIRECTION_CSS, MAX_ROWS, anchor_of, environment
 from prober.report.interface import Formatter
-from prober.report.trend import Trend, minute, trend_of
+from prober.report.trend import Trend, trend_of
 
 _ITEM: Final = b"<li data-rank="
 
@@ -135,13 +135,12 @@ class RunsPage(Formatter[RunList, None]):
         return self._render("head.html")
 
     def body(self, record: RunList) -> bytes:
-        labels = [LABELS[each] for each in Standing]
-        rows = [
-            (run, minute(run.started_at), [run.standings.get(each, 0) for each in Standing])
-            for run in record.runs
-        ]
+        found = [each for each in Standing if any(run.standings.get(each) for run in record.runs)]
         return self._render(
-            "runs.html", rows=rows, labels=labels, trends=list(_trends(record.runs))
+            "runs.html",
+            rows=[(run, [run.standings.get(each, 0) for each in found]) for run in record.runs],
+            labels=[LABELS[each] for each in found],
+            trends=list(_trends(record.runs)),
         )
 
     def foot(self, _totals: None) -> bytes:
