@@ -29,11 +29,11 @@ HREF = re.compile(r"#d-[0-9a-f]{16}")
 OURS = {
     "id": re.compile(
         r"d-[0-9a-f]{16}|summary|summary-title|domains|domains-title|tools|search|show|sort|"
-        "unfold|fold|count|list"
+        "unfold|fold|count|list|runs-title"
     ),
     "href": HREF,
     "class": re.compile(r"[a-z ]*"),
-    "data-rank": re.compile(r"\d{4}"),
+    "data-rank": re.compile(r"\d|\d{4}"),
     "lang": re.compile("en"),
 }
 NEVER = {"style", "src", "srcset", "action", "formaction", "data", "srcdoc", "http", "background"}
