@@ -105,7 +105,7 @@ def _what(seen: DomainInRun) -> tuple[Level, Standing]:
 
 
 def history_text(found: DomainHistory) -> str:
-    """A line for each stretch of runs that saw the same, and below it what changed then."""
+    """One line per series of runs with the same result; below it, what changed then."""
     return "\n".join((printable(found.domain), *_history_lines(found)))
 
 
