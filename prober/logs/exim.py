@@ -19,7 +19,7 @@ _QUEUED: Final = re.compile(
     re.DOTALL,
 )
 _ADDRESS: Final = r'(?:"(?:[^"\\]|\\.)*+"@[^\s<>]*[^\s<>:]|[^\s<>]*[^\s<>:])'
-# The final address, or a pipe or file in its place; the original in brackets.
+# The final address, or a pipe or a file; then the original address in brackets.
 _RECIPIENT: Final = re.compile(
     r' (?:(?:[|/>]|save )\S+(?= [(<])|:\w+:|"\|(?:[^"\\]|\\.)*+"|'
     rf"({_ADDRESS}))(?: \(([^()]*)\))?(?: <({_ADDRESS})>)?"
@@ -33,10 +33,10 @@ _FIELD: Final = re.compile(
     r' ([A-Za-z]\w{0,3})\*?=("(?:[^"\\]|\\.)*+"|<(?:"(?:[^"\\]|\\.)*+"|[^"<>])*+>|[^\s"]*)'
 )
 _FLAG: Final = re.compile(r" (?:DS|L[*.]?-?|K|PRDR|ARC|TFO\*{0,2})(?=[ :]|$)")  # have no value
-# Until 4.98 with the number of the error, and its text where it is one of the system's.
+# Until 4.98 there is the number of the error, with its text if it is one of the system.
 _DEFER: Final = re.compile(r" defer(?: \(\d+\): ([\w ,/'-]+?)(?= H=| DT=|:|$)| \(([^()]*)\))?")
-_OF_PEER: Final = frozenset({"DN", "SNI"})  # its quotes are not escaped: what follows may be its
-# The words of Exim, up to the step. The words of the peer follow after the colon.
+_OF_PEER: Final = frozenset({"DN", "SNI"})  # a peer's, and quotes in them are not escaped
+# Exim names the step in its own words. After the colon come the words of the peer.
 _WITH_CONTENT: Final = re.compile(
     r"[^:<]{0,80}? (?:after|in response to) (?:pipelined )?(?:end of data|sending data block)"
 )
@@ -173,7 +173,7 @@ def _session(fields: dict[str, str]) -> Session | None:
 
 
 def _content(status: Status, reply: str) -> Content:
-    """Whether the message itself was sent; Exim names the step before it gives the reply."""
+    """Whether the message itself was sent. Exim names the step before the reply."""
     if status is Status.SENT or _WITH_CONTENT.match(reply.lstrip(" ")):
         return Content.LEFT
     return Content.HELD

@@ -38,8 +38,8 @@ _STATUS: Final = {
     "PermFail": Status.BOUNCED,
     "Expired": Status.BOUNCED,
 }
-# 6.8: "server-cert-check"; 7: "cert-check", of a server without certificate in a line of "smtp".
-# Both compare the name: ssl_check_name() in 6.8, libtls in 7. A client's results are others.
+# "server-cert-check" in 6.8, "cert-check" in 7. For a server without certificate, 7 writes "smtp".
+# Both compare the name: ssl_check_name() in 6.8, libtls in 7. For clients there are other words.
 _CHECKED: Final = {
     "success": Identity.VERIFIED,
     "valid": Identity.VERIFIED,
@@ -47,7 +47,7 @@ _CHECKED: Final = {
     "unverified": Identity.NONE,
     "no certificate presented": Identity.NONE,
 }
-# What it says itself of a session that ended before the message; a reply begins with its code.
+# OpenSMTPD's own words for sessions that ended before the message. A reply begins with its code.
 _HELD: Final = re.compile(
     r"SSL certificate check failed|TLS required but not supported|Connection failed: |"
     r"[A-Z]+ rejected: |AUTH not advertised|Refuse to AUTH|no supported AUTH|message too large|"
@@ -134,7 +134,7 @@ class OpenSmtpdReader(Reader):
         return True
 
     def _arrived(self, line: Line, key: tuple[str, str], rest: str) -> bool:
-        """An envelope: the message is reported once, whatever its number of recipients."""
+        """Read an envelope. The message is reported once, for all its recipients."""
         found = _ENVELOPE.match(rest)
         if found is None:
             return False
