@@ -15,9 +15,11 @@ from benchmarks import (
     logs,
     memory,
     record,
+    reports,
     served,
     start,
     throughput,
+    validation,
     workers,
 )
 from benchmarks.figures import Figure, Scale, machine, to_markdown, to_table
@@ -38,6 +40,8 @@ class Name(enum.StrEnum):
     HEADERS = "headers"
     LOGS = "logs"
     RECORD = "record"
+    REPORTS = "reports"
+    DNSSEC = "dnssec"
     INTERNET = "internet"
 
 
@@ -54,6 +58,8 @@ MEASURES: Final[dict[Name, Measure]] = {
     Name.HEADERS: headers.measure,
     Name.LOGS: logs.measure,
     Name.RECORD: record.measure,
+    Name.REPORTS: reports.measure,
+    Name.DNSSEC: validation.measure,
     Name.INTERNET: served.measure,
 }
 

@@ -3,6 +3,8 @@
 import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -13,10 +15,13 @@ from prober.cli.options import ManyReportOptions, option, with_options
 from prober.cli.recording import db_option, opened, record_files
 from prober.cli.reporting import Reporting
 from prober.cli.running import exit_statuses, tell
+from prober.dnssec.anchors import Anchors
 from prober.domain_list import STDIN
 from prober.errors import InputError, SettingsError
 from prober.escape import utc
 from prober.faults import judged
+from prober.net.resolver import read_anchors
+from prober.proofs import Proofs
 from prober.records import DomainReport
 from prober.report.output import ReportFormat
 from prober.report.rejudged import Rejudged
@@ -39,6 +44,16 @@ def report(
             show_default=False,
         ),
     ] = None,
+    trust_anchor: Annotated[
+        Path | None,
+        option(
+            "--trust-anchor",
+            metavar="FILE",
+            help="DS or DNSKEY records in zone-file form, instead of the root's keys.",
+            panel="Report",
+            show_default=False,
+        ),
+    ] = None,
     db: Annotated[str | None, db_option()] = None,
     run: Annotated[
         str,
@@ -55,8 +70,9 @@ def report(
 ) -> None:
     """Write reports of saved results, judged again by today's rules.
 
-    Contacts nobody. Each record is reported, in the order of the files. Which version wrote them,
-    and what is judged differently today, is shown on stderr. Text has one line per record, or the
+    Contacts nobody. Each record is reported, in the order of the files. DNSSEC proofs in them are
+    validated again (docs/dnssec.md). Which version wrote the files, what is judged differently
+    today, and which proofs are not valid, is shown on stderr. Text has one line per record, or the
     whole answer where there is only one record or with `--verbose`. Exit status as for `probe
     check`; 2 also where a file holds no results.
     """
@@ -69,16 +85,18 @@ def report(
             raise SettingsError("name files of results, or a record with --db")
         read = [Read(file, "a file of results") for file in names]
         read += [Read(each.path, each.what) for each in record_files(db)]
+        read += [Read(str(trust_anchor), "the DNSSEC trust anchors")] if trust_anchor else []
         require_distinct(read, options.written)
+        anchors = read_anchors(trust_anchor)
         if not names and db is not None:
-            raise typer.Exit(_report_run(db, run, options))
+            raise typer.Exit(_report_run(db, run, options, anchors))
         files = [stack.enter_context(ResultsFile.open(file)) for file in names]
         columns = _columns_of(files) if _WITH_COLUMNS & set(options.formats()) else ()
         records = itertools.chain.from_iterable(file.reports() for file in files)
-        raise typer.Exit(_report(records, options, columns, Rejudged()))
+        raise typer.Exit(_report(records, options, anchors, columns, Rejudged()))
 
 
-def _report_run(db: str, wanted: str, options: ManyReportOptions) -> int:
+def _report_run(db: str, wanted: str, options: ManyReportOptions, anchors: Anchors) -> int:
     with opened(db) as store, store.reading() as connection:
         from prober.store.asking import reports_of
         from prober.store.reader import find_run
@@ -86,28 +104,35 @@ def _report_run(db: str, wanted: str, options: ManyReportOptions) -> int:
         run = find_run(connection, wanted)
         if not options.quiet:
             tell(f"run {run.id} of {run.list}, begun {utc(run.started_at)}, by today's rules")
-        return _report(reports_of(connection, run.id), options)
+        return _report(reports_of(connection, run.id), options, anchors)
 
 
 def _report(
     records: Iterator[DomainReport],
     options: ManyReportOptions,
+    anchors: Anchors,
     columns: tuple[str, ...] = (),
     rejudged: Rejudged | None = None,
 ) -> int:
-    """Write *records*; with *rejudged*, judge them again, and show what differs."""
+    """Write *records*; with *rejudged*, judge them again, and show what differs.
+
+    Their DNSSEC proofs are validated by *anchors*.
+    """
     first = list(itertools.islice(records, 2))
     is_list = len(first) > 1
     style = options.style(scan=is_list and not options.verbose, columns=columns)
-    with Reporting.open(options, style, expires_soon_days=options.expires_soon) as reporting:
+    with (
+        Reporting.open(options, style, expires_soon_days=options.expires_soon) as reporting,
+        Proofs(anchors, partial(judged, reader=reporting.reader)) as proofs,
+    ):
         for then in itertools.chain(first, records):
             if rejudged is None:
-                reporting.add_saved(then)
+                reporting.add_saved(proofs.check(then))
             else:
-                now = judged(facts_of(then), reporting.reader)
+                now = proofs.check(judged(facts_of(then), reporting.reader))
                 rejudged.note(then, reporting.add_saved(now))
-    if rejudged is not None and not options.quiet:
-        for line in rejudged.lines():
+    if not options.quiet:
+        for line in itertools.chain(rejudged.lines() if rejudged else (), proofs.lines()):
             tell(line)
     if is_list or reporting.status == CANNOT_SEE:
         reporting.tell_summary(quiet=options.quiet)
@@ -115,7 +140,7 @@ def _report(
 
 
 def _columns_of(files: Sequence[ResultsFile]) -> tuple[str, ...]:
-    """The columns of the lists that were scanned, in the order in which records have them."""
+    """The columns of the scanned lists, in the order of the reports."""
     columns: dict[str, None] = {}
     for name in itertools.chain.from_iterable(file.columns() for file in files):
         columns[name] = None
