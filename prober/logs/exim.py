@@ -13,8 +13,9 @@ from prober.logs.base import MAX_TEXT, Peer, Reader
 from prober.logs.lines import Line
 from prober.logs.records import Content, Identity, Session, Status, Tls
 
-_OWN_STAMP: Final = re.compile(r"(?:\[1/\d+\] )?\d{4}-\d\d-\d\d \S+ (?:[+-]\d{4} )?(?:\[\d+\] )?")
+# log.c, write_syslog(): a long line has parts; a stamp of its own unless syslog_timestamp is off.
 _QUEUED: Final = re.compile(
+    r"(\[1[/\\]\d+\] )?(?:\d{4}-\d\d-\d\d \S+ (?:[+-]\d{4} )?)?(?:\[\d+\] )?"
     r"([0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4}) (=>|->|>>|\*>|==|\*\*|<=|Completed)(.*)",
     re.DOTALL,
 )
@@ -64,20 +65,19 @@ class EximReader(Reader):
     software = "exim"
 
     def read(self, line: Line) -> bool:
-        stamp = _OWN_STAMP.match(line.text)
-        text = line.text[stamp.end() :] if stamp else line.text
-        found = _QUEUED.match(text)
+        found = _QUEUED.match(line.text)
         if found is None:
             return True  # connections, queue runs, rejections; or the rest of a long line
-        queue_id, flag, rest = found.groups()
+        part, queue_id, flag, rest = found.groups()
         if flag == "<=":
             return self._arrived(line, queue_id, rest)
         if flag == "Completed":
             self._message_ids.pop((line.host, queue_id))
             return True
-        return flag == "*>" or self._delivered(line, queue_id, flag, rest)
+        is_cut = part is not None
+        return flag == "*>" or self._delivered(line, queue_id, flag, rest, is_cut=is_cut)
 
-    def _delivered(self, line: Line, queue_id: str, flag: str, rest: str) -> bool:
+    def _delivered(self, line: Line, queue_id: str, flag: str, rest: str, *, is_cut: bool) -> bool:
         found = _RECIPIENT.match(rest)
         if found is None:
             return False
@@ -88,7 +88,7 @@ class EximReader(Reader):
         local = status is Status.SENT and peer[1] is None and "H" not in fields
         said = (fields.get("C") or reply).strip('" ')
         session = _session(fields)
-        if session is None and "H" in fields:
+        if session is None and ("H" in fields or is_cut):
             session = Session(why=UNREADABLE)
         elif session is None and status is Status.DEFERRED and content is Content.LEFT:
             session = Session(why=DEFERRED)
@@ -161,7 +161,7 @@ def _session(fields: dict[str, str]) -> Session | None:
     if "X" not in fields:
         return None
     parts = fields["X"].replace("*", "").split(":")
-    version, cipher = parts[0], ":".join(parts[1:-1]) or None
+    version, cipher = parts[0] if len(parts) > 1 else "", ":".join(parts[1:-1]) or None
     exchange = _EXCHANGE.match(cipher or "")
     return Session(
         tls=Tls.ENCRYPTED,
