@@ -16,9 +16,11 @@ from benchmarks import (
     logs,
     memory,
     record,
+    reports,
     served,
     start,
     throughput,
+    validation,
     workers,
 )
 from benchmarks.figures import Figure, Scale, machine, to_markdown, to_table
@@ -40,6 +42,8 @@ class Name(enum.StrEnum):
     HEADERS = "headers"
     LOGS = "logs"
     RECORD = "record"
+    REPORTS = "reports"
+    DNSSEC = "dnssec"
     INTERNET = "internet"
 
 
@@ -57,6 +61,8 @@ MEASURES: Final[dict[Name, Measure]] = {
     Name.HEADERS: headers.measure,
     Name.LOGS: logs.measure,
     Name.RECORD: record.measure,
+    Name.REPORTS: reports.measure,
+    Name.DNSSEC: validation.measure,
     Name.INTERNET: served.measure,
 }
 

@@ -119,6 +119,7 @@ def scan(
                 count=list_.count,
                 record=recorded.writer,
                 accepts=recorded.accepts,
+                news=recorded.news,
                 expires_soon_days=report.expires_soon,
             )
             if job is None:

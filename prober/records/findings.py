@@ -632,6 +632,14 @@ class Code(enum.StrEnum):
         "check the nameservers of the MX host.",
         "RFC 7672 §2.1.2",
     )
+    DNSSEC_PROOF_INVALID = (
+        "dnssec-proof-invalid",
+        _MEDIUM,
+        "What these saved results say of DANE does not count, because the DNSSEC proof in them is "
+        "not valid or shows something else.",
+        "Test the domain again. Find out who changed the file, or which trust anchor the run had.",
+        "RFC 4035 §5",
+    )
     TLSA_UNUSABLE = (
         "tlsa-unusable",
         _MEDIUM,

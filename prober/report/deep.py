@@ -82,23 +82,24 @@ def post_quantum_words(endpoint: Endpoint) -> str:
 
 
 def _summary(endpoint: Endpoint) -> Iterator[str]:
-    """One line for each of the three answers, and post-quantum before them."""
+    """One line for each of the three answers; before them post-quantum, and the certificates."""
     yield post_quantum_words(endpoint)
+    answers = _answers(endpoint)
+    certificates = [answers[each] for each in CERTIFICATE_QUESTIONS if each in answers]
+    certificates.sort(key=lambda each: each.accepted is not Answer.YES)
+    shown = [_certificate_words(each, endpoint) for each in certificates]
+    if any(shown):
+        yield f"Certificates: {'; '.join(filter(None, shown))}"
     others = [
-        each
-        for question, each in _answers(endpoint).items()
-        if question is not DeepQuestion.POST_QUANTUM
+        each for question, each in answers.items() if question is not DeepQuestion.POST_QUANTUM
     ]
-    found = [_found(each, endpoint) for each in others if each.accepted is Answer.YES]
+    rest = [each for each in others if each not in certificates]
+    found = [_found(each) for each in rest if each.accepted is Answer.YES]
     if found:
         yield f"Also accepts: {'; '.join(found)}"
-    refused = [each.question for each in others if each.accepted is Answer.NO]
-    named = [QUESTIONS[each] for each in refused if each not in CERTIFICATE_QUESTIONS]
-    if named:
-        yield f"Refuses: {'; '.join(named)}"
-    for question in CERTIFICATE_QUESTIONS:
-        if question in refused:
-            yield f"Has no {QUESTIONS[question]}"
+    refused = [QUESTIONS[each.question] for each in rest if each.accepted is Answer.NO]
+    if refused:
+        yield f"Refuses: {'; '.join(refused)}"
     unknown: dict[str, list[str]] = {}
     for each in others:
         if each.accepted is Answer.NOT_TESTED:
@@ -134,10 +135,18 @@ def _reason(answer: DeepAnswer) -> str:
     return failure_words(answer.failure) if answer.failure is not None else "no reason known"
 
 
-def _found(answer: DeepAnswer, endpoint: Endpoint) -> str:
+def _certificate_words(answer: DeepAnswer, endpoint: Endpoint) -> str:
+    """Such as "ECDSA (valid for 60 days)" or "no RSA"; empty where it was not tested."""
+    kind = QUESTIONS[answer.question].removesuffix(" certificate")
+    words = {
+        Answer.YES: f"{kind} ({_certificate(answer, endpoint)})",
+        Answer.NO: f"no {kind}",
+    }
+    return words.get(answer.accepted, "")
+
+
+def _found(answer: DeepAnswer) -> str:
     """What the server accepted, in brackets what it is an example of."""
-    if answer.question in CERTIFICATE_QUESTIONS:
-        return f"{QUESTIONS[answer.question]} ({_certificate(answer, endpoint)})"
     chosen = {
         DeepQuestion.LEGACY_VERSION: shown_version(answer.tls_version or ""),
         DeepQuestion.BROKEN_SUITES: answer.cipher,

@@ -8,9 +8,8 @@ and full sections for the first of them only. docs/report.md.
 import base64
 import hashlib
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -20,7 +19,6 @@ from markupsafe import Markup, escape
 from prober.escape import printable, utc
 from prober.records import (
     Answer,
-    Certificate,
     Code,
     DomainReport,
     Endpoint,
@@ -28,33 +26,41 @@ from prober.records import (
     Severity,
     Standing,
 )
+from prober.records.changes import Direction
 from prober.records.delivery import SenderKind
+from prober.records.history import RunNews
 from prober.report.answer import LABELS, OUTCOMES, SENDERS, answer, effects, reasons, warning_of
+from prober.report.chains import chains_of
+from prober.report.changes import DIRECTION_LABELS, NO_NEWS, news_summary, what_changed
 from prober.report.deep import accepted
-from prober.report.interface import Formatter
+from prober.report.interface import MAX_SECTIONS, Formatter
 from prober.report.letter import Letter, write_letter
-from prober.report.problems import Problem, problems_of
+from prober.report.problems import Problem, joined, problems_of, profile_gaps
 from prober.report.publish import publications
 from prober.report.text import basis, hosts_of, is_well, vantage
+from prober.report.trend import minute, trend_of
 from prober.report.words import (
-    certificate_words,
     exchange_words,
     failure_words,
     name_of,
     outcome_words,
     published_lines,
+    rating_cells,
     server_words,
     shown_version,
     starttls_words,
     version_words,
 )
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.clauses import CLAUSES
 from prober.rules.spread import EXPIRY_NAMES
 from prober.rules.totals import Totals
 
-MAX_SECTIONS: Final = 300  # domains with all details
 MAX_ROWS: Final = 20_000  # domains with a row: what a browser shows in seconds
+ROWS_OF_LIST: Final = 100  # of one <ul>; a browser lays out only those near the screen
+NEXT_LIST: Final = b'</ul>\n<ul class="list far">\n'
 _MAX_CHARACTERS: Final = 4_000  # of one text of a peer
+_MAX_TRANSCRIPTS: Final = 250_000  # bytes of all transcripts in a file
 _MAX_BARS: Final = 12  # rows of a table of the summary
 _MAX_NOTED: Final = 10
 _FOLDER: Final = Path(__file__).with_name("templates")
@@ -62,14 +68,22 @@ _LIST, _SUMMARY, _END = b"<!-- list -->\n", b"<!-- summary -->\n", b"<!-- end --
 _WARNED: Final = b"<!-- warned -->"  # where the finished file says how many pass with a warning
 _ITEM: Final = b'<li data-rank="'
 _SECTION: Final = b"<!-- section -->"
+_TRANSCRIPTS, _TRANSCRIPTS_END = b"<!-- transcripts -->", b"<!-- transcripts end -->"
 _FAILING: Final = (Standing.FALLS_SHORT, Standing.INVALID, Standing.UNDECIDED)
-_CLASSES: Final[Mapping[Standing | None, str]] = {
+CLASSES: Final[Mapping[Standing | None, str]] = {
     Standing.MEETS: "pass",
     Standing.FALLS_SHORT: "fail",
     Standing.UNDECIDED: "unknown",
     Standing.NEUTRAL: "none",
     Standing.INVALID: "fail",
     None: "unknown",
+}
+DIRECTION_CSS: Final[Mapping[Direction | None, str]] = {
+    Direction.WORSE: "fail",
+    Direction.LOST_SIGHT: "unknown",
+    Direction.OTHER: "warn",
+    Direction.BETTER: "pass",
+    None: "none",
 }
 _RANKS: Final[Mapping[Standing | None, int]] = {
     Standing.FALLS_SHORT: 0,
@@ -80,6 +94,14 @@ _RANKS: Final[Mapping[Standing | None, int]] = {
     Standing.NEUTRAL: 6,
 }
 _RANK_OF_WARNED: Final = b"4"
+_REQUIRED: Final[Mapping[str, str]] = {
+    Level.OPPORTUNISTIC: "all its mail servers encrypt mail",
+    Level.AUTHENTICATED: "all its mail servers encrypt mail and prove their identity",
+    Level.ENFORCED: (
+        "all its mail servers encrypt mail and prove their identity, and it requires senders to "
+        "use TLS"
+    ),
+}
 _MARKS: Final[Mapping[Answer, tuple[str, str]]] = {
     Answer.YES: ("pass", "good"),
     Answer.NO: ("fail", "not good"),
@@ -106,7 +128,8 @@ def _lines(lines: Sequence[str]) -> Markup:
     return Markup("&#10;").join(escape(_shown(line)) for line in lines)
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Of all templates: text is escaped, and the pages have the same style and script."""
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -127,17 +150,33 @@ def _environment() -> Environment:
         ),
         labels=LABELS,
         utc=utc,
+        minute=minute,
+        title="Can these domains receive mail encrypted?",
+        legend="PASS: the domain meets what was required. FAIL: it does not. UNKNOWN: it could not "
+        "be tested, which says nothing against the domain. NO MAIL: it receives none.",
     )
     return environment
 
 
 class Html(Formatter[DomainReport, Totals]):
-    """A page on domains. *columns*: those of the list that was read."""
+    """A page on domains. *columns*: those of the list that was read.
 
-    def __init__(self, columns: Sequence[str] = ()) -> None:
+    *detail*: how many domains have all details, the worst first. *news*: what changed, by the
+    record that is kept; it gives None where that cannot be read.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[str] = (),
+        detail: int | None = None,
+        news: Callable[[], RunNews | None] | None = None,
+    ) -> None:
+        self._news = news
         self._columns = columns
-        self._environment = _environment()
+        self._detail = MAX_SECTIONS if detail is None else detail
+        self._environment = environment()
         self._domain = self._environment.get_template("domain.html")
+        self._reader = CertificateReader()
 
     def head(self) -> bytes:
         return self._render("head.html") + _LIST + self._render("list.html", columns=self._columns)
@@ -146,17 +185,26 @@ class Html(Formatter[DomainReport, Totals]):
         """One line: the rank, the row, and all details of the domain."""
         page = self._domain.render(
             r=report,
-            **_row(report, self._columns),
-            **_section(report),
+            **_row(report, self._columns, self._reader),
+            **_section(report, self._reader),
         )
         return _ITEM + _rank(report) + b" ".join(page.encode(errors="replace").split(b"\n")) + b"\n"
 
     def foot(self, totals: Totals) -> bytes:
-        summary = self._render("summary.html", **_summary(totals))
-        return b"</ul>\n</section>\n" + _SUMMARY + summary + _END + self._render("foot.html")
+        news = self._news() if self._news is not None else None
+        summary = self._render(
+            "summary.html",
+            **_summary(totals),
+            has_record=self._news is not None,
+            no_news=NO_NEWS,
+            news=_news(news) if news is not None else None,
+        )
+        return (
+            b"</ul>\n</div>\n</section>\n" + _SUMMARY + summary + _END + self._render("foot.html")
+        )
 
     def arranged(self, written: BinaryIO) -> Iterator[bytes]:
-        return _arranged(written)
+        return _arranged(written, self._detail)
 
     def _render(self, name: str, **values: object) -> bytes:
         text = self._environment.get_template(name).render(**values)
@@ -165,11 +213,18 @@ class Html(Formatter[DomainReport, Totals]):
 
 def letter_page(letter: Letter) -> bytes:
     """*letter* as a page of its own, to be printed or sent."""
-    template = _environment().get_template("letter.html")
+    template = environment().get_template("letter.html")
     return template.render(letter=letter).encode(errors="replace")
 
 
-def _arranged(written: BinaryIO) -> Iterator[bytes]:
+class LetterPage(Formatter[DomainReport, Totals]):
+    """The letter on one domain; it is to be given one report."""
+
+    def body(self, report: DomainReport) -> bytes:
+        return letter_page(write_letter(report))
+
+
+def _arranged(written: BinaryIO, detail: int) -> Iterator[bytes]:
     """The summary, then the domains, the worst first. Keeps places in the file, and no domains."""
     head = list(iter(written.readline, _LIST))
     top: list[bytes] = []
@@ -190,11 +245,18 @@ def _arranged(written: BinaryIO) -> Iterator[bytes]:
     yield b"".join(head)
     yield foot[0].partition(_SUMMARY)[2].replace(_WARNED, _on_warned(warned))
     yield b"".join(top)
+    transcripts = without = 0
     for number, (_, place) in enumerate(heapq.nsmallest(MAX_ROWS, places)):
         written.seek(place)
         line = written.readline()
-        yield line if number < MAX_SECTIONS else _without_section(line)
-    yield b"</ul>\n" + _left_out(count) + b"</section>\n" + foot[2]
+        if number < detail:
+            transcripts += _size_of_transcripts(line)
+            if transcripts > _MAX_TRANSCRIPTS:
+                line, without = _without_transcripts(line), without + 1
+        if number and number % ROWS_OF_LIST == 0:
+            yield NEXT_LIST
+        yield line if number < detail else _without_section(line)
+    yield b"</ul>\n</div>\n" + _left_out(count, detail, without) + b"</section>\n" + foot[2]
 
 
 def _without_section(line: bytes) -> bytes:
@@ -204,6 +266,15 @@ def _without_section(line: bytes) -> bytes:
     ) + (b"</div></li>\n")
 
 
+def _size_of_transcripts(line: bytes) -> int:
+    return len(line.partition(_TRANSCRIPTS)[2].partition(_TRANSCRIPTS_END)[0])
+
+
+def _without_transcripts(line: bytes) -> bytes:
+    before, _, rest = line.partition(_TRANSCRIPTS)
+    return before + rest.partition(_TRANSCRIPTS_END)[2]
+
+
 def _on_warned(count: int) -> bytes:
     if not count:
         return b""
@@ -211,14 +282,18 @@ def _on_warned(count: int) -> bytes:
     return f"<p>{count} {noun} with a warning: see the list.</p>".encode()
 
 
-def _left_out(count: int) -> bytes:
+def _left_out(count: int, detail: int, without: int) -> bytes:
+    """What is left out: *count* domains were written, *without* of them lost their transcripts."""
     notes = []
+    if without:
+        notes.append(f"{without} domains are shown without transcripts: a JSON report has them.")
     if count > MAX_ROWS:
         notes.append(f"{count - MAX_ROWS} more domains are counted above and not listed here.")
-    if count > MAX_SECTIONS:
+    if count > detail:
+        which = f"The first {detail} domains have all details. For the others"
         notes.append(
-            f"The first {MAX_SECTIONS} domains have all details. For the others, run probe check "
-            "with the name of the domain, or write a JSON report."
+            f"{which if detail else 'For all details'}, run probe check with the name of the "
+            "domain, give a greater number with --detail, or write a JSON report."
         )
     return "".join(f'<p class="note">{note}</p>\n' for note in notes).encode()
 
@@ -232,16 +307,16 @@ def _rank(report: DomainReport) -> bytes:
     return f"{rank}{list(Level).index(report.verdict.level)}{max(0, 99 - high):02}".encode()
 
 
-def _row(report: DomainReport, columns: Sequence[str]) -> dict[str, Any]:
+def _row(report: DomainReport, columns: Sequence[str], reader: CertificateReader) -> dict[str, Any]:
     warning = warning_of(report) if report.standing is Standing.MEETS else None
     shown = list(dict.fromkeys((*columns, *report.columns)))
     name = name_of(report)
     return {
         "anchor": anchor_of(name),
         "name": name,
-        "css": "warn" if warning else _CLASSES[report.standing],
+        "css": "warn" if warning else CLASSES[report.standing],
         "label": LABELS[report.standing] if report.standing else "NOT JUDGED",
-        "why": f"but {warning}" if warning else answer(report),
+        "why": f"but {warning}" if warning else answer(report, reader),
         "own": [(column, report.columns.get(column, "")) for column in shown],
     }
 
@@ -252,8 +327,8 @@ def anchor_of(name: str) -> str:
     return f"d-{digest[:16]}"
 
 
-def _section(report: DomainReport) -> dict[str, Any]:
-    problems = list(problems_of(report))
+def _section(report: DomainReport, reader: CertificateReader) -> dict[str, Any]:
+    problems, gaps = list(problems_of(report)), profile_gaps(report)
     main = [p for p in problems if p.code.severity in (Severity.HIGH, Severity.MEDIUM)]
     main += [p for p in problems if p not in main and p.code in report.reasons]
     wants_letter = bool(report.endpoints) and (report.standing in _FAILING or bool(main))
@@ -264,10 +339,11 @@ def _section(report: DomainReport) -> dict[str, Any]:
         "problems": main,
         "lesser": [problem for problem in problems if problem not in main],
         "clauses": _clauses,
-        "matrix": list(_matrix(report)),
+        "below": [(joined(found), rating_cells(row)) for row, found in gaps.items()],
+        "matrix": list(_matrix(report, reader)),
         "published": list(published_lines(report)),
+        "chains": list(chains_of(report, reader)),
         "accepted": accepted(report),
-        "certificates": list(_certificates(report)),
         "senders": list(_senders(report)),
         "publications": list(publications(report)),
         "letter": write_letter(report).text.splitlines() if wants_letter else [],
@@ -295,11 +371,11 @@ class _Server:
     host: str
     address: str
     mark: tuple[str, str]
-    cells: tuple[str, str, str, str, str]  # STARTTLS, TLS, key exchange, cipher, DANE
+    cells: tuple[str, str, str]  # TLS, or the answer to STARTTLS; key exchange, cipher suite
     outcome: str
 
 
-def _matrix(report: DomainReport) -> Iterator[_Server]:
+def _matrix(report: DomainReport, reader: CertificateReader) -> Iterator[_Server]:
     for host in hosts_of(report):
         seen = [endpoint for endpoint in report.endpoints if endpoint.mx_host == host.name]
         for endpoint in seen:
@@ -308,13 +384,11 @@ def _matrix(report: DomainReport) -> Iterator[_Server]:
                 preference=host.preference,
                 host=host.name,
                 address=endpoint.address,
-                mark=_MARKS[is_well(endpoint)],
+                mark=_MARKS[is_well(endpoint, reader)],
                 cells=(
-                    starttls_words(endpoint),
-                    version_words(endpoint),
+                    version_words(endpoint) if done else starttls_words(endpoint),
                     exchange_words(endpoint) if done else "",
                     endpoint.cipher or "",
-                    str(endpoint.dane).replace("-", " "),
                 ),
                 outcome=outcome_words(endpoint),
             )
@@ -324,31 +398,21 @@ def _matrix(report: DomainReport) -> Iterator[_Server]:
                 host=host.name,
                 address="",
                 mark=_MARKS[Answer.NOT_TESTED],
-                cells=("", "", "", "", ""),
+                cells=("", "", ""),
                 outcome=failure_words(host.failure) if host.failure else "not contacted",
             )
 
 
-def _certificates(report: DomainReport) -> Iterator[tuple[str, Certificate, str, int]]:
-    """Each leaf once: who shows it, what it says, what it is worth, certificates in the chain."""
-
-    def digest(seen: Endpoint) -> str:
-        return seen.certificate.sha256 if seen.certificate is not None else ""
-
-    shown = sorted((seen for seen in report.endpoints if seen.certificate), key=digest)
-    for _, group in groupby(shown, digest):
-        seen = list(group)
-        hosts = ", ".join(dict.fromkeys(each.mx_host for each in seen))
-        if seen[0].certificate is not None:
-            yield hosts, seen[0].certificate, certificate_words(seen[0]), len(seen[0].chain)
-
-
 def _senders(report: DomainReport) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """A row for all kinds of sender whose mail meets the same."""
     if report.delivery is None or not report.endpoints:
         return
+    rows: dict[tuple[str, ...], list[str]] = {}
     for kind in SenderKind:
         met = report.delivery.of(kind)
-        yield SENDERS[kind], tuple(OUTCOMES[each] for each in (met.now, met.fallback, met.attacked))
+        outcomes = tuple(OUTCOMES[each] for each in (met.now, met.fallback, met.attacked))
+        rows.setdefault(outcomes, []).append(SENDERS[kind])
+    yield from (("; ".join(kinds), outcomes) for outcomes, kinds in rows.items())
 
 
 _PEERS: Final = {"server": "S:", "client": "C:"}
@@ -385,14 +449,45 @@ def _summary(totals: Totals) -> dict[str, Any]:
     return {
         "totals": totals,
         "when": _when(totals),
+        "required": _required(totals.requirement),
         "more_noted": failing - len(noted),
         "tiles": [
-            (standing, _CLASSES[standing], LABELS[standing], totals.standings.get(standing, 0))
+            (standing, CLASSES[standing], LABELS[standing], totals.standings.get(standing, 0))
             for standing in Standing
         ],
-        "noted": [(anchor_of(each.name), _CLASSES[each.standing], each) for each in noted],
+        "noted": [(anchor_of(each.name), CLASSES[each.standing], each) for each in noted],
         "expiring": expiring[:_MAX_NOTED],
         "charts": [chart for chart in _charts(totals) if chart.bars],
+    }
+
+
+def _required(requirement: str | None) -> str:
+    """When a domain passes, in a sentence; empty where nothing was counted."""
+    if requirement is None:
+        return ""
+    profile = requirement.partition(":")[2]
+    if profile:
+        return f"A domain passes when what its mail servers negotiate meets the profile {profile}."
+    return f"A domain passes when {_REQUIRED[requirement]} (level {requirement})."
+
+
+def _news(news: RunNews) -> dict[str, Any]:
+    """What changed since the run before, and how many domains pass over runs."""
+    told = [each for each in news.changes if each.worst is not None][:_MAX_NOTED]
+    return {
+        "summary": news_summary(news),
+        "told": [
+            (
+                DIRECTION_CSS[each.worst],
+                DIRECTION_LABELS[each.worst],
+                anchor_of(each.domain),
+                each.domain,
+                what_changed(each),
+            )
+            for each in told
+        ],
+        "more": sum(news.counts.values()) - news.counts.get(None, 0) - len(told),
+        "trend": trend_of(news.runs),
     }
 
 
@@ -413,13 +508,11 @@ def _charts(totals: Totals) -> Iterator[_Chart]:
     yield _Chart(title="Levels", unit="domains", bars=_bars(levels, ordered=True))
     versions = {shown_version(name): count for name, count in spread.tls_versions.items()}
     yield _Chart(title="TLS versions", unit="endpoints", bars=_bars(versions))
-    hybrid = spread.post_quantum.get(Answer.YES, 0)
-    total = sum(spread.post_quantum.values())
     yield _Chart(
         title="Key exchange",
         unit="endpoints",
         bars=_bars(spread.key_exchanges),
-        note=f"Post-quantum: {hybrid} of {total} ({100 * hybrid / total:.0f} %)." if total else "",
+        note=_post_quantum(spread.post_quantum),
     )
     expiry = {name: spread.expiry.get(name, 0) for name in EXPIRY_NAMES}
     yield _Chart(
@@ -435,6 +528,16 @@ def _charts(totals: Totals) -> Iterator[_Chart]:
         bars=_bars(findings, notes={str(code): code.meaning for code in spread.findings}),
         broad=True,
     )
+
+
+def _post_quantum(counts: Mapping[Answer, int]) -> str:
+    """The share of endpoints that accept a post-quantum group, chosen or found by --deep."""
+    yes, no = counts.get(Answer.YES, 0), counts.get(Answer.NO, 0)
+    total = sum(counts.values())
+    if not total:
+        return ""
+    rest = f"; no at {no}, not tested at {total - yes - no}" if total > yes else ""
+    return f"Post-quantum: {yes} of {total} ({100 * yes / total:.0f} %){rest}."
 
 
 def _bars(

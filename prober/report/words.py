@@ -29,6 +29,7 @@ from prober.records import (
 from prober.rules.deep import CERTIFICATE_QUESTIONS
 from prober.rules.endpoint import offers_requiretls
 from prober.rules.retry import SERVICE_CLOSING
+from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS
 
 _DOING: Final = MappingProxyType(
     {
@@ -127,6 +128,14 @@ def rating_words(rating: FactRating, *, verbose: bool = False) -> str:
     if rating.ours is not None:
         source += f"; our reading: {rating.ours.removesuffix('.')}" if verbose else "; our reading"
     return printable(f"{rated} ({source})")
+
+
+def rating_cells(rating: FactRating) -> tuple[str, str, str, str]:
+    """The same as cells of a table: the fact, its value, the rating, the paragraph."""
+    value = _FEATURES.get(rating.value or "", rating.value or "not tested").removeprefix("is ")
+    word = "to be phased out" if rating.rating is Rating.PHASE_OUT else str(rating.rating)
+    ours = f"; our reading: {rating.ours.removesuffix('.')}" if rating.ours is not None else ""
+    return RATED[rating.fact], value, word.replace("-", " "), f"{rating.source}{ours}"
 
 
 def name_of(report: DomainReport) -> str:
@@ -229,6 +238,8 @@ def outcome_words(endpoint: Endpoint) -> str:
     """What the session proved beyond TLS itself, and what stopped it."""
     parts = []
     if endpoint.tls_version is not None:
+        if endpoint.tls_version not in ACCEPTABLE_TLS_VERSIONS:
+            parts.append("obsolete TLS version")
         parts.append(certificate_words(endpoint))
     if endpoint.dane not in (Dane.NOT_TESTED, Dane.NONE, Dane.NO_TLS):
         parts.append(f"DANE {endpoint.dane}")

@@ -158,6 +158,7 @@ CLAUSES: Final[Mapping[Code, Clauses]] = MappingProxyType(
         Code.DEEP_NOT_TESTED: _NONE,
         # DANE
         Code.TLSA_NOT_TESTED: _NONE,
+        Code.DNSSEC_PROOF_INVALID: _NONE,
         Code.TLSA_UNUSABLE: _DANE,
         Code.TLSA_STALE: _NONE,
         Code.TLSA_SPARE: _NONE,

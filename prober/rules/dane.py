@@ -314,10 +314,13 @@ def _on_secure_tlsa(host: MxHost, mx_dnssec: Dnssec) -> Iterator[Finding]:
 
 
 def _on_endpoints(host: MxHost, judged: Sequence[TlsaJudgement]) -> Iterator[Finding]:
+    matching = {_place(e) for e in judged if e.other is None and e.dane is Dane.MATCH}
     for each in judged:
         match proven(each.seen):
             case Outcome.COMPLETED:
-                yield from _on_match(each)
+                # beside a certificate that matches: Code.CERTIFICATES_DIFFER says it
+                if each.other is None or _place(each) not in matching:
+                    yield from _on_match(each)
             case Outcome.NEGATIVE:
                 if each.other is None:
                     yield _on_no_tls(each.seen)
@@ -326,6 +329,10 @@ def _on_endpoints(host: MxHost, judged: Sequence[TlsaJudgement]) -> Iterator[Fin
             case never:
                 assert_never(never)
     yield from _on_spare(host, [match for each in judged for match in each.matches])
+
+
+def _place(judged: TlsaJudgement) -> tuple[str, str]:
+    return judged.seen.mx_host, judged.seen.address
 
 
 def _on_no_tls(facts: EndpointFacts) -> Finding:

@@ -193,6 +193,7 @@ _OPEN: Final = frozenset(
 _PROOF_OPEN: Final = frozenset(
     {
         Code.TLSA_NOT_TESTED,
+        Code.DNSSEC_PROOF_INVALID,
         Code.TRUST_NOT_TESTED,
         Code.CERTIFICATE_UNREADABLE,
         Code.CERTIFICATE_NAME_DISPUTED,

@@ -415,20 +415,25 @@ def _certificate_findings(view: View) -> Iterator[Finding]:
         if endpoint.dane is not Dane.MATCH or each.code not in _MOOT_WITH_DANE:
             yield each
     names = [kind_of(other.question) for other in endpoint.other_certificates]
+    failing, proving = [], []
     for name, shown in zip(names, view.others, strict=False):
-        for each in _certificate_findings(shown):
-            yield replace(each, detail=f"{name}: {each.detail}")
+        found = tuple(_certificate_findings(shown))
+        if (authenticated(view), authenticated(shown)) == (Answer.YES, Answer.NO):
+            failing.append(f"{name}: {_faults(shown, found)}")
+        else:
+            proving += [name] if authenticated(shown) is Answer.YES else []
+            yield from (replace(each, detail=f"{name}: {each.detail}") for each in found)
     if proof_depends_on_certificate(view):
-        answers = zip(("certificate of most senders", *names), (view, *view.others), strict=False)
-        told = {Answer.YES: "verifies the MX host", Answer.NO: "does not verify the MX host"}
-        yield finding(
-            Code.CERTIFICATES_DIFFER,
-            mx_host=endpoint.mx_host,
-            address=endpoint.address,
-            detail="; ".join(
-                f"{name}: {told.get(authenticated(each), 'not tested')}" for name, each in answers
-            ),
-        )
+        detail = "; ".join(failing) or f"only the {' and the '.join(proving)} proves the MX host"
+        where = (endpoint.mx_host, endpoint.address)
+        yield finding(Code.CERTIFICATES_DIFFER, mx_host=where[0], address=where[1], detail=detail)
+
+
+def _faults(shown: View, found: Sequence[Finding]) -> str:
+    """Why a certificate proves nothing, where the one that most senders get does."""
+    if shown.endpoint.dane is Dane.MISMATCH:
+        return "matches no usable TLSA record"
+    return "; ".join(each.detail or each.code for each in found) or "does not prove the MX host"
 
 
 def _excused_or_not(views: Views, endpoints: Sequence[Endpoint]) -> tuple[Finding, ...]:

@@ -1,12 +1,13 @@
 """The tables and views of a record. docs/record.md describes them for other readers."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-VERSION: Final = "0001"  # of the newest migration
+VERSION: Final = "0003"  # of the newest migration
 
 
 class UtcTime(sa.TypeDecorator[datetime]):
@@ -135,6 +136,17 @@ pruned: Final = sa.Table(
     sa.Column("runs", sa.Integer, nullable=False),
     sa.Column("observations", sa.Integer, nullable=False),
 )
+FIRST: Final = tuple(_metadata.sorted_tables)  # of version 0001, in which a new table has no part
+
+proof: Final = sa.Table(
+    "proof",  # of the secure DNS answers of an observation: a fact, whose parts are RRsets
+    _metadata,
+    sa.Column("domain_id", _Id, sa.ForeignKey("domain.id"), primary_key=True),
+    sa.Column("run_id", _Id, sa.ForeignKey("run.id"), primary_key=True, index=True),
+    sa.Column("fact_id", _Id, sa.ForeignKey("fact.id"), nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+PROOFS: Final = (proof,)  # of version 0003
 VIEWS: Final = {
     "latest": (
         "SELECT domain.name AS domain, observation.run_id, observation.checked_at, "
@@ -161,8 +173,8 @@ VIEWS: Final = {
 }
 
 
-def create_all(connection: sa.Connection) -> None:
-    """Make the tables and views as the first version has them."""
-    _metadata.create_all(connection)
-    for name, query in VIEWS.items():
+def create(connection: sa.Connection, tables: Sequence[sa.Table], views: Mapping[str, str]) -> None:
+    """Make *tables* and *views*, which are those of one version."""
+    _metadata.create_all(connection, tables=tables)
+    for name, query in views.items():
         connection.execute(sa.text(f"CREATE VIEW {name} AS {query}"))  # text of ours alone

@@ -1,6 +1,7 @@
 """The part "Also accepts": text, HTML, CSV and JSON say the same, and not tested is never a no."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,19 +10,24 @@ from hypothesis import strategies as st
 
 from prober.records import (
     Answer,
+    Dane,
     DeepAnswer,
     DeepQuestion,
     DomainReport,
     Endpoint,
     Enumeration,
     Failure,
+    OtherCertificate,
     Reason,
     Step,
 )
+from prober.report.chains import chains_of
 from prober.report.deep import QUESTIONS, accepted
 from prober.report.json_ import decode_report, encode_report
 from prober.report.output import ReportFormat
 from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS, to_endpoint_rows, to_row
+from prober.rules.certificate_fields import CertificateReader
+from prober.rules.deep import CERTIFICATE_QUESTIONS
 from tests.report import samples
 from tests.report.samples import make_endpoint, make_failed_endpoint, make_report
 from tests.support.deep import all_said, asked, no, not_tested, said, yes
@@ -119,7 +125,12 @@ LIMIT = Failure(step=Step.CONNECT, reason=Reason.LIMIT)
             "Also accepts: key-exchange groups of the norm (secp384r1)",
         ),
         (no(Q.STATIC_KEY_EXCHANGE), "Refuses: key exchange without forward secrecy"),
-        (no(Q.ECDSA_CERTIFICATE), "Has no ECDSA certificate"),
+        (no(Q.ECDSA_CERTIFICATE), "Certificates: no ECDSA"),
+        (
+            yes(Q.RSA_CERTIFICATE, chain=make_endpoint().chain),
+            "Certificates: RSA (that of the session)",
+        ),
+        (yes(Q.RSA_CERTIFICATE), "Certificates: RSA (not read)"),
         (
             not_tested(Q.RSA_CERTIFICATE, failure=LIMIT),
             "Not tested: RSA certificate (left out: a limit of this program was reached)",
@@ -132,6 +143,18 @@ LIMIT = Failure(step=Step.CONNECT, reason=Reason.LIMIT)
 )
 def test_an_answer(answer: DeepAnswer, line: str) -> None:
     assert lines_of(endpoint(answer)) == ("Post-quantum: not tested", line)
+
+
+def test_the_certificates_are_one_line_those_that_it_has_first() -> None:
+    answers = (no(Q.RSA_CERTIFICATE), yes(Q.ECDSA_CERTIFICATE, chain=make_endpoint().chain))
+    lines = lines_of(endpoint(*answers))
+    assert lines[1:] == ("Certificates: ECDSA (that of the session); no RSA",)
+
+
+def test_the_summary_counts_what_deep_found() -> None:
+    totals = samples.totals_of(samples.deep(), samples.warns())
+    foot = formatter(ReportFormat.HTML).foot(totals).decode()
+    assert "Post-quantum: 3 of 6 (50 %); no at 1, not tested at 2." in foot
 
 
 def test_what_was_not_tested_is_told_once_for_each_reason() -> None:
@@ -180,6 +203,25 @@ def test_whatever_a_peer_says_is_printable(verbose: bool) -> None:
         assert all(line.isprintable() for line in (found.places, *found.lines))
 
 
+def test_the_other_certificate_counts_wherever_certificates_are_shown() -> None:
+    """The first to expire, whether all are valid, and the chains of the HTML report."""
+    soon = samples.make_certificate(
+        not_after=samples.NOW + timedelta(days=3), trusted=NO, sha256="12" * 32
+    )
+    answer = yes(Q.RSA_CERTIFICATE, chain=(b"\x30other",), tls_version="TLSv1.2")
+    other = OtherCertificate(question=answer.question, certificate=soon, dane=Dane.NONE)
+    seen = endpoint(answer, other_certificates=(other,))
+    alone, both = domain_cells(endpoint(answer)), domain_cells(seen)
+    assert (alone["certificates_valid"], both["certificates_valid"]) == (YES, NO)
+    assert (alone["days_to_expiry"], both["days_to_expiry"]) == (60, 3)
+    report = make_report(endpoints=(seen,))
+    totals = samples.totals_of(report)
+    assert list(totals.expiring) == [soon.sha256]
+    assert totals.spread.expiry == {"within 1 week": 1}
+    hosts = [chain.hosts for chain in chains_of(report, CertificateReader())]
+    assert hosts == ["mx1.example.com", "mx1.example.com (RSA certificate)"]
+
+
 _NAMES = st.none() | st.text(max_size=20)
 _BITS = st.none() | st.integers(0, 8192)
 
@@ -205,9 +247,12 @@ def test_every_format_says_the_same(given_: list[DeepAnswer]) -> None:
             assert found.lines[0].startswith(f"Post-quantum: {words}")
             assert cells["post_quantum"] == each.accepted
         else:
-            [line] = [line for line in found.lines if name in line]
-            begins = {YES: "Also accepts", NOT_TESTED: "Not tested"}
-            assert line.startswith(begins.get(each.accepted, ("Refuses", "Has no")))
+            begins = {YES: "Also accepts", NO: "Refuses", NOT_TESTED: "Not tested"}
+            begin = begins[each.accepted]
+            if each.question in CERTIFICATE_QUESTIONS and each.accepted is not NOT_TESTED:
+                begin, kind = "Certificates", name.removesuffix(" certificate")
+                name = f"no {kind}" if each.accepted is NO else f"{kind} ("
+            [_line] = [line for line in found.lines if line.startswith(begin) and name in line]
     missing = {*COLUMN_OF} - {each.question for each in given_}
     assert {cells[COLUMN_OF[each]] for each in missing} <= {NOT_TESTED}
     assert decode_report(encode_report(report)) == report

@@ -1,5 +1,6 @@
 """What each profile makes of the answers of --deep: the negative cases of each norm."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -332,6 +333,17 @@ def test_rows_say_what_they_are_about() -> None:
     [absent] = [row for row in rows if row.value == "no" and row.question is Q.NORM_GROUPS]
     assert isinstance(absent, FactRating)
     assert absent.source == "§3.4.2, one of them shall be supported"
+
+
+def test_what_deep_found_is_told_once_where_senders_without_sni_meet_another_group() -> None:
+    facts = completed(
+        chain=(P256.der,), path=(0,), deep=asked(yes(Q.LEGACY_VERSION, tls_version="TLSv1"))
+    )
+    assert facts.without_sni is not None
+    other = replace(facts, without_sni=replace(facts.without_sni, key_exchange="x25519"))
+    rows = rate_report(judge_domain(domain(other)), NCSC).ratings
+    assert [row.sni for row in rows if row.fact is RatedFact.KEY_EXCHANGE] == [True, False]
+    assert [row.sni for row in rows if row.question is not None] == [True]
 
 
 def test_without_deep_no_row_is_of_a_question() -> None:

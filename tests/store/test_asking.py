@@ -1,5 +1,6 @@
 """What the record answers, by the same tests on both databases."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,11 +8,19 @@ import sqlalchemy as sa
 
 from prober.domains import operator_of
 from prober.errors import InputError
-from prober.records import Level
+from prober.records import DnssecProof, DomainReport, Level, ProofReply, Standing
 from prober.records.changes import ChangeCounts, Direction
+from prober.resume import Checkpoint
 from prober.rules.accepted import AcceptedException
-from prober.store import schema
-from prober.store.asking import Comparing, changes_between, history, reports_of
+from prober.store import asking, schema
+from prober.store.asking import (
+    Comparing,
+    changes_between,
+    history,
+    recorded_runs,
+    reports_of,
+    run_news,
+)
 from prober.store.database import Store
 from prober.store.keeping import (
     drop_exception,
@@ -116,6 +125,73 @@ def test_pruning_deletes_what_is_old_and_nothing_else(store: Store) -> None:
     assert counts == {"certificate": 1, "domain": 2, "endpoint": 1, "evidence": 2, "vantage": 1}
 
 
+def test_proofs_are_kept_of_every_run_and_each_rrset_once(store: Store) -> None:
+    for day in range(3):
+        record(store, [proved("a.example", day), proved("b.example", day), report(good(), day=day)])
+
+    with store.reading() as connection:
+        for day in range(3):
+            saved = {each.domain: each.proof for each in reports_of(connection, day + 1)}
+            assert saved == {
+                "a.example": proved("a.example", day).proof,
+                "b.example": proved("b.example", day).proof,
+                "example.com": None,
+            }
+        [one] = reports_of(connection, 2, ["b.example"])
+        assert one.proof == proved("b.example", 1).proof
+    assert kinds(store)["proof"] == 6
+    assert kinds(store)["rrset"] == 1 + 2 + 3  # of the root, of the two domains, of each day
+
+
+def test_rrsets_that_no_proof_refers_to_are_pruned(store: Store) -> None:
+    record(store, [proved("a.example", 0), proved("b.example", 0)])
+    record(store, [proved("a.example", 1)])
+    started(store, 1, years_ago=7)
+    prune(store, NOW - timedelta(days=6 * 366), NOW)
+
+    with store.reading() as connection:
+        [left] = reports_of(connection, 2)
+    assert left.proof == proved("a.example", 1).proof
+    assert kinds(store)["proof"] == 1
+    assert kinds(store)["rrset"] == 3
+
+
+def test_what_comes_again_in_a_resumed_run_has_its_own_proof(store: Store) -> None:
+    writer = RunWriter(store, plan())
+    writer.add(proved("a.example", 0))
+    writer.add(proved("b.example", 0))
+    writer.abandon(Checkpoint(identity={"list": "sha256 00"}))
+    again = RunWriter(store, plan(), resume=True)
+    again.add(proved("a.example", 1))
+    again.add(report(good(), name="b.example"))
+    again.finish()
+
+    with store.reading() as connection:
+        saved = {each.domain: each.proof for each in reports_of(connection, 1)}
+    assert saved == {"a.example": proved("a.example", 1).proof, "b.example": None}
+
+
+def proved(name: str, day: int) -> DomainReport:
+    """A report with a proof: of what all share, of what the domain has, and what the day brings."""
+    reply = ProofReply(
+        name=f"{name}.",
+        type="MX",
+        rcode="NOERROR",
+        observed_at=NOW + timedelta(days=day),
+        answer=(2, 0),
+        authority=(1,),
+    )
+    rrsets = (b"the root", name.encode(), f"day {day}".encode())
+    proof = DnssecProof(rrsets=rrsets, replies=(reply,))
+    return replace(report(good(), name=name, day=day), proof=proof)
+
+
+def kinds(store: Store) -> dict[str, int]:
+    with store.reading() as connection:
+        counted = sa.select(schema.fact.c.kind, sa.func.count()).group_by(schema.fact.c.kind)
+        return {row[0]: row[1] for row in connection.execute(counted)}
+
+
 def test_a_run_goes_on_while_facts_are_pruned(store: Store) -> None:
     record(store, [report(good())])
     started(store, 1, years_ago=7)
@@ -138,3 +214,37 @@ def test_exceptions_are_kept(store: Store) -> None:
     assert stored_exceptions(store) == {"a.example": exception}
     assert drop_exception(store, "a.example")
     assert not drop_exception(store, "a.example")
+
+
+def test_runs_of_one_list_up_to_a_run_with_their_standings(store: Store) -> None:
+    first = record(store, [report(good()), report(NEGATIVE, name="a.example")], list="one.txt")
+    record(store, [report(good())], list="two.txt")
+    RunWriter(store, plan(list="one.txt"))  # never finished
+    last = record(store, [report(good(), day=1)], list="one.txt")
+    record(store, [report(good(), day=2)], list="one.txt")
+    with store.reading() as connection:
+        found = recorded_runs(connection, of_list=last.run_id)
+        newest = recorded_runs(connection, newest=1)
+        everything = recorded_runs(connection)
+
+    assert [each.id for each in found] == [last.run_id, first.run_id]
+    assert found[1].standings == {Standing.MEETS: 1, Standing.FALLS_SHORT: 1}
+    assert (len(newest), len(everything)) == (1, 5)
+    assert everything[2].finished_at is None
+    assert everything[2].standings == {}
+
+
+def test_news_of_a_run_have_the_worst_first_and_count_all(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(store, [report(good()), report(NEGATIVE, name="a.example")])
+    last = record(store, [report(NEGATIVE, day=1), report(good(), name="a.example", day=1)])
+    with store.reading() as connection:
+        found = run_news(connection, last.run_id, 5)
+        monkeypatch.setattr(asking, "MAX_CHANGED", 1)
+        short = run_news(connection, last.run_id, 5)
+
+    assert [each.domain for each in found.changes] == ["example.com", "a.example"]
+    assert found.counts == short.counts == {Direction.WORSE: 1, Direction.BETTER: 1}
+    assert (found.left_out, short.left_out) == (0, 1)
+    assert not found.is_first
