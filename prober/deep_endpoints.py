@@ -168,7 +168,7 @@ class DeepEndpoints:
 
     async def _question(self, server: _Server, question: DeepQuestion, way: Way) -> Asked:
         if way is Way.CLEAR:
-            return await self._in_clear(server, question, _offer(question, server.settings))
+            return await self._in_clear(server, question, _offer(question, server))
 
         async def ask(on_step: OnStep | None) -> EndpointFacts:
             return await probe_endpoint(
@@ -210,10 +210,14 @@ class DeepEndpoints:
         return None if key is None else key.kind
 
 
-def _offer(question: DeepQuestion, settings: Settings) -> Offer:
+def _offer(question: DeepQuestion, server: _Server) -> Offer:
+    """What to offer. A server with which no handshake came to an end may refuse any extension."""
     if question is DeepQuestion.NORM_GROUPS:
-        return norm_groups(settings.norm_groups)
-    return OFFERS[question]
+        return norm_groups(server.settings.norm_groups)
+    offer = OFFERS[question]
+    if question is DeepQuestion.LEGACY_VERSION and server.facts.tls_version is None:
+        return offer.without_extensions()
+    return offer
 
 
 def _is_cut(found: DeepFacts) -> bool:

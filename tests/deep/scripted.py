@@ -14,16 +14,18 @@ _RANDOM_END: Final = 5 + 4 + 2 + 32  # of a record with a ClientHello: RFC 5246 
 _DONE: Final = message(14)
 
 
-def _offered(raw: bytes) -> tuple[int, set[int]]:
-    """The version and the suites of a ClientHello."""
+def _offered(raw: bytes) -> tuple[int, set[int], bool]:
+    """The version and the suites of a ClientHello, and whether extensions follow."""
     suites = _RANDOM_END + 1 + raw[_RANDOM_END]
     end = suites + 2 + int.from_bytes(raw[suites : suites + 2])
     numbers = {int.from_bytes(raw[at : at + 2]) for at in range(suites + 2, end, 2)}
-    return int.from_bytes(raw[9:11]), numbers
+    return int.from_bytes(raw[9:11]), numbers, end + 1 + raw[end] < len(raw)
 
 
 @contextlib.asynccontextmanager
-async def scripted(suite: str, version: int, der: bytes) -> AsyncIterator[int]:
+async def scripted(
+    suite: str, version: int, der: bytes, *, takes_extensions: bool = True
+) -> AsyncIterator[int]:
     """Serve with the suite *suite* in *version*; gives the port. Refuses all else by an alert."""
     number = _SUITES[suite]
     flight = hello(number, version=version)
@@ -37,8 +39,9 @@ async def scripted(suite: str, version: int, der: bytes) -> AsyncIterator[int]:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             header = await reader.readexactly(5)
             raw = header + await reader.readexactly(int.from_bytes(header[3:]))
-            highest, suites = _offered(raw)
+            highest, suites, has_extensions = _offered(raw)
             accepts = highest >= version and number in suites
+            accepts = accepts and (takes_extensions or not has_extensions)
             writer.write(answer if accepts else REFUSED)
             await reader.read()
         writer.close()

@@ -158,6 +158,17 @@ async def test_each_fact_is_what_a_scripted_server_has(
     check(facts, words, server.connections)
 
 
+async def test_a_server_of_ssl_3_0_that_refuses_extensions_is_seen(keys: Keys) -> None:
+    """SSL 3.0 has none, but lets a client send what it does not know: RFC 6101 §5.6.1.2."""
+    old = scripted("TLS_RSA_WITH_RC4_128_MD5", SSL3, keys.der("rsa"), takes_extensions=False)
+    async with old as port, front("127.0.0.1", port, speaks_smtp=False) as server:
+        facts = await observe(HOST, server.port)
+
+    assert facts.deep is not None
+    [legacy] = [each for each in facts.deep.answers if each.question is Q.LEGACY_VERSION]
+    assert (legacy.tls_version, legacy.cipher) == ("SSLv3", "TLS_RSA_WITH_RC4_128_MD5")
+
+
 # servers whose suites Debian's OpenSSL, which sslscan runs, has too; others keep it waiting
 SCANNED: Final = (
     *("openssl-rsa", "openssl-old-versions", "openssl-null-too", "openssl-no-dhe"),
