@@ -53,7 +53,7 @@ async def sslscan(port: int) -> Scanned:
     )
 
 
-async def testssl_sh(port: int, folder: Path) -> tuple[frozenset[str], bool]:
+async def run_testssl(port: int, folder: Path) -> tuple[frozenset[str], bool]:
     """The versions below TLS 1.2, and whether there are broken suites."""
     _require("testssl")
     file = folder / "testssl.json"

@@ -15,7 +15,7 @@ from prober.vantage import Vantage
 from tests.deep.backends import HOST, Keys, backend, make_keys
 from tests.deep.configurations import CONFIGURATIONS, MAIL_SERVERS
 from tests.deep.front import front
-from tests.deep.referees import sslscan, testssl_sh
+from tests.deep.referees import run_testssl, sslscan
 from tests.deep.scripted import scripted
 from tests.mta.base import Site
 from tests.mta.certificates import make_mta_ca
@@ -203,7 +203,7 @@ async def test_each_fact_is_what_testssl_sees(name: str, keys: Keys, tmp_path: P
     with backend(configuration.server, configuration.options, keys) as port:
         async with front("127.0.0.1", port, speaks_smtp=False) as server:
             facts = await observe(HOST, server.port)
-            versions, has_broken = await testssl_sh(server.port, tmp_path)
+            versions, has_broken = await run_testssl(server.port, tmp_path)
 
     assert facts.deep is not None
     answers = {answer.question: answer for answer in facts.deep.answers}
