@@ -17,7 +17,6 @@ from prober.progress import Positions
 from prober.records import Route, RouteStatus
 from prober.resume import Checkpoint
 from tests.cli.commands import CANNOT_SEE, Probe, scan_offline, unknown_offline
-from tests.cli.conftest import HELD
 from tests.support.waiting import until
 from tests.support.workbooks import csv_rows, read_sheets
 
@@ -237,18 +236,18 @@ async def test_a_run_that_goes_on_leaves_the_report_until_its_own_is_whole(
     probe: Probe, tmp_path: Path
 ) -> None:
     report, list_ = tmp_path / "r.csv", tmp_path / "list.txt"
-    write(list_, ["self-signed.test", "held.test"])
+    write(list_, ["self-signed.test", "also-good.test"])
     args = ("scan", *probe.look, str(list_), "-o", str(report), "--deep", "--deep-budget", "1")
-    HELD.set()
     await probe.run(*args)
     before = report.read_bytes()
-    HELD.clear()
+    server = probe.lab.servers["mx1.self-signed.test"]
+    seen = server.count
+    probe.lab.dns.delay("also-good.test", 60.0, "MX")
     async with probe.running(*args, "--resume") as running:
-        held = probe.lab.servers["mx1.held.test"]
-        await until(lambda: bool(held.open))
+        await until(lambda: server.count > seen)
         running.send(signal.SIGINT)
         assert (await running.ended()).status == 130
-    HELD.set()
+    probe.lab.dns.delay("also-good.test", None, "MX")
 
     assert report.read_bytes() == before
 
