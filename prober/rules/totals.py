@@ -24,6 +24,7 @@ from prober.rules.norms import Profile
 from prober.rules.spread import Spread
 from prober.rules.standing import assess
 from prober.rules.verdict import is_fault, judge_domain
+from prober.rules.views import as_shown
 
 # A run that never connects says more of this machine than of so many hosts of so many operators.
 BLIND_ENDPOINTS: Final = 20
@@ -229,9 +230,10 @@ class Tally:
     def _note_certificates(self, report: DomainReport) -> None:
         """Those of its endpoints that end soon, each once."""
         seen = {
-            endpoint.certificate.sha256: (endpoint, endpoint.certificate.not_after)
+            shown.certificate.sha256: (shown, shown.certificate.not_after)
             for endpoint in report.endpoints
-            if endpoint.certificate is not None
+            for shown in as_shown(endpoint)
+            if shown.certificate is not None
         }
         for digest, (endpoint, not_after) in seen.items():
             if not_after is None or not_after < endpoint.observed_at:

@@ -33,11 +33,11 @@ HREF = re.compile(r"#d-[0-9a-f]{16}")
 OURS = {
     "id": re.compile(
         r"d-[0-9a-f]{16}|summary|summary-title|domains|domains-title|tools|search|show|sort|"
-        "unfold|fold|count|list"
+        "unfold|fold|count|list|runs-title"
     ),
     "href": HREF,
     "class": re.compile(r"[a-z ]*"),
-    "data-rank": re.compile(r"\d{4}"),
+    "data-rank": re.compile(r"\d|\d{4}"),
     "lang": re.compile("en"),
 }
 NEVER = {"style", "src", "srcset", "action", "formaction", "data", "srcdoc", "http", "background"}
@@ -180,6 +180,18 @@ def test_only_the_worst_have_sections_and_all_have_rows(monkeypatch: pytest.Monk
     assert b"fails.example" in page.partition(b"<li data-rank=")[2].partition(b"\n")[0]
     assert "17 more domains are counted above and not listed here." in texts_of(page)
     require_harmless(page)
+
+
+@pytest.mark.parametrize(("detail", "sections"), [(0, 0), (1, 1), (5, 5), (900, 9)])
+def test_so_many_as_asked_for_have_sections(detail: int, sections: int) -> None:
+    found = [
+        replace(samples.passes(), domain=f"d{number}.example", standing=Standing.MEETS)
+        for number in range(9)
+    ]
+    page = arranged(*found, detail=detail)
+    assert page.count(b'<div class="section">') == sections
+    assert page.count(b"<li data-rank=") == 9
+    assert ("give a greater number with --detail" in texts_of(page)) == (detail < 9)
 
 
 def test_a_long_list_has_parts_of_100_rows_so_that_only_those_on_screen_are_laid_out() -> None:
