@@ -22,7 +22,7 @@ _NEXT: Final = (
     "  `probe demo --full` shows the whole answer for each of these domains",
     "  `probe explain CODE` explains a finding, such as tlsa-invalid",
     "  `probe demo -o demo.html` writes a report to open in a browser",
-    "  `probe example.com` tests a real domain",
+    "  `probe example.com` tests a real domain; with `--deep`, more of it",
 )
 
 
@@ -37,8 +37,9 @@ def demo(
     """Start a small Internet on this machine and probe it: what each kind of answer looks like.
 
     For each domain it shows the answer in one line, and what there is to learn from it; with
-    `--full` or `--verbose` the whole answer. Its servers listen on loopback addresses only. Exit
-    status as for `probe check`: 1, since some of its domains fall short.
+    `--full` or `--verbose` the whole answer. It probes as `--deep` does. Its servers listen on
+    loopback addresses only. Exit status as for `probe check`: 1, since some of its domains fall
+    short.
     """
     configure_logging(verbose=False)
     with exit_statuses():
@@ -61,7 +62,7 @@ def _demonstrate(options: ReportOptions, *, full: bool) -> int:
                 raise SettingsError(
                     f"the demo cannot start its servers on loopback: {why}"
                 ) from error
-            settings = lab.settings(**DEMO_DEADLINES)
+            settings = lab.settings(**DEMO_DEADLINES, deep=True)
             entries = [parse_entry(domain.name) for domain in lab.domains]
             progress = reporting.progress
             await scan(entries, settings, reporting.add, progress=progress, ordered=True)

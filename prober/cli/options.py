@@ -25,12 +25,13 @@ from prober.cli.distinct_files import Read, Written, staged
 from prober.errors import InputError, SettingsError
 from prober.net.trust import find_store
 from prober.records import Level, ProfileName
+from prober.report.interface import MAX_SECTIONS
 from prober.report.output import STDOUT, ReportFormat, ReportStyle, choose_format
-from prober.rules.norms import Profile
+from prober.rules.norms import Profile, norm_groups
 from prober.rules.profiles import PROFILES
 from prober.rules.totals import EXPIRY_NOTICE_DAYS
 from prober.rules.verdict import REQUIRABLE
-from prober.settings import Declared, Pace, Settings, declared
+from prober.settings import DEEP_FLAGS, Declared, Pace, Settings, declared
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -83,6 +84,7 @@ class LookOptions:
     """How to look at the servers: the options that Settings and Pace declare."""
 
     flags: ClassVar[Collection[str] | None] = None  # those that are offered; None: all
+    left_out: ClassVar[Collection[str]] = ()
 
     def __init__(self, **given: object) -> None:
         self._given = given
@@ -93,7 +95,8 @@ class LookOptions:
         return (
             each
             for each in declared(settings)
-            if cls.flags is None or each.option.flag in cls.flags
+            if (cls.flags is None or each.option.flag in cls.flags)
+            and each.option.flag not in cls.left_out
         )
 
     @classmethod
@@ -128,6 +131,19 @@ class LookOptions:
             for each in self.declared(settings)
             if each.option.apply is None and self._given.get(each.parameter) is not None
         }
+
+
+def for_profile(settings: Settings, required: Level | Profile) -> Settings:
+    """*settings* with the groups that ``--deep`` has to ask for, where a profile needs some."""
+    if not settings.deep or isinstance(required, Level):
+        return settings
+    return dataclasses.replace(settings, norm_groups=norm_groups(required))
+
+
+class ShallowOptions(LookOptions):
+    """The same without what tests more than the main question: another one is asked here."""
+
+    left_out = DEEP_FLAGS
 
 
 def _parameter(setting: Declared) -> inspect.Parameter:
@@ -271,6 +287,18 @@ class ReportOptions(OutputOptions, RequireOptions):
         ),
     ] = False
     quiet: Annotated[bool, quiet_option(_REPORT)] = False
+    detail: Annotated[
+        int,
+        option(
+            "--detail",
+            min=0,
+            max=20_000,
+            metavar="N",
+            help="HTML: all details for the N worst domains, and a row for each of the others.",
+            panel=_REPORT,
+            show_default=True,
+        ),
+    ] = MAX_SECTIONS
 
     def __post_init__(self) -> None:
         """Raises BadParameter where two options contradict."""
@@ -286,7 +314,11 @@ class ReportOptions(OutputOptions, RequireOptions):
     def style(self, *, scan: bool = False, columns: tuple[str, ...] = ()) -> ReportStyle:
         """How much the report shows. A *scan* has one line per domain in text, *columns* in CSV."""
         return ReportStyle(
-            per_endpoint=self.per_endpoint, transcripts=self.verbose, scan=scan, columns=columns
+            per_endpoint=self.per_endpoint,
+            transcripts=self.verbose,
+            scan=scan,
+            columns=columns,
+            detail=self.detail,
         )
 
     def formats(self) -> Iterator[ReportFormat]:

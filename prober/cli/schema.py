@@ -17,6 +17,7 @@ from prober.logs import objects as logs
 from prober.recipient import RecipientReport
 from prober.records import DomainReport
 from prober.records.changes import DomainChanges
+from prober.records.history import DomainInRun, RecordedRun
 from prober.report.output import STDOUT, open_report, plain
 from prober.rules.operator_advice import Explanation
 
@@ -30,6 +31,8 @@ WRITTEN: Final[Mapping[str, tuple[str, Any]]] = MappingProxyType(
         "explain": ("all findings that were asked for, in an array", tuple[Explanation, ...]),
         "headers": ("one message", headers.MessageObject),
         "headers-summary": ("the counts of all messages (--summary)", headers.SummaryObject),
+        "history": ("one domain in one run of the record", DomainInRun),
+        "history-runs": ("one run of the record (--runs)", RecordedRun),
         "logs": ("one attempt to deliver a message", logs.AttemptObject),
         "logs-summary": ("the counts of a run (--summary)", logs.SummaryObject),
         "logs-tls-report": ("what a TLS report says of a policy (--tls-report)", logs.ClaimObject),
@@ -37,7 +40,7 @@ WRITTEN: Final[Mapping[str, tuple[str, Any]]] = MappingProxyType(
     }
 )
 """Each JSON output: its description and type, by command and option."""
-_SAME: Final = MappingProxyType(dict.fromkeys(("scan", "demo", "report"), "check"))
+SAME: Final = MappingProxyType(dict.fromkeys(("scan", "demo", "report"), "check"))
 
 
 def schema(
@@ -64,7 +67,7 @@ def schema(
 
 def render(name: str) -> str:
     """The schema of *name* as JSON. Raises InputError for an unknown name."""
-    found = WRITTEN.get(_SAME.get(name, name))
+    found = WRITTEN.get(SAME.get(name, name))
     if found is None:
         raise InputError(f"no JSON is written by {quoted(name)}; use {', '.join(WRITTEN)}")
     return msgspec.json.format(msgspec.json.encode(schema_of(found[1])), indent=2).decode()

@@ -11,8 +11,9 @@ from typing import Final
 from prober.escape import printable, utc
 from prober.records import Standing
 from prober.records.changes import Change, ChangeCode, ChangeCounts, Direction, DomainChanges
+from prober.records.history import RunNews
 from prober.report.answer import LABELS
-from prober.report.interface import Formatter, Kind, Paper, Row
+from prober.report.interface import Formatter, Kind, Paper, Row, Sheet, require_html
 from prober.report.json_ import encode_report
 from prober.report.summary import domain_line
 
@@ -20,6 +21,10 @@ COLUMNS: Final = (
     *("domain", "direction", "code", "mx_host", "addresses", "before", "after"),
     *("last_seen", "since", "runs", "told"),
 )
+
+TIMES: Final = frozenset({"last_seen", "since"})
+SHEET: Final = "changes"  # of a workbook
+NO_NEWS: Final = "Unknown: the record could not be read or written."
 
 NAMES: Final[Mapping[ChangeCode, str]] = MappingProxyType(
     {
@@ -33,6 +38,12 @@ NAMES: Final[Mapping[ChangeCode, str]] = MappingProxyType(
         ChangeCode.STARTTLS: "STARTTLS",
         ChangeCode.TLS_VERSION: "TLS version",
         ChangeCode.KEY_EXCHANGE: "key exchange",
+        ChangeCode.POST_QUANTUM: "post-quantum key exchange",
+        ChangeCode.LEGACY_VERSIONS: "versions below TLS 1.2",
+        ChangeCode.BROKEN_SUITES: "broken cipher suites",
+        ChangeCode.STATIC_KEY_EXCHANGE: "key exchange without forward secrecy",
+        ChangeCode.WEAK_DH: "Diffie-Hellman below 2048 bits",
+        ChangeCode.OTHER_CERTIFICATE: "the other certificate",
         ChangeCode.PROOF: "certificate",
         ChangeCode.CERTIFICATE: "certificate renewed",
         ChangeCode.ISSUER: "certificate issuer",
@@ -51,6 +62,7 @@ _TO_DO: Final[Mapping[ChangeCode, str]] = MappingProxyType(
     {
         ChangeCode.STARTTLS: "ask the operator to offer TLS again; until then use another way",
         ChangeCode.PROOF: "ask the operator to correct the certificate",
+        ChangeCode.OTHER_CERTIFICATE: "ask the operator to correct the other certificate, too",
         ChangeCode.DANE: "ask the operator to publish TLSA records of the key in use",
         ChangeCode.MTA_STS: "ask the domain's owner whether the MTA-STS policy was meant to change",
         ChangeCode.DNSSEC: "ask the domain's owner whether DNSSEC was meant to go",
@@ -104,14 +116,18 @@ def _places(change: Change) -> str:
 
 def text_line(found: DomainChanges) -> str:
     """One domain on one line: how bad, what changed, what to do."""
+    return domain_line(found.domain, DIRECTION_LABELS.get(found.worst, ""), what_changed(found))
+
+
+def what_changed(found: DomainChanges) -> str:
+    """What changed that is worth telling, and what to do; empty where nothing is."""
     told = [change for change in found.changes if change.told]
     what = "; ".join(dict.fromkeys(map(describe, told)))
     advice = next(filter(None, map(to_do, told)), None)
-    end = f". To do: {advice}" if advice else ""
-    return domain_line(found.domain, _LABELS.get(found.worst, ""), f"{what}{end}")
+    return f"{what}. To do: {advice}" if advice else what
 
 
-_LABELS: Final[Mapping[Direction | None, str]] = MappingProxyType(
+DIRECTION_LABELS: Final[Mapping[Direction | None, str]] = MappingProxyType(
     {
         Direction.WORSE: "WORSE",
         Direction.LOST_SIGHT: "NOT SEEN",
@@ -144,15 +160,32 @@ _DIRECTIONS: Final = MappingProxyType(
 )
 
 
+def news_summary(news: RunNews) -> str:
+    """How many domains of a run changed since the run before, in a sentence."""
+    counts = news.counts
+    parts = [f"{counts[each]} {_DIRECTIONS[each]}" for each in Direction if counts.get(each)]
+    if news.is_first:
+        return "This is the first run of this list in the record."
+    before = news.runs[1]
+    since = f"Since run {before.id} of {utc(before.started_at)[:10]}"
+    if not parts:
+        return f"{since}: no change to report."
+    changed = _domains(sum(counts.values()) - counts.get(None, 0))
+    return f"{since}, {changed} changed: {', '.join(parts)}."
+
+
 def _domains(number: int) -> str:
     return f"{number} domain{'' if number == 1 else 's'}"
 
 
 def worst_first(found: Iterable[DomainChanges]) -> list[DomainChanges]:
     """Those with a change, the worst first, then by name."""
-    order = [*Direction, None]
-    changed = (each for each in found if each.changes)
-    return sorted(changed, key=lambda each: (order.index(each.worst), each.domain))
+    return sorted((each for each in found if each.changes), key=badness)
+
+
+def badness(found: DomainChanges) -> tuple[int, str]:
+    """What sorts the worst first, then by name."""
+    return [*Direction, None].index(found.worst), found.domain
 
 
 class _ChangesText(Formatter[DomainChanges, ChangeCounts]):
@@ -172,13 +205,39 @@ class _ChangesText(Formatter[DomainChanges, ChangeCounts]):
         return f"{text}\n".encode(self._encoding, "backslashreplace")
 
 
-def comparison(counts: ChangeCounts) -> Kind[DomainChanges, ChangeCounts]:
-    """Reports on what changed, the *counts* of which are complete."""
-    text = partial(_ChangesText, counts)
-    return Kind(text=text, encode=encode_report, columns=COLUMNS, rows=_rows)
+def comparison(counts: ChangeCounts, between: str = "") -> Kind[DomainChanges, ChangeCounts]:
+    """Reports on what changed, the *counts* of which are complete. *between*: which runs."""
+    return Kind(
+        text=partial(_ChangesText, counts),
+        encode=encode_report,
+        columns=COLUMNS,
+        rows=change_rows,
+        page=partial(_page, counts, between),
+        sheets=(Sheet(name=SHEET, columns=COLUMNS, rows=change_rows, times=TIMES),),
+        overview=partial(_overview, between),
+    )
 
 
-def _rows(found: DomainChanges) -> Iterator[Row]:
+def _page(counts: ChangeCounts, between: str) -> Formatter[DomainChanges, ChangeCounts]:
+    require_html()
+    from prober.report.record_pages import ChangesPage
+
+    return ChangesPage(counts, between)
+
+
+def _overview(between: str, counts: ChangeCounts) -> Iterator[Row]:
+    if between:
+        yield "runs", between
+    yield "domains compared", counts.compared
+    for direction in Direction:
+        yield _DIRECTIONS[direction], counts.by_worst.get(direction, 0)
+    yield "with routine changes only", counts.routine
+    yield "as before", counts.unchanged
+    yield "no longer looked at", counts.only_before
+    yield "looked at for the first time", counts.only_now
+
+
+def change_rows(found: DomainChanges) -> Iterator[Row]:
     for change in found.changes:
         yield (
             *(found.domain, change.direction, change.code, change.mx_host),

@@ -8,7 +8,7 @@ and full sections for the first of them only. docs/report.md.
 import base64
 import hashlib
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -26,14 +26,19 @@ from prober.records import (
     Severity,
     Standing,
 )
+from prober.records.changes import Direction
 from prober.records.delivery import SenderKind
+from prober.records.history import RunNews
 from prober.report.answer import LABELS, OUTCOMES, SENDERS, answer, effects, reasons, warning_of
 from prober.report.chains import chains_of
-from prober.report.interface import Formatter
+from prober.report.changes import DIRECTION_LABELS, NO_NEWS, news_summary, what_changed
+from prober.report.deep import accepted
+from prober.report.interface import MAX_SECTIONS, Formatter
 from prober.report.letter import Letter, write_letter
 from prober.report.problems import Problem, joined, problems_of, profile_gaps
 from prober.report.publish import publications
 from prober.report.text import basis, hosts_of, is_well, vantage
+from prober.report.trend import minute, trend_of
 from prober.report.words import (
     exchange_words,
     failure_words,
@@ -42,17 +47,18 @@ from prober.report.words import (
     published_lines,
     rating_cells,
     server_words,
+    shown_version,
     starttls_words,
     version_words,
 )
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.clauses import CLAUSES
-from prober.rules.spread import EXPIRY_NAMES, is_post_quantum
+from prober.rules.spread import EXPIRY_NAMES
 from prober.rules.totals import Totals
 
-MAX_SECTIONS: Final = 300  # domains with all details
 MAX_ROWS: Final = 20_000  # domains with a row: what a browser shows in seconds
-_ROWS_OF_LIST: Final = 100  # of one <ul>; a browser lays out only those near the screen
+ROWS_OF_LIST: Final = 100  # of one <ul>; a browser lays out only those near the screen
+NEXT_LIST: Final = b'</ul>\n<ul class="list far">\n'
 _MAX_CHARACTERS: Final = 4_000  # of one text of a peer
 _MAX_TRANSCRIPTS: Final = 250_000  # bytes of all transcripts in a file
 _MAX_BARS: Final = 12  # rows of a table of the summary
@@ -64,13 +70,20 @@ _ITEM: Final = b'<li data-rank="'
 _SECTION: Final = b"<!-- section -->"
 _TRANSCRIPTS, _TRANSCRIPTS_END = b"<!-- transcripts -->", b"<!-- transcripts end -->"
 _FAILING: Final = (Standing.FALLS_SHORT, Standing.INVALID, Standing.UNDECIDED)
-_CLASSES: Final[Mapping[Standing | None, str]] = {
+CLASSES: Final[Mapping[Standing | None, str]] = {
     Standing.MEETS: "pass",
     Standing.FALLS_SHORT: "fail",
     Standing.UNDECIDED: "unknown",
     Standing.NEUTRAL: "none",
     Standing.INVALID: "fail",
     None: "unknown",
+}
+DIRECTION_CSS: Final[Mapping[Direction | None, str]] = {
+    Direction.WORSE: "fail",
+    Direction.LOST_SIGHT: "unknown",
+    Direction.OTHER: "warn",
+    Direction.BETTER: "pass",
+    None: "none",
 }
 _RANKS: Final[Mapping[Standing | None, int]] = {
     Standing.FALLS_SHORT: 0,
@@ -81,6 +94,14 @@ _RANKS: Final[Mapping[Standing | None, int]] = {
     Standing.NEUTRAL: 6,
 }
 _RANK_OF_WARNED: Final = b"4"
+_REQUIRED: Final[Mapping[str, str]] = {
+    Level.OPPORTUNISTIC: "all its mail servers encrypt mail",
+    Level.AUTHENTICATED: "all its mail servers encrypt mail and prove their identity",
+    Level.ENFORCED: (
+        "all its mail servers encrypt mail and prove their identity, and it requires senders to "
+        "use TLS"
+    ),
+}
 _MARKS: Final[Mapping[Answer, tuple[str, str]]] = {
     Answer.YES: ("pass", "good"),
     Answer.NO: ("fail", "not good"),
@@ -107,7 +128,8 @@ def _lines(lines: Sequence[str]) -> Markup:
     return Markup("&#10;").join(escape(_shown(line)) for line in lines)
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Of all templates: text is escaped, and the pages have the same style and script."""
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -128,16 +150,31 @@ def _environment() -> Environment:
         ),
         labels=LABELS,
         utc=utc,
+        minute=minute,
+        title="Can these domains receive mail encrypted?",
+        legend="PASS: the domain meets what was required. FAIL: it does not. UNKNOWN: it could not "
+        "be tested, which says nothing against the domain. NO MAIL: it receives none.",
     )
     return environment
 
 
 class Html(Formatter[DomainReport, Totals]):
-    """A page on domains. *columns*: those of the list that was read."""
+    """A page on domains. *columns*: those of the list that was read.
 
-    def __init__(self, columns: Sequence[str] = ()) -> None:
+    *detail*: how many domains have all details, the worst first. *news*: what changed, by the
+    record that is kept; it gives None where that cannot be read.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[str] = (),
+        detail: int | None = None,
+        news: Callable[[], RunNews | None] | None = None,
+    ) -> None:
+        self._news = news
         self._columns = columns
-        self._environment = _environment()
+        self._detail = MAX_SECTIONS if detail is None else detail
+        self._environment = environment()
         self._domain = self._environment.get_template("domain.html")
         self._reader = CertificateReader()
 
@@ -154,13 +191,20 @@ class Html(Formatter[DomainReport, Totals]):
         return _ITEM + _rank(report) + b" ".join(page.encode(errors="replace").split(b"\n")) + b"\n"
 
     def foot(self, totals: Totals) -> bytes:
-        summary = self._render("summary.html", **_summary(totals))
+        news = self._news() if self._news is not None else None
+        summary = self._render(
+            "summary.html",
+            **_summary(totals),
+            has_record=self._news is not None,
+            no_news=NO_NEWS,
+            news=_news(news) if news is not None else None,
+        )
         return (
             b"</ul>\n</div>\n</section>\n" + _SUMMARY + summary + _END + self._render("foot.html")
         )
 
     def arranged(self, written: BinaryIO) -> Iterator[bytes]:
-        return _arranged(written)
+        return _arranged(written, self._detail)
 
     def _render(self, name: str, **values: object) -> bytes:
         text = self._environment.get_template(name).render(**values)
@@ -169,11 +213,18 @@ class Html(Formatter[DomainReport, Totals]):
 
 def letter_page(letter: Letter) -> bytes:
     """*letter* as a page of its own, to be printed or sent."""
-    template = _environment().get_template("letter.html")
+    template = environment().get_template("letter.html")
     return template.render(letter=letter).encode(errors="replace")
 
 
-def _arranged(written: BinaryIO) -> Iterator[bytes]:
+class LetterPage(Formatter[DomainReport, Totals]):
+    """The letter on one domain; it is to be given one report."""
+
+    def body(self, report: DomainReport) -> bytes:
+        return letter_page(write_letter(report))
+
+
+def _arranged(written: BinaryIO, detail: int) -> Iterator[bytes]:
     """The summary, then the domains, the worst first. Keeps places in the file, and no domains."""
     head = list(iter(written.readline, _LIST))
     top: list[bytes] = []
@@ -198,14 +249,14 @@ def _arranged(written: BinaryIO) -> Iterator[bytes]:
     for number, (_, place) in enumerate(heapq.nsmallest(MAX_ROWS, places)):
         written.seek(place)
         line = written.readline()
-        if number < MAX_SECTIONS:
+        if number < detail:
             transcripts += _size_of_transcripts(line)
             if transcripts > _MAX_TRANSCRIPTS:
                 line, without = _without_transcripts(line), without + 1
-        if number and number % _ROWS_OF_LIST == 0:
-            yield b'</ul>\n<ul class="list far">\n'
-        yield line if number < MAX_SECTIONS else _without_section(line)
-    yield b"</ul>\n</div>\n" + _left_out(count, without) + b"</section>\n" + foot[2]
+        if number and number % ROWS_OF_LIST == 0:
+            yield NEXT_LIST
+        yield line if number < detail else _without_section(line)
+    yield b"</ul>\n</div>\n" + _left_out(count, detail, without) + b"</section>\n" + foot[2]
 
 
 def _without_section(line: bytes) -> bytes:
@@ -231,17 +282,18 @@ def _on_warned(count: int) -> bytes:
     return f"<p>{count} {noun} with a warning: see the list.</p>".encode()
 
 
-def _left_out(count: int, without: int) -> bytes:
+def _left_out(count: int, detail: int, without: int) -> bytes:
     """What is left out: *count* domains were written, *without* of them lost their transcripts."""
     notes = []
     if without:
         notes.append(f"{without} domains are shown without transcripts: a JSON report has them.")
     if count > MAX_ROWS:
         notes.append(f"{count - MAX_ROWS} more domains are counted above and not listed here.")
-    if count > MAX_SECTIONS:
+    if count > detail:
+        which = f"The first {detail} domains have all details. For the others"
         notes.append(
-            f"The first {MAX_SECTIONS} domains have all details. For the others, run probe check "
-            "with the name of the domain, or write a JSON report."
+            f"{which if detail else 'For all details'}, run probe check with the name of the "
+            "domain, give a greater number with --detail, or write a JSON report."
         )
     return "".join(f'<p class="note">{note}</p>\n' for note in notes).encode()
 
@@ -262,7 +314,7 @@ def _row(report: DomainReport, columns: Sequence[str], reader: CertificateReader
     return {
         "anchor": anchor_of(name),
         "name": name,
-        "css": "warn" if warning else _CLASSES[report.standing],
+        "css": "warn" if warning else CLASSES[report.standing],
         "label": LABELS[report.standing] if report.standing else "NOT JUDGED",
         "why": f"but {warning}" if warning else answer(report, reader),
         "own": [(column, report.columns.get(column, "")) for column in shown],
@@ -291,10 +343,11 @@ def _section(report: DomainReport, reader: CertificateReader) -> dict[str, Any]:
         "matrix": list(_matrix(report, reader)),
         "published": list(published_lines(report)),
         "chains": list(chains_of(report, reader)),
+        "accepted": accepted(report),
         "senders": list(_senders(report)),
         "publications": list(publications(report)),
         "letter": write_letter(report).text.splitlines() if wants_letter else [],
-        "transcripts": [(seen, _transcript(seen)) for seen in report.endpoints if seen.transcript],
+        "transcripts": [(seen, lines) for seen in report.endpoints if (lines := _transcript(seen))],
         "basis": basis(report),
         "vantage": vantage(report),
     }
@@ -366,9 +419,9 @@ _PEERS: Final = {"server": "S:", "client": "C:"}
 
 
 def _transcript(seen: Endpoint) -> list[str]:
-    return [
-        f"{said.ms:>7} ms {_PEERS.get(said.peer, '--')} {said.line}" for said in seen.transcript
-    ]
+    """Of its sessions, those of --deep last."""
+    lines = (*seen.transcript, *(seen.deep.transcript if seen.deep is not None else ()))
+    return [f"{said.ms:>7} ms {_PEERS.get(said.peer, '--')} {said.line}" for said in lines]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -396,14 +449,45 @@ def _summary(totals: Totals) -> dict[str, Any]:
     return {
         "totals": totals,
         "when": _when(totals),
+        "required": _required(totals.requirement),
         "more_noted": failing - len(noted),
         "tiles": [
-            (standing, _CLASSES[standing], LABELS[standing], totals.standings.get(standing, 0))
+            (standing, CLASSES[standing], LABELS[standing], totals.standings.get(standing, 0))
             for standing in Standing
         ],
-        "noted": [(anchor_of(each.name), _CLASSES[each.standing], each) for each in noted],
+        "noted": [(anchor_of(each.name), CLASSES[each.standing], each) for each in noted],
         "expiring": expiring[:_MAX_NOTED],
         "charts": [chart for chart in _charts(totals) if chart.bars],
+    }
+
+
+def _required(requirement: str | None) -> str:
+    """When a domain passes, in a sentence; empty where nothing was counted."""
+    if requirement is None:
+        return ""
+    profile = requirement.partition(":")[2]
+    if profile:
+        return f"A domain passes when what its mail servers negotiate meets the profile {profile}."
+    return f"A domain passes when {_REQUIRED[requirement]} (level {requirement})."
+
+
+def _news(news: RunNews) -> dict[str, Any]:
+    """What changed since the run before, and how many domains pass over runs."""
+    told = [each for each in news.changes if each.worst is not None][:_MAX_NOTED]
+    return {
+        "summary": news_summary(news),
+        "told": [
+            (
+                DIRECTION_CSS[each.worst],
+                DIRECTION_LABELS[each.worst],
+                anchor_of(each.domain),
+                each.domain,
+                what_changed(each),
+            )
+            for each in told
+        ],
+        "more": sum(news.counts.values()) - news.counts.get(None, 0) - len(told),
+        "trend": trend_of(news.runs),
     }
 
 
@@ -422,15 +506,13 @@ def _charts(totals: Totals) -> Iterator[_Chart]:
     spread = totals.spread
     levels = {str(level): totals.levels.get(level, 0) for level in reversed(Level)}
     yield _Chart(title="Levels", unit="domains", bars=_bars(levels, ordered=True))
-    versions = {_version(name): count for name, count in spread.tls_versions.items()}
+    versions = {shown_version(name): count for name, count in spread.tls_versions.items()}
     yield _Chart(title="TLS versions", unit="endpoints", bars=_bars(versions))
-    hybrid = sum(n for name, n in spread.key_exchanges.items() if is_post_quantum(name))
-    total = sum(spread.key_exchanges.values())
     yield _Chart(
         title="Key exchange",
         unit="endpoints",
         bars=_bars(spread.key_exchanges),
-        note=f"Post-quantum: {hybrid} of {total} ({100 * hybrid / total:.0f} %)." if total else "",
+        note=_post_quantum(spread.post_quantum),
     )
     expiry = {name: spread.expiry.get(name, 0) for name in EXPIRY_NAMES}
     yield _Chart(
@@ -448,8 +530,14 @@ def _charts(totals: Totals) -> Iterator[_Chart]:
     )
 
 
-def _version(name: str) -> str:
-    return name.replace("TLSv1.", "TLS 1.").replace("TLSv1", "TLS 1.0")
+def _post_quantum(counts: Mapping[Answer, int]) -> str:
+    """The share of endpoints that accept a post-quantum group, chosen or found by --deep."""
+    yes, no = counts.get(Answer.YES, 0), counts.get(Answer.NO, 0)
+    total = sum(counts.values())
+    if not total:
+        return ""
+    rest = f"; no at {no}, not tested at {total - yes - no}" if total > yes else ""
+    return f"Post-quantum: {yes} of {total} ({100 * yes / total:.0f} %){rest}."
 
 
 def _bars(

@@ -5,7 +5,6 @@ The formats are the rows of ``ReportFormat``. A wing that has records of its own
 """
 
 import enum
-import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,8 +18,24 @@ from prober.errors import ReportError, SettingsError
 from prober.escape import printable
 from prober.files import Mark, ResumeFrom, is_stream
 from prober.records import DomainReport
+from prober.records.history import RunNews
+from prober.report.changes import COLUMNS as CHANGE_COLUMNS
+from prober.report.changes import NO_NEWS, change_rows, news_summary
+from prober.report.changes import SHEET as CHANGES
+from prober.report.changes import TIMES as CHANGE_TIMES
 from prober.report.csv_ import Csv
-from prober.report.interface import Formatter, Kind, MadeAtEnd, Paper, R, Row, Sheet, T
+from prober.report.interface import (
+    MAX_SECTIONS,
+    Formatter,
+    Kind,
+    MadeAtEnd,
+    Paper,
+    R,
+    Row,
+    Sheet,
+    T,
+    require_html,
+)
 from prober.report.json_ import JsonLines, PrettyJson, encode_report
 from prober.report.rows import (
     COLUMNS,
@@ -39,6 +54,9 @@ from prober.report.text import ScanText, TextReport
 from prober.report.xlsx import Xlsx
 from prober.rules.totals import Totals
 
+News: TypeAlias = Callable[[], RunNews | None]
+"""What the run that is reported changed; None where the record cannot be read or written."""
+
 STDOUT: Final = "-"
 NO_PAGE: Final = "HTML shows domains only: choose another format for this report"
 
@@ -52,10 +70,12 @@ class ReportStyle:
     scan: bool = False  # text: one line a domain and a summary, in place of whole answers
     notes: Mapping[str, str] = field(default_factory=dict)  # text of a scan: by domain
     columns: tuple[str, ...] = ()  # csv: of the list that was read, at the end of each row
+    detail: int = MAX_SECTIONS  # html: how many domains have all details
+    letter: bool = False  # html: a letter to the administrators of the one domain
 
 
-def domains(style: ReportStyle) -> Kind[DomainReport, Totals]:
-    """Reports on domains, in *style*."""
+def domains(style: ReportStyle, news: News | None = None) -> Kind[DomainReport, Totals]:
+    """Reports on domains, in *style*; with *news*, also what the record says has changed."""
     text = (
         partial(ScanText, notes=style.notes)
         if style.scan
@@ -79,22 +99,42 @@ def domains(style: ReportStyle) -> Kind[DomainReport, Totals]:
         encode=encode_report,
         columns=table.columns,
         rows=table.rows,
-        sheets=(by_domain, by_endpoint, findings),
-        overview=overview,
-        page=partial(_page, style.columns),
+        sheets=(by_domain, by_endpoint, findings, *(() if news is None else (_changes(news),))),
+        overview=overview if news is None else partial(_overview, news),
+        page=partial(_page, style, news),
     )
 
 
 _Rows: TypeAlias = Callable[[DomainReport], Iterable[Row]]
 
 
-def _page(columns: tuple[str, ...]) -> Formatter[DomainReport, Totals]:
-    """Imported only where HTML is asked for. Raises SettingsError without its extra."""
-    if importlib.util.find_spec("jinja2") is None:
-        raise SettingsError("HTML reports need an extra: pip install 'smtp-tls-prober[report]'")
-    from prober.report.html import Html
+def _changes(news: News) -> Sheet[DomainReport]:
+    """Of what the record says: no rows of a record, all of them at the end."""
 
-    return Html(columns)
+    def rows() -> Iterator[Row]:
+        found = news()
+        for each in found.changes if found is not None else ():
+            yield from change_rows(each)
+
+    return Sheet(
+        name=CHANGES, columns=CHANGE_COLUMNS, rows=lambda _report: (), times=CHANGE_TIMES, last=rows
+    )
+
+
+def _overview(news: News, totals: Totals) -> Iterator[Row]:
+    yield from overview(totals)
+    found = news()
+    yield CHANGES, NO_NEWS if found is None else news_summary(found)
+    if found is not None and found.left_out:
+        yield f"NOT in sheet {CHANGES}", f"domains whose changes are left out: {found.left_out:,}"
+
+
+def _page(style: ReportStyle, news: News | None) -> Formatter[DomainReport, Totals]:
+    """Imported only where HTML is asked for. Raises SettingsError without its extra."""
+    require_html()
+    from prober.report.html import Html, LetterPage
+
+    return LetterPage() if style.letter else Html(style.columns, style.detail, news)
 
 
 def plain(render: Callable[[R], str]) -> Kind[R, None]:
@@ -176,6 +216,7 @@ class ReportWriter(Generic[R, T]):
         self._sink = sink
         self._closed = False
         self._finished = False
+        self._keeps_rows = False
         self.partial = sink.partial
         self.kept = sink.kept
         self._begun = self._holds_rows
@@ -214,10 +255,14 @@ class ReportWriter(Generic[R, T]):
     def _holds_rows(self) -> bool:
         return self.mark is not None and self.mark.size > 0
 
-    def finish(self) -> None:
-        """The report is whole. Raises as ``write`` does, and is then abandoned."""
+    def finish(self, *, keep_rows: bool = False) -> None:
+        """The report is whole. Raises as ``write`` does, and is then abandoned.
+
+        With *keep_rows*, another run can go on with it.
+        """
         if self._closed:
             return
+        self._keeps_rows = keep_rows
         try:
             self._write(self.formatter.foot(self._totals))
             self._make()
@@ -225,7 +270,7 @@ class ReportWriter(Generic[R, T]):
             self.abandon()
             raise
         self._closed = True
-        self._sink.finish(self.formatter.arranged)
+        self._sink.finish(self.formatter.arranged, keep_rows=keep_rows)
         self._finished = True
 
     def _make(self) -> None:
@@ -253,7 +298,7 @@ class ReportWriter(Generic[R, T]):
     ) -> None:
         if kind is None:
             self.finish()
-            self._sink.clear()
+            self._sink.clear(keep_rows=self._keeps_rows)
         else:
             self.abandon()
 

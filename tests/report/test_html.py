@@ -12,13 +12,15 @@ from hypothesis import given
 
 from prober.errors import SettingsError
 from prober.files import ResumeFrom
-from prober.records import Code, DomainReport, Line, ProfileName, Standing
+from prober.records import Code, DomainReport, Level, Line, ProfileName, Standing
 from prober.report import html
-from prober.report.answer import LABELS
+from prober.report.answer import LABELS, answer
 from prober.report.letter import write_letter
 from prober.report.output import NO_PAGE
+from prober.rules.norms import Profile
 from prober.rules.profiles import PROFILES
 from prober.rules.standing import assess
+from prober.rules.totals import Tally
 from tests.cli.commands import invoke
 from tests.report import samples
 from tests.report.pages import arranged, read_page, written
@@ -31,11 +33,11 @@ HREF = re.compile(r"#d-[0-9a-f]{16}")
 OURS = {
     "id": re.compile(
         r"d-[0-9a-f]{16}|summary|summary-title|domains|domains-title|tools|search|show|sort|"
-        "unfold|fold|count|list"
+        "unfold|fold|count|list|runs-title"
     ),
     "href": HREF,
     "class": re.compile(r"[a-z ]*"),
-    "data-rank": re.compile(r"\d{4}"),
+    "data-rank": re.compile(r"\d|\d{4}"),
     "lang": re.compile("en"),
 }
 NEVER = {"style", "src", "srcset", "action", "formaction", "data", "srcdoc", "http", "background"}
@@ -180,6 +182,18 @@ def test_only_the_worst_have_sections_and_all_have_rows(monkeypatch: pytest.Monk
     require_harmless(page)
 
 
+@pytest.mark.parametrize(("detail", "sections"), [(0, 0), (1, 1), (5, 5), (900, 9)])
+def test_so_many_as_asked_for_have_sections(detail: int, sections: int) -> None:
+    found = [
+        replace(samples.passes(), domain=f"d{number}.example", standing=Standing.MEETS)
+        for number in range(9)
+    ]
+    page = arranged(*found, detail=detail)
+    assert page.count(b'<div class="section">') == sections
+    assert page.count(b"<li data-rank=") == 9
+    assert ("give a greater number with --detail" in texts_of(page)) == (detail < 9)
+
+
 def test_a_long_list_has_parts_of_100_rows_so_that_only_those_on_screen_are_laid_out() -> None:
     found = [replace(samples.passes(), domain=f"d{number}.example") for number in range(250)]
     page = arranged(*assessed(*found))
@@ -187,6 +201,27 @@ def test_a_long_list_has_parts_of_100_rows_so_that_only_those_on_screen_are_laid
     assert [css for css, _ in parts] == [b"list", b"list far", b"list far"]
     assert [part.count(b"<li data-rank=") for _, part in parts] == [100, 100, 50]
     require_harmless(page)
+
+
+@pytest.mark.parametrize(
+    ("require", "words"),
+    [
+        (Level.OPPORTUNISTIC, "all its mail servers encrypt mail (level opportunistic)."),
+        (Level.ENFORCED, "and it requires senders to use TLS (level enforced)."),
+        (
+            PROFILES[ProfileName.HIPAA],
+            "what its mail servers negotiate meets the profile hipaa.",
+        ),
+    ],
+    ids=["opportunistic", "enforced", "profile"],
+)
+def test_the_summary_says_when_a_domain_passes(require: Level | Profile, words: str) -> None:
+    tally = Tally(require=require, operator_of=str, describe=answer)
+    tally.add(tally.assess(samples.passes()))
+    writer = html.Html()
+    page = " ".join(read_page(writer.head() + writer.foot(tally.totals)).text.split())
+    assert "A domain passes when " in page
+    assert words in page
 
 
 def test_the_columns_of_the_list_are_shown_and_can_be_sorted_by() -> None:
