@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import heapq
 import io
 import itertools
 import sys
@@ -22,7 +23,7 @@ from prober.domains import parse_domain
 from prober.errors import InputError, SettingsError
 from prober.escape import printable
 from prober.files import read_whole
-from prober.logs.advice import MAX_SEEN, Known, Seen, advise
+from prober.logs.advice import MAX_SEEN, Known, Seen, advise, seen_of
 from prober.logs.lines import in_order
 from prober.logs.privacy import MAX_KEY_BYTES, MIN_KEY_BYTES, Addresses, Privacy, without_names
 from prober.logs.reading import Reading, Wanted, parse_internal
@@ -186,10 +187,8 @@ class JoinOptions:
         for path in self.results:
             with _naming(path), path.open("rb") as stream:
                 for report in read_reports(stream):
-                    if report.domain is not None and len(seen[report.domain]) < MAX_SEEN:
-                        verdict = report.verdict
-                        now = Seen(report.checked_at, verdict.level, verdict.complete)
-                        seen[report.domain].append(now)
+                    if report.domain is not None and report.server is None:
+                        _keep(seen[report.domain], seen_of(report))
         known = Known(seen=seen if self.results else None)
         if self.policy is None:
             return known
@@ -346,6 +345,14 @@ def _open(
                 writer.write(attempt)
 
         yield write
+
+
+def _keep(seen: list[Seen], report: Seen) -> None:
+    """Add *report* to the heap *seen*, which keeps the newest."""
+    if len(seen) < MAX_SEEN:
+        heapq.heappush(seen, report)
+    else:
+        heapq.heappushpop(seen, report)
 
 
 @contextlib.contextmanager

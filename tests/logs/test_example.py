@@ -20,7 +20,7 @@ def test_the_example_has_one_message_in_clear(tmp_path: Path) -> None:
     assert ended.out.startswith(
         "1 of 2 messages left in clear, without encryption. 1 more was held back."
     )
-    assert "well-configured.test: offered TLS on every server" in ended.out
+    assert "well-configured.test: offered TLS 1.3 on every server" in ended.out
     assert "jane" not in ended.out
     assert "not understood" not in ended.out
     assert ended.status == 1
