@@ -1,6 +1,7 @@
 """``probe history DOMAIN…`` and ``--runs``: what the record says was seen when."""
 
 import enum
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -15,6 +16,7 @@ from prober.errors import InputError, SettingsError
 from prober.escape import printable, utc
 from prober.records import Standing
 from prober.records.changes import Change
+from prober.records.sent import SentWeek
 from prober.report.answer import LABELS
 from prober.report.changes import describe
 from prober.report.output import STDOUT, ReportFormat, open_report, plain
@@ -48,14 +50,15 @@ def history(
         option(
             "--format",
             "-f",
-            help="Format; JSON is one object per line: a run, or a domain in a run.",
+            help="Format; JSON is one object per line: a run, a domain in a run, or what was sent "
+            "to a domain in a week.",
             env="HISTORY_FORMAT",
             panel=_PANEL,
             show_default=True,
         ),
     ] = HistoryFormat.TEXT,
 ) -> None:
-    """Show what was seen of domains, and when; or which runs the record has.
+    """Show what was seen of domains and what was sent to them, or list the runs.
 
     Exit status: 0 shown; 2 usage, or a domain that is not in the record; 5 the record cannot be
     read.
@@ -95,16 +98,33 @@ def _run_line(run: "RunRow") -> str:
 
 def _domain(connection: "sa.Connection", name: str, format_: HistoryFormat) -> Iterator[object]:
     from prober.store.asking import domain_changes, history
+    from prober.store.sent import sent_weeks
 
     seen = history(connection, name)[::-1]
-    if not seen:
+    weeks = sent_weeks(connection, name)
+    if not seen and not weeks:
         raise InputError(f"{name} is not in the record")
     changes: dict[int, list[Change]] = {}
     for run_id, change in domain_changes(connection, name):
         changes.setdefault(run_id, []).append(change)
     if format_ is HistoryFormat.JSON:
-        return (_row(name, each, changes.get(each.run_id, [])) for each in seen)
-    return _text(name, seen, changes)
+        runs = (_row(name, each, changes.get(each.run_id, [])) for each in seen)
+        return itertools.chain(runs, (_week_row(name, each) for each in weeks))
+    return itertools.chain(_text(name, seen, changes), map(_week_line, weeks))
+
+
+def _week_row(name: str, sent: SentWeek) -> dict[str, object]:
+    counts = {"messages": sent.counts.messages, **sent.counts._asdict()}
+    return {"domain": name, "week": sent.week, **counts}
+
+
+def _week_line(sent: SentWeek) -> str:
+    counts = sent.counts
+    parts = [f"{counts.encrypted} encrypted", f"{counts.clear} in clear"]
+    parts += [f"{counts.held_back} held back"] * bool(counts.held_back)
+    parts += [f"{counts.unknown} unknown"] * bool(counts.unknown)
+    noun = "message" if counts.messages == 1 else "messages"
+    return f"  week of {sent.week}: sent {counts.messages} {noun}: {', '.join(parts)}"
 
 
 def _row(name: str, seen: "Observation", changes: Sequence[Change]) -> dict[str, object]:

@@ -79,6 +79,17 @@ def advise(summary: Summary, known: Known) -> Iterator[Advice]:
             yield from _of_map(domain, counts, known.required, known.listed)
 
 
+def clear_domains(summary: Summary) -> list[str]:
+    """The domains that got mail in clear, as results and the record spell them."""
+    return sorted(
+        {
+            name_of(domain)
+            for (direction, domain, _), counts in summary.groups.items()
+            if direction is Direction.OUT and counts.clear
+        }
+    )
+
+
 def name_of(domain: str) -> str:
     """*domain* of a log, as results and the record spell it."""
     try:
@@ -90,7 +101,7 @@ def name_of(domain: str) -> str:
 def _of_probing(seen: Sequence[Seen], left: datetime | None) -> tuple[str, str]:
     """Code and text for a domain that got mail in clear, last at *left*."""
     if not seen:
-        return "not-probed", "not in the results: probe it to see what it offers"
+        return "not-probed", "it was not probed: probe it to see what it offers"
     ordered = sorted(seen)
     now = ordered[-1]
     when = f"on {now.checked_at.date()}"

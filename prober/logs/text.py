@@ -189,7 +189,7 @@ def _next_steps(summary: Summary) -> Iterator[str]:
     for (way, domain, _), counts in summary.rows():
         if way is Direction.OUT and counts.clear and _is_domain(domain):
             yield f"see what TLS the domain offers today: probe check {domain}"
-            yield "or for all domains: probe scan a list of them, and add --results FILE here"
+            yield "or for all domains: probe scan a list of them, and add --results or --db here"
             return
 
 

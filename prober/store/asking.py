@@ -198,6 +198,14 @@ def history(connection: sa.Connection, name: str) -> list[Observation]:
     return observations(connection, query)
 
 
+def past_reports(connection: sa.Connection, names: Sequence[str]) -> Iterator[DomainReport]:
+    """What each run says of each of the domains *names*, judged by the rules of today."""
+    reader = CertificateReader()
+    past = Past(connection, lambda facts: judge_domain(facts, reader))
+    for name in names:
+        yield from past.judged(history(connection, name)).values()
+
+
 def reports_of(
     connection: sa.Connection, run_id: int, names: Sequence[str] | None = None
 ) -> Iterator[DomainReport]:

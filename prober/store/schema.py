@@ -1,12 +1,15 @@
 """The tables and views of a record. docs/record.md describes them for other readers."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-VERSION: Final = "0001"  # of the newest migration
+from prober.records.sent import SentCounts
+
+VERSION: Final = "0002"  # of the newest migration
 
 
 class UtcTime(sa.TypeDecorator[datetime]):
@@ -135,6 +138,29 @@ pruned: Final = sa.Table(
     sa.Column("runs", sa.Integer, nullable=False),
     sa.Column("observations", sa.Integer, nullable=False),
 )
+FIRST: Final = tuple(_metadata.sorted_tables)  # of version 0001, in which a new table has no part
+
+sent_day: Final = sa.Table(
+    "sent_day",  # which part of a day's log of a mail server was read
+    _metadata,
+    sa.Column("id", _Id, sa.Identity(), primary_key=True),
+    sa.Column("server", sa.Text, nullable=False),
+    sa.Column("software", sa.String(16), nullable=False),
+    sa.Column("day", sa.Date, nullable=False),
+    sa.Column("first", UtcTime, nullable=False),
+    sa.Column("last", UtcTime, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.UniqueConstraint("server", "software", "day"),
+)
+sent: Final = sa.Table(
+    "sent",  # messages to a domain on such a day
+    _metadata,
+    sa.Column("domain", sa.Text, primary_key=True),
+    sa.Column("day_id", _Id, sa.ForeignKey("sent_day.id"), primary_key=True, index=True),
+    *(sa.Column(name, _Id, nullable=False) for name in SentCounts._fields),
+    sqlite_with_rowid=False,
+)
+SENT: Final = (sent_day, sent)  # of version 0002
 VIEWS: Final = {
     "latest": (
         "SELECT domain.name AS domain, observation.run_id, observation.checked_at, "
@@ -159,10 +185,18 @@ VIEWS: Final = {
         "JOIN certificate ON certificate.fact_id = leaf.part_id"
     ),
 }
+SENT_VIEWS: Final = {
+    "sent_mail": (
+        "SELECT sent.domain, sent_day.day, sent_day.server, sent_day.software, "
+        "sent.encrypted + sent.clear + sent.held_back + sent.unknown AS messages, "
+        "sent.encrypted, sent.verified, sent.below_verified, sent.clear, sent.held_back, "
+        "sent.unknown FROM sent JOIN sent_day ON sent_day.id = sent.day_id"
+    ),
+}
 
 
-def create_all(connection: sa.Connection) -> None:
-    """Make the tables and views as the first version has them."""
-    _metadata.create_all(connection)
-    for name, query in VIEWS.items():
+def create(connection: sa.Connection, tables: Sequence[sa.Table], views: Mapping[str, str]) -> None:
+    """Make *tables* and *views*, which are those of one version."""
+    _metadata.create_all(connection, tables=tables)
+    for name, query in views.items():
         connection.execute(sa.text(f"CREATE VIEW {name} AS {query}"))  # text of ours alone

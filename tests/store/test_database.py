@@ -4,6 +4,7 @@ import contextlib
 import os
 import sqlite3
 import stat
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from prober.errors import InputError
 from prober.store import schema
+from prober.store.asking import history
 from prober.store.database import Store, StoreError, open_store, shown, where_from
 from tests.store.builders import good, record, report
 
-GOLDEN = Path(__file__).parent / "schema_0001.sql"
+FOLDER = Path(__file__).parent
+VERSIONS = {"0001": (schema.FIRST, schema.VIEWS), "0002": (schema.SENT, schema.SENT_VIEWS)}
 
 
 def test_the_file_is_for_this_user_alone(tmp_path: Path) -> None:
@@ -151,23 +154,43 @@ def test_a_server_that_is_not_there() -> None:
     assert "secret" not in str(raised.value)
 
 
-def test_the_first_migration_stays_as_it_is() -> None:
-    """A later version of the schema gets a migration of its own: records of 0001 are out there."""
-    text = ddl()
+@pytest.mark.parametrize("version", ["0001", "0002"])
+def test_a_migration_stays_as_it_is(version: str) -> None:
+    """A later version of the schema gets a migration of its own: records of this one are out."""
+    text, golden = ddl(*VERSIONS[version]), FOLDER / f"schema_{version}.sql"
     if os.environ.get("UPDATE_GOLDEN"):
-        GOLDEN.write_text(text)
-    assert text == GOLDEN.read_text()
+        golden.write_text(text)
+    assert text == golden.read_text()
 
 
-def ddl() -> str:
+def ddl(tables: Sequence[sa.Table], views: Mapping[str, str]) -> str:
     parts = []
     for dialect in (sqlite.dialect(), postgresql.dialect()):  # type: ignore[no-untyped-call]
-        for table in schema.run.metadata.sorted_tables:
+        for table in tables:
             create = sa.schema.CreateTable(table).compile(dialect=dialect)
             parts.append(str(create).strip().replace("\t", "    "))
-    parts += [f"CREATE VIEW {name} AS {query}" for name, query in schema.VIEWS.items()]
+    parts += [f"CREATE VIEW {name} AS {query}" for name, query in views.items()]
     lines = "\n\n".join(parts).splitlines()
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def test_a_record_of_the_first_version_is_brought_up(where: str) -> None:
+    store = open_store(where)
+    record(store, [report(good())])
+    with store.writing() as connection:
+        for name in schema.SENT_VIEWS:
+            connection.execute(sa.text(f"DROP VIEW {name}"))
+        for table in reversed(schema.SENT):
+            table.drop(connection)
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+    store.close()
+
+    store = open_store(where)
+    with store.reading() as connection:
+        assert connection.execute(sa.select(schema.sent)).all() == []
+        assert connection.execute(sa.text("SELECT * FROM sent_mail")).all() == []
+        assert len(history(connection, "example.com")) == 1
+    store.close()
 
 
 def test_foreign_keys_hold(store: Store) -> None:

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from prober.store.schema import create_all
+from prober.store.schema import FIRST, VIEWS, create
 
 revision = "0001"
 down_revision = None
@@ -10,4 +10,4 @@ down_revision = None
 
 def upgrade() -> None:
     """Make the tables and views; a test sees to it that what this makes stays as it was."""
-    create_all(op.get_bind())
+    create(op.get_bind(), FIRST, VIEWS)
