@@ -104,9 +104,9 @@ def _lines(lines: Sequence[str]) -> Markup:
     return Markup("&#10;").join(escape(_shown(line)) for line in lines)
 
 
-def _environment() -> Environment:
+def _environment(*folders: Path) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
+        loader=FileSystemLoader((*folders, _FOLDER)),
         autoescape=True,
         finalize=_shown,
         undefined=StrictUndefined,
@@ -159,6 +159,12 @@ class Html(Formatter[DomainReport, Totals]):
     def _render(self, name: str, **values: object) -> bytes:
         text = self._environment.get_template(name).render(**values)
         return f"{text.rstrip()}\n".encode(errors="replace")
+
+
+def render_page(folder: Path, template: str, **values: object) -> bytes:
+    """A page of a wing: its *template* in its *folder*, which extends page.html."""
+    text = _environment(folder).get_template(template).render(**values)
+    return f"{text.rstrip()}\n".encode(errors="replace")
 
 
 def letter_page(letter: Letter) -> bytes:

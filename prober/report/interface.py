@@ -1,13 +1,23 @@
 """What a kind of report gives to each format, and each format to the file that it is written to."""
 
 import abc
+import importlib.util
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Generic, TypeAlias, TypeVar
 
+from prober.errors import SettingsError
+
 R = TypeVar("R")  # the record: a domain, a message
 T = TypeVar("T")  # what the records of a run are counted in
+
+
+def require_html() -> None:
+    """Raise SettingsError where what HTML needs is not installed."""
+    if importlib.util.find_spec("jinja2") is None:
+        raise SettingsError("HTML reports need an extra: pip install 'smtp-tls-prober[report]'")
+
 
 Cell: TypeAlias = str | int | None
 """Text of whatever origin, a number of our own, or nothing."""
@@ -83,4 +93,5 @@ class Kind(Generic[R, T]):
     rows: Callable[[R], Iterable[Row]]
     page: Callable[[], Formatter[R, T]] | None = None  # HTML; None: there is none
     sheets: tuple[Sheet[R], ...] = ()  # of a workbook; one with the table, if none are given
+    closing: tuple[Sheet[T], ...] = ()  # sheets behind those, of what the records were counted in
     overview: Callable[[T], Iterable[Row]] | None = None  # of the run: rows of a label and a value

@@ -5,7 +5,6 @@ The formats are the rows of ``ReportFormat``. A wing that has records of its own
 """
 
 import enum
-import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,7 +19,17 @@ from prober.escape import printable
 from prober.files import Mark, ResumeFrom, is_stream
 from prober.records import DomainReport
 from prober.report.csv_ import Csv
-from prober.report.interface import Formatter, Kind, MadeAtEnd, Paper, R, Row, Sheet, T
+from prober.report.interface import (
+    Formatter,
+    Kind,
+    MadeAtEnd,
+    Paper,
+    R,
+    Row,
+    Sheet,
+    T,
+    require_html,
+)
 from prober.report.json_ import JsonLines, PrettyJson, encode_report
 from prober.report.rows import (
     COLUMNS,
@@ -40,7 +49,7 @@ from prober.report.xlsx import Xlsx
 from prober.rules.totals import Totals
 
 STDOUT: Final = "-"
-NO_PAGE: Final = "HTML shows domains only: choose another format for this report"
+NO_PAGE: Final = "this report cannot be written as HTML: choose another format"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +99,7 @@ _Rows: TypeAlias = Callable[[DomainReport], Iterable[Row]]
 
 def _page(columns: tuple[str, ...]) -> Formatter[DomainReport, Totals]:
     """Imported only where HTML is asked for. Raises SettingsError without its extra."""
-    if importlib.util.find_spec("jinja2") is None:
-        raise SettingsError("HTML reports need an extra: pip install 'smtp-tls-prober[report]'")
+    require_html()
     from prober.report.html import Html
 
     return Html(columns)

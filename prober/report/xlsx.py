@@ -50,6 +50,7 @@ class Xlsx(MadeAtEnd[R, T]):
     def __init__(self, kind: Kind[R, T], _paper: Paper) -> None:
         table: Sheet[R] = Sheet(name="report", columns=kind.columns, rows=kind.rows)
         self._sheets = kind.sheets or (table,)
+        self._closing = kind.closing
         self._overview = kind.overview
 
     def body(self, record: R) -> bytes:
@@ -67,12 +68,15 @@ class Xlsx(MadeAtEnd[R, T]):
 
     def make(self, rows: BinaryIO, path: Path, totals: T) -> None:
         overview = () if self._overview is None else self._overview(totals)
-        book = _Book(path, self._sheets)
+        book = _Book(path, (*self._sheets, *self._closing))
         try:
             for line in rows:
                 number, *cells = _decode(line)
                 if isinstance(number, int):
                     book.sheets[number].add(cells)
+            for table, sheet in zip(book.sheets[len(self._sheets) :], self._closing, strict=True):
+                for row in sheet.rows(totals):
+                    table.add(map(shown, row))
             book.finish(overview)
         finally:
             book.close_temporary_files()
