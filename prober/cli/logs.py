@@ -25,7 +25,7 @@ from prober.domains import parse_domain
 from prober.errors import InputError, SettingsError
 from prober.escape import printable
 from prober.files import read_whole
-from prober.logs.advice import MAX_SEEN, Known, Seen, advise, clear_domains, seen_of
+from prober.logs.advice import MAX_SEEN, Known, Seen, advise, by_domain, name_of, seen_of
 from prober.logs.daily import Daily
 from prober.logs.lines import in_order
 from prober.logs.privacy import MAX_KEY_BYTES, MIN_KEY_BYTES, Addresses, Privacy, without_names
@@ -369,8 +369,9 @@ class _Record:
         from prober.store.asking import past_reports
 
         seen = {name: list(reports) for name, reports in (known.seen or {}).items()}
+        clear = {name_of(name) for name, counts in by_domain(summary).items() if counts.clear}
         with self.store.reading() as connection:
-            for report in past_reports(connection, clear_domains(summary)):
+            for report in past_reports(connection, sorted(clear)):
                 seen.setdefault(report.domain or "", []).append(seen_of(report))
         return dataclasses.replace(known, seen=seen)
 

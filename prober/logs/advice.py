@@ -66,11 +66,8 @@ class Known:
 
 def advise(summary: Summary, known: Known) -> Iterator[Advice]:
     """Advice for each domain, the most messages in clear first."""
-    domains: dict[str, Counts] = {}
-    for (direction, domain, _), counts in summary.groups.items():
-        if direction is Direction.OUT and domain not in (OTHERS, NO_DOMAIN):
-            domains.setdefault(domain, Counts()).add(counts)
-    for domain, counts in sorted(domains.items(), key=lambda item: (-item[1].clear, item[0])):
+    domains = by_domain(summary).items()
+    for domain, counts in sorted(domains, key=lambda item: (-item[1].clear, item[0])):
         if known.seen is not None and counts.clear:
             yield Advice(
                 domain, *_of_probing(known.seen.get(name_of(domain), ()), counts.last_clear)
@@ -79,15 +76,13 @@ def advise(summary: Summary, known: Known) -> Iterator[Advice]:
             yield from _of_map(domain, counts, known.required, known.listed)
 
 
-def clear_domains(summary: Summary) -> list[str]:
-    """The domains that got mail in clear, as results and the record spell them."""
-    return sorted(
-        {
-            name_of(domain)
-            for (direction, domain, _), counts in summary.groups.items()
-            if direction is Direction.OUT and counts.clear
-        }
-    )
+def by_domain(summary: Summary) -> dict[str, Counts]:
+    """What was sent to each domain, over all weeks."""
+    domains: dict[str, Counts] = {}
+    for (direction, domain, _), counts in summary.groups.items():
+        if direction is Direction.OUT and domain not in (OTHERS, NO_DOMAIN):
+            domains.setdefault(domain, Counts()).add(counts)
+    return domains
 
 
 def name_of(domain: str) -> str:

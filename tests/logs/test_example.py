@@ -1,14 +1,13 @@
-"""The example log beside the README: one message in clear, and the sentence that follows."""
+"""The example log of the demo: one message in clear, and the sentence that follows."""
 
 from dataclasses import replace
 from pathlib import Path
 
+from prober.lab.demo import MAIL_LOG as EXAMPLE
 from prober.report.json_ import encode_report
 from tests.cli.commands import invoke
 from tests.report.samples import passes
 from tests.support.workbooks import csv_rows, read_sheets, read_summary
-
-EXAMPLE = Path(__file__).parents[2] / "mail.example.log"
 
 
 def test_the_example_has_one_message_in_clear(tmp_path: Path) -> None:

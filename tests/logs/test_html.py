@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from prober.lab.demo import MAIL_LOG as EXAMPLE
 from prober.logs.html import MAX_ROWS, ClaimsPage, LogsPage, StoryPage, SummaryPage
 from prober.logs.records import Attempt, Content, Delivery, Scope, Session, Status, Tls
 from prober.logs.summary import Advice, Summary
@@ -26,7 +27,6 @@ from tests.report.samples import HOSTILE
 from tests.report.test_html import SCRIPT
 from tests.support.workbooks import read_sheets, read_summary
 
-EXAMPLE = Path(__file__).parents[2] / "mail.example.log"
 NOW = datetime(2026, 3, 9, tzinfo=UTC)
 PEERS = "time", "server", "queue_id", "message_id", "domain", "recipient", "relay", "address"
 
