@@ -1,4 +1,7 @@
-"""A real OpenSMTPD that sends: each domain goes to its MX host by a rule of its own."""
+"""A real OpenSMTPD that sends: each domain goes to its MX host by a rule of its own.
+
+It trusts the CA of the lab.
+"""
 
 import asyncio
 import functools
@@ -30,23 +33,29 @@ async def deliver_by_opensmtpd(
     ca: MtaCa,
     folder: Path,
     is_done: Callable[[str], bool],
+    rules: str | None = None,
 ) -> None:
-    """Send a message to each of *recipients*, until *is_done* says so of the log."""
+    """Send a message to each of *recipients*, until *is_done* says so of the log.
+
+    *rules* are what smtpd.conf has, if not a rule per domain without any policy.
+    """
+    rules = rules or "".join(rule(each.name, lab.port) for each in lab.domains)
     async with resolver_for(lab.dns) as resolver:
-        send = functools.partial(_deliver, lab, resolver, tuple(recipients), ca, folder)
+        send = functools.partial(_deliver, lab, resolver, rules, tuple(recipients), ca, folder)
         await asyncio.to_thread(send, is_done)
 
 
 def _deliver(
     lab: Lab,
     resolver: str,
+    rules: str,
     recipients: tuple[str, ...],
     ca: MtaCa,
     folder: Path,
     is_done: Callable[[str], bool],
 ) -> None:
     folder.mkdir()
-    configure = functools.partial(_configure, lab, resolver)
+    configure = functools.partial(_configure, lab, resolver, rules)
     with running(replace(OPENSMTPD, configure=configure), "none", ca, folder) as mta:
         with smtplib.SMTP(mta.address, mta.port, "client.test", timeout=30) as client:
             for recipient in recipients:
@@ -60,14 +69,17 @@ def _deliver(
             time.sleep(0.1)
 
 
-def _configure(lab: Lab, resolver: str, site: Site) -> tuple[str, ...]:
-    (site.folder / "over-etc").mkdir()
+def rule(domain: str, port: int) -> str:
+    """The rule that sends to the MX host of *domain*, by whatever it offers."""
+    return _DOMAIN.format(name=f"mx.{domain}", port=port, domain=domain)
+
+
+def _configure(lab: Lab, resolver: str, rules: str, site: Site) -> tuple[str, ...]:
+    (OPENSMTPD.root / "etc" / "ssl").mkdir(exist_ok=True)  # where the folder below is mounted
+    (site.folder / "over-etc" / "ssl" / "certs").mkdir(parents=True)
+    site.write("over-etc/ssl/certs/ca-certificates.crt", lab.ca_file.read_text())
     site.write("over-etc/resolv.conf", f"nameserver {resolver}\n")
     site.write("over-etc/nsswitch.conf", "hosts: dns files\npasswd: files\ngroup: files\n")
-    actions = "".join(
-        _DOMAIN.format(name=f"mx.{each.name}", port=lab.port, domain=each.name)
-        for each in lab.domains
-    )
     head = _HEAD.format(address=site.address, port=site.port, host_name=site.host_name)
-    site.write("smtpd.conf", head + actions)
+    site.write("smtpd.conf", head + rules)
     return ("/usr/sbin/smtpd", "-d", "-v", "-f", "/srv/smtpd.conf")
