@@ -45,11 +45,11 @@ _MODULES: Final = MappingProxyType(
         "scan": "scan",
     }
 )
-"""The module in which each name is."""
+"""The module of each public name."""
 
 
 class _Package(ModuleType):
-    """This package. The import of a submodule does not replace a name of ours, such as ``scan``."""
+    """This package. Importing a submodule such as ``scan`` does not replace the name ``scan``."""
 
     def __getattr__(self, name: str) -> object:
         if name not in _MODULES:

@@ -1,4 +1,4 @@
-"""The command line. One module a command: parse, call, write, exit status; no logic.
+"""The command line: one module per command, which parses, calls, writes and sets the exit status.
 
 A command's module is imported when the command is used, so that ``--help`` and ``--version`` need
 nothing of what probes.
@@ -48,12 +48,12 @@ _STDERR: Final = 2
 
 
 class _Commands(TyperGroup):
-    """The commands; only the one that is used is imported. ``probe DOMAIN`` is ``probe check``."""
+    """The commands. Only the one used is imported. ``probe DOMAIN`` means ``probe check``."""
 
     def parse_args(  # type: ignore[override] # typer keeps the base class of its Context private
         self, ctx: typer.Context, args: list[str]
     ) -> list[str]:
-        """Put ``check`` in front of anything that is neither a command nor an option of ours."""
+        """Put ``check`` before arguments that start with neither a command nor a known option."""
         ctx.meta[ARGUMENTS] = list(args)
         ctx.meta[SHORT] = False
         own = {name for parameter in self.get_params(ctx) for name in parameter.opts}
@@ -65,7 +65,7 @@ class _Commands(TyperGroup):
     def resolve_command(  # type: ignore[override] # the same
         self, ctx: typer.Context, args: list[str]
     ) -> tuple[str | None, TyperCommand | None, list[str]]:
-        """The command that *args* name, imported now; and the rest of *args*."""
+        """Import the command that *args* name; return it and the rest of *args*."""
         name, found, rest = super().resolve_command(ctx, args)
         return name, None if found is None or name is None else import_command(name), rest
 
@@ -135,7 +135,7 @@ def probe(
 
 
 def _listed() -> None:
-    """Stands for a command in the list of commands, until that command is imported."""
+    """A command in the list of commands that is not imported yet."""
 
 
 for _name, _summary in COMMANDS.items():
@@ -175,16 +175,17 @@ def _end_closed_pipe(error: OSError) -> NoReturn:
 
 
 def _collect_garbage_rarely() -> None:
-    """Called once the command is imported, so that nothing of its modules is looked at again."""
+    """Keep the imported modules out of garbage collection. Called once they are imported."""
     from prober.runtime import collect_garbage_rarely
 
     collect_garbage_rarely()
 
 
 def _hold_standard_descriptors() -> None:
-    """Let nothing that is opened take the place of a closed stdin, stdout or stderr.
+    """Open the null device in place of a closed stdin, stdout or stderr.
 
-    libuv aborts when it is to close one of these, and a report there would get what others print.
+    Else an opened file gets that number: libuv aborts when it closes one of these, and a report
+    would contain what other code prints.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
         pass

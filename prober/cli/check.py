@@ -1,4 +1,4 @@
-"""``probe check DOMAIN…``, and ``probe DOMAIN…``: a readable answer in seconds."""
+"""``probe check DOMAIN…`` and ``probe DOMAIN…``: a readable answer for a few domains."""
 
 import difflib
 import os

@@ -30,7 +30,7 @@ _SCHEMES: Final = ("tcp", "tls")
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterOptions:
-    """Who does the work."""
+    """Which processes do the work."""
 
     workers: Annotated[
         int | None,
@@ -82,7 +82,7 @@ class ClusterOptions:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether anybody but this process is to do the work."""
+        """Whether other processes do the work."""
         return self.workers is not None or self.scheduler is not None
 
     def job(
@@ -94,7 +94,7 @@ class ClusterOptions:
         *,
         reports: bool = False,
     ) -> ShardedScan:
-        """The scan as a job for workers; with *reports*, they hand on the reports themselves, too.
+        """The scan as a job for workers. With *reports* they also return the reports themselves.
 
         Raises SettingsError where the options contradict, or dask is not installed.
         """
@@ -123,7 +123,7 @@ class ClusterOptions:
     def scan(
         self, entries: Iterable[Entry], job: ShardedScan, reporting: Reporting, command: str
     ) -> None:
-        """Have *job* done and reported. *command* is what to type to go on where that stops."""
+        """Run *job* and report it. *command* is the command that resumes it."""
         from prober.sharded.dask import local_workers, running_scheduler, scan_in_shards
 
         if job.resume and not job.continues_run:
@@ -155,7 +155,7 @@ class ClusterOptions:
 
     @contextlib.contextmanager
     def clearing(self, job: ShardedScan) -> Iterator[None]:
-        """Clear *job* once it is done, and where a blind machine did it: that is begun anew."""
+        """Remove *job* once it is done, or where this machine cannot see and must start again."""
         try:
             yield
         except BlindError:
@@ -164,7 +164,7 @@ class ClusterOptions:
         self.clear(job)
 
     def clear(self, job: ShardedScan) -> None:
-        """Remove the work folder of *job*, which nobody is to go on with; tell where it stays."""
+        """Remove the work folder of *job*; say where it is if that fails."""
         if not job.folder.exists():
             return
         try:
@@ -174,9 +174,9 @@ class ClusterOptions:
 
 
 def _require_dask(*, verbose: bool) -> None:
-    """Raise SettingsError where it is not installed. To import it takes a third of a second."""
+    """Raise SettingsError where dask is not installed. The import takes 0.3 s."""
     try:
-        import prober.sharded.dask  # noqa: F401 # what imports it is imported where it is wanted only
+        import prober.sharded.dask  # noqa: F401 # only this command needs it
     except ImportError as error:
         raise SettingsError(
             "--workers and --scheduler need dask.distributed: "
@@ -187,7 +187,7 @@ def _require_dask(*, verbose: bool) -> None:
 
 
 def check_scheduler(url: str) -> None:
-    """Raise SettingsError for what is no address of one; warn of one that anybody may use."""
+    """Raise SettingsError for a wrong address; warn where the connection is open to all."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -218,7 +218,7 @@ def _beside(outputs: Sequence[str]) -> Path:
 
 
 def _on_paper(layout: Layout) -> Layout:
-    """*layout* with the width of the terminal, which a worker cannot ask."""
+    """*layout* with the width of the terminal, which workers do not know."""
     if not layout.paper.terminal:
         return layout
     width = shutil.get_terminal_size().columns

@@ -127,7 +127,7 @@ def _two(results: list[str]) -> tuple[str, str]:
 def _compare_runs(
     db: str, from_: str, to: str, tally: Tally, counts: ChangeCounts
 ) -> Iterator[DomainChanges]:
-    """What changed of each domain that is in both runs of the record."""
+    """The changes of each domain that is in both runs of the record."""
     with opened(db) as store, store.reading() as connection:
         from prober.store.asking import Comparing, changes_between
         from prober.store.reader import find_run
@@ -143,7 +143,7 @@ def _compare_runs(
 def _compare_files(
     old: str, new: str, tally: Tally, counts: ChangeCounts
 ) -> Iterator[DomainChanges]:
-    """What changed of each domain that is in both files; of one that comes twice, the last."""
+    """The changes of each domain that is in both files. The last report of a domain counts."""
     spool = Spool()
     try:
         before, now = _spooled(spool, old), _spooled(spool, new)
@@ -160,7 +160,7 @@ def _compare_files(
 
 
 def _spooled(spool: Spool, file: str) -> dict[str, Spooled]:
-    """The reports of *file* by domain; what is no domain is left out."""
+    """The reports of *file* by domain, without invalid inputs."""
     found: dict[str, Spooled] = {}
     with ResultsFile.open(file) as saved:
         for report in saved.reports():

@@ -1,4 +1,4 @@
-"""What a terminal shows below everything else while a run goes on: its progress and its waits."""
+"""Shows the progress of a run, and what it waits for, at the bottom of the terminal."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ _LEAST_BAR: Final = 10
 
 @dataclass(slots=True)
 class Stage:
-    """How far a run is: so many of *total* are *done* (None: nobody knows of how many).
+    """How far a run is: *done* of *total* (None: not known).
 
     ``counts`` says what they came to. ``began`` and ``done_before``: the time, and what was done
     already, when this stage began.
@@ -71,7 +71,7 @@ def wait_words(wait: Wait) -> str:
 
 
 def long_waits(watch: Watch, now: float) -> dict[str, float]:
-    """The waits that last for a second or more: in words, and since when."""
+    """The waits of a second or more: each text, and when it began."""
     waits: dict[str, float] = {}
     for wait in list(watch.waits.values()):
         if now - wait.since >= _SHOWN_AFTER_S:
@@ -98,7 +98,7 @@ class Display:
         self._told: set[tuple[str, float]] = set()
 
     def refresh(self) -> None:
-        """Show how things are now."""
+        """Draw the current state."""
         if self._in_lines:
             self._tell_waits()
             return
@@ -118,7 +118,7 @@ class Display:
             self._live.update(Group(self._with_bar(head), *rest), refresh=True)
 
     def hide(self) -> None:
-        """Leave the terminal as if nothing had been shown."""
+        """Remove everything that was shown."""
         self._drawn = []
         live, self._live = self._live, None
         if live is not None:
@@ -136,7 +136,7 @@ class Display:
 
     @contextlib.contextmanager
     def _while_there_is_a_terminal(self) -> Iterator[None]:
-        """A terminal that has gone is no fault of the run."""
+        """A terminal that was closed does not stop the run."""
         try:
             yield
         except OSError:
@@ -156,7 +156,7 @@ class Display:
             yield from _wait_lines(long_waits(self.watch, now), now)
 
     def _with_bar(self, line: Text) -> RenderableType:
-        """*line*, the first one, behind a bar where it tells a stage and a bar has room."""
+        """The first *line*, with a progress bar before it where there is room."""
         room = self._console.width - len(line) - 2
         if self._stage is None or not self._stage.total or room < _LEAST_BAR:
             return line
@@ -182,7 +182,7 @@ def can_show() -> bool:
 
 @contextlib.asynccontextmanager
 async def repeatedly(refresh: Callable[[], None]) -> AsyncIterator[None]:
-    """Call *refresh* now and four times a second, until this is left."""
+    """Call *refresh* now and then four times per second while inside."""
 
     async def tick() -> None:
         while True:
@@ -201,7 +201,7 @@ async def repeatedly(refresh: Callable[[], None]) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def waits_shown() -> AsyncIterator[Display]:
-    """A display of the waits that the run notes in its ``watch``, where a person sees it."""
+    """A display of the waits in the run's ``watch``, where stderr is a terminal."""
     display = Display(None, Watch() if can_show() else None)
     async with repeatedly(display.refresh):
         try:

@@ -1,4 +1,4 @@
-"""No input is overwritten: what a command reads and what it writes are compared first.
+"""Refuses to overwrite an input: compares what a command reads with what it writes.
 
 By identity (device and inode), so through links and whatever way a path is written. With a report
 go the names that it has on its way: FILE.partial, FILE.resume and FILE.work.
@@ -27,7 +27,7 @@ Identity: TypeAlias = tuple[int | str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A path that is read, or ``-``, and what it is, such as "the list".
+    """A path that is read, or ``-``, and its description, such as "the list".
 
     *becomes*: what may be written in its place, where that is documented.
     """
@@ -39,7 +39,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A path that is written, or ``-``, and what it is. *folder*: all that is in it may go."""
+    """A path that is written, or ``-``, and its description. *folder*: its files may go."""
 
     path: str
     what: str
@@ -47,7 +47,7 @@ class Written:
 
 
 def staged(path: str, what: str = REPORT) -> Iterator[Written]:
-    """What is written for a report: the file, and the names that it has before it is whole."""
+    """The files written for a report: the report itself, and its partial files."""
     yield Written(path, what)
     if path == _STANDARD or is_stream(Path(path)):
         return
@@ -63,7 +63,7 @@ def require_distinct(
     *,
     is_input: Callable[[Path], bool] = lambda _path: False,
 ) -> None:
-    """Raise SettingsError where something would be written over an input or another output.
+    """Raise SettingsError where an output would overwrite an input or another output.
 
     To be called before anything is opened for writing. *is_input* says of a file, in a folder that
     is read, whether it is one of the inputs.
@@ -83,14 +83,14 @@ def require_distinct(
 
 
 class OwnFiles:
-    """What a command writes, as it may be met in a folder that it reads: no input of it."""
+    """The files that a command writes, so that it can skip them in a folder that it reads."""
 
     def __init__(self, written: Iterable[Written]) -> None:
         paths = (os.path.realpath(each.path) for each in written if each.path != _STANDARD)
         self._names = {os.path.split(path) for path in paths}
 
     def have(self, path: Path) -> bool:
-        """Whether *path* is of them, or what an earlier run put aside: FILE.partial.1 and so on."""
+        """Whether *path* is one of them, or an earlier run's FILE.partial.1 and so on."""
         folder, name = os.path.realpath(path.parent), path.name
         aside, _, number = name.rpartition(".")
         names = (name, aside) if number.isdigit() and aside.endswith(".partial") else (name,)
@@ -98,7 +98,7 @@ class OwnFiles:
 
 
 def _is_over(source: Read, output: Written, is_input: Callable[[Path], bool]) -> bool:
-    """Whether to write *output* would touch the input *source*."""
+    """Whether writing *output* would change the input *source*."""
     read = _identity(source.path, 0)
     written = _identity(output.path, 1)
     if read is None or written is None:
@@ -113,7 +113,7 @@ def _is_over(source: Read, output: Written, is_input: Callable[[Path], bool]) ->
 
 
 def _is_same_output(one: Written, other: Written) -> bool:
-    """A device or a pipe may stand for several, and so may what stdout is redirected to."""
+    """Whether several outputs may share *path*: a device, a pipe, or redirected stdout."""
     if (one.path, one.what) == (other.path, other.what):
         return True
     if any(each.path == _STANDARD or is_stream(Path(each.path)) for each in (one, other)):
@@ -129,7 +129,7 @@ def _twice(one: Written, other: Written) -> str:
 
 
 def _identity(path: str, standard: int) -> Identity | None:
-    """What all paths of one file or folder have in common; None for a device, a pipe or a socket.
+    """An identity that all paths of one file share; None for a device, a pipe or a socket.
 
     A file that is not there yet is known by its folder and its name. *standard* is the descriptor
     that ``-`` stands for.
@@ -162,5 +162,5 @@ def _identity_of_new(path: str) -> Identity:
 
 
 def _folders_of(path: str) -> Iterator[Identity | None]:
-    """The folders that *path* lies in, from the nearest up."""
+    """The folders above *path*, the nearest first."""
     return (_identity(str(folder), 0) for folder in Path(os.path.realpath(path)).parents)

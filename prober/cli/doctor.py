@@ -1,4 +1,4 @@
-"""``probe doctor``: can this machine see?"""
+"""``probe doctor``: can this machine probe mail servers?"""
 
 import textwrap
 from collections.abc import Sequence
@@ -80,7 +80,7 @@ async def _show(settings: Settings, controls: Sequence[str]) -> Sequence[Check]:
 
 
 def render(check: Check) -> str:
-    """One check in columns, and what to do on a line of its own below it."""
+    """One check in columns, with advice on the line below."""
     head = f"{_WORDS[check.answer]:<8}{check.topic:<12}"
     parts = [(head, printable(check.what)), (" " * len(head), check.advice or "")]
     return "\n".join(
@@ -98,7 +98,7 @@ def render(check: Check) -> str:
 
 
 def status_of(checks: Sequence[Check]) -> int:
-    """The exit status: what nothing can be seen without decides."""
+    """The exit status, decided by the checks without which nothing can be probed."""
     answers = {check.answer for check in checks if check.essential}
     if Answer.NO in answers:
         return CANNOT_SEE

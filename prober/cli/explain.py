@@ -69,7 +69,7 @@ def explain(
 
 
 def parse_code(text: str) -> Code:
-    """The finding whose code is *text*. Raises InputError with the codes that are most like it."""
+    """The finding with the code *text*. Raises InputError that names similar codes."""
     wanted = text.strip().lower().replace("_", "-")
     if wanted in _CODES:
         return _CODES[wanted]
@@ -81,7 +81,7 @@ def parse_code(text: str) -> Code:
 
 
 def render(code: Code) -> str:
-    """The whole row of *code*, in lines that fit a page."""
+    """The whole row of *code*, in lines that fit the paper."""
     paragraphs = [
         code.meaning,
         f"What to do: {code.advice}",
@@ -114,7 +114,7 @@ def _fill(paragraph: str) -> str:
 
 
 def _at_operators(code: Code) -> Iterator[str]:
-    """The advice that takes the place of the general one, once per text."""
+    """Advice for certain operators, which replaces the general one. Each text once."""
     domains: dict[str, list[str]] = {}
     for domain, advice in explanation(code).advice_by_operator.items():
         domains.setdefault(advice, []).append(domain)

@@ -43,7 +43,7 @@ _REPORT = "Report"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReadOptions:
-    """Whom to believe, and what to ask besides."""
+    """Which hops to trust, and what else to ask."""
 
     trusted_by: Annotated[
         list[str],
@@ -216,7 +216,7 @@ def _recipient(text: str) -> str:
 
 
 class _Reporting:
-    """Takes the reports of a run: to every output, to the summary, to the exit status."""
+    """Passes the reports of a run to the outputs, the summary and the exit status."""
 
     def __init__(
         self,
@@ -233,7 +233,7 @@ class _Reporting:
     @classmethod
     @contextlib.contextmanager
     def open(cls, options: HeadersReportOptions) -> Iterator["_Reporting"]:
-        """With all outputs of *options* open; finished at the end, or left as partial files."""
+        """Open all outputs of *options*; finish them at the end, or leave partial files."""
         targets, summary = options.targets, Summary()
         if options.summary:
             with open_reports(targets, options.format_, SUMMARY, summary) as counted:

@@ -141,7 +141,7 @@ def _row(name: str, seen: "Observation", changes: Sequence[Change]) -> dict[str,
 def _text(
     name: str, seen: Sequence["Observation"], changes: dict[int, list[Change]]
 ) -> Iterator[str]:
-    """A line for each stretch of runs that saw the same, and below it what changed then."""
+    """One line per series of runs with the same result; below it, what changed then."""
     yield printable(name)
     stretches: list[list[Observation]] = []
     for each in seen:

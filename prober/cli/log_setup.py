@@ -1,4 +1,4 @@
-"""Where the log goes: errors to stderr; to a file, if one is named, each domain and each wait."""
+"""Sets up logging: errors to stderr; with ``--log-file`` also each domain and each wait."""
 
 import contextlib
 import dataclasses
@@ -22,7 +22,7 @@ _LOG: Final = "Log"
 
 
 class LogFormat(enum.StrEnum):
-    """How a line of the log file looks."""
+    """The format of the log file."""
 
     TEXT = "text"
     JSON = "json"
@@ -91,7 +91,7 @@ def _to_file(name: str, format_: LogFormat, *, verbose: bool) -> logging.Handler
 
 
 class _LogFile(logging.handlers.WatchedFileHandler):
-    """A log that may be rotated under our feet: it is opened anew then.
+    """A log file that is opened again after it was rotated.
 
     Where it cannot be written, as on a full disk, the log ends and the run goes on.
     """
@@ -99,7 +99,7 @@ class _LogFile(logging.handlers.WatchedFileHandler):
     _is_told = False
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Let what could not be written go nowhere; else it is tried again, and told, at exit."""
+        """Drop what could not be written; else Python tries again at exit, and fails."""
         if not self._is_told:
             self._is_told = True
             tell(f"{self.baseFilename}: the log cannot be written any more; the scan goes on")
@@ -116,12 +116,12 @@ class _TextLines(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
-        """UTC, RFC 3339, like every time of ours."""
+        """The time in UTC, as RFC 3339 writes it."""
         return _time(record)
 
 
 class _JsonLines(logging.Formatter):
-    """One object a line."""
+    """One JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {

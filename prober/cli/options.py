@@ -50,14 +50,14 @@ def option(*flags: str, help: str, panel: str, env: str | None = None, **extra: 
 
 
 def _a_number(value: float | None) -> float | None:
-    """*value*; a range alone lets NaN pass, since no comparison with it is true."""
+    """*value*, if it is a number. NaN passes any range, since comparisons with it are false."""
     if value is not None and math.isnan(value):
         raise typer.BadParameter("nan is not a number")
     return value
 
 
 def quiet_option(panel: str) -> Any:
-    """``--quiet``, for a cron job: one meaning in every command, since one variable sets it."""
+    """``--quiet``, for cron. It means the same in every command, since one variable sets it."""
     help = (
         "Only errors on stderr; a scan still prints its summary unless all domains meet --require."
     )
@@ -65,7 +65,7 @@ def quiet_option(panel: str) -> Any:
 
 
 def parser_of(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """*parse* for an option: what it refuses is reported as a wrong value of the option."""
+    """*parse* for an option: its InputError is reported as a wrong value of the option."""
 
     def parser(text: str) -> T:
         try:
@@ -98,7 +98,7 @@ class LookOptions:
 
     @classmethod
     def parameters(cls) -> Iterator[inspect.Parameter]:
-        """Each option as typer wants it."""
+        """Each option in typer's form."""
         for each in (*cls.declared(Settings), *cls.declared(Pace)):
             yield _parameter(each)
 
@@ -150,7 +150,7 @@ def _parameter(setting: Declared) -> inspect.Parameter:
 
 
 def _value(setting: Declared, given: Any) -> Any:
-    """What the option, given as *given*, sets its field to."""
+    """The value of the field for *given*, the value of the option."""
     if setting.type is bool:
         return setting.default != given
     return tuple(given) if isinstance(given, list) else given
@@ -206,7 +206,7 @@ class RequireOptions:
 
     @property
     def required(self) -> Level | Profile:
-        """What a domain is held against."""
+        """The requirement that domains are compared with."""
         if self.profile is not None or self.require == _PROFILE:
             return PROFILES[self.profile or ProfileName.DEFAULT]
         return Level(self.require or Level.OPPORTUNISTIC)
@@ -214,7 +214,7 @@ class RequireOptions:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OutputOptions:
-    """Where a report goes, and in which format."""
+    """Where to write the report, and in which format."""
 
     format_: Annotated[
         ReportFormat | None,
@@ -239,7 +239,7 @@ class OutputOptions:
 
     @property
     def targets(self) -> Mapping[str, None]:
-        """The files to write, each once; ``-`` is stdout. None of them goes on from an old one."""
+        """The outputs, each once; ``-`` is stdout. They start as new files."""
         return dict.fromkeys(self.output or [STDOUT])
 
     @property
@@ -284,13 +284,13 @@ class ReportOptions(OutputOptions, RequireOptions):
             )
 
     def style(self, *, scan: bool = False, columns: tuple[str, ...] = ()) -> ReportStyle:
-        """How much the report shows; of a *scan*, one line per domain in text, *columns* in CSV."""
+        """How much the report shows. A *scan* has one line per domain in text, *columns* in CSV."""
         return ReportStyle(
             per_endpoint=self.per_endpoint, transcripts=self.verbose, scan=scan, columns=columns
         )
 
     def formats(self) -> Iterator[ReportFormat]:
-        """The formats of all outputs but those of an unknown extension, which are refused later."""
+        """The formats of the outputs. Those with an unknown extension are refused later."""
         for path in self.output or [STDOUT]:
             with contextlib.suppress(SettingsError):
                 yield self.format_ or choose_format(path)
@@ -315,7 +315,7 @@ class ManyReportOptions(ReportOptions):
 
 
 def with_options(command: Callable[P, T]) -> Callable[..., T]:
-    """Spread each dataclass argument of *command* into one command line option a field.
+    """Turn each dataclass argument of *command* into one option per field.
 
     So a command is declared with ``look: LookOptions`` and typer sees the options in it.
     """

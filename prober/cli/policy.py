@@ -30,7 +30,7 @@ from prober.rules.exit_status import MEETS_ALL, SOME_FALL_SHORT
 
 
 class Mta(enum.StrEnum):
-    """Whom the map is for."""
+    """The server that the map is for."""
 
     POSTFIX = "postfix"
     EXIM = "exim"
@@ -231,7 +231,7 @@ def _add_results(draft: Draft, file: str) -> None:
 
 
 def _add_runs(draft: Draft, db: str, patience: Patience) -> int:
-    """Take of each domain its newest observations in the record, as many as the patience asks for.
+    """Use the newest observations of each domain in the record, as many as ``--patience`` says.
 
     Gives how many runs those are of.
     """

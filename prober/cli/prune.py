@@ -104,6 +104,6 @@ def _before(age: str, now: datetime) -> datetime:
 
 
 def _years_before(now: datetime, years: int) -> datetime:
-    """The same day so many years before; of 29 February the 28th."""
+    """The same day *years* earlier; 28 February for 29 February."""
     day = 28 if (now.month, now.day) == (2, 29) else now.day
     return now.replace(year=now.year - years, day=day)

@@ -1,4 +1,4 @@
-"""``probe recipient user@domain``: how to write to one recipient in secret."""
+"""``probe recipient user@domain``: how to write to one recipient confidentially."""
 
 import enum
 from typing import Annotated
@@ -63,7 +63,7 @@ async def _probe(address: str, settings: Settings) -> RecipientReport:
 
 
 def render(report: RecipientReport) -> str:
-    """The answer, then what it rests on."""
+    """The answer, then the evidence for it."""
     way = "" if report.way is Way.NONE else f"send by {report.way}: "
     lines = [f"{report.recipient}: {way}{report.reason}", ""]
     for key in report.keys:

@@ -1,4 +1,4 @@
-"""The options of the record, and how a scan gets one: it is opened here, and only where it is used.
+"""The options of the record, and opening it.
 
 The store needs the extra ``record``; without it, one line says how to install that.
 """
@@ -34,7 +34,7 @@ _EXTRA: Final = ("sqlalchemy", "alembic", "psycopg")
 
 
 class KeepTranscripts(enum.StrEnum):
-    """Of which observations the record keeps what was said."""
+    """Of which sessions the record keeps transcripts."""
 
     ALL = "all"
     CHANGED = "changed"
@@ -42,14 +42,14 @@ class KeepTranscripts(enum.StrEnum):
 
 
 def db_option(panel: str = _PANEL) -> Any:
-    """``--db``: one meaning in every command, since one variable sets it."""
+    """``--db``. It means the same in every command, since one variable sets it."""
     help = "The record: a file (SQLite), postgresql://HOST/NAME, or @FILE with such a URL in it."
     return option("--db", metavar="DB", help=help, panel=panel)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RecordOptions:
-    """Whether to keep a record, and what is accepted."""
+    """Whether to keep a record, and which exceptions are accepted."""
 
     db: Annotated[str | None, db_option()] = None
     keep_transcripts: Annotated[
@@ -115,7 +115,7 @@ def require_extra() -> None:
 
 @contextlib.contextmanager
 def opened(db: str, *, create: bool = False) -> Iterator["Store"]:
-    """The record at *db*, closed at the end; with *create*, made where there is none."""
+    """Open the record at *db*, and close it at the end. *create*: make it if there is none."""
     require_extra()
     from prober.store.database import open_store
 
@@ -128,7 +128,7 @@ def opened(db: str, *, create: bool = False) -> Iterator["Store"]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Recording:
-    """What a run has of the record. ``writer`` is None where there is none."""
+    """The record during a run. ``writer`` is None without a record."""
 
     writer: "RunWriter | None"
     store: "Store | None"
@@ -139,12 +139,12 @@ class Recording:
 
     @property
     def wants_reports(self) -> bool:
-        """Whether workers are to hand on the reports themselves."""
+        """Whether workers must return the reports themselves."""
         return self.writer is not None or self.accepts is not None
 
     @property
     def accepts(self) -> Accepts | None:
-        """What to ask whether a standing is accepted; None where there is no exception."""
+        """A function that tells whether a standing is accepted; None without exceptions."""
         return self._accept if self.exceptions else None
 
     def _accept(self, report: DomainReport) -> bool:
@@ -161,7 +161,7 @@ class Recording:
         return map(accepted_line, self.used.values())
 
     def mail(self, summary: str) -> list[str] | None:
-        """What cron is to mail of the run; None where there is no record."""
+        """The text of the run for cron to mail; None without a record."""
         if self.store is None or self.writer is None:
             return None
         from prober.store.asking import reports_of, run_changes, shortfalls

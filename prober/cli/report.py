@@ -115,7 +115,7 @@ def _report(
 
 
 def _columns_of(files: Sequence[ResultsFile]) -> tuple[str, ...]:
-    """The columns of the lists that were scanned, in the order in which records have them."""
+    """The columns of the scanned lists, in the order of the reports."""
     columns: dict[str, None] = {}
     for name in itertools.chain.from_iterable(file.columns() for file in files):
         columns[name] = None

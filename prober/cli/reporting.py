@@ -1,4 +1,4 @@
-"""Counts and writes the reports of a run: the one way that every command goes."""
+"""Counts and writes the reports of a run. Every command that probes uses it."""
 
 import asyncio
 import contextlib
@@ -57,7 +57,7 @@ Accepts = Callable[[DomainReport], bool]  # whether it is accepted that a domain
 
 
 class Record(Protocol):
-    """Keeps the reports of a run elsewhere than in a report file.
+    """Keeps the reports of a run in another place than a report file.
 
     ``start`` is where a run stopped that this one goes on with.
     """
@@ -77,7 +77,7 @@ class Record(Protocol):
 
 
 class Reporting:
-    """Takes the reports of a run to every output and to the tally, and shows how far it is.
+    """Passes the reports of a run to the outputs and the tally, and shows the progress.
 
     ``watch`` is for the run to note its waits in; None where nobody watches.
     """
@@ -123,7 +123,7 @@ class Reporting:
         accepts: Accepts | None = None,
         expires_soon_days: int = EXPIRY_NOTICE_DAYS,
     ) -> Iterator[Self]:
-        """With all outputs of *options* open; finished at the end, or left as partial files.
+        """Open all outputs of *options*; finish them at the end, or leave partial files.
 
         *count* says how many entries there are, for the terminal; with *waits*, the settings of the
         run, that also shows what is waited for. With *resumable*, a checkpoint is kept. *record*
@@ -173,7 +173,7 @@ class Reporting:
             raise blind(totals.why_blind)
 
     def add_saved(self, report: DomainReport) -> DomainReport:
-        """Count and write one report, which another machine may have made.
+        """Count and write one report, perhaps from another machine.
 
         Gives it with its standing.
         """
@@ -193,7 +193,7 @@ class Reporting:
         return report
 
     def add_rows(self, rows: Sequence[Iterable[bytes]]) -> None:
-        """Write what workers have formatted: for each output its rows, in pieces.
+        """Write the rows that workers formatted, in pieces per output.
 
         Where the reports are wanted, too, these are the last, as JSON lines.
         """
@@ -208,7 +208,7 @@ class Reporting:
 
     @property
     def wants_reports(self) -> bool:
-        """Whether the reports themselves are wanted of workers, and not only their rows."""
+        """Whether workers must return the reports, and not only the rows."""
         return self._record is not None or self._accepts is not None
 
     def _note(self, report: DomainReport) -> None:
@@ -220,13 +220,13 @@ class Reporting:
             self._accepted.append((report.domain or report.input, report.standing))
 
     def add_totals(self, totals: Totals) -> None:
-        """Count what workers have counted."""
+        """Add the counts of a worker."""
         self._tally.totals.merge(totals)
         self._tally.totals.accept(self._accepted)
         self._accepted.clear()
 
     async def watched(self, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run *main*, and show on the terminal meanwhile how far it is and what it waits for.
+        """Run *main*, and show on the terminal the progress and what it waits for.
 
         When it is cancelled, what is known by then is shown.
         """
@@ -246,7 +246,7 @@ class Reporting:
         return result
 
     def show(self, stage: str, done: int, total: int | None) -> None:
-        """So many of *total* are done in *stage*; None: nobody knows yet of how many."""
+        """Show the progress of *stage*; *total* is None where it is not known yet."""
         self._is_counted_here = False
         if self._stage is None:
             return
@@ -269,7 +269,7 @@ class Reporting:
 
     @property
     def _done(self) -> int:
-        """Entries that need no more work."""
+        """Count entries that need no more work."""
         return self._tally.totals.domains + self.progress.duplicates
 
     def _tick(self, display: Display) -> None:
@@ -287,17 +287,17 @@ class Reporting:
         display.refresh()
 
     def _make_room(self) -> None:
-        """Let the terminal show nothing where a report is about to be written."""
+        """Hide the display while a report is written to the terminal."""
         if self._display is not None and any(each.partial is None for each in self._writers):
             self._display.hide()
 
     def _unfinished(self) -> list[tuple[int, InHand]]:
-        """The domains that were begun and are not reported yet, with their positions."""
+        """The domains started and not reported yet, with their positions."""
         begun = self.watch.begun if self.watch is not None else {}
         return [each for each in begun.items() if each[0] not in self.progress.reported]
 
     def _tell_what_is_known(self) -> None:
-        """At the end of a run that did not finish."""
+        """Show the domains in progress, at the end of a stopped run."""
         if self.watch is None and self._tally.totals.domains:
             tell(f"so far {self.summary()}")
         unfinished = self._unfinished()
@@ -307,7 +307,7 @@ class Reporting:
             tell(f"and {len(unfinished) - _MAX_SHOWN} more domains did not finish")
 
     def _tell_known(self, domain: InHand, note: str) -> None:
-        """What is known of *domain*, on the terminal only: it is in no report."""
+        """Show what is known of *domain*, on the terminal only. No report has it."""
         page = TextReport(Paper(terminal=True, encoding=sys.stderr.encoding))
         report, (text,) = formatted(domain.so_far(), self._tally, [page])
         tell(f"known so far of {name_of(report)} ({note}):")
@@ -315,7 +315,7 @@ class Reporting:
 
     @property
     def status(self) -> int:
-        """The exit status, of all that was added."""
+        """The exit status of all reports added."""
         return exit_status(self._tally.totals)
 
     def summary(self) -> str:
@@ -345,13 +345,13 @@ class Reporting:
         self.tell_blindness()
 
     def tell_blindness(self) -> None:
-        """On stderr, why this machine cannot see (exit status 4); nothing where it can."""
+        """Say on stderr why this machine cannot probe (exit status 4), if it cannot."""
         why = self._tally.totals.why_blind
         if why is not None:
             tell(f"{why}: this says nothing about the domains; run `probe doctor`")
 
     def _written(self) -> Iterator[str]:
-        """Which files were written, and how long the run took."""
+        """Say which files were written, and how long the run took."""
         files = ", ".join(writer.target for writer in self._writers if writer.partial is not None)
         minutes, seconds = divmod(round(monotonic() - self._began), 60)
         took = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
@@ -360,7 +360,7 @@ class Reporting:
 
     @contextlib.contextmanager
     def _keeping(self, path: Path, resumable: Resumable) -> Iterator[None]:
-        """Keep a checkpoint at *path*; none is left where all is done."""
+        """Keep a checkpoint at *path*. It is removed when the run is complete."""
         self._identity = resumable.identity
         self._keeper = keeper = CheckpointKeeper(path, self._sync)
         keeper.save(self._checkpoint())  # so that rows of a run killed soon are gone on with, too
@@ -381,13 +381,13 @@ class Reporting:
         keeper.discard()
 
     def _keep_what_is_better(self, targets: Sequence[str]) -> None:
-        """Raise BlindError where reports of a machine that cannot see would replace older ones."""
+        """Raise BlindError rather than replace older reports by those of a blind machine."""
         why = self._tally.totals.why_blind
         if why is not None and any(os.path.isfile(target) for target in targets):
             raise blind(why)
 
     def _checkpoint(self) -> Checkpoint:
-        """What is reported for certain: all but what is being written right now.
+        """What is surely reported: everything except the reports being written now.
 
         The record has all that the checkpoint speaks of.
         """
@@ -403,7 +403,7 @@ class Reporting:
 
     @contextlib.contextmanager
     def _recording(self, resumable: Resumable | None) -> Iterator[None]:
-        """Where the run is stopped, the record is left so that another can go on with it."""
+        """Where the run is stopped, leave the record so that a resumed run can continue it."""
         if self._record is None:
             yield
             return
@@ -441,7 +441,7 @@ def open_reports(
     *,
     quiet: bool = False,
 ) -> Iterator[Sequence[ReportWriter[R, T]]]:
-    """Writers of *targets* for a *kind* of report, each to go on from where it says.
+    """Writers of *targets* for a *kind* of report; each continues at its own position.
 
     They are finished at the end, or left as partial files, which are named on stderr.
     """
@@ -464,7 +464,7 @@ def open_reports(
 
 
 def _clear_away(writer: ReportWriter[R, T], go_on: ResumeFrom | None) -> None:
-    """Remove what runs that were killed left beside the partial file, which is locked by now."""
+    """Remove the temporary files of killed runs beside the partial file, which is locked."""
     if writer.partial is None:
         return
     checkpoint = checkpoint_path(writer.partial)

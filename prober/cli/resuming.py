@@ -1,4 +1,4 @@
-"""Going on with a scan that was stopped: where it stood, and what to type for it."""
+"""Resumes a scan that was stopped: reads the checkpoint, and names the command to type."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from prober.resume import Checkpoint, checkpoint_path, is_current, load_checkpoi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumable:
-    """A run that can go on where it was stopped.
+    """A run that can be resumed.
 
     *command* is what to type for that; with *resume*, this run goes on where another stopped.
     """
@@ -27,14 +27,14 @@ class Resumable:
 
 
 def checkpoint_beside(targets: Sequence[str]) -> Path | None:
-    """The path of the checkpoint: beside the first report that is a file; None where none is."""
+    """The path of the checkpoint, beside the first report that is a file; else None."""
     files = (Path(target) for target in targets if target != STDOUT)
     first = next((path for path in files if not is_stream(path)), None)
     return None if first is None else checkpoint_path(partial_of(first))
 
 
 def starting_point(path: Path | None, resumable: Resumable | None, *, quiet: bool) -> Checkpoint:
-    """Where an earlier run stopped, if this is to go on there; else the very beginning."""
+    """Where an earlier run stopped, if this run resumes it; else the beginning."""
     beginning = Checkpoint(identity={})
     if path is not None:
         _require_ours(path)
@@ -52,7 +52,7 @@ def starting_point(path: Path | None, resumable: Resumable | None, *, quiet: boo
 
 
 def _require_ours(path: Path) -> None:
-    """Raise ResumeError where the checkpoint could not be replaced, or is not to be believed."""
+    """Raise ResumeError where the checkpoint cannot be replaced, or is not valid."""
     try:
         require_ours(path)
     except ForeignFileError as error:
@@ -70,7 +70,7 @@ class ResumeHint:
 
 @contextlib.contextmanager
 def suggest_resume(progress: Progress, resumable: Resumable | None) -> Iterator[ResumeHint]:
-    """When the run is stopped, tell the command that resumes it."""
+    """When the run is stopped, say which command resumes it."""
     hint = ResumeHint()
     try:
         yield hint
@@ -84,7 +84,7 @@ def suggest_resume(progress: Progress, resumable: Resumable | None) -> Iterator[
 def resume_points(
     targets: Sequence[str], path: Path | None, start: Checkpoint
 ) -> dict[str, ResumeFrom | None]:
-    """How each report is gone on with; None where it is begun, and what lies there put aside."""
+    """Where each report continues; None for a new report, for which an old file is put aside."""
     if path is None or not start.identity:
         return dict.fromkeys(targets)
 

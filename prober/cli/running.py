@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class Terminated(BaseException):
-    """SIGTERM came. Like KeyboardInterrupt, no fault that anybody should handle as one."""
+    """SIGTERM was received. A BaseException, like KeyboardInterrupt."""
 
 
 _REASONS: Final[dict[int, type[BaseException]]] = {
@@ -63,9 +63,9 @@ def run(main: Coroutine[Any, Any, T], *, wind_down: Callable[[], None] | None = 
 
 
 class _Stop:
-    """The first signal that comes, as what it will be raised as; later ones are not heard.
+    """The first signal, as the exception to raise. Later signals are ignored.
 
-    It is noted from the start, since a loop hears none before it runs.
+    Signals are caught from the start, since an event loop handles none before it runs.
     """
 
     def __init__(self, wind_down: Callable[[], None] | None) -> None:
@@ -79,7 +79,7 @@ class _Stop:
         self.reason = self.reason or _REASONS[number]()
 
     async def ends(self, main: Coroutine[Any, Any, T]) -> T:
-        """Await *main*; the signal cancels it, once, so that nothing disturbs its cleaning up."""
+        """Await *main*. A signal cancels it once, so that it can clean up."""
         task = asyncio.ensure_future(main)
         for number in _REASONS:
             asyncio.get_running_loop().add_signal_handler(number, self._hear, number, task)
@@ -101,27 +101,27 @@ class _Stop:
 
 
 def _raise_file_limit() -> None:
-    """As many open files as we may have: 100 domains at once can want more than the usual 1024."""
+    """Raise the limit of open files: 100 domains at once can need more than 1,024."""
     with contextlib.suppress(OSError, ValueError):
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def command_line(context: typer.Context, *, add: str) -> str:
-    """The command that runs in *context*, as one would type it, with the option *add*."""
+    """The command line of *context*, with the option *add*."""
     program = shlex.split(context.find_root().info_name or "probe")  # or: python -m prober
     words = [*program, *context.meta[ARGUMENTS]]
     return shlex.join(words if add in words else [*words, add])
 
 
 def tell(text: str) -> None:
-    """Say *text* on stderr; that nobody can hear it is no fault of the run."""
+    """Write *text* to stderr, escaped. A closed stderr does not stop the run."""
     if sys.stderr is not None:  # print() would take stdout
         tell_bytes(f"probe: {printable(text)}\n".encode(sys.stderr.encoding, "backslashreplace"))
 
 
 def tell_bytes(text: bytes) -> None:
-    """The same of *text* that is safe to show and ends its last line."""
+    """Write *text*, which is already safe to show, to stderr."""
     if sys.stderr is None:
         return
     with contextlib.suppress(ReportError, BrokenPipeError):
@@ -129,14 +129,14 @@ def tell_bytes(text: bytes) -> None:
 
 
 def show(line: str) -> None:
-    """Print *line* on stdout. Raises as the writers of reports do where it cannot."""
+    """Print *line* on stdout. Raises the same errors as the report writers."""
     sink = open_target(STDOUT, what="the answer")
     sink.write(f"{line}\n".encode(sys.stdout.encoding, "backslashreplace"))
 
 
 @contextlib.contextmanager
 def exit_statuses() -> Iterator[None]:
-    """Turn faults and signals into a message on stderr and the exit status that README lists."""
+    """Turn errors and signals into a message on stderr and the exit status in the README."""
     before = _raise_terminated()
     try:
         yield

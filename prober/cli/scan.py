@@ -1,4 +1,4 @@
-"""``probe scan FILE``: a list of domains, from a file or stdin, into a report."""
+"""``probe scan FILE``: probes a list of domains from a file or stdin."""
 
 import logging
 import os
@@ -135,7 +135,7 @@ def _open_list(file: str, column: str | None) -> AbstractContextManager[DomainLi
 def _scan_here(
     entries: Iterable[Entry], settings: Settings, reporting: Reporting, *, ordered: bool
 ) -> None:
-    """In this process."""
+    """Scan in this process."""
     ending = Ending()
     probing = partial(
         scan_entries,
@@ -153,7 +153,7 @@ def _scan_here(
 def _sum_up(
     report: ManyReportOptions, reporting: Reporting, recorded: Recording, news: Sequence[str] | None
 ) -> None:
-    """Tell the end of the run; with a record and ``--quiet``, the *news* instead."""
+    """Show the summary; with a record and ``--quiet``, show the *news* instead."""
     if report.quiet and news is not None:
         for line in news:
             (tell if STDOUT in report.output else show)(line)
@@ -168,7 +168,7 @@ def _sum_up(
 def _options_of(
     report: ManyReportOptions, *, ordered: bool, column: str | None
 ) -> dict[str, object]:
-    """What of the options decides what the report files hold, and how they are judged."""
+    """The options that decide the content of the report files, for a resumed run to compare."""
     required = report.required
     profile = None if isinstance(required, Level) else required.name
     outputs = (f"{target}:{report.format_ or choose_format(target)}" for target in report.output)

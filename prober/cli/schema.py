@@ -36,7 +36,7 @@ WRITTEN: Final[Mapping[str, tuple[str, Any]]] = MappingProxyType(
         "recipient": ("one recipient", RecipientReport),
     }
 )
-"""What each JSON value is about, and its type, by the command and option that write it."""
+"""Each JSON output: its description and type, by command and option."""
 _SAME: Final = MappingProxyType(dict.fromkeys(("scan", "demo", "report"), "check"))
 
 
@@ -63,7 +63,7 @@ def schema(
 
 
 def render(name: str) -> str:
-    """The schema of *name* as JSON. Raises InputError where no JSON has that name."""
+    """The schema of *name* as JSON. Raises InputError for an unknown name."""
     found = WRITTEN.get(_SAME.get(name, name))
     if found is None:
         raise InputError(f"no JSON is written by {quoted(name)}; use {', '.join(WRITTEN)}")
@@ -71,7 +71,7 @@ def render(name: str) -> str:
 
 
 def schema_of(type_: Any) -> dict[str, object]:
-    """The JSON Schema of what msgspec encodes a record of *type_* to.
+    """The JSON Schema of a record of *type_* as msgspec encodes it.
 
     Every field is required: a record is written with all of them, also those with a default.
     """

@@ -1,6 +1,6 @@
-"""The lines of an SMTP session: commands out, replies in, and the transcript of both.
+"""Sends the commands of an SMTP session, reads the replies, and keeps the transcript.
 
-RFC 5321 §4.2, over aiosmtplib's command loop, in clear and over TLS alike.
+RFC 5321 §4.2, on aiosmtplib's protocol, in clear and over TLS.
 """
 
 import asyncio
@@ -27,11 +27,11 @@ from prober.records import Anomaly, AnomalyKind, Line
 from prober.rules.retry import SERVICE_CLOSING
 from prober.settings import Settings
 
-_OF_SENDERS: Final = ("EHLO", "HELO", "STARTTLS")  # every sender must read the replies to these
+_OF_SENDERS: Final = ("EHLO", "HELO", "STARTTLS")  # senders read the replies to these
 
 
 class Transcript:
-    """The lines of a session, with the milliseconds since it began; bounded."""
+    """The lines of a session, with the milliseconds since its start. Bounded."""
 
     def __init__(self, settings: Settings) -> None:
         self._start = monotonic()
@@ -49,22 +49,22 @@ class Transcript:
         self._lines.append(Line(ms=ms, peer=peer, line=line[: self._max_chars]))
 
     def lines(self) -> tuple[Line, ...]:
-        """What was noted, one more than the bound where something was cut off."""
+        """The lines noted. Where lines were cut off, the last one says so."""
         return tuple(self._lines)
 
 
 class Dialogue(SMTPProtocol):
-    """aiosmtplib's command loop with our own reply parser and a transcript.
+    """aiosmtplib's protocol with our own reply parser and a transcript.
 
-    Its own parser takes ``220-a / 250 b`` for 250 and ``2200`` for 220, and drops what comes
-    unasked; here every byte that comes is read, or kept as an anomaly.
+    Its parser reads ``220-a / 250 b`` as 250 and ``2200`` as 220, and drops unsolicited bytes. Here
+    every byte is read, or kept as an anomaly.
     """
 
     def __init__(self, transcript: Transcript, *, stray_s: float) -> None:
         super().__init__(loop=asyncio.get_running_loop())
         self._transcript = transcript
-        self._stray_s = stray_s  # how long to wait for a greeting behind a line that is none
-        self._is_judged = True  # what the reply is to, senders read as well
+        self._stray_s = stray_s  # how long to wait for a reply after a line without a code
+        self._is_judged = True  # whether senders read the reply to this command, too
         self._stray_timer: asyncio.TimerHandle | None = None
         self._reader = ReplyReader()
         self._reply: Reply | None = None
@@ -80,7 +80,7 @@ class Dialogue(SMTPProtocol):
         waiter = self._response_waiter
         if waiter is None or waiter.done() or not self._response_pending:
             if len(self._buffer) > MAX_REPLY:
-                self.close()  # nobody asked for this much
+                self.close()  # more than any reply, unsolicited
             return
         if b"\n" not in data and len(self._buffer) <= MAX_LINE:
             return
@@ -96,7 +96,7 @@ class Dialogue(SMTPProtocol):
                 self._stray_timer = self._loop.call_later(self._stray_s, self._give_up_on_strays)
 
     def _give_up_on_strays(self) -> None:
-        """End the wait for a reply where all that came were lines without a code."""
+        """End the wait for a reply where only lines without a code arrived."""
         if self._reader.strays:
             error = not_a_reply(self._reader.strays[0])
             self.take_surplus()
@@ -112,9 +112,9 @@ class Dialogue(SMTPProtocol):
         self.wire = None  # and with it the link above: they refer to each other
 
     async def read_response(self, timeout: float | None = None) -> aiosmtplib.SMTPResponse:
-        """aiosmtplib's, whose ``wait_for`` can lose a cancellation before Python 3.12.
+        """Wait for a reply. aiosmtplib's ``wait_for`` can lose a cancellation before Python 3.12.
 
-        The time-out ends the wait like any other error: no task has to be cancelled for it.
+        Here a time-out ends the wait like any other error, without cancelling a task.
         """
         waiter = self._response_waiter
         if waiter is None:
@@ -158,12 +158,12 @@ class Dialogue(SMTPProtocol):
             self._set_response_exception(waiter, error)
 
     def remark(self, kind: AnomalyKind, detail: str | None = None) -> None:
-        """Keep an anomaly: the first of its kind."""
+        """Keep an anomaly, unless there is one of its kind."""
         if all(anomaly.kind is not kind for anomaly in self.anomalies):
             self.anomalies.append(Anomaly(kind=kind, detail=detail and detail[:200]))
 
     def take_surplus(self) -> bytes:
-        """What came that is no whole reply, or that stands behind one; a reply begun is dropped."""
+        """Remove and return the bytes that are not part of a complete reply."""
         begun = [*self._reader.strays, *self._reader.lines]
         if not self._buffer and not begun:
             return b""
@@ -182,8 +182,8 @@ class Dialogue(SMTPProtocol):
     async def command(self, *words: str, timeout_s: float) -> Reply:
         """Send one command and wait for its reply.
 
-        A 421 that came unasked is its answer (RFC 5321 §3.8), raised as UnwantedReplyError; other
-        unasked bytes are dropped, and kept as an anomaly.
+        Raises UnwantedReplyError where an unsolicited 421 is waiting (RFC 5321 §3.8). Other
+        unsolicited bytes are dropped, and kept as an anomaly.
         """
         surplus = self.take_surplus()
         if surplus:
@@ -192,7 +192,7 @@ class Dialogue(SMTPProtocol):
         self._is_judged = words[0] in _OF_SENDERS
         line = " ".join(words)
         self._transcript.note("client", line)
-        # not execute_command: its lock and checks are for many tasks and for words of others
+        # not execute_command: one task uses this connection, and our words need no checks
         self._response_pending = True
         self.write(f"{line}\r\n".encode("ascii"))
         await self.read_response(timeout=timeout_s)
@@ -204,7 +204,7 @@ class Dialogue(SMTPProtocol):
         return self._reply
 
     def close(self) -> None:
-        """Close at once and without waiting, so that it also runs while being cancelled."""
+        """Close at once, without waiting, so that this works during cancellation."""
         if self.wire is not None:
             self.wire.abort()
 
@@ -214,7 +214,7 @@ class Dialogue(SMTPProtocol):
 
 
 def require_open(unasked: bytes) -> None:
-    """Raise where what came unasked is a 421: the server closes its service."""
+    """Raise UnwantedReplyError where *unasked* is a 421: the server closes the session."""
     try:
         parsed = parse_reply(unasked)
     except BadReplyError:

@@ -1,4 +1,4 @@
-"""One table from what went wrong on the wire to the reason that a record keeps."""
+"""Turns an exception of a session into the Failure of a record."""
 
 import errno
 import socket
@@ -28,7 +28,7 @@ _BY_ERRNO: Final = {
 
 
 class UnwantedReplyError(Exception):
-    """A whole reply whose code stops the session here."""
+    """A complete reply whose code ends the session."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply.text)
@@ -36,7 +36,7 @@ class UnwantedReplyError(Exception):
 
 
 class SilentRefusalError(Exception):
-    """A command was refused by *reply*, and then *error* was all that came."""
+    """The server refused a command by *reply*, and then answered nothing more: *error*."""
 
     def __init__(self, reply: Reply, error: Exception) -> None:
         super().__init__(f"{reply.text}; then nothing more")
@@ -53,7 +53,7 @@ class LimitError(Exception):
 
 
 class NoRouteError(OSError):
-    """This machine has no way to that family of addresses."""
+    """This machine has no route for that address family."""
 
     def __init__(self, family: socket.AddressFamily, detail: str) -> None:
         super().__init__(errno.ENETUNREACH, detail)
@@ -71,11 +71,11 @@ PEER_ERRORS: Final = (
     AlertError,
     LimitError,
 )
-"""All that a peer, or the path to it, can make a session raise."""
+"""All exceptions that a peer, or the path to it, can cause in a session."""
 
 
 def classify(step: Step, error: BaseException) -> Failure:
-    """The failure that *error* is at *step*. A fault of this machine is told from the peer's."""
+    """The failure for *error* at *step*. Faults of this machine have reasons of their own."""
     match error:
         case UnwantedReplyError(reply=reply):
             return Failure(
@@ -111,7 +111,7 @@ def classify(step: Step, error: BaseException) -> Failure:
 
 
 def _classify_disconnect(step: Step, error: BaseException) -> Failure:
-    """aiosmtplib keeps the transport's error, if there was one, as the cause."""
+    """aiosmtplib keeps the error of the transport, if any, as the cause."""
     if isinstance(error.__cause__, OSError):
         return classify(step, error.__cause__)
     return Failure(step=step, reason=Reason.CLOSED)
@@ -125,7 +125,7 @@ def _describe(error: BaseException) -> str | None:
 
 
 def _openssl_reason(error: SSL.Error) -> str | None:
-    """OpenSSL's own word for it, such as ``wrong version number``."""
+    """OpenSSL's reason, such as ``wrong version number``."""
     match error.args:
         case ([*_, (*_, reason)],):
             return str(reason)

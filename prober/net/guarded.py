@@ -1,6 +1,6 @@
-"""aiohttp's way to an address, by our resolver and address guard, and bounds for what comes back.
+"""Connects aiohttp through our resolver and address check, and bounds what the server may send.
 
-aiohttp asks no resolver for an address literal, so whoever uses this refuses those before.
+aiohttp asks no resolver for an address literal, so callers must refuse literals first.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ from prober.rules.address import may_contact
 from prober.settings import Settings
 
 PIECE_SIZE: Final = 4096  # parsed at once: 160 messages `100 Continue`
-READ_SIZE: Final = 16_384  # decrypted at once, then others have their turn
+READ_SIZE: Final = 16_384  # decrypted at once, so that other tasks can run
 
 
-class StopError(OSError):  # aiohttp wants nothing else of a resolver
-    """What was asked for ends here; *failure* says why."""
+class StopError(OSError):  # aiohttp expects an OSError from a resolver
+    """The fetch stops here; *failure* says why."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.detail)
@@ -36,14 +36,14 @@ class StopError(OSError):  # aiohttp wants nothing else of a resolver
 
 
 def stop(step: Step, reason: Reason, detail: str | None) -> StopError:
-    """The error to raise for such a failure."""
+    """The error that carries this failure."""
     return StopError(Failure(step=step, reason=reason, detail=detail))
 
 
 class GuardedResolver(AbstractResolver):
-    """Names the addresses of a host that may be contacted; aiohttp connects to no others.
+    """Gives aiohttp only those addresses of a host that may be contacted.
 
-    What was learnt before is not looked up again.
+    A host given to ``learn`` is not looked up again.
     """
 
     def __init__(self, resolver: Resolver, settings: Settings) -> None:
@@ -52,7 +52,7 @@ class GuardedResolver(AbstractResolver):
         self._found: dict[str, list[str]] = {}
 
     async def learn(self, host: str) -> None:
-        """Look *host* up now. Raises ``StopError`` where it has no address."""
+        """Look *host* up. Raises ``StopError`` where it has no address."""
         self._found[host] = await self._look_up(host)
 
     async def resolve(
@@ -70,13 +70,13 @@ class GuardedResolver(AbstractResolver):
         return [_result(host, each, port) for each in allowed if each not in no_route]
 
     async def close(self) -> None:
-        """The resolver below is the run's."""
+        """Nothing to close: the run owns the resolver."""
 
     def _may_contact(self, address: str) -> bool:
         return may_contact(address, allow_private=self._settings.allow_private)
 
     async def _look_up(self, host: str) -> list[str]:
-        """The addresses of the families in use: one that fails does not hide the other."""
+        """The addresses of both families. A family whose look-up fails does not hide the other."""
         ipv4, ipv6 = await asyncio.gather(
             self._resolver.query(host, "A"), self._resolver.query(host, "AAAA")
         )
@@ -95,7 +95,7 @@ class GuardedResolver(AbstractResolver):
 
 
 def _no_route(address: str, port: int) -> NoRouteError | None:
-    """Why there is no way from here to *address*; what else may be wrong, connecting will tell."""
+    """Why this machine has no route to *address*. Other errors show when connecting."""
     try:
         require_route(address, port)
     except NoRouteError as error:
@@ -117,7 +117,7 @@ def _result(host: str, address: str, port: int) -> ResolveResult:
 
 
 class Bounds:
-    """What one fetch may take in; *passed* tells of the bound that ended it."""
+    """How much one fetch may read; *passed* is the bound that ended it."""
 
     def __init__(self, settings: Settings) -> None:
         self.header_bytes = settings.sts_header_bytes
@@ -130,7 +130,7 @@ def _passed(step: Step, detail: str) -> Failure:
 
 
 class BoundedConnector(aiohttp.TCPConnector):
-    """Connects so that *bounds* hold, for the server's whole side of the connection.
+    """Connects so that *bounds* hold for everything that the server sends.
 
     aiohttp bounds neither the interim responses before the final one (RFC 9110 §15.2), nor blank
     lines, nor chunk extensions; OpenSSL bounds neither key updates nor session tickets.
@@ -150,8 +150,8 @@ class BoundedConnector(aiohttp.TCPConnector):
         server_hostname: str | None = None,
         **how: Any,
     ) -> tuple[asyncio.Transport, ResponseHandler]:
-        """aiohttp's, with the bounds between TCP and TLS, where aiohttp has no place for them."""
-        if self._bounds.passed is not None:  # aiohttp asks again where a connection was closed
+        """As in aiohttp, with a byte counter between TCP and TLS, for which aiohttp has no hook."""
+        if self._bounds.passed is not None:  # aiohttp retries where a connection was closed
             raise StopError(self._bounds.passed)
         handler = args[0]()
         how["ssl"] = None
@@ -170,7 +170,7 @@ class BoundedConnector(aiohttp.TCPConnector):
     async def _start_tls(
         self, wire: asyncio.Transport, handler: ResponseHandler, name: str | None
     ) -> asyncio.Transport:
-        """Shake hands over *wire*, which is closed where that fails."""
+        """Do the TLS handshake over *wire*; close it where that fails."""
         shaking = asyncio.ensure_future(
             self._loop.start_tls(wire, handler, self._context, server_hostname=name)
         )
@@ -189,14 +189,14 @@ class BoundedConnector(aiohttp.TCPConnector):
 
 
 class _Meter(asyncio.BufferedProtocol):
-    """Stands before a TLS protocol, counts what comes, and closes where it is too much."""
+    """Counts the bytes on their way to a TLS protocol; aborts the connection at the bound."""
 
     def __init__(self, wire: asyncio.Transport, handler: ResponseHandler, bounds: Bounds) -> None:
         self._wire = wire
         self._handler = handler
         self._bounds = bounds
         self._left = bounds.fetch_bytes
-        self._tls: Any = wire.get_protocol()  # asyncio's or uvloop's, which no class unites
+        self._tls: Any = wire.get_protocol()  # asyncio's or uvloop's; they share no class
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return memoryview(self._tls.get_buffer(sizehint))[:READ_SIZE]
@@ -229,7 +229,7 @@ def _bounded(bounds: Bounds, loop: asyncio.AbstractEventLoop) -> ResponseHandler
 
 
 class _BoundedHandler(ResponseHandler):
-    """aiohttp's protocol, with a bound on what comes before the final header has ended."""
+    """aiohttp's protocol, with a bound on the bytes before the end of the final header."""
 
     def __init__(self, bounds: Bounds, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)

@@ -1,7 +1,7 @@
 """What a domain publishes for MTA-STS and TLS-RPT: its TXT records and its policy file.
 
-RFC 8461 §3, RFC 8460 §3. ``https.py`` fetches the policy. Left out: caching, since a report is of
-now (§3.3 forbids that of HTTP anyway), and revocation, which senders MAY check.
+RFC 8461 §3, RFC 8460 §3. ``https.py`` fetches the policy. Nothing is cached between runs (§3.3
+forbids HTTP caching). Revocation, which senders MAY check, is not checked.
 """
 
 import logging
@@ -30,10 +30,10 @@ _PATH: Final = "/.well-known/mta-sts.txt"  # RFC 8461 §3.3
 async def observe_sts(
     domain: str, resolver: Resolver, client: "PolicyClient", *, without_txt: bool = False
 ) -> StsFacts:
-    """The TXT record of *domain* and, where some sender takes it for one, its policy.
+    """The TXT record of *domain* and, where some sender would fetch it, the policy file.
 
-    RFC 8461 §3.1, §3.3. *without_txt* fetches the policy whatever the record says, to find one
-    that nobody looks for.
+    RFC 8461 §3.1, §3.3. *without_txt* fetches the policy whatever the record says, to find a
+    policy that no sender looks for.
     """
     txt = await observe_txt(STS_LABEL, domain, resolver)
     announced = txt.failure is None and may_announce(txt.records)
@@ -42,7 +42,7 @@ async def observe_sts(
 
 
 async def observe_txt(label: str, domain: str, resolver: Resolver) -> TxtFacts:
-    """The TXT records at *label* below *domain*, the strings of each one joined."""
+    """The TXT records at *label* below *domain*. The strings of a record are joined."""
     answer = await resolver.query(f"{label}.{domain}", "TXT")
     if answer.reason is not None:
         failure = Failure(step=Step.RESOLVE, reason=answer.reason, detail=answer.detail)
@@ -52,10 +52,10 @@ async def observe_txt(label: str, domain: str, resolver: Resolver) -> TxtFacts:
 
 
 class PolicyClient:
-    """Fetches policies, each over a session of its own: there is nothing to close.
+    """Fetches policies, each over its own connection: there is nothing to close.
 
     The certificate of a policy host must chain to *trust_store* and name the host in a DNS-ID
-    (RFC 8461 §3.3). Raises SettingsError where the store cannot be read any more.
+    (RFC 8461 §3.3). Raises SettingsError where the store can no longer be read.
     """
 
     def __init__(self, settings: Settings, resolver: Resolver, trust_store: TrustStore) -> None:
@@ -64,14 +64,14 @@ class PolicyClient:
         self._context = _tls_context(trust_store)
 
     async def fetch(self, domain: str) -> PolicyFetch:
-        """The policy file of *domain*; what the host does instead is the ``failure``. §3.3.
+        """The policy file of *domain*; ``failure`` says why there is none. RFC 8461 §3.3.
 
-        Redirects are not followed, and nothing is read beyond the bound. The body is not parsed.
+        Redirects are not followed, and the size is bounded. The body is not parsed.
         """
         return await self.fetch_from(f"mta-sts.{domain}", _PATH)
 
     async def fetch_from(self, host: str, path: str) -> PolicyFetch:
-        """The same of any *host* and *path*, as a Web Key Directory has them."""
+        """The file at *path* of *host*, such as a key in a Web Key Directory."""
         from prober.net.https import HttpsClient  # slow to import, and most domains have no policy
 
         client = HttpsClient(self._settings, self._resolver, self._context)
@@ -86,7 +86,7 @@ def _tls_context(trust_store: TrustStore) -> ssl.SSLContext | None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.hostname_checks_common_name = False
     context.set_alpn_protocols(["http/1.1"])
-    context.options |= ssl.OP_NO_RENEGOTIATION  # a server could ask for it without end
+    context.options |= ssl.OP_NO_RENEGOTIATION  # a server could ask for it forever
     context.set_ciphers(":".join(_without_dhe(context)))
     try:
         pem = Path(trust_store.source).read_bytes()
@@ -102,8 +102,8 @@ def _tls_context(trust_store: TrustStore) -> ssl.SSLContext | None:
 
 
 def _without_dhe(context: ssl.SSLContext) -> Iterator[str]:
-    """The suites of *context* but those with a Diffie-Hellman group of the server's choice.
+    """The suites of *context* except those with finite-field Diffie-Hellman.
 
-    To compute with 10,000 bits takes two seconds. Browsers offer none of them either.
+    The server chooses the group, and 10,000 bits take two seconds. Browsers do not offer it.
     """
     return (each["name"] for each in context.get_ciphers() if each["kea"] != "kx-dhe")

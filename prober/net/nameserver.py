@@ -1,8 +1,8 @@
 """One question to one nameserver, over UDP or TCP. RFC 1035 §4.2, RFC 7766.
 
-Each question has a socket of its own, and so a port and an id that nobody can guess (RFC 5452 §9).
-A UDP socket that is connected hears at once where nobody listens, and takes answers only from whom
-it asked. Plain sockets are closed wherever they are cancelled; uvloop's datagram endpoints are not.
+Each question has its own socket, and so a random port and id (RFC 5452 §9). The UDP socket is
+connected: the kernel reports a closed port at once, and drops packets from other addresses. Plain
+sockets are used because they are closed on cancellation; uvloop's datagram endpoints are not.
 """
 
 import asyncio
@@ -26,14 +26,16 @@ from prober.net.dns_message import (
 )
 
 LARGEST: Final = 65_535  # octets of a message
-STRAY_MESSAGES: Final = 100  # that are no response, before a question is given up: a flood
+STRAY_MESSAGES: Final = (
+    100  # packets that are not the response; more is a flood, and ends the question
+)
 _BACKOFF_S: Final = 0.1  # between two rounds of all nameservers, twice as long each time
 _MAX_BACKOFF_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
-    """An error code as answer, and the extended error with it: RFC 8914."""
+    """An error code in a response, with its extended error (RFC 8914)."""
 
     rcode: Rcode
     extended: str = ""
@@ -44,11 +46,11 @@ class ErrorCode:
 
 
 Fault: TypeAlias = OSError | MalformedError | TooLargeError | ErrorCode
-"""What rules a nameserver out: an error on the way, or the code that it answered."""
+"""Why a nameserver is not asked again: a network error, or the error code that it answered."""
 
 
 class NoneLeftError(Exception):
-    """No nameserver is left to ask; ``faults`` are what ruled them out."""
+    """Every nameserver failed; ``faults`` says how."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__(", ".join(map(str, faults)))
@@ -57,7 +59,7 @@ class NoneLeftError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Nameserver:
-    """Where a nameserver is. As text it is ADDR, or ADDR:PORT where the port is not 53."""
+    """The address of a nameserver. As text: ADDR, or ADDR:PORT where the port is not 53."""
 
     address: str
     port: int = 53
@@ -76,9 +78,9 @@ class Nameserver:
     async def ask(self, query: Query, *, tcp: bool, timeout_s: float) -> Response:
         """The response to *query*.
 
-        Raises OSError, TimeoutError included, where none comes, and MalformedError where what comes
-        over TCP is none. Over UDP that is overlooked, since anybody may have sent it; many of them
-        count as silence, since they leave the event loop no time.
+        Raises OSError (with TimeoutError) where no response comes, and MalformedError where TCP
+        brings something else. Over UDP such packets are ignored, since anybody can send them; after
+        STRAY_MESSAGES of them the question counts as timed out.
         """
         message_id = secrets.randbits(16)
         wire = query.to_wire(message_id)
@@ -91,7 +93,7 @@ class Nameserver:
         loop = asyncio.get_running_loop()
         with self.socket(socket.SOCK_DGRAM) as udp:
             udp.connect((self.address, self.port))
-            with contextlib.suppress(BlockingIOError):  # a lost packet, and asked again as one
+            with contextlib.suppress(BlockingIOError):  # treated as a lost packet
                 udp.send(wire)
             for _ in range(STRAY_MESSAGES):
                 with contextlib.suppress(MalformedError):
@@ -121,10 +123,10 @@ async def _read_exactly(tcp: socket.socket, count: int) -> bytes:
 async def ask_in_turn(
     nameservers: Sequence[Nameserver], query: Query, *, tcp: bool, try_s: float, lifetime_s: float
 ) -> Response:
-    """The first response that answers *query*: with records, or that there are none.
+    """The first response that answers *query*: with records, or with a denial.
 
-    A nameserver that is silent for *try_s* is asked again after the others; one that errs is not.
-    Raises NoneLeftError where all did, and TimeoutError after *lifetime_s*.
+    A nameserver that times out after *try_s* is asked again after the others; one that fails is
+    not. Raises NoneLeftError where all failed, and TimeoutError after *lifetime_s*.
     """
     deadline = monotonic() + lifetime_s
     left = list(nameservers)
@@ -150,7 +152,7 @@ async def ask_in_turn(
 async def _try(
     nameserver: Nameserver, query: Query, *, tcp: bool, timeout_s: float
 ) -> Response | Fault | None:
-    """What *nameserver* answers, or what rules it out; None where it is silent."""
+    """The response of *nameserver*, or its fault; None after a time-out."""
     try:
         response = await nameserver.ask(query, tcp=tcp, timeout_s=timeout_s)
         if response.truncated and not tcp:  # RFC 7766 §5
@@ -159,7 +161,7 @@ async def _try(
         return None
     except (OSError, MalformedError, TooLargeError) as error:
         return error
-    if response.truncated:  # there is no third way to ask: what was cut off is not known
+    if response.truncated:  # then the rest cannot be had
         return MalformedError("truncated over TCP")
     if is_answer(response):
         return response
@@ -167,7 +169,7 @@ async def _try(
 
 
 def is_answer(response: Response) -> bool:
-    """Whether *response* says what there is: records, or that there are none."""
+    """Whether *response* has records, or denies that there are any."""
     if response.contradicts_itself:
         return False
     return response.rcode in (Rcode.NOERROR, Rcode.NXDOMAIN)

@@ -27,16 +27,16 @@ _KEYWORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")  # RFC 5321 §4.1.1.1,
 
 
 class BadReplyError(Exception):
-    """What came is no SMTP reply, or is longer than we read."""
+    """The peer sent something that is not an SMTP reply, or a reply that is too long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One whole reply: its code and the text of its lines.
+    """One complete reply: its code and the text of its lines.
 
-    RFC 5321 §4.2.1 wants one code on all lines. Where they differ, the last one counts here, as in
-    Postfix; Exim goes by the first. ``strays`` are lines before the end that have no code: Postfix
-    skips them, Exim gives up.
+    RFC 5321 §4.2.1 requires the same code on all lines. Where codes differ, the last one counts
+    here, as in Postfix; Exim uses the first. ``strays`` are lines without a code: Postfix skips
+    them, Exim gives up.
     """
 
     code: int
@@ -59,10 +59,9 @@ class Reply:
 
 
 class ReplyReader:
-    """Takes the lines of one reply from a buffer as they come. RFC 5321 §4.2.1.
+    """Reads one reply from a buffer, line by line as it arrives. RFC 5321 §4.2.1.
 
-    Each byte is looked at once, however the peer cuts its segments: a reply sent byte by byte
-    costs no more than one sent at once.
+    Each byte is read once, so a reply sent byte by byte costs no more than one sent at once.
     """
 
     def __init__(self) -> None:
@@ -74,10 +73,10 @@ class ReplyReader:
         self.strays: list[str] = []  # lines without a code
 
     def feed(self, buffer: bytearray) -> Reply | None:
-        """Take whole lines off the front of *buffer*; the reply, once its last line is there.
+        """Take complete lines from the front of *buffer*. Returns the reply after its last line.
 
-        What stands behind the reply stays. Lines that have no code are skipped and kept as strays.
-        Raises BadReplyError for a line or a reply beyond our bounds.
+        Bytes after the reply stay in the buffer. Lines without a code are kept as strays. Raises
+        BadReplyError where a line or the reply passes its bound.
         """
         while (end := buffer.find(b"\n")) >= 0:
             line = bytes(buffer[:end])
@@ -108,7 +107,7 @@ class ReplyReader:
             raise BadReplyError(f"the reply is longer than {MAX_REPLY} bytes")
 
     def _take(self, line: bytes) -> bool:
-        """Keep one line; whether it is the last of the reply."""
+        """Keep one line. Returns whether it is the last of the reply."""
         self._size += len(line) + 1
         match = _REPLY_LINE.fullmatch(line.removesuffix(b"\r"))
         if match is None:
@@ -123,7 +122,7 @@ class ReplyReader:
 
 
 def parse_reply(raw: bytes) -> tuple[Reply, int] | None:
-    """The reply at the start of *raw* and its length in bytes; None while it is not whole.
+    """The reply at the start of *raw*, and its length in bytes; None while it is not complete.
 
     Raises BadReplyError for a line without a code, and as ``ReplyReader.feed`` does.
     """
@@ -152,20 +151,20 @@ def _keywords(lines: Iterable[str]) -> Iterable[str]:
     for line in lines:
         keyword, *parameters = line.split(_NUL, 1)[0].split() or [""]
         if _KEYWORD.fullmatch(keyword.split("=", 1)[0]):
-            # most servers have the same few lines: one object stands for each
+            # most servers send the same few lines: share one string for each
             yield sys.intern(" ".join([keyword.upper(), *parameters]))
 
 
 def offers(keywords: Iterable[str], keyword: str) -> bool:
-    """Whether *keyword* itself is among *keywords*: never a part of another word."""
+    """Whether *keyword* is one of *keywords*. A part of another word does not count."""
     return any(re.split("[ =]", line, maxsplit=1)[0] == keyword for line in keywords)
 
 
 def odd_offer(greeting: Reply, ehlo: Reply) -> str | None:
-    """Why some senders do not see the STARTTLS that *ehlo* offers, or None where all do.
+    """Why some senders do not see the STARTTLS that *ehlo* offers; None where all see it.
 
-    Measured: Exim 4.96 wants ``250`` and upper case, and stops at a NUL; Postfix 3.7 skips no tab
-    behind the keyword, and takes the first word of the reply for the server's name.
+    Measured: Exim 4.96 requires ``250`` and upper case, and stops at a NUL. Postfix 3.7 does not
+    accept a tab after the keyword, and reads the first word of the reply as the server's name.
     """
     plain = any(
         code == _EHLO_OK and (line == "STARTTLS" or line.startswith("STARTTLS "))
@@ -182,11 +181,11 @@ def odd_offer(greeting: Reply, ehlo: Reply) -> str | None:
 
 
 def why_senders_differ(reply: Reply) -> str | None:
-    """Why some senders cannot read *reply*, or read another code in it; None where all agree.
+    """Why some senders cannot read *reply*, or read another code; None where all agree.
 
-    Measured: Postfix 3.7 skips lines without a code and cuts a line at 2,048 bytes; Exim 4.96 gives
-    up on such a line and beyond 4,096 bytes. With several codes Postfix goes by the last one, Exim
-    by the first digit of the first.
+    Measured: Postfix 3.7 skips lines without a code and cuts a line at 2,048 bytes. Exim 4.96 gives
+    up on a line without a code, and on a reply of more than 4,096 bytes. With several codes Postfix
+    uses the last one, Exim the first digit of the first one.
     """
     if reply.strays:
         return f"a line without a reply code: {quoted(reply.strays[0])}"
@@ -201,8 +200,8 @@ def why_senders_differ(reply: Reply) -> str | None:
 def masked_by(greeting: Reply, ehlo: Reply | None) -> str | None:
     """The text that a middlebox overwrote with asterisks or X, or None.
 
-    A banner of nothing but asterisks, digits and spaces, or a keyword of nothing but X: what SMTP
-    inspection in firewalls makes of ``STARTTLS`` is ``XXXXXXXA``. The real reply is not known then.
+    That is a banner of asterisks, digits and spaces only, or a keyword of X only: firewalls with
+    SMTP inspection turn ``STARTTLS`` into ``XXXXXXXA``. The real reply is then unknown.
     """
     for line in greeting.lines:
         if _MASKED_BANNER.fullmatch(line):

@@ -1,8 +1,8 @@
-"""DNS: one question, one answer with three values, and what DNSSEC says of it.
+"""DNS look-ups: found, not there, or unknown; and the DNSSEC state of each answer.
 
-Asked is the resolver that the system, or the user, names; dnspython finds the system's and parses
-records. RFC 1035, RFC 4035 §4.6 (AD counts only from a resolver that is trusted, and that was seen
-to validate). Where it does not count, answers are validated here.
+Questions go to the resolver of the system or of ``--resolver``. The AD flag (RFC 4035 §4.6) counts
+only from a resolver that is trusted and was seen to validate. Where it does not count, answers are
+validated here. dnspython finds the system's resolver and parses records.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ _NO_ANSWER: Final = frozenset({Reason.TIMED_OUT, Reason.NO_NAMESERVER})
 
 
 class DnsStatus(enum.StrEnum):
-    """How a question ended. ``FAILED`` says nothing of what exists."""
+    """How a question ended. ``FAILED``: whether the records exist is unknown."""
 
     FOUND = "found"
     NODATA = "nodata"
@@ -67,7 +67,7 @@ class DnsStatus(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DnsAnswer:
-    """The answer to one question. ``canonical_name`` is that behind a CNAME; empty without one."""
+    """The answer to one question. ``canonical_name``: the target of a CNAME, or empty."""
 
     status: DnsStatus
     records: tuple[dns.rdata.Rdata, ...] = ()
@@ -79,7 +79,7 @@ class DnsAnswer:
     reply: Reply | None = field(default=None, compare=False, repr=False)  # where proofs are kept
 
 
-# Secure, since nobody can forge a name that cannot exist. RFC 1035 §2.3.4.
+# Secure: a name that cannot exist cannot be forged. RFC 1035 §2.3.4.
 ABSENT_BY_LENGTH: Final = DnsAnswer(
     status=DnsStatus.NXDOMAIN,
     dnssec=Dnssec.SECURE,
@@ -100,7 +100,7 @@ Question = tuple[str, str]  # name, type
 
 @dataclass(slots=True)
 class DomainDnssec:
-    """What DNSSEC means for one domain: what it may cost, and the secure answers so far."""
+    """The bounds on DNSSEC work for one domain, and its secure answers so far."""
 
     work: Work
     answers: dict[tuple[Name, RdataType], Reply] = field(default_factory=dict)
@@ -110,7 +110,7 @@ _DOMAIN: ContextVar[DomainDnssec | None] = ContextVar("_DOMAIN", default=None)
 
 
 class Resolver:
-    """The system's resolver, or the ones of the settings; every answer is shared for the run.
+    """Asks the nameservers of the system or of the settings. Each question is asked once per run.
 
     Raises SettingsError where a nameserver is not ADDR or ADDR:PORT, where the system names none,
     or where the file of trust anchors holds none.
@@ -147,18 +147,18 @@ class Resolver:
 
     @functools.cached_property
     def is_trusted(self) -> bool:
-        """Whether the path to every nameserver is ours, so that its AD bit cannot be forged."""
+        """Whether the AD flag may count: nameservers on this machine, or ``--trust-ad``."""
         return self._settings.trust_ad or all(
             ipaddress.ip_address(server.address).is_loopback and server.address != _DOCKER_FORWARDER
             for server in self._nameservers
         )
 
     async def query(self, name: str, rdtype: str) -> DnsAnswer:
-        """Ask for *name* as it is: absolute, no search list. One too long for DNS is absent.
+        """Ask for *name*, an absolute name. A name too long for DNS does not exist.
 
-        A failure is asked again before it is believed: an error code or a refusal after a moment,
-        in which a resolver may have restarted, and silence where it is somebody else's question
-        that met it; one's own was repeated, over TCP too.
+        A failure is confirmed by a second question: after a moment where the resolver answered an
+        error, since it may have restarted; and where the shared answer of an earlier question was
+        a time-out. A time-out of this question was already repeated, over TCP too.
         """
         answer = await self._query(name, rdtype)
         domain = _DOMAIN.get()
@@ -181,28 +181,28 @@ class Resolver:
         return await self._answers.get(question)
 
     async def validates(self) -> Answer:
-        """Whether the resolver's word on DNSSEC counts.
+        """Whether the resolver's AD flag counts.
 
-        It does where the resolver is trusted, fails on a name that is bogus by intent but has it
-        once checking is disabled, and sets AD for the root, which is signed: something on the way
-        may strip it. Not tested where it has no answer for the bogus name at all.
+        It counts where the resolver is trusted, answers SERVFAIL for a name that is bogus on
+        purpose (but not with checking disabled), and sets AD for the root, which is signed:
+        something on the way may remove AD. Not tested where the bogus name gets no answer at all.
         """
         return await self._validates.get(None) if self.is_trusted else Answer.NO
 
     async def validation(self) -> Validation:
-        """By whom answers are validated, once what can be believed is known."""
+        """Who validates answers. With ``auto`` this tests the resolver first."""
         chosen = self._settings.dnssec
         if chosen is not Validation.AUTO:
             return chosen
         return Validation.RESOLVER if await self.validates() is Answer.YES else Validation.LOCAL
 
     async def is_alive(self) -> bool:
-        """Whether any nameserver answers at all: asked for the root, which every one knows."""
+        """Whether any nameserver answers a question about the root."""
         alive = await self._alive.get(None)
         return alive.over_udp or alive.over_tcp
 
     async def aclose(self) -> None:
-        """Cancel what is in flight."""
+        """Cancel the questions in flight."""
         for shared in (self._answers, self._alive, self._validates):
             await shared.aclose()
         await self.validator.aclose()
@@ -217,7 +217,7 @@ class Resolver:
         if self._validates_here:
             return await self._ask_and_judge(question)
         if self.is_trusted and self._settings.dnssec is not Validation.OFF:
-            self._validates.begin(None)  # asked beside the question, whose answer needs it
+            self._validates.begin(None)  # in parallel: the answer will need it
         answer, response = await self._exchange(question)
         if not _can_be_judged(answer) or self._settings.dnssec is Validation.OFF:
             return await self._or_blind(answer)
@@ -231,7 +231,7 @@ class Resolver:
         return _with_dnssec(answer, Dnssec.SECURE if response.authenticated else Dnssec.INSECURE)
 
     async def _or_blind(self, answer: DnsAnswer) -> DnsAnswer:
-        """*answer*, or that no nameserver answers at all."""
+        """*answer*; or, after a time-out, that no nameserver answers at all."""
         if answer.reason is not Reason.TIMED_OUT or await self.is_alive():
             return answer
         detail = f"none of {', '.join(self.addresses)} answers"
@@ -239,7 +239,7 @@ class Resolver:
 
     @property
     def _validates_here(self) -> bool:
-        """Whether that is known before anything is asked."""
+        """Whether answers are validated here, as far as known before a question is asked."""
         if self._settings.dnssec is Validation.AUTO:
             return self._is_disbelieved or not self.is_trusted
         return self._settings.dnssec is Validation.LOCAL
@@ -257,7 +257,7 @@ class Resolver:
         return judged
 
     async def _ask_for_validation(self, name: Name, rdtype: RdataType) -> Reply | NoReply:
-        """A question of the validator's own; a failure is asked again before it is believed."""
+        """A question of the validator; a failure is confirmed by a second one."""
         query = Query(name, rdtype, checking_disabled=True)
         answer, response = await self._send(query)
         if answer.status is DnsStatus.FAILED:
@@ -278,14 +278,14 @@ class Resolver:
             self._chain.popitem(last=False)
 
     def _new_work(self) -> Work:
-        """The bounds on the work for one answer, within those of the domain it is for."""
+        """The bounds on the work for one answer. They also count against those of its domain."""
         settings, domain = self._settings, _DOMAIN.get()
         within = None if domain is None else domain.work
         return Work(settings.dnssec_signatures, settings.dnssec_hashes, within)
 
     @contextlib.contextmanager
     def for_domain(self, domain: DomainDnssec) -> Iterator[None]:
-        """Count the work of DNSSEC in the block, and of what it starts, for *domain*."""
+        """Count the DNSSEC work in the block, and in tasks it starts, for *domain*."""
         token = _DOMAIN.set(domain)
         try:
             yield
@@ -298,7 +298,7 @@ class Resolver:
         return DomainDnssec(Work(settings.dnssec_domain_signatures, settings.dnssec_domain_hashes))
 
     async def proof(self, domain: DomainDnssec) -> DnssecProof | None:
-        """The proof of the secure answers of *domain*; None where there are none, or it is off."""
+        """The proof of the secure answers of *domain*; None if there are none to keep."""
         settings = self._settings
         if not settings.proofs:
             return None
@@ -313,7 +313,7 @@ class Resolver:
         return _bogus(f"the DNSSEC signatures do not verify: {answer.detail}")
 
     async def _test_alive(self, _key: None) -> Alive:
-        """Ask every nameserver by itself, over UDP and TCP side by side."""
+        """Ask each nameserver separately, over UDP and TCP in parallel."""
         root = Query.of(".", "NS")
         time_s = 2 * self._settings.dns_try_s
         udp, tcp = (
@@ -342,7 +342,7 @@ class Resolver:
     async def _exchange(
         self, question: Question, *, checking_disabled: bool = False
     ) -> tuple[DnsAnswer, Response | None]:
-        """The answer, and the response that it is from, where one came."""
+        """The answer, and the response where one came."""
         try:
             query = Query.of(*question, checking_disabled=checking_disabled)
         except (dns.name.NameTooLong, dns.name.LabelTooLong):
@@ -354,7 +354,7 @@ class Resolver:
     async def _send(
         self, query: Query, *, low_priority: bool = False
     ) -> tuple[DnsAnswer, Response | None]:
-        """Ask over UDP and, where nothing comes back, over TCP."""
+        """Ask over UDP; after a time-out, over TCP."""
         time_s = self._settings.dns_s
         servers = self._nameservers
         async with self._pacer.turn(low_priority=low_priority):
@@ -365,7 +365,7 @@ class Resolver:
                 return answer
             answer = await self._resolve(servers, query, time_s * (1 - _UDP_SHARE), tcp=True)
         if answer[0].reason not in _NO_ANSWER and not (await self._alive.get(None)).over_udp:
-            # the network drops UDP: no need to wait for it with every question
+            # the network drops UDP: do not wait for it with every question
             self._needs_tcp_until = monotonic() + self._settings.dns_failure_ttl_s
         return answer
 
@@ -401,7 +401,7 @@ def _to_reply(response: Response) -> Reply:
 
 
 def _with_judgement(answer: DnsAnswer, judgement: Judgement) -> DnsAnswer:
-    """What a validating resolver would say: it has no answer where the data cannot be fetched."""
+    """What a validating resolver would say: no answer where the data cannot be fetched."""
     if judgement.state is Dnssec.BOGUS:
         return _bogus(str(judgement))
     if judgement.failure is not None:
@@ -437,7 +437,7 @@ def _failed(reason: Reason, detail: str | None) -> DnsAnswer:
 
 
 def _explain(error: NoneLeftError) -> DnsAnswer:
-    """The error codes that came back; where none did, nothing answered, or we could not ask."""
+    """The failure: the error codes received, a fault of this machine, or a time-out."""
     for fault in error.faults:
         if isinstance(fault, OSError) and fault.errno in _OURS:
             return _failed(Reason.LOCAL, fault.strerror)

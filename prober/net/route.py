@@ -1,4 +1,4 @@
-"""Whether this machine has a way to an address: its routing table, asked without a packet."""
+"""Whether this machine has a route to an address, and its own name. Sends no packet."""
 
 import errno
 import socket
@@ -22,7 +22,7 @@ _NO_ROUTE_ERRNOS: Final = (
 
 
 def require_route(address: str, port: int) -> None:
-    """Raise NoRouteError where this machine has no way to *address*: a fact of this machine.
+    """Raise NoRouteError where this machine has no route to *address*.
 
     Connecting a UDP socket sends nothing: it asks the kernel's routing table.
     """
@@ -44,10 +44,10 @@ def _source_towards(address: str, port: int) -> str:
 
 
 def blame_missing_ipv6(failure: Failure, address: str) -> Failure:
-    """*failure*, or that there is no IPv6 here: a connection fails that comes from a local address.
+    """*failure*; or ``NO_IPV6_HERE`` where this machine connected from a local IPv6 address.
 
-    A unique local address (RFC 4193) reaches the Internet only where something translates it, so
-    it is tried; where that fails, the fault is not known to be the host's.
+    A unique local address (RFC 4193) reaches the Internet only through a translator. So it is
+    tried; where that fails, the fault may be on this side.
     """
     unreached = failure.step is Step.CONNECT and failure.reason in (
         Reason.TIMED_OUT,
@@ -62,14 +62,14 @@ def blame_missing_ipv6(failure: Failure, address: str) -> Failure:
     return replace(failure, reason=Reason.NO_IPV6_HERE, detail=detail)
 
 
-_LOOKUP_S: Final = 2.0  # /etc/hosts answers at once; a dead resolver would hold us for 30 s
+_LOOKUP_S: Final = 2.0  # /etc/hosts answers at once; a dead resolver would take 30 s
 _NOT_GLOBAL: Final = ("localdomain", "localhost", "local", "internal", "lan", "home", "arpa")
 
 
 def own_fqdn() -> str | None:
-    """This machine's fully qualified name, or None where it has none that others could know.
+    """This machine's fully qualified name; None where it has no public one.
 
-    A name with an underscore is none to greet with (RFC 5321 §4.1.2): some servers refuse it.
+    A name with an underscore does not count (RFC 5321 §4.1.2): some servers refuse it in EHLO.
     """
     for name in (socket.gethostname(), _canonical_name()):
         if name is not None and _is_global(name):
@@ -86,7 +86,7 @@ def _is_global(name: str) -> bool:
 
 
 def _canonical_name() -> str | None:
-    """What ``hostname -f`` says. Looked up in a thread, since the C library cannot be stopped."""
+    """The name that ``hostname -f`` prints. A thread, since a C look-up cannot be cancelled."""
     names: list[str] = []
 
     def look_up() -> None:

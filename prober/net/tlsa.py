@@ -1,8 +1,8 @@
-"""The TLSA records of an MX host, found where a sender that does DANE looks for them.
+"""Looks up the TLSA records of an MX host at the names where DANE senders look.
 
-RFC 7672 §2.2: only a host whose addresses are secure is asked for them, since among the others
-many answer such a question with a failure, and it would prove nothing. That the MX RRset is secure
-as well is a fact of the route, and judged with it.
+RFC 7672 §2.2: only hosts with secure addresses are looked up. For other hosts TLSA proves nothing,
+and many nameservers answer the question with an error. Whether the MX RRset is secure is a fact
+of the route.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from prober.records import Dnssec, Failure, MxHost, Reason, Step, TlsaRecord
 
 
 async def resolve_tlsa(host: MxHost, resolver: Resolver, *, port: int, most: int) -> MxHost:
-    """*host* with the TLSA records for *port*, or with the proof that there are none.
+    """*host* with its TLSA records for *port*, or with the fact that it has none.
 
-    Left as it is where DANE does not apply: without addresses, or without a secure answer for
-    them. Any failure on the way is one that a sender defers on, never "no TLSA" (RFC 7672
-    §2.1.2). Of more than *most* records the first are kept, and a failure says so.
+    *host* is unchanged where DANE does not apply: it has no addresses, or they are not secure. A
+    failed look-up is kept as a failure, on which senders defer mail, and never as "no TLSA"
+    (RFC 7672 §2.1.2). At most *most* records are kept; a failure then says so.
     """
     if not host.addresses:
         return host
@@ -37,7 +37,7 @@ async def resolve_tlsa(host: MxHost, resolver: Resolver, *, port: int, most: int
 async def _search_at_alias(host: MxHost, resolver: Resolver, port: int, most: int) -> MxHost:
     """RFC 7672 §2.2.2: a secure alias into an unsigned zone may have TLSA records at its own name.
 
-    The AD bit stands for a whole answer, so the link itself is asked for (§2.1.3).
+    The AD bit covers a whole answer, so the CNAME alone is asked for (§2.1.3).
     """
     link = await resolver.query(host.name, "CNAME")
     if link.reason is not None:
@@ -50,9 +50,9 @@ async def _search_at_alias(host: MxHost, resolver: Resolver, port: int, most: in
 async def _search(
     host: MxHost, bases: Sequence[str], resolver: Resolver, port: int, most: int
 ) -> MxHost:
-    """Ask at each of *bases* in turn; the first secure RRset decides. RFC 7672 §2.2.3.
+    """Look at each of *bases* in turn; the first secure RRset decides. RFC 7672 §2.2.3.
 
-    Where there is none, insecure records are kept, since their owner will wonder about them.
+    Without one, insecure records are kept, so that the report can say why they do not count.
     """
     best: MxHost | None = None
     for base in bases:
@@ -69,7 +69,7 @@ async def _search(
 
 
 def _with_answer(host: MxHost, base: str, answer: DnsAnswer, most: int) -> MxHost:
-    """The order within an RRset has no meaning: sorted, two runs give the same report."""
+    """*host* with the records of *answer*, sorted so that two runs give the same report."""
     records = sorted(
         (_read(record.data) for record in answer.records if isinstance(record, GenericRdata)),
         key=lambda record: (record.usage, record.selector, record.matching_type, record.data),

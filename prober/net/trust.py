@@ -1,4 +1,4 @@
-"""The trust store: which file, how many anchors, and its digest for the evidence."""
+"""The trust store: its file, its trust anchors, and its digest for the report."""
 
 import hashlib
 import logging

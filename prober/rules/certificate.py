@@ -96,7 +96,7 @@ def judge_path_strength(facts: EndpointFacts, chain: Sequence[ReadCertificate]) 
     if not chain:
         return Answer.NOT_TESTED
     answer = judge_strength(chain[at] for at in facts.path or (0,))
-    if answer is Answer.YES and _is_truncated(facts):  # what was cut off may be on the path
+    if answer is Answer.YES and _is_truncated(facts):  # the missing certificates may be on the path
         return Answer.NOT_TESTED
     return answer
 
@@ -104,7 +104,7 @@ def judge_path_strength(facts: EndpointFacts, chain: Sequence[ReadCertificate]) 
 def certificate_findings(
     endpoint: Endpoint, chain: Sequence[ReadCertificate], *, now: datetime
 ) -> tuple[Finding, ...]:
-    """What is worth knowing of the certificates that *endpoint* sent, each fault on its own.
+    """Findings on the certificates that *endpoint* sent, one per fault.
 
     *chain* is that of *endpoint*, read. A chain cut short by our own bound (``chain-truncated``) is
     among the session's findings.
@@ -133,7 +133,7 @@ def _judge_trust(facts: EndpointFacts, trust: TrustStore) -> Answer:
 
 
 def _distrust(facts: EndpointFacts) -> list[VerifyError]:
-    """The complaints that are not on the leaf's dates; an issuer that expired is one."""
+    """The verify errors except those on the leaf's dates. An expired issuer counts."""
     dates = (_NOT_YET_VALID, _HAS_EXPIRED)
     return [each for each in facts.verify_errors if each.depth != 0 or each.code not in dates]
 
@@ -153,7 +153,7 @@ def _judge_dates(facts: EndpointFacts, leaf: ReadCertificate, now: datetime) -> 
 
 
 def _is_early(facts: EndpointFacts, leaf: ReadCertificate, now: datetime) -> bool:
-    """RFC 5280 §4.1.2.5: both dates belong to the period. OpenSSL's word where we cannot read."""
+    """RFC 5280 §4.1.2.5: the period includes both dates. OpenSSL decides where we cannot read."""
     if leaf.not_before is None:
         return _leaf_has(facts, _NOT_YET_VALID)
     return now < leaf.not_before
@@ -204,7 +204,7 @@ def _since(moment: datetime | None, verb: str, now: datetime) -> str:
 def _on_trust(facts: EndpointFacts, certificate: Certificate, leaf: ReadCertificate) -> _Found:
     if certificate.trusted is Answer.NO:
         yield Code.CERTIFICATE_NOT_TRUSTED, listed(tuple(map(_complaint, _distrust(facts))))
-    if certificate.trusted is Answer.YES:  # its own anchor, then, and that is no fault
+    if certificate.trusted is Answer.YES:  # then it is its own anchor, which is no fault
         return
     if leaf.self_signed or _leaf_has(facts, _SELF_SIGNED_LEAF):
         yield Code.CERTIFICATE_SELF_SIGNED, f"issued by itself: {_label(leaf.subject)}"
@@ -251,7 +251,7 @@ def _on_strength(facts: EndpointFacts, chain: Sequence[ReadCertificate]) -> _Fou
 def _on_order(
     facts: EndpointFacts, certificate: Certificate, chain: Sequence[ReadCertificate]
 ) -> _Found:
-    """A private root that was rightly not sent looks the same as a missing intermediate."""
+    """A private root that is not sent looks like a missing intermediate."""
     lacks_issuer = any(error.code in _NO_ISSUER for error in facts.verify_errors)
     if certificate.trusted is Answer.NO and lacks_issuer and not _is_truncated(facts):
         last = missing_issuer(chain)

@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 _MAX_REMARK: Final = 200
 _REMEMBERED: Final = 1024  # certificates, at about 3 kB each
-_MAX_REMEMBERED: Final = 8192  # bytes: a hundred names fit; a stranger's may have thousands
+_MAX_REMEMBERED: Final = 8192  # bytes: a hundred names fit
 _LARGE_REMEMBERED: Final = 192  # of those, at up to 1 MB and 70 ms: a domain's 160 endpoints
 
 # RFC 3279 §2.2, RFC 4055 §5, RFC 5758 §3, RFC 8410 §3, FIPS 204: the names OpenSSL prints, and the
@@ -78,7 +78,7 @@ _READABLE_KINDS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A public key. ``bits`` is ``None`` for a kind that has but one size, or that is unknown."""
+    """A public key. ``bits`` is None for a kind with one size only, or an unknown kind."""
 
     text: str  # such as "RSA 2048", "EC secp256r1", "Ed25519", or a dotted identifier
     kind: str  # as in thresholds.MIN_KEY_BITS
@@ -87,7 +87,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A signature algorithm. ``digest`` is ``None`` where there is none apart, or it is unknown."""
+    """A signature algorithm. ``digest`` is None where it has none of its own, or it is unknown."""
 
     text: str  # such as "sha256WithRSAEncryption", or a dotted identifier
     digest: str | None = None
@@ -102,7 +102,7 @@ class Name:
     common_names: tuple[str, ...] = ()
 
     def equals(self, other: "Name") -> bool:
-        """RFC 5280 §7.1: letter case, spaces and the type of string make no difference."""
+        """For comparison: letter case, spaces and string type do not count. RFC 5280 §7.1."""
         if self.encoded == other.encoded:
             return True
         if self.text is None or other.text is None:
@@ -136,7 +136,7 @@ class ReadCertificate:
 
 
 class _Guard:
-    """Runs one reading at a time, and keeps what it raised."""
+    """Runs one reading at a time, and notes which ones failed."""
 
     def __init__(self) -> None:
         self.unreadable: list[str] = []
@@ -144,13 +144,13 @@ class _Guard:
     def read(self, field: str, reading: Callable[[], T]) -> T | None:
         try:
             return reading()
-        except Exception as exc:  # what a parser may raise is nowhere written down
+        except Exception as exc:  # the parser documents no list of exceptions
             self.unreadable.append(_cap(f"{field}: {exc}"))
             return None
 
 
 class CertificateReader:
-    """Reads certificates, and remembers within bounds what it read.
+    """Reads certificates, with a bounded cache.
 
     It belongs to one run: many domains at one operator show the same certificates.
     """
@@ -160,7 +160,7 @@ class CertificateReader:
         self._read_large = functools.lru_cache(maxsize=_LARGE_REMEMBERED)(read_certificate)
 
     def read(self, der: bytes) -> ReadCertificate:
-        """What ``read_certificate`` reads of *der*."""
+        """``read_certificate`` of *der*, from the cache where it is there."""
         return self._read(der) if len(der) <= _MAX_REMEMBERED else self._read_large(der)
 
 
@@ -180,7 +180,7 @@ def caught_warnings() -> Iterator[list[warnings.WarningMessage]]:
 
 
 def read_certificate(der: bytes) -> ReadCertificate:
-    """Every field of a DER certificate that can be read; never raises. RFC 5280 §4.1."""
+    """Read each field of a DER certificate that can be read. Never raises. RFC 5280 §4.1."""
     with caught_warnings() as caught:
         read = _read_certificate(der, _Guard())
     remarks = dict.fromkeys(_cap(str(each.message)) for each in caught)
@@ -226,7 +226,7 @@ def _read_certificate(der: bytes, guard: _Guard) -> ReadCertificate:
         key=guard.read("public key", lambda: _read_key(parsed)),
         signature=guard.read("signature algorithm", lambda: _read_signature(parsed)),
         self_signed=subject == issuer and not _is_refuted(parsed),
-        unreadable=tuple(guard.unreadable),  # last: by now every reading is done
+        unreadable=tuple(guard.unreadable),  # last, when all readings are done
     )
 
 

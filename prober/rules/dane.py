@@ -35,7 +35,7 @@ from prober.rules.tlsa import DANE_TA, deciding, selects, show, usable, why_unus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordMatch:
-    """What one usable record says of the chain, by itself. ``why`` where that is not yes."""
+    """Whether one usable record matches the chain; ``why`` where the answer is not yes."""
 
     record: TlsaRecord
     answer: Answer
@@ -84,7 +84,7 @@ def judge_dane(
 
 
 def has_secure_tlsa(host: MxHost) -> Answer:
-    """Whether *host* has TLSA records that DNSSEC vouches for, usable or not. RFC 7672 §2.1.1.
+    """Whether *host* has secure TLSA records, usable or not. RFC 7672 §2.1.1.
 
     A failed look-up is not tested: a sender that does DANE then defers (§2.1.2). A host whose
     addresses are insecure is not asked for any, and has none that count (§2.2.2).
@@ -106,7 +106,7 @@ def has_secure_tlsa(host: MxHost) -> Answer:
 
 
 def authenticates(host: MxHost) -> Answer:
-    """Whether a sender that does DANE authenticates *host* by TLSA: some of it is usable.
+    """Whether a DANE sender authenticates *host* by TLSA: it has a usable record.
 
     Then TLSA decides alone, and no certificate of a public CA makes up for a mismatch. Where all
     are unusable, TLS is mandatory and unauthenticated. RFC 7672 §2.2.
@@ -116,7 +116,7 @@ def authenticates(host: MxHost) -> Answer:
 
 
 def is_dane_usable(host: MxHost, route: Route) -> Answer:
-    """Whether the domain tells senders to insist on *host* by DANE. RFC 7672 §2.2.1.
+    """Whether the domain requires senders to use DANE for *host*. RFC 7672 §2.2.1.
 
     Both must be secure, the usable TLSA and the MX RRset (or, for an implicit MX, its denial):
     else an attacker names a host of his own. Not tested where the host's addresses could not be
@@ -140,7 +140,7 @@ def server_name(host: MxHost) -> str:
 def _match_records(
     facts: EndpointFacts, host: MxHost, reader: CertificateReader, domain: str, now: datetime
 ) -> tuple[RecordMatch, ...]:
-    """What each usable TLSA record of *host* says of the chain that was sent. RFC 7671 §5.
+    """Whether each usable TLSA record of *host* matches the chain that was sent. RFC 7671 §5.
 
     TLS without a certificate matches none.
     """
@@ -152,7 +152,7 @@ def _match_records(
 
 
 def _weigh(host: MxHost, matches: Sequence[RecordMatch]) -> Dane:
-    """The answer of all usable records together: one that matches suffices. RFC 7671 §8, §9."""
+    """The result of all usable records: one match suffices. RFC 7671 §8, §9."""
     if not usable(host.tlsa):
         return Dane.UNUSABLE
     counted = deciding(host.tlsa)
@@ -178,7 +178,7 @@ _PART: Final = ("certificate", "key")  # by selector
 
 
 class _Chain:
-    """The chain that an endpoint sent, held against one record after another."""
+    """The chain that an endpoint sent, compared with one record after another."""
 
     def __init__(
         self,
@@ -197,14 +197,14 @@ class _Chain:
 
     @functools.cached_property
     def _paths(self) -> PathFinder:
-        """Looked for only where a record asks for it: most ask for the leaf certificate alone."""
+        """Computed only when a record needs it: most records name the leaf certificate."""
         return PathFinder(self._chain, now=self._now)
 
     def match(self, record: TlsaRecord) -> RecordMatch:
         return self._match_ta(record) if record.usage == DANE_TA else self._match_ee(record)
 
     def _match_ee(self, record: TlsaRecord) -> RecordMatch:
-        """RFC 7672 §3.1.1: names, dates and issuers are not looked at."""
+        """RFC 7672 §3.1.1: names, dates and issuers are not checked."""
         answer = selects(record, self._chain[0])
         if answer is Answer.NOT_TESTED:
             return _unknown(record, "the leaf certificate cannot be read")
@@ -213,7 +213,7 @@ class _Chain:
         return RecordMatch(record=record, answer=Answer.YES)
 
     def _match_ta(self, record: TlsaRecord) -> RecordMatch:
-        """RFC 7672 §3.1.2, §3.2: a path to the anchor, and one of the names."""
+        """RFC 7672 §3.1.2, §3.2: there must be a path to the anchor, and a matching name."""
         path = self._paths.judge(record)
         name, why_not = self._name
         if path.answer is Answer.NO and self._truncated:
@@ -228,7 +228,7 @@ class _Chain:
 
     @functools.cached_property
     def _name(self) -> tuple[Answer, str]:
-        """RFC 7672 §3.2.3: where there is no DNS-ID the common name counts, unlike in RFC 9525."""
+        """RFC 7672 §3.2.3: without a DNS-ID the common name counts, unlike in RFC 9525."""
         leaf = self._chain[0]
         if leaf.san is None:
             return Answer.NOT_TESTED, "the leaf certificate's names cannot be read"
@@ -268,14 +268,14 @@ def dane_findings(facts: DomainFacts, judged: Sequence[TlsaJudgement]) -> tuple[
 
 
 def _on_resolver(facts: DomainFacts) -> Iterator[Finding]:
-    """Once a domain, since it is about here and not about the hosts."""
+    """One finding per domain, since it is about this machine and not about the hosts."""
     if any(_is_unvouched(host) for host in facts.mx_hosts):
         detail = "no resolver here whose word on DNSSEC can be believed: see `probe doctor`"
         yield finding(Code.TLSA_NOT_TESTED, detail=detail)
 
 
 def _is_unvouched(host: MxHost) -> bool:
-    """Whether nothing failed, and still DNSSEC is unknown. A failure has a finding of its own."""
+    """Whether DNSSEC is unknown although nothing failed. A failure has its own finding."""
     undecided = has_secure_tlsa(host) is Answer.NOT_TESTED
     failed = host.failure is not None or host.tlsa_failure is not None
     return undecided and not failed and bool(host.addresses)
@@ -340,7 +340,7 @@ def _on_match(judged: TlsaJudgement) -> Iterator[Finding]:
 
 
 def _on_spare(host: MxHost, seen: Sequence[RecordMatch]) -> Iterator[Finding]:
-    """Records that match no certificate that was shown, beside one that does. RFC 7671 §8.1, §8.4.
+    """Records that match no certificate seen, while another record matches. RFC 7671 §8.1, §8.4.
 
     No fault: a record may be of the next key, of a key of another type, which the server shows to
     other senders, of a CA above, or of a spare intermediate. Whether it is of an old key, one

@@ -24,7 +24,7 @@ from prober.rules.tlsa import CERT, FULL, SPKI, selects
 
 MAX_CERTIFICATES: Final = 16  # of a chain; no more is kept of one (settings.chain_certificates)
 MAX_STEPS: Final = 100  # from certificate to issuer, in one search: a chain of one name has many
-MAX_SIGNATURES: Final = 64  # verified for one chain; an honest one needs as many as it is long
+MAX_SIGNATURES: Final = 64  # verified for one chain; an ordinary one needs one per certificate
 
 _BASIC_CONSTRAINTS: Final = bytes.fromhex("551d13")
 _KEY_USAGE: Final = bytes.fromhex("551d0f")
@@ -38,7 +38,7 @@ _CERT_SIGN: Final = 0x04  # bit 5 of the first octet, RFC 5280 §4.2.1.3
 
 @dataclass(frozen=True, slots=True)
 class PathAnswer:
-    """An answer, and in a few words why it is not yes."""
+    """An answer, and a short reason where it is not yes."""
 
     answer: Answer
     why: str = ""
@@ -49,7 +49,7 @@ _YES: Final = PathAnswer(Answer.YES)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Certificate:
-    """One certificate in three readings; each may fail where another does not."""
+    """One certificate, read in three ways. One may fail where another works."""
 
     label: str
     read: ReadCertificate
@@ -80,7 +80,7 @@ class _Certificate:
 
 @dataclass(frozen=True, slots=True)
 class _Path:
-    """From the leaf up; the last certificate is the anchor, unless a bare key that signed it is."""
+    """Certificates from the leaf up. The last one is the anchor, unless a bare key is."""
 
     certificates: tuple[_Certificate, ...]
     verified: Answer  # its signatures
@@ -91,7 +91,7 @@ class _Path:
 
 
 class PathFinder:
-    """The paths of one chain at one time. Every signature is verified once, however often asked."""
+    """The paths of one chain at one time. Each signature is verified once."""
 
     def __init__(self, chain: Sequence[ReadCertificate], *, now: datetime) -> None:
         self._now = now
@@ -104,7 +104,7 @@ class PathFinder:
         self._signatures = _Signatures()
 
     def judge(self, record: TlsaRecord) -> PathAnswer:
-        """Whether a valid path ends in what *record*, of usage DANE-TA(2), is of."""
+        """Whether a valid path ends in the anchor that *record* (usage DANE-TA(2)) names."""
         search = _Search(record, self._sent, self._signatures)
         best: PathAnswer | None = None
         for path in search.paths():
@@ -121,7 +121,7 @@ class PathFinder:
 
 
 class _Search:
-    """All ways up from the leaf to the anchor of one record, at most MAX_STEPS steps in all."""
+    """All paths from the leaf to the anchor of one record, within MAX_STEPS steps."""
 
     def __init__(
         self, record: TlsaRecord, sent: tuple[_Certificate, ...], signatures: "_Signatures"
@@ -139,7 +139,7 @@ class _Search:
             self._issuers += (_parsed(published, "the published certificate"),)
 
     def paths(self) -> Iterator[_Path]:
-        """Shorter ones before those that go on from them."""
+        """Shorter paths come before longer ones."""
         return self._climb(_Path((self._leaf,), Answer.YES))
 
     def _climb(self, path: _Path) -> Iterator[_Path]:
@@ -168,7 +168,7 @@ class _Search:
 
 
 class _Signatures:
-    """Verifies each signature once, and no more than MAX_SIGNATURES of them."""
+    """Verifies each signature once, and at most MAX_SIGNATURES signatures."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[bytes, bytes], Answer] = {}
@@ -183,7 +183,7 @@ class _Signatures:
 
 
 def _judge_path(path: _Path, now: datetime) -> PathAnswer:
-    """The first fault of a path whose signatures do not refute it."""
+    """The first fault of a path, apart from its signatures."""
     doubt: PathAnswer | None = None
     if path.verified is Answer.NOT_TESTED:
         doubt = PathAnswer(Answer.NOT_TESTED, "a signature of its path cannot be verified here")
@@ -198,7 +198,7 @@ def _judge_path(path: _Path, now: datetime) -> PathAnswer:
 def _judge_step(
     path: _Path, depth: int, certificate: _Certificate, now: datetime
 ) -> Iterator[PathAnswer]:
-    """RFC 5280 §6.1.3, §6.1.4. Of an anchor these ask for nothing but name and key.
+    """RFC 5280 §6.1.3, §6.1.4. Of an anchor only name and key are checked.
 
     OpenSSL, which most senders verify with, asks for its right to issue as well, and for its dates
     where it is a root; an answer of ours that such a sender does not share would help nobody.
@@ -234,7 +234,7 @@ def _on_purpose(certificate: _Certificate) -> Iterator[PathAnswer]:
 
 
 def _on_issuing(certificate: _Certificate, between: int) -> Iterator[PathAnswer]:
-    """RFC 5280 §6.1.4 (k) to (n); *between* it and the leaf are so many certificates."""
+    """RFC 5280 §6.1.4 (k) to (n). *between*: the number of certificates down to the leaf."""
     usage = certificate.extension(_KEY_USAGE)
     may_sign = usage is None or any(
         len(element.content) > 1 and element.content[1] & _CERT_SIGN for element in split(usage)[0]
@@ -251,7 +251,7 @@ def _on_issuing(certificate: _Certificate, between: int) -> Iterator[PathAnswer]
 
 
 def _is_version_1_root(certificate: _Certificate) -> bool:
-    """A home-made root of before extensions; `openssl x509 -req -signkey` made many."""
+    """A self-signed root without extensions, as `openssl x509 -req -signkey` makes."""
     parsed = certificate.parsed
     return parsed is not None and parsed.version is x509.Version.v1 and certificate.self_issued
 
@@ -269,7 +269,7 @@ def _parse(der: bytes) -> x509.Certificate | None:
     with caught_warnings():  # read_certificate keeps them
         try:
             return x509.load_der_x509_certificate(der)
-        except Exception:  # what a parser may raise is nowhere written down
+        except Exception:  # the parser documents no list of exceptions
             return None
 
 
@@ -304,5 +304,5 @@ def _verify_with(key: PublicKeyTypes, certificate: x509.Certificate) -> None:
 
 
 def _weaker(one: Answer, other: Answer) -> Answer:
-    """Of two answers neither of which is no."""
+    """The combination of two answers, neither of which is no."""
     return one if other is Answer.YES else other

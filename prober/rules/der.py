@@ -1,4 +1,4 @@
-"""A small reader of DER (X.690 §8.1) for what `cryptography` will not show: raw parts of X.509.
+"""A small DER reader (X.690 §8.1) for raw parts of X.509 that `cryptography` does not give.
 
 It never raises and never recurses, and its work is bounded by the length of its input: that comes
 from a stranger. Indefinite lengths and tags above 30 do not occur in the outline of a certificate
@@ -34,7 +34,7 @@ class Extension(NamedTuple):
 
 
 class Outline(NamedTuple):
-    """The parts of a certificate, undecoded. ``whole`` is false where some extension is missing."""
+    """The parts of a certificate, undecoded. ``whole``: all extensions could be read."""
 
     issuer: bytes
     subject: bytes
@@ -45,7 +45,7 @@ class Outline(NamedTuple):
 
 
 def split(encoded: bytes, *, most: int = MAX_ELEMENTS) -> tuple[tuple[Element, ...], bytes]:
-    """The elements that stand in *encoded* one after the other, and the rest: what is none, and
+    """The elements of *encoded* in order, and the rest that is no element, and
     what comes after *most* of them.
     """
     elements: list[Element] = []
@@ -122,7 +122,7 @@ def _element_at(encoded: bytes, offset: int) -> Element | None:
 
 
 def _inside(encoded: bytes) -> bytes:
-    """The content of the first element; nothing where there is none."""
+    """The content of the first element; empty without one."""
     element = _element_at(encoded, 0)
     return element.content if element is not None else b""
 

@@ -1,4 +1,4 @@
-"""TLSA records by themselves: which an SMTP sender can use, and which certificates they are of.
+"""TLSA records: which ones SMTP senders can use, and which certificates they match.
 
 RFC 6698 §2.1 for the fields, RFC 7671 §9 for the choice among digests, RFC 7672 §3.1 for what is
 left of it all in SMTP. What a match proves is dane.py's to say.
@@ -40,7 +40,7 @@ _SHOWN: Final = 8  # bytes of a record's data in a text
 
 
 def why_unusable(record: TlsaRecord) -> str | None:
-    """Why no SMTP sender can use *record*; ``None`` where it can. RFC 7672 §3.1, RFC 6698 §4.1.
+    """Why SMTP senders cannot use *record*; None if they can. RFC 7672 §3.1, RFC 6698 §4.1.
 
     A record of the right form that matches nothing is usable, and a mismatch.
     """
@@ -61,12 +61,12 @@ def why_unusable(record: TlsaRecord) -> str | None:
 
 
 def usable(records: Iterable[TlsaRecord]) -> tuple[TlsaRecord, ...]:
-    """The records that a sender can use; the others it ignores, also in a mixed set."""
+    """The records that a sender can use. It ignores the others."""
     return tuple(record for record in records if why_unusable(record) is None)
 
 
 def deciding(records: Iterable[TlsaRecord]) -> tuple[TlsaRecord, ...]:
-    """Of the usable *records* those that a sender compares. RFC 7671 §9, RFC 7672 §5.
+    """Those of the usable *records* that a sender compares. RFC 7671 §9, RFC 7672 §5.
 
     Among digests of one usage and selector only the strongest counts, so that an attacker who can
     forge the weaker gains nothing; a match of a weaker one beside it is no match.
@@ -84,7 +84,7 @@ def deciding(records: Iterable[TlsaRecord]) -> tuple[TlsaRecord, ...]:
 
 
 def selects(record: TlsaRecord, certificate: ReadCertificate) -> Answer:
-    """Whether the usable *record* is of *certificate*. RFC 6698 §2.1.
+    """Whether the usable *record* matches *certificate*. RFC 6698 §2.1.
 
     The public key is taken as sent, byte for byte, from certificates that no library reads, too.
     """
@@ -97,7 +97,7 @@ def selects(record: TlsaRecord, certificate: ReadCertificate) -> Answer:
 
 
 def show(record: TlsaRecord) -> str:
-    """*record* as a zone file has it, cut short."""
+    """*record* in zone-file form, shortened."""
     cut = "…" if len(record.data) > _SHOWN else ""
     fields = f"{record.usage} {record.selector} {record.matching_type}"
     return f"{fields} {record.data[:_SHOWN].hex()}{cut}".rstrip()
