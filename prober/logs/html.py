@@ -99,7 +99,7 @@ class ClaimsPage(Formatter[Claim, Claims]):
             title="Was TLS used by those who sent mail to us?",
             css=_CSS[counts.answer],
             headline=counts.headline,
-            counts=(("pass", "sessions", counts.total), ("fail", "failed", counts.failed)),
+            counts=(("none", "sessions", counts.total), ("fail", "failed", counts.failed)),
             failures_head=FAILURES_HEAD,
             failures=counts.failures[:MAX_ROWS],
             more_failures=len(counts.failures) - MAX_ROWS,
