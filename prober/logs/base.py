@@ -15,6 +15,7 @@ MAX_PROCESSES: Final = 20_000  # processes or sessions that are open at once
 MAX_WAITING: Final = 20_000  # deliveries that wait for a line that gives silence a meaning
 MAX_TEXT: Final = 1000  # characters of a message id or a reply that are kept
 NEAR: Final = timedelta(days=1)  # how far a TLS line may be from a silent delivery to explain it
+SLACK: Final = timedelta(seconds=2)  # stamps are cut to seconds
 FORGETTABLE: Final = timedelta(hours=1)  # a process that wrote nothing for so long has finished
 
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)  # where nothing can be older
@@ -32,6 +33,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 Emit = Callable[[Delivery], None]
 Program = tuple[str, str]  # host and name
+Process = tuple[str, str, str]  # and process id
 Peer = tuple[str | None, str | None]  # name and address
 
 
@@ -46,6 +48,7 @@ class Reader(abc.ABC):
         self._inbound = inbound
         self._silence = Silence(emit, tls_logged=tls_logged)
         self._begins: dict[str, datetime] = {}  # the first line of each host
+        self._processes = Processes()  # that send
         self._message_ids: Bounded[tuple[str, str], str] = Bounded(MAX_MESSAGES, self._drop)
 
     @abc.abstractmethod
@@ -90,16 +93,31 @@ class Reader(abc.ABC):
         sent = self._sent(line, queue_id, sender, peer, Status.SENT, Content.LEFT)
         return replace(sent, direction=Direction.IN)
 
-    def _decide(self, program: Program, delivery: Delivery, session: Session | None) -> None:
-        """Emit *delivery* with *session*, or without one by what that means."""
-        if session is None and delivery.local:
+    def _decide(
+        self,
+        program: Program,
+        delivery: Delivery,
+        session: Session | None,
+        took: timedelta = timedelta(0),
+    ) -> None:
+        """Emit *delivery* with *session*, or without one by what that means.
+
+        *took*: how long ago its connection may have begun.
+        """
+        if session is not None:
+            pass
+        elif delivery.local:
             session = LOCAL_SESSION
-        elif session is None and (delivery.content is Content.HELD or delivery.address is None):
+        elif delivery.content is Content.HELD or delivery.address is None:
             session = NOTHING_SENT
-        if session is None:
-            self._silence.judge(program, delivery)
+        elif program in self._processes.forgot:
+            session = Session(why=FORGOTTEN)
+        elif took and delivery.time - took - SLACK < self._begins[delivery.server]:
+            session = Session(why=BEGINS)
         else:
-            self._emit(replace(delivery, session=session))
+            self._silence.judge(program, delivery)
+            return
+        self._emit(replace(delivery, session=session))
 
     def _drop(self, _key: object, _value: object) -> None:
         self.dropped += 1
@@ -112,10 +130,7 @@ class Bounded(Generic[K, V]):
         self._entries: dict[K, V] = {}
         self._most = most
         self._forgotten = forgotten
-
-    def get(self, key: K) -> V | None:
-        """The entry of *key*."""
-        return self._entries.get(key)
+        self.get, self.values = self._entries.get, self._entries.values
 
     def pop(self, key: K) -> V | None:
         """The entry of *key*, which is gone then."""
@@ -129,16 +144,6 @@ class Bounded(Generic[K, V]):
             oldest = next(iter(self._entries))
             self._forgotten(oldest, self._entries.pop(oldest))
 
-    def newest(self) -> V | None:
-        """The entry that was set last."""
-        return next(reversed(self._entries.values()), None)
-
-    def drain(self) -> list[V]:
-        """All entries, which are gone then."""
-        values = list(self._entries.values())
-        self._entries.clear()
-        return values
-
 
 @dataclass(slots=True)
 class Connection:
@@ -150,7 +155,7 @@ class Connection:
     message: object = None
 
 
-class Processes(Bounded[tuple[str, str, str], Connection]):
+class Processes(Bounded[Process, Connection]):
     """The connection of each process, by host, program and process id.
 
     ``forgot`` has the programs of which a process was forgotten while it could still deliver: one
@@ -161,9 +166,9 @@ class Processes(Bounded[tuple[str, str, str], Connection]):
         super().__init__(MAX_PROCESSES, self._note)
         self.forgot: set[Program] = set()
 
-    def _note(self, key: tuple[str, str, str], connection: Connection) -> None:
-        newest = self.newest()
-        if newest is not None and newest.time - connection.time < FORGETTABLE:
+    def _note(self, key: Process, connection: Connection) -> None:
+        newest = next(reversed(self.values()))
+        if newest.time - connection.time < FORGETTABLE:
             self.forgot.add(key[:2])
 
 

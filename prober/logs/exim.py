@@ -21,19 +21,27 @@ _QUEUED: Final = re.compile(
 _ADDRESS: Final = r'(?:"(?:[^"\\]|\\.)*+"@[^\s<>]*[^\s<>:]|[^\s<>]*[^\s<>:])'
 # The final address, or a pipe or file in its place; the original in brackets.
 _RECIPIENT: Final = re.compile(
-    r' (?:[|/]\S+(?= [(<])|:\w+:|"\|(?:[^"\\]|\\.)*+"|'
+    r' (?:(?:[|/>]|save )\S+(?= [(<])|:\w+:|"\|(?:[^"\\]|\\.)*+"|'
     rf"({_ADDRESS}))(?: \(([^()]*)\))?(?: <({_ADDRESS})>)?"
 )
 _SENDER: Final = re.compile(rf" (?:({_ADDRESS})|<>)")
 _HOST: Final = re.compile(
-    r" H=(?:([^\s()\[\]]+) )?(?:\((?:[^()\\]|\\.)*+\) )?\[([0-9A-Fa-f.:%\w]+)\](?::\d+)?\*?"
+    r" H=(?:([^\s()\[\]]+) )?(?:DS )?(?:\((?:[^()\\]|\\.)*+\) )?\[([0-9A-Fa-f.:%\w]+)\]"
+    r"(?::\d+)?\*?(?! (?:\(.*\) )?\[)"  # a second address: the HELO name imitates one
 )
-_FIELD: Final = re.compile(r' ([A-Za-z]{1,4})=("(?:[^"\\]|\\.)*+"|[^\s"]*)')
-_DEFER: Final = re.compile(r" defer \(-?\d+\)(?: [\w ]+?(?=:| H=))?")
+_FIELD: Final = re.compile(
+    r' ([A-Za-z]\w{0,3})\*?=("(?:[^"\\]|\\.)*+"|<(?:"(?:[^"\\]|\\.)*+"|[^"<>])*+>|[^\s"]*)'
+)
+_FLAG: Final = re.compile(r" (?:DS|L[*.]?-?|K|PRDR|ARC|TFO\*{0,2})(?=[ :]|$)")  # have no value
+# Until 4.98 with the number of the error, and its text where it is one of the system's.
+_DEFER: Final = re.compile(r" defer(?: \(\d+\): ([\w ,/'-]+?)(?= H=| DT=|:|$)| \(([^()]*)\))?")
+_OF_PEER: Final = frozenset({"DN", "SNI"})  # its quotes are not escaped: what follows may be its
 # The words of Exim, up to the step. The words of the peer follow after the colon.
 _WITH_CONTENT: Final = re.compile(
-    r"[^:<]{0,80}? after (?:pipelined )?(?:end of data|sending data block)"
+    r"[^:<]{0,80}? (?:after|in response to) (?:pipelined )?(?:end of data|sending data block)"
 )
+UNREADABLE: Final = "a part of the line was not understood"
+DEFERRED: Final = "Exim does not log TLS for a delivery that it defers"
 _EXCHANGE: Final = re.compile(r"(?:EC)?DHE_(\w+?)__")
 _CV: Final = {
     "yes": Identity.VERIFIED,
@@ -76,10 +84,16 @@ class EximReader(Reader):
         recipient = found[1] if "@" in (found[1] or "") else found[3] or found[1]
         fields, peer, reply = self._read_fields(line, rest[found.end() :])
         status = _STATUS[flag]
-        content, local = _content(status, reply), peer[1] is None and status is Status.SENT
+        content = _content(status, reply)
+        local = status is Status.SENT and peer[1] is None and "H" not in fields
         said = (fields.get("C") or reply).strip('" ')
+        session = _session(fields)
+        if session is None and "H" in fields:
+            session = Session(why=UNREADABLE)
+        elif session is None and status is Status.DEFERRED and content is Content.LEFT:
+            session = Session(why=DEFERRED)
         delivery = self._sent(line, queue_id, recipient, peer, status, content, said, local=local)
-        self._decide((line.host, "exim"), delivery, _session(fields))
+        self._decide((line.host, "exim"), delivery, session)
         return True
 
     def _arrived(self, line: Line, queue_id: str, rest: str) -> bool:
@@ -89,16 +103,18 @@ class EximReader(Reader):
         fields, peer, _ = self._read_fields(line, rest[found.end() :])
         if "id" in fields:
             self._message_ids.put((line.host, queue_id), f"<{fields['id'][:MAX_TEXT]}>")
-        if not self._inbound or peer[1] is None:
+        if not self._inbound or (peer[1] is None and "H" not in fields):
             return True
         session = _session(fields)
         protocol = fields.get("P", "")
-        if session is not None:
-            session = replace(session, identity=Identity.UNKNOWN)  # the client's
-        elif re.fullmatch(r"(?:utf8)?e?smtpsa?", protocol):  # RFC 3848
-            session = Session(tls=Tls.ENCRYPTED)
-        elif protocol:
+        if "H" in fields or not protocol:
+            session = Session(why=UNREADABLE)
+        elif not re.fullmatch(r"(?:utf8)?e?smtpsa?", protocol):  # RFC 3848
             session = Session(tls=Tls.CLEAR)
+        elif session is not None:
+            session = replace(session, identity=Identity.UNKNOWN)  # the client's
+        else:
+            session = Session(tls=Tls.ENCRYPTED)
         delivery = self._received(line, queue_id, found[1], peer)
         self._decide((line.host, "exim"), delivery, session)
         return True
@@ -114,24 +130,30 @@ class EximReader(Reader):
 def _fields(text: str) -> tuple[dict[str, str], Peer, str]:
     """The fields at the start of *text*; name and address of ``H=``; and what is behind them.
 
-    A reply stands behind a colon, or within the quotes of ``C=``: nothing in it is a field.
+    A reply stands behind a colon, or within the quotes of ``C=``: nothing in it is a field. Of a
+    field that is there twice the last counts, since the answer to an ident query (``U=``) stands
+    before what Exim writes. ``H`` is a field only where name and address cannot be told.
     """
     fields: dict[str, str] = {}
     peer: Peer = (None, None)
-    at = 0
+    error, at = "", 0
     while at < len(text):
-        if (found := _HOST.match(text, at)) is not None and peer[1] is None:
+        if peer[1] is None and (found := _HOST.match(text, at)) is not None:
             peer = (found[1], found[2])
         elif (found := _FIELD.match(text, at)) is not None:
-            value = found[2]
-            ends = not value.startswith('"') and value.endswith(":")
-            fields.setdefault(found[1], value.removesuffix(":") if ends else value)
-            if ends:
+            name, value = found[1], found[2]
+            if name == "H" and not text.startswith((" [", " ("), found.end()):
+                name = "-"  # of a local transport
+            if name in ("C", "id") or _OF_PEER.isdisjoint(fields):
+                fields[name] = value.removesuffix(":")
+            if name == "id" or value.endswith(":"):
                 return fields, peer, text[found.end() :]
-        elif (found := _DEFER.match(text, at)) is None:
+        elif (found := _DEFER.match(text, at)) is not None:
+            error = found[1] or found[2] or ""
+        elif (found := _FLAG.match(text, at)) is None:
             break
         at = found.end()
-    return fields, peer, text[at:].removeprefix(":")
+    return fields, peer, text[at:].lstrip(" ").removeprefix(":") or error
 
 
 def _session(fields: dict[str, str]) -> Session | None:

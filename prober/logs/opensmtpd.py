@@ -28,7 +28,7 @@ _DELIVERY: Final = re.compile(
     re.DOTALL,
 )
 _MDA: Final = re.compile(
-    r" evpid=([0-9a-f]{16}) from=<[^<>]*> to=<([^<>]*)> rcpt=<[^<>]*> user=\S+ .*?"
+    r" evpid=([0-9a-f]{16}) from=<[^<>]*> to=<([^<>]*)> (?:rcpt=<[^<>]*> )?user=.*? delay=\S+ "
     r'result="?(\w+)"? stat=(.*)',
     re.DOTALL,
 )
@@ -42,7 +42,21 @@ _STATUS: Final = {
     "PermFail": Status.BOUNCED,
     "Expired": Status.BOUNCED,
 }
-_CHECKED: Final = {"success": Identity.TRUSTED}  # the name is not compared
+# 6.8: "server-cert-check"; 7: "cert-check", of a server without certificate in a line of "smtp".
+# Both compare the name: ssl_check_name() in 6.8, libtls in 7. A client's results are others.
+_CHECKED: Final = {
+    "success": Identity.VERIFIED,
+    "valid": Identity.VERIFIED,
+    "failure": Identity.NONE,
+    "unverified": Identity.NONE,
+    "no certificate presented": Identity.NONE,
+}
+# What it says itself of a session that ended before the message; a reply begins with its code.
+_HELD: Final = re.compile(
+    r"SSL certificate check failed|TLS required but not supported|Connection failed: |"
+    r"[A-Z]+ rejected: |AUTH not advertised|Refuse to AUTH|no supported AUTH|message too large|"
+    r"Could not |IO Error: (?:handshake failed|certificate verification failed|name `)"
+)
 _ID_LENGTH: Final = 8  # of an envelope's id, what is the message's
 
 
@@ -100,10 +114,10 @@ class OpenSmtpdReader(Reader):
             ciphers = _CIPHERS.match(rest)
             version, cipher = (ciphers[1], ciphers[2]) if ciphers else (None, None)
             connection.session = Session(tls=Tls.ENCRYPTED, version=version, cipher=cipher)
-        elif word == "server-cert-check" and connection.session.tls is Tls.ENCRYPTED:
+        elif word in ("server-cert-check", "cert-check"):
             result = rest.partition('"')[2].partition('"')[0]
-            identity = _CHECKED.get(result, Identity.NONE)
-            connection.session = replace(connection.session, identity=identity)
+            if connection.session.tls is Tls.ENCRYPTED and result in _CHECKED:
+                connection.session = replace(connection.session, identity=_CHECKED[result])
 
     def _delivered(self, line: Line, key: tuple[str, str], rest: str) -> bool:
         found = _DELIVERY.match(rest)
@@ -117,12 +131,12 @@ class OpenSmtpdReader(Reader):
         peer = _RELAY.fullmatch(relay)
         reached = peer is not None and (connection is None or connection.connected)
         to = (peer[2], peer[1] if ip_address(peer[1]) else None) if peer else (None, None)
-        content, said = _content(status, reached=reached), reply.removesuffix('"')
+        content, said = _content(status, reply, reached=reached), reply.removesuffix('"')
         queue_id = envelope[:_ID_LENGTH]
         delivery = self._sent(line, queue_id, recipient, to, status, content, said)
-        session = NOTHING_SENT
-        if reached:
-            session = Session(why=BEGINS) if connection is None else connection.session
+        session = Session(why=BEGINS) if connection is None else connection.session
+        if not reached or (content is Content.HELD and session.tls is not Tls.ENCRYPTED):
+            session = NOTHING_SENT
         self._emit(replace(delivery, session=session))
         return True
 
@@ -132,7 +146,7 @@ class OpenSmtpdReader(Reader):
         if found is None or status is None:
             return False
         queue_id, recipient, said = found[1][:_ID_LENGTH], found[2], found[4].strip('"')
-        content, to = _content(status, reached=False), (None, None)
+        content, to = _content(status, said, reached=False), (None, None)
         delivery = self._sent(line, queue_id, recipient, to, status, content, said, local=True)
         self._emit(replace(delivery, session=LOCAL_SESSION))
         return True
@@ -152,8 +166,8 @@ class OpenSmtpdReader(Reader):
         return True
 
 
-def _content(status: Status, *, reached: bool) -> Content:
-    """A failure does not say at which command, so the message may have been sent before it."""
+def _content(status: Status, stat: str, *, reached: bool) -> Content:
+    """A reply does not say to which command, so the message may have been sent before it."""
     if status is Status.SENT:
         return Content.LEFT
-    return Content.UNKNOWN if reached else Content.HELD
+    return Content.UNKNOWN if reached and not _HELD.match(stat) else Content.HELD

@@ -14,7 +14,6 @@ from typing import Final
 
 from prober.logs.base import (
     BEGINS,
-    FORGOTTEN,
     LONG_AGO,
     MAX_MESSAGES,
     MAX_PROCESSES,
@@ -22,7 +21,7 @@ from prober.logs.base import (
     Bounded,
     Connection,
     Emit,
-    Processes,
+    Process,
     Program,
     Reader,
 )
@@ -43,13 +42,14 @@ _TLS: Final = re.compile(
     r"(to|from) (\S+)(?: to \S+)?: (\S+) with cipher (\S+) \(\d+/\d+ bits\)"
     r"(?: key-exchange (\S+))?"
 )
+_TLS_BEGINS: Final = re.compile(r"(?:[A-Z]\w+ )?TLS connection (?:established|reused) ")
 _QUEUED: Final = re.compile(rf"{_QUEUE_ID}: (.*)", re.DOTALL)
 _ENDPOINT: Final = re.compile(r"([^\[\]]+)\[([^\[\]]+)\](?::\d+)?")
 _FROM: Final = re.compile(rf"from=<({_ADDRESS})>, size=\d+, nrcpt=\d+ \(queue active\)")
 _CLIENT: Final = re.compile(r"client=([^\s,\[\]]+\[[^\s,\[\]]+\])(?::\d+)?(?:, |$)")
 _CONNECT: Final = re.compile(r"(connect|disconnect) from ([^\s\[\]]+\[[^\s\[\]]+\])(.*)")
 _STARTTLS: Final = re.compile(r" starttls=[1-9]")
-_STATED: Final = re.compile(r"(!?)([a-z-]+)(?::([a-z-]+))?(\?)?(?:/.*)?")
+_STATED: Final = re.compile(r"(!?)\(?([a-z-]+)(?::([a-z-]+))?\)?(\?)?(?:/.*)?")
 # In a reason, the words of Postfix come first or last, and the words of the peer between them.
 _SESSION_LOST: Final = re.compile(
     r"lost connection with \S+ while |conversation with \S+ timed out while |Cannot start TLS: |"
@@ -67,17 +67,12 @@ _IDENTITY: Final = {
     "Verified": Identity.VERIFIED,
     None: Identity.UNKNOWN,  # 2.2 to 2.4 say it in lines of their own
 }
-# Levels of smtp_tls_security_level, and what a connection that meets one has.
+# Levels of smtp_tls_security_level, and what was checked where one is met.
 _LEVELS: Final = {
-    "none": (Tls.CLEAR, Identity.NONE),
-    "may": (Tls.ENCRYPTED, Identity.NONE),
-    "encrypt": (Tls.ENCRYPTED, Identity.NONE),
-    "half-dane": (Tls.ENCRYPTED, Identity.NONE),
-    "dane": (Tls.ENCRYPTED, Identity.DANE),
-    "dane-only": (Tls.ENCRYPTED, Identity.DANE),
-    "fingerprint": (Tls.ENCRYPTED, Identity.VERIFIED),
-    "verify": (Tls.ENCRYPTED, Identity.VERIFIED),
-    "secure": (Tls.ENCRYPTED, Identity.VERIFIED),
+    "none": Identity.UNKNOWN,
+    **dict.fromkeys(("may", "encrypt", "half-dane"), Identity.NONE),
+    **dict.fromkeys(("dane", "dane-only"), Identity.DANE),
+    **dict.fromkeys(("fingerprint", "verify", "secure"), Identity.VERIFIED),
 }
 _STATUS: Final = {
     "sent": Status.SENT,
@@ -90,19 +85,10 @@ _STATUS: Final = {
 _PROBES: Final = frozenset({"deliverable", "undeliverable"})  # verify(8): no message was sent
 _TO_NETWORK: Final = frozenset({"smtp", "lmtp"})
 _TO_MACHINE: Final = frozenset({"local", "virtual", "pipe", "discard"})
-_NOWHERE: Final = frozenset({"error", "retry"})
-DELIVER: Final = _TO_NETWORK | _TO_MACHINE | _NOWHERE
-COMPONENTS: Final = DELIVER | {"smtpd", "cleanup", "qmgr", "master"}  # whose lines are read
-_SLACK: Final = timedelta(seconds=2)  # stamps are cut to seconds
+_DELIVER: Final = _TO_NETWORK | _TO_MACHINE | {"error", "retry"}
+_QUEUE: Final = frozenset({"cleanup", "qmgr"})  # these defer and bounce, too: cleanup_bounce.c
+COMPONENTS: Final = _DELIVER | _QUEUE | {"smtpd", "master"}  # whose lines are read
 _LONGEST: Final = timedelta(minutes=30)  # of a delivery whose line has no delays=
-# Lines of smtp(8) and smtpd(8) that are known, and change no answer.
-_OTHER: Final = re.compile(
-    r"(?:warning|fatal|error|panic|info|statistics|improper|initializing|setting up|mapping|"
-    r"[Ss]erver certificate|certificate |SSL_|SSL3 |TLS |tls_|host |connect to |lost connection|"
-    r"timeout|too many|using backwards|NOQUEUE|milter|daemon |reload|proxy-|save |read |write |"
-    r"subject|issuer|verify|cert|Host offered|private|Peer|\S+: (?:re-using|looking|Reusing|"
-    r"subject_CN|issuer|depth|Trusted|Untrusted|Matched|TLS|SSL|certificate))"
-)
 
 
 @dataclass(slots=True)
@@ -124,8 +110,7 @@ class PostfixReader(Reader):
         super().__init__(emit, tls_logged=tls_logged, inbound=inbound)
         # the smtpd process that took each message, by host and queue id
         self._takers: Bounded[Program, Program] = Bounded(MAX_MESSAGES, self._drop)
-        self._processes = Processes()
-        self._clients: Bounded[tuple[str, str, str], _Inbound] = Bounded(
+        self._clients: Bounded[Process, _Inbound] = Bounded(
             MAX_PROCESSES, lambda _key, client: self._end(client, "")
         )
 
@@ -136,16 +121,19 @@ class PostfixReader(Reader):
             if line.text.startswith("daemon started"):  # no connection is older
                 self._begins[line.host] = LONG_AGO
             return True
-        if component in DELIVER:
+        if component in _DELIVER:
             return self._deliver(line, component)
         if component == "smtpd":
             return self._smtpd(line) if self._inbound else True
-        if (found := _QUEUED.match(line.text)) is not None:
-            self._about_message(line, found[1], found[2])
+        if (found := _QUEUED.match(line.text)) is None:
+            return True
+        if found[2].startswith("to=<"):
+            return self._deliver(line, component)
+        self._about_message(line, found[1], found[2])
         return True
 
     def finish(self) -> None:
-        for client in self._clients.drain():
+        for client in self._clients.values():
             self._end(client, "")
         super().finish()
 
@@ -162,11 +150,11 @@ class PostfixReader(Reader):
             self._processes.put(key, Connection(endpoint, session, line.time))
             self._silence.tls_line(key[:2], line.time)
             return True
-        if (found := _QUEUED.match(text)) is not None:
-            if _SESSION_LOST.match(found[2]):  # a retry in clear may follow, to the same endpoint
-                self._processes.pop(key)
-            return " to=<" not in text[: len(found[1]) + 6]
-        return _OTHER.match(text) is not None
+        if (found := _QUEUED.match(text)) is None:
+            return _TLS_BEGINS.match(text) is None
+        if _SESSION_LOST.match(found[2]):  # a retry in clear may follow, to the same endpoint
+            self._processes.pop(key)
+        return not found[2].startswith("to=<")
 
     def _delivered(self, line: Line, component: str, found: re.Match[str]) -> bool:
         queue_id, recipient, relay, delays, tls, word, reason = found.groups()
@@ -177,17 +165,15 @@ class PostfixReader(Reader):
         address = endpoint[2] if endpoint and ip_address(endpoint[2]) else None
         to = (endpoint[1] if endpoint else None, address)
         local = component in _TO_MACHINE or (endpoint is not None and address is None)
-        content = Content.HELD if component in _NOWHERE else _content(status, reason)
+        content = _content(status, reason) if relay != "none" else Content.HELD
         reply = reason.removesuffix(")")
         delivery = self._sent(line, queue_id, recipient, to, status, content, reply, local=local)
-        session = None
-        if not delivery.local:
-            session = self._session_of(line, delivery, relay, delays or "", tls)
-        self._decide((line.host, line.program), delivery, session)
+        session = None if local else self._session_of(line, queue_id, relay, delays or "", tls)
+        self._decide((line.host, line.program), delivery, session, _took(delays or ""))
         return tls is None or _STATED.fullmatch(tls) is not None
 
     def _session_of(
-        self, line: Line, delivery: Delivery, relay: str, delays: str, tls: str | None
+        self, line: Line, queue_id: str, relay: str, delays: str, tls: str | None
     ) -> Session | None:
         """The session of a delivery over the network; None: the log is silent about it.
 
@@ -196,29 +182,14 @@ class PostfixReader(Reader):
         another request needs a TLS line of its own.
         """
         key = (line.host, line.program, line.pid)
-        request = (delivery.queue_id, delays.rpartition("/")[0])
+        request = (queue_id, delays.rpartition("/")[0])
         joined = None
         if (process := self._processes.get(key)) is not None:
             if _same_endpoint(process.endpoint, relay) and process.message in (None, request):
                 process.message, joined = request, process.session
             else:
                 self._processes.pop(key)
-        if tls is not None:
-            return _as_stated(tls, joined)
-        if joined is None and delivery.content is not Content.HELD and delivery.address is not None:
-            return self._why_silent(line, delays)
-        return joined
-
-    def _why_silent(self, line: Line, delays: str) -> Session | None:
-        """Unknown, where nothing follows from there being no TLS line; None: something may."""
-        if (line.host, line.program) in self._processes.forgot:
-            return Session(why=FORGOTTEN)
-        try:
-            setup, sending = (float(part) for part in delays.split("/")[2:4])
-            took = timedelta(seconds=setup + sending) + _SLACK
-        except (ValueError, OverflowError):
-            took = _LONGEST
-        return Session(why=BEGINS) if line.time - took < self._begins[line.host] else None
+        return joined if tls is None else _as_stated(tls, joined)
 
     # -- the message ---------------------------------------------------------------------------
 
@@ -255,7 +226,7 @@ class PostfixReader(Reader):
             self._silence.tls_line(key[:2], line.time)
             return True
         if (found := _QUEUED.match(text)) is None:
-            return _OTHER.match(text) is not None
+            return _TLS_BEGINS.match(text) is None
         if (client := _CLIENT.match(found[2])) is not None:
             if self._clients.get(key) is None:
                 self._clients.put(key, _Inbound(key[:2], client[1]))
@@ -291,6 +262,14 @@ class PostfixReader(Reader):
         inbound.accepted.clear()
 
 
+def _took(delays: str) -> timedelta:
+    """How long connecting and sending took."""
+    try:
+        return timedelta(seconds=sum(float(part) for part in delays.split("/")[2:4])) or _LONGEST
+    except (ValueError, OverflowError):
+        return _LONGEST
+
+
 def _session(trust: str | None, version: str, cipher: str, exchange: str | None) -> Session:
     return Session(
         tls=Tls.ENCRYPTED,
@@ -321,17 +300,15 @@ def _as_stated(tls: str, joined: Session | None) -> Session:
     the attempt ended; ``!level`` was not met.
     """
     found = _STATED.fullmatch(tls)
-    level = _LEVELS.get(found[3] or found[2]) if found and not found[1] and not found[4] else None
-    if level is None:
+    level = (found[3] or found[2]) if found and not found[1] and not found[4] else ""
+    if level not in _LEVELS:
         return replace(joined or Session(), tls=Tls.UNKNOWN, why=f"the log says tls={tls[:40]}")
-    is_encrypted, identity = level
-    if is_encrypted is Tls.CLEAR:
+    if level == "none":
         return Session(tls=Tls.CLEAR)
-    if joined is None:
-        return Session(tls=Tls.ENCRYPTED, identity=identity)
-    if identity is Identity.NONE and joined.identity is not Identity.UNKNOWN:
-        identity = joined.identity
-    return replace(joined, identity=identity)
+    session, identity = joined or Session(tls=Tls.ENCRYPTED), _LEVELS[level]
+    if identity is Identity.NONE and session.identity is not Identity.UNKNOWN:
+        return session  # more was checked than had to be
+    return replace(session, identity=identity)
 
 
 def _content(status: Status, reason: str) -> Content:

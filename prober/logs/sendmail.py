@@ -11,28 +11,33 @@ from datetime import timedelta
 from typing import Final
 
 from prober.logs.base import (
-    BEGINS,
-    FORGOTTEN,
     LONG_AGO,
     MAX_PROCESSES,
     MAX_TEXT,
+    NOTHING_SENT,
+    SLACK,
     Bounded,
     Connection,
     Emit,
-    Processes,
+    Process,
     Reader,
 )
 from prober.logs.lines import Line
 from prober.logs.records import Content, Identity, Session, Status, Tls, ip_address
 
+REFUSED: Final = "refused"  # in place of a message: no message may go over this connection
 CACHED: Final = "this process used TLS to this server before, perhaps over the same connection"
 
 _ADDRESS: Final = r'<?(?:"(?:[^"\\]|\\.)*+"|[^"<>,\s])*+>?'
 _QUEUED: Final = re.compile(r"([0-9A-Za-z]{8,20}): (to|from)=(.*)", re.DOTALL)
+# deliver.c, logdelivery(): a long list of recipients goes over several lines, with "[more]".
 _TO: Final = re.compile(
-    rf"({_ADDRESS}(?:,{_ADDRESS})*), (?:ctladdr={_ADDRESS}(?: \(\d+/\d+\))?, )?"
-    r"delay=[\d:+]+, (?:xdelay=([\d:+]+), )?mailer=([\w*-]+), pri=\d+, "
-    r"(?:relay=([^,]*), )?(?:dsn=([245])\.\d+\.\d+, )?(?:reply=(.*), )?stat=(.*)",
+    rf"({_ADDRESS}(?:,{_ADDRESS})*)(?:, \[more\])?, "
+    rf"(?:ctladdr={_ADDRESS}(?: \(\d+/\d+\))?, )?"
+    r"delay=[\d:+]+, (?:xdelay=([\d:+]+), )?(?:mailer=([\w*-]+), )?"
+    r"(?:(?:tls_verify|tls_version|cipher|envid)=[^,\s]*, )*pri=\d+, "
+    r"(?:relay=([^,]*), )?(?:quarantine=.*?, )?(?:dsn=([245])\.\d+\.\d+, )?"
+    r"(?:ntries=\d+, )?(?:stage=\w+, )?(?:reply=(.*), )?(?:STS=OK, )?stat=(.*)",
     re.DOTALL,
 )
 _FROM: Final = re.compile(
@@ -44,8 +49,11 @@ _STARTTLS: Final = re.compile(
     r"bits="
 )
 _RELAY: Final = re.compile(r"(\S+?)\.? \[(?:IPv6:)?([0-9A-Fa-f:.]+)\](?: \(may be forged\))?")
+# deliver.c: says that TLS to this server is not good enough, also after a failed handshake
+_REFUSED_TLS: Final = re.compile(r"ruleset=tls_server, arg1=[^,]*, relay=([^,]+), reject=")
 _LAST_RELAY: Final = re.compile(r".*, relay=([^,]+)$", re.DOTALL)
 _STATUS: Final = {"2": Status.SENT, "4": Status.DEFERRED, "5": Status.BOUNCED}
+_NO_ATTEMPT: Final = frozenset({"queued", "quarantined"})
 _HELD: Final = ("User unknown", "Deferred: Connection refused", "Host unknown")  # before DATA
 _LOCAL_MAILERS: Final = frozenset({"local", "prog", "*file*", "*include*", "procmail", "cyrusv2"})
 _VERIFY: Final = {"OK": Identity.TRUSTED, "TRUSTED": Identity.DANE}  # the name is not compared
@@ -58,8 +66,7 @@ class SendmailReader(Reader):
 
     def __init__(self, emit: Emit, *, tls_logged: bool = False, inbound: bool = False) -> None:
         super().__init__(emit, tls_logged=tls_logged, inbound=inbound)
-        self._out = Processes()
-        self._in: Bounded[tuple[str, str, str], Session] = Bounded(MAX_PROCESSES, self._drop)
+        self._in: Bounded[Process, Session] = Bounded(MAX_PROCESSES, self._drop)
 
     def read(self, line: Line) -> bool:
         text = line.text
@@ -80,9 +87,16 @@ class SendmailReader(Reader):
             )
             self._silence.tls_line((line.host, side), line.time)
             if side == "client":
-                self._out.put(_key(line, relay), Connection(relay, session, line.time))
+                key = _key(line, _shortened(relay))
+                self._processes.put(key, Connection(relay, session, line.time))
             else:
                 self._in.put(_key(line, relay), replace(session, identity=Identity.UNKNOWN))
+            return True
+        if (found := _REFUSED_TLS.match(text)) is not None:
+            key = _key(line, _shortened(found[1]))
+            connection = self._processes.get(key)
+            session = connection.session if connection is not None else NOTHING_SENT
+            self._processes.put(key, Connection(found[1], session, line.time, REFUSED))
             return True
         return not text.startswith("STARTTLS=") or ", version=" not in text
 
@@ -91,31 +105,44 @@ class SendmailReader(Reader):
         if found is None:
             return False
         recipients, took, mailer, relay, code, said, stat = found.groups()
+        if mailer is None or stat in _NO_ATTEMPT:
+            return True
         status = _STATUS.get(code or "")
-        if status is None:  # put into the queue, or to be tried again by another run
-            return stat.startswith(("queued", "Deferred", "quarantine"))
+        if status is None:
+            return stat.startswith("Deferred")  # another run of the queue tries it
         peer = _RELAY.fullmatch(relay or "")
         address = peer[2] if peer is not None and ip_address(peer[2]) else None
         local = mailer in _LOCAL_MAILERS
-        session = None if local else self._join(line, queue_id, peer[1] if peer else "")
-        is_old = line.time - _duration(took) < self._begins[line.host]
-        if session is None and is_old and address is not None and not local:
-            session = Session(why=BEGINS)
-        content = _content(status, stat, said, reached=address is not None)
+        session, is_refused = None, False
+        if peer is not None and not local:
+            session, is_refused = self._join(line, queue_id, peer[1], status)
+        content = _content(status, stat, said, is_held=is_refused or address is None)
         text, to = f"{stat}: {said}" if said else stat, (peer[1] if peer else None, address)
         for recipient in _split(recipients):
             delivery = self._sent(line, queue_id, recipient, to, status, content, text, local=local)
-            self._decide((line.host, "client"), delivery, session)
+            self._decide((line.host, "client"), delivery, session, _duration(took))
         return True
 
-    def _join(self, line: Line, queue_id: str, relay: str) -> Session | None:
-        connection = self._out.get(_key(line, relay))
+    def _join(
+        self, line: Line, queue_id: str, relay: str, status: Status
+    ) -> tuple[Session | None, bool]:
+        """The session of a delivery, and whether this server refused to use it.
+
+        What was sent all the same went over a second connection, without TLS: TLSFallbacktoClear.
+        """
+        key = _key(line, relay)
+        connection = self._processes.get(key)
         if connection is None:
-            return Session(why=FORGOTTEN) if (line.host, "client") in self._out.forgot else None
+            return None, False
+        if connection.message is REFUSED:
+            if status is not Status.SENT:
+                return connection.session, True
+            self._processes.pop(key)
+            return None, False
         if connection.message not in (None, queue_id):
-            return Session(why=CACHED)
+            return Session(why=CACHED), False
         connection.message = queue_id
-        return connection.session
+        return connection.session, False
 
     def _arrived(self, line: Line, queue_id: str, rest: str) -> bool:
         found = _FROM.match(rest)
@@ -139,12 +166,17 @@ def _key(line: Line, relay: str) -> tuple[str, str, str]:
     return line.host, "client", f"{line.pid} {name}"
 
 
+def _shortened(relay: str) -> str:
+    """*relay* as a delivery line has it: libsmutil/snprintf.c, shortenstring(relay, 40)."""
+    return relay if len(relay) < 40 else f"{relay[:18]}...{relay[-18:]}"
+
+
 def _duration(text: str | None) -> timedelta:
     """``xdelay=`` as a time, days before a plus sign; ten minutes where there is none."""
     try:
         days, _, clock = (text or "").rpartition("+")
         hours, minutes, seconds = map(int, clock.split(":"))
-        return timedelta(int(days or 0), seconds + 2, hours=hours, minutes=minutes)
+        return timedelta(int(days or 0), seconds, hours=hours, minutes=minutes) or SLACK
     except (ValueError, OverflowError):
         return timedelta(minutes=10)
 
@@ -154,14 +186,14 @@ def _split(recipients: str) -> list[str]:
     return [each.removeprefix("<").removesuffix(">") for each in addresses if each]
 
 
-def _content(status: Status, stat: str, said: str | None, *, reached: bool) -> Content:
+def _content(status: Status, stat: str, said: str | None, *, is_held: bool) -> Content:
     """A failure seldom says at which command, so the message may have been sent before it.
 
     *said* is the peer's; where it imitates the field behind it, neither is believed.
     """
     if status is Status.SENT:
         return Content.LEFT
-    if not reached:
+    if is_held:
         return Content.HELD
     imitated = said is not None and ", stat=" in f"{said}{stat}"
     return Content.HELD if stat.startswith(_HELD) and not imitated else Content.UNKNOWN

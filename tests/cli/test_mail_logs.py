@@ -219,11 +219,11 @@ def test_the_story_of_one_message() -> None:
 
 
 def test_lines_that_were_not_understood_are_counted_and_shown() -> None:
-    ended = run("smtp[7]: jane@example.com does what no version does")
+    ended = run("smtp[7]: AAAAAA: to=<jane@example.com>, in a new form")
     assert "Lines that were not understood: 1. --unread shows them." in ended.out
     assert ended.err == ""
-    shown = run("smtp[7]: jane@example.com does what no version does", options=("--unread",))
-    assert "not understood: -:2: Nov 23 10:00:00 mx1 postfix/smtp[7]: *@example.com" in shown.err
+    shown = run("smtp[7]: AAAAAA: to=<jane@example.com>, in a new form", options=("--unread",))
+    assert "not understood: -:2: Nov 23 10:00:00 mx1 postfix/smtp[7]: AAAAAA: to=<*@" in shown.err
 
 
 def test_inbound_is_reported_and_does_not_change_the_exit_status() -> None:

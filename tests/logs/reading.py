@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from prober.logs.lines import LineParser
 from prober.logs.reading import make_readers, software_of
-from prober.logs.records import Delivery
+from prober.logs.records import Delivery, Tls
 
 WRITTEN = datetime(2026, 11, 28, 18, 0, tzinfo=UTC)  # when the logs of the tests were
 
@@ -30,3 +30,13 @@ def read(lines: Iterable[str], *, inbound: bool = False, tls_logged: bool = Fals
     for reader in readers.values():
         reader.finish()
     return outcome
+
+
+def told(delivery: Delivery) -> str:
+    """*delivery* in one line, to compare with a table."""
+    session = delivery.session
+    tls = f"{session.tls}/{session.identity}" if session.tls is Tls.ENCRYPTED else session.tls
+    peer = f"{delivery.relay or '-'}[{delivery.address or '-'}]"
+    where = "local" if delivery.local else peer
+    words = [delivery.status, delivery.content, tls, session.version, where]
+    return " ".join(word for word in words if word)

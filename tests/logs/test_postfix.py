@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from prober.logs import base
 from prober.logs.base import BEGINS, FORGOTTEN, NO_TLS, NOT_SENT
 from prober.logs.records import Content, Delivery, Identity, Status, Tls
-from tests.logs.reading import read
+from tests.logs.reading import read, told
 
 AT = "Nov 28 17:00:{:02d} mx1 postfix/"
 START = AT.format(0) + "master[1]: daemon started -- version 3.7.11, configuration /etc/postfix"
@@ -324,7 +324,7 @@ def test_message_ids_are_joined_until_the_message_is_removed() -> None:
         f"AAAAAA: to=<a@example.com>, relay={MX}, delay=0.6, status=sent",
         "AAAAAA: to=<a@example.com>, relay",
         to(status="novel"),
-        "words that no version writes",
+        f"Trusted TLS connection established to {MX}: a new form",
     ],
 )
 def test_what_is_not_understood_is_said(text: str) -> None:
@@ -350,6 +350,164 @@ def test_what_is_not_understood_is_said(text: str) -> None:
 def test_lines_that_change_nothing(text: str) -> None:
     outcome = read(log(text))
     assert (outcome.unread, outcome.deliveries) == ([], [])
+
+
+# -- documented lines ----------------------------------------------------------------------------
+# Each row: its source (file of Postfix 3.7.11, or the version that changed the line), lines of one
+# process, and what is told of the deliveries in them.
+
+PEER = "mx.example.com[192.0.2.1]"
+ENCRYPTED = f"sent left encrypted/trusted TLSv1.3 {PEER}"
+NONE = ENCRYPTED.replace("trusted", "none")
+SILENT = f"sent left unknown {PEER}"  # no other delivery shows that TLS is logged
+NOT_LEFT = f"deferred held unknown {PEER}"
+HELD_TLS = f"deferred held encrypted/trusted TLSv1.3 {PEER}"
+LEFT_TLS = HELD_TLS.replace("held", "left")
+
+
+def summary(trust: str = "Trusted", version: str = "TLSv1.3", more: str = "") -> str:
+    """A line of tls_misc.c, tls_log_summary()."""
+    suite = f"{version} with cipher X (256/256 bits){more}"
+    return f"{trust} TLS connection established to {MX}: {suite}"
+
+
+def failed(reason: str, status: str = "deferred") -> str:
+    return to(status=status, reply=reason)
+
+
+def stated(tls: str) -> str:
+    return to(extra=f"tls={tls}, ")
+
+
+def line_of(delays: str, status: str = "status=sent (250 ok)", program: str = "") -> str:
+    """A line of log_adhoc.c of an older version."""
+    return f"{program}AAAAAA: to=<a@example.com>, relay={MX}, delay=1, {delays}{status}"
+
+
+RETRY = "@qmgr[2]: AAAAAA: to=<a@example.com>, relay=none, delay=1, delays=1/0/0/0, "
+SAID = f"host {MX} said: 451 4.7.1 later (in reply to "
+LOST = "lost connection with mx.example.com[192.0.2.1] while "
+TIMEOUT = "conversation with mx.example.com[192.0.2.1] timed out while "
+
+DOCUMENTED = [
+    # tls_misc.c, tls_log_summary()
+    ("2.5", (summary(), to()), ENCRYPTED),
+    ("2.5", (summary("Untrusted"), to()), NONE),
+    ("2.5", (summary("Verified"), to()), ENCRYPTED.replace("trusted", "verified")),
+    ("2.5", (summary("Anonymous"), to()), NONE),
+    ("2.5", (summary(version="TLSv1"), to()), ENCRYPTED.replace("1.3", "1")),
+    ("2.8", (summary(version="SSLv3"), to()), ENCRYPTED.replace("TLSv1.3", "SSLv3")),
+    ("2.9", (summary(version="TLSv1.2"), to()), ENCRYPTED.replace("1.3", "1.2")),
+    ("3.4", (summary(more=" key-exchange X25519 server-signature ECDSA (P-256) server-digest "
+                          "SHA256"), to()), ENCRYPTED),
+    ("3.4", (summary(more=" key-exchange ECDHE (P-384) server-signature RSA-PSS (2048 bits)"),
+             to()), ENCRYPTED),
+    ("3.4", (summary(more=" key-exchange DHE (2048 bits)"), to()), ENCRYPTED),
+    ("3.4", (summary(more=" key-exchange X25519 client-signature RSA (2048 bits) client-digest "
+                          "SHA256"), to()), ENCRYPTED),
+    ("3.4 reused", (summary().replace("established", "reused"), to()), ENCRYPTED),
+    ("3.4 tlsproxy", (f"@tlsproxy[9]: CONNECT to {MX}", summary(), to()), ENCRYPTED),
+    # tls_client.c, tls_verify.c and smtp_proto.c: lines between
+    ("2.2", ("setting up TLS connection to mx.example.com", summary(), to()), ENCRYPTED),
+    ("2.3", ("initializing the client-side TLS engine", summary(), to()), ENCRYPTED),
+    ("2.6", (f'{MX}: TLS cipher list "aNULL:-aNULL:HIGH"', summary(), to()), ENCRYPTED),
+    ("3.7", (f"{MX}: SNI hostname: mx.example.com", summary(), to()), ENCRYPTED),
+    ("2.6", (f"{MX}: Reusing old session", summary(), to()), ENCRYPTED),
+    ("2.6", (f"{MX}: subject_CN=mx, issuer_CN=ca, fingerprint=AB, pkey_fingerprint=CD", summary(),
+             to()), ENCRYPTED),
+    ("2.6", (f"{MX}: depth=0 verify=1 subject=/CN=mx", summary(), to()), ENCRYPTED),
+    ("2.6", (f"{MX}: re-using session with untrusted certificate, look for details earlier in the "
+             "log", summary("Untrusted"), to()), NONE),
+    ("2.6", (f"certificate verification failed for {MX}: self-signed certificate",
+             summary("Untrusted"), to()), NONE),
+    ("2.6", (f"server certificate verification failed for {MX}: certificate has expired",
+             summary("Untrusted"), to()), NONE),
+    ("2.2", ("Host offered STARTTLS: [mx.example.com]", to()), SILENT),
+    ("2.6", (f"4A1B2C3D4E: enabling PIX workarounds: disable_esmtp for {MX}", summary(), to()),
+     ENCRYPTED),
+    ("2.3", ("discarding EHLO keywords: CHUNKING", summary(), to()), ENCRYPTED),
+    ("2.5", ("4A1B2C3D4E: breaking line > 998 bytes with <CR><LF>SPACE", summary(), to()),
+     ENCRYPTED),
+    ("2.5", ("4A1B2C3D4E: warning: header Subject: to=<x>, relay=y", summary(), to()), ENCRYPTED),
+    # log_adhoc.c
+    ("2.2", (summary(), line_of("")), ENCRYPTED),
+    ("2.3", (summary(), line_of("delays=0/0/1/1, dsn=2.0.0, ")), ENCRYPTED),
+    ("2.3 days", (summary(), line_of("delays=123456/0.01/1/1, dsn=2.0.0, ")), ENCRYPTED),
+    ("2.3", (summary(), to().replace(", delay=", ", conn_use=2, delay=")), ENCRYPTED),
+    ("2.3", (summary(), to().replace(", relay", ", orig_to=<b@us.test>, relay")), ENCRYPTED),
+    ("3.5 quoted", (summary(), to(recipient='"a b"@example.com')), ENCRYPTED),
+    ("long queue ids", (summary(), to("4XyZ3k0Tqzz1Bc")), ENCRYPTED),
+    ("IPv6", (summary().replace("192.0.2.1", "2001:db8::1"),
+              to(relay="mx.example.com[2001:db8::1]:25")),
+     "sent left encrypted/trusted TLSv1.3 mx.example.com[2001:db8::1]"),
+    ("port 465", (summary().replace(":25:", ":465:"), to(relay=MX.replace(":25", ":465"))),
+     ENCRYPTED),
+    ("2.3 without port", (summary().replace(":25", ""), to(relay=MX.removesuffix(":25"))),
+     ENCRYPTED),
+    # 3.11, postconf(5) smtp_log_tls_feature_status, log_adhoc.c
+    ("3.11", (stated("may"),), f"sent left encrypted/none {PEER}"),
+    ("3.11", (summary(), stated("may")), ENCRYPTED),
+    ("3.11", (summary("Verified"), stated("dane")), ENCRYPTED.replace("trusted", "dane")),
+    ("3.11", (stated("may:none"),), f"sent left clear {PEER}"),
+    ("3.11", (stated("dane:encrypt/requiretls"),), f"sent left encrypted/none {PEER}"),
+    ("3.11", (stated("encrypt/(requiretls)"),), f"sent left encrypted/none {PEER}"),
+    ("3.11", (stated("encrypt/(disabled:requiretls)"),), f"sent left encrypted/none {PEER}"),
+    ("3.11", (stated("secure/!requiretls"),), f"sent left encrypted/verified {PEER}"),
+    ("3.11", (stated("(verify)"),), f"sent left encrypted/verified {PEER}"),
+    ("3.11", (stated("!(verify)"),), f"sent left unknown {PEER}"),
+    # smtp_proto.c, smtp_trouble.c: why a message was held back
+    ("2.3", (failed("TLS is required, but was not offered by host mx.example.com[192.0.2.1]"),),
+     NOT_LEFT),
+    ("2.3", (failed("TLS is required, but host mx.example.com[192.0.2.1] refused to start TLS: 454 "
+                    "later"),), NOT_LEFT),
+    ("2.6", (failed("TLS is required, but our TLS engine is unavailable"),), NOT_LEFT),
+    ("2.6", (failed("TLS is required, but unavailable"),), NOT_LEFT),
+    ("2.4", (summary(), failed("Server certificate not verified")), HELD_TLS),
+    ("2.2", (failed("Cannot start TLS: handshake failure"),), NOT_LEFT),
+    ("2.2", (summary(), "4A1B2C3D4E: Cannot start TLS: handshake failure", to()),
+     f"sent left clear {PEER}"),
+    ("2.3", (failed(f"host {MX} refused to talk to me: 554 no"),), NOT_LEFT),
+    ("2.3", (failed("client TLS configuration problem"),), NOT_LEFT),
+    ("2.3", (summary(), failed(f"{SAID}MAIL FROM command)")), HELD_TLS),
+    ("2.3", (summary(), failed(f"{SAID}RCPT TO command)")), HELD_TLS),
+    ("2.3", (summary(), failed(f"{SAID}DATA command)")), HELD_TLS),
+    ("2.3", (summary(), failed(f"{SAID}end of DATA command)")), LEFT_TLS),
+    ("2.3", (summary(), failed(f"{LOST}receiving the initial server greeting")), HELD_TLS),
+    ("2.3", (summary(), failed(f"{LOST}sending MAIL FROM")), HELD_TLS),
+    ("2.3", (summary(), failed(f"{LOST}sending message body")), LEFT_TLS),
+    ("2.3", (summary(), failed(f"{TIMEOUT}sending end of data -- message may be sent more than "
+                               "once")), LEFT_TLS),
+    ("2.3", (summary(), f"4A1B2C3D4E: {LOST}sending message body", to()),
+     f"sent left clear {PEER}"),
+    ("2.3", (failed("mail for example.com loops back to myself", "bounced"),),
+     NOT_LEFT.replace("deferred", "bounced")),
+    ("3.0", (failed("SMTPUTF8 is required, but was not offered by host mx", "bounced"),),
+     NOT_LEFT.replace("deferred", "bounced")),
+    ("2.3", (failed("message size 9 exceeds size limit 1 of server mx", "bounced"),),
+     NOT_LEFT.replace("deferred", "bounced")),
+    ("2.3", (to(relay="none", status="deferred", reply="connect to mx.example.com[192.0.2.1]:25: "
+                "Connection refused"),), "deferred held unknown -[-]"),
+    ("2.3", (to(relay="none", status="bounced", reply="Host or domain name not found. Name service "
+                "error for name=nowhere.test type=AAAA: Host not found"),),
+     "bounced held unknown -[-]"),
+    ("SOFTBOUNCE", (summary(), failed(f"{SAID}RCPT TO command)", "SOFTBOUNCE")), HELD_TLS),
+    # bounce(3) in the queue manager and in cleanup
+    ("qmgr_defer.c", (RETRY + "dsn=4.3.0, status=deferred (mail transport unavailable)",),
+     "deferred held unknown -[-]"),
+    ("qmgr_bounce.c", (RETRY + "dsn=5.4.6, status=bounced (x)",), "bounced held unknown -[-]"),
+    ("cleanup_bounce.c", (RETRY.replace("qmgr[2]", "cleanup[3]") + "dsn=5.7.1, status=bounced "
+                          "(message rejected)",), "bounced held unknown -[-]"),
+    ("verify.c", (failed("250 ok", "deliverable"),), ""),
+    ("qmgr_active.c", ("@qmgr[2]: AAAAAA: from=<s@us.test>, status=expired, returned to sender",),
+     ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "texts", "expected"), DOCUMENTED)
+def test_documented_lines(source: str, texts: tuple[str, ...], expected: str) -> None:
+    outcome = read(log(*texts))
+    assert outcome.unread == []
+    assert "\n".join(told(each) for each in outcome.deliveries) == expected, source
 
 
 # -- in ------------------------------------------------------------------------------------------
@@ -406,28 +564,6 @@ PIECES = st.sampled_from(
     ]
 )  # fmt: skip
 HOSTILE = st.lists(PIECES | st.text(max_size=5), max_size=8).map("".join)
-
-
-@given(reply=HOSTILE, message_id=HOSTILE, local=HOSTILE)
-def test_no_text_of_others_changes_an_answer(reply: str, message_id: str, local: str) -> None:
-    escaped = local.replace("\\", "\\\\").replace('"', '\\"')
-    texts = (
-        f"@cleanup[3]: 4A1B2C3D4E: message-id={message_id}",
-        NEW,
-        f"4A1B2C3D4E: host {MX} said: 450 {reply} (in reply to RCPT TO command)",
-        to(status="bounced", reply=f"host {MX} said: 550 {reply} (in reply to RCPT TO command)",
-           recipient=f'"{escaped}"@example.com'),
-        to("BBBBBB", reply=f"250 {reply}"),
-    )  # fmt: skip
-    first, second = read(log(*texts)).deliveries
-    assert (first.relay, first.address) == ("mx.example.com", "192.0.2.1")
-    assert (first.session.tls, first.status, first.content) == (
-        *(Tls.ENCRYPTED, Status.BOUNCED, Content.HELD),
-    )
-    assert (second.session.tls, second.status, second.content) == (
-        *(Tls.CLEAR, Status.SENT, Content.LEFT),
-    )
-    assert first.domain == second.domain == "example.com"
 
 
 @given(st.lists(st.one_of(HOSTILE, st.sampled_from([NEW, to(), START, FROM, CLIENT, ENDS]))))

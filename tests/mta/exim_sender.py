@@ -5,7 +5,7 @@ import functools
 import re
 import smtplib
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
@@ -30,12 +30,14 @@ host_lookup =
 rfc1413_hosts =
 tls_advertise_hosts =
 acl_smtp_rcpt = accept
+dns_dnssec_ok = 1
 smtp_accept_max = 200
 smtp_accept_queue_per_connection = 0
 begin routers
 dnslookup:
   driver = dnslookup
   self = send
+  dnssec_request_domains = *
   transport = remote
 begin transports
 remote:
@@ -44,34 +46,52 @@ remote:
   allow_localhost
   connect_timeout = 5s
   command_timeout = 5s
+{tls}
 begin retry
 * * F,1h,1s
 """
 
 
 async def deliver_by_exim(
-    lab: Lab, recipients: Iterable[str], *, ca: MtaCa, folder: Path, attempts: int
+    lab: Lab,
+    recipients: Iterable[str],
+    *,
+    ca: MtaCa,
+    folder: Path,
+    attempts: int,
+    policies: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Send a message to each of *recipients*: what Exim logs last of it.
+
+    *policies* says to which domains an option of the transport (a list of hosts) applies, as a
+    regular expression. With them certificates are checked by the lab's CA.
 
     A line begins with ``=>`` where it was delivered, ``==`` where it is still deferred after so
     many *attempts*, ``**`` where it bounced.
     """
     async with resolver_for(lab.dns) as resolver:
-        send = functools.partial(_deliver, lab.port, resolver, tuple(recipients), ca, folder)
+        tls = "" if policies is None else _policies(policies)
+        configure = functools.partial(_configure, lab, resolver, tls)
+        send = functools.partial(_deliver, configure, tuple(recipients), ca, folder)
         return await asyncio.to_thread(send, attempts)
 
 
+def _policies(policies: Mapping[str, str]) -> str:
+    lists = (
+        f"  {option} = ${{if match{{$domain}}{{{domains}}}{{*}}}}"
+        for option, domains in policies.items()
+    )
+    return "\n".join(["  tls_verify_certificates = /srv/lab-ca.pem", *lists])
+
+
 def _deliver(
-    smtp_port: int,
-    resolver: str,
+    configure: Callable[[Site], tuple[str, ...]],
     recipients: tuple[str, ...],
     ca: MtaCa,
     folder: Path,
     attempts: int,
 ) -> dict[str, str]:
     folder.mkdir()
-    configure = functools.partial(_configure, smtp_port, resolver)
     with running(replace(EXIM, configure=configure), "none", ca, folder) as mta:
         with smtplib.SMTP(mta.address, mta.port, "client.test", timeout=5) as client:
             for recipient in recipients:
@@ -106,16 +126,18 @@ def _fates(log: str, attempts: int) -> dict[str, str]:
     }
 
 
-def _configure(smtp_port: int, resolver: str, site: Site) -> tuple[str, ...]:
+def _configure(lab: Lab, resolver: str, tls: str, site: Site) -> tuple[str, ...]:
     (site.folder / "over-etc").mkdir()
-    site.write("over-etc/resolv.conf", f"nameserver {resolver}\n")
+    site.write("over-etc/resolv.conf", f"nameserver {resolver}\noptions edns0 trust-ad\n")
+    site.write("lab-ca.pem", lab.ca_file.read_text())
     site.write(
         "exim.conf",
         _CONF.format(
             host_name=site.host_name,
             address=site.address,
             port=site.port,
-            smtp_port=smtp_port,
+            smtp_port=lab.port,
+            tls=tls,
         ),
     )
     site.make_folder("spool", owner="Debian-exim")

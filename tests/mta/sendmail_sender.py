@@ -38,6 +38,15 @@ FEATURE(`accept_unresolvable_domains')dnl
 DAEMON_OPTIONS(`Name=MTA, Family=inet, Addr={address}, Port={port}')dnl
 MAILER(`smtp')dnl
 """
+# What the rule set tls_server begins with: verify= must be OK for some hosts.
+_VERIFY_HEAD: Final = """\
+R$*\t\t$: $(dequote "" $&{server_name} $) $| $1
+"""
+_VERIFY: Final = """\
+R{host}$* $| OK\t\t$@ OK
+R{host}$* $| $*\t\t$#error $@ 4.7.0 $: "403 4.7.0 not authenticated"
+"""
+_VERIFY_END: Final = "R$* $| $*\t\t$: $2\n"
 
 
 async def deliver_by_sendmail(
@@ -47,23 +56,28 @@ async def deliver_by_sendmail(
     ca: MtaCa,
     folder: Path,
     is_done: Callable[[str], bool],
+    verify: Iterable[str] = (),
 ) -> None:
-    """Send a message to each of *recipients*, until *is_done* says so of the log."""
+    """Send a message to each of *recipients*, until *is_done* says so of the log.
+
+    *verify*: MX hosts that must have a certificate of the lab's CA.
+    """
     async with resolver_for(lab.dns) as resolver:
-        send = functools.partial(_deliver, lab, resolver, tuple(recipients), ca, folder)
+        hosts = "".join(_VERIFY.format(host=host) for host in verify)
+        rules = _VERIFY_HEAD + hosts + _VERIFY_END
+        configure = functools.partial(_configure, lab, resolver, rules)
+        send = functools.partial(_deliver, configure, tuple(recipients), ca, folder)
         await asyncio.to_thread(send, is_done)
 
 
 def _deliver(
-    lab: Lab,
-    resolver: str,
+    configure: Callable[[Site], tuple[str, ...]],
     recipients: tuple[str, ...],
     ca: MtaCa,
     folder: Path,
     is_done: Callable[[str], bool],
 ) -> None:
     folder.mkdir()
-    configure = functools.partial(_configure, lab, resolver)
     with running(replace(sendmail.SENDMAIL, configure=configure), "none", ca, folder) as mta:
         with smtplib.SMTP(mta.address, mta.port, "client.test", timeout=30) as client:
             for recipient in recipients:
@@ -76,15 +90,19 @@ def _deliver(
             time.sleep(0.1)
 
 
-def _configure(lab: Lab, resolver: str, site: Site) -> tuple[str, ...]:
+def _configure(lab: Lab, resolver: str, rules: str, site: Site) -> tuple[str, ...]:
     (site.folder / "over-etc").mkdir()
     site.write("over-etc/resolv.conf", f"nameserver {resolver}\n")
     site.write("over-etc/nsswitch.conf", "hosts: dns files\npasswd: files\ngroup: files\n")
     site.write("ca.pem", lab.ca_file.read_text())
     mc = _MC.format(
-        host_name=site.host_name, address=site.address, port=site.port, smtp_port=lab.port
+        host_name=site.host_name,
+        address=site.address,
+        port=site.port,
+        smtp_port=lab.port,
     )
-    site.write("sendmail.cf", sendmail.expand(site, mc))
+    cf = sendmail.expand(site, mc).replace("\nStls_server\n", f"\nStls_server\n{rules}", 1)
+    site.write("sendmail.cf", cf)
     site.write("service.switch", "hosts dns files\naliases files\n")
     site.make_folder("queue", owner="root")
     return ("/usr/libexec/sendmail/sendmail", "-bD", "-C", "/srv/sendmail.cf")
