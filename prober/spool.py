@@ -5,6 +5,7 @@ import pickle
 import tempfile
 from typing import IO
 
+from prober.files import unwritable
 from prober.records import DomainReport
 
 
@@ -41,3 +42,11 @@ class Spool:
     def close(self) -> None:
         with contextlib.suppress(OSError):  # what a full disk did not take is wanted no more
             self._file.close()
+
+
+def keep(spool: Spool, report: DomainReport) -> Spooled:
+    """*report* in *spool*. Raises ReportError where the disk does not take it."""
+    try:
+        return spool.put(report)
+    except OSError as error:
+        raise unwritable("the temporary folder", error, "the reports that are read") from error

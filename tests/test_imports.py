@@ -4,12 +4,15 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 import prober
 from prober.cli import COMMANDS
+from prober.report.json_ import encode_report
 from tests.cli.commands import environment
+from tests.report import samples
 
 SLOW = {"aiohttp", "asyncio", "cryptography", "dns", "msgspec", "OpenSSL", "pydantic", "uvloop"}
 SHOW = "import json, sys; print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
@@ -52,6 +55,29 @@ def test_a_command_imports_no_other_and_nothing_that_few_runs_need(command: str)
     few = {"aiohttp", "alembic", "distributed", "prober.lab", "psycopg", "sqlalchemy", "trustme"}
     few |= {"jinja2", "xlsxwriter"}
     assert imported & few == set()
+
+
+@pytest.mark.parametrize(
+    ("extension", "needed"),
+    [
+        *((each, set()) for each in ("txt", "json", "jsonl", "csv")),
+        ("html", {"jinja2"}),
+        ("xlsx", {"xlsxwriter"}),
+    ],
+)
+@pytest.mark.parametrize("command", ["report", "diff"])
+def test_a_format_imports_only_what_it_needs(
+    tmp_path: Path, command: str, extension: str, needed: set[str]
+) -> None:
+    results = tmp_path / "results.jsonl"
+    results.write_bytes(encode_report(samples.fails()) + b"\n")
+    read = [str(results)] * (2 if command == "diff" else 1)
+    target = str(tmp_path / f"out.{extension}")
+    imported = imported_by(
+        "from prober.cli import main; main()", command, *read, "-o", target, "-q"
+    )
+    assert imported & {"jinja2", "xlsxwriter", "sqlalchemy"} == needed
+    assert Path(target).stat().st_size > 0
 
 
 def test_every_name_of_the_package_is_there() -> None:

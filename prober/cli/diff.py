@@ -1,7 +1,7 @@
 """``probe diff OLD NEW``: what changed between two runs."""
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,17 +13,20 @@ from prober.cli.running import exit_statuses, tell
 from prober.domain_list import STDIN
 from prober.domains import operator_of
 from prober.errors import SettingsError
-from prober.files import unwritable
-from prober.records import DomainReport
+from prober.escape import printable
 from prober.records.changes import ChangeCounts, DomainChanges
 from prober.report.answer import answer
 from prober.report.changes import comparison, summary, worst_first
 from prober.report.output import STDOUT, ReportFormat, choose_format, open_report
+from prober.report.trend import minute
 from prober.results import ResultsFile
 from prober.rules.drift import compare
 from prober.rules.exit_status import diff_status
 from prober.rules.totals import Tally
-from prober.spool import Spool, Spooled
+from prober.spool import Spool, Spooled, keep
+
+if TYPE_CHECKING:
+    from prober.store.reader import RunRow
 
 _PANEL = "Comparison"
 _FILE = "a file of results"
@@ -102,11 +105,12 @@ def diff(
             old, new = _two(results or [])
             require_distinct([Read(old, _FILE), Read(new, _FILE)], staged(output))
             found = worst_first(_compare_files(old, new, tally, counts))
+            between = f"From {printable(old)} to {printable(new)}."
         else:
             records = [Read(each.path, each.what) for each in record_files(db)]
             require_distinct(records, staged(output))
-            found = worst_first(_compare_runs(db, from_, to, tally, counts))
-        with open_report(output, comparison(counts), counts, chosen) as writer:
+            between, found = _compare_runs(db, from_, to, tally, counts)
+        with open_report(output, comparison(counts, between), counts, chosen) as writer:
             for each in found:
                 writer.write(each)
         if not quiet and (chosen is not ReportFormat.TEXT or output != STDOUT):
@@ -126,8 +130,8 @@ def _two(results: list[str]) -> tuple[str, str]:
 
 def _compare_runs(
     db: str, from_: str, to: str, tally: Tally, counts: ChangeCounts
-) -> Iterator[DomainChanges]:
-    """The changes of each domain that is in both runs of the record."""
+) -> tuple[str, list[DomainChanges]]:
+    """Which runs, and what changed of each domain that is in both, the worst first."""
     with opened(db) as store, store.reading() as connection:
         from prober.store.asking import Comparing, changes_between
         from prober.store.reader import find_run
@@ -137,7 +141,12 @@ def _compare_runs(
         if old.id >= new.id:
             raise SettingsError(f"--from is run {old.id}, which is not before run {new.id}")
         how = Comparing(operator_of=operator_of, judge=tally.judge)
-        yield from changes_between(connection, old.id, new.id, how, counts)
+        found = worst_first(changes_between(connection, old.id, new.id, how, counts))
+    return f"From {_named(old)} to {_named(new)}.", found
+
+
+def _named(run: "RunRow") -> str:
+    return f"run {run.id} of {printable(run.list)} ({minute(run.started_at)} UTC)"
 
 
 def _compare_files(
@@ -165,12 +174,5 @@ def _spooled(spool: Spool, file: str) -> dict[str, Spooled]:
     with ResultsFile.open(file) as saved:
         for report in saved.reports():
             if report.domain is not None:
-                found[report.domain] = _put(spool, report)
+                found[report.domain] = keep(spool, report)
     return found
-
-
-def _put(spool: Spool, report: DomainReport) -> Spooled:
-    try:
-        return spool.put(report)
-    except OSError as error:
-        raise unwritable("the temporary folder", error, "the reports to compare") from error

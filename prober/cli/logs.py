@@ -33,7 +33,7 @@ from prober.logs.reading import Reading, Wanted, parse_internal
 from prober.logs.records import Attempt, Delivery, Level, Scope
 from prober.logs.report import COUNTED, attempts
 from prober.logs.summary import Summary
-from prober.logs.tls_report import CLAIMS, read_claims
+from prober.logs.tls_report import claims_kind, read_claims
 from prober.policy.postfix import PostfixMap
 from prober.report.json_ import read_reports
 from prober.rules.exit_status import FAULT_OF_OURS, MEETS_ALL, SOME_FALL_SHORT, SOME_UNDECIDED
@@ -416,7 +416,7 @@ def _open(
             for each in counted:
                 each.write(summary)
         return
-    kind = attempts(story=which.is_story)
+    kind = attempts(summary, story=which.is_story)
     with open_reports(report.targets, report.format_, kind, summary) as writers:
 
         def write(attempt: Attempt) -> None:
@@ -455,7 +455,7 @@ def _tls_reports(files: list[str], report: LogsReportOptions) -> int:
     claims = read_claims(files, _stdin())
     for each in claims.unreadable:
         tell(each)
-    with open_reports(report.targets, report.format_, CLAIMS, claims) as writers:
+    with open_reports(report.targets, report.format_, claims_kind(claims), claims) as writers:
         for writer, claim in itertools.product(writers, claims.counted):
             writer.write(claim)
     if claims.failed:

@@ -25,6 +25,7 @@ from prober.cli.distinct_files import Read, Written, staged
 from prober.errors import InputError, SettingsError
 from prober.net.trust import find_store
 from prober.records import Level, ProfileName
+from prober.report.interface import MAX_SECTIONS
 from prober.report.output import STDOUT, ReportFormat, ReportStyle, choose_format
 from prober.rules.norms import Profile
 from prober.rules.profiles import PROFILES
@@ -271,6 +272,18 @@ class ReportOptions(OutputOptions, RequireOptions):
         ),
     ] = False
     quiet: Annotated[bool, quiet_option(_REPORT)] = False
+    detail: Annotated[
+        int,
+        option(
+            "--detail",
+            min=0,
+            max=20_000,
+            metavar="N",
+            help="HTML: all details for the N worst domains, and a row for each of the others.",
+            panel=_REPORT,
+            show_default=True,
+        ),
+    ] = MAX_SECTIONS
 
     def __post_init__(self) -> None:
         """Raises BadParameter where two options contradict."""
@@ -286,7 +299,11 @@ class ReportOptions(OutputOptions, RequireOptions):
     def style(self, *, scan: bool = False, columns: tuple[str, ...] = ()) -> ReportStyle:
         """How much the report shows. A *scan* has one line per domain in text, *columns* in CSV."""
         return ReportStyle(
-            per_endpoint=self.per_endpoint, transcripts=self.verbose, scan=scan, columns=columns
+            per_endpoint=self.per_endpoint,
+            transcripts=self.verbose,
+            scan=scan,
+            columns=columns,
+            detail=self.detail,
         )
 
     def formats(self) -> Iterator[ReportFormat]:

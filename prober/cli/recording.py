@@ -20,8 +20,11 @@ from prober.domains import operator_of
 from prober.errors import SettingsError
 from prober.exceptions import read_exceptions
 from prober.records import DomainReport, Level
+from prober.records.history import RunNews
 from prober.report.answer import answer
 from prober.report.mail import MAX_LINES, accepted_line, compose
+from prober.report.output import News
+from prober.report.trend import MAX_RUNS
 from prober.rules.accepted import AcceptedException, is_accepted
 from prober.rules.totals import Tally, noted_domain
 
@@ -147,6 +150,20 @@ class Recording:
         """A function that tells whether a standing is accepted; None without exceptions."""
         return self._accept if self.exceptions else None
 
+    @property
+    def news(self) -> News | None:
+        """What to ask what this run changed; None where there is no record."""
+        return None if self.writer is None else self._news
+
+    def _news(self) -> RunNews | None:
+        """None where the record cannot be read or written."""
+        if self.store is None or self.writer is None:
+            return None
+        self.writer.flush()  # does not fail: what cannot be written goes to a file
+        if self.writer.spilt is not None:
+            return None
+        return news_of(self.store, self.writer.run_id)
+
     def _accept(self, report: DomainReport) -> bool:
         exception = self.exceptions.get(report.domain or "")
         if exception is None:
@@ -174,6 +191,18 @@ class Recording:
             reports = reports_of(connection, self.writer.run_id, new)
             noted = [noted_domain(self.assess(each), answer) for each in reports]
         return compose(summary, changes, left, noted, list(self.used.values()))
+
+
+def news_of(store: "Store", run_id: int) -> RunNews | None:
+    """What a run changed; None where the record cannot be read."""
+    from prober.store.asking import run_news
+    from prober.store.database import StoreError
+
+    try:
+        with store.reading() as connection:
+            return run_news(connection, run_id, MAX_RUNS)
+    except StoreError:
+        return None
 
 
 @contextlib.contextmanager

@@ -3,6 +3,8 @@
 import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Final
 
 import typer
@@ -10,22 +12,64 @@ import typer
 from prober.cli.distinct_files import Read, require_distinct
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import ManyReportOptions, option, with_options
-from prober.cli.recording import db_option, opened, record_files
+from prober.cli.recording import db_option, news_of, opened, record_files
 from prober.cli.reporting import Reporting
 from prober.cli.running import exit_statuses, tell
 from prober.domain_list import STDIN
+from prober.domains import parse_domain
 from prober.errors import InputError, SettingsError
-from prober.escape import utc
+from prober.escape import listed, printable, utc
 from prober.faults import judged
 from prober.records import DomainReport
-from prober.report.output import ReportFormat
+from prober.report.output import News, ReportFormat
 from prober.report.rejudged import Rejudged
 from prober.results import ResultsFile
 from prober.rules.exit_status import CANNOT_SEE
 from prober.rules.verdict import facts_of
+from prober.spool import Spool, keep
 
 _WITH_COLUMNS: Final = frozenset({ReportFormat.CSV, ReportFormat.HTML, ReportFormat.XLSX})
 _MAX_COLUMNS: Final = 1_000  # of the lists of all files together; one list has at most 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The domains to report; none: all. *letter*: as a letter, which is on one domain."""
+
+    domains: tuple[str, ...]
+    letter: bool
+
+    def require_possible(self, options: ManyReportOptions) -> None:
+        """Raise SettingsError where no letter can be written as the options say."""
+        if not self.letter:
+            return
+        if len(set(self.domains)) != 1:
+            raise SettingsError(
+                "--letter needs one --domain: it is written to the administrators of one domain"
+            )
+        targets = list(options.targets)
+        if len(targets) != 1 or list(options.formats()) != [ReportFormat.HTML]:
+            raise SettingsError(
+                "--letter is an HTML page: write it with --output FILE.html and no other output"
+            )
+
+    def of(
+        self, records: Iterator[DomainReport], where: str, spool: Spool
+    ) -> Iterator[DomainReport]:
+        """Those of *records* that are wanted, of which none is written before all are found.
+
+        Raises InputError where a domain is not among them.
+        """
+        if not self.domains:
+            return records
+        found = [
+            (each.domain, keep(spool, each)) for each in records if each.domain in self.domains
+        ]
+        missing = [name for name in self.domains if name not in {name for name, _ in found}]
+        if missing:
+            verb = "is" if len(missing) == 1 else "are"
+            raise InputError(f"{listed(missing)} {verb} not in {where}")
+        return (kept.read() for _, kept in (found[-1:] if self.letter else found))
 
 
 @with_options
@@ -52,6 +96,27 @@ def report(
             show_default=True,
         ),
     ] = "last",
+    domain: Annotated[
+        list[str] | None,
+        option(
+            "--domain",
+            metavar="DOMAIN",
+            help="Report only DOMAIN, in any spelling; repeatable.",
+            env="REPORT_DOMAIN",
+            panel="Report",
+            show_default=False,
+        ),
+    ] = None,
+    letter: Annotated[
+        bool,
+        option(
+            "--letter",
+            help="Write a letter to the administrators of the one --domain, as an HTML page: what "
+            "was seen, why it matters, what to change, how to check.",
+            env="REPORT_LETTER",
+            panel="Report",
+        ),
+    ] = False,
 ) -> None:
     """Write reports of saved results, judged again by today's rules.
 
@@ -67,39 +132,49 @@ def report(
             raise SettingsError("'-' twice: stdin can be read only once")
         if not names and db is None:
             raise SettingsError("name files of results, or a record with --db")
+        wanted = _Wanted(tuple(map(parse_domain, domain or ())), letter)
+        wanted.require_possible(options)
         read = [Read(file, "a file of results") for file in names]
         read += [Read(each.path, each.what) for each in record_files(db)]
         require_distinct(read, options.written)
         if not names and db is not None:
-            raise typer.Exit(_report_run(db, run, options))
+            raise typer.Exit(_report_run(db, run, options, wanted))
         files = [stack.enter_context(ResultsFile.open(file)) for file in names]
         columns = _columns_of(files) if _WITH_COLUMNS & set(options.formats()) else ()
-        records = itertools.chain.from_iterable(file.reports() for file in files)
-        raise typer.Exit(_report(records, options, columns, Rejudged()))
+        saved = itertools.chain.from_iterable(file.reports() for file in files)
+        with contextlib.closing(Spool()) as spool:
+            records = wanted.of(saved, "the results", spool)
+            raise typer.Exit(_report(records, options, wanted, columns, Rejudged()))
 
 
-def _report_run(db: str, wanted: str, options: ManyReportOptions) -> int:
-    with opened(db) as store, store.reading() as connection:
+def _report_run(db: str, run_: str, options: ManyReportOptions, wanted: _Wanted) -> int:
+    with contextlib.closing(Spool()) as spool, opened(db) as store, store.reading() as connection:
         from prober.store.asking import reports_of
         from prober.store.reader import find_run
 
-        run = find_run(connection, wanted)
+        run = find_run(connection, run_)
         if not options.quiet:
             tell(f"run {run.id} of {run.list}, begun {utc(run.started_at)}, by today's rules")
-        return _report(reports_of(connection, run.id), options)
+        records = reports_of(connection, run.id, wanted.domains or None)
+        records = wanted.of(records, f"the run {run.id} of {printable(run.list)}", spool)
+        return _report(records, options, wanted, news=partial(news_of, store, run.id))
 
 
 def _report(
     records: Iterator[DomainReport],
     options: ManyReportOptions,
+    wanted: _Wanted,
     columns: tuple[str, ...] = (),
     rejudged: Rejudged | None = None,
+    news: News | None = None,
 ) -> int:
     """Write *records*; with *rejudged*, judge them again, and show what differs."""
     first = list(itertools.islice(records, 2))
     is_list = len(first) > 1
     style = options.style(scan=is_list and not options.verbose, columns=columns)
-    with Reporting.open(options, style, expires_soon_days=options.expires_soon) as reporting:
+    style = replace(style, letter=wanted.letter)
+    soon = options.expires_soon
+    with Reporting.open(options, style, news=news, expires_soon_days=soon) as reporting:
         for then in itertools.chain(first, records):
             if rejudged is None:
                 reporting.add_saved(then)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import io
 import os
 import stat
@@ -34,6 +35,7 @@ from prober.report.interface import Kind, Paper, R, T
 from prober.report.json_ import read_reports
 from prober.report.output import (
     STDOUT,
+    News,
     ReportFormat,
     ReportStyle,
     ReportWriter,
@@ -121,6 +123,7 @@ class Reporting:
         resumable: Resumable | None = None,
         record: Record | None = None,
         accepts: Accepts | None = None,
+        news: News | None = None,
         expires_soon_days: int = EXPIRY_NOTICE_DAYS,
     ) -> Iterator[Self]:
         """Open all outputs of *options*; finish them at the end, or leave partial files.
@@ -128,7 +131,7 @@ class Reporting:
         *count* says how many entries there are, for the terminal; with *waits*, the settings of the
         run, that also shows what is waited for. With *resumable*, a checkpoint is kept. *record*
         takes every report, too, and can say where to go on. What *accepts* accepts is counted
-        apart.
+        apart. *news* is asked for what changed once all reports are added.
         """
         targets = options.output or ([] if record is not None and options.quiet else [STDOUT])
         path = checkpoint_beside(targets) if resumable is not None else None
@@ -148,7 +151,11 @@ class Reporting:
         with (
             suggest_resume(progress, resumable if path or record else None) as hint,
             open_reports(
-                go_on, options.format_, domains(style), tally.totals, quiet=options.quiet
+                go_on,
+                options.format_,
+                domains(style, news and functools.cache(news)),
+                tally.totals,
+                quiet=options.quiet,
             ) as writers,
         ):
             hint.armed = True

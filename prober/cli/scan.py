@@ -112,6 +112,7 @@ def scan(
                 count=list_.count,
                 record=recorded.writer,
                 accepts=recorded.accepts,
+                news=recorded.news,
                 expires_soon_days=report.expires_soon,
             )
             if job is None:

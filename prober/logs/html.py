@@ -82,7 +82,7 @@ class StoryPage(Formatter[Attempt, Summary]):
     def foot(self, summary: Summary) -> bytes:
         title = "Was this message encrypted?"
         values = {"attempts": self._attempts, "more": self._more}
-        return render_page(_TEMPLATES, "story.html", title=title, **values)
+        return render_page(_TEMPLATES, "story.html", title=title, legend="", **values)
 
 
 class ClaimsPage(Formatter[Claim, Claims]):
@@ -106,7 +106,7 @@ class ClaimsPage(Formatter[Claim, Claims]):
             days_head=DAYS_HEAD,
             days=counts.days[-MAX_ROWS:],
             more_days=len(counts.days) - MAX_ROWS,
-            about=about_claims(claims),
+            legend=" ".join(about_claims(claims)),
         )
 
 
@@ -144,7 +144,7 @@ def _answer(summary: Summary, clear: list[Row]) -> bytes:
         weeks_head=HEAD,
         weeks=[week_cells(key, counts) for key, counts in weeks[:MAX_ROWS]],
         more_weeks=len(weeks) - MAX_ROWS,
-        legend=LEGEND,
+        words=LEGEND,
         versions=total.versions.most_common(MAX_ROWS),
-        about=about_lines(summary),
+        legend=" ".join(about_lines(summary)),
     )

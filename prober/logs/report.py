@@ -1,9 +1,9 @@
 """What `probe logs` gives to each format: the columns, the rows, the JSON. docs/logs.md."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from operator import attrgetter
-from typing import Final
+from typing import Final, TypeAlias
 
 from prober.escape import utc
 from prober.logs.objects import (
@@ -109,9 +109,8 @@ def _overview(summary: Summary) -> Iterator[Row]:
     yield from (("about", line) for line in about_lines(summary))
 
 
-_WEEKS: Final[Sheet[Summary]] = Sheet(name="weeks", columns=SUMMARY_COLUMNS, rows=to_summary_rows)
-_ADVICE: Final[Sheet[Summary]] = Sheet(name="advice", columns=Advice._fields, rows=_advice_rows)
 _TIMES: Final = frozenset({"time"})
+_SummaryRows: TypeAlias = Callable[[Summary], Iterator[Row]]
 
 
 def _page(*, story: bool) -> Formatter[Attempt, Summary]:
@@ -129,8 +128,17 @@ def _summary_page() -> Formatter[Summary, Summary]:
     return SummaryPage()
 
 
-def attempts(*, story: bool) -> Kind[Attempt, Summary]:
-    """Reports on attempts; as text the answer for all of them, or each in full in a *story*."""
+def attempts(summary: Summary, *, story: bool) -> Kind[Attempt, Summary]:
+    """Reports on attempts; as text the answer for all of them, or each in full in a *story*.
+
+    *summary* is what they are counted in.
+    """
+
+    def counted(name: str, columns: tuple[str, ...], rows: _SummaryRows) -> Sheet[Attempt]:
+        return Sheet(
+            name=name, columns=columns, rows=lambda _attempt: (), last=lambda: rows(summary)
+        )
+
     return Kind(
         text=StoryText if story else LogsText,
         encode=encode_attempt,
@@ -145,8 +153,9 @@ def attempts(*, story: bool) -> Kind[Attempt, Summary]:
                 rows=lambda attempt: (to_row(attempt),),
                 times=_TIMES,
             ),
+            counted("weeks", SUMMARY_COLUMNS, to_summary_rows),
+            counted("advice", Advice._fields, _advice_rows),
         ),
-        closing=(_WEEKS, _ADVICE),
         overview=_overview,
     )
 
@@ -157,8 +166,10 @@ COUNTED: Final[Kind[Summary, Summary]] = Kind(
     columns=SUMMARY_COLUMNS,
     rows=to_summary_rows,
     page=_summary_page,
-    sheets=(_WEEKS,),
-    closing=(_ADVICE,),
+    sheets=(
+        Sheet(name="weeks", columns=SUMMARY_COLUMNS, rows=to_summary_rows),
+        Sheet(name="advice", columns=Advice._fields, rows=_advice_rows),
+    ),
     overview=_overview,
 )
 """The one report on all attempts, their counts."""

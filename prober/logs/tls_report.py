@@ -8,10 +8,10 @@ import email
 import io
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final, NamedTuple
+from typing import Annotated, BinaryIO, Final, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import Meta, field
@@ -363,21 +363,31 @@ def _page() -> Formatter[Claim, Claims]:
     return ClaimsPage()
 
 
-CLAIMS: Final[Kind[Claim, Claims]] = Kind(
-    text=ClaimsText,
-    encode=encode_claim,
-    columns=CLAIM_COLUMNS,
-    rows=to_rows,
-    page=_page,
-    sheets=(
-        Sheet(
-            name="report", columns=CLAIM_COLUMNS, rows=to_rows, times=frozenset({"start", "end"})
+def claims_kind(claims: Claims) -> Kind[Claim, Claims]:
+    """Reports on what others claim."""
+    times = frozenset({"start", "end"})
+
+    def counted(name: str, columns: tuple[str, ...], rows: _Counted) -> Sheet[Claim]:
+        return Sheet(
+            name=name,
+            columns=columns,
+            rows=lambda _claim: (),
+            last=lambda: rows(ClaimCounts(claims)),
+        )
+
+    return Kind(
+        text=ClaimsText,
+        encode=encode_claim,
+        columns=CLAIM_COLUMNS,
+        rows=to_rows,
+        page=_page,
+        sheets=(
+            Sheet(name="report", columns=CLAIM_COLUMNS, rows=to_rows, times=times),
+            counted("failures", FAILURES_HEAD, lambda counts: counts.failures),
+            counted("days", DAYS_HEAD, lambda counts: counts.days),
         ),
-    ),
-    closing=(
-        Sheet(name="failures", columns=FAILURES_HEAD, rows=lambda all_: ClaimCounts(all_).failures),
-        Sheet(name="days", columns=DAYS_HEAD, rows=lambda all_: ClaimCounts(all_).days),
-    ),
-    overview=_overview,
-)
-"""Reports on what others claim."""
+        overview=_overview,
+    )
+
+
+_Counted: TypeAlias = Callable[[ClaimCounts], list[Row]]

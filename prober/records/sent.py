@@ -52,8 +52,16 @@ class SentTotals:
     domains: Mapping[str, SentCounts]
 
 
-class SentWeek(NamedTuple):
-    """What was sent to one domain in one week, over all servers."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentWeek:
+    """What was sent to one domain in one week, over all servers; see ``SentCounts``."""
 
+    domain: str
     week: date  # its Monday
-    counts: SentCounts
+    messages: int
+    encrypted: int
+    verified: int
+    below_verified: int
+    clear: int
+    held_back: int
+    unknown: int

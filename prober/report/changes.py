@@ -3,6 +3,7 @@
 Values come from peers, so they are escaped here as in every report.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -11,8 +12,9 @@ from typing import Final
 from prober.escape import printable, utc
 from prober.records import Standing
 from prober.records.changes import Change, ChangeCode, ChangeCounts, Direction, DomainChanges
+from prober.records.history import RunNews
 from prober.report.answer import LABELS
-from prober.report.interface import Formatter, Kind, Paper, Row
+from prober.report.interface import Formatter, Kind, Paper, Row, Sheet, require_html
 from prober.report.json_ import encode_report
 from prober.report.summary import domain_line
 
@@ -20,6 +22,10 @@ COLUMNS: Final = (
     *("domain", "direction", "code", "mx_host", "addresses", "before", "after"),
     *("last_seen", "since", "runs", "told"),
 )
+
+TIMES: Final = frozenset({"last_seen", "since"})
+SHEET: Final = "changes"  # of a workbook
+NO_NEWS: Final = "Unknown: the record could not be read or written."
 
 NAMES: Final[Mapping[ChangeCode, str]] = MappingProxyType(
     {
@@ -104,14 +110,18 @@ def _places(change: Change) -> str:
 
 def text_line(found: DomainChanges) -> str:
     """One domain on one line: how bad, what changed, what to do."""
+    return domain_line(found.domain, DIRECTION_LABELS.get(found.worst, ""), what_changed(found))
+
+
+def what_changed(found: DomainChanges) -> str:
+    """What changed that is worth telling, and what to do; empty where nothing is."""
     told = [change for change in found.changes if change.told]
     what = "; ".join(dict.fromkeys(map(describe, told)))
     advice = next(filter(None, map(to_do, told)), None)
-    end = f". To do: {advice}" if advice else ""
-    return domain_line(found.domain, _LABELS.get(found.worst, ""), f"{what}{end}")
+    return f"{what}. To do: {advice}" if advice else what
 
 
-_LABELS: Final[Mapping[Direction | None, str]] = MappingProxyType(
+DIRECTION_LABELS: Final[Mapping[Direction | None, str]] = MappingProxyType(
     {
         Direction.WORSE: "WORSE",
         Direction.LOST_SIGHT: "NOT SEEN",
@@ -144,6 +154,20 @@ _DIRECTIONS: Final = MappingProxyType(
 )
 
 
+def news_summary(news: RunNews) -> str:
+    """How many domains of a run changed since the run before, in a sentence."""
+    counts = Counter(each.worst for each in news.changes)
+    parts = [f"{counts[each]} {_DIRECTIONS[each]}" for each in Direction if counts[each]]
+    if news.is_first:
+        return "This is the first run of this list in the record."
+    before = news.runs[1]
+    since = f"Since run {before.id} of {utc(before.started_at)[:10]}"
+    if not parts:
+        return f"{since}: no change to report."
+    changed = _domains(sum(counts.values()) - counts[None])
+    return f"{since}, {changed} changed: {', '.join(parts)}."
+
+
 def _domains(number: int) -> str:
     return f"{number} domain{'' if number == 1 else 's'}"
 
@@ -172,13 +196,39 @@ class _ChangesText(Formatter[DomainChanges, ChangeCounts]):
         return f"{text}\n".encode(self._encoding, "backslashreplace")
 
 
-def comparison(counts: ChangeCounts) -> Kind[DomainChanges, ChangeCounts]:
-    """Reports on what changed, the *counts* of which are complete."""
-    text = partial(_ChangesText, counts)
-    return Kind(text=text, encode=encode_report, columns=COLUMNS, rows=_rows)
+def comparison(counts: ChangeCounts, between: str = "") -> Kind[DomainChanges, ChangeCounts]:
+    """Reports on what changed, the *counts* of which are complete. *between*: which runs."""
+    return Kind(
+        text=partial(_ChangesText, counts),
+        encode=encode_report,
+        columns=COLUMNS,
+        rows=change_rows,
+        page=partial(_page, counts, between),
+        sheets=(Sheet(name=SHEET, columns=COLUMNS, rows=change_rows, times=TIMES),),
+        overview=partial(_overview, between),
+    )
 
 
-def _rows(found: DomainChanges) -> Iterator[Row]:
+def _page(counts: ChangeCounts, between: str) -> Formatter[DomainChanges, ChangeCounts]:
+    require_html()
+    from prober.report.record_pages import ChangesPage
+
+    return ChangesPage(counts, between)
+
+
+def _overview(between: str, counts: ChangeCounts) -> Iterator[Row]:
+    if between:
+        yield "runs", between
+    yield "domains compared", counts.compared
+    for direction in Direction:
+        yield _DIRECTIONS[direction], counts.by_worst.get(direction, 0)
+    yield "with routine changes only", counts.routine
+    yield "as before", counts.unchanged
+    yield "no longer looked at", counts.only_before
+    yield "looked at for the first time", counts.only_now
+
+
+def change_rows(found: DomainChanges) -> Iterator[Row]:
     for change in found.changes:
         yield (
             *(found.domain, change.direction, change.code, change.mx_host),

@@ -8,7 +8,7 @@ and full sections for the first of them only. docs/report.md.
 import base64
 import hashlib
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -28,13 +28,17 @@ from prober.records import (
     Severity,
     Standing,
 )
+from prober.records.changes import Direction
 from prober.records.delivery import SenderKind
+from prober.records.history import RunNews
 from prober.report.answer import LABELS, OUTCOMES, SENDERS, answer, effects, reasons, warning_of
-from prober.report.interface import Formatter
+from prober.report.changes import DIRECTION_LABELS, NO_NEWS, news_summary, what_changed
+from prober.report.interface import MAX_SECTIONS, Formatter
 from prober.report.letter import Letter, write_letter
 from prober.report.problems import Problem, problems_of
 from prober.report.publish import publications
 from prober.report.text import basis, hosts_of, is_well, vantage
+from prober.report.trend import minute, trend_of
 from prober.report.words import (
     certificate_words,
     exchange_words,
@@ -50,7 +54,6 @@ from prober.rules.clauses import CLAUSES
 from prober.rules.spread import EXPIRY_NAMES, is_post_quantum
 from prober.rules.totals import Totals
 
-MAX_SECTIONS: Final = 300  # domains with all details
 MAX_ROWS: Final = 20_000  # domains with a row: what a browser shows in seconds
 _MAX_CHARACTERS: Final = 4_000  # of one text of a peer
 _MAX_BARS: Final = 12  # rows of a table of the summary
@@ -61,13 +64,20 @@ _WARNED: Final = b"<!-- warned -->"  # where the finished file says how many pas
 _ITEM: Final = b'<li data-rank="'
 _SECTION: Final = b"<!-- section -->"
 _FAILING: Final = (Standing.FALLS_SHORT, Standing.INVALID, Standing.UNDECIDED)
-_CLASSES: Final[Mapping[Standing | None, str]] = {
+CLASSES: Final[Mapping[Standing | None, str]] = {
     Standing.MEETS: "pass",
     Standing.FALLS_SHORT: "fail",
     Standing.UNDECIDED: "unknown",
     Standing.NEUTRAL: "none",
     Standing.INVALID: "fail",
     None: "unknown",
+}
+DIRECTION_CSS: Final[Mapping[Direction | None, str]] = {
+    Direction.WORSE: "fail",
+    Direction.LOST_SIGHT: "unknown",
+    Direction.OTHER: "warn",
+    Direction.BETTER: "pass",
+    None: "none",
 }
 _RANKS: Final[Mapping[Standing | None, int]] = {
     Standing.FALLS_SHORT: 0,
@@ -104,7 +114,8 @@ def _lines(lines: Sequence[str]) -> Markup:
     return Markup("&#10;").join(escape(_shown(line)) for line in lines)
 
 
-def _environment(*folders: Path) -> Environment:
+def environment(*folders: Path) -> Environment:
+    """Of all templates, also those in *folders*: text is escaped, style and script are ours."""
     environment = Environment(
         loader=FileSystemLoader((*folders, _FOLDER)),
         autoescape=True,
@@ -125,16 +136,31 @@ def _environment(*folders: Path) -> Environment:
         ),
         labels=LABELS,
         utc=utc,
+        minute=minute,
+        title="Can these domains receive mail encrypted?",
+        legend="PASS: the domain meets what was required. FAIL: it does not. UNKNOWN: it could not "
+        "be tested, which says nothing against the domain. NO MAIL: it receives none.",
     )
     return environment
 
 
 class Html(Formatter[DomainReport, Totals]):
-    """A page on domains. *columns*: those of the list that was read."""
+    """A page on domains. *columns*: those of the list that was read.
 
-    def __init__(self, columns: Sequence[str] = ()) -> None:
+    *detail*: how many domains have all details, the worst first. *news*: what changed, by the
+    record that is kept; it gives None where that cannot be read.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[str] = (),
+        detail: int | None = None,
+        news: Callable[[], RunNews | None] | None = None,
+    ) -> None:
+        self._news = news
         self._columns = columns
-        self._environment = _environment()
+        self._detail = MAX_SECTIONS if detail is None else detail
+        self._environment = environment()
         self._domain = self._environment.get_template("domain.html")
 
     def head(self) -> bytes:
@@ -150,11 +176,18 @@ class Html(Formatter[DomainReport, Totals]):
         return _ITEM + _rank(report) + b" ".join(page.encode(errors="replace").split(b"\n")) + b"\n"
 
     def foot(self, totals: Totals) -> bytes:
-        summary = self._render("summary.html", **_summary(totals))
+        news = self._news() if self._news is not None else None
+        summary = self._render(
+            "summary.html",
+            **_summary(totals),
+            has_record=self._news is not None,
+            no_news=NO_NEWS,
+            news=_news(news) if news is not None else None,
+        )
         return b"</ul>\n</section>\n" + _SUMMARY + summary + _END + self._render("foot.html")
 
     def arranged(self, written: BinaryIO) -> Iterator[bytes]:
-        return _arranged(written)
+        return _arranged(written, self._detail)
 
     def _render(self, name: str, **values: object) -> bytes:
         text = self._environment.get_template(name).render(**values)
@@ -163,17 +196,24 @@ class Html(Formatter[DomainReport, Totals]):
 
 def render_page(folder: Path, template: str, **values: object) -> bytes:
     """A page of a wing: its *template* in its *folder*, which extends page.html."""
-    text = _environment(folder).get_template(template).render(**values)
+    text = environment(folder).get_template(template).render(**values)
     return f"{text.rstrip()}\n".encode(errors="replace")
 
 
 def letter_page(letter: Letter) -> bytes:
     """*letter* as a page of its own, to be printed or sent."""
-    template = _environment().get_template("letter.html")
+    template = environment().get_template("letter.html")
     return template.render(letter=letter).encode(errors="replace")
 
 
-def _arranged(written: BinaryIO) -> Iterator[bytes]:
+class LetterPage(Formatter[DomainReport, Totals]):
+    """The letter on one domain; it is to be given one report."""
+
+    def body(self, report: DomainReport) -> bytes:
+        return letter_page(write_letter(report))
+
+
+def _arranged(written: BinaryIO, detail: int) -> Iterator[bytes]:
     """The summary, then the domains, the worst first. Keeps places in the file, and no domains."""
     head = list(iter(written.readline, _LIST))
     top: list[bytes] = []
@@ -197,8 +237,8 @@ def _arranged(written: BinaryIO) -> Iterator[bytes]:
     for number, (_, place) in enumerate(heapq.nsmallest(MAX_ROWS, places)):
         written.seek(place)
         line = written.readline()
-        yield line if number < MAX_SECTIONS else _without_section(line)
-    yield b"</ul>\n" + _left_out(count) + b"</section>\n" + foot[2]
+        yield line if number < detail else _without_section(line)
+    yield b"</ul>\n" + _left_out(count, detail) + b"</section>\n" + foot[2]
 
 
 def _without_section(line: bytes) -> bytes:
@@ -215,14 +255,15 @@ def _on_warned(count: int) -> bytes:
     return f"<p>{count} {noun} with a warning: see the list.</p>".encode()
 
 
-def _left_out(count: int) -> bytes:
+def _left_out(count: int, detail: int) -> bytes:
     notes = []
     if count > MAX_ROWS:
         notes.append(f"{count - MAX_ROWS} more domains are counted above and not listed here.")
-    if count > MAX_SECTIONS:
+    if count > detail:
+        which = f"The first {detail} domains have all details. For the others"
         notes.append(
-            f"The first {MAX_SECTIONS} domains have all details. For the others, run probe check "
-            "with the name of the domain, or write a JSON report."
+            f"{which if detail else 'For all details'}, run probe check with the name of the "
+            "domain, give a greater number with --detail, or write a JSON report."
         )
     return "".join(f'<p class="note">{note}</p>\n' for note in notes).encode()
 
@@ -243,7 +284,7 @@ def _row(report: DomainReport, columns: Sequence[str]) -> dict[str, Any]:
     return {
         "anchor": anchor_of(name),
         "name": name,
-        "css": "warn" if warning else _CLASSES[report.standing],
+        "css": "warn" if warning else CLASSES[report.standing],
         "label": LABELS[report.standing] if report.standing else "NOT JUDGED",
         "why": f"but {warning}" if warning else answer(report),
         "own": [(column, report.columns.get(column, "")) for column in shown],
@@ -390,12 +431,32 @@ def _summary(totals: Totals) -> dict[str, Any]:
         "when": _when(totals),
         "more_noted": failing - len(noted),
         "tiles": [
-            (standing, _CLASSES[standing], LABELS[standing], totals.standings.get(standing, 0))
+            (standing, CLASSES[standing], LABELS[standing], totals.standings.get(standing, 0))
             for standing in Standing
         ],
-        "noted": [(anchor_of(each.name), _CLASSES[each.standing], each) for each in noted],
+        "noted": [(anchor_of(each.name), CLASSES[each.standing], each) for each in noted],
         "expiring": expiring[:_MAX_NOTED],
         "charts": [chart for chart in _charts(totals) if chart.bars],
+    }
+
+
+def _news(news: RunNews) -> dict[str, Any]:
+    """What changed since the run before, and how many domains pass over runs."""
+    told = [each for each in news.changes if each.worst is not None]
+    return {
+        "summary": news_summary(news),
+        "told": [
+            (
+                DIRECTION_CSS[each.worst],
+                DIRECTION_LABELS[each.worst],
+                anchor_of(each.domain),
+                each.domain,
+                what_changed(each),
+            )
+            for each in told[:_MAX_NOTED]
+        ],
+        "more": len(told[_MAX_NOTED:]),
+        "trend": trend_of(news.runs),
     }
 
 

@@ -5,12 +5,14 @@ import importlib.util
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Generic, TypeAlias, TypeVar
+from typing import BinaryIO, Final, Generic, TypeAlias, TypeVar
 
 from prober.errors import SettingsError
 
 R = TypeVar("R")  # the record: a domain, a message
 T = TypeVar("T")  # what the records of a run are counted in
+
+MAX_SECTIONS: Final = 300  # domains with all details in HTML, unless --detail says otherwise
 
 
 def require_html() -> None:
@@ -75,12 +77,16 @@ class MadeAtEnd(Formatter[R, T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet(Generic[R]):
-    """One sheet of a workbook. ``times``: the columns whose cells are times, as ``utc`` gives."""
+    """One sheet of a workbook. ``times``: the columns whose cells are times, as ``utc`` gives.
+
+    ``last``: the rows that stand behind those of all records.
+    """
 
     name: str
     columns: tuple[str, ...]
     rows: Callable[[R], Iterable[Row]]
     times: frozenset[str] = frozenset()
+    last: Callable[[], Iterable[Row]] = tuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,5 +99,4 @@ class Kind(Generic[R, T]):
     rows: Callable[[R], Iterable[Row]]
     page: Callable[[], Formatter[R, T]] | None = None  # HTML; None: there is none
     sheets: tuple[Sheet[R], ...] = ()  # of a workbook; one with the table, if none are given
-    closing: tuple[Sheet[T], ...] = ()  # sheets behind those, of what the records were counted in
     overview: Callable[[T], Iterable[Row]] | None = None  # of the run: rows of a label and a value

@@ -20,11 +20,18 @@ from prober.rules.operator_advice import ABOUT_TLSA
 
 _MAX_PROBLEMS: Final = 6
 _MAX_HOSTS: Final = 2
+_TO_CHANGE: Final = (Severity.HIGH, Severity.MEDIUM)
 _WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "MX": "MX host: a mail server that receives mail for the domain, as named in DNS.",
+        "null MX": "Null MX: a DNS record that says that a domain receives no mail.",
         "STARTTLS": "STARTTLS: how a mail server offers encryption at the start of a session.",
         "TLS": "TLS: the encryption between two mail servers, the same as on secure web sites.",
+        "handshake": "Handshake: the first messages of TLS, in which both sides agree on keys.",
+        "ClientHello": "ClientHello: the first message of TLS, which the sender of mail sends.",
+        "certificate": "Certificate: what a server proves its name with.",
+        "chain": "Chain: the certificates from that of the server up to one that senders trust.",
+        "trust anchor": "Trust anchor: a certificate that senders trust by itself.",
         "CA": "CA: a certificate authority, which issues certificates.",
         "subjectAltName": "subjectAltName: the field of a certificate with the server's names.",
         "SNI": "SNI: the server name that a sender gives when TLS begins.",
@@ -34,17 +41,32 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "MTA-STS": "MTA-STS: a policy that tells senders to require TLS (RFC 8461).",
         "TLS-RPT": "TLS-RPT: daily reports by senders on TLS failures (RFC 8460).",
         "EHLO": "EHLO: the greeting of a mail session, whose answer lists what a server offers.",
+        "RFC": "RFC: a standard of the Internet; rfc-editor.org has the text of each.",
     }
 )
+
+_ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
+    {
+        Code.NOT_TESTED: "Check whether your server, or a firewall in front of it, delays, limits "
+        "or refuses sessions from us.",
+        Code.UNCONFIRMED: "Check whether TLS always works on this server.",
+        Code.DNS_ERROR: "Check the nameservers that answer for this name.",
+        Code.DOMAIN_NOT_FOUND: "Check whether the registration of the domain has expired.",
+        Code.MASKED_BY_MIDDLEBOX: "Disable SMTP inspection in the firewall in front of the server "
+        "(on Cisco: `inspect esmtp`).",
+    }
+)
+"""What the receiver of the letter can do, where the advice of a finding is for who tested."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A part of the letter. ``copy``: lines to be copied as they are."""
+    """A part of the letter. ``copy``: lines to be copied as they are. ``small``: in small type."""
 
     title: str
     lines: tuple[str, ...]
     copy: tuple[str, ...] = ()
+    small: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +94,15 @@ def write_letter(report: DomainReport) -> Letter:
     words = " ".join(line for part in parts for line in (*part.lines, *part.copy))
     explained = tuple(text for word, text in _WORDS.items() if _occurs(word, words))
     if explained:
-        parts.append(Part(title="What the words mean", lines=explained))
+        parts.append(Part(title="What the words mean", lines=explained, small=True))
     return Letter(subject=f"Encryption of mail to {name}", parts=tuple(parts))
 
 
 def _seen(report: DomainReport, name: str) -> Part:
+    when = utc(report.checked_at)
     lines = [
-        f"We tested at {utc(report.checked_at)} whether mail from us to {name} can be encrypted.",
+        f"On {when[:10]} at {when[11:16]} UTC we tested whether mail from us to {name} "
+        "can be encrypted.",
         f"{answer(report)}.",
     ]
     hosts = list(dict.fromkeys(printable(host.name) for host in report.mx_hosts))
@@ -123,7 +147,7 @@ def _change(report: DomainReport) -> Iterator[Part]:
     problems = [
         each
         for each in problems_of(report)
-        if each.code.severity in (Severity.HIGH, Severity.MEDIUM) or each.code in report.reasons
+        if each.code.severity in _TO_CHANGE or each.code in report.reasons
     ]
     if not problems and report.reasons:
         yield Part(title="Why it is not enough", lines=reasons(report))
@@ -131,10 +155,11 @@ def _change(report: DomainReport) -> Iterator[Part]:
         return
     lines = []
     for number, each in enumerate(problems[:_MAX_PROBLEMS], start=1):
-        where = "; ".join(each.places)
-        lines.append(f"{number}. {each.code.meaning}" + (f" ({where})" if where else ""))
+        lines.append(f"{number}. {each.code.meaning}")
+        if each.places:
+            lines.append(f"   Detail: {'; '.join(each.places)}")
         norm = f" ({each.norm})" if each.norm else ""
-        lines.append(f"   What to do: {each.advice}{norm}")
+        lines.append(f"   What to do: {_ADVICE.get(each.code, each.advice)}{norm}")
     more = len(problems) - _MAX_PROBLEMS
     if more > 0:
         lines.append(f"There are {more} more points of less weight.")
@@ -164,17 +189,20 @@ def _topics(report: DomainReport) -> Iterator[Topic]:
 
 
 def _check(report: DomainReport) -> Iterator[Part]:
+    """Commands for the servers that have a problem, or else for the first ones."""
+    faulty = {found.mx_host for found in report.findings if found.severity in _TO_CHANGE}
     hosts = dict.fromkeys(seen.mx_host for seen in report.endpoints if is_plain(seen.mx_host))
     commands = [
         f"openssl s_client -starttls smtp -connect {host}:25 -servername {host} "
         f"-verify_hostname {host} -verify_return_error </dev/null"
-        for host in list(hosts)[:_MAX_HOSTS]
+        for host in sorted(hosts, key=lambda host: host not in faulty)[:_MAX_HOSTS]
     ]
     if not commands or report.domain is None or not is_plain(report.domain):
         return
     lines = ["Run this from a machine outside your network."]
     if not _uses_dane(report):
         lines.append('OpenSSL must end with "Verify return code: 0 (ok)".')
+    lines.append("The command probe is the program that made this test; it shows all that it sees.")
     copy = (*([] if _uses_dane(report) else commands), f"probe {report.domain}")
     yield Part(title="How to check", lines=tuple(lines), copy=copy)
 

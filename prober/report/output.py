@@ -18,8 +18,14 @@ from prober.errors import ReportError, SettingsError
 from prober.escape import printable
 from prober.files import Mark, ResumeFrom, is_stream
 from prober.records import DomainReport
+from prober.records.history import RunNews
+from prober.report.changes import COLUMNS as CHANGE_COLUMNS
+from prober.report.changes import NO_NEWS, change_rows, news_summary
+from prober.report.changes import SHEET as CHANGES
+from prober.report.changes import TIMES as CHANGE_TIMES
 from prober.report.csv_ import Csv
 from prober.report.interface import (
+    MAX_SECTIONS,
     Formatter,
     Kind,
     MadeAtEnd,
@@ -48,6 +54,9 @@ from prober.report.text import ScanText, TextReport
 from prober.report.xlsx import Xlsx
 from prober.rules.totals import Totals
 
+News: TypeAlias = Callable[[], RunNews | None]
+"""What the run that is reported changed; None where the record cannot be read or written."""
+
 STDOUT: Final = "-"
 NO_PAGE: Final = "this report cannot be written as HTML: choose another format"
 
@@ -61,10 +70,12 @@ class ReportStyle:
     scan: bool = False  # text: one line a domain and a summary, in place of whole answers
     notes: Mapping[str, str] = field(default_factory=dict)  # text of a scan: by domain
     columns: tuple[str, ...] = ()  # csv: of the list that was read, at the end of each row
+    detail: int = MAX_SECTIONS  # html: how many domains have all details
+    letter: bool = False  # html: a letter to the administrators of the one domain
 
 
-def domains(style: ReportStyle) -> Kind[DomainReport, Totals]:
-    """Reports on domains, in *style*."""
+def domains(style: ReportStyle, news: News | None = None) -> Kind[DomainReport, Totals]:
+    """Reports on domains, in *style*; with *news*, also what the record says has changed."""
     text = (
         partial(ScanText, notes=style.notes)
         if style.scan
@@ -88,21 +99,40 @@ def domains(style: ReportStyle) -> Kind[DomainReport, Totals]:
         encode=encode_report,
         columns=table.columns,
         rows=table.rows,
-        sheets=(by_domain, by_endpoint, findings),
-        overview=overview,
-        page=partial(_page, style.columns),
+        sheets=(by_domain, by_endpoint, findings, *(() if news is None else (_changes(news),))),
+        overview=overview if news is None else partial(_overview, news),
+        page=partial(_page, style, news),
     )
 
 
 _Rows: TypeAlias = Callable[[DomainReport], Iterable[Row]]
 
 
-def _page(columns: tuple[str, ...]) -> Formatter[DomainReport, Totals]:
+def _changes(news: News) -> Sheet[DomainReport]:
+    """Of what the record says: no rows of a record, all of them at the end."""
+
+    def rows() -> Iterator[Row]:
+        found = news()
+        for each in found.changes if found is not None else ():
+            yield from change_rows(each)
+
+    return Sheet(
+        name=CHANGES, columns=CHANGE_COLUMNS, rows=lambda _report: (), times=CHANGE_TIMES, last=rows
+    )
+
+
+def _overview(news: News, totals: Totals) -> Iterator[Row]:
+    yield from overview(totals)
+    found = news()
+    yield "changes", NO_NEWS if found is None else news_summary(found)
+
+
+def _page(style: ReportStyle, news: News | None) -> Formatter[DomainReport, Totals]:
     """Imported only where HTML is asked for. Raises SettingsError without its extra."""
     require_html()
-    from prober.report.html import Html
+    from prober.report.html import Html, LetterPage
 
-    return Html(columns)
+    return LetterPage() if style.letter else Html(style.columns, style.detail, news)
 
 
 def plain(render: Callable[[R], str]) -> Kind[R, None]:

@@ -6,7 +6,7 @@ the number of a sheet, then the cells. XlsxWriter is imported only then. docs/sp
 
 import contextlib
 import importlib.util
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -37,6 +37,12 @@ _COLOURS: Final[Mapping[str, Mapping[str, Mapping[str, str]]]] = MappingProxyTyp
             "neutral": _GREY,
             "invalid": _RED,
         },
+        "direction": {
+            "worse": _RED,
+            "lost-sight": _YELLOW,
+            "other": _GREY,
+            "better": _GREEN,
+        },
     }
 )
 """The colours of some columns, by the word in the cell."""
@@ -50,14 +56,19 @@ class Xlsx(MadeAtEnd[R, T]):
     def __init__(self, kind: Kind[R, T], _paper: Paper) -> None:
         table: Sheet[R] = Sheet(name="report", columns=kind.columns, rows=kind.rows)
         self._sheets = kind.sheets or (table,)
-        self._closing = kind.closing
         self._overview = kind.overview
 
     def body(self, record: R) -> bytes:
+        return self._lines(lambda sheet: sheet.rows(record))
+
+    def foot(self, _totals: T) -> bytes:
+        return self._lines(lambda sheet: sheet.last())
+
+    def _lines(self, rows: Callable[[Sheet[R]], Iterable[Row]]) -> bytes:
         return b"".join(
             _encode((number, *map(shown, row))) + b"\n"
             for number, sheet in enumerate(self._sheets)
-            for row in sheet.rows(record)
+            for row in rows(sheet)
         )
 
     def require_installed(self) -> None:
@@ -68,15 +79,12 @@ class Xlsx(MadeAtEnd[R, T]):
 
     def make(self, rows: BinaryIO, path: Path, totals: T) -> None:
         overview = () if self._overview is None else self._overview(totals)
-        book = _Book(path, (*self._sheets, *self._closing))
+        book = _Book(path, self._sheets)
         try:
             for line in rows:
                 number, *cells = _decode(line)
                 if isinstance(number, int):
                     book.sheets[number].add(cells)
-            for table, sheet in zip(book.sheets[len(self._sheets) :], self._closing, strict=True):
-                for row in sheet.rows(totals):
-                    table.add(map(shown, row))
             book.finish(overview)
         finally:
             book.close_temporary_files()

@@ -6,15 +6,26 @@ from itertools import groupby
 
 import sqlalchemy as sa
 
-from prober.records import DomainFacts, DomainReport, Standing
+from prober.records import DomainFacts, DomainReport, Level, Standing
 from prober.records.changes import Change, ChangeCode, ChangeCounts, Direction, DomainChanges
+from prober.records.history import DomainHistory, DomainInRun, RecordedRun, RunNews
+from prober.report.changes import worst_first
 from prober.report.mail import Open
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.drift import compare
 from prober.rules.verdict import judge_domain
 from prober.store import schema
 from prober.store.past import Past
-from prober.store.reader import FactReader, Observation, batched, observations, observed
+from prober.store.reader import (
+    FactReader,
+    Observation,
+    batched,
+    observations,
+    observed,
+    run_rows,
+    runs,
+)
+from prober.store.sent import sent_weeks
 
 _OPEN = (Standing.FALLS_SHORT.value, Standing.INVALID.value, Standing.UNDECIDED.value)
 
@@ -204,6 +215,70 @@ def past_reports(connection: sa.Connection, names: Sequence[str]) -> Iterator[Do
     past = Past(connection, lambda facts: judge_domain(facts, reader))
     for name in names:
         yield from past.judged(history(connection, name)).values()
+
+
+def domain_history(connection: sa.Connection, name: str) -> DomainHistory:
+    """What each run saw of the domain *name*, and what it found changed, the oldest first."""
+    changes: dict[int, list[Change]] = {}
+    for run_id, change in domain_changes(connection, name):
+        changes.setdefault(run_id, []).append(change)
+    seen = (
+        DomainInRun(
+            domain=name,
+            run=each.run_id,
+            checked_at=each.checked_at,
+            level=Level(each.level),
+            standing=Standing(each.standing),
+            changes=tuple(changes.get(each.run_id, ())),
+        )
+        for each in history(connection, name)[::-1]
+    )
+    return DomainHistory(name, tuple(seen), tuple(sent_weeks(connection, name)))
+
+
+def recorded_runs(
+    connection: sa.Connection, *, of_list: int | None = None, newest: int | None = None
+) -> tuple[RecordedRun, ...]:
+    """The runs, the newest first, with how many domains had each standing.
+
+    With *of_list*, only that run and the finished ones before it of the same list.
+    """
+    run = schema.run.c
+    query = run_rows()
+    if of_list is not None:
+        its_list = sa.select(run.list).where(run.id == of_list).scalar_subquery()
+        is_whole = run.finished_at.is_not(None) | (run.id == of_list)
+        query = query.where(run.id <= of_list, run.list == its_list, is_whole)
+    found = runs(connection, query, newest=newest)
+    standings = _standings(connection, [each.id for each in found])
+    return tuple(
+        RecordedRun(
+            **{name: getattr(each, name) for name in type(each).__dataclass_fields__},
+            standings=standings.get(each.id, {}),
+        )
+        for each in found
+    )
+
+
+def _standings(connection: sa.Connection, ids: Sequence[int]) -> dict[int, dict[Standing, int]]:
+    table = schema.observation
+    found: dict[int, dict[Standing, int]] = {}
+    for some in batched(ids):
+        query = (
+            sa.select(table.c.run_id, table.c.standing, sa.func.count().label("number"))
+            .where(table.c.run_id.in_(some))
+            .group_by(table.c.run_id, table.c.standing)
+        )
+        for row in connection.execute(query):
+            found.setdefault(row.run_id, {})[Standing(row.standing)] = row.number
+    return found
+
+
+def run_news(connection: sa.Connection, run_id: int, newest: int) -> RunNews:
+    """What the run found changed; at most *newest* runs of its list."""
+    changes = worst_first(run_changes(connection, run_id))
+    compared = recorded_runs(connection, of_list=run_id, newest=newest)
+    return RunNews(changes=tuple(changes), runs=compared)
 
 
 def reports_of(

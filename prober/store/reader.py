@@ -69,8 +69,8 @@ def observed() -> sa.Select[tuple[object, ...]]:
     return sa.select(*_OBSERVED)
 
 
-def runs(connection: sa.Connection, *, newest: int | None = None) -> list[RunRow]:
-    """The runs, newest first."""
+def run_rows() -> sa.Select[tuple[object, ...]]:
+    """A query for runs, newest first, to be narrowed."""
     counted = (
         sa.select(sa.func.count())
         .select_from(schema.observation)
@@ -79,8 +79,18 @@ def runs(connection: sa.Connection, *, newest: int | None = None) -> list[RunRow
         .label("observations")
     )
     columns = [schema.run.c[name] for name in RunRow.__dataclass_fields__ if name != "observations"]
-    query = sa.select(*columns, counted).order_by(schema.run.c.id.desc()).limit(newest)
-    return [RunRow(**row._mapping) for row in connection.execute(query)]
+    return sa.select(*columns, counted).order_by(schema.run.c.id.desc())
+
+
+def runs(
+    connection: sa.Connection,
+    query: sa.Select[tuple[object, ...]] | None = None,
+    *,
+    newest: int | None = None,
+) -> list[RunRow]:
+    """The runs of *query*, or all, newest first."""
+    rows = connection.execute((run_rows() if query is None else query).limit(newest))
+    return [RunRow(**row._mapping) for row in rows]
 
 
 def find_run(

@@ -90,4 +90,6 @@ def sent_weeks(connection: sa.Connection, domain: str) -> list[SentWeek]:
         week = when - timedelta(days=when.weekday())
         before = weeks.get(week, (0,) * len(numbers))
         weeks[week] = [int(one) + int(more) for one, more in zip(before, numbers, strict=True)]
-    return [SentWeek(week, SentCounts(*numbers)) for week, numbers in weeks.items() if any(numbers)]
+    counts = {week: SentCounts(*numbers) for week, numbers in weeks.items() if any(numbers)}
+    return [SentWeek(domain=domain, week=week, messages=each.messages, **each._asdict())
+            for week, each in counts.items()]  # fmt: skip

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from prober.cli import app
 from prober.lab.internet import EHLO_NAME, Lab
+from tests.support.json_schemas import require_valid_json_of
 
 PATIENCE_S = 120.0  # a run that takes this long hangs
 NO_NAMESERVER = "255.255.255.255"  # the kernel refuses it: nothing is sent, nothing waited for
@@ -35,11 +36,12 @@ class Ended:
 
 
 def invoke(*args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Ended:
-    """``probe ARGS`` in this process, on a page of 80 columns."""
+    """``probe ARGS`` in this process, on a page of 80 columns. JSON is as its schema says."""
     page = {"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1", **(env or {})}
     result = CliRunner().invoke(app, list(args), input=stdin, env=page, prog_name="probe")
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
+    require_valid_json_of(args, result.exit_code, result.stdout)
     return Ended(result.exit_code, result.stdout, result.stderr)
 
 

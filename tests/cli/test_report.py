@@ -111,6 +111,13 @@ def test_every_format_has_every_result(results: str, tmp_path: Path) -> None:
         assert text.index("good.test") < text.index("clear.test")
 
 
+def test_details_are_for_as_many_as_asked_for(results: str, tmp_path: Path) -> None:
+    target = tmp_path / "r.html"
+    invoke("report", results, "-o", str(target), "--detail", "1")
+    assert target.read_bytes().count(b'<div class="section">') == 1
+    assert invoke("report", results, "-o", str(target), "--detail", "-1").status == 2
+
+
 def test_a_result_in_json_is_the_record_that_was_saved(results: str) -> None:
     ended = invoke("report", results, "-f", "jsonl")
     assert ended.out == Path(results).read_text()

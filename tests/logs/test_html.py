@@ -223,7 +223,7 @@ def test_a_workbook_has_no_formula_of_a_peer(tmp_path: Path) -> None:
     held = replace(hostile.delivery, content=Content.HELD, queue_id="2")
     target = tmp_path / "r.xlsx"
     summary = summary_of(hostile)
-    with open_report(str(target), attempts(story=False), summary) as writer:
+    with open_report(str(target), attempts(summary, story=False), summary) as writer:
         writer.write(hostile)
         writer.write(Attempt(held, Scope.OUTSIDE))
     sheets = read_sheets(target)

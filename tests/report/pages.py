@@ -60,6 +60,9 @@ def written(*reports: DomainReport, columns: tuple[str, ...] = ()) -> bytes:
     return page.head() + b"".join(map(page.body, reports)) + page.foot(totals)
 
 
-def arranged(*reports: DomainReport, columns: tuple[str, ...] = ()) -> bytes:
+def arranged(
+    *reports: DomainReport, columns: tuple[str, ...] = (), detail: int | None = None
+) -> bytes:
     """As it goes to a file."""
-    return b"".join(Html(columns).arranged(io.BytesIO(written(*reports, columns=columns))))
+    page = io.BytesIO(written(*reports, columns=columns))
+    return b"".join(Html(columns, detail).arranged(page))

@@ -29,11 +29,11 @@ HREF = re.compile(r"#d-[0-9a-f]{16}")
 OURS = {
     "id": re.compile(
         r"d-[0-9a-f]{16}|summary|summary-title|domains|domains-title|tools|search|show|sort|"
-        "unfold|fold|count|list"
+        "unfold|fold|count|list|runs-title"
     ),
     "href": HREF,
     "class": re.compile(r"[a-z ]*"),
-    "data-rank": re.compile(r"\d{4}"),
+    "data-rank": re.compile(r"\d|\d{4}"),
     "lang": re.compile("en"),
 }
 NEVER = {"style", "src", "srcset", "action", "formaction", "data", "srcdoc", "http", "background"}
@@ -178,6 +178,18 @@ def test_only_the_worst_have_sections_and_all_have_rows(monkeypatch: pytest.Monk
     require_harmless(page)
 
 
+@pytest.mark.parametrize(("detail", "sections"), [(0, 0), (1, 1), (5, 5), (900, 9)])
+def test_so_many_as_asked_for_have_sections(detail: int, sections: int) -> None:
+    found = [
+        replace(samples.passes(), domain=f"d{number}.example", standing=Standing.MEETS)
+        for number in range(9)
+    ]
+    page = arranged(*found, detail=detail)
+    assert page.count(b'<div class="section">') == sections
+    assert page.count(b"<li data-rank=") == 9
+    assert ("give a greater number with --detail" in texts_of(page)) == (detail < 9)
+
+
 def test_the_columns_of_the_list_are_shown_and_can_be_sorted_by() -> None:
     report = replace(samples.passes(), columns={"owner": "Ann", "id": "7"})
     page = texts_of(arranged(*assessed(report), columns=("owner", "id")))
@@ -228,7 +240,7 @@ def test_a_failed_arrangement_leaves_what_was_written(
     """So that --resume can go on."""
     writer = open_report(tmp_path / "report.html")
     writer.write(*assessed(samples.passes()))
-    monkeypatch.setattr(html, "_left_out", lambda _count: 1 / 0)
+    monkeypatch.setattr(html, "_left_out", lambda *_counts: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         writer.finish()
     assert [path.name for path in tmp_path.iterdir()] == ["report.html.partial"]

@@ -191,16 +191,25 @@ def test_without_its_script_it_is_readable(browser: Browser, address: str) -> No
     context.close()
 
 
-def test_a_letter_of_one_problem_prints_on_one_page(browser: Browser, tmp_path: Path) -> None:
-    report = samples.fails()
-    report = replace(with_delivery(report), findings=report.findings[:1])
+LETTERS = [
+    *(pytest.param(samples.fails(), number, id=f"{number}-problems") for number in (1, 2, 3)),
+    *(pytest.param(each(), 2, id=each.__name__) for each in (samples.warns, samples.partly)),
+]
+
+
+@pytest.mark.parametrize(("report", "problems"), LETTERS)
+def test_a_letter_prints_on_one_page(
+    browser: Browser, tmp_path: Path, told: list[str], report: DomainReport, problems: int
+) -> None:
+    report = replace(with_delivery(report), findings=report.findings[:problems])
     file = tmp_path / "letter.html"
     file.write_bytes(letter_page(write_letter(report)))
-    page = opened(browser.new_context(), file.as_uri(), [])
+    page = opened(browser.new_context(), file.as_uri(), told)
     for paper in ("A4", "Letter"):
         printed = page.pdf(format=paper)
         assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1
     page.context.close()
+    assert told == []
 
 
 def test_it_prints(page: Page) -> None:

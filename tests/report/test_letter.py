@@ -1,5 +1,6 @@
 """The letter to a partner: what it says, and what it does not ask for."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -20,7 +21,7 @@ def text_of(report: DomainReport) -> str:
 def test_it_says_what_was_seen_why_it_matters_what_to_change_and_how_to_check() -> None:
     text = text_of(samples.fails())
     assert text.startswith("Subject: Encryption of mail to fails.example\n")
-    assert "We tested at 2026-01-02T03:04:05Z" in text
+    assert "On 2026-01-02 at 03:04 UTC we tested" in text
     assert "Our mail to you travels unencrypted, and others can read it on its way." in text
     assert Code.STARTTLS_NOT_SUPPORTED.advice in text
     assert "mx1.fails.example 192.0.2.1" in text
@@ -56,3 +57,36 @@ def test_many_problems_are_counted() -> None:
     text = text_of(samples.make_report(findings=tuple(map(finding, codes))))
     assert "There are 3 more points of less weight." in text
     assert DeliveryOutcome.UNKNOWN not in text.split("What to change")[0]
+
+
+@pytest.mark.parametrize("code", [each for each in Code if each.severity in ("high", "medium")])
+def test_no_advice_in_a_letter_is_for_who_tested(code: Code) -> None:
+    text = text_of(samples.make_report(findings=(finding(code, mx_host="mx.example"),)))
+    assert "this machine" not in text
+    assert "probe doctor" not in text
+
+
+KNOWN = {  # to who runs a mail server
+    *("A", "AAAA", "DNS", "IP", "SMTP", "TXT", "URL", "HTTPS", "MX", "HELO", "ESMTP", "RSA", "EC"),
+    *("MD5", "SHA-1", "SHA-256", "AES-GCM", "ECDHE", "DS", "Cisco", "Postfix", "Exim", "OpenSSL"),
+    *("UTC", "P-256", "DOMAIN", "CERTIFICATE", "NEXT-KEY", "CVE-2011-0411", "NIST", "SP"),
+}
+
+
+@pytest.mark.parametrize("code", [each for each in Code if each.severity in ("high", "medium")])
+def test_technical_words_are_explained(code: Code) -> None:
+    text = text_of(samples.make_report(findings=(finding(code, mx_host="mx.example"),)))
+    change = text.partition("What to change")[2].partition("How to check")[0]
+    words = set(
+        re.findall(r"(?<![\w-])[A-Z][A-Z0-9-]+(?![\w-])|ClientHello|subjectAltName", change)
+    )
+    explained = text.partition("What the words mean")[2]
+    assert {word for word in words - KNOWN if f"{word}:" not in explained} == set()
+
+
+def test_the_servers_with_a_problem_are_checked_first() -> None:
+    names = ("mx1.a.example", "mx2.a.example", "mx3.a.example")
+    endpoints = tuple(samples.make_endpoint(name) for name in names)
+    found = (finding(Code.STARTTLS_NOT_SUPPORTED, mx_host="mx3.a.example"),)
+    text = text_of(samples.make_report(endpoints=endpoints, findings=found))
+    assert re.findall(r"-connect (\S+):25", text) == ["mx3.a.example", "mx1.a.example"]

@@ -29,6 +29,11 @@ def totals(
     )
 
 
+def week(monday: date = MONDAY, *, times: int = 1, domain: str = "example.com") -> SentWeek:
+    counts = SentCounts(*(times * each for each in ONE))
+    return SentWeek(domain=domain, week=monday, messages=counts.messages, **counts._asdict())
+
+
 def weeks(store: Store, domain: str = "example.com") -> list[SentWeek]:
     with store.reading() as connection:
         return sent_weeks(connection, domain)
@@ -45,10 +50,8 @@ def test_what_was_covered_is_read_back(store: Store) -> None:
 def test_weeks_add_up_over_days_and_servers(store: Store) -> None:
     keep_totals(store, [totals(), totals(day=6), totals(day=7), totals(server="mx2")])
 
-    two, one = weeks(store)
-    assert two == (MONDAY, SentCounts(*(3 * each for each in ONE)))
-    assert one == (MONDAY + 7 * DAY, ONE)
-    assert two.counts.messages == 30
+    assert weeks(store) == [week(times=3), week(MONDAY + 7 * DAY)]
+    assert weeks(store)[0].messages == 30
     assert weeks(store, "other.example") == []
 
 
@@ -58,8 +61,8 @@ def test_totals_replace_or_are_added(store: Store, replaces: bool, times: int) -
     before = Covered(NOON + DAY, NOON + DAY, 5)
     keep_totals(store, [totals(day=1, before=before, attempts=7, replaces=replaces)])
 
-    assert weeks(store) == [(MONDAY, SentCounts(*(times * each for each in ONE)))]
-    assert weeks(store, "other.example") == [(MONDAY, ONE)]
+    assert weeks(store) == [week(times=times)]
+    assert weeks(store, "other.example") == [week(domain="other.example")]
     assert covered_days(store, "mx1", "postfix")[MONDAY + DAY].attempts == 7
 
 
@@ -76,7 +79,7 @@ def test_two_programs_that_read_the_same_log_do_not_count_it_twice(store: Store)
     with pytest.raises(StoreError, match="another program has added totals of 2026-03-09"):
         keep_totals(store, [totals(day=1), totals(replaces=False)])
 
-    assert weeks(store) == [(MONDAY, ONE)]
+    assert weeks(store) == [week()]
 
 
 def test_a_view_for_other_programs(store: Store) -> None:
@@ -97,7 +100,7 @@ def test_pruning_deletes_old_totals_but_of_domains_on_hold(store: Store) -> None
     done = prune(store, before, NOON)
     assert done == planned
     assert (done.runs, done.observations, done.sent) == (0, 0, 2)
-    assert weeks(store) == [(MONDAY, ONE)]
-    assert weeks(store, "held.example") == [(MONDAY, ONE)]
+    assert weeks(store) == [week()]
+    assert weeks(store, "held.example") == [week(domain="held.example")]
     assert list(covered_days(store, "mx1", "postfix")) == [MONDAY + 2 * DAY]
     assert list(covered_days(store, "mx2", "postfix")) == [MONDAY]

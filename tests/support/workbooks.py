@@ -22,6 +22,15 @@ def read_sheets(path: Path) -> dict[str, list[dict[str, str]]]:
         book.close()
 
 
+def cells_of(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """All cells of each sheet, the names of the columns first."""
+    book = openpyxl.load_workbook(path)
+    try:
+        return {sheet.title: list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets}
+    finally:
+        book.close()
+
+
 def read_summary(path: Path) -> dict[str, object]:
     """The values of the summary by label; of a label that comes several times, the last one."""
     book = openpyxl.load_workbook(path)
