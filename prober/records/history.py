@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from prober.records.changes import Change, DomainChanges
+from prober.records.changes import Change, Direction, DomainChanges
 from prober.records.sent import SentWeek
 from prober.records.words import Level, Standing
 
@@ -55,15 +55,22 @@ class RunList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunNews:
-    """What a run changed. ``changes``: the worst first.
+    """What a run changed. ``changes``: of the worst domains, the worst first.
 
-    ``runs``: that run and earlier ones of the same list, the newest first.
+    ``counts``: of all domains with a change, by the worst one that is worth telling. ``runs``: that
+    run and earlier ones of the same list, the newest first.
     """
 
     changes: tuple[DomainChanges, ...]
+    counts: dict[Direction | None, int]
     runs: tuple[RecordedRun, ...]
 
     @property
     def is_first(self) -> bool:
         """Whether no earlier run of the list is in the record."""
         return len(self.runs) < 2
+
+    @property
+    def left_out(self) -> int:
+        """How many domains with a change are not in ``changes``."""
+        return sum(self.counts.values()) - len(self.changes)

@@ -3,7 +3,6 @@
 Values come from peers, so they are escaped here as in every report.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -156,15 +155,15 @@ _DIRECTIONS: Final = MappingProxyType(
 
 def news_summary(news: RunNews) -> str:
     """How many domains of a run changed since the run before, in a sentence."""
-    counts = Counter(each.worst for each in news.changes)
-    parts = [f"{counts[each]} {_DIRECTIONS[each]}" for each in Direction if counts[each]]
+    counts = news.counts
+    parts = [f"{counts[each]} {_DIRECTIONS[each]}" for each in Direction if counts.get(each)]
     if news.is_first:
         return "This is the first run of this list in the record."
     before = news.runs[1]
     since = f"Since run {before.id} of {utc(before.started_at)[:10]}"
     if not parts:
         return f"{since}: no change to report."
-    changed = _domains(sum(counts.values()) - counts[None])
+    changed = _domains(sum(counts.values()) - counts.get(None, 0))
     return f"{since}, {changed} changed: {', '.join(parts)}."
 
 
@@ -174,9 +173,12 @@ def _domains(number: int) -> str:
 
 def worst_first(found: Iterable[DomainChanges]) -> list[DomainChanges]:
     """Those with a change, the worst first, then by name."""
-    order = [*Direction, None]
-    changed = (each for each in found if each.changes)
-    return sorted(changed, key=lambda each: (order.index(each.worst), each.domain))
+    return sorted((each for each in found if each.changes), key=badness)
+
+
+def badness(found: DomainChanges) -> tuple[int, str]:
+    """What sorts the worst first, then by name."""
+    return [*Direction, None].index(found.worst), found.domain
 
 
 class _ChangesText(Formatter[DomainChanges, ChangeCounts]):

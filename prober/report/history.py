@@ -115,7 +115,7 @@ def _what(seen: DomainInRun) -> tuple[Level, Standing]:
 
 
 def history_text(found: DomainHistory) -> str:
-    """A line for each stretch of runs that saw the same, below it what changed then; weeks last."""
+    """One line per series of runs with the same result, with what changed; then one per week."""
     lines = (printable(found.domain), *_history_lines(found), *map(_week_line, found.sent))
     return "\n".join(lines)
 

@@ -442,7 +442,7 @@ def _summary(totals: Totals) -> dict[str, Any]:
 
 def _news(news: RunNews) -> dict[str, Any]:
     """What changed since the run before, and how many domains pass over runs."""
-    told = [each for each in news.changes if each.worst is not None]
+    told = [each for each in news.changes if each.worst is not None][:_MAX_NOTED]
     return {
         "summary": news_summary(news),
         "told": [
@@ -453,9 +453,9 @@ def _news(news: RunNews) -> dict[str, Any]:
                 each.domain,
                 what_changed(each),
             )
-            for each in told[:_MAX_NOTED]
+            for each in told
         ],
-        "more": len(told[_MAX_NOTED:]),
+        "more": sum(news.counts.values()) - news.counts.get(None, 0) - len(told),
         "trend": trend_of(news.runs),
     }
 

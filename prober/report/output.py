@@ -124,7 +124,9 @@ def _changes(news: News) -> Sheet[DomainReport]:
 def _overview(news: News, totals: Totals) -> Iterator[Row]:
     yield from overview(totals)
     found = news()
-    yield "changes", NO_NEWS if found is None else news_summary(found)
+    yield CHANGES, NO_NEWS if found is None else news_summary(found)
+    if found is not None and found.left_out:
+        yield f"NOT in sheet {CHANGES}", f"domains whose changes are left out: {found.left_out:,}"
 
 
 def _page(style: ReportStyle, news: News | None) -> Formatter[DomainReport, Totals]:

@@ -1,15 +1,18 @@
 """What the record answers: what changed in a run or between two, and what was seen when."""
 
+import heapq
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Final
 
 import sqlalchemy as sa
 
 from prober.records import DomainFacts, DomainReport, Level, Standing
 from prober.records.changes import Change, ChangeCode, ChangeCounts, Direction, DomainChanges
 from prober.records.history import DomainHistory, DomainInRun, RecordedRun, RunNews
-from prober.report.changes import worst_first
+from prober.report.changes import badness
 from prober.report.mail import Open
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.drift import compare
@@ -27,11 +30,16 @@ from prober.store.reader import (
 )
 from prober.store.sent import sent_weeks
 
+MAX_CHANGED: Final = 50_000  # domains whose changes a report has: 100 MB
 _OPEN = (Standing.FALLS_SHORT.value, Standing.INVALID.value, Standing.UNDECIDED.value)
 
 
 def run_changes(connection: sa.Connection, run_id: int) -> list[DomainChanges]:
     """The changes that a run found, by domain."""
+    return list(_changes_of(connection, run_id))
+
+
+def _changes_of(connection: sa.Connection, run_id: int) -> Iterator[DomainChanges]:
     table = schema.change
     query = (
         sa.select(schema.domain.c.name, table)
@@ -39,11 +47,9 @@ def run_changes(connection: sa.Connection, run_id: int) -> list[DomainChanges]:
         .where(table.c.run_id == run_id)
         .order_by(schema.domain.c.name, table.c.position)
     )
-    rows = connection.execute(query)
-    return [
-        DomainChanges(name, tuple(map(_change, group)))
-        for name, group in groupby(rows, key=lambda row: row.name)
-    ]
+    rows = connection.execute(query.execution_options(yield_per=1_000))
+    for name, group in groupby(rows, key=lambda row: row.name):
+        yield DomainChanges(name, tuple(map(_change, group)))
 
 
 def domain_changes(connection: sa.Connection, name: str) -> list[tuple[int, Change]]:
@@ -276,9 +282,16 @@ def _standings(connection: sa.Connection, ids: Sequence[int]) -> dict[int, dict[
 
 def run_news(connection: sa.Connection, run_id: int, newest: int) -> RunNews:
     """What the run found changed; at most *newest* runs of its list."""
-    changes = worst_first(run_changes(connection, run_id))
+    counts: Counter[Direction | None] = Counter()
+
+    def counted() -> Iterator[DomainChanges]:
+        for each in _changes_of(connection, run_id):
+            counts[each.worst] += 1
+            yield each
+
+    changes = heapq.nsmallest(MAX_CHANGED, counted(), key=badness)
     compared = recorded_runs(connection, of_list=run_id, newest=newest)
-    return RunNews(changes=tuple(changes), runs=compared)
+    return RunNews(changes=tuple(changes), counts=dict(counts), runs=compared)
 
 
 def reports_of(

@@ -211,5 +211,24 @@ def test_a_report_without_a_readable_record_says_so(
     ]
 
 
+def test_a_report_has_the_worst_of_many_changes_and_counts_the_others(
+    db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prober.store import asking
+
+    monkeypatch.setattr(asking, "MAX_CHANGED", 1)
+    store = open_store(db)
+    record(store, [report(good(), day=3), report(NEGATIVE, name="other.example", day=3)])
+    store.close()
+    page, book = tmp_path / "r.html", tmp_path / "r.xlsx"
+    invoke("report", "--db", db, "-o", str(page), "-o", str(book), "-q")
+    assert "2 domains changed: 1 worse, 1 better." in text_of(page)
+    assert "and 1 more: probe diff shows all." in text_of(page)
+    sheets = cells_of(book)
+    assert {row[0] for row in sheets["changes"][1:]} == {"other.example"}
+    left_out = ("NOT in sheet changes", "domains whose changes are left out: 1")
+    assert left_out in sheets["summary"]
+
+
 def test_every_standing_is_a_column_of_the_runs() -> None:
     assert set(RUN_COLUMNS) >= {each.value.replace("-", "_") for each in Standing}

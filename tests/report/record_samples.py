@@ -1,5 +1,6 @@
 """What a record says, as plain records: changes, histories and runs, some of them hostile."""
 
+from collections import Counter
 from datetime import timedelta
 
 from prober.records import Level, Standing
@@ -90,4 +91,8 @@ def run_list(text: str = "list.txt") -> RunList:
 
 def news(text: str = "TLS completes", weeks: int = 3) -> RunNews:
     runs = tuple(run(week, fails=week) for week in range(weeks, 0, -1))
-    return RunNews(changes=changes(text) if weeks > 1 else (), runs=runs)
+    return news_of(changes(text) if weeks > 1 else (), runs)
+
+
+def news_of(found: tuple[DomainChanges, ...], runs: tuple[RecordedRun, ...]) -> RunNews:
+    return RunNews(changes=found, counts=dict(Counter(each.worst for each in found)), runs=runs)

@@ -24,10 +24,16 @@ from tests.report.record_samples import (
     counts_of,
     history_of,
     news,
+    news_of,
     run,
     run_list,
 )
 from tests.report.test_html import SCRIPT, require_harmless, texts_of
+
+
+def only(*found: DomainChanges) -> RunNews:
+    return news_of(found, news().runs)
+
 
 MEETS, FAILS = Standing.MEETS, Standing.FALLS_SHORT
 
@@ -168,9 +174,9 @@ def test_no_failure_in_any_run_is_a_flat_line() -> None:
     ("found", "said"),
     [
         (news(), "Since run 2 of 2026-01-16, 4 domains changed: 1 worse, 1 not seen this time"),
-        (replace(news(), changes=()), "Since run 2 of 2026-01-16: no change to report."),
+        (only(), "Since run 2 of 2026-01-16: no change to report."),
         (
-            replace(news(), changes=changes()[-1:]),
+            only(*changes()[-1:]),
             "Since run 2 of 2026-01-16: no change to report.",
         ),
         (news(weeks=1), "This is the first run of this list in the record."),
@@ -191,14 +197,14 @@ def test_a_report_without_a_record_says_nothing_of_changes() -> None:
 
 
 def test_a_report_links_what_changed_to_its_domains() -> None:
-    found = replace(news(), changes=(DomainChanges("fails.example", changes()[0].changes),))
+    found = only(DomainChanges("fails.example", changes()[0].changes))
     page = read_page(with_news(lambda: found))
     assert set(page.values("href")) <= {f"#{each}" for each in page.values("id")}
 
 
 def test_of_many_changes_a_report_shows_the_worst() -> None:
     many = tuple(DomainChanges(f"d{each}.example", changes()[0].changes) for each in range(25))
-    page = texts_of(with_news(lambda: replace(news(), changes=many)))
+    page = texts_of(with_news(lambda: only(*many)))
     assert "d9.example" in page
     assert "d10.example" not in page
     assert "and 15 more: probe diff shows all." in page

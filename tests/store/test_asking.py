@@ -7,11 +7,18 @@ import sqlalchemy as sa
 
 from prober.domains import operator_of
 from prober.errors import InputError
-from prober.records import Level
+from prober.records import Level, Standing
 from prober.records.changes import ChangeCounts, Direction
 from prober.rules.accepted import AcceptedException
-from prober.store import schema
-from prober.store.asking import Comparing, changes_between, history, reports_of
+from prober.store import asking, schema
+from prober.store.asking import (
+    Comparing,
+    changes_between,
+    history,
+    recorded_runs,
+    reports_of,
+    run_news,
+)
 from prober.store.database import Store
 from prober.store.keeping import (
     drop_exception,
@@ -138,3 +145,37 @@ def test_exceptions_are_kept(store: Store) -> None:
     assert stored_exceptions(store) == {"a.example": exception}
     assert drop_exception(store, "a.example")
     assert not drop_exception(store, "a.example")
+
+
+def test_runs_of_one_list_up_to_a_run_with_their_standings(store: Store) -> None:
+    first = record(store, [report(good()), report(NEGATIVE, name="a.example")], list="one.txt")
+    record(store, [report(good())], list="two.txt")
+    RunWriter(store, plan(list="one.txt"))  # never finished
+    last = record(store, [report(good(), day=1)], list="one.txt")
+    record(store, [report(good(), day=2)], list="one.txt")
+    with store.reading() as connection:
+        found = recorded_runs(connection, of_list=last.run_id)
+        newest = recorded_runs(connection, newest=1)
+        everything = recorded_runs(connection)
+
+    assert [each.id for each in found] == [last.run_id, first.run_id]
+    assert found[1].standings == {Standing.MEETS: 1, Standing.FALLS_SHORT: 1}
+    assert (len(newest), len(everything)) == (1, 5)
+    assert everything[2].finished_at is None
+    assert everything[2].standings == {}
+
+
+def test_news_of_a_run_have_the_worst_first_and_count_all(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(store, [report(good()), report(NEGATIVE, name="a.example")])
+    last = record(store, [report(NEGATIVE, day=1), report(good(), name="a.example", day=1)])
+    with store.reading() as connection:
+        found = run_news(connection, last.run_id, 5)
+        monkeypatch.setattr(asking, "MAX_CHANGED", 1)
+        short = run_news(connection, last.run_id, 5)
+
+    assert [each.domain for each in found.changes] == ["example.com", "a.example"]
+    assert found.counts == short.counts == {Direction.WORSE: 1, Direction.BETTER: 1}
+    assert (found.left_out, short.left_out) == (0, 1)
+    assert not found.is_first
