@@ -13,6 +13,7 @@ from prober.store.database import open_store
 from tests.cli.commands import Ended, invoke
 from tests.store.builders import good, record, record_days, report
 from tests.support.builders import NOW, confirmed, not_offered
+from tests.support.workbooks import read_sheets
 
 NEGATIVE = confirmed(not_offered())
 CLEAR = "example.com"
@@ -117,6 +118,21 @@ def test_history_shows_what_was_sent(db: str) -> None:
         "held_back": 0,
         "unknown": 0,
     }
+
+
+@pytest.mark.parametrize("extension", ["html", "xlsx", "txt", "csv"])
+def test_history_in_other_formats(db: str, tmp_path: Path, extension: str) -> None:
+    recorded(db, good())
+    logs(db, LOG)
+    target = tmp_path / f"history.{extension}"
+    assert invoke("history", CLEAR, "--db", db, "-o", str(target)).status == 0
+    if extension == "xlsx":
+        (row,) = read_sheets(target)["sent"]
+        assert (row["week"], row["messages"], row["clear"]) == (f"{NOW.year + 2}-03-06", "1", "1")
+    elif extension != "csv":
+        assert f"week of {NOW.year + 2}-03-06: " in target.read_text()
+    else:  # one row per run
+        assert len(target.read_text().splitlines()) == 2
 
 
 def test_the_same_log_twice_and_rotated_logs_that_overlap(db: str) -> None:
