@@ -15,6 +15,7 @@ from benchmarks import (
     logs,
     memory,
     record,
+    reports,
     served,
     start,
     throughput,
@@ -38,6 +39,7 @@ class Name(enum.StrEnum):
     HEADERS = "headers"
     LOGS = "logs"
     RECORD = "record"
+    REPORTS = "reports"
     INTERNET = "internet"
 
 
@@ -54,6 +56,7 @@ MEASURES: Final[dict[Name, Measure]] = {
     Name.HEADERS: headers.measure,
     Name.LOGS: logs.measure,
     Name.RECORD: record.measure,
+    Name.REPORTS: reports.measure,
     Name.INTERNET: served.measure,
 }
 

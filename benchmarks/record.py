@@ -78,7 +78,7 @@ def measure(scale: Scale) -> Iterator[Figure]:
 
 
 def _measure(store: Store, path: Path, domains: int, weeks: int) -> Iterator[Figure]:
-    world = _World(domains)
+    world = World(domains)
     spent_s = 0.0
     for week in range(weeks):
         reports = world.week(week)
@@ -151,33 +151,34 @@ def _history_s(store: Store) -> float:
     return monotonic() - before
 
 
-class _World:
+class World:
     """The domains as they are in a week; those that lost TLS get it back in the next."""
 
     def __init__(self, domains: int) -> None:
         self._plan = Plan(domains=domains)
         self._lost: list[int] = []
-        self.reports = [judge_domain(self._facts(number, 0)) for number in range(domains)]
+        self.reports = [judge_domain(self.facts(number, 0)) for number in range(domains)]
 
     def week(self, week: int) -> list[DomainReport]:
         """The reports of a week."""
         for number in self._lost:
-            self.reports[number] = judge_domain(self._facts(number, week))
+            self.reports[number] = judge_domain(self.facts(number, week))
         self._lost = []
         changing = range(week % CHANGING, len(self.reports), CHANGING) if week else ()
         for at, number in enumerate(changing):
-            facts = self._facts(number, week, renewed=at % 4 < 2)
+            facts = self.facts(number, week, renewed=at % 4 < 2)
             if at % 4 == 2:
-                facts = _with(facts, tls_version="TLSv1.2")
+                facts = with_changes(facts, tls_version="TLSv1.2")
             elif at % 4 == 3:
                 nothing = {"tls_version": None, "chain": (), "path": ()}
-                facts = _with(facts, starttls=StartTls.NOT_OFFERED, **nothing)
+                facts = with_changes(facts, starttls=StartTls.NOT_OFFERED, **nothing)
             if at % 4 >= 2:
                 self._lost.append(number)
             self.reports[number] = judge_domain(facts)
         return [_dated(each, week) for each in self.reports]
 
-    def _facts(self, number: int, week: int, *, renewed: bool = False) -> DomainFacts:
+    def facts(self, number: int, week: int, *, renewed: bool = False) -> DomainFacts:
+        """The facts of a domain in a week."""
         host = f"mx.operator{self._plan.host(number)}.example"
         der = _certificate(host, week if renewed else 0)
         attempt = Attempt(
@@ -225,7 +226,8 @@ class _World:
         )
 
 
-def _with(facts: DomainFacts, **changes: object) -> DomainFacts:
+def with_changes(facts: DomainFacts, **changes: object) -> DomainFacts:
+    """*facts* with *changes* at the endpoint."""
     endpoint = replace(facts.endpoints[0], **changes)  # type: ignore[arg-type] # fields of it
     return replace(facts, endpoints=(endpoint,))
 

@@ -1,13 +1,15 @@
 """Every personality of the lab, probed in one scan: its facts, its findings, its level."""
 
 import asyncio
-import csv
 import json
 import os
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -20,6 +22,7 @@ from prober.records import (
     Confirmed,
     DomainReport,
     Endpoint,
+    Gap,
     Level,
     ProfileName,
     Reason,
@@ -28,15 +31,17 @@ from prober.records import (
     StartTls,
     Step,
 )
-from prober.report.answer import LABELS, headline, reasons
+from prober.report.answer import GAPS, LABELS, headline, reasons
 from prober.report.interface import Paper
 from prober.report.output import ReportFormat, ReportStyle, domains
+from prober.report.words import name_of
 from prober.rules.endpoint import depends_on_hello
 from prober.rules.norms import Profile
 from prober.rules.profiles import PROFILES
 from prober.rules.standing import assess
 from prober.scan import scan
 from tests.personalities import EVERY, every_domain
+from tests.report import samples
 from tests.support.json_schemas import require_valid
 from tests.support.reports import open_report
 from tests.support.waiting import until
@@ -481,47 +486,100 @@ async def test_every_report_is_valid_by_the_json_schema(scanned: Scanned) -> Non
             require_valid("check", _written(report, format_))
 
 
-@in_one_loop
-async def test_a_workbook_has_what_csv_and_json_have(scanned: Scanned, tmp_path: Path) -> None:
-    reports = [assess(each, Level.AUTHENTICATED) for each in scanned.reports.values()]
-    written = {}
-    for name in ("r.xlsx", "r.csv", "r.jsonl"):
-        with open_report(tmp_path / name) as writer:
-            for report in reports:
-                writer.write(report)
-        written[name] = tmp_path / name
-
-    rows = read_sheets(written["r.xlsx"])["domains"]
-    assert rows == csv_rows(written["r.csv"].read_text())
-    for row, line in zip(rows, written["r.jsonl"].read_text().splitlines(), strict=True):
-        document = json.loads(line)
-        assert row["standing"] == document["standing"]
-        assert row["level"] == document["verdict"]["level"]
-        assert row["reasons"].split() == document["reasons"]
+Told = tuple[str, str, str, frozenset[str]]
+"""What a format says of a domain: its name, label, level and the sentences of the reasons."""
+_FILES = ("r.html", "r.xlsx", "r.csv", "r.jsonl", "r.json", "r.txt")
 
 
 @each_requirement
 @in_one_loop
-async def test_text_json_and_csv_agree_on_standing_and_reasons(
-    scanned: Scanned, require: Level | Profile
+async def test_all_formats_agree_on_standing_level_and_reasons(
+    scanned: Scanned, tmp_path: Path, require: Level | Profile
 ) -> None:
-    for report in (assess(each, require) for each in scanned.reports.values()):
-        document = json.loads(_written(report, ReportFormat.JSONL))
-        (row,) = csv.DictReader(_written(report, ReportFormat.CSV).splitlines())
-        line = _written(report, ReportFormat.TEXT, scan=True)
-        text = " ".join(_written(report, ReportFormat.TEXT).split())
-        told = text.lower()
+    """One run, with domains of each standing, written in all formats and read back."""
+    found = (*scanned.reports.values(), samples.null_mx(), samples.invalid(), samples.nowhere())
+    reports = [assess(each, require) for each in found]
+    for name in _FILES:
+        with open_report(tmp_path / name, totals=samples.totals_of(*reports)) as writer:
+            for report in reports:
+                writer.write(report)
+    html, xlsx, csv_, jsonl, json_, text = (tmp_path / name for name in _FILES)
+    expected = [
+        (name_of(each), LABELS[each.standing], each.verdict.level, frozenset(reasons(each)))
+        for each in reports
+        if each.standing is not None
+    ]
 
+    assert len(expected) == len(reports)
+    assert {label for _, label, _, _ in expected} >= {"FAIL", "UNKNOWN", "NO MAIL", "INVALID"}
+    rows = read_sheets(xlsx)["domains"]
+    assert rows == csv_rows(csv_.read_text())
+    assert list(map(_told_by_a_row, rows)) == expected
+    documents = [json.loads(line) for line in jsonl.read_text().splitlines()]
+    assert documents == list(_documents(json_.read_text()))
+    assert [_told_by_json(each) for each in documents] == expected
+    assert sorted(_told_by_html(html.read_text())) == sorted(expected)
+    _require_text(text.read_text(), reports)
+
+
+def _documents(text: str) -> Iterator[object]:
+    """The JSON documents in *text*, one after the other."""
+    at, decoder = 0, json.JSONDecoder()
+    while at < len(text.rstrip()):
+        document, end = decoder.raw_decode(text, at)
+        yield document
+        at = end + 1
+
+
+def _told_by_a_row(row: dict[str, str]) -> Told:
+    given = frozenset(map(_sentence_of, row["reasons"].split()))
+    return row["domain"], LABELS[Standing(row["standing"])], row["level"], given
+
+
+def _told_by_json(document: dict[str, Any]) -> Told:
+    given = frozenset(map(_sentence_of, document["reasons"]))
+    label = LABELS[Standing(document["standing"])]
+    return document["domain"] or document["input"], label, document["verdict"]["level"], given
+
+
+def _sentence_of(reason: str) -> str:
+    return GAPS[Gap(reason)] if reason in list(Gap) else Code(reason).meaning  # type: ignore[call-arg]
+
+
+def _told_by_html(page: str) -> Iterator[Told]:
+    """The badge, the level, and the findings that are marked as reasons, of each domain."""
+    for item in re.findall(r"<li data-rank=.*", page):
+        label, name, level = (
+            unescape(each)
+            for each in re.findall(r'<span class="(?:badge|name|value)">([^<]*)</span>', item)[:3]
+        )
+        marked = re.findall(r'</span> ([^<]*) <span class="cause">Reason for ([^<]*)</span>', item)
+        assert {each for _, each in marked} <= {label}
+        given = [*(words for words, _ in marked), *re.findall('<li class="reason">([^<]*)', item)]
+        yield name, label, level, frozenset(map(unescape, given))
+
+
+def _require_text(text: str, reports: Sequence[DomainReport]) -> None:
+    """Each domain has its label, requirement, level and reasons; blocks are in their order."""
+    text, at = " ".join(text.split()), 0
+    starts = []
+    for report in reports:
         assert report.standing is not None
         label = LABELS[report.standing]
-        assert row["standing"] == document["standing"] == report.standing
-        assert row["requirement"] == document["requirement"] == report.requirement
-        assert row["reasons"].split() == document["reasons"] == list(report.reasons)
-        assert line.startswith(f"{label} ")
-        assert text.startswith((f"{report.domain}: {label}. ", f"{report.domain}: {label}, but "))
-        assert f"Required: {report.requirement}." in text
+        start = re.compile(rf"{re.escape(name_of(report))}: {label}(\. |, but )").search(text, at)
+        assert start is not None, name_of(report)
+        starts.append(start.start())
+        at = start.end()
+    for report, begin, end in zip(reports, starts, (*starts[1:], len(text)), strict=True):
+        block = text[begin:end]
+        assert f"Required: {report.requirement}." in block
+        if report.verdict.level is not Level.INVALID:
+            assert f"Level: {report.verdict.level}, " in block
+        if report.standing is Standing.NEUTRAL:
+            assert "The domain states that it receives no mail (null MX)." in block
+            continue
         for sentence in reasons(report):
-            assert sentence.removesuffix(".").lower() in told
+            assert sentence.removesuffix(".").lower() in block.lower()
 
 
 @each_requirement

@@ -10,7 +10,6 @@ import hashlib
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -20,7 +19,6 @@ from markupsafe import Markup, escape
 from prober.escape import printable, utc
 from prober.records import (
     Answer,
-    Certificate,
     Code,
     DomainReport,
     Endpoint,
@@ -32,30 +30,35 @@ from prober.records.changes import Direction
 from prober.records.delivery import SenderKind
 from prober.records.history import RunNews
 from prober.report.answer import LABELS, OUTCOMES, SENDERS, answer, effects, reasons, warning_of
+from prober.report.chains import chains_of
 from prober.report.changes import DIRECTION_LABELS, NO_NEWS, news_summary, what_changed
 from prober.report.interface import MAX_SECTIONS, Formatter
 from prober.report.letter import Letter, write_letter
-from prober.report.problems import Problem, problems_of
+from prober.report.problems import Problem, joined, problems_of, profile_gaps
 from prober.report.publish import publications
 from prober.report.text import basis, hosts_of, is_well, vantage
 from prober.report.trend import minute, trend_of
 from prober.report.words import (
-    certificate_words,
     exchange_words,
     failure_words,
     name_of,
     outcome_words,
     published_lines,
+    rating_cells,
     server_words,
     starttls_words,
     version_words,
 )
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.clauses import CLAUSES
 from prober.rules.spread import EXPIRY_NAMES, is_post_quantum
 from prober.rules.totals import Totals
 
 MAX_ROWS: Final = 20_000  # domains with a row: what a browser shows in seconds
+ROWS_OF_LIST: Final = 100  # of one <ul>; a browser lays out only those near the screen
+NEXT_LIST: Final = b'</ul>\n<ul class="list far">\n'
 _MAX_CHARACTERS: Final = 4_000  # of one text of a peer
+_MAX_TRANSCRIPTS: Final = 250_000  # bytes of all transcripts in a file
 _MAX_BARS: Final = 12  # rows of a table of the summary
 _MAX_NOTED: Final = 10
 _FOLDER: Final = Path(__file__).with_name("templates")
@@ -63,6 +66,7 @@ _LIST, _SUMMARY, _END = b"<!-- list -->\n", b"<!-- summary -->\n", b"<!-- end --
 _WARNED: Final = b"<!-- warned -->"  # where the finished file says how many pass with a warning
 _ITEM: Final = b'<li data-rank="'
 _SECTION: Final = b"<!-- section -->"
+_TRANSCRIPTS, _TRANSCRIPTS_END = b"<!-- transcripts -->", b"<!-- transcripts end -->"
 _FAILING: Final = (Standing.FALLS_SHORT, Standing.INVALID, Standing.UNDECIDED)
 CLASSES: Final[Mapping[Standing | None, str]] = {
     Standing.MEETS: "pass",
@@ -162,6 +166,7 @@ class Html(Formatter[DomainReport, Totals]):
         self._detail = MAX_SECTIONS if detail is None else detail
         self._environment = environment()
         self._domain = self._environment.get_template("domain.html")
+        self._reader = CertificateReader()
 
     def head(self) -> bytes:
         return self._render("head.html") + _LIST + self._render("list.html", columns=self._columns)
@@ -170,8 +175,8 @@ class Html(Formatter[DomainReport, Totals]):
         """One line: the rank, the row, and all details of the domain."""
         page = self._domain.render(
             r=report,
-            **_row(report, self._columns),
-            **_section(report),
+            **_row(report, self._columns, self._reader),
+            **_section(report, self._reader),
         )
         return _ITEM + _rank(report) + b" ".join(page.encode(errors="replace").split(b"\n")) + b"\n"
 
@@ -184,7 +189,9 @@ class Html(Formatter[DomainReport, Totals]):
             no_news=NO_NEWS,
             news=_news(news) if news is not None else None,
         )
-        return b"</ul>\n</section>\n" + _SUMMARY + summary + _END + self._render("foot.html")
+        return (
+            b"</ul>\n</div>\n</section>\n" + _SUMMARY + summary + _END + self._render("foot.html")
+        )
 
     def arranged(self, written: BinaryIO) -> Iterator[bytes]:
         return _arranged(written, self._detail)
@@ -234,11 +241,18 @@ def _arranged(written: BinaryIO, detail: int) -> Iterator[bytes]:
     yield b"".join(head)
     yield foot[0].partition(_SUMMARY)[2].replace(_WARNED, _on_warned(warned))
     yield b"".join(top)
+    transcripts = without = 0
     for number, (_, place) in enumerate(heapq.nsmallest(MAX_ROWS, places)):
         written.seek(place)
         line = written.readline()
+        if number < detail:
+            transcripts += _size_of_transcripts(line)
+            if transcripts > _MAX_TRANSCRIPTS:
+                line, without = _without_transcripts(line), without + 1
+        if number and number % ROWS_OF_LIST == 0:
+            yield NEXT_LIST
         yield line if number < detail else _without_section(line)
-    yield b"</ul>\n" + _left_out(count, detail) + b"</section>\n" + foot[2]
+    yield b"</ul>\n</div>\n" + _left_out(count, detail, without) + b"</section>\n" + foot[2]
 
 
 def _without_section(line: bytes) -> bytes:
@@ -248,6 +262,15 @@ def _without_section(line: bytes) -> bytes:
     ) + (b"</div></li>\n")
 
 
+def _size_of_transcripts(line: bytes) -> int:
+    return len(line.partition(_TRANSCRIPTS)[2].partition(_TRANSCRIPTS_END)[0])
+
+
+def _without_transcripts(line: bytes) -> bytes:
+    before, _, rest = line.partition(_TRANSCRIPTS)
+    return before + rest.partition(_TRANSCRIPTS_END)[2]
+
+
 def _on_warned(count: int) -> bytes:
     if not count:
         return b""
@@ -255,8 +278,11 @@ def _on_warned(count: int) -> bytes:
     return f"<p>{count} {noun} with a warning: see the list.</p>".encode()
 
 
-def _left_out(count: int, detail: int) -> bytes:
+def _left_out(count: int, detail: int, without: int) -> bytes:
+    """What is left out: *count* domains were written, *without* of them lost their transcripts."""
     notes = []
+    if without:
+        notes.append(f"{without} domains are shown without transcripts: a JSON report has them.")
     if count > MAX_ROWS:
         notes.append(f"{count - MAX_ROWS} more domains are counted above and not listed here.")
     if count > detail:
@@ -277,7 +303,7 @@ def _rank(report: DomainReport) -> bytes:
     return f"{rank}{list(Level).index(report.verdict.level)}{max(0, 99 - high):02}".encode()
 
 
-def _row(report: DomainReport, columns: Sequence[str]) -> dict[str, Any]:
+def _row(report: DomainReport, columns: Sequence[str], reader: CertificateReader) -> dict[str, Any]:
     warning = warning_of(report) if report.standing is Standing.MEETS else None
     shown = list(dict.fromkeys((*columns, *report.columns)))
     name = name_of(report)
@@ -286,7 +312,7 @@ def _row(report: DomainReport, columns: Sequence[str]) -> dict[str, Any]:
         "name": name,
         "css": "warn" if warning else CLASSES[report.standing],
         "label": LABELS[report.standing] if report.standing else "NOT JUDGED",
-        "why": f"but {warning}" if warning else answer(report),
+        "why": f"but {warning}" if warning else answer(report, reader),
         "own": [(column, report.columns.get(column, "")) for column in shown],
     }
 
@@ -297,8 +323,8 @@ def anchor_of(name: str) -> str:
     return f"d-{digest[:16]}"
 
 
-def _section(report: DomainReport) -> dict[str, Any]:
-    problems = list(problems_of(report))
+def _section(report: DomainReport, reader: CertificateReader) -> dict[str, Any]:
+    problems, gaps = list(problems_of(report)), profile_gaps(report)
     main = [p for p in problems if p.code.severity in (Severity.HIGH, Severity.MEDIUM)]
     main += [p for p in problems if p not in main and p.code in report.reasons]
     wants_letter = bool(report.endpoints) and (report.standing in _FAILING or bool(main))
@@ -309,9 +335,10 @@ def _section(report: DomainReport) -> dict[str, Any]:
         "problems": main,
         "lesser": [problem for problem in problems if problem not in main],
         "clauses": _clauses,
-        "matrix": list(_matrix(report)),
+        "below": [(joined(found), rating_cells(row)) for row, found in gaps.items()],
+        "matrix": list(_matrix(report, reader)),
         "published": list(published_lines(report)),
-        "certificates": list(_certificates(report)),
+        "chains": list(chains_of(report, reader)),
         "senders": list(_senders(report)),
         "publications": list(publications(report)),
         "letter": write_letter(report).text.splitlines() if wants_letter else [],
@@ -339,11 +366,11 @@ class _Server:
     host: str
     address: str
     mark: tuple[str, str]
-    cells: tuple[str, str, str, str, str]  # STARTTLS, TLS, key exchange, cipher, DANE
+    cells: tuple[str, str, str]  # TLS, or the answer to STARTTLS; key exchange, cipher suite
     outcome: str
 
 
-def _matrix(report: DomainReport) -> Iterator[_Server]:
+def _matrix(report: DomainReport, reader: CertificateReader) -> Iterator[_Server]:
     for host in hosts_of(report):
         seen = [endpoint for endpoint in report.endpoints if endpoint.mx_host == host.name]
         for endpoint in seen:
@@ -352,13 +379,11 @@ def _matrix(report: DomainReport) -> Iterator[_Server]:
                 preference=host.preference,
                 host=host.name,
                 address=endpoint.address,
-                mark=_MARKS[is_well(endpoint)],
+                mark=_MARKS[is_well(endpoint, reader)],
                 cells=(
-                    starttls_words(endpoint),
-                    version_words(endpoint),
+                    version_words(endpoint) if done else starttls_words(endpoint),
                     exchange_words(endpoint) if done else "",
                     endpoint.cipher or "",
-                    str(endpoint.dane).replace("-", " "),
                 ),
                 outcome=outcome_words(endpoint),
             )
@@ -368,31 +393,21 @@ def _matrix(report: DomainReport) -> Iterator[_Server]:
                 host=host.name,
                 address="",
                 mark=_MARKS[Answer.NOT_TESTED],
-                cells=("", "", "", "", ""),
+                cells=("", "", ""),
                 outcome=failure_words(host.failure) if host.failure else "not contacted",
             )
 
 
-def _certificates(report: DomainReport) -> Iterator[tuple[str, Certificate, str, int]]:
-    """Each leaf once: who shows it, what it says, what it is worth, certificates in the chain."""
-
-    def digest(seen: Endpoint) -> str:
-        return seen.certificate.sha256 if seen.certificate is not None else ""
-
-    shown = sorted((seen for seen in report.endpoints if seen.certificate), key=digest)
-    for _, group in groupby(shown, digest):
-        seen = list(group)
-        hosts = ", ".join(dict.fromkeys(each.mx_host for each in seen))
-        if seen[0].certificate is not None:
-            yield hosts, seen[0].certificate, certificate_words(seen[0]), len(seen[0].chain)
-
-
 def _senders(report: DomainReport) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """A row for all kinds of sender whose mail meets the same."""
     if report.delivery is None or not report.endpoints:
         return
+    rows: dict[tuple[str, ...], list[str]] = {}
     for kind in SenderKind:
         met = report.delivery.of(kind)
-        yield SENDERS[kind], tuple(OUTCOMES[each] for each in (met.now, met.fallback, met.attacked))
+        outcomes = tuple(OUTCOMES[each] for each in (met.now, met.fallback, met.attacked))
+        rows.setdefault(outcomes, []).append(SENDERS[kind])
+    yield from (("; ".join(kinds), outcomes) for outcomes, kinds in rows.items())
 
 
 _PEERS: Final = {"server": "S:", "client": "C:"}

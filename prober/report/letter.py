@@ -21,6 +21,7 @@ from prober.rules.operator_advice import ABOUT_TLSA
 _MAX_PROBLEMS: Final = 6
 _MAX_HOSTS: Final = 2
 _TO_CHANGE: Final = (Severity.HIGH, Severity.MEDIUM)
+_ENCRYPTED: Final = (Level.OPPORTUNISTIC, Level.AUTHENTICATED, Level.ENFORCED)
 _WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "MX": "MX host: a mail server that receives mail for the domain, as named in DNS.",
@@ -151,6 +152,8 @@ def _change(report: DomainReport) -> Iterator[Part]:
     ]
     if not problems and report.reasons:
         yield Part(title="Why it is not enough", lines=reasons(report))
+    if not problems and not report.reasons and report.verdict.level in _ENCRYPTED:
+        yield Part(title="What to change", lines=("We found nothing that you must change.",))
     if not problems:
         return
     lines = []
@@ -168,7 +171,7 @@ def _change(report: DomainReport) -> Iterator[Part]:
 
 def _publish(report: DomainReport) -> Iterator[Part]:
     """Only where TLS works: without it, a policy does not help."""
-    if report.verdict.level not in (Level.OPPORTUNISTIC, Level.AUTHENTICATED, Level.ENFORCED):
+    if report.verdict.level not in _ENCRYPTED:
         return
     wanted = set(_topics(report))
     for each in publications(report):
@@ -190,21 +193,25 @@ def _topics(report: DomainReport) -> Iterator[Topic]:
 
 def _check(report: DomainReport) -> Iterator[Part]:
     """Commands for the servers that have a problem, or else for the first ones."""
+    if report.domain is None or not is_plain(report.domain):
+        return
     faulty = {found.mx_host for found in report.findings if found.severity in _TO_CHANGE}
     hosts = dict.fromkeys(seen.mx_host for seen in report.endpoints if is_plain(seen.mx_host))
-    commands = [
-        f"openssl s_client -starttls smtp -connect {host}:25 -servername {host} "
-        f"-verify_hostname {host} -verify_return_error </dev/null"
-        for host in sorted(hosts, key=lambda host: host not in faulty)[:_MAX_HOSTS]
-    ]
-    if not commands or report.domain is None or not is_plain(report.domain):
-        return
+    chosen = sorted(hosts, key=lambda host: host not in faulty)[:_MAX_HOSTS]
+    commands = [] if _uses_dane(report) else list(map(_openssl, chosen))
     lines = ["Run this from a machine outside your network."]
-    if not _uses_dane(report):
+    if commands:
         lines.append('OpenSSL must end with "Verify return code: 0 (ok)".')
     lines.append("The command probe is the program that made this test; it shows all that it sees.")
-    copy = (*([] if _uses_dane(report) else commands), f"probe {report.domain}")
+    copy = (*commands, f"probe {report.domain}")
     yield Part(title="How to check", lines=tuple(lines), copy=copy)
+
+
+def _openssl(host: str) -> str:
+    return (
+        f"openssl s_client -starttls smtp -connect {host}:25 -servername {host} "
+        f"-verify_hostname {host} -verify_return_error </dev/null"
+    )
 
 
 def _uses_dane(report: DomainReport) -> bool:

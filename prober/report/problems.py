@@ -1,16 +1,18 @@
 """The findings of a domain in words, one for each code, the most severe first."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from prober.domains import operator_of
 from prober.escape import printable
-from prober.records import Code, DomainReport, Failure, Finding
+from prober.records import Code, DomainReport, FactRating, Failure, Finding, Standing
 from prober.report.rows import severity_order
 from prober.report.words import failure_words
 from prober.rules.endpoint import describe_failure
 from prober.rules.operator_advice import advice_for
+from prober.rules.profiles import PROFILES
+from prober.rules.rating import below_profile
 
 _SAID_BY_MEANING: Final = (  # their details say the same in other words
     Code.NULL_MX,
@@ -66,6 +68,17 @@ def _places(findings: list[Finding], said: Mapping[str | None, Failure | None]) 
         line = ": ".join(part for part in parts if part)
         if line:
             yield printable(line)
+
+
+def profile_gaps(report: DomainReport) -> dict[FactRating, list[str]]:
+    """The facts that keep endpoints below the required profile, each with its places."""
+    ratings, gaps = report.profile_ratings, dict[FactRating, list[str]]()
+    if ratings is None or report.standing is Standing.MEETS:
+        return gaps
+    for row in below_profile(ratings, PROFILES[ratings.profile]):
+        place = f"{row.mx_host} {row.address}{'' if row.sni else ' without SNI'}"
+        gaps.setdefault(replace(row, mx_host="", address="", sni=True), []).append(place)
+    return gaps
 
 
 def joined(places: Iterable[str]) -> str:

@@ -59,9 +59,15 @@ def is_plain(name: str) -> bool:
 
 
 def publications(report: DomainReport) -> Iterator[Publication]:
-    """What is missing or wrong at the domain; nothing for what could not be looked up."""
+    """What is missing or wrong at the domain; nothing for what could not be looked up.
+
+    Nothing either where no server completes TLS, since neither a policy nor a TLSA record helps
+    before that.
+    """
     domain = report.domain
-    if domain is None or not is_plain(domain) or report.server is not None or not report.endpoints:
+    if domain is None or not is_plain(domain) or report.server is not None:
+        return
+    if all(seen.tls_version is None for seen in report.endpoints):
         return
     yield from _mta_sts(report, domain)
     yield from _tls_rpt(report, domain)

@@ -14,7 +14,15 @@ from prober.records.history import DomainHistory, RecordedRun, RunList
 from prober.report.answer import LABELS
 from prober.report.changes import DIRECTION_LABELS, describe, summary, what_changed
 from prober.report.history import how_sent, stretches
-from prober.report.html import CLASSES, DIRECTION_CSS, MAX_ROWS, anchor_of, environment
+from prober.report.html import (
+    CLASSES,
+    DIRECTION_CSS,
+    MAX_ROWS,
+    NEXT_LIST,
+    ROWS_OF_LIST,
+    anchor_of,
+    environment,
+)
 from prober.report.interface import Formatter
 from prober.report.trend import Trend, trend_of
 
@@ -77,7 +85,7 @@ class ChangesPage(Formatter[DomainChanges, ChangeCounts]):
             "not be tested this time, which proves nothing. CHANGED: different, and neither better "
             "nor worse in itself. BETTER: the contrary of WORSE. ROUTINE: expected changes only."
         )
-        return b"</ul>\n</section>\n" + self._render("foot.html", legend=legend)
+        return b"</ul>\n</div>\n</section>\n" + self._render("foot.html", legend=legend)
 
     def arranged(self, written: BinaryIO) -> Iterator[bytes] | None:
         """The same with no more rows than a browser shows in seconds."""
@@ -87,10 +95,13 @@ class ChangesPage(Formatter[DomainChanges, ChangeCounts]):
 def _shortened(written: BinaryIO) -> Iterator[bytes]:
     rows = 0
     for line in written:
-        rows += line.startswith(_ITEM)
-        if not line.startswith(_ITEM) or rows <= MAX_ROWS:
+        is_row = line.startswith(_ITEM)
+        if is_row and 0 < rows < MAX_ROWS and rows % ROWS_OF_LIST == 0:
+            yield NEXT_LIST
+        rows += is_row
+        if not is_row or rows <= MAX_ROWS:
             yield line
-        if line == b"</ul>\n" and rows > MAX_ROWS:
+        if line == b"</div>\n" and rows > MAX_ROWS:
             note = f"{rows - MAX_ROWS} more domains are counted above and not listed here."
             yield f'<p class="note">{note}</p>\n'.encode()
 

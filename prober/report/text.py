@@ -37,7 +37,7 @@ from prober.report.answer import (
 )
 from prober.report.interface import Formatter, Paper
 from prober.report.page import MARK_STYLES, Page
-from prober.report.problems import Problem, joined, problems_of
+from prober.report.problems import Problem, joined, problems_of, profile_gaps
 from prober.report.rows import severity_order
 from prober.report.summary import summary_lines
 from prober.report.words import (
@@ -55,8 +55,6 @@ from prober.report.words import (
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.completeness import is_tested
 from prober.rules.endpoint import Outcome, proven
-from prober.rules.profiles import PROFILES
-from prober.rules.rating import below_profile
 from prober.rules.totals import Totals
 from prober.rules.verdict import authenticated
 from prober.rules.views import View
@@ -254,13 +252,16 @@ def _rows(report: DomainReport, host: MxHost, page: Page, *, suites: bool) -> It
             )
 
 
-def is_well(endpoint: Endpoint) -> Answer:
-    """Yes: TLS and identity are as they should be. No: one of them is not."""
+def is_well(endpoint: Endpoint, reader: CertificateReader | None = None) -> Answer:
+    """Yes: TLS and identity are as they should be. No: one of them is not.
+
+    *reader* remembers certificates from one endpoint to the next.
+    """
     if not is_tested(endpoint):
         return Answer.NOT_TESTED
     if proven(endpoint) is not Outcome.COMPLETED:
         return Answer.NO
-    return authenticated(View(endpoint, CertificateReader()))
+    return authenticated(View(endpoint, reader or CertificateReader()))
 
 
 def _senders(delivery: Delivery) -> Table:
@@ -278,17 +279,11 @@ def _senders(delivery: Delivery) -> Table:
 
 def _below_profile(report: DomainReport, *, verbose: bool) -> Iterator[RenderableType]:
     """The facts that keep endpoints below the required profile, a line for all places of each."""
-    ratings = report.profile_ratings
-    if ratings is None or report.standing is Standing.MEETS:
-        return
-    places: dict[str, list[str]] = {}
-    for row in below_profile(ratings, PROFILES[ratings.profile]):
-        place = f"{row.mx_host} {row.address}{'' if row.sni else ' without SNI'}"
-        places.setdefault(rating_words(row, verbose=verbose), []).append(place)
-    if places:
+    ratings, gaps = report.profile_ratings, profile_gaps(report)
+    if ratings is not None and gaps:
         yield Text(printable(f"Below profile {ratings.profile}. Its norm is {ratings.norm}."))
-    for words, found in places.items():
-        line = Text(f"{printable(joined(found))}: {words}")
+    for row, found in gaps.items():
+        line = Text(f"{printable(joined(found))}: {rating_words(row, verbose=verbose)}")
         yield Padding(line, (0, 0, 0, _GAP))
 
 

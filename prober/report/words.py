@@ -120,6 +120,14 @@ def rating_words(rating: FactRating, *, verbose: bool = False) -> str:
     return printable(f"{rated} ({source})")
 
 
+def rating_cells(rating: FactRating) -> tuple[str, str, str, str]:
+    """The same as cells of a table: the fact, its value, the rating, the paragraph."""
+    value = _FEATURES.get(rating.value or "", rating.value or "not tested").removeprefix("is ")
+    word = "to be phased out" if rating.rating is Rating.PHASE_OUT else str(rating.rating)
+    ours = f"; our reading: {rating.ours.removesuffix('.')}" if rating.ours is not None else ""
+    return RATED[rating.fact], value, word.replace("-", " "), f"{rating.source}{ours}"
+
+
 def name_of(report: DomainReport) -> str:
     """The domain, or the input as it came where that is none."""
     return report.domain if report.domain is not None else report.input

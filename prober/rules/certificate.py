@@ -54,8 +54,8 @@ def judge_certificate(
     ``now`` is aware of its time zone. What cannot be read is ``None`` and not tested, never no.
     """
     return Certificate(
-        subject=_text(leaf.subject),
-        issuer=_text(leaf.issuer),
+        subject=name_text(leaf.subject),
+        issuer=name_text(leaf.issuer),
         san=leaf.san.names[:_MAX_NAMES] if leaf.san is not None else (),
         serial=leaf.serial,
         not_before=leaf.not_before,
@@ -281,12 +281,13 @@ def _where(position: int, certificate: ReadCertificate) -> str:
     return f"{name} ({_label(certificate.subject)})"
 
 
-def _text(name: Name | None) -> str | None:
+def name_text(name: Name | None) -> str | None:
+    """*name* as text, cut to a length that fits a report; None where it could not be read."""
     return _cap(name.text, _MAX_NAME) if name is not None and name.text is not None else None
 
 
 def _label(name: Name | None) -> str:
-    text = _text(name)
+    text = name_text(name)
     return "name unreadable" if text is None else _cap(text, _MAX_LABEL) or "no name"
 
 

@@ -12,11 +12,13 @@ from hypothesis import given
 
 from prober.errors import SettingsError
 from prober.files import ResumeFrom
-from prober.records import DomainReport, Line, Standing
+from prober.records import Code, DomainReport, Line, ProfileName, Standing
 from prober.report import html
 from prober.report.answer import LABELS
 from prober.report.letter import write_letter
 from prober.report.output import NO_PAGE
+from prober.rules.profiles import PROFILES
+from prober.rules.standing import assess
 from tests.cli.commands import invoke
 from tests.report import samples
 from tests.report.pages import arranged, read_page, written
@@ -190,11 +192,55 @@ def test_so_many_as_asked_for_have_sections(detail: int, sections: int) -> None:
     assert ("give a greater number with --detail" in texts_of(page)) == (detail < 9)
 
 
+def test_a_long_list_has_parts_of_100_rows_so_that_only_those_on_screen_are_laid_out() -> None:
+    found = [replace(samples.passes(), domain=f"d{number}.example") for number in range(250)]
+    page = arranged(*assessed(*found))
+    parts = re.findall(rb'<ul class="(list|list far)">\n(.*?)</ul>', page, re.DOTALL)
+    assert [css for css, _ in parts] == [b"list", b"list far", b"list far"]
+    assert [part.count(b"<li data-rank=") for _, part in parts] == [100, 100, 50]
+    require_harmless(page)
+
+
 def test_the_columns_of_the_list_are_shown_and_can_be_sorted_by() -> None:
     report = replace(samples.passes(), columns={"owner": "Ann", "id": "7"})
     page = texts_of(arranged(*assessed(report), columns=("owner", "id")))
     assert "owner: Ann id: 7" in page
     assert "level owner id" in page  # the choices
+
+
+def test_what_is_below_the_profile_has_its_value_rating_and_paragraph() -> None:
+    weak = samples.make_endpoint(tls_version="TLSv1.2", cipher="AES128-SHA", key_exchange=None)
+    report = samples.make_report(endpoints=(weak,))
+    page = arranged(assess(report, PROFILES[ProfileName.HIPAA])).decode()
+    table = page.partition("<h3>Below profile hipaa</h3>")[2].partition("</table>")[0]
+    assert "The norm: 45 CFR 164.312(e), 74 FR 19006, by way of NIST SP 800-52 Rev. 2" in table
+    assert (
+        "<th>mx1.example.com 192.0.2.1</th><td>cipher suite</td>"
+        "<td>TLS_RSA_WITH_AES_128_CBC_SHA</td><td>insufficient</td>"
+        "<td>appendix D; SP 800-131A r2 §6; our reading: "
+    ) in table
+
+
+def test_a_domain_that_meets_the_profile_has_no_such_table() -> None:
+    report = assess(samples.passes(), PROFILES[ProfileName.HIPAA])
+    assert b"Below profile" not in arranged(replace(report, standing=Standing.MEETS))
+
+
+def test_the_reasons_are_marked_among_the_findings() -> None:
+    report = samples.assessed(samples.fails())
+    page = arranged(report).decode()
+    causes = re.findall(r'</span> ([^<]*) <span class="cause">Reason for FAIL</span>', page)
+    assert set(causes) == {each.meaning for each in Code if each in report.reasons}
+
+
+def test_transcripts_are_left_out_where_they_would_fill_the_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(html, "_MAX_TRANSCRIPTS", 400)
+    page = arranged(*assessed(*(samples.passes() for _ in range(3))))
+    assert page.count(b"<summary>Transcript") == 1
+    assert "2 domains are shown without transcripts: a JSON report has them." in texts_of(page)
+    require_harmless(page)
 
 
 def test_it_has_the_words_of_the_text_report() -> None:

@@ -1,7 +1,9 @@
 """The HTML report in Chromium: its script, its accessibility, and that it asks nobody."""
 
+import asyncio
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,14 +11,21 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from prober.records import DomainReport, Standing
+from prober.domains import parse_entry
+from prober.lab.internet import Lab
+from prober.records import DomainReport, Level, ProfileName, Standing
 from prober.report.html import letter_page
 from prober.report.letter import write_letter
 from prober.rules.delivery import judge_delivery
+from prober.rules.profiles import PROFILES
+from prober.rules.standing import assess
 from prober.rules.views import views_of
+from prober.scan import scan
+from tests.personalities import EVERY, every_domain
 from tests.report import samples
 from tests.report.pages import arranged
 from tests.report.test_html import SCRIPT, hostile
+from tests.test_personalities import DEADLINES
 
 pytestmark = pytest.mark.external
 STANDINGS = (Standing.FALLS_SHORT, Standing.UNDECIDED, Standing.MEETS, Standing.NEUTRAL)
@@ -29,22 +38,38 @@ def with_delivery(report: DomainReport) -> DomainReport:
 
 
 def domains() -> list[DomainReport]:
-    """300, each of another kind in turn, and some that are hostile."""
+    """Each kind in turn, made up to 300 by the lab's, and some that are hostile."""
     kinds = [
         replace(with_delivery(each), standing=each.standing or Standing.MEETS)
         for each in samples.all_samples()
         if each.domain is not None
     ]
-    found = [
+    return [
         replace(
             kinds[number % len(kinds)],
             domain=f"d{number}.example",
             standing=STANDINGS[number % 4],
             columns={"owner": OWNERS[number % 7]},
         )
-        for number in range(297)
+        for number in range(300 - len(EVERY) - len(TEXTS))
+    ] + [replace(hostile(text), standing=Standing.MEETS) for text in TEXTS]
+
+
+def lab_domains() -> list[DomainReport]:
+    """Every server of the lab, the hostile ones too, as a scan reports it."""
+    found: list[DomainReport] = []
+
+    async def scan_lab() -> None:
+        async with Lab(every_domain()) as lab:
+            names = [parse_entry(each.name) for each in every_domain()]
+            await scan(names, lab.settings(**DEADLINES), found.append)
+
+    with ThreadPoolExecutor(1) as apart:  # the loop of Playwright runs in this thread
+        apart.submit(lambda: asyncio.run(scan_lab())).result()
+    return [
+        replace(samples.assessed(each, Level.AUTHENTICATED), columns={"owner": "Lab"})
+        for each in found
     ]
-    return [*found, *(replace(hostile(text), standing=Standing.MEETS) for text in TEXTS)]
 
 
 TEXTS = (SCRIPT, samples.HOSTILE, "x" * 1_000_000)
@@ -53,7 +78,7 @@ TEXTS = (SCRIPT, samples.HOSTILE, "x" * 1_000_000)
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     file = tmp_path_factory.mktemp("html") / "report.html"
-    file.write_bytes(arranged(*domains(), columns=COLUMNS))
+    file.write_bytes(arranged(*domains(), *lab_domains(), columns=COLUMNS))
     return file.as_uri()
 
 
@@ -94,11 +119,11 @@ def opened(context: BrowserContext, address: str, told: list[str]) -> Page:
 
 
 def shown(page: Page) -> int:
-    return page.locator("#list > li:visible").count()
+    return page.locator("#list > ul > li:visible").count()
 
 
 def names(page: Page) -> list[str]:
-    return page.locator("#list > li:visible .name").all_inner_texts()
+    return page.locator("#list > ul > li:visible .name").all_inner_texts()
 
 
 def test_it_says_nothing_to_anybody_and_runs_no_script_but_ours(
@@ -106,21 +131,31 @@ def test_it_says_nothing_to_anybody_and_runs_no_script_but_ours(
 ) -> None:
     assert shown(page) == 300
     page.locator("#unfold").click()
-    page.locator("#fold").click()
+    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    page.mouse.wheel(0, 5_000)
     assert page.locator("script").count() == 1
     assert page.locator("img").count() == 0
     assert told == []
 
 
+def test_all_are_unfolded_and_folded(page: Page) -> None:
+    unfolded = page.locator("#list > ul > li > details[open]")
+    page.locator("#unfold").click()
+    assert unfolded.count() == 300
+    page.locator("#fold").click()
+    assert unfolded.count() == 0
+
+
 def test_it_is_filtered_sorted_and_unfolded_by_keyboard_alone(page: Page, told: list[str]) -> None:
     page.locator("#search").focus()
     page.keyboard.type("zoe owner")
-    assert shown(page) == 42
-    assert page.locator("#count").inner_text() == "42 of 300 shown"
+    found = shown(page)
+    assert 0 < found < 300
+    assert page.locator("#count").inner_text() == f"{found} of 300 shown"
     page.keyboard.press("Tab")
     page.keyboard.type("FAIL")
-    assert 0 < shown(page) < 42
-    assert set(page.locator("#list > li:visible .badge").all_inner_texts()) == {"FAIL"}
+    assert 0 < shown(page) < found
+    assert set(page.locator("#list > ul > li:visible .badge").all_inner_texts()) == {"FAIL"}
     page.keyboard.press("Tab")
     page.keyboard.type("domain")
     in_order = names(page)
@@ -128,8 +163,29 @@ def test_it_is_filtered_sorted_and_unfolded_by_keyboard_alone(page: Page, told: 
     for _ in range(3):  # over the two buttons, to the first domain
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    assert page.locator("#list > li:visible .section:visible").count() == 1
+    assert page.locator("#list > ul > li:visible .section:visible").count() == 1
     assert told == []
+
+
+def test_a_filter_that_is_emptied_shows_all_in_the_same_order(page: Page) -> None:
+    before = names(page)
+    page.locator("#search").fill("no such domain")
+    assert shown(page) == 0
+    page.locator("#search").fill("")
+    assert names(page) == before
+
+
+@pytest.mark.parametrize(
+    ("by", "where"), [("owner", ".own .value"), ("level", ".level .value"), ("domain", ".name")]
+)
+def test_it_is_sorted(page: Page, by: str, where: str) -> None:
+    page.locator("#sort").select_option(label=by)
+    values = page.locator(f"#list > ul > li {where}").all_inner_texts()
+    places = [values.index(value) for value in values]  # equal ones stand together
+    assert len(values) == 300
+    assert places == sorted(places)
+    page.locator("#sort").select_option(label="worst first")
+    assert page.locator("#list > ul > li .badge").first.inner_text() == "FAIL"
 
 
 def test_a_link_of_the_summary_unfolds_the_domain(page: Page) -> None:
@@ -137,13 +193,13 @@ def test_a_link_of_the_summary_unfolds_the_domain(page: Page) -> None:
     name = link.inner_text()
     link.click()
     page.wait_for_function("location.hash && document.querySelector('#list details[open]')")
-    unfolded = page.locator("#list > li > details[open]")
+    unfolded = page.locator("#list > ul > li > details[open]")
     assert unfolded.count() == 1
     assert unfolded.locator(".name").inner_text().strip().endswith(name)
 
 
 def test_the_message_can_be_copied(page: Page) -> None:
-    item = page.locator("#list > li:has(.letter)").first
+    item = page.locator("#list > ul > li:has(.letter)").first
     item.locator("summary").first.click()
     item.locator(".letter > summary").click()
     button = item.locator(".copier").first
@@ -155,7 +211,8 @@ def test_the_message_can_be_copied(page: Page) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(browser: Browser, tmp_path: Path, scheme: str) -> None:
     file = tmp_path / "report.html"
-    file.write_bytes(arranged(*domains()[:20], columns=COLUMNS))
+    below = assess(samples.warns(), PROFILES[ProfileName.HIPAA])
+    file.write_bytes(arranged(below, *domains()[:20], columns=COLUMNS))
     context = browser.new_context(color_scheme="dark" if scheme == "dark" else "light")
     page = opened(context, file.as_uri(), [])
     page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
@@ -171,8 +228,14 @@ def test_axe_finds_nothing_serious(browser: Browser, tmp_path: Path, scheme: str
     assert serious == []
 
 
-def test_nothing_is_wider_than_a_phone(browser: Browser, address: str, told: list[str]) -> None:
-    context = browser.new_context(viewport={"width": 360, "height": 640})
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_a_phone(
+    browser: Browser, address: str, told: list[str], scheme: str
+) -> None:
+    context = browser.new_context(
+        viewport={"width": 360, "height": 640},
+        color_scheme="dark" if scheme == "dark" else "light",
+    )
     page = opened(context, address, told)
     page.locator("#unfold").click()
     page.evaluate("document.querySelectorAll('.sub').forEach(each => each.open = true)")
@@ -184,9 +247,9 @@ def test_without_its_script_it_is_readable(browser: Browser, address: str) -> No
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(address)
-    assert page.locator("#list > li:visible").count() == 300
+    assert page.locator("#list > ul > li:visible").count() == 300
     assert page.locator("#tools:visible").count() == 0
-    page.locator("#list > li > details > summary").first.click()
+    page.locator("#list > ul > li > details > summary").first.click()
     assert page.locator("#list .section:visible").count() == 1
     context.close()
 
@@ -212,5 +275,13 @@ def test_a_letter_prints_on_one_page(
     assert told == []
 
 
-def test_it_prints(page: Page) -> None:
-    assert page.pdf(format="A4").startswith(b"%PDF")
+def test_it_prints_every_domain_and_no_buttons(page: Page) -> None:
+    page.emulate_media(media="print")
+    assert page.locator("#tools:visible, .copier:visible").count() == 0
+    assert page.evaluate(
+        "[...document.querySelectorAll('.list')]"
+        ".every(each => getComputedStyle(each).contentVisibility === 'visible')"
+    )
+    printed = page.pdf(format="A4")
+    assert printed.startswith(b"%PDF")
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) >= 300 // 40  # rows of a sheet

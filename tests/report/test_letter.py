@@ -90,3 +90,18 @@ def test_the_servers_with_a_problem_are_checked_first() -> None:
     found = (finding(Code.STARTTLS_NOT_SUPPORTED, mx_host="mx3.a.example"),)
     text = text_of(samples.make_report(endpoints=endpoints, findings=found))
     assert re.findall(r"-connect (\S+):25", text) == ["mx3.a.example", "mx1.a.example"]
+
+
+def test_of_a_domain_without_a_problem_it_says_so() -> None:
+    assert "We found nothing that you must change." in text_of(samples.passes())
+    assert "We found nothing that you must change." not in text_of(samples.fails())
+    assert "We found nothing that you must change." not in text_of(samples.unknown())
+
+
+@pytest.mark.parametrize(
+    "report",
+    [samples.passes(), samples.fails(), samples.dns_error(), samples.null_mx()],
+    ids=lambda each: each.domain,
+)
+def test_every_letter_says_how_to_check(report: DomainReport) -> None:
+    assert f"    probe {report.domain}\n" in text_of(report)

@@ -106,7 +106,7 @@ def test_changes_are_filtered_sorted_and_searched_by_keyboard(show: Open) -> Non
     one = changes()[0].changes
     more = [DomainChanges(f"z{number}.example", one) for number in range(3)]
     page, told = show(changes_page(*more[::-1], *changes()))
-    names = page.locator("#list > li:visible .name")
+    names = page.locator("#list > ul > li:visible .name")
     assert page.locator("#count").inner_text() == "8 of 8 shown"
     page.locator("#search").focus()
     page.keyboard.type("z")

@@ -117,6 +117,14 @@ def test_more_changes_than_a_browser_shows_are_counted(monkeypatch: pytest.Monke
     require_harmless(page)
 
 
+def test_a_long_list_of_changes_has_parts_as_that_of_domains_has() -> None:
+    one = changes()[0].changes
+    page = changes_page(*(DomainChanges(f"d{number}.example", one) for number in range(250)))
+    assert page.count(b'<ul class="list far">') == 2
+    assert page.count(b"<li data-rank=") == 250
+    require_harmless(page)
+
+
 def test_without_changes_there_is_a_page() -> None:
     page = page_of(ChangesPage(ChangeCounts(compared=2)), totals=ChangeCounts(compared=2))
     assert "2 domains compared: 0 worse" in texts_of(page)

@@ -14,7 +14,7 @@ PICTURES = {  # name: width, height, colours, what to show
     "phone-dark.png": (360, 720, "dark", "document.getElementById('domains').scrollIntoView()"),
 }
 OPEN = """const open_ = (at) => {
-  const item = document.querySelectorAll('#list > li')[at - 1];
+  const item = document.querySelectorAll('#list > ul > li')[at - 1];
   item.querySelector('details').open = true;
   item.querySelector('.letter').open = true;
   item.scrollIntoView();

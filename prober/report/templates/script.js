@@ -2,7 +2,8 @@
 (function () {
   const list = document.getElementById("list");
   if (!list) return;
-  const items = Array.from(list.children);
+  const items = Array.from(list.querySelectorAll(":scope > ul > li"));
+  const ROWS = 100; // of one <ul>: only those near the screen are laid out
   const get = (id) => document.getElementById(id);
   const textOf = (item, where) => {
     const found = where.startsWith("own-")
@@ -10,7 +11,11 @@
       : item.querySelector(where);
     return found ? found.textContent : "";
   };
-  const texts = new Map(items.map((item) => [item, item.querySelector("summary, .row").textContent.toLowerCase()]));
+  const texts = new Map(); // of the rows, filled by the first search
+  const textOfRow = (item) => {
+    if (!texts.has(item)) texts.set(item, item.querySelector("summary, .row").textContent.toLowerCase());
+    return texts.get(item);
+  };
   let order = items;
   const levels = ["none", "partial", "unknown", "invalid", "opportunistic", "authenticated", "enforced", "no-mail"];
   const compare = new Intl.Collator(undefined, { numeric: true }).compare;
@@ -18,12 +23,20 @@
     const words = get("search").value.toLowerCase().split(/\s+/).filter(Boolean);
     const show = get("show").value;
     const fits = order.filter(
-      (item) => (!show || item.classList.contains(show)) && words.every((word) => texts.get(item).includes(word))
+      (item) => (!show || item.classList.contains(show)) && words.every((word) => textOfRow(item).includes(word))
     );
     const shown = document.createDocumentFragment(); // far quicker than to hide the others
-    for (const item of fits) shown.appendChild(item);
+    for (let at = 0; at < fits.length; at += ROWS) {
+      const part = document.createElement("ul");
+      part.className = at ? "list far" : "list";
+      part.append(...fits.slice(at, at + ROWS));
+      shown.append(part);
+    }
     list.replaceChildren(shown);
-    get("count").textContent = fits.length + " of " + items.length + " shown";
+    count(fits.length);
+  }
+  function count(number) {
+    get("count").textContent = number + " of " + items.length + " shown";
   }
   function sort() {
     const by = get("sort").value;
@@ -40,7 +53,7 @@
     filter();
   }
   function fold(open) {
-    for (const details of list.querySelectorAll(":scope > li > details")) details.open = open;
+    for (const details of list.querySelectorAll(":scope > ul > li > details")) details.open = open;
   }
   function reveal() {
     const target = items.find((item) => "#" + item.id === location.hash);
@@ -79,6 +92,7 @@
   get("unfold").addEventListener("click", () => fold(true));
   document.querySelectorAll("pre.copy").forEach(copier);
   addEventListener("hashchange", reveal);
-  filter();
+  count(items.length);
+  if (get("search").value || get("show").value || get("sort").value !== "rank") sort(); // a reload kept them
   reveal();
 })();

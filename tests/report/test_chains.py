@@ -1,0 +1,139 @@
+"""The certificate chains in the HTML report: each certificate as sent, and the verified path."""
+
+import re
+from dataclasses import replace
+from html import unescape
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+
+from prober.records import (
+    Answer,
+    Attempt,
+    DomainReport,
+    Endpoint,
+    Hello,
+    Standing,
+    StartTls,
+    WithoutSni,
+)
+from prober.report.chains import chains_of
+from prober.rules.certificate_fields import CertificateReader
+from tests.report import samples
+from tests.report.pages import arranged, read_page
+from tests.report.test_html import MARK, SCRIPT, require_harmless
+from tests.rules.certificates import NOW, issue
+
+SHA256, HASH = "ecdsa-with-SHA256", hashes.SHA256()
+ROOT = issue("Root CA", san=None)
+CA = issue("Issuing CA", by=ROOT, san=None)
+LEAF = issue(by=CA)
+OTHER = issue("other.example.com", by=CA)
+CHAIN = (LEAF.der, CA.der, OTHER.der)
+
+
+def report_on(*endpoints: Endpoint) -> DomainReport:
+    return replace(samples.make_report(endpoints=endpoints), standing=Standing.MEETS)
+
+
+def rows(report: DomainReport) -> list[list[str]]:
+    """The cells of each table of certificates on the page."""
+    page = arranged(report).decode()
+    tables = re.findall(r'aria-label="Certificates as sent">.*?<tbody>(.*?)</tbody>', page)
+    found = [row for table in tables for row in re.findall(r"<tr>(.*?)</tr>", table)]
+    return [
+        [unescape(re.sub("<[^>]*>", "", cell)) for cell in re.findall(r"<t[hd]>(.*?)</t[hd]>", row)]
+        for row in found
+    ]
+
+
+def test_each_certificate_is_shown_as_it_was_sent() -> None:
+    shown = rows(report_on(samples.make_endpoint(chain=CHAIN, path=(0, 1))))
+    dates = "2025-12-02 12:00 to 2026-03-02 12:00"
+    assert [row[:7] for row in shown] == [
+        ["1", "CN=mx.example.com", "CN=Issuing CA", dates, "EC secp256r1", SHA256, "yes"],
+        ["2", "CN=Issuing CA", "CN=Root CA", dates, "EC secp256r1", SHA256, "yes"],
+        ["3", "CN=other.example.com", "CN=Issuing CA", dates, "EC secp256r1", SHA256, "no"],
+    ]
+    assert [row[7] for row in shown] == [
+        each.certificate.fingerprint(HASH).hex() for each in (LEAF, CA, OTHER)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("chain", "path", "trusted", "words"),
+    [
+        pytest.param(
+            CHAIN,
+            (0, 1),
+            Answer.YES,
+            "The path goes on to CN=Root CA, which is in the trust store of this machine.",
+            id="anchor-not-sent",
+        ),
+        pytest.param(
+            (ROOT.der,),
+            (0,),
+            Answer.YES,
+            "The last certificate of the path is a trust anchor of this machine.",
+            id="leaf-is-anchor",
+        ),
+        pytest.param(CHAIN, (), Answer.NO, "No path to a trust anchor could be verified.", id="no"),
+        pytest.param(
+            CHAIN,
+            (),
+            Answer.NOT_TESTED,
+            "It was not tested whether the chain leads to a trust anchor.",
+            id="not-tested",
+        ),
+    ],
+)
+def test_what_is_known_of_the_path(
+    chain: tuple[bytes, ...], path: tuple[int, ...], trusted: Answer, words: str
+) -> None:
+    leaf = samples.make_certificate(trusted=trusted)
+    seen = samples.make_endpoint(chain=chain, path=path, certificate=leaf)
+    (found,) = chains_of(report_on(seen), CertificateReader())
+    assert found.path == words
+    assert (found.sent[0].on_path == "not known") == (not path)
+
+
+def test_equal_chains_are_shown_once_and_one_without_sni_apart() -> None:
+    plain = WithoutSni(
+        observed_at=NOW, starttls=StartTls.OFFERED, tls_version="TLSv1.3", chain=(OTHER.der,)
+    )
+    attempts = tuple(
+        Attempt(
+            observed_at=NOW,
+            hello=hello,
+            starttls=StartTls.OFFERED,
+            tls_version="TLSv1.3",
+            cipher=None,
+            failure=None,
+        )
+        for hello in (Hello.DEFAULT, Hello.NO_SNI)
+    )
+    first = samples.make_endpoint(
+        chain=CHAIN,
+        path=(0, 1),
+        without_sni=plain,
+        attempts=attempts,
+        certificate_without_sni=samples.make_certificate(name_matches=Answer.NO),
+    )
+    second = samples.make_endpoint("mx2.example.com", "192.0.2.2", chain=CHAIN, path=(0, 1))
+    found = list(chains_of(report_on(first, second), CertificateReader()))
+    assert [(each.hosts, len(each.sent)) for each in found] == [
+        ("mx1.example.com, mx2.example.com", 3),
+        ("mx1.example.com (without SNI)", 1),
+    ]
+
+
+def test_a_certificate_with_hostile_names_is_shown_and_does_nothing() -> None:
+    hostile = issue(SCRIPT[:64], issuer=samples.HOSTILE[:60], san=())
+    page = arranged(report_on(samples.make_endpoint(chain=(hostile.der,), path=(0,))))
+    require_harmless(page)
+    assert MARK in read_page(page).text
+
+
+def test_a_certificate_that_cannot_be_read_is_not_shown_as_sound() -> None:
+    (row,) = rows(report_on(samples.make_endpoint(chain=(b"\x30leaf",), path=(0,))))
+    assert row[1:6] == ["not read", "not read", "? to ?", "not read", "not read"]
