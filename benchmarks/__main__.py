@@ -19,6 +19,7 @@ from benchmarks import (
     served,
     start,
     throughput,
+    validation,
     workers,
 )
 from benchmarks.figures import Figure, Scale, machine, to_markdown, to_table
@@ -40,6 +41,7 @@ class Name(enum.StrEnum):
     LOGS = "logs"
     RECORD = "record"
     REPORTS = "reports"
+    DNSSEC = "dnssec"
     INTERNET = "internet"
 
 
@@ -57,6 +59,7 @@ MEASURES: Final[dict[Name, Measure]] = {
     Name.LOGS: logs.measure,
     Name.RECORD: record.measure,
     Name.REPORTS: reports.measure,
+    Name.DNSSEC: validation.measure,
     Name.INTERNET: served.measure,
 }
 

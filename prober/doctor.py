@@ -10,7 +10,7 @@ import dns.name
 
 from prober.dnssec.chain import NO_KEY
 from prober.dnssec.signatures import EXPIRED, NOT_YET_VALID
-from prober.dnssec.validator import UNREACHABLE
+from prober.dnssec.validator import NO_ANCHOR, UNREACHABLE
 from prober.domains import literal_address, parse_domain
 from prober.net.resolver import DnsStatus
 from prober.net.route import require_route
@@ -106,7 +106,7 @@ async def _check_local_validation(vantage: Vantage) -> Check:
         what = f"answers are validated here, from the root: {why}"
         return Check(topic="dnssec", answer=Answer.YES, what=what)
     fault = root.judgement.fault
-    if fault.startswith((EXPIRED, NOT_YET_VALID)):
+    if fault.startswith((EXPIRED, NOT_YET_VALID, NO_ANCHOR)):
         advice = "set the clock of this machine: by it, the keys of the root are out of date"
     elif fault.startswith(UNREACHABLE):
         advice = "name a resolver that answers with --resolver ADDR"

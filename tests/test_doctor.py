@@ -1,6 +1,8 @@
 """What the doctor says of a machine that sees, and of one that does not."""
 
+import dataclasses
 import errno
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -32,6 +34,13 @@ async def lab() -> AsyncIterator[Lab]:
     async with Lab(domains) as lab:
         lab.dns.add(ME, "A", "127.77.9.9")
         lab.dns.add("9.9.77.127.in-addr.arpa", "PTR", f"{ME}.")
+        yield lab
+
+
+@pytest.fixture
+async def signed_lab() -> AsyncIterator[Lab]:
+    domain = dataclasses.replace(mail_domain("good.test", WellConfigured()), signed=True)
+    async with Lab([domain], validating=False) as lab:
         yield lab
 
 
@@ -81,6 +90,41 @@ async def test_a_resolver_without_the_keys_of_the_root(lab: Lab) -> None:
     assert "no answer from the resolver: SERVFAIL" in check.what
     assert check.advice is not None
     assert "--resolver" in check.advice
+
+
+async def test_the_keys_of_the_root_are_trusted(signed_lab: Lab) -> None:
+    check = (await examined(signed_lab, dnssec=Validation.LOCAL))["dnssec"]
+    assert check.answer is YES
+    assert "answers are validated here, from the root" in check.what
+
+
+async def test_the_root_has_no_key_that_is_trusted(signed_lab: Lab) -> None:
+    """By the keys of the real root, that of the lab is any other."""
+    check = (await examined(signed_lab, dnssec=Validation.LOCAL, trust_anchor=None))["dnssec"]
+    assert check.answer is NO
+    assert "zone .: . DNSKEY: no key matches the DS records or trust anchors" in check.what
+    assert check.advice is not None
+    assert "--trust-anchor FILE" in check.advice
+
+
+@pytest.mark.parametrize(
+    ("days", "of_the_lab", "fault"),
+    [
+        (30, True, "the signature expired at"),
+        (-30, True, "the signature is not valid before"),
+        (-20_000, False, "no trust anchor counts for an answer of"),
+    ],
+)
+async def test_a_clock_that_is_wrong(
+    signed_lab: Lab, monkeypatch: pytest.MonkeyPatch, days: int, of_the_lab: bool, fault: str
+) -> None:
+    monkeypatch.setattr("prober.net.resolver.time", lambda: time.time() + days * 86_400)
+    anchors = {} if of_the_lab else {"trust_anchor": None}
+    check = (await examined(signed_lab, dnssec=Validation.LOCAL, **anchors))["dnssec"]
+    assert check.answer is NO
+    assert fault in check.what
+    assert check.advice is not None
+    assert check.advice.startswith("set the clock of this machine")
 
 
 async def test_dnssec_that_is_off(lab: Lab) -> None:

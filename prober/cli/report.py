@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -15,11 +16,14 @@ from prober.cli.options import ManyReportOptions, option, with_options
 from prober.cli.recording import db_option, news_of, opened, record_files
 from prober.cli.reporting import Reporting
 from prober.cli.running import exit_statuses, tell
+from prober.dnssec.anchors import Anchors
 from prober.domain_list import STDIN
 from prober.domains import parse_domain
 from prober.errors import InputError, SettingsError
 from prober.escape import listed, printable, utc
 from prober.faults import judged
+from prober.net.resolver import read_anchors
+from prober.proofs import Proofs
 from prober.records import DomainReport
 from prober.report.output import News, ReportFormat
 from prober.report.rejudged import Rejudged
@@ -84,6 +88,16 @@ def report(
             show_default=False,
         ),
     ] = None,
+    trust_anchor: Annotated[
+        Path | None,
+        option(
+            "--trust-anchor",
+            metavar="FILE",
+            help="DS or DNSKEY records in zone-file form, instead of the root's keys.",
+            panel="Report",
+            show_default=False,
+        ),
+    ] = None,
     db: Annotated[str | None, db_option()] = None,
     run: Annotated[
         str,
@@ -121,8 +135,9 @@ def report(
 ) -> None:
     """Write reports of saved results, judged again by today's rules.
 
-    Contacts nobody. Each record is reported, in the order of the files. Which version wrote them,
-    and what is judged differently today, is shown on stderr. Text has one line per record, or the
+    Contacts nobody. Each record is reported, in the order of the files. DNSSEC proofs in them are
+    validated again (docs/dnssec.md). Which version wrote the files, what is judged differently
+    today, and which proofs are not valid, is shown on stderr. Text has one line per record, or the
     whole answer where there is only one record or with `--verbose`. Exit status as for `probe
     check`; 2 also where a file holds no results.
     """
@@ -137,18 +152,22 @@ def report(
         wanted.require_possible(options)
         read = [Read(file, "a file of results") for file in names]
         read += [Read(each.path, each.what) for each in record_files(db)]
+        read += [Read(str(trust_anchor), "the DNSSEC trust anchors")] if trust_anchor else []
         require_distinct(read, options.written)
+        anchors = read_anchors(trust_anchor)
         if not names and db is not None:
-            raise typer.Exit(_report_run(db, run, options, wanted))
+            raise typer.Exit(_report_run(db, run, options, wanted, anchors))
         files = [stack.enter_context(ResultsFile.open(file)) for file in names]
         columns = _columns_of(files) if _WITH_COLUMNS & set(options.formats()) else ()
         saved = itertools.chain.from_iterable(file.reports() for file in files)
         with contextlib.closing(Spool()) as spool:
             records = wanted.of(saved, "the results", spool)
-            raise typer.Exit(_report(records, options, wanted, columns, Rejudged()))
+            raise typer.Exit(_report(records, options, wanted, anchors, columns, Rejudged()))
 
 
-def _report_run(db: str, run_: str, options: ManyReportOptions, wanted: _Wanted) -> int:
+def _report_run(
+    db: str, run_: str, options: ManyReportOptions, wanted: _Wanted, anchors: Anchors
+) -> int:
     with contextlib.closing(Spool()) as spool, opened(db) as store, store.reading() as connection:
         from prober.store.asking import reports_of
         from prober.store.reader import find_run
@@ -158,32 +177,39 @@ def _report_run(db: str, run_: str, options: ManyReportOptions, wanted: _Wanted)
             tell(f"run {run.id} of {run.list}, begun {utc(run.started_at)}, by today's rules")
         records = reports_of(connection, run.id, wanted.domains or None)
         records = wanted.of(records, f"the run {run.id} of {printable(run.list)}", spool)
-        return _report(records, options, wanted, news=partial(news_of, store, run.id))
+        return _report(records, options, wanted, anchors, news=partial(news_of, store, run.id))
 
 
 def _report(
     records: Iterator[DomainReport],
     options: ManyReportOptions,
     wanted: _Wanted,
+    anchors: Anchors,
     columns: tuple[str, ...] = (),
     rejudged: Rejudged | None = None,
     news: News | None = None,
 ) -> int:
-    """Write *records*; with *rejudged*, judge them again, and show what differs."""
+    """Write *records*; with *rejudged*, judge them again, and show what differs.
+
+    Their DNSSEC proofs are validated by *anchors*.
+    """
     first = list(itertools.islice(records, 2))
     is_list = len(first) > 1
     style = options.style(scan=is_list and not options.verbose, columns=columns)
     style = replace(style, letter=wanted.letter)
     soon = options.expires_soon
-    with Reporting.open(options, style, news=news, expires_soon_days=soon) as reporting:
+    with (
+        Reporting.open(options, style, news=news, expires_soon_days=soon) as reporting,
+        Proofs(anchors, partial(judged, reader=reporting.reader)) as proofs,
+    ):
         for then in itertools.chain(first, records):
             if rejudged is None:
-                reporting.add_saved(then)
+                reporting.add_saved(proofs.check(then))
             else:
-                now = judged(facts_of(then), reporting.reader)
+                now = proofs.check(judged(facts_of(then), reporting.reader))
                 rejudged.note(then, reporting.add_saved(now))
-    if rejudged is not None and not options.quiet:
-        for line in rejudged.lines():
+    if not options.quiet:
+        for line in itertools.chain(rejudged.lines() if rejudged else (), proofs.lines()):
             tell(line)
     if is_list or reporting.status == CANNOT_SEE:
         reporting.tell_summary(quiet=options.quiet)

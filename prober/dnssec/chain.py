@@ -1,10 +1,9 @@
 """From one zone to the next: DS records, their denial, and the DNSKEY RRset. RFC 4035 §5.2."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import Final
 
-import dns.dnssec
-import dns.exception
 import dns.name
 import dns.rdatatype
 import dns.rrset
@@ -15,18 +14,12 @@ from dns.rdtypes.ANY.DNSKEY import DNSKEY
 from dns.rdtypes.ANY.DS import DS
 
 from prober.dnssec.denial import Denial, Proved, deny, deny_closer
-from prober.dnssec.judgement import SECURE, Judgement, Reply, Work, Zone, record_text
-from prober.dnssec.signatures import (
-    SUPPORTED,
-    bogus,
-    is_expanded,
-    is_zone_key,
-    unsigned,
-    verify,
-)
+from prober.dnssec.judgement import SECURE, Judgement, Reply, Work, Zone, bogus, insecure
+from prober.dnssec.keys import Key, is_zone_key
+from prober.dnssec.signatures import SUPPORTED, is_expanded, unsigned, verify
 from prober.records import Dnssec
 
-_DIGESTS: Final = {1: "SHA1", 2: "SHA256", 4: "SHA384"}  # RFC 3658, RFC 4509, RFC 6605
+_DIGESTS: Final = {1: "sha1", 2: "sha256", 4: "sha384"}  # RFC 3658, RFC 4509, RFC 6605
 _SHA1: Final = 1
 NO_KEY: Final = "no key matches"
 MAX_DENIALS: Final = 16  # RRsets in a response; RFC 5155 §7.2 needs three
@@ -120,14 +113,14 @@ def judge_keys(name: Name, anchors: Sequence[DS], reply: Reply, work: Work) -> Z
     RFC 4035 §5.2, RFC 6840 §5.11: one valid path is enough. Raises LimitError.
     """
     rrset = reply.rrset(name, _DNSKEY)
-    if rrset is None:
-        zone = Zone(name=name)
-        return Zone(name=name, judgement=_no_keys(zone, reply))
-    signatures = reply.signatures(rrset)
-    if not signatures:
+    if rrset is None and reply.knows_dnssec:
+        judgement = bogus(name, name, _DNSKEY, "the zone has no keys")
+        return Zone(name=name, judgement=judgement)
+    signatures = () if rrset is None else reply.signatures(rrset)
+    if rrset is None or not signatures:
         return Zone(name=name, judgement=unsigned(name, name, _DNSKEY, reply))
-    keys = tuple(key for key in rrset if isinstance(key, DNSKEY))
-    entry = tuple(key for key in keys if is_zone_key(key) and _is_vouched(name, key, anchors, work))
+    keys = tuple(Key(key) for key in rrset if isinstance(key, DNSKEY) and is_zone_key(key))
+    entry = tuple(key for key in keys if _is_vouched(name, key, anchors, work))
     if not entry:
         tags = ", ".join(str(ds.key_tag) for ds in anchors)
         fault = f"{NO_KEY} the DS records or trust anchors, which name {tags}"
@@ -151,13 +144,6 @@ def verified_denials(zone: Zone, reply: Reply, work: Work) -> list[dns.rrset.RRs
     return found
 
 
-def insecure(zone: Name, owner: Name, rdtype: RdataType, fault: str) -> Judgement:
-    """A judgement that names where the chain of trust ends."""
-    return Judgement(
-        state=Dnssec.INSECURE, zone=str(zone), record=record_text(owner, rdtype), fault=fault
-    )
-
-
 def _deny(name: Name, rdtype: RdataType, zone: Zone, reply: Reply, work: Work) -> Denial:
     return deny(name, rdtype, zone.name, verified_denials(zone, reply, work), work)
 
@@ -168,20 +154,13 @@ def _no_proof(name: Name, rdtype: RdataType, zone: Zone, reply: Reply, wanted: P
     return bogus(zone.name, name, rdtype, f"no valid proof that {wanted.value}")
 
 
-def _no_keys(zone: Zone, reply: Reply) -> Judgement:
-    if not reply.knows_dnssec:
-        return unsigned(zone.name, zone.name, _DNSKEY, reply)
-    return bogus(zone.name, zone.name, _DNSKEY, "the zone has no keys")
-
-
-def _is_vouched(name: Name, key: DNSKEY, anchors: Sequence[DS], work: Work) -> bool:
-    tag = dns.dnssec.key_id(key)
+def _is_vouched(name: Name, key: Key, anchors: Sequence[DS], work: Work) -> bool:
+    """RFC 4034 §5.1.4."""
     for ds in anchors:
-        if (ds.key_tag, ds.algorithm) == (tag, key.algorithm):
+        if (ds.key_tag, ds.algorithm) == (key.tag, key.record.algorithm):
             work.spend(hashes=1)
-            made = dns.dnssec.make_ds(
-                name, key, _DIGESTS[ds.digest_type], policy=dns.dnssec.allow_all_policy
-            )
-            if made.digest == ds.digest:
+            hashed = hashlib.new(_DIGESTS[ds.digest_type], usedforsecurity=False)
+            hashed.update(name.to_digestable() + key.record.to_digestable())
+            if hashed.digest() == ds.digest:
                 return True
     return False

@@ -1,8 +1,14 @@
-"""Reads DNS messages whose records hold digests of any length. RFC 6698 §2.1, RFC 8162 §2."""
+"""Reads DNS messages whose records hold digests of any length. RFC 6698 §2.1, RFC 8162 §2.
+
+Of an SOA record in the authority section, and of its signatures, nobody reads more than that the
+record is there. They are not parsed: they are half of a signed denial.
+"""
 
 from typing import Final
 
 import dns.message
+import dns.name
+import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 from dns.rdata import GenericRdata
@@ -14,39 +20,54 @@ _HEADER: Final = 12  # octets; RFC 1035 §4.1.1
 # records for ones of a type that it does not know, and which no server can send: RFC 6895 §3.1.
 _WITH_DIGESTS: Final = frozenset({dns.rdatatype.TLSA, dns.rdatatype.SMIMEA})
 _UNKNOWN_TYPE: Final = RdataType(65_535)
+_SOA: Final = dns.rdatatype.SOA.to_bytes(2)
+_SIGNATURE_OF_SOA: Final = dns.rdatatype.RRSIG.to_bytes(2), _SOA
 _HEADER_OF_DIGEST: Final = 3  # octets before the digest; RFC 6698 §2.1
 
 
 def from_wire(wire: bytes, rdtype: RdataType) -> dns.message.Message:
     """The message that *wire* is; in it, TLSA or SMIMEA records of *rdtype* are GenericRdata.
 
-    Raises a DNSException or ValueError where it is none, Truncated for one that is cut off.
+    An RRset of SOA in its authority section has no records. Raises a DNSException or ValueError
+    where it is none, Truncated for one that is cut off.
     """
-    if rdtype not in _WITH_DIGESTS:
-        return dns.message.from_wire(wire, raise_on_truncation=True)
-    message = dns.message.from_wire(_as_unknown_type(wire, rdtype), raise_on_truncation=True)
-    for section in (message.answer, message.authority):
-        section[:] = [_with_own_type(each, rdtype) for each in section]
+    changed, soa = _as_unknown_type(wire, rdtype if rdtype in _WITH_DIGESTS else None)
+    message = dns.message.from_wire(changed, raise_on_truncation=True)
+    if rdtype in _WITH_DIGESTS:
+        message.answer[:] = [_with_own_type(each, rdtype) for each in message.answer]
+    authority = message.authority
+    authority[:] = [each for each in authority if each.rdtype != _UNKNOWN_TYPE]
+    if soa:
+        authority.append(dns.rrset.RRset(dns.name.root, dns.rdataclass.IN, dns.rdatatype.SOA))
     return message
 
 
-def _as_unknown_type(wire: bytes, rdtype: RdataType) -> bytes:
-    """*wire* with another type at each record of *rdtype*; those too short for one stay, as faults.
+def _as_unknown_type(wire: bytes, with_digest: RdataType | None) -> tuple[bytes, bool]:
+    """*wire* with another type at each record that is not to be parsed, and whether SOA is there.
 
-    RFC 1035 §4.1.3. Of what is no message something is given back that is none, either.
+    Those are records of the type *with_digest*, but for ones too short for one, which are faults;
+    and SOA records in the authority section with their signatures. RFC 1035 §4.1.3. Of what is no
+    message something is given back that is none, either.
     """
-    counts = [int.from_bytes(wire[at : at + 2]) for at in range(4, _HEADER, 2)]
-    changed = bytearray(wire)
-    offset = _HEADER
-    for _ in range(counts[0]):
+    questions, answers, authorities, others = (
+        int.from_bytes(wire[at : at + 2]) for at in range(4, _HEADER, 2)
+    )
+    changed, soa, offset = bytearray(wire), False, _HEADER
+    unknown, digest = _UNKNOWN_TYPE.to_bytes(2), with_digest and with_digest.to_bytes(2)
+    for _ in range(questions):
         offset = _after_name(wire, offset) + 4
-    for _ in range(sum(counts[1:])):
+    for number in range(answers + authorities + others):
         offset = _after_name(wire, offset)
-        length = int.from_bytes(wire[offset + 8 : offset + 10])
-        if wire[offset : offset + 2] == rdtype.to_bytes(2) and length >= _HEADER_OF_DIGEST:
-            changed[offset : offset + 2] = _UNKNOWN_TYPE.to_bytes(2)
+        rdtype, length = wire[offset : offset + 2], int.from_bytes(wire[offset + 8 : offset + 10])
+        if rdtype == digest and length >= _HEADER_OF_DIGEST:
+            changed[offset : offset + 2] = unknown
+        elif answers <= number < answers + authorities:
+            if rdtype == _SOA:
+                soa = True
+            if rdtype == _SOA or (rdtype, wire[offset + 10 : offset + 12]) == _SIGNATURE_OF_SOA:
+                changed[offset : offset + 2] = unknown
         offset += 10 + length
-    return bytes(changed)
+    return bytes(changed), soa
 
 
 def _with_own_type(rrset: dns.rrset.RRset, rdtype: RdataType) -> dns.rrset.RRset:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import dns.name
@@ -11,9 +12,9 @@ import dns.rrset
 from dns.name import Name
 from dns.rcode import Rcode
 from dns.rdatatype import RdataType
-from dns.rdtypes.ANY.DNSKEY import DNSKEY
 from dns.rdtypes.ANY.RRSIG import RRSIG
 
+from prober.dnssec.keys import Key
 from prober.records import Dnssec, Reason
 
 
@@ -49,9 +50,29 @@ def weakest(judgements: Sequence[Judgement]) -> Judgement:
     return min(judgements, key=lambda each: _STRENGTH.index(each.state))
 
 
-def record_text(owner: Name, rdtype: RdataType) -> str:
-    """How a reason names a record."""
-    return f"{owner} {dns.rdatatype.to_text(rdtype)}"
+def because(
+    state: Dnssec,
+    zone: Name | None,
+    owner: Name,
+    rdtype: RdataType,
+    fault: str,
+    key_tag: int | None = None,
+    failure: Reason | None = None,
+) -> Judgement:
+    """A judgement that names zone, record, key and fault."""
+    return Judgement(
+        state=state,
+        zone="" if zone is None else str(zone),
+        record=f"{owner} {dns.rdatatype.to_text(rdtype)}",
+        key_tag=key_tag,
+        fault=fault,
+        failure=failure,
+    )
+
+
+bogus: Final = partial(because, Dnssec.BOGUS)
+insecure: Final = partial(because, Dnssec.INSECURE)
+indeterminate: Final = partial(because, Dnssec.INDETERMINATE)
 
 
 class LimitError(Exception):
@@ -134,7 +155,7 @@ class Zone:
 
     name: Name
     judgement: Judgement = SECURE
-    keys: tuple[DNSKEY, ...] = ()
+    keys: tuple[Key, ...] = ()
     ttl: float = field(default=0.0, compare=False)  # seconds
 
     @property

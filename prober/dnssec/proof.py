@@ -17,19 +17,20 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 from dns.name import Name
-from dns.rdata import GenericRdata, Rdata
 from dns.rdatatype import RdataType
 from dns.rdtypes.ANY.RRSIG import RRSIG
 
 from prober.dnssec.anchors import Anchors
 from prober.dnssec.digests import from_wire
 from prober.dnssec.judgement import Judgement, Reply, Work
-from prober.dnssec.validator import MAX_CHAIN, Ask, NoReply, Validator
-from prober.records import Dnssec, DnssecProof, DomainReport, ProofReply, Reason, RouteStatus
+from prober.dnssec.validator import Ask, NoReply, Validator
+from prober.records import Dnssec, DnssecProof, ProofReply, Reason
 
 Question: TypeAlias = tuple[Name, RdataType]
 _KEEP_S: Final = 1e9
 _MAX_RECORDS: Final = 1024  # of one RRset with its signatures
+_MAX_REPLIES: Final = 1_000  # of one proof; that of a domain with 20 MX hosts has 120
+_MAX_RRSETS: Final = 64  # of one reply; aliases and denials have few
 
 
 async def make_proof(
@@ -66,6 +67,8 @@ async def check_proof(
     Gives the state of every answer in it, and the answer. Raises ValueError where it cannot be
     read.
     """
+    if len(proof.replies) > _MAX_REPLIES:
+        raise ValueError(f"more than {_MAX_REPLIES} replies")
     known = {_question(each): _read(each, proof) for each in proof.replies}
 
     async def ask(name: Name, rdtype: RdataType) -> Reply | NoReply:
@@ -150,6 +153,8 @@ def _question(reply: ProofReply) -> Question:
 
 
 def _read(reply: ProofReply, proof: DnssecProof) -> Reply:
+    if len(reply.answer) + len(reply.authority) > _MAX_RRSETS:
+        raise ValueError(f"more than {_MAX_RRSETS} RRsets in a reply")
     try:
         answer, authority = (
             tuple(rrset for place in places for rrset in _from_wire(proof.rrsets[place]))
@@ -159,59 +164,3 @@ def _read(reply: ProofReply, proof: DnssecProof) -> Reply:
     except (IndexError, dns.exception.DNSException) as error:
         raise ValueError(f"no reply: {error}") from error
     return Reply(rcode=rcode, answer=answer, authority=authority, now=reply.observed_at.timestamp())
-
-
-def unproved(
-    report: DomainReport, checked: Mapping[Question, tuple[Judgement, Reply]]
-) -> list[str]:
-    """What *report* calls secure, and its proof, as *checked*, does not bear out: in words.
-
-    Compared are the MX hosts, their addresses and their TLSA records.
-    """
-    told = {
-        (name.to_text().lower(), dns.rdatatype.to_text(rdtype)): _records(name, rdtype, reply)
-        for (name, rdtype), (judgement, reply) in checked.items()
-        if judgement.state is Dnssec.SECURE
-    }
-    if report.route is None or report.domain is None:
-        return []
-    missing = []
-    if report.route.dnssec is Dnssec.SECURE and report.route.status is RouteStatus.MX:
-        hosts = {f"{host.preference} {host.name}." for host in report.mx_hosts}
-        if hosts != told.get((f"{report.domain}.", "MX")):
-            missing.append(f"MX {report.domain}")
-    for host in report.mx_hosts:
-        if host.dnssec is Dnssec.SECURE:
-            known = [told.get((f"{host.name}.", rdtype)) for rdtype in ("A", "AAAA")]
-            if not set(host.addresses) <= {text for each in known for text in each or ()}:
-                missing.append(f"addresses of {host.name}")
-        if host.tlsa and host.tlsa_dnssec is Dnssec.SECURE:
-            tlsa = {f"{t.usage} {t.selector} {t.matching_type} {t.data.hex()}" for t in host.tlsa}
-            below = f"._tcp.{host.tlsa_base}."
-            if not any(
-                tlsa <= texts
-                for (name, rdtype), texts in told.items()
-                if rdtype == "TLSA" and name.endswith(below)
-            ):
-                missing.append(f"TLSA of {host.name}")
-    return missing
-
-
-def _records(name: Name, rdtype: RdataType, reply: Reply) -> set[str]:
-    """The records at the end of the aliases, as text."""
-    for _ in range(MAX_CHAIN):
-        rrset = reply.rrset(name, rdtype)
-        if rrset is not None:
-            return {_text(record) for record in rrset}
-        alias = reply.rrset(name, dns.rdatatype.CNAME)
-        if alias is None:
-            break
-        name = alias[0].target
-    return set()
-
-
-def _text(record: Rdata) -> str:
-    if isinstance(record, GenericRdata) and record.rdtype == dns.rdatatype.TLSA:
-        usage, selector, matching_type = record.data[:3]
-        return f"{usage} {selector} {matching_type} {record.data[3:].hex()}"
-    return record.to_text(chunksize=0).lower()

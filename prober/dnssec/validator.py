@@ -3,7 +3,7 @@
 It asks through a function that it is given, and judges nothing itself: see ``chain``.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
@@ -14,7 +14,7 @@ from dns.name import Name
 from dns.rdatatype import RdataType
 
 from prober.answer_cache import SingleFlight
-from prober.dnssec.anchors import Anchors, valid_at
+from prober.dnssec.anchors import Anchor, Anchors, valid_at
 from prober.dnssec.chain import (
     judge_delegation,
     judge_denial,
@@ -29,12 +29,14 @@ from prober.dnssec.judgement import (
     Reply,
     Work,
     Zone,
-    record_text,
+    indeterminate,
     weakest,
 )
+from prober.dnssec.signatures import utc
 from prober.records import Dnssec, Reason
 
 UNREACHABLE: Final = "no answer from the resolver"
+NO_ANCHOR: Final = "no trust anchor counts for an answer of"
 MAX_CHAIN: Final = 16  # aliases, as in net/dns_message
 MAX_LABELS: Final = 40  # of a name whose zones are looked for; one question each
 _ZONES: Final = 100_000  # kept; about 1 kB each
@@ -51,6 +53,7 @@ class NoReply:
     detail: str
 
 
+_Labels: TypeAlias = tuple[bytes, ...]  # of a name in lower case: its hash costs a tenth
 Ask: TypeAlias = Callable[[Name, RdataType], Awaitable[Reply | NoReply]]
 
 
@@ -70,10 +73,10 @@ class Validator:
         failure_ttl_s: float,
     ) -> None:
         self._ask = ask
-        self._anchors = anchors
+        self._anchors = {_labels(name): each for name, each in anchors.items()}
         self._work = work
         self._failure_ttl_s = failure_ttl_s
-        self._zones: SingleFlight[Name, Zone] = SingleFlight(
+        self._zones: SingleFlight[_Labels, Zone] = SingleFlight(
             self._find, size=_ZONES, lifetime_s=self._lifetime_s
         )
 
@@ -157,39 +160,46 @@ class Validator:
         if len(name) > MAX_LABELS:
             error = LimitError(f"more than {MAX_LABELS} labels")
             return Zone(name=name, judgement=_limit(name, _DS, error))
-        anchors = [each for each in self._anchors if name.is_subdomain(each)]
-        if not anchors:
+        labels = _labels(name)
+        depths = range(len(labels), 0, -1)
+        anchored = next((depth for depth in depths if labels[-depth:] in self._anchors), 0)
+        if not anchored:
             fault = "no trust anchor above it"
             judgement = Judgement(state=Dnssec.INDETERMINATE, zone=str(name), fault=fault)
             return Zone(name=name, judgement=judgement)
-        zone = await self._zones.get(max(anchors, key=len))
-        for depth in range(len(zone.name) + 1, len(name) + 1):
+        for depth in range(anchored, len(labels) + 1):
+            zone = await self._zones.get(labels[-depth:])
             if not zone.is_secure:
                 break
-            zone = await self._zones.get(name.split(depth)[1])
         return zone
 
-    async def _find(self, name: Name) -> Zone:
+    async def _find(self, labels: _Labels) -> Zone:
         work = self._work()
+        name = Name(labels)
         try:
-            if name in self._anchors:
-                return await self._find_anchored(name, work)
-            return await self._find_below(await self._zones.get(name.parent()), name, work)
+            if labels in self._anchors:
+                return await self._find_anchored(name, self._anchors[labels], work)
+            return await self._find_below(await self._zones.get(labels[1:]), name, work)
         except DomainLimitError:
             raise  # so that nothing is kept: another domain may ask for this zone
         except LimitError as error:
             return Zone(name=name, judgement=_limit(name, _DS, error))
 
-    async def _find_anchored(self, name: Name, work: Work) -> Zone:
+    async def _find_anchored(self, name: Name, trusted: Sequence[Anchor], work: Work) -> Zone:
         """Where this fails the resolver, the clock or the anchor is at fault, and not a domain."""
         reply = await self._ask(name, dns.rdatatype.DNSKEY)
         if isinstance(reply, NoReply):
             return _unreachable(name, dns.rdatatype.DNSKEY, reply, failure=None)
-        anchors = usable_ds(name, valid_at(self._anchors[name], reply.now))
+        valid = valid_at(trusted, reply.now)
+        if not valid:
+            fault = f"{NO_ANCHOR} {utc(reply.now)}"
+            judgement = Judgement(state=Dnssec.INDETERMINATE, zone=str(name), fault=fault)
+            return Zone(name=name, judgement=judgement)
+        anchors = usable_ds(name, valid)
         if isinstance(anchors, Zone):
-            return replace(anchors, judgement=_indeterminate(anchors.judgement))
+            return _without_blame(anchors)
         zone = judge_keys(name, anchors, reply, work)
-        return zone if zone.is_secure else replace(zone, judgement=_indeterminate(zone.judgement))
+        return zone if zone.is_secure else _without_blame(zone)
 
     async def _find_below(self, parent: Zone, name: Name, work: Work) -> Zone:
         if not parent.is_secure:
@@ -211,6 +221,10 @@ class Validator:
         return min(max(zone.ttl, _MIN_S), _MAX_S)
 
 
+def _labels(name: Name) -> _Labels:
+    return tuple(map(bytes.lower, name.labels))
+
+
 def _dnames_above(name: Name, reply: Reply) -> list[dns.rrset.RRset]:
     return [
         each
@@ -219,25 +233,14 @@ def _dnames_above(name: Name, reply: Reply) -> list[dns.rrset.RRset]:
     ]
 
 
-def _indeterminate(judgement: Judgement) -> Judgement:
-    return replace(judgement, state=Dnssec.INDETERMINATE)
+def _without_blame(zone: Zone) -> Zone:
+    return replace(zone, judgement=replace(zone.judgement, state=Dnssec.INDETERMINATE))
 
 
 def _unreachable(name: Name, rdtype: RdataType, reply: NoReply, *, failure: Reason | None) -> Zone:
-    judgement = Judgement(
-        state=Dnssec.INDETERMINATE,
-        zone=str(name),
-        record=record_text(name, rdtype),
-        fault=f"{UNREACHABLE}: {reply.detail}",
-        failure=failure,
-    )
-    return Zone(name=name, judgement=judgement)
+    fault = f"{UNREACHABLE}: {reply.detail}"
+    return Zone(name=name, judgement=indeterminate(name, name, rdtype, fault, failure=failure))
 
 
 def _limit(name: Name, rdtype: RdataType, error: LimitError) -> Judgement:
-    return Judgement(
-        state=Dnssec.INDETERMINATE,
-        record=record_text(name, rdtype),
-        fault=str(error),
-        failure=Reason.LIMIT,
-    )
+    return indeterminate(None, name, rdtype, str(error), failure=Reason.LIMIT)

@@ -51,14 +51,11 @@ _CONNECT: Final = re.compile(r"(connect|disconnect) from ([^\s\[\]]+\[[^\s\[\]]+
 _STARTTLS: Final = re.compile(r" starttls=[1-9]")
 _STATED: Final = re.compile(r"(!?)\(?([a-z-]+)(?::([a-z-]+))?\)?(\?)?(?:/.*)?")
 # In a reason, the words of Postfix come first or last, and the words of the peer between them.
-_SESSION_LOST: Final = re.compile(
-    r"lost connection with \S+ while |conversation with \S+ timed out while |Cannot start TLS: |"
-    r"local data error while talking to "
-)
-_LOST_WITH_CONTENT: Final = re.compile(
+_LOST: Final = re.compile(
     r"(?:lost connection with \S+|conversation with \S+ timed out) while "
-    r"sending (?:message body|end of data)"
+    r"(sending (?:message body|end of data))?"
 )
+_ENDED: Final = ("Cannot start TLS: ", "local data error while talking to ")
 _HAS_CONTENT: Final = "(in reply to end of DATA command))"
 _IDENTITY: Final = {
     "Anonymous": Identity.NONE,
@@ -93,12 +90,13 @@ _LONGEST: Final = timedelta(minutes=30)  # of a delivery whose line has no delay
 
 @dataclass(slots=True)
 class _Inbound:
-    """A client's session with an smtpd process, and what was accepted in it."""
+    """A client's session with an smtpd process, and the messages that wait for its end."""
 
-    program: tuple[str, str]
+    program: Program
     client: str
     session: Session | None = None
-    accepted: list[Delivery] = field(default_factory=list)
+    counts: str | None = None  # of its commands, once it has ended
+    waiting: list[Delivery] = field(default_factory=list)
 
 
 class PostfixReader(Reader):
@@ -108,8 +106,8 @@ class PostfixReader(Reader):
 
     def __init__(self, emit: Emit, *, tls_logged: bool = False, inbound: bool = False) -> None:
         super().__init__(emit, tls_logged=tls_logged, inbound=inbound)
-        # the smtpd process that took each message, by host and queue id
-        self._takers: Bounded[Program, Program] = Bounded(MAX_MESSAGES, self._drop)
+        # the session that each message came in by, by host and queue id
+        self._origins: Bounded[tuple[str, str], _Inbound] = Bounded(MAX_MESSAGES, self._drop)
         self._clients: Bounded[Process, _Inbound] = Bounded(
             MAX_PROCESSES, lambda _key, client: self._end(client, "")
         )
@@ -145,15 +143,13 @@ class PostfixReader(Reader):
             return self._delivered(line, component, found)
         key = (line.host, line.program, line.pid)
         if (found := _TLS.match(text)) is not None:
-            trust, _, endpoint, version, cipher, exchange = found.groups()
-            session = _session(trust, version, cipher, exchange)
-            self._processes.put(key, Connection(endpoint, session, line.time))
+            self._processes.put(key, Connection(found[3], _session(found), line.time))
             self._silence.tls_line(key[:2], line.time)
             return True
         if (found := _QUEUED.match(text)) is None:
             return _TLS_BEGINS.match(text) is None
-        if _SESSION_LOST.match(found[2]):  # a retry in clear may follow, to the same endpoint
-            self._processes.pop(key)
+        if _LOST.match(found[2]) or found[2].startswith(_ENDED):
+            self._processes.pop(key)  # a retry in clear may follow, to the same endpoint
         return not found[2].startswith("to=<")
 
     def _delivered(self, line: Line, component: str, found: re.Match[str]) -> bool:
@@ -201,7 +197,7 @@ class PostfixReader(Reader):
                 self._message_ids.put(key, message_id)
         elif text == "removed":
             self._message_ids.pop(key)
-            self._takers.pop(key)
+            self._origins.pop(key)
         elif self._inbound and (found := _FROM.match(text)) is not None:
             self._accepted(line, queue_id, found[1])
 
@@ -211,55 +207,50 @@ class PostfixReader(Reader):
         key = (line.host, line.program, line.pid)
         text = line.text
         if (found := _CONNECT.match(text)) is not None:
-            previous = self._clients.pop(key)
-            if previous is not None:
+            if (previous := self._clients.pop(key)) is not None:
                 self._end(previous, found[3] if found[1] == "disconnect" else "")
             if found[1] == "connect":
                 self._clients.put(key, _Inbound(key[:2], found[2]))
             return True
         if (found := _TLS.match(text)) is not None:
-            trust, _, client, version, cipher, exchange = found.groups()
-            inbound = self._clients.get(key) or _Inbound(key[:2], client)
-            session = _session(trust, version, cipher, exchange)
-            inbound.session = replace(session, identity=Identity.UNKNOWN)  # the client's
-            self._clients.put(key, inbound)
+            session = replace(_session(found), identity=Identity.UNKNOWN)  # the client's
+            self._session_with(key, found[3]).session = session
             self._silence.tls_line(key[:2], line.time)
             return True
         if (found := _QUEUED.match(text)) is None:
             return _TLS_BEGINS.match(text) is None
         if (client := _CLIENT.match(found[2])) is not None:
-            if self._clients.get(key) is None:
-                self._clients.put(key, _Inbound(key[:2], client[1]))
-            self._takers.put((line.host, found[1]), (line.program, line.pid))
+            self._origins.put((line.host, found[1]), self._session_with(key, client[1]))
         return True
 
-    def _accepted(self, line: Line, queue_id: str, sender: str) -> None:
-        """qmgr has the message: it was accepted. The session decides once it ends."""
-        taker = self._takers.pop((line.host, queue_id))
-        if taker is None:  # or a deferred message that comes to the active queue again
-            return
-        inbound = self._clients.get((line.host, *taker))
-        found = _ENDPOINT.fullmatch(inbound.client) if inbound is not None else None
-        peer = (found[1], found[2]) if found is not None else (None, None)
-        delivery = self._received(line, queue_id, sender, peer)
+    def _session_with(self, key: Process, client: str) -> _Inbound:
+        """The session of a process, unknown where its beginning is not in the log."""
+        inbound = self._clients.get(key)
         if inbound is None:
-            self._emit(replace(delivery, session=Session(why=BEGINS)))
-        elif inbound.session is not None:
-            self._emit(replace(delivery, session=inbound.session))
-        else:
-            inbound.accepted.append(delivery)
-            if len(inbound.accepted) >= MAX_TEXT:
-                self._end(inbound, "")
+            inbound = _Inbound(key[:2], client, Session(why=BEGINS))
+            self._clients.put(key, inbound)
+        return inbound
 
-    def _end(self, inbound: _Inbound, counts: str) -> None:
-        """Emit what was accepted in a session without a TLS line. *counts*: its commands, 3.0."""
-        for delivery in inbound.accepted:
-            if _STARTTLS.search(counts):
-                session = Session(tls=Tls.ENCRYPTED, why="smtpd_tls_loglevel is 0: no details")
-                self._emit(replace(delivery, session=session))
-            else:
-                self._silence.judge(inbound.program, delivery)
-        inbound.accepted.clear()
+    def _accepted(self, line: Line, queue_id: str, sender: str) -> None:
+        """qmgr has the message: it was accepted."""
+        inbound = self._origins.pop((line.host, queue_id))
+        if inbound is None:  # or a deferred message that comes to the active queue again
+            return
+        found = _ENDPOINT.fullmatch(inbound.client)
+        peer = (found[1], found[2]) if found is not None else (None, None)
+        inbound.waiting.append(self._received(line, queue_id, sender, peer))
+        if inbound.session or inbound.counts is not None or len(inbound.waiting) >= MAX_TEXT:
+            self._end(inbound, inbound.counts)
+
+    def _end(self, inbound: _Inbound, counts: str | None) -> None:
+        """Emit what came in by a session. *counts*: of its commands, since 3.0."""
+        inbound.counts = counts
+        session = inbound.session
+        if session is None and _STARTTLS.search(counts or ""):
+            session = Session(tls=Tls.ENCRYPTED, why="smtpd_tls_loglevel is 0: no details")
+        for delivery in inbound.waiting:
+            self._decide(inbound.program, delivery, session)
+        inbound.waiting.clear()
 
 
 def _took(delays: str) -> timedelta:
@@ -270,7 +261,8 @@ def _took(delays: str) -> timedelta:
         return _LONGEST
 
 
-def _session(trust: str | None, version: str, cipher: str, exchange: str | None) -> Session:
+def _session(found: re.Match[str]) -> Session:
+    trust, _, _, version, cipher, exchange = found.groups()
     return Session(
         tls=Tls.ENCRYPTED,
         version=version,
@@ -313,8 +305,7 @@ def _as_stated(tls: str, joined: Session | None) -> Session:
 
 def _content(status: Status, reason: str) -> Content:
     """Whether the message itself was sent, by Postfix's own words in *reason*."""
-    if status is Status.SENT or _LOST_WITH_CONTENT.match(reason):
-        return Content.LEFT
-    if reason.endswith(_HAS_CONTENT):
+    lost = _LOST.match(reason)
+    if status is Status.SENT or (lost and lost[1]) or reason.endswith(_HAS_CONTENT):
         return Content.LEFT
     return Content.HELD if reason.endswith(")") else Content.UNKNOWN  # cut by syslog

@@ -1,5 +1,6 @@
 """One run: lines to the reader of their server, deliveries through the filters to the counts."""
 
+import functools
 import ipaddress
 import logging
 import re
@@ -68,7 +69,6 @@ class Reading:
         self._summary = summary
         self._unread = unread
         self._readers = make_readers(self._take, inbound=inbound, tls_logged=tls_logged)
-        self._by_program: dict[str, Reader | None] = {}
 
     def read(self, logs: Sequence[Log]) -> None:
         """Read all of *logs*, in their order. Raises InputError."""
@@ -88,7 +88,7 @@ class Reading:
                     self._not_understood(log.name, number, raw)
                 continue
             is_log = True
-            reader = self._reader_of(line.program)
+            reader = self._readers.get(software_of(line.program))
             if reader is None:
                 summary.other_lines += 1
                 continue
@@ -105,16 +105,6 @@ class Reading:
         if number and not is_log:
             why = f"none of its {number} lines has a time stamp and a program"
             raise InputError(f"{log.shown} is no log: {why}")
-
-    def _reader_of(self, program: str) -> Reader | None:
-        try:
-            return self._by_program[program]
-        except KeyError:
-            name = software_of(program)
-            reader = self._readers.get(name) if name is not None else None
-            if len(self._by_program) < MAX_PROGRAMS:
-                self._by_program[program] = reader
-            return reader
 
     def _take(self, delivery: Delivery) -> None:
         if self._wanted.has(delivery):
@@ -148,7 +138,6 @@ _PROGRAMS: Final = {
     "opensmtpd": re.compile(r"smtpd|opensmtpd"),
     "sendmail": re.compile(r"sm-mta|sm-msp-queue|sendmail[\w.-]*"),
 }
-MAX_PROGRAMS: Final = 10_000  # names of programs that are remembered
 
 
 def make_readers(emit: Emit, *, inbound: bool, tls_logged: bool) -> dict[str, Reader]:
@@ -158,9 +147,10 @@ def make_readers(emit: Emit, *, inbound: bool, tls_logged: bool) -> dict[str, Re
     return {reader.software: reader for reader in readers}
 
 
-def software_of(program: str) -> str | None:
-    """Which server a line's program belongs to; None: to none that is read."""
+@functools.lru_cache(maxsize=10_000)
+def software_of(program: str) -> str:
+    """Which server a line's program belongs to; empty: to none that is read."""
     instance, _, component = program.rpartition("/")
     if instance:
-        return "postfix" if component in COMPONENTS else None
-    return next((name for name, form in _PROGRAMS.items() if form.fullmatch(program)), None)
+        return "postfix" if component in COMPONENTS else ""
+    return next((name for name, form in _PROGRAMS.items() if form.fullmatch(program)), "")

@@ -56,6 +56,7 @@ _STATUS: Final = {"2": Status.SENT, "4": Status.DEFERRED, "5": Status.BOUNCED}
 _NO_ATTEMPT: Final = frozenset({"queued", "quarantined"})
 _HELD: Final = ("User unknown", "Deferred: Connection refused", "Host unknown")  # before DATA
 _LOCAL_MAILERS: Final = frozenset({"local", "prog", "*file*", "*include*", "procmail", "cyrusv2"})
+_LONGEST: Final = timedelta(minutes=10)  # of a session, where the line does not say
 _VERIFY: Final = {"OK": Identity.TRUSTED, "TRUSTED": Identity.DANE}  # the name is not compared
 
 
@@ -156,7 +157,8 @@ class SendmailReader(Reader):
             return True
         sender = found[1].removeprefix("<").removesuffix(">")
         delivery = self._received(line, queue_id, sender, (peer[1], peer[2]))
-        self._decide((line.host, "server"), delivery, self._in.get(_key(line, peer[1])))
+        session = self._in.get(_key(line, peer[1]))
+        self._decide((line.host, "server"), delivery, session, _LONGEST)
         return True
 
 
@@ -178,7 +180,7 @@ def _duration(text: str | None) -> timedelta:
         hours, minutes, seconds = map(int, clock.split(":"))
         return timedelta(int(days or 0), seconds, hours=hours, minutes=minutes) or SLACK
     except (ValueError, OverflowError):
-        return timedelta(minutes=10)
+        return _LONGEST
 
 
 def _split(recipients: str) -> list[str]:

@@ -10,6 +10,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final, NamedTuple, TypeAlias
 
@@ -228,44 +229,34 @@ def _attached(raw: bytes) -> Iterator[bytes]:
         return  # a message that Python's parser cannot read
 
 
-CLAIM_COLUMNS: Final = (
-    *ClaimObject.__struct_fields__[1:-1],  # all but the schema and the failures
-    *FailureObject.__struct_fields__,
+_OF_CLAIM: Final = ClaimObject.__struct_fields__[1:-1]  # all but the schema and the failures
+_OF_FAILURE: Final = FailureObject.__struct_fields__
+CLAIM_COLUMNS: Final = (*_OF_CLAIM, *_OF_FAILURE)
+_OF_REPORT: Final = attrgetter("report_id", "date_range.start", "date_range.end")
+_OF_POLICY: Final = attrgetter(
+    "policy.domain", "policy.policy_type", "summary.successful", "summary.failed"
 )
-_OF_CLAIM: Final = CLAIM_COLUMNS[:8]  # the others are of a failure
-
-
-def _of_claim(claim: Claim) -> Row:
-    report, about = claim
-    return (
-        report.organization_name.strip(),
-        report.report_id,
-        utc(report.date_range.start),
-        utc(report.date_range.end),
-        about.policy.domain,
-        about.policy.policy_type,
-        about.summary.successful,
-        about.summary.failed,
-    )
-
-
-def _failures(claim: Claim) -> list[Row]:
-    return [msgspec.structs.astuple(each) for each in claim.about.failure_details or ()]
 
 
 def to_rows(claim: Claim) -> Iterator[Row]:
     """One row per kind of failure, or one for a policy without failures."""
-    nothing: Row = (None,) * (len(CLAIM_COLUMNS) - len(_OF_CLAIM))
-    for rest in _failures(claim) or [nothing]:
-        yield (*_of_claim(claim), *rest)
+    report_id, start, end = _OF_REPORT(claim.report)
+    submitter = claim.report.organization_name.strip()
+    head = (submitter, report_id, utc(start), utc(end), *_OF_POLICY(claim.about))
+    nothing = (None,) * len(_OF_FAILURE)
+    for rest in map(msgspec.structs.astuple, claim.about.failure_details or ()):
+        yield head + rest
+    if not claim.about.failure_details:
+        yield head + nothing
 
 
 def encode_claim(claim: Claim) -> bytes:
     """One claim as one line of JSON."""
-    names = CLAIM_COLUMNS[len(_OF_CLAIM) :]
-    failures = [dict(zip(names, row, strict=True)) for row in _failures(claim)]
-    about = dict(zip(_OF_CLAIM, _of_claim(claim), strict=True))
-    return encode_report({"schema": LOGS_SCHEMA, **about, "failures": failures})
+    rows = [dict(zip(CLAIM_COLUMNS, row, strict=True)) for row in to_rows(claim)]
+    about = {name: rows[0][name] for name in _OF_CLAIM}
+    failures = [{name: row[name] for name in _OF_FAILURE} for row in rows]
+    found = failures if claim.about.failure_details else []
+    return encode_report({"schema": LOGS_SCHEMA, **about, "failures": found})
 
 
 class ClaimsText(Formatter[Claim, Claims]):

@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from time import monotonic, time
 from typing import Final
 
@@ -128,7 +129,7 @@ class Resolver:
             self._test_alive, size=1, lifetime_s=lambda _alive: settings.dns_failure_ttl_s
         )
         self._is_disbelieved = False  # it is trusted, but was seen not to validate
-        self._anchors = _anchors(settings)
+        self._anchors = read_anchors(settings.trust_anchor)
         self._chain: OrderedDict[tuple[Name, RdataType], Reply] = OrderedDict()
         self.validator = Validator(
             self._ask_for_validation,
@@ -245,12 +246,14 @@ class Resolver:
         return self._settings.dnssec is Validation.LOCAL
 
     async def _ask_and_judge(self, question: Question) -> DnsAnswer:
-        answer, response = await self._exchange(question, checking_disabled=True)
+        query = _to_query(question, checking_disabled=True)
+        if isinstance(query, DnsAnswer):
+            return query
+        answer, response = await self._send(query, low_priority=question[1] in _CAN_WAIT)
         if response is None or answer.status is DnsStatus.FAILED:
             return await self._or_blind(answer)
-        name, rdtype = dns.name.from_text(question[0]), dns.rdatatype.from_text(question[1])
         reply = _to_reply(response)
-        judgement = await self.validator.judge(name, rdtype, reply)
+        judgement = await self.validator.judge(query.name, query.rdtype, reply)
         judged = _with_judgement(answer, judgement)
         if self._settings.proofs and judged.dnssec is Dnssec.SECURE:
             return replace(judged, reply=reply)
@@ -343,12 +346,9 @@ class Resolver:
         self, question: Question, *, checking_disabled: bool = False
     ) -> tuple[DnsAnswer, Response | None]:
         """The answer, and the response where one came."""
-        try:
-            query = Query.of(*question, checking_disabled=checking_disabled)
-        except (dns.name.NameTooLong, dns.name.LabelTooLong):
-            return ABSENT_BY_LENGTH, None
-        except dns.exception.DNSException as error:
-            return _failed(Reason.DNS_REFUSED, f"{type(error).__name__}: {error}"), None
+        query = _to_query(question, checking_disabled=checking_disabled)
+        if isinstance(query, DnsAnswer):
+            return query, None
         return await self._send(query, low_priority=question[1] in _CAN_WAIT)
 
     async def _send(
@@ -382,6 +382,16 @@ class Resolver:
         except NoneLeftError as error:
             return _explain(error), None
         return _to_answer(response), response
+
+
+def _to_query(question: Question, *, checking_disabled: bool) -> Query | DnsAnswer:
+    """The query for *question*; the answer to it, where no query can be made."""
+    try:
+        return Query.of(*question, checking_disabled=checking_disabled)
+    except (dns.name.NameTooLong, dns.name.LabelTooLong):
+        return ABSENT_BY_LENGTH
+    except dns.exception.DNSException as error:
+        return _failed(Reason.DNS_REFUSED, f"{type(error).__name__}: {error}")
 
 
 def _can_be_judged(answer: DnsAnswer) -> bool:
@@ -460,8 +470,11 @@ def host_text(name: dns.name.Name) -> str:
     return name.to_text(omit_final_dot=True).lower()
 
 
-def _anchors(settings: Settings) -> Anchors:
-    path = settings.trust_anchor
+def read_anchors(path: Path | None) -> Anchors:
+    """The trust anchors in the file *path*; without one, the keys of the root.
+
+    Raises SettingsError where it cannot be read, or holds something else.
+    """
     if path is None:
         return ROOT
     name = printable(str(path))

@@ -27,6 +27,12 @@ class ChangeCode(enum.StrEnum):
     STARTTLS = "starttls"
     TLS_VERSION = "tls-version"
     KEY_EXCHANGE = "key-exchange"
+    POST_QUANTUM = "post-quantum"  # from here to the next: only with --deep
+    LEGACY_VERSIONS = "legacy-versions"
+    BROKEN_SUITES = "broken-suites"
+    STATIC_KEY_EXCHANGE = "static-key-exchange"
+    WEAK_DH = "weak-dh"
+    OTHER_CERTIFICATE = "other-certificate"
     PROOF = "certificate-proof"
     CERTIFICATE = "certificate"
     ISSUER = "certificate-issuer"

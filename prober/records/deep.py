@@ -18,7 +18,7 @@ class DeepQuestion(enum.StrEnum):
     FINITE_FIELD_DH = "finite-field-dh"  # TLS 1.2 with DHE suites only
     RSA_CERTIFICATE = "rsa-certificate"
     ECDSA_CERTIFICATE = "ecdsa-certificate"
-    NORM_GROUPS = "norm-groups"  # TLS 1.3 with the groups of a profile only
+    NORM_GROUPS = "norm-groups"  # TLS 1.3 and 1.2 with the groups of a profile only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,7 @@ class DeepAnswer:
     question: DeepQuestion
     observed_at: datetime
     accepted: Answer
+    offered_groups: tuple[str, ...] = ()  # of NORM_GROUPS, by IANA's names: a no is about these
     inferred_from: DeepQuestion | None = None  # no connection of its own: that answer decides this
     failure: Failure | None = None  # the step and reason, where it was not tested
     alert: str | None = None  # the fatal alert, by its name in RFC 8446 §6

@@ -528,6 +528,100 @@ class Code(enum.StrEnum):
         "Install the CA bundle of the system, or name one with `--ca-file`.",
         "ours",
     )
+    # what else the server accepts: only with --deep. MEDIUM where somebody who only listens can
+    # read the mail, LOW where that takes the server's key or an attacker who changes traffic: such
+    # a one can strip STARTTLS as well, and old encryption is better than clear text (RFC 7435 §3)
+    LEGACY_VERSION_ACCEPTED = (
+        "legacy-version-accepted",
+        _LOW,
+        "Mail from senders that have nothing newer is encrypted by an old protocol, because the "
+        "server accepts versions older than TLS 1.2.",
+        "Keep them unless a norm forbids it. Postfix: `smtpd_tls_protocols = >=TLSv1.2`. Exim with "
+        "GnuTLS: `tls_require_ciphers = NORMAL:-VERS-TLS1.0:-VERS-TLS1.1`.",
+        "RFC 8996, RFC 9325 §3.1.1",
+    )
+    BROKEN_SUITE_ACCEPTED = (
+        "broken-suite-accepted",
+        _MEDIUM,
+        "Mail from senders that have nothing better may be decrypted by others, because the server "
+        "accepts a broken cipher suite.",
+        "Postfix: `smtpd_tls_exclude_ciphers = EXPORT, LOW, eNULL, MD5, RC4, 3DES`. Exim: "
+        "`tls_require_ciphers = NORMAL` with GnuTLS, `HIGH:!aNULL:!3DES` with OpenSSL.",
+        "RFC 9325 §4.1",
+    )
+    ANONYMOUS_SUITE_ACCEPTED = (
+        "anonymous-suite-accepted",
+        _INFO,
+        "Delivery is not affected: the server also accepts cipher suites without a certificate, "
+        "and senders that check certificates do not offer them.",
+        "Do nothing unless a norm forbids it: Postfix accepts them by default. Postfix: "
+        "`smtpd_tls_exclude_ciphers = aNULL`. Exim with OpenSSL: `tls_require_ciphers = "
+        "HIGH:!aNULL`.",
+        "RFC 9325 §4.1, RFC 7672 §8.2",
+    )
+    STATIC_KEY_EXCHANGE_ACCEPTED = (
+        "static-key-exchange-accepted",
+        _LOW,
+        "Whoever gets the key of the server can decrypt recorded mail of senders that have nothing "
+        "better, because the server accepts a key exchange without forward secrecy.",
+        "Postfix: `smtpd_tls_exclude_ciphers = kRSA`. Exim: `tls_require_ciphers = NORMAL:-RSA` "
+        "with GnuTLS, `HIGH:!aNULL:!kRSA` with OpenSSL.",
+        "RFC 9325 §4.1",
+    )
+    DH_WEAK_ACCEPTED = (
+        "dh-weak-accepted",
+        _MEDIUM,
+        "Recorded mail of senders without elliptic curves may be decrypted later, because the "
+        "server accepts a Diffie-Hellman group with fewer than 2048 bits.",
+        "Postfix 3.1 or newer: remove `smtpd_tls_dh1024_param_file`. Exim with OpenSSL: "
+        "`tls_dhparam = ffdhe2048`. Or disable it, in Postfix `smtpd_tls_exclude_ciphers = kDHE`.",
+        "RFC 9325 §4.5, NIST SP 800-131A r2 §5",
+    )
+    POST_QUANTUM_MISSING = (
+        "post-quantum-missing",
+        _INFO,
+        "Recorded mail could be decrypted by a future quantum computer, because the server accepts "
+        "no post-quantum key exchange.",
+        "Use OpenSSL 3.5 or newer with TLS 1.3. Postfix 3.10 or newer: set `tls_eecdh_auto_curves` "
+        "and `tls_ffdhe_auto_groups` to nothing. Exim: leave `tls_eccurve` at `auto`.",
+        "ours",
+    )
+    CERTIFICATES_DIFFER = (
+        "certificates-differ",
+        _HIGH,
+        "Some senders verify this server and others hold mail back, because it has several "
+        "certificates and not each of them verifies the MX host.",
+        "Renew the RSA and the ECDSA certificate for the MX host, each with its chain and TLSA "
+        "record. Or remove the one that fails: `smtpd_tls_chain_files` in Postfix, "
+        "`tls_certificate` in Exim.",
+        "RFC 7671 §8, RFC 7672 §2.2",
+    )
+    COMPRESSION_ACCEPTED = (
+        "compression-accepted",
+        _LOW,
+        "An attacker who can add text to mail may learn parts of it from its length, because the "
+        "server compresses within TLS.",
+        "Postfix: `tls_ssl_options = NO_COMPRESSION`. Exim with OpenSSL: `openssl_options = "
+        "+no_compression`. Or update the TLS library.",
+        "RFC 9325 §3.3",
+    )
+    RENEGOTIATION_INSECURE = (
+        "renegotiation-insecure",
+        _MEDIUM,
+        "Senders with OpenSSL 3 get no TLS from this server by TLS 1.2 or older, because the "
+        "server does not support secure renegotiation.",
+        "Update the TLS library of the mail server, or the device in front of it.",
+        "RFC 5746 §3.4, RFC 9325 §3.5",
+    )
+    DEEP_NOT_TESTED = (
+        "deep-not-tested",
+        _LOW,
+        "What else this server accepts is partly unknown, because some questions of `--deep` got "
+        "no answer.",
+        "Read the reasons in the detail. Servers that limit connections stop answering: try again "
+        "later. Where the budget of the run was spent, raise `--deep-budget`.",
+        "ours",
+    )
     # DANE
     TLSA_NOT_TESTED = (
         "tlsa-not-tested",
@@ -537,6 +631,14 @@ class Code(enum.StrEnum):
         "Read the reason in the detail. Check with `probe doctor` who validates DNSSEC here, and "
         "check the nameservers of the MX host.",
         "RFC 7672 §2.1.2",
+    )
+    DNSSEC_PROOF_INVALID = (
+        "dnssec-proof-invalid",
+        _MEDIUM,
+        "What these saved results say of DANE does not count, because the DNSSEC proof in them is "
+        "not valid or shows something else.",
+        "Test the domain again. Find out who changed the file, or which trust anchor the run had.",
+        "RFC 4035 §5",
     )
     TLSA_UNUSABLE = (
         "tlsa-unusable",

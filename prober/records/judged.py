@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from prober.records.deep import DeepQuestion
 from prober.records.delivery import Delivery
 from prober.records.facts import (
     DnssecProof,
@@ -53,12 +54,25 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherCertificate:
+    """A certificate that the endpoint shows to some senders, where the session had another chain.
+
+    Its chain is in the answer to ``question``.
+    """
+
+    question: DeepQuestion
+    certificate: Certificate
+    dane: Dane
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint(EndpointFacts):
     """The facts of an endpoint, and what the rules make of its certificate."""
 
     certificate: Certificate | None = None
     certificate_without_sni: Certificate | None = None  # where another chain is sent without SNI
     dane: Dane = Dane.NOT_TESTED
+    other_certificates: tuple[OtherCertificate, ...] = ()  # seen by --deep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +113,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactRating:
-    """How a norm rates one fact at one endpoint. ``sni``: whether the client sent SNI."""
+    """How a norm rates one fact at one endpoint. ``sni``: whether the client sent SNI.
+
+    ``question``: the fact is of the answer to it, and not of the session.
+    """
 
     mx_host: str
     address: str
@@ -109,6 +126,7 @@ class FactRating:
     rating: Rating
     source: str  # the paragraph
     ours: str | None = None  # why, where the rating is our choice or our reading
+    question: DeepQuestion | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

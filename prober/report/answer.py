@@ -26,7 +26,7 @@ from prober.report.words import name_of, short_trouble, trouble
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.completeness import is_tested
 from prober.rules.hellos import tls_depends_on_sender
-from prober.rules.verdict import authenticated
+from prober.rules.verdict import authenticated_by_each
 from prober.rules.views import views_of
 
 LABELS: Final[Mapping[Standing, str]] = MappingProxyType(
@@ -44,7 +44,7 @@ GAPS: Final[Mapping[Gap, str]] = MappingProxyType(
         Gap.FAULT: "Probe itself failed on this domain.",
         Gap.TLS_NOT_REQUIRED: "The domain does not require senders to use TLS (DANE, MTA-STS).",
         Gap.NOT_AUTHENTICATED: "A server's identity cannot be verified.",
-        Gap.BELOW_PROFILE: "A server negotiates less than the profile asks for.",
+        Gap.BELOW_PROFILE: "A server is below what the profile asks for.",
         Gap.NOT_SEEN: "Not everything that matters could be tested.",
     }
 )
@@ -208,7 +208,7 @@ def _unverified(report: DomainReport, reader: CertificateReader | None) -> str:
             "TLSA records (DANE)"
         )
     tested = views_of(filter(is_tested, report.endpoints), reader)
-    if any(authenticated(each.seen) is Answer.NO for each in tested):
+    if any(authenticated_by_each(each.seen) is Answer.NO for each in tested):
         return "Mail is encrypted, but at least one server's certificate cannot be verified"
     return "Mail is encrypted; whether every server's identity can be verified is not known"
 

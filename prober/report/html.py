@@ -32,6 +32,7 @@ from prober.records.history import RunNews
 from prober.report.answer import LABELS, OUTCOMES, SENDERS, answer, effects, reasons, warning_of
 from prober.report.chains import chains_of
 from prober.report.changes import DIRECTION_LABELS, NO_NEWS, news_summary, what_changed
+from prober.report.deep import accepted
 from prober.report.interface import MAX_SECTIONS, Formatter
 from prober.report.letter import Letter, write_letter
 from prober.report.problems import Problem, joined, problems_of, profile_gaps
@@ -46,12 +47,13 @@ from prober.report.words import (
     published_lines,
     rating_cells,
     server_words,
+    shown_version,
     starttls_words,
     version_words,
 )
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.clauses import CLAUSES
-from prober.rules.spread import EXPIRY_NAMES, is_post_quantum
+from prober.rules.spread import EXPIRY_NAMES
 from prober.rules.totals import Totals
 
 MAX_ROWS: Final = 20_000  # domains with a row: what a browser shows in seconds
@@ -339,10 +341,11 @@ def _section(report: DomainReport, reader: CertificateReader) -> dict[str, Any]:
         "matrix": list(_matrix(report, reader)),
         "published": list(published_lines(report)),
         "chains": list(chains_of(report, reader)),
+        "accepted": accepted(report),
         "senders": list(_senders(report)),
         "publications": list(publications(report)),
         "letter": write_letter(report).text.splitlines() if wants_letter else [],
-        "transcripts": [(seen, _transcript(seen)) for seen in report.endpoints if seen.transcript],
+        "transcripts": [(seen, lines) for seen in report.endpoints if (lines := _transcript(seen))],
         "basis": basis(report),
         "vantage": vantage(report),
     }
@@ -414,9 +417,9 @@ _PEERS: Final = {"server": "S:", "client": "C:"}
 
 
 def _transcript(seen: Endpoint) -> list[str]:
-    return [
-        f"{said.ms:>7} ms {_PEERS.get(said.peer, '--')} {said.line}" for said in seen.transcript
-    ]
+    """Of its sessions, those of --deep last."""
+    lines = (*seen.transcript, *(seen.deep.transcript if seen.deep is not None else ()))
+    return [f"{said.ms:>7} ms {_PEERS.get(said.peer, '--')} {said.line}" for said in lines]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -490,15 +493,13 @@ def _charts(totals: Totals) -> Iterator[_Chart]:
     spread = totals.spread
     levels = {str(level): totals.levels.get(level, 0) for level in reversed(Level)}
     yield _Chart(title="Levels", unit="domains", bars=_bars(levels, ordered=True))
-    versions = {_version(name): count for name, count in spread.tls_versions.items()}
+    versions = {shown_version(name): count for name, count in spread.tls_versions.items()}
     yield _Chart(title="TLS versions", unit="endpoints", bars=_bars(versions))
-    hybrid = sum(n for name, n in spread.key_exchanges.items() if is_post_quantum(name))
-    total = sum(spread.key_exchanges.values())
     yield _Chart(
         title="Key exchange",
         unit="endpoints",
         bars=_bars(spread.key_exchanges),
-        note=f"Post-quantum: {hybrid} of {total} ({100 * hybrid / total:.0f} %)." if total else "",
+        note=_post_quantum(spread.post_quantum),
     )
     expiry = {name: spread.expiry.get(name, 0) for name in EXPIRY_NAMES}
     yield _Chart(
@@ -516,8 +517,14 @@ def _charts(totals: Totals) -> Iterator[_Chart]:
     )
 
 
-def _version(name: str) -> str:
-    return name.replace("TLSv1.", "TLS 1.").replace("TLSv1", "TLS 1.0")
+def _post_quantum(counts: Mapping[Answer, int]) -> str:
+    """The share of endpoints that accept a post-quantum group, chosen or found by --deep."""
+    yes, no = counts.get(Answer.YES, 0), counts.get(Answer.NO, 0)
+    total = sum(counts.values())
+    if not total:
+        return ""
+    rest = f"; no at {no}, not tested at {total - yes - no}" if total > yes else ""
+    return f"Post-quantum: {yes} of {total} ({100 * yes / total:.0f} %){rest}."
 
 
 def _bars(

@@ -11,8 +11,10 @@ from typing import Final
 from prober.domains import operator_of
 from prober.escape import utc
 from prober.records import (
+    Answer,
     Certificate,
     Dane,
+    DeepQuestion,
     DomainReport,
     Endpoint,
     Failure,
@@ -22,6 +24,7 @@ from prober.records import (
 )
 from prober.report.interface import Row
 from prober.report.words import certificate_valid, name_of, trouble, worst_answer
+from prober.rules.deep import CERTIFICATE_QUESTIONS, accepts, post_quantum, weak_dh
 from prober.rules.delivery import forced_tls
 from prober.rules.operator_advice import advice_for
 
@@ -53,6 +56,11 @@ COLUMNS: Final = (
     "requirement",
     "standing",
     "reasons",
+    "post_quantum",
+    "legacy_versions",
+    "broken_suites",
+    "static_key_exchange",
+    "weak_dh",
 )
 
 ENDPOINT_COLUMNS: Final = (
@@ -87,6 +95,13 @@ ENDPOINT_COLUMNS: Final = (
     "detail",
     "greeting",
     "key_exchange_bits",
+    "post_quantum",
+    "legacy_versions",
+    "broken_suites",
+    "static_key_exchange",
+    "weak_dh",
+    "rsa_certificate",
+    "ecdsa_certificate",
 )
 
 FINDING_COLUMNS: Final = (
@@ -171,6 +186,8 @@ def to_row(report: DomainReport) -> Row:
         report.requirement,
         report.standing,
         _joined(report.reasons),
+        worst_answer(tuple(map(post_quantum, encrypted))),
+        *_weaknesses_of(encrypted),
     )
 
 
@@ -231,7 +248,41 @@ def _endpoint_row(report: DomainReport, seen: Endpoint, preference: int | None) 
         *_failure_cells(seen.failure),
         seen.greeting,
         seen.key_exchange_bits,
+        *_deep_cells(seen),
     )
+
+
+def _deep_cells(seen: Endpoint) -> Row:
+    """What it accepts beyond what it chose; empty where TLS did not complete."""
+    if seen.tls_version is None:
+        return (None,) * (1 + _WEAKNESSES + len(CERTIFICATE_QUESTIONS))
+    shown = (accepts(seen, question) for question in CERTIFICATE_QUESTIONS)
+    return (post_quantum(seen), *_weaknesses(seen), *shown)
+
+
+_WEAKNESSES: Final = 4
+
+
+def _weaknesses(seen: Endpoint) -> tuple[Answer, ...]:
+    return (
+        accepts(seen, DeepQuestion.LEGACY_VERSION),
+        accepts(seen, DeepQuestion.BROKEN_SUITES),
+        accepts(seen, DeepQuestion.STATIC_KEY_EXCHANGE),
+        weak_dh(seen),
+    )
+
+
+def _weaknesses_of(endpoints: Sequence[Endpoint]) -> Row:
+    """The same over all of them; not tested where there is none."""
+    columns = zip(*map(_weaknesses, endpoints), strict=True)
+    return tuple(map(_any_accepts, columns)) or (_NOT_TESTED,) * _WEAKNESSES
+
+
+def _any_accepts(answers: tuple[Answer, ...]) -> Answer:
+    """Yes if one does, else not tested if one is not tested, else no."""
+    if Answer.YES in answers:
+        return Answer.YES
+    return Answer.NOT_TESTED if Answer.NOT_TESTED in answers else Answer.NO
 
 
 def _bare_row(

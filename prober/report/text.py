@@ -6,6 +6,7 @@ Everything a peer sent is escaped before rich sees it, and goes in as ``Text``, 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
@@ -20,6 +21,7 @@ from prober.records import (
     DomainReport,
     Endpoint,
     Level,
+    Line,
     MxHost,
     Severity,
     Standing,
@@ -35,6 +37,7 @@ from prober.report.answer import (
     kinds_differ,
     warning_of,
 )
+from prober.report.deep import accepted
 from prober.report.interface import Formatter, Paper
 from prober.report.page import MARK_STYLES, Page
 from prober.report.problems import Problem, joined, problems_of, profile_gaps
@@ -56,7 +59,7 @@ from prober.rules.certificate_fields import CertificateReader
 from prober.rules.completeness import is_tested
 from prober.rules.endpoint import Outcome, proven
 from prober.rules.totals import Totals
-from prober.rules.verdict import authenticated
+from prober.rules.verdict import authenticated_by_each
 from prober.rules.views import View
 
 STANDING_STYLES: Final[Mapping[Standing, str]] = MappingProxyType(
@@ -94,7 +97,7 @@ class TextReport(Formatter[DomainReport, Totals]):
         for block in self._blocks(report):
             pieces.append(self._page.draw("", *block))
         if self._verbose:
-            pieces.extend(self._transcript(seen) for seen in report.endpoints if seen.transcript)
+            pieces.extend(map(self._transcript, report.endpoints))
         pieces.append(self._page.draw("", Text(basis(report), style="dim")))
         if self._verbose:
             pieces.append(self._page.draw(Text(vantage(report), style="dim")))
@@ -106,6 +109,7 @@ class TextReport(Formatter[DomainReport, Totals]):
         endpoints = list(_endpoints(report, self._page, suites=self._verbose))
         if endpoints or published:
             yield [*endpoints, *published]
+        yield from _accepted(report, verbose=self._verbose)
         delivery = report.delivery
         if delivery and report.endpoints and (self._verbose or kinds_differ(delivery)):
             yield [_senders(delivery)]
@@ -117,13 +121,21 @@ class TextReport(Formatter[DomainReport, Totals]):
     def _transcript(self, seen: Endpoint) -> bytes:
         asked = f" (asked as {seen.observed_as})" if seen.observed_as else ""
         where = f"{seen.mx_host} {seen.address} port {seen.port}{asked}"
-        title = f"transcript of {where}, {utc(seen.observed_at)}"
-        lines = [self._page.draw("", Text(printable(title), style="bold"))]
-        for said in seen.transcript:
-            peer = _PEERS.get(said.peer, "--")
-            text = Text(f"{said.ms:>7} ms {peer} {printable(said.line)}")
+        pieces = self._spoken(f"transcript of {where}", seen.observed_at, seen.transcript)
+        if seen.deep is not None:
+            name, deep = f"transcript of --deep, {where}", seen.deep
+            pieces += self._spoken(name, deep.observed_at, deep.transcript)
+        return b"".join(pieces)
+
+    def _spoken(self, name: str, at: datetime, said: Sequence[Line]) -> list[bytes]:
+        if not said:
+            return []
+        title = Text(printable(f"{name}, {utc(at)}"), style="bold")
+        lines = [self._page.draw("", title)]
+        for line in said:
+            text = Text(f"{line.ms:>7} ms {_PEERS.get(line.peer, '--')} {printable(line.line)}")
             lines.append(self._page.draw_line(text))
-        return b"".join(lines)
+        return lines
 
 
 def _headline(report: DomainReport) -> Text:
@@ -261,7 +273,15 @@ def is_well(endpoint: Endpoint, reader: CertificateReader | None = None) -> Answ
         return Answer.NOT_TESTED
     if proven(endpoint) is not Outcome.COMPLETED:
         return Answer.NO
-    return authenticated(View(endpoint, reader or CertificateReader()))
+    return authenticated_by_each(View(endpoint, reader or CertificateReader()))
+
+
+def _accepted(report: DomainReport, *, verbose: bool) -> Iterator[Sequence[RenderableType]]:
+    """What the servers accept beyond what they chose; nothing where that was not asked."""
+    for number, found in enumerate(accepted(report, verbose=verbose)):
+        head = [Text("Also accepts, asked by --deep:", style="dim")] if number == 0 else []
+        lines = [Padding(Text(line), (0, 0, 0, _GAP)) for line in found.lines]
+        yield [*head, Text(found.places), *lines]
 
 
 def _senders(delivery: Delivery) -> Table:

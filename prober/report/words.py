@@ -11,6 +11,7 @@ from prober.records import (
     Certificate,
     Confirmed,
     Dane,
+    DeepQuestion,
     Dnssec,
     DomainReport,
     Endpoint,
@@ -25,6 +26,7 @@ from prober.records import (
     StsStatus,
     TlsRptStatus,
 )
+from prober.rules.deep import CERTIFICATE_QUESTIONS
 from prober.rules.endpoint import offers_requiretls
 from prober.rules.retry import SERVICE_CLOSING
 
@@ -102,6 +104,7 @@ RATED: Final = MappingProxyType(
         RatedFact.RAW_PUBLIC_KEY: "raw public keys",
     }
 )
+_ACCEPTED: Final = frozenset(DeepQuestion) - frozenset(CERTIFICATE_QUESTIONS)
 _FEATURES: Final = MappingProxyType({"yes": "is in use", "no": "is missing"})
 _RATINGS: Final = MappingProxyType({Rating.PHASE_OUT: "should be phased out"})
 
@@ -110,7 +113,13 @@ def rating_words(rating: FactRating, *, verbose: bool = False) -> str:
     """How a norm rates a fact, with the paragraph; *verbose*: and why, where that is our choice."""
     value = rating.value or ""
     verb = _RATINGS.get(rating.rating, f"is {rating.rating}")
-    if value in _FEATURES:
+    if rating.question is DeepQuestion.NORM_GROUPS and value == "no":
+        rated = f"no key-exchange group of the norm is accepted, which {verb}"
+    elif rating.question in _ACCEPTED:
+        rated = f"{RATED[rating.fact]} {value} is accepted, which {verb}"
+    elif rating.question is not None:
+        rated = f"{RATED[rating.fact]} {value} of another certificate {verb}"
+    elif value in _FEATURES:
         rated = f"{RATED[rating.fact]} {_FEATURES[value]}, which {verb}"
     else:
         rated = f"{RATED[rating.fact]} {value} {verb}"
@@ -201,8 +210,12 @@ def starttls_words(endpoint: Endpoint) -> str:
 
 def version_words(endpoint: Endpoint) -> str:
     """The TLS version, such as "TLS 1.3"; empty where there is none."""
-    version = endpoint.tls_version or ""
-    return printable(version.replace("TLSv1.", "TLS 1.").replace("TLSv1", "TLS 1.0"))
+    return printable(shown_version(endpoint.tls_version or ""))
+
+
+def shown_version(version: str) -> str:
+    """Such as "TLS 1.3" for OpenSSL's "TLSv1.3"."""
+    return version.replace("TLSv1.", "TLS 1.").replace("TLSv1", "TLS 1.0")
 
 
 def exchange_words(endpoint: Endpoint) -> str:

@@ -14,6 +14,7 @@ from prober.records import (
     Answer,
     Certificate,
     Dane,
+    DeepQuestion,
     Dnssec,
     DomainReport,
     Endpoint,
@@ -28,9 +29,23 @@ from prober.records import (
 )
 from prober.rules.completeness import covers_every_endpoint, is_excused
 from prober.rules.dane import has_secure_tlsa
+from prober.rules.deep import (
+    CERTIFICATE_QUESTIONS,
+    accepts,
+    answer_to,
+    is_post_quantum,
+    kind_of,
+    post_quantum,
+    weak_dh,
+)
 from prober.rules.endpoint import Outcome, proven
 from prober.rules.tlsa import show
-from prober.rules.verdict import authenticated, depends_on_sender, is_fault
+from prober.rules.verdict import (
+    authenticated,
+    depends_on_sender,
+    is_fault,
+    proof_depends_on_certificate,
+)
 from prober.rules.views import view_of, views_of
 
 _RECEIVES: Final = (RouteStatus.MX, RouteStatus.IMPLICIT_MX)
@@ -191,7 +206,63 @@ def read_key_exchange(endpoint: Endpoint) -> Value | None:
     if hellos and hellos[0] is not Hello.DEFAULT:
         return None
     group = endpoint.key_exchange or "plain RSA"
-    return Value(group, group, 1 if "MLKEM" in group.upper().replace("-", "") else 0)
+    return Value(group, group, int(is_post_quantum(group)))
+
+
+def read_post_quantum(endpoint: Endpoint) -> Value | None:
+    """Whether a post-quantum group is accepted; None where that was not asked."""
+    if endpoint.deep is None:
+        return None
+    return _accepted(post_quantum(endpoint), DeepQuestion.POST_QUANTUM, endpoint, good=True)
+
+
+def accepted_reader(question: DeepQuestion) -> Callable[[Endpoint], Value | None]:
+    """A reader of whether the server accepts what *question* offers, which it should not."""
+
+    def read(endpoint: Endpoint) -> Value | None:
+        return _accepted(accepts(endpoint, question), question, endpoint)
+
+    return read
+
+
+def read_weak_dh(endpoint: Endpoint) -> Value | None:
+    """Whether a finite-field group of fewer than 2048 bits is accepted."""
+    return _accepted(weak_dh(endpoint), DeepQuestion.FINITE_FIELD_DH, endpoint)
+
+
+def _accepted(
+    answer: Answer, question: DeepQuestion, endpoint: Endpoint, *, good: bool = False
+) -> Value | None:
+    """None where it was not tested. Which version or suite it is, is shown and not compared."""
+    if answer is Answer.NOT_TESTED:
+        return None
+    yes = answer is Answer.YES
+    said = answer_to(endpoint, question)
+    detail = None
+    if said is not None and question is DeepQuestion.LEGACY_VERSION:
+        detail = said.tls_version
+    elif said is not None and question is not DeepQuestion.POST_QUANTUM:
+        detail = said.cipher
+    text = f"accepted ({detail})" if yes and detail else "accepted" if yes else "not accepted"
+    return Value(answer, text, int(yes is good))
+
+
+def read_other_certificate(endpoint: Endpoint) -> Value | None:
+    """Whether the other certificate of the server proves the MX host, where it has one.
+
+    None where one of the two questions was not answered, or the proof was not tested.
+    """
+    if any(accepts(endpoint, each) is Answer.NOT_TESTED for each in CERTIFICATE_QUESTIONS):
+        return None
+    others = view_of(endpoint).others
+    answers = [authenticated(each) for each in others]
+    names = [kind_of(other.question) for other in endpoint.other_certificates]
+    failing = [name for name, answer in zip(names, answers, strict=False) if answer is Answer.NO]
+    if failing:
+        return Value(False, f"{failing[0]} does not prove the MX host", 0)
+    if Answer.NOT_TESTED in answers:
+        return None
+    return Value(True, "proves the MX host" if others else "none", 1)
 
 
 def read_proof(endpoint: Endpoint) -> Value | None:
@@ -248,12 +319,25 @@ def issuer_of(certificate: Certificate) -> str:
 
 
 def read_level(report: DomainReport) -> Value | None:
-    """The level; None where the evidence does not decide."""
+    """The level; None where the evidence does not decide.
+
+    Also where only another certificate keeps it low: not every run looks for one, and that it
+    proves nothing is a change of its own.
+    """
     level = report.verdict.level
     if level is Level.UNKNOWN:
         return None
+    if level is Level.OPPORTUNISTIC and _is_low_by_other_certificate(report):
+        return None
     order = (Level.NONE, Level.PARTIAL, Level.OPPORTUNISTIC, Level.AUTHENTICATED, Level.ENFORCED)
     return Value(level, level, order.index(level) if level in order else None)
+
+
+def _is_low_by_other_certificate(report: DomainReport) -> bool:
+    shown = [view_of(each) for each in report.endpoints if each.tls_version is not None]
+    return any(view.others for view in shown) and all(
+        authenticated(view) is Answer.YES for view in shown
+    )
 
 
 _STANDINGS: Final = {Standing.FALLS_SHORT: 0, Standing.UNDECIDED: 1, Standing.MEETS: 2}
@@ -272,7 +356,10 @@ def _is_decidedly_open(report: DomainReport) -> bool:
         return False
     if report.route is not None and report.route.status in _WITHOUT_HOST:
         return True
-    return any(depends_on_sender(each, asks_for_proof=True) for each in views_of(report.endpoints))
+    return any(
+        depends_on_sender(each, asks_for_proof=True) and not proof_depends_on_certificate(each.seen)
+        for each in views_of(report.endpoints)
+    )
 
 
 def blind_spots(report: DomainReport) -> frozenset[tuple[str, str]]:

@@ -135,6 +135,29 @@ def is_null(cipher: str) -> bool:
     return "NULL" in re.split(r"[_-]+", cipher.upper())
 
 
+_BROKEN: Final = frozenset({"RC4", "RC2", "DES", "DES40", "3DES", "EXPORT", "NULL", "MD5"})
+
+
+def is_broken(suite: str) -> bool:
+    """Whether the registered name has a cipher or a hash that others can break, or no cipher.
+
+    RFC 9325 §4.1. RFC 7465 on RC4, RFC 8429 on 3DES, RFC 5246 §1.2 on DES.
+    """
+    return not _BROKEN.isdisjoint(suite.upper().split("_"))
+
+
+def is_anonymous(suite: str) -> bool:
+    """Whether the registered name says that no certificate is sent. RFC 5246 §A.5."""
+    return "anon" in suite.lower().split("_")
+
+
+def is_static(suite: str) -> bool:
+    """Whether the key exchange of the registered name has no forward secrecy. RFC 9325 §4.1."""
+    exchange, has_exchange, _ = suite.removeprefix("TLS_").partition("_WITH_")
+    kind = exchange.split("_")[0]
+    return bool(has_exchange) and kind in ("RSA", "DH", "ECDH") and not is_anonymous(suite)
+
+
 def _tls13(name: str) -> str | None:
     found = _TLS13.fullmatch(name)
     if found is None or not name.startswith(("TLS", "AEAD-")):

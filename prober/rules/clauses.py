@@ -33,8 +33,8 @@ _MAIL_IS_CLEAR: Final[Clauses] = MappingProxyType(
         Norm.HIPAA: "(e)(1), (e)(2)(ii)",
     }
 )
-# BOD 18-01 asks that STARTTLS is offered. It forbids SSL, RC4 and 3DES besides, and no finding is
-# evidence on these: our OpenSSL has none of them.
+# BOD 18-01 asks that STARTTLS is offered. It forbids SSL, RC4 and 3DES besides: our OpenSSL has
+# none of them, so only a finding of --deep is evidence on that.
 _NOT_OFFERED: Final[Clauses] = MappingProxyType(dict(_MAIL_IS_CLEAR) | {Norm.BOD: "II.1.a.i"})
 _TLS_IS_WEAK: Final[Clauses] = MappingProxyType(
     {Norm.BSI_MAIL: "§4.1.3", Norm.HIPAA: "(e)(1), (e)(2)(ii)"}
@@ -126,8 +126,39 @@ CLAUSES: Final[Mapping[Code, Clauses]] = MappingProxyType(
         Code.CHAIN_MISORDERED: _NONE,
         Code.CHAIN_TRUNCATED: _NONE,
         Code.TRUST_NOT_TESTED: _NONE,
+        # what else the server accepts
+        Code.LEGACY_VERSION_ACCEPTED: MappingProxyType(
+            {Norm.NIST: "§3.1", Norm.NCSC_NL: "§3.3.1"} | dict(_TLS_IS_WEAK)
+        ),
+        Code.BROKEN_SUITE_ACCEPTED: MappingProxyType(
+            {
+                Norm.NIST: "§3.3.1",
+                Norm.NCSC_NL: "appendix B; §3.3.3, §3.3.4",
+                Norm.BOD: "II.1.a.ii",
+            }
+            | dict(_TLS_IS_WEAK)
+        ),
+        Code.ANONYMOUS_SUITE_ACCEPTED: MappingProxyType(
+            {Norm.NIST: "§3.2, §3.3.1", Norm.NCSC_NL: "appendix B"} | dict(_TLS_IS_WEAK)
+        ),
+        Code.STATIC_KEY_EXCHANGE_ACCEPTED: MappingProxyType(
+            {Norm.NIST: "§3.3.1", Norm.NCSC_NL: "appendix B; §3.3.3"} | dict(_TLS_IS_WEAK)
+        ),
+        Code.DH_WEAK_ACCEPTED: MappingProxyType(
+            {Norm.NIST: "§3.4.2", Norm.NCSC_NL: "§3.3.3"} | dict(_TLS_IS_WEAK)
+        ),
+        Code.POST_QUANTUM_MISSING: _NONE,
+        Code.CERTIFICATES_DIFFER: _IDENTITY,
+        Code.COMPRESSION_ACCEPTED: MappingProxyType(
+            {Norm.NIST: "§3.7", Norm.NCSC_NL: "§3.4.1"} | dict(_TLS_IS_WEAK)
+        ),
+        Code.RENEGOTIATION_INSECURE: MappingProxyType(
+            {Norm.NIST: "§3.4.1", Norm.NCSC_NL: "§3.4.2"} | dict(_TLS_IS_WEAK)
+        ),
+        Code.DEEP_NOT_TESTED: _NONE,
         # DANE
         Code.TLSA_NOT_TESTED: _NONE,
+        Code.DNSSEC_PROOF_INVALID: _NONE,
         Code.TLSA_UNUSABLE: _DANE,
         Code.TLSA_STALE: _NONE,
         Code.TLSA_SPARE: _NONE,

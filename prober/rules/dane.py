@@ -15,6 +15,7 @@ from prober.records import (
     Answer,
     Code,
     Dane,
+    DeepQuestion,
     Dnssec,
     DomainFacts,
     EndpointFacts,
@@ -27,6 +28,7 @@ from prober.records import (
 )
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.dane_path import PathFinder
+from prober.rules.deep import kind_of
 from prober.rules.endpoint import Outcome, describe_failure, proven
 from prober.rules.hellos import with_sni
 from prober.rules.identity import acceptance
@@ -47,11 +49,13 @@ class TlsaJudgement:
     """How an endpoint stands to the TLSA records of its host, and what each usable one says.
 
     ``seen`` is the endpoint as a sender with SNI meets it, where there are records to compare.
+    ``other``: its chain is not that of the session, but of the answer to this question.
     """
 
     seen: EndpointFacts
     dane: Dane
     matches: tuple[RecordMatch, ...] = ()
+    other: DeepQuestion | None = None
 
 
 def judge_dane(
@@ -256,7 +260,10 @@ _MAX_SHOWN: Final = 5  # records in one sentence
 
 
 def dane_findings(facts: DomainFacts, judged: Sequence[TlsaJudgement]) -> tuple[Finding, ...]:
-    """Findings on the TLSA records of *facts*; *judged* are its endpoints, by ``judge_dane``."""
+    """Findings on the TLSA records of *facts*.
+
+    *judged* are its endpoints, by ``judge_dane``, each once for each chain that it shows.
+    """
     if facts.route is None or facts.domain is None:
         return ()
     findings = [*_on_resolver(facts)]
@@ -307,17 +314,25 @@ def _on_secure_tlsa(host: MxHost, mx_dnssec: Dnssec) -> Iterator[Finding]:
 
 
 def _on_endpoints(host: MxHost, judged: Sequence[TlsaJudgement]) -> Iterator[Finding]:
+    matching = {_place(e) for e in judged if e.other is None and e.dane is Dane.MATCH}
     for each in judged:
         match proven(each.seen):
             case Outcome.COMPLETED:
-                yield from _on_match(each)
+                # beside a certificate that matches: Code.CERTIFICATES_DIFFER says it
+                if each.other is None or _place(each) not in matching:
+                    yield from _on_match(each)
             case Outcome.NEGATIVE:
-                yield _on_no_tls(each.seen)
+                if each.other is None:
+                    yield _on_no_tls(each.seen)
             case Outcome.NOT_TESTED:  # the session's findings say why
                 pass
             case never:
                 assert_never(never)
     yield from _on_spare(host, [match for each in judged for match in each.matches])
+
+
+def _place(judged: TlsaJudgement) -> tuple[str, str]:
+    return judged.seen.mx_host, judged.seen.address
 
 
 def _on_no_tls(facts: EndpointFacts) -> Finding:
@@ -336,7 +351,10 @@ def _on_match(judged: TlsaJudgement) -> Iterator[Finding]:
     else:
         return
     mx_host, address = judged.seen.mx_host, judged.seen.address
-    yield finding(code, mx_host=mx_host, address=address, detail=_listed(map(_describe, told)))
+    detail = _listed(map(_describe, told))
+    if judged.other is not None:
+        detail = f"{kind_of(judged.other)}: {detail}"
+    yield finding(code, mx_host=mx_host, address=address, detail=detail)
 
 
 def _on_spare(host: MxHost, seen: Sequence[RecordMatch]) -> Iterator[Finding]:

@@ -63,7 +63,7 @@ def compare(
 def _patiently(change: Change, patience: int) -> Change:
     if change.direction is not Direction.LOST_SIGHT:
         return change
-    return replace(change, told=change.runs == patience)
+    return replace(change, told=change.told and change.runs == patience)
 
 
 def _on_domain(history: History, operator_of: Callable[[str], str]) -> Iterator[Change]:
@@ -150,7 +150,10 @@ def _on_level(history: History) -> Change | None:
 
 
 def _on_standing(history: History) -> Change | None:
-    base = _carried(history.earlier, lambda seen, _base: read_standing(seen) is not None)
+    base = _carried(
+        history.earlier,
+        lambda seen, _base: read_standing(seen) is not None and _asks_alike(seen, history.report),
+    )
     if base is None:
         return None
     before, after = read_standing(base), read_standing(history.report)
@@ -166,6 +169,16 @@ def _on_standing(history: History) -> Change | None:
             runs=len(unseen) + 1,
         )
     return _verdict_change(history, ChangeCode.STANDING, base, before, after)
+
+
+def _asks_alike(seen: DomainReport, report: DomainReport) -> bool:
+    """Whether a profile was held against as much: with --deep it asks more of the same server."""
+    profiles = [(each.requirement or "").startswith("profile:") for each in (seen, report)]
+    asked = [
+        {each.deep is not None for each in of.endpoints if each.tls_version is not None}
+        for of in (seen, report)
+    ]
+    return not any(profiles) or not all(asked) or asked[0] == asked[1]
 
 
 def _leading(

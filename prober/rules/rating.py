@@ -1,7 +1,9 @@
-"""How an endpoint fares under a profile: each fact of its TLS session with rating and paragraph.
+"""How an endpoint fares under a profile: each fact with its rating and the paragraph.
 
 Rated is what was negotiated with a client that offers everything, so the best that the server has.
-What else it would accept is not probed: a norm that forbids an old version may be broken unseen.
+With ``--deep`` also what else it accepts: old versions, forbidden suites, small groups, each
+certificate, and whether it has a group that the norm asks for. Without, that is not tested, and a
+norm may be broken unseen.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +14,8 @@ from typing import Final, assert_never
 
 from prober.records import (
     Answer,
+    DeepAnswer,
+    DeepQuestion,
     DomainReport,
     Endpoint,
     FactRating,
@@ -24,9 +28,20 @@ from prober.records import (
 from prober.rules.certificate_fields import Key, ReadCertificate, Signature
 from prober.rules.ciphers import iana_name
 from prober.rules.completeness import covers_every_endpoint
+from prober.rules.deep import (
+    CERTIFICATE_QUESTIONS,
+    answer_to,
+    compresses,
+    shown_by_extension,
+)
 from prober.rules.endpoint import Outcome, proven
 from prober.rules.norms import Feature, Profile, Value, at_least
-from prober.rules.verdict import authenticated, depends_on_sender, is_fault
+from prober.rules.verdict import (
+    authenticated,
+    authenticated_by_each,
+    depends_on_sender,
+    is_fault,
+)
 from prober.rules.views import View, Views, views_of
 
 _WORST_FIRST: Final = (
@@ -49,11 +64,15 @@ _NEEDED: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class _Rated:
-    """One fact and what a norm says of it. ``value`` is None where it was not tested."""
+    """One fact and what a norm says of it. ``value`` is None where it was not tested.
+
+    ``question``: the fact is of the answer to it, and not of the session.
+    """
 
     fact: RatedFact
     value: str | None
     norm: Value
+    question: DeepQuestion | None = None
 
 
 def rate_report(
@@ -69,8 +88,8 @@ def rate_report(
         ratings += rated
         if each.without_sni is not None:
             plain = rate(each.without_sni, profile)
-            if plain != rated:
-                ratings += (replace(row, sni=False) for row in plain)
+            if plain != rated:  # --deep asks with SNI only
+                ratings += (replace(row, sni=False) for row in plain if row.question is None)
     return ProfileRatings(profile=profile.name, norm=profile.norm, ratings=tuple(ratings))
 
 
@@ -87,6 +106,7 @@ def rate(view: View, profile: Profile) -> tuple[FactRating, ...]:
             rating=rated.norm.rating,
             source=rated.norm.source,
             ours=rated.norm.ours,
+            question=rated.question,
         )
         for rated in _rated(view, profile)
     )
@@ -137,12 +157,22 @@ def meets_profile(view: View, profile: Profile) -> Answer:
     if endpoint.tls_version is None or proven(endpoint) is not Outcome.COMPLETED:
         return Answer.NO if proven(endpoint) is Outcome.NEGATIVE else Answer.NOT_TESTED
     rated = tuple(_rated(view, profile))
-    proof = authenticated(view) if profile.authenticated else Answer.YES
+    proof = _proof(view) if profile.authenticated else Answer.YES
     if proof is Answer.NO or any(
         _decides_against(each.fact, each.norm.rating, profile) for each in rated
     ):
         return Answer.NO
     return Answer.NOT_TESTED if any(map(_leaves_open, rated)) else proof
+
+
+def _proof(view: View) -> Answer:
+    """Whether the certificate of the session proves the MX host, and no other one that is shown to
+    some senders puts that in doubt: no is about the session alone.
+    """
+    proof = authenticated(view)
+    if proof is Answer.YES and authenticated_by_each(view) is not Answer.YES:
+        return Answer.NOT_TESTED
+    return proof
 
 
 def _decides_against(fact: RatedFact, rating: Rating, profile: Profile) -> bool:
@@ -158,9 +188,10 @@ def _decides_against(fact: RatedFact, rating: Rating, profile: Profile) -> bool:
 
 def _leaves_open(rated: _Rated) -> bool:
     """Whether nothing can be said without this fact. A group that the norm does not name is seen:
-    whether the server has one that the norm names, too, is another question, and not tested.
+    whether the server has one that the norm names, too, is another question, which --deep asks.
+    What was asked and got no answer is open.
     """
-    if rated.fact is RatedFact.KEY_EXCHANGE:
+    if rated.fact is RatedFact.KEY_EXCHANGE or (rated.question and rated.value is None):
         return rated.norm.rating is Rating.NOT_TESTED
     return rated.fact in _NEEDED and rated.norm.rating in _UNKNOWN
 
@@ -178,11 +209,110 @@ def _rated(view: View, profile: Profile) -> Iterator[_Rated]:
     yield from _key_exchange(endpoint, profile)
     if endpoint.key_exchange is not None:
         yield _key_exchange_hash(endpoint.key_exchange_hash, profile)
+    yield from _certificates(view, profile)
+    yield from _features(endpoint, profile)
+    yield from _deep(view, profile)
+
+
+def _deep(view: View, profile: Profile) -> Iterator[_Rated]:
+    """What the server accepts beyond that, question by question; nothing of what it refuses."""
+    endpoint = view.endpoint
+    for question, fact in _DECIDING.items():
+        answer = answer_to(endpoint, question)
+        if answer is None:
+            continue
+        rows = _of_answer(answer, fact, endpoint, profile)
+        yield from (replace(row, question=question) for row in rows)
+    for other, shown in zip(endpoint.other_certificates, view.others, strict=False):
+        for row in _certificates(shown, profile):
+            yield replace(row, question=other.question)
+
+
+# What each question decides by. The others decide nothing: no norm here asks for post-quantum.
+_DECIDING: Final = MappingProxyType(
+    {
+        DeepQuestion.LEGACY_VERSION: RatedFact.PROTOCOL,
+        DeepQuestion.BROKEN_SUITES: RatedFact.SUITE,
+        DeepQuestion.STATIC_KEY_EXCHANGE: RatedFact.SUITE,
+        DeepQuestion.FINITE_FIELD_DH: RatedFact.KEY_EXCHANGE,
+        DeepQuestion.NORM_GROUPS: RatedFact.KEY_EXCHANGE,
+        DeepQuestion.RSA_CERTIFICATE: RatedFact.KEY,
+        DeepQuestion.ECDSA_CERTIFICATE: RatedFact.KEY,
+    }
+)
+
+
+def _of_answer(
+    answer: DeepAnswer, fact: RatedFact, endpoint: Endpoint, profile: Profile
+) -> Iterator[_Rated]:
+    if answer.question is DeepQuestion.NORM_GROUPS:
+        yield from _norm_groups(answer, endpoint, profile)
+    elif answer.accepted is Answer.NOT_TESTED:
+        yield _Rated(fact, None, _not_seen(fact, profile))
+    elif answer.accepted is Answer.YES and answer.question not in CERTIFICATE_QUESTIONS:
+        yield from _accepted(answer, fact, profile)
+
+
+def _accepted(answer: DeepAnswer, fact: RatedFact, profile: Profile) -> Iterator[_Rated]:
+    """The version, the suite or the group of a hello that offers little else."""
+    if fact is RatedFact.PROTOCOL:
+        version = answer.tls_version
+        unseen = _Rated(fact, None, _not_seen(fact, profile))
+        yield unseen if version is None else _by_name(fact, version, profile)
+        return
+    if fact is RatedFact.KEY_EXCHANGE:
+        name, bits = answer.key_exchange or _NAMELESS[0], answer.key_exchange_bits
+        yield from _group(name, bits, profile)
+    if answer.cipher is not None:  # by IANA's name already, and older ones than OpenSSL knows
+        yield _by_name(RatedFact.SUITE, answer.cipher, profile)
+    elif fact is RatedFact.SUITE:
+        yield _Rated(fact, None, _not_seen(fact, profile))
+
+
+def _norm_groups(answer: DeepAnswer, endpoint: Endpoint, profile: Profile) -> Iterator[_Rated]:
+    """Whether the server has a group that the norm asks for.
+
+    A refusal counts only where all groups of this norm were offered: another profile may have
+    asked.
+    """
+    needed = profile.needed_groups
+    if needed is None or not _has_groups_of(needed.names, endpoint):
+        return
+    wanted = set(map(_group_name, needed.names))
+    if _group_name(endpoint.key_exchange or "") in wanted:
+        return  # seen in the session, and rated there
+    offered, chosen = set(map(_group_name, answer.offered_groups)), answer.key_exchange or ""
+    if answer.accepted is Answer.NOT_TESTED:
+        yield _Rated(RatedFact.KEY_EXCHANGE, None, _not_seen(RatedFact.KEY_EXCHANGE, profile))
+    elif answer.accepted is Answer.NO and wanted <= offered:
+        yield _Rated(RatedFact.KEY_EXCHANGE, "no", needed.absent)
+    elif answer.accepted is Answer.YES and _group_name(chosen) in wanted:
+        yield _by_name(RatedFact.KEY_EXCHANGE, chosen, profile)
+
+
+def _group_name(name: str) -> str:
+    """One name for both numbers of a Brainpool curve: RFC 7027 §2, RFC 8734 §2."""
+    return name.lower().removesuffix("tls13")
+
+
+def _has_groups_of(names: Sequence[str], endpoint: Endpoint) -> bool:
+    """Whether the hello with the groups *names* can show what the server has.
+
+    In TLS 1.2 it has suites with elliptic curves only, so it shows nothing of finite fields, nor
+    of a server that takes no curve at all.
+    """
+    if endpoint.tls_version == "TLSv1.3":
+        return True
+    group = (endpoint.key_exchange or "dh").lower()
+    finite = [name for name in (*names, group) if name.startswith(("ffdhe", "dh"))]
+    return endpoint.tls_version == "TLSv1.2" and not finite
+
+
+def _certificates(view: View, profile: Profile) -> Iterator[_Rated]:
     for certificate in _path(view):
         yield _key(certificate.key, profile)
         if not certificate.self_signed:  # its signature on itself proves nothing: RFC 5280 §6.1
             yield _signature(certificate.signature, profile)
-    yield from _features(endpoint, profile)
 
 
 def _path(view: View) -> tuple[ReadCertificate, ...]:
@@ -217,9 +347,11 @@ def _suite(cipher: str | None, profile: Profile) -> _Rated:
 
 def _key_exchange(endpoint: Endpoint, profile: Profile) -> Iterator[_Rated]:
     """Nothing for plain RSA, which the suite's rating is about."""
-    name, bits = endpoint.key_exchange, endpoint.key_exchange_bits
-    if name is None:
-        return
+    if endpoint.key_exchange is not None:
+        yield from _group(endpoint.key_exchange, endpoint.key_exchange_bits, profile)
+
+
+def _group(name: str, bits: int | None, profile: Profile) -> Iterator[_Rated]:
     if name not in _NAMELESS:
         yield _by_name(RatedFact.KEY_EXCHANGE, name, profile)
     elif bits is None:  # not seen, as in results from before it was read
@@ -304,18 +436,22 @@ def _feature(fact: RatedFact, has: Answer, feature: Feature) -> _Rated:
 
 
 def _has(fact: RatedFact, endpoint: Endpoint, profile: Profile) -> Answer:
-    """Whether the session showed the feature; not tested where it could not.
+    """Whether the session showed the feature, or an answer of --deep; not tested where none could.
 
-    Our client offers neither compression nor early data nor raw public keys, and whether a server
-    heeds SNI cannot be told from one session.
+    Our client offers neither early data nor raw public keys, compression only with --deep, and
+    whether a server heeds SNI cannot be told from one session.
     """
     match fact:
         case RatedFact.ENCRYPT_THEN_MAC:
             return _encrypts_then_macs(endpoint)
         case RatedFact.EXTENDED_MASTER_SECRET:
-            return _answer(endpoint.extended_master_secret)
+            seen = shown_by_extension(endpoint, lambda answer: answer.extended_master_secret)
+            return _answer(_first(endpoint.extended_master_secret, seen))
         case RatedFact.SECURE_RENEGOTIATION:
-            return _answer(endpoint.secure_renegotiation)
+            seen = shown_by_extension(endpoint, lambda answer: answer.secure_renegotiation)
+            return _answer(_first(endpoint.secure_renegotiation, seen))
+        case RatedFact.COMPRESSION:
+            return _answer(compresses(endpoint))
         case RatedFact.VALIDITY:
             return _is_short_lived(endpoint, profile)
         case _:
@@ -325,9 +461,18 @@ def _has(fact: RatedFact, endpoint: Endpoint, profile: Profile) -> Answer:
 def _encrypts_then_macs(endpoint: Endpoint) -> Answer:
     """A server takes the extension only with a CBC suite, so others show nothing: RFC 7366 §3."""
     suite = iana_name(endpoint.cipher) if endpoint.cipher is not None else None
-    if suite is None or "_CBC_" not in suite:
-        return Answer.NOT_TESTED
-    return _answer(endpoint.encrypt_then_mac)
+    own = endpoint.encrypt_then_mac if suite is not None and "_CBC_" in suite else None
+    seen = shown_by_extension(endpoint, _encrypt_then_mac)
+    return _answer(_first(own, seen))
+
+
+def _encrypt_then_mac(answer: DeepAnswer) -> bool | None:
+    return answer.encrypt_then_mac if "_CBC_" in (answer.cipher or "") else None
+
+
+def _first(own: bool | None, seen: bool | None) -> bool | None:
+    """What the session showed, else what the answers of --deep show."""
+    return seen if own is None else own
 
 
 def _answer(seen: bool | None) -> Answer:

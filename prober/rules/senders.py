@@ -107,6 +107,8 @@ def dane_delivery(views: Views, to: Destination) -> DeliveryOutcome:
     mandatory = views.with_sni.mandatory
     binds = to.mx_dnssec is Dnssec.SECURE
     dane = views.seen.endpoint.dane
+    if any(other.dane is not dane for other in views.seen.endpoint.other_certificates):
+        return _UNKNOWN  # which certificate a sender is shown depends on what it offers
     match dane:
         case Dane.NOT_TESTED:
             return _UNKNOWN
@@ -232,8 +234,16 @@ def _agreed(views: Views, meet: Callable[[View], DeliveryOutcome]) -> DeliveryOu
     plain = views.without_sni
     if plain is None:
         return _UNKNOWN
-    met, met_plain = meet(views.with_sni), meet(plain)
-    return met if met is met_plain else _UNKNOWN
+    return _same((views.with_sni, plain), meet)
+
+
+def _same(views: Sequence[View], meet: Callable[[View], DeliveryOutcome]) -> DeliveryOutcome:
+    """What senders meet in each of *views*, with every certificate that is shown there.
+
+    Each kind of sender has members that prefer RSA and others that prefer ECDSA.
+    """
+    outcomes = {meet(each) for view in views for each in (view, *view.others)}
+    return outcomes.pop() if len(outcomes) == 1 else _UNKNOWN
 
 
 def _verified(view: View) -> DeliveryOutcome:
@@ -327,11 +337,14 @@ def _policy_delivery(views: Views, to: Destination, sts: MtaSts) -> DeliveryOutc
     Postfix before 3.10.5 compares the certificate with the list, ``*.`` for any depth, and not the
     MX host: for it any listed name will do. Where that makes a difference, senders differ.
     """
-    view = views.with_sni
-    listed = view.endpoint.mx_host not in sts.uncovered
-    strict = _verified(view) if listed else _DEFERRED
-    by_list = _secure(view, to, [pattern.removeprefix("*") for pattern in sts.mx])
-    return strict if strict is by_list else _UNKNOWN
+    listed = views.with_sni.endpoint.mx_host not in sts.uncovered
+    names = [pattern.removeprefix("*") for pattern in sts.mx]
+
+    def meet(view: View) -> DeliveryOutcome:
+        strict = _verified(view) if listed else _DEFERRED
+        return strict if strict is _secure(view, to, names) else _UNKNOWN
+
+    return _same((views.with_sni,), meet)
 
 
 def _tlsa_under_attack(host: MxHost) -> DeliveryOutcome:

@@ -6,19 +6,31 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeVar
 
-from prober.records import Answer, Certificate, Dane, DomainReport, Endpoint, MxHost
+from prober.records import (
+    Answer,
+    Certificate,
+    Dane,
+    DeepQuestion,
+    DomainReport,
+    Endpoint,
+    MxHost,
+)
 from prober.records.changes import Change, ChangeCode, Direction
 from prober.rules.aspects import (
     Value,
+    accepted_reader,
     issuer_of,
     read_addresses,
     read_certificate,
     read_dane,
     read_key_exchange,
+    read_other_certificate,
     read_outcome,
+    read_post_quantum,
     read_proof,
     read_tls_version,
     read_tlsa,
+    read_weak_dh,
     show_tlsa,
 )
 from prober.rules.endpoint import Outcome, proven
@@ -123,6 +135,14 @@ _ENDPOINT_ASPECTS: Final[tuple[tuple[ChangeCode, Callable[[Endpoint], Value | No
     (ChangeCode.PROOF, read_proof),
     (ChangeCode.DANE, read_dane),
 )
+_DEEP_ASPECTS: Final[tuple[tuple[ChangeCode, Callable[[Endpoint], Value | None]], ...]] = (
+    (ChangeCode.POST_QUANTUM, read_post_quantum),
+    (ChangeCode.LEGACY_VERSIONS, accepted_reader(DeepQuestion.LEGACY_VERSION)),
+    (ChangeCode.BROKEN_SUITES, accepted_reader(DeepQuestion.BROKEN_SUITES)),
+    (ChangeCode.STATIC_KEY_EXCHANGE, accepted_reader(DeepQuestion.STATIC_KEY_EXCHANGE)),
+    (ChangeCode.WEAK_DH, read_weak_dh),
+    (ChangeCode.OTHER_CERTIFICATE, read_other_certificate),
+)
 
 
 def _on_endpoint(history: History, endpoint: Endpoint) -> Iterator[Change]:
@@ -134,7 +154,16 @@ def _on_endpoint(history: History, endpoint: Endpoint) -> Iterator[Change]:
         if change is None or _is_without_meaning(change):
             continue
         yield change
+    yield from _on_deep(history, endpoint)
     yield from _on_certificate(history, endpoint)
+
+
+def _on_deep(history: History, endpoint: Endpoint) -> Iterator[Change]:
+    """What else the server accepts. A run that did not ask lost sight of it, which is no news."""
+    for code, read in _DEEP_ASPECTS:
+        for change in found(_aspect(history, endpoint, code, read)):
+            is_asked = endpoint.deep is not None or change.direction is not Direction.LOST_SIGHT
+            yield replace(change, told=change.told and is_asked)
 
 
 def _is_without_meaning(change: Change) -> bool:

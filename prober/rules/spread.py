@@ -1,6 +1,6 @@
 """How the facts of a run are spread: counts for the tables of a summary, bounded in number.
 
-Endpoints are counted by TLS version and key exchange, domains by everything else.
+Endpoints are counted by TLS version, key exchange and post-quantum, domains by everything else.
 """
 
 from collections.abc import Callable, Iterable
@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from prober.records import Code, DomainReport, Endpoint
+from prober.records import Answer, Code, DomainReport, Endpoint
+from prober.rules.deep import post_quantum
 
 MAX_NAMES: Final = 2_000
 """The first so many operators (and other names) are counted each on their own."""
@@ -33,6 +34,7 @@ class Spread:
     last: datetime | None = None
     tls_versions: dict[str, int] = field(default_factory=dict)
     key_exchanges: dict[str, int] = field(default_factory=dict)
+    post_quantum: dict[Answer, int] = field(default_factory=dict)  # whether one is accepted
     expiry: dict[str, int] = field(default_factory=dict)
     operators: dict[str, int] = field(default_factory=dict)
     findings: dict[Code, int] = field(default_factory=dict)
@@ -44,6 +46,8 @@ class Spread:
             if seen.tls_version is not None:
                 _count(self.tls_versions, seen.tls_version)
                 _count(self.key_exchanges, seen.key_exchange or NO_GROUP)
+                answer = post_quantum(seen)
+                self.post_quantum[answer] = self.post_quantum.get(answer, 0) + 1
         expires = _first_expiry(report.endpoints)
         if expires is not None:
             _count(self.expiry, _expiry_name(expires - report.checked_at))
@@ -64,18 +68,14 @@ class Spread:
         ):
             for name, count in theirs.items():
                 _count(mine, name, count)
+        for answer, count in other.post_quantum.items():
+            self.post_quantum[answer] = self.post_quantum.get(answer, 0) + count
         for code, count in other.findings.items():
             self.findings[code] = self.findings.get(code, 0) + count
 
     def _note_time(self, first: datetime, last: datetime) -> None:
         self.first = first if self.first is None else min(first, self.first)
         self.last = last if self.last is None else max(last, self.last)
-
-
-def is_post_quantum(key_exchange: str) -> bool:
-    """Whether the group is a hybrid with ML-KEM (or the draft of it), by its name."""
-    name = key_exchange.upper()
-    return "MLKEM" in name or "KYBER" in name
 
 
 def _count(counts: dict[str, int], name: str, by: int = 1) -> None:

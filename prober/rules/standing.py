@@ -116,7 +116,8 @@ def _reasons(
         case Standing.FALLS_SHORT:
             yield from _shortfalls(report, views, require)
         case Standing.UNDECIDED:
-            yield from _open_questions(report, asks_for_proof=_asks_for_proof(require))
+            proof, by_profile = _asks_for_proof(require), isinstance(require, Profile)
+            yield from _open_questions(report, asks_for_proof=proof, by_profile=by_profile)
         case _:
             assert_never(standing)
 
@@ -192,9 +193,11 @@ _OPEN: Final = frozenset(
 _PROOF_OPEN: Final = frozenset(
     {
         Code.TLSA_NOT_TESTED,
+        Code.DNSSEC_PROOF_INVALID,
         Code.TRUST_NOT_TESTED,
         Code.CERTIFICATE_UNREADABLE,
         Code.CERTIFICATE_NAME_DISPUTED,
+        Code.CERTIFICATES_DIFFER,
         Code.CHAIN_TRUNCATED,
         Code.STS_NOT_TESTED,
         Code.STS_POLICY_FETCH_ERROR,
@@ -203,10 +206,14 @@ _PROOF_OPEN: Final = frozenset(
 )
 
 
-def _open_questions(report: DomainReport, *, asks_for_proof: bool) -> Iterator[Code | Gap]:
+def _open_questions(
+    report: DomainReport, *, asks_for_proof: bool, by_profile: bool
+) -> Iterator[Code | Gap]:
     if is_fault(report):
         yield Gap.FAULT
         return
     relevant = _OPEN | _PROOF_OPEN if asks_for_proof else _OPEN
+    if by_profile:
+        relevant |= {Code.DEEP_NOT_TESTED}
     codes = [each.code for each in report.findings if each.code in relevant]
     yield from codes or (Gap.NOT_SEEN,)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, replace
+from itertools import chain
 from typing import Final, assert_never
 
 from prober.records import (
@@ -10,6 +11,7 @@ from prober.records import (
     Certificate,
     Code,
     Dane,
+    DeepAnswer,
     DomainFacts,
     DomainReport,
     Encrypted,
@@ -19,6 +21,7 @@ from prober.records import (
     Level,
     MtaSts,
     MxHost,
+    OtherCertificate,
     Reason,
     Route,
     Severity,
@@ -35,6 +38,7 @@ from prober.rules.completeness import (
     saw_every_endpoint,
 )
 from prober.rules.dane import TlsaJudgement, dane_findings, is_dane_usable, judge_dane
+from prober.rules.deep import deep_findings, kind_of, other_chains, with_chain
 from prober.rules.delivery import judge_delivery
 from prober.rules.endpoint import (
     Outcome,
@@ -70,7 +74,13 @@ def judge_domain(facts: DomainFacts, reader: CertificateReader | None = None) ->
     error = facts.error or _fault_of(facts.endpoints)
     tlsa = tuple(_judge_tlsa(facts, reader))
     endpoints = tuple(
-        judge_endpoint(seen, facts.run.trust_store, reader, dane=judged.dane)
+        judge_endpoint(
+            seen,
+            facts.run.trust_store,
+            reader,
+            dane=judged[0].dane,
+            others=tuple(other.dane for other in judged[1:]),
+        )
         for seen, judged in zip(facts.endpoints, tlsa, strict=True)
     )
     views = views_of(endpoints, reader)
@@ -100,7 +110,7 @@ def judge_domain(facts: DomainFacts, reader: CertificateReader | None = None) ->
         proof=facts.proof,
         mta_sts=mta_sts,
         tls_rpt=judge_tls_rpt(facts.tls_rpt_txt),
-        findings=_findings(facts, views, tlsa, mta_sts),
+        findings=_findings(facts, views, tuple(chain.from_iterable(tlsa)), mta_sts),
     )
     delivery = None if facts.route is None else judge_delivery(report, views)
     return replace(report, delivery=delivery)
@@ -156,8 +166,12 @@ def judge_endpoint(
     reader: CertificateReader,
     *,
     dane: Dane = Dane.NOT_TESTED,
+    others: Sequence[Dane] = (),
 ) -> Endpoint:
-    """*facts* with their certificate judged by PKIX, at the time they were observed."""
+    """*facts* with their certificates judged by PKIX, at the time they were observed.
+
+    *dane* is of the session's chain, *others* of ``other_chains`` in their order.
+    """
     certificate = None
     if facts.chain:
         leaf = reader.read(facts.chain[0])
@@ -168,7 +182,27 @@ def judge_endpoint(
         certificate=certificate,
         certificate_without_sni=_certificate_without_sni(facts, trust, reader),
         dane=dane,
+        other_certificates=tuple(
+            OtherCertificate(
+                question=answer.question,
+                certificate=_other_certificate(facts, answer, trust, reader),
+                dane=others[position] if position < len(others) else Dane.NOT_TESTED,
+            )
+            for position, answer in enumerate(other_chains(facts))
+        ),
     )
+
+
+def _other_certificate(
+    facts: EndpointFacts, answer: DeepAnswer, trust: TrustStore, reader: CertificateReader
+) -> Certificate:
+    """The leaf of *answer*. Neither a path nor an error: nobody verified it, so not tested."""
+    shown = with_chain(facts, answer)
+    leaf = reader.read(answer.chain[0])
+    certificate = judge_certificate(shown, leaf, now=answer.observed_at, trust=trust)
+    if answer.path or answer.verify_errors:
+        return certificate
+    return replace(certificate, trusted=Answer.NOT_TESTED)
 
 
 def _certificate_without_sni(
@@ -189,15 +223,30 @@ def _certificate_without_sni(
     return judge_certificate(shown, leaf, now=seen.observed_at, trust=trust)
 
 
-def _judge_tlsa(facts: DomainFacts, reader: CertificateReader) -> Iterator[TlsaJudgement]:
-    """The endpoints of *facts*, each held against the TLSA records of its host."""
+def _judge_tlsa(
+    facts: DomainFacts, reader: CertificateReader
+) -> Iterator[tuple[TlsaJudgement, ...]]:
+    """The endpoints of *facts*, each chain held against the TLSA records: the session's first."""
     hosts = {host.name: host for host in facts.mx_hosts}
     for seen in facts.endpoints:
         host = hosts.get(seen.mx_host)
         if host is None or facts.domain is None:
-            yield TlsaJudgement(seen=seen, dane=Dane.NOT_TESTED)
-        else:
-            yield judge_dane(seen, host, reader, domain=facts.domain, now=seen.observed_at)
+            yield (TlsaJudgement(seen=seen, dane=Dane.NOT_TESTED),)
+            continue
+        yield (
+            judge_dane(seen, host, reader, domain=facts.domain, now=seen.observed_at),
+            *(
+                _judge_other_tlsa(with_chain(seen, answer), host, reader, facts.domain, answer)
+                for answer in other_chains(seen)
+            ),
+        )
+
+
+def _judge_other_tlsa(
+    seen: EndpointFacts, host: MxHost, reader: CertificateReader, domain: str, answer: DeepAnswer
+) -> TlsaJudgement:
+    judged = judge_dane(seen, host, reader, domain=domain, now=answer.observed_at)
+    return replace(judged, other=answer.question)
 
 
 def _judge_level(
@@ -218,7 +267,7 @@ def _judge_level(
         return Level.NONE
     if len(completed) < len(tested):
         return Level.PARTIAL
-    if not all(authenticated(view) is Answer.YES for view in completed):
+    if not all(authenticated_by_each(view) is Answer.YES for view in completed):
         return Level.OPPORTUNISTIC
     insists = judge_requirable(facts.route, facts.mx_hosts, mta_sts)
     return Level.ENFORCED if insists is Answer.YES else Level.AUTHENTICATED
@@ -241,6 +290,18 @@ def authenticated(view: View) -> Answer:
             return view.proves_host
         case _:
             assert_never(view.endpoint.dane)
+
+
+def authenticated_by_each(view: View) -> Answer:
+    """The same of every certificate that the endpoint is known to show: which one a sender gets
+    depends on what it offers. RFC 5246 §7.4.2.
+    """
+    return _every(map(authenticated, (view, *view.others)))
+
+
+def proof_depends_on_certificate(view: View) -> bool:
+    """Whether one certificate of the endpoint proves the MX host and another does not."""
+    return {Answer.YES, Answer.NO} <= set(map(authenticated, (view, *view.others)))
 
 
 def judge_requirable(route: Route, mx_hosts: Sequence[MxHost], mta_sts: MtaSts | None) -> Answer:
@@ -296,14 +357,19 @@ def is_proof_open(view: View) -> bool:
     """Whether trust or TLSA, not tested, could make another answer of the one that stands."""
     if view.endpoint.tls_version is None:
         return False
-    return view.endpoint.dane is Dane.NOT_TESTED or authenticated(view) is Answer.NOT_TESTED
+    return any(
+        each.endpoint.dane is Dane.NOT_TESTED or authenticated(each) is Answer.NOT_TESTED
+        for each in (view, *view.others)
+    )
 
 
 def depends_on_sender(views: Views, *, asks_for_proof: bool) -> bool:
     """Whether common senders differ in what they meet: TLS, or with *asks_for_proof* its proof."""
     if tls_depends_on_sender(views.seen.endpoint):
         return True
-    return asks_for_proof and _proof_depends_on_sni(views)
+    return asks_for_proof and (
+        _proof_depends_on_sni(views) or proof_depends_on_certificate(views.seen)
+    )
 
 
 def _proof_depends_on_sni(views: Views) -> bool:
@@ -348,6 +414,26 @@ def _certificate_findings(view: View) -> Iterator[Finding]:
     for each in certificate_findings(endpoint, view.chain, now=endpoint.observed_at):
         if endpoint.dane is not Dane.MATCH or each.code not in _MOOT_WITH_DANE:
             yield each
+    names = [kind_of(other.question) for other in endpoint.other_certificates]
+    failing, proving = [], []
+    for name, shown in zip(names, view.others, strict=False):
+        found = tuple(_certificate_findings(shown))
+        if (authenticated(view), authenticated(shown)) == (Answer.YES, Answer.NO):
+            failing.append(f"{name}: {_faults(shown, found)}")
+        else:
+            proving += [name] if authenticated(shown) is Answer.YES else []
+            yield from (replace(each, detail=f"{name}: {each.detail}") for each in found)
+    if proof_depends_on_certificate(view):
+        detail = "; ".join(failing) or f"only the {' and the '.join(proving)} proves the MX host"
+        where = (endpoint.mx_host, endpoint.address)
+        yield finding(Code.CERTIFICATES_DIFFER, mx_host=where[0], address=where[1], detail=detail)
+
+
+def _faults(shown: View, found: Sequence[Finding]) -> str:
+    """Why a certificate proves nothing, where the one that most senders get does."""
+    if shown.endpoint.dane is Dane.MISMATCH:
+        return "matches no usable TLSA record"
+    return "; ".join(each.detail or each.code for each in found) or "does not prove the MX host"
 
 
 def _excused_or_not(views: Views, endpoints: Sequence[Endpoint]) -> tuple[Finding, ...]:
@@ -356,7 +442,13 @@ def _excused_or_not(views: Views, endpoints: Sequence[Endpoint]) -> tuple[Findin
         where = (endpoint.mx_host, endpoint.address)
         detail = "TCP refused twice, another endpoint answers"
         return (finding(Code.MX_NOT_LISTENING, mx_host=where[0], address=where[1], detail=detail),)
-    return (*session_findings(endpoint), *_on_hellos(views))
+    return (*session_findings(endpoint), *_on_hellos(views), *_on_deep(endpoint))
+
+
+def _on_deep(endpoint: Endpoint) -> Iterator[Finding]:
+    """What the server accepts beyond what it chose."""
+    for code, detail in deep_findings(endpoint):
+        yield finding(code, mx_host=endpoint.mx_host, address=endpoint.address, detail=detail)
 
 
 def _on_hellos(views: Views) -> Iterator[Finding]:

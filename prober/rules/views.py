@@ -5,6 +5,7 @@ in senders.py asks the same of what they meet, and more of its certificates than
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 from typing import Final, assert_never
 
@@ -12,6 +13,7 @@ from prober.records import Answer, Attempt, Endpoint, Failure, Reason, StartTls
 from prober.records.delivery import DeliveryOutcome
 from prober.rules.certificate import judge_authenticity, judge_path_strength
 from prober.rules.certificate_fields import CertificateReader, ReadCertificate
+from prober.rules.deep import answer_to, with_chain
 from prober.rules.endpoint import Outcome, outcome, proven
 from prober.rules.hellos import READ_DIFFERENTLY, with_sni, without_sni
 from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS, MIN_CIPHER_BITS
@@ -38,6 +40,22 @@ class View:
     def leaf(self) -> ReadCertificate | None:
         """The server's own certificate; None where none was sent."""
         return self.chain[0] if self.chain else None
+
+    @cached_property
+    def others(self) -> tuple["View", ...]:
+        """The same endpoint, once for each other certificate that it is known to show."""
+        found = []
+        for other in self.endpoint.other_certificates:
+            answer = answer_to(self.endpoint, other.question)
+            if answer is not None and self.endpoint.tls_version is not None:
+                shown = replace(
+                    with_chain(self.endpoint, answer),
+                    certificate=other.certificate,
+                    dane=other.dane,
+                    other_certificates=(),
+                )
+                found.append(View(shown, self._reader))
+        return tuple(found)
 
     @cached_property
     def path_strength(self) -> Answer:

@@ -297,16 +297,21 @@ def run_news(connection: sa.Connection, run_id: int, newest: int) -> RunNews:
 def reports_of(
     connection: sa.Connection, run_id: int, names: Sequence[str] | None = None
 ) -> Iterator[DomainReport]:
-    """Every report of a run, or those on the domains *names*, judged by the rules of today."""
+    """Every report of a run, or those on the domains *names*, judged by the rules of today.
+
+    With their proofs of DNSSEC.
+    """
     table = schema.observation
     query = observed().where(table.c.run_id == run_id).order_by(table.c.domain_id)
     if names is None:
-        return (report for _, report in _judged(connection, query))
+        return (report for _, report in _judged(connection, query, proofs=True))
     query = query.join(schema.domain, schema.domain.c.id == table.c.domain_id)
     return (
         report
         for some in batched(names)
-        for _, report in _judged(connection, query.where(schema.domain.c.name.in_(some)))
+        for _, report in _judged(
+            connection, query.where(schema.domain.c.name.in_(some)), proofs=True
+        )
     )
 
 
@@ -334,9 +339,9 @@ def newest_reports(connection: sa.Connection, most: int) -> Iterator[tuple[int, 
 
 
 def _judged(
-    connection: sa.Connection, query: sa.Select[tuple[object, ...]]
+    connection: sa.Connection, query: sa.Select[tuple[object, ...]], *, proofs: bool = False
 ) -> Iterator[tuple[int, DomainReport]]:
     rows = observations(connection, query)
     reader = CertificateReader()
-    for row, facts in FactReader(connection).load(rows):
+    for row, facts in FactReader(connection, proofs=proofs).load(rows):
         yield row.run_id, judge_domain(facts, reader)

@@ -14,7 +14,14 @@ from prober.records.changes import Change, ChangeCounts, Direction, DomainChange
 from prober.rules.drift import compare
 from prober.rules.verdict import facts_of
 from prober.store import schema
-from prober.store.facts import Fact, certificate_fact, domain_fact, evidence_fact, vantage_fact
+from prober.store.facts import (
+    Fact,
+    certificate_fact,
+    domain_fact,
+    evidence_fact,
+    proof_fact,
+    vantage_fact,
+)
 from prober.store.past import Past
 from prober.store.reader import Observation, batched, observations, observed
 
@@ -92,7 +99,12 @@ class Batch:
         before = self._newest_before(ids)
         facts = [domain_fact(each) for each in pending]
         vantages = {each.run: vantage_fact(each.run) for each in pending}
-        self._store([*facts, *vantages.values()], pending)
+        proofs = {
+            domain_id: proof_fact(each.proof)
+            for each, domain_id in zip(pending, ids, strict=True)
+            if each.proof is not None
+        }
+        self._store([*facts, *vantages.values(), *proofs.values()], pending)
         seen = [
             (each, domain_id, before.get(domain_id), self._known[compared.digest])
             for each, domain_id, compared in zip(pending, ids, facts, strict=True)
@@ -115,6 +127,14 @@ class Batch:
         if self._may_repeat or any(each.domain is None for each in pending):
             self._delete(ids)
         self._replace(schema.observation, rows)
+        self._replace(
+            schema.proof,
+            [
+                # each proof comes once, so that its digest need not be remembered
+                {"domain_id": each, "run_id": self._run_id, "fact_id": self._known.pop(own.digest)}
+                for each, own in proofs.items()
+            ],
+        )
         found = [
             _change_row(self._run_id, domain_id, position, change)
             for domain_id, own in changes.items()
@@ -252,7 +272,7 @@ class Batch:
 
     def _delete(self, domain_ids: Sequence[int]) -> None:
         """What an earlier part of the run said of the same domains."""
-        for table in (schema.change, schema.observation):
+        for table in (schema.change, schema.proof, schema.observation):
             for some in batched(domain_ids):
                 old = sa.delete(table).where(table.c.domain_id.in_(some))
                 self._connection.execute(old.where(table.c.run_id == self._run_id))

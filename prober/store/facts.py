@@ -7,7 +7,7 @@ failures, the order of a DNS answer. *Evidence* is everything, as it was seen.
 import functools
 import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -17,11 +17,13 @@ import msgspec
 from prober.errors import InputError
 from prober.records import (
     Attempt,
+    DnssecProof,
     DomainFacts,
     DomainReport,
     EndpointFacts,
     Failure,
     MxHost,
+    ProofReply,
     Reason,
     Route,
     Run,
@@ -39,6 +41,7 @@ _ANY_RUN: Final = Run(
     resolver=(),
     trust_store=TrustStore(source=None, certificates=0, sha256=None),
 )
+_DIGEST: Final = 32  # octets
 _MAX_BYTES: Final = 64 << 20  # of one unpacked piece of evidence
 
 DOMAIN: Final = "domain"
@@ -46,6 +49,8 @@ ENDPOINT: Final = "endpoint"
 CERTIFICATE: Final = "certificate"
 VANTAGE: Final = "vantage"
 EVIDENCE: Final = "evidence"
+PROOF: Final = "proof"
+RRSET: Final = "rrset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,7 @@ def domain_fact(facts: DomainFacts | DomainReport) -> Fact:
 
 
 def evidence_fact(facts: DomainFacts, *, transcripts: bool) -> Fact:
-    """All of *facts*, compressed; certificates by digest."""
+    """All of *facts* but their proof, compressed; certificates by digest."""
     facts = without_judgement(facts)
     chains: list[Fact] = []
     endpoints = []
@@ -128,8 +133,15 @@ def evidence_fact(facts: DomainFacts, *, transcripts: bool) -> Fact:
         packed, parts = _packed(endpoint)
         endpoints.append(packed)
         chains += parts
-    body = encode(replace(facts, run=_ANY_RUN, endpoints=tuple(endpoints)))
+    body = encode(replace(facts, run=_ANY_RUN, endpoints=tuple(endpoints), proof=None))
     return fact(EVIDENCE, zlib.compress(body, 6), tuple(dict.fromkeys(chains)))
+
+
+def proof_fact(proof: DnssecProof) -> Fact:
+    """The replies of *proof*, compressed, behind a digest of its parts: the RRsets, in order."""
+    rrsets = tuple(fact(RRSET, each) for each in proof.rrsets)
+    joined = hashlib.sha256(b"".join(each.digest for each in rrsets)).digest()
+    return fact(PROOF, joined + zlib.compress(encode(proof.replies), 9), rrsets)
 
 
 def _endpoint_fact(endpoint: EndpointFacts) -> Fact:
@@ -232,13 +244,23 @@ def unpack_vantage(body: bytes) -> Run:
 
 def unpack_evidence(body: bytes, run: Run, certificates: Bodies) -> DomainFacts:
     """All that was seen."""
+    facts = msgspec.json.decode(_decompressed(body), type=DomainFacts)
+    endpoints = tuple(_unpacked(each, certificates) for each in facts.endpoints)
+    return replace(facts, run=run, endpoints=endpoints)
+
+
+def unpack_proof(body: bytes, rrsets: Sequence[bytes]) -> DnssecProof:
+    """The proof that *body* and *rrsets* are of."""
+    replies = msgspec.json.decode(_decompressed(body[_DIGEST:]), type=tuple[ProofReply, ...])
+    return DnssecProof(rrsets=tuple(rrsets), replies=replies)
+
+
+def _decompressed(body: bytes) -> bytes:
     unpacker = zlib.decompressobj()
     plain = unpacker.decompress(body, _MAX_BYTES)
     if unpacker.unconsumed_tail:
         raise InputError("a piece of evidence in the record is larger than any can be")
-    facts = msgspec.json.decode(plain, type=DomainFacts)
-    endpoints = tuple(_unpacked(each, certificates) for each in facts.endpoints)
-    return replace(facts, run=run, endpoints=endpoints)
+    return plain
 
 
 def unpack_domain(body: bytes, run: Run, facts: Bodies, *, at: datetime, ms: int) -> DomainFacts:

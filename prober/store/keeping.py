@@ -9,7 +9,7 @@ from prober.records import Level
 from prober.rules.accepted import AcceptedException
 from prober.store import schema
 from prober.store.database import Store
-from prober.store.facts import CERTIFICATE, DOMAIN, ENDPOINT, EVIDENCE, VANTAGE
+from prober.store.facts import CERTIFICATE, DOMAIN, ENDPOINT, EVIDENCE, PROOF, RRSET, VANTAGE
 from prober.store.reader import batched
 
 
@@ -103,7 +103,7 @@ def prune(store: Store, older_than: datetime, now: datetime) -> Pruning:
     """Delete what ``plan_pruning`` counts and the facts that nothing refers to then; record it."""
     with store.writing() as connection:
         done = plan_pruning(connection, older_than)
-        for table in (schema.change, schema.observation):
+        for table in (schema.change, schema.proof, schema.observation):
             old = table.c.run_id.in_(_old_runs(older_than))
             connection.execute(sa.delete(table).where(old, ~_is_held(table)))
         used = sa.select(schema.observation.c.run_id)
@@ -156,8 +156,13 @@ def _is_held(table: sa.Table = schema.observation) -> sa.ColumnElement[bool]:
 def _drop_unused(connection: sa.Connection) -> None:
     """Delete the facts that nothing refers to: wholes first, then what they were made of."""
     fact, part, seen = schema.fact, schema.part, schema.observation
-    columns = {DOMAIN: seen.c.facts_id, VANTAGE: seen.c.vantage_id, EVIDENCE: seen.c.evidence_id}
-    for kind in (DOMAIN, VANTAGE, EVIDENCE, ENDPOINT, CERTIFICATE):
+    columns = {
+        DOMAIN: seen.c.facts_id,
+        VANTAGE: seen.c.vantage_id,
+        EVIDENCE: seen.c.evidence_id,
+        PROOF: schema.proof.c.fact_id,
+    }
+    for kind in (*columns, ENDPOINT, CERTIFICATE, RRSET):
         column = columns.get(kind, part.c.part_id)
         used = sa.select(column).where(column.is_not(None))
         unused = sa.select(fact.c.id).where(fact.c.kind == kind, fact.c.id.not_in(used))

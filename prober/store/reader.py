@@ -1,7 +1,7 @@
 """Reads a record: runs, and the observations of domains as facts that can be judged again."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, TypeVar
 
@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from prober.errors import InputError
 from prober.escape import printable
-from prober.records import DomainFacts, Run
+from prober.records import DnssecProof, DomainFacts, Run
 from prober.store import schema
-from prober.store.facts import unpack_domain, unpack_evidence, unpack_vantage
+from prober.store.facts import unpack_domain, unpack_evidence, unpack_proof, unpack_vantage
 
 CHECK: Final = "check"  # the list of a run of `probe check`
 _AT_ONCE: Final = 500  # rows or parameters of one query
@@ -131,10 +131,11 @@ def _end_of(day: str) -> datetime:
 
 
 class FactReader:
-    """Loads the facts of observations, each stored fact once."""
+    """Loads the facts of observations, each stored fact once; proofs of DNSSEC if *proofs*."""
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, *, proofs: bool = False) -> None:
         self._connection = connection
+        self._loads_proofs = proofs
         self._runs: dict[int, Run] = {}
 
     def load(self, rows: Sequence[Observation]) -> Iterator[tuple[Observation, DomainFacts]]:
@@ -148,6 +149,7 @@ class FactReader:
         parts = self._parts(wholes)
         endpoints = self._parts({each for each, _, _ in parts})
         by_digest = {digest: body for _, digest, body in (*parts, *endpoints)}
+        proofs = self._proofs(rows) if self._loads_proofs else {}
         for row in rows:
             run = self._run(row.vantage_id, bodies)
             if row.evidence_id is not None:
@@ -156,7 +158,29 @@ class FactReader:
                 facts = unpack_domain(
                     bodies[row.facts_id], run, by_digest, at=row.checked_at, ms=row.elapsed_ms
                 )
-            yield row, facts
+            proof = proofs.get((row.domain_id, row.run_id))
+            yield row, facts if proof is None else replace(facts, proof=proof)
+
+    def _proofs(self, rows: Sequence[Observation]) -> dict[tuple[int, int], DnssecProof]:
+        """By domain and run."""
+        table, part, fact = schema.proof, schema.part, schema.fact
+        query = sa.select(table).where(
+            table.c.domain_id.in_({row.domain_id for row in rows}),
+            table.c.run_id.in_({row.run_id for row in rows}),
+        )
+        ids = {(row.domain_id, row.run_id): row.fact_id for row in self._connection.execute(query)}
+        bodies = self._bodies(set(ids.values()))
+        rrsets: dict[int, list[bytes]] = {each: [] for each in bodies}
+        for some in batched(sorted(bodies)):
+            in_order = (
+                sa.select(part.c.whole_id, fact.c.body)
+                .join(fact, fact.c.id == part.c.part_id)
+                .where(part.c.whole_id.in_(some))
+                .order_by(part.c.whole_id, part.c.position)
+            )
+            for row in self._connection.execute(in_order):
+                rrsets[row.whole_id].append(row.body)
+        return {key: unpack_proof(bodies[each], rrsets[each]) for key, each in ids.items()}
 
     def _run(self, vantage_id: int, bodies: dict[int, bytes]) -> Run:
         if vantage_id not in self._runs:

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Dialect
 
 from prober.records.sent import SentCounts
 
-VERSION: Final = "0002"  # of the newest migration
+VERSION: Final = "0004"  # of the newest migration
 
 
 class UtcTime(sa.TypeDecorator[datetime]):
@@ -140,6 +140,15 @@ pruned: Final = sa.Table(
 )
 FIRST: Final = tuple(_metadata.sorted_tables)  # of version 0001, in which a new table has no part
 
+proof: Final = sa.Table(
+    "proof",  # of the secure DNS answers of an observation: a fact, whose parts are RRsets
+    _metadata,
+    sa.Column("domain_id", _Id, sa.ForeignKey("domain.id"), primary_key=True),
+    sa.Column("run_id", _Id, sa.ForeignKey("run.id"), primary_key=True, index=True),
+    sa.Column("fact_id", _Id, sa.ForeignKey("fact.id"), nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+PROOFS: Final = (proof,)  # of version 0003
 sent_day: Final = sa.Table(
     "sent_day",  # which part of a day's log of a mail server was read
     _metadata,
@@ -160,7 +169,7 @@ sent: Final = sa.Table(
     *(sa.Column(name, _Id, nullable=False) for name in SentCounts._fields),
     sqlite_with_rowid=False,
 )
-SENT: Final = (sent_day, sent)  # of version 0002
+SENT: Final = (sent_day, sent)  # of version 0004
 VIEWS: Final = {
     "latest": (
         "SELECT domain.name AS domain, observation.run_id, observation.checked_at, "

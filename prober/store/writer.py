@@ -171,7 +171,7 @@ class RunWriter:
 
     def _forget(self) -> None:
         with self._store.writing() as connection:
-            for table in (schema.change, schema.observation):
+            for table in (schema.change, schema.proof, schema.observation):
                 connection.execute(sa.delete(table).where(table.c.run_id == self._run_id))
             connection.execute(sa.delete(schema.run).where(schema.run.c.id == self._run_id))
 

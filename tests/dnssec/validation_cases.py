@@ -43,6 +43,14 @@ STANDARD = (
     "dname DNAME deep",
     "dname-out DNAME unsigned.test.",
     "dname-across DNAME other.test.",
+    # out of signed space and back, where the zone is signed; else into it and back
+    "there-and-back CNAME across.unsigned.test.",
+    "dname-there-and-back DNAME dname-across.unsigned.test.",
+    "in-and-out CNAME out.other.test.",
+    "dname-in-and-out DNAME dname-out.other.test.",
+    "dname-into-bogus DNAME wrong-key.test.",
+    "no-name-across CNAME nothing.other.test.",
+    "no-type-across CNAME mx.other.test.",
     "delegation NS ns.elsewhere.test.",
     *(f'big TXT "{number:03} {"x" * 200}"' for number in range(12)),
 )
@@ -107,6 +115,13 @@ _ASKED: tuple[tuple[str, str, Dnssec, Dnssec], ...] = (
     ("x.dname", "A", SECURE, INSECURE),
     ("mx.dname-out", "A", INSECURE, INSECURE),
     ("mx.dname-across", "A", SECURE, SECURE),
+    ("there-and-back", "A", INSECURE, INSECURE),
+    ("mx.dname-there-and-back", "A", INSECURE, INSECURE),
+    ("in-and-out", "A", INSECURE, INSECURE),
+    ("mx.dname-in-and-out", "A", INSECURE, INSECURE),
+    ("mx.dname-into-bogus", "A", BOGUS, BOGUS),
+    ("no-name-across", "A", SECURE, SECURE),
+    ("no-type-across", "MX", SECURE, SECURE),
     ("delegation", "DS", SECURE, INSECURE),
 )
 # delv calls an answer from a wildcard insecure there, as RFC 5155 §9.2 has it, but no denial
@@ -356,7 +371,26 @@ EXTRA_ZONES = (
     _sound("signed-child.optout.test"),
     _sound("far.below.nsec.test"),
 )
+# the same from a zone that is not signed
+FROM_UNSIGNED = tuple(
+    Case(name=f"{name}.unsigned.test", rdtype=rdtype, state=state)
+    for name, rdtype, state in (
+        ("alias", "A", INSECURE),
+        ("across", "A", INSECURE),
+        ("mx.dname-across", "A", INSECURE),
+        ("_25._tcp.mx.dname-across", "TLSA", INSECURE),
+        ("there-and-back", "A", INSECURE),
+        ("in-and-out", "A", INSECURE),
+        ("mx.dname-in-and-out", "A", INSECURE),
+        ("no-name-across", "A", INSECURE),
+        ("no-type-across", "MX", INSECURE),
+        ("into-bogus", "A", BOGUS),
+        ("mx.dname-into-bogus", "A", BOGUS),
+        ("nowhere", "A", INSECURE),
+    )
+)
 EXTRA = (
+    *FROM_UNSIGNED,
     Case(name="mx.changed.test", rdtype="A", state=BOGUS, reason="does not verify"),
     Case(name="flipped-nsec.test", rdtype="AAAA", state=BOGUS),
     Case(name="no-nsec-rrsig.test", rdtype="AAAA", state=BOGUS),

@@ -24,11 +24,11 @@ def read(lines: Iterable[str], *, inbound: bool = False, tls_logged: bool = Fals
     parser = LineParser(WRITTEN, UTC)
     for raw in lines:
         line = parser.parse(raw)
-        software = software_of(line.program) if line is not None else None
-        if line is None or (software is not None and not readers[software].read(line)):
+        reader = readers.get(software_of(line.program)) if line is not None else None
+        if line is None or (reader is not None and not reader.read(line)):
             outcome.unread.append(raw)
-    for reader in readers.values():
-        reader.finish()
+    for each in readers.values():
+        each.finish()
     return outcome
 
 

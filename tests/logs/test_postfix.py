@@ -549,6 +549,22 @@ def test_what_came_in_silently_to_a_server_that_logs_tls_was_clear() -> None:
     assert delivery.session.tls is Tls.CLEAR
 
 
+def test_a_message_belongs_to_the_client_that_sent_it() -> None:
+    """The queue manager may take it up when the process already serves another client."""
+    other = "connect from d.test[198.51.100.2]"
+    (encrypted,) = inbound(FROM, CLIENT, ENDS_TLS, other, ACTIVE)
+    assert told(encrypted) == "sent left encrypted/unknown TLSv1.3 c.test[198.51.100.1]"
+    (in_clear,) = inbound(CLIENT, ENDS, other, FROM.replace("c.test", "d.test"), ACTIVE)
+    assert told(in_clear) == "sent left clear c.test[198.51.100.1]"
+
+
+def test_a_client_that_connected_before_the_log_begins_is_unknown() -> None:
+    lines = log(CLIENT, ACTIVE, program="smtpd", start=False)
+    (delivery,) = read(lines, inbound=True, tls_logged=True).deliveries
+    assert (delivery.session.tls, delivery.session.why) == (Tls.UNKNOWN, BEGINS)
+    assert delivery.address == "198.51.100.1"
+
+
 def test_a_message_that_was_not_accepted_did_not_come_in() -> None:
     assert inbound(FROM, CLIENT, ENDS_TLS) == []
 

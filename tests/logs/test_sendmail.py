@@ -180,6 +180,12 @@ def test_what_came_in() -> None:
     assert run(FROM, inbound=True)[0].session.why == NO_TLS
 
 
+def test_a_client_that_connected_before_the_log_begins_is_unknown() -> None:
+    other = tls(relay="x.").replace("=client", "=server")
+    (delivery,) = run(other, FROM, begin=AT.format(pid=3) + "x", inbound=True)
+    assert (delivery.session.tls, delivery.session.why) == (Tls.UNKNOWN, BEGINS)
+
+
 def test_a_process_id_that_comes_again_is_another_client() -> None:
     server = tls(relay="other.test [198.51.100.2]", verify="NO").replace("=client", "=server")
     (in_clear,) = run(server, FROM, inbound=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from prober.records import (
     Anomaly,
@@ -13,15 +13,19 @@ from prober.records import (
     Code,
     Confirmed,
     Dane,
+    DeepFacts,
+    DeepQuestion,
     Dnssec,
     DomainReport,
     Encrypted,
     Endpoint,
+    Enumeration,
     Failure,
     Hello,
     Level,
     Line,
     MxHost,
+    OtherCertificate,
     Reason,
     Route,
     RouteStatus,
@@ -37,6 +41,7 @@ from prober.records import (
 from prober.report.answer import answer
 from prober.rules.standing import assess
 from prober.rules.totals import Tally, Totals
+from tests.support.deep import all_said, asked, no, not_tested, yes
 
 NOW: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -373,6 +378,7 @@ def hostile() -> DomainReport:
         anomalies=(Anomaly(kind=AnomalyKind.UNSOLICITED, detail=HOSTILE),),
         failure=Failure(step=Step.POST_TLS, reason=Reason.BAD_REPLY, detail=HOSTILE),
         transcript=(Line(ms=1, peer="server", line=HOSTILE),),
+        deep=_hostile_answers(),
     )
     return make_report(
         Level.OPPORTUNISTIC,
@@ -381,6 +387,63 @@ def hostile() -> DomainReport:
         domain="hostile.example",
         findings=(finding(Code.UNSOLICITED_DATA, mx_host=host, detail=HOSTILE),),
     )
+
+
+def _hostile_answers() -> DeepFacts:
+    words: dict[str, Any] = {"tls_version": HOSTILE, "cipher": HOSTILE, "key_exchange": HOSTILE}
+    failure = Failure(step=Step.HANDSHAKE, reason=Reason.TLS_ERROR, detail=HOSTILE)
+    refused = asked(
+        not_tested(DeepQuestion.FINITE_FIELD_DH, failure=failure),
+        *(yes(each, **words, alert=HOSTILE) for each in DeepQuestion),
+        enumeration=Enumeration(versions=(HOSTILE,), suites=(HOSTILE,), groups=(HOSTILE,)),
+    )
+    return replace(refused, transcript=(Line(ms=1, peer="server", line=HOSTILE),))
+
+
+def deep() -> DomainReport:
+    """Asked by --deep: a server that accepts too much, one that refuses, one that fell silent."""
+    own = make_certificate(subject="CN=old", trusted=Answer.NO, key="EC secp256r1")
+    ecdsa = yes(DeepQuestion.ECDSA_CERTIFICATE, tls_version="TLSv1.2", chain=(b"\x30other",))
+    much = all_said(
+        Answer.YES,
+        no(DeepQuestion.POST_QUANTUM),
+        yes(DeepQuestion.LEGACY_VERSION, tls_version="TLSv1", session_ticket=False),
+        yes(DeepQuestion.BROKEN_SUITES, cipher="TLS_RSA_WITH_3DES_EDE_CBC_SHA"),
+        no(DeepQuestion.STATIC_KEY_EXCHANGE, inferred_from=DeepQuestion.FINITE_FIELD_DH),
+        yes(DeepQuestion.FINITE_FIELD_DH, key_exchange="DH", key_exchange_bits=1024),
+        yes(DeepQuestion.RSA_CERTIFICATE, chain=make_endpoint().chain),
+        ecdsa,
+        not_tested(DeepQuestion.NORM_GROUPS),
+    )
+    lists = Enumeration(versions=("TLSv1", "TLSv1.3"), suites=("TLS_AES_256_GCM_SHA384",))
+    other = OtherCertificate(question=ecdsa.question, certificate=own, dane=Dane.NONE)
+    said = (Line(ms=7, peer="probe", line="alert handshake_failure"),)
+    endpoints = (
+        make_endpoint(
+            "mx1.deep.example",
+            "192.0.2.21",
+            key_exchange="x25519",
+            deep=replace(much, enumeration=lists, transcript=said),
+            other_certificates=(other,),
+        ),
+        make_endpoint("mx2.deep.example", "192.0.2.22", deep=all_said(Answer.NO)),
+        make_endpoint(
+            "mx3.deep.example",
+            "192.0.2.23",
+            key_exchange="x25519",
+            deep=all_said(Answer.NOT_TESTED),
+        ),
+    )
+    findings = (
+        finding(
+            Code.BROKEN_SUITE_ACCEPTED,
+            mx_host="mx1.deep.example",
+            address="192.0.2.21",
+            detail="TLS_RSA_WITH_3DES_EDE_CBC_SHA",
+        ),
+        finding(Code.POST_QUANTUM_MISSING, mx_host="mx1.deep.example", address="192.0.2.21"),
+    )
+    return make_report(Level.OPPORTUNISTIC, endpoints, domain="deep.example", findings=findings)
 
 
 def hostile_input() -> DomainReport:
@@ -423,5 +486,6 @@ def all_samples() -> tuple[DomainReport, ...]:
         hostile(),
         hostile_input(),
         large(),
+        deep(),
     )
     return tuple(map(assessed, samples))

@@ -34,7 +34,8 @@ def test_the_columns_are_those_of_the_design_in_its_order() -> None:
         "domain checked_at encrypted level complete mx_status mx_hosts endpoints endpoints_tested"
         " endpoints_tls tls_versions ciphers key_exchanges certificates_valid certificate_expires"
         " days_to_expiry dnssec dane mta_sts tls_rpt forced_tls findings error elapsed_ms"
-        " requirement standing reasons"
+        " requirement standing reasons post_quantum legacy_versions broken_suites"
+        " static_key_exchange weak_dh"
     )
 
 

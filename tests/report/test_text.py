@@ -260,9 +260,9 @@ def test_a_scan_gives_a_line_a_domain_and_a_summary() -> None:
         formatter.foot(totals_of(*every))
         .decode()
         .startswith(
-            "\n13 domains: 4 PASS, 2 FAIL, 4 UNKNOWN, 1 NO MAIL, 2 INVALID.\n"
-            "Levels: 1 enforced, 1 authenticated, 3 opportunistic, 1 partial, 1 none, 2 unknown,"
-            " 2 no-mail, 2 invalid. 21 of 23 endpoints tested.\n"
+            "\n14 domains: 5 PASS, 2 FAIL, 4 UNKNOWN, 1 NO MAIL, 2 INVALID.\n"
+            "Levels: 1 enforced, 1 authenticated, 4 opportunistic, 1 partial, 1 none, 2 unknown,"
+            " 2 no-mail, 2 invalid. 24 of 26 endpoints tested.\n"
             "Worst:\n  fails.example: FAIL. Mail is sent unencrypted or is held back: "
         )
     )

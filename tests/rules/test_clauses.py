@@ -11,10 +11,10 @@ from prober.rules.clauses import CLAUSES, Norm
 FORMS = {
     Norm.NIST: r"§[34](\.\d){1,3}(, §[34](\.\d){1,3})*",
     Norm.NIST_MAIL: r"§5\.2",
-    Norm.NCSC_NL: r"(appendix B|§3\.3\.[1-5])([;,] §3\.3\.[1-5])*",
+    Norm.NCSC_NL: r"(appendix B|§3\.3\.[1-5]|§3\.4\.[12])([;,] §3\.3\.[1-5])*",
     Norm.BSI_MAIL: r"§4\.1\.\d{1,2}(, §4\.1\.\d{1,2})*",  # its functional requirements
     Norm.HIPAA: r"\(e\)\(1\), \(e\)\(2\)\(ii\)",
-    Norm.BOD: r"II\.1\.a\.i",
+    Norm.BOD: r"II\.1\.a\.ii?",
 }
 NOT_LOOKED_AT = (
     Code.NOT_TESTED,
@@ -24,6 +24,7 @@ NOT_LOOKED_AT = (
     Code.STS_NOT_TESTED,
     Code.LIMIT_REACHED,
     Code.DNS_ERROR,
+    Code.DEEP_NOT_TESTED,
 )
 
 
@@ -56,8 +57,9 @@ def test_every_high_finding_touches_a_clause() -> None:
         (Code.STS_POLICY_INVALID, Norm.BSI_MAIL, "§4.1.7"),
         (Code.TLS_RPT_INVALID, Norm.BSI_MAIL, "§4.1.10"),
         (Code.CERTIFICATE_SELF_SIGNED, Norm.BSI_MAIL, "§4.1.12"),
-        # BOD 18-01: all mail servers offer STARTTLS; no SSL, RC4 and 3DES, which are not seen here
+        # BOD 18-01: all mail servers offer STARTTLS; no SSL, RC4 and 3DES
         (Code.STARTTLS_NOT_SUPPORTED, Norm.BOD, "II.1.a.i"),
+        (Code.BROKEN_SUITE_ACCEPTED, Norm.BOD, "II.1.a.ii"),
         (Code.TLS_FAILED, Norm.BOD, None),
         (Code.CIPHER_WEAK, Norm.BOD, None),
         (Code.TLS_VERSION_OBSOLETE, Norm.BOD, None),

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from prober.records import (
+    DeepAnswer,
+    DeepQuestion,
     Dnssec,
     DomainFacts,
     DomainReport,
@@ -24,6 +26,7 @@ from prober.records import (
     Line,
     MxHost,
     PolicyFetch,
+    ProfileName,
     Reason,
     Route,
     RouteStatus,
@@ -35,6 +38,8 @@ from prober.records import (
 )
 from prober.records.changes import Change, ChangeCode, Direction
 from prober.rules.drift import compare
+from prober.rules.norms import Profile
+from prober.rules.profiles import PROFILES
 from prober.rules.standing import assess
 from prober.rules.verdict import judge_domain
 from tests.rules.certificates import Issued, ec_key, issue, spki
@@ -50,6 +55,7 @@ from tests.support.builders import (
     run,
     untested,
 )
+from tests.support.deep import asked, no, not_tested, yes
 
 MX2 = "mx2.example.com"
 A2, A3 = "192.0.2.2", "192.0.2.3"
@@ -103,6 +109,40 @@ BROKEN = confirmed(handshake_failed())
 REFUSED = confirmed(untested(reason=Reason.REFUSED))
 SILENT = untested(step=Step.GREETING)
 THROTTLED = untested(step=Step.GREETING, reason=Reason.BAD_REPLY)
+
+
+Q = DeepQuestion
+
+
+def plain(**fields: Any) -> EndpointFacts:
+    """With a group that a server may have chosen although it accepts better."""
+    return good(**({"key_exchange": "x25519"} | fields))
+
+
+def deep(*answers: DeepAnswer) -> DomainFacts:
+    return domain(plain(deep=asked(*answers)))
+
+
+SHA1_DH: dict[str, Any] = {"cipher": "TLS_DHE_RSA_WITH_AES_128_CBC_SHA", "key_exchange": "DH"}
+DEEP = {
+    "post-quantum": (yes(Q.POST_QUANTUM), no(Q.POST_QUANTUM)),
+    "legacy-versions": (no(Q.LEGACY_VERSION), yes(Q.LEGACY_VERSION, tls_version="TLSv1")),
+    "broken-suites": (no(Q.BROKEN_SUITES), yes(Q.BROKEN_SUITES)),
+    "static-key-exchange": (no(Q.STATIC_KEY_EXCHANGE), yes(Q.STATIC_KEY_EXCHANGE)),
+    "weak-dh": (
+        yes(Q.FINITE_FIELD_DH, **SHA1_DH, key_exchange_bits=2048),
+        yes(Q.FINITE_FIELD_DH, **SHA1_DH, key_exchange_bits=1024),
+    ),
+}
+"""What is well and what is not, by the code of the change."""
+NO_CERTIFICATE = (no(Q.RSA_CERTIFICATE), yes(Q.ECDSA_CERTIFICATE))
+GOOD_SECOND = leaf(lives=(-30, 90), key="rsa")
+BAD_SECOND = leaf(lives=(-30, 90), key="rsa", names=("elsewhere.example",))
+
+
+def shown(second: bytes) -> DomainFacts:
+    answer = yes(Q.RSA_CERTIFICATE, chain=(second,), path=(0,), tls_version="TLSv1.2")
+    return deep(answer, yes(Q.ECDSA_CERTIFICATE, chain=(LEAF,), path=(0,)))
 
 
 def routed(status: RouteStatus, **fields: Any) -> DomainFacts:
@@ -522,6 +562,47 @@ CHANGES: dict[str, Row] = {
         [signed("one"), signed("two", chain=RENEWED_KEY)],
         {"other tlsa~", "other certificate~", "other tlsa-next-key"},
     ),
+    # what --deep sees
+    **{
+        f"{code}-worse": ([deep(good_), deep(bad_)], {f"worse {code}"})
+        for code, (good_, bad_) in DEEP.items()
+    },
+    **{
+        f"{code}-better": ([deep(bad_), deep(good_)], {f"better {code}"})
+        for code, (good_, bad_) in DEEP.items()
+    },
+    **{
+        f"{code}-lost": ([deep(good_), deep(not_tested(bad_.question))], {f"lost-sight {code}"})
+        for code, (good_, bad_) in DEEP.items()
+    },
+    "deep-not-asked": (
+        [deep(*(good_ for good_, _ in DEEP.values())), domain(plain())],
+        {f"lost-sight {code}~" for code in DEEP},
+    ),
+    "deep-not-asked-in-between": (
+        [deep(no(Q.LEGACY_VERSION)), domain(plain()), deep(yes(Q.LEGACY_VERSION))],
+        {"worse legacy-versions"},
+    ),
+    "other-certificate-expires": (
+        [shown(GOOD_SECOND), shown(BAD_SECOND)],
+        {"worse other-certificate"},
+    ),
+    "other-certificate-renewed": (
+        [shown(BAD_SECOND), shown(GOOD_SECOND)],
+        {"better other-certificate"},
+    ),
+    "other-certificate-that-fails-is-new": (
+        [deep(*NO_CERTIFICATE), shown(BAD_SECOND)],
+        {"worse other-certificate"},
+    ),
+    "other-certificate-lost": (
+        [shown(BAD_SECOND), deep(not_tested(Q.RSA_CERTIFICATE))],
+        {"lost-sight other-certificate"},
+    ),
+    "other-certificate-not-asked": (
+        [shown(BAD_SECOND), domain(plain())],
+        {"lost-sight other-certificate~"},
+    ),
     # better
     "starttls-gained": (
         [domain(NEGATIVE), GOOD],
@@ -554,7 +635,7 @@ CHANGES: dict[str, Row] = {
 
 
 def seen(
-    history: Sequence[DomainFacts], require: Level = Level.OPPORTUNISTIC
+    history: Sequence[DomainFacts], require: Level | Profile = Level.OPPORTUNISTIC
 ) -> list[DomainReport]:
     """The runs, newest first: a day apart, the last one after three weeks."""
     found = []
@@ -632,3 +713,27 @@ def test_standing_against_a_higher_requirement() -> None:
     newest, *earlier = seen([GOOD, SELF_SIGNED_DOMAIN], Level.AUTHENTICATED)
     changes = compare(newest, earlier, operator_of=_operator)
     assert "worse standing" in in_words(changes)
+
+
+def test_the_other_certificate_does_not_lower_the_standing_unseen() -> None:
+    """Runs with --deep and without are of the same server: no change is made of the difference."""
+    for runs in ([domain(plain()), shown(BAD_SECOND)], [shown(BAD_SECOND), domain(plain())]):
+        newest, *earlier = seen(runs, Level.AUTHENTICATED)
+        told = in_words(compare(newest, earlier, operator_of=_operator))
+        assert not {each for each in told if each.startswith(("worse", "better"))}
+
+
+@pytest.mark.parametrize("profile", [PROFILES[ProfileName.NIST]])
+def test_a_profile_is_compared_between_runs_that_asked_as_much(profile: Profile) -> None:
+    bad, fine = deep(yes(Q.LEGACY_VERSION, tls_version="TLSv1")), deep(no(Q.LEGACY_VERSION))
+    not_asked = domain(plain())
+    for runs, expected in (
+        ([not_asked, bad], set()),
+        ([bad, not_asked], set()),
+        ([fine, not_asked, bad], {"worse standing"}),
+        ([fine, bad], {"worse standing"}),
+        ([bad, fine], {"better standing"}),
+    ):
+        newest, *earlier = seen(runs, profile)
+        told = in_words(compare(newest, earlier, operator_of=_operator))
+        assert {each for each in told if each.endswith("standing")} == expected

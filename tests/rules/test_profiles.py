@@ -13,7 +13,7 @@ import pytest
 
 from prober.records import ProfileName, RatedFact, Rating
 from prober.rules.ciphers import iana_name
-from prober.rules.norms import Profile, Steps, Value, table
+from prober.rules.norms import Profile, Steps, Value, norm_groups, table
 from prober.rules.profiles import PROFILES
 
 Rows = Mapping[str, tuple[Rating, str]]
@@ -554,6 +554,8 @@ def values(profile: Profile) -> Iterator[Value]:
         yield from (value for _, value in steps_)
     for feature in profile.features.values():
         yield from (feature.present, feature.absent)
+    if profile.needed_groups is not None:
+        yield profile.needed_groups.absent
 
 
 def test_the_counts_of_the_norms() -> None:
@@ -599,6 +601,28 @@ def test_openssl_has_each_suite_that_it_could_have_under_the_same_name() -> None
 def test_hipaa_inherits_every_value_of_nist() -> None:
     assert [*values(HIPAA)] == [*values(NIST)]
     assert (HIPAA.floor, HIPAA.longest_validity_days) == (NIST.floor, NIST.longest_validity_days)
+
+
+@pytest.mark.parametrize(
+    ("name", "groups"),
+    [
+        (ProfileName.DEFAULT, ""),  # RFC 9325 §4.5 takes any group of 224 bits or more
+        (ProfileName.NIST, "secp256r1 secp384r1"),  # SP 800-52r2 §3.4.2
+        (ProfileName.NCSC_NL, ""),  # §3.3.3 names what every hello offers
+        (  # TR-02102-2 §3.4.2, table 10
+            ProfileName.BSI,
+            "secp256r1 secp384r1 secp521r1 brainpoolP256r1tls13 brainpoolP384r1tls13 "
+            "brainpoolP512r1tls13 ffdhe3072 ffdhe4096",
+        ),
+        (ProfileName.HIPAA, "secp256r1 secp384r1"),
+    ],
+)
+def test_the_groups_that_a_norm_needs(name: ProfileName, groups: str) -> None:
+    """Each is one that the norm's own table takes, under its name in lower case."""
+    profile = PROFILES[name]
+    assert norm_groups(profile) == tuple(groups.split())
+    for group in norm_groups(profile):
+        assert profile.groups[group.lower()].rating in (GOOD, SUFFICIENT, PHASE_OUT)
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)

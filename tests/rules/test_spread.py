@@ -5,10 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from prober.records import Code, finding
+from prober.records import Answer, Code, DeepQuestion, finding
 from prober.rules import spread
-from prober.rules.spread import EXPIRY_NAMES, Spread, is_post_quantum
+from prober.rules.deep import is_post_quantum
+from prober.rules.spread import EXPIRY_NAMES, Spread
 from tests.report import samples
+from tests.support.deep import asked, no, not_tested, yes
+
+Q = DeepQuestion.POST_QUANTUM
 
 
 def operator_of(host: str) -> str:
@@ -30,6 +34,16 @@ def test_endpoints_are_counted_by_tls_and_domains_by_the_rest() -> None:
     assert counted.findings == {Code.STARTTLS_NOT_SUPPORTED: 1, Code.TLS_FAILED: 1}
     assert counted.expiry == {"within 13 weeks": 1}
     assert counted.first == counted.last == samples.NOW
+
+
+def test_post_quantum_is_counted_by_what_deep_found() -> None:
+    """A server may prefer another group and accept one all the same."""
+    answers = (None, asked(yes(Q)), asked(no(Q)), asked(not_tested(Q)))
+    endpoints = tuple(samples.make_endpoint(key_exchange="x25519", deep=deep) for deep in answers)
+    report = samples.make_report(endpoints=(*endpoints, samples.make_endpoint()))
+    counted = spread_of(report)
+    assert counted.post_quantum == {Answer.YES: 2, Answer.NO: 1, Answer.NOT_TESTED: 2}
+    assert counted.key_exchanges == {"x25519": 4, "X25519MLKEM768": 1}
 
 
 def test_a_finding_of_several_servers_counts_once_for_the_domain() -> None:

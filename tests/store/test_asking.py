@@ -1,5 +1,6 @@
 """What the record answers, by the same tests on both databases."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,8 +8,9 @@ import sqlalchemy as sa
 
 from prober.domains import operator_of
 from prober.errors import InputError
-from prober.records import Level, Standing
+from prober.records import DnssecProof, DomainReport, Level, ProofReply, Standing
 from prober.records.changes import ChangeCounts, Direction
+from prober.resume import Checkpoint
 from prober.rules.accepted import AcceptedException
 from prober.store import asking, schema
 from prober.store.asking import (
@@ -121,6 +123,73 @@ def test_pruning_deletes_what_is_old_and_nothing_else(store: Store) -> None:
             connection.execute(sa.select(sa.func.count()).select_from(schema.pruned)).scalar() == 2
         )
     assert counts == {"certificate": 1, "domain": 2, "endpoint": 1, "evidence": 2, "vantage": 1}
+
+
+def test_proofs_are_kept_of_every_run_and_each_rrset_once(store: Store) -> None:
+    for day in range(3):
+        record(store, [proved("a.example", day), proved("b.example", day), report(good(), day=day)])
+
+    with store.reading() as connection:
+        for day in range(3):
+            saved = {each.domain: each.proof for each in reports_of(connection, day + 1)}
+            assert saved == {
+                "a.example": proved("a.example", day).proof,
+                "b.example": proved("b.example", day).proof,
+                "example.com": None,
+            }
+        [one] = reports_of(connection, 2, ["b.example"])
+        assert one.proof == proved("b.example", 1).proof
+    assert kinds(store)["proof"] == 6
+    assert kinds(store)["rrset"] == 1 + 2 + 3  # of the root, of the two domains, of each day
+
+
+def test_rrsets_that_no_proof_refers_to_are_pruned(store: Store) -> None:
+    record(store, [proved("a.example", 0), proved("b.example", 0)])
+    record(store, [proved("a.example", 1)])
+    started(store, 1, years_ago=7)
+    prune(store, NOW - timedelta(days=6 * 366), NOW)
+
+    with store.reading() as connection:
+        [left] = reports_of(connection, 2)
+    assert left.proof == proved("a.example", 1).proof
+    assert kinds(store)["proof"] == 1
+    assert kinds(store)["rrset"] == 3
+
+
+def test_what_comes_again_in_a_resumed_run_has_its_own_proof(store: Store) -> None:
+    writer = RunWriter(store, plan())
+    writer.add(proved("a.example", 0))
+    writer.add(proved("b.example", 0))
+    writer.abandon(Checkpoint(identity={"list": "sha256 00"}))
+    again = RunWriter(store, plan(), resume=True)
+    again.add(proved("a.example", 1))
+    again.add(report(good(), name="b.example"))
+    again.finish()
+
+    with store.reading() as connection:
+        saved = {each.domain: each.proof for each in reports_of(connection, 1)}
+    assert saved == {"a.example": proved("a.example", 1).proof, "b.example": None}
+
+
+def proved(name: str, day: int) -> DomainReport:
+    """A report with a proof: of what all share, of what the domain has, and what the day brings."""
+    reply = ProofReply(
+        name=f"{name}.",
+        type="MX",
+        rcode="NOERROR",
+        observed_at=NOW + timedelta(days=day),
+        answer=(2, 0),
+        authority=(1,),
+    )
+    rrsets = (b"the root", name.encode(), f"day {day}".encode())
+    proof = DnssecProof(rrsets=rrsets, replies=(reply,))
+    return replace(report(good(), name=name, day=day), proof=proof)
+
+
+def kinds(store: Store) -> dict[str, int]:
+    with store.reading() as connection:
+        counted = sa.select(schema.fact.c.kind, sa.func.count()).group_by(schema.fact.c.kind)
+        return {row[0]: row[1] for row in connection.execute(counted)}
 
 
 def test_a_run_goes_on_while_facts_are_pruned(store: Store) -> None:

@@ -18,7 +18,11 @@ from prober.store.database import Store, StoreError, open_store, shown, where_fr
 from tests.store.builders import good, record, report
 
 FOLDER = Path(__file__).parent
-VERSIONS = {"0001": (schema.FIRST, schema.VIEWS), "0002": (schema.SENT, schema.SENT_VIEWS)}
+VERSIONS: dict[str, tuple[Sequence[sa.Table], Mapping[str, str]]] = {
+    "0001": (schema.FIRST, schema.VIEWS),
+    "0003": (schema.PROOFS, {}),
+    "0004": (schema.SENT, schema.SENT_VIEWS),
+}
 
 
 def test_the_file_is_for_this_user_alone(tmp_path: Path) -> None:
@@ -154,7 +158,7 @@ def test_a_server_that_is_not_there() -> None:
     assert "secret" not in str(raised.value)
 
 
-@pytest.mark.parametrize("version", ["0001", "0002"])
+@pytest.mark.parametrize("version", VERSIONS)
 def test_a_migration_stays_as_it_is(version: str) -> None:
     """A later version of the schema gets a migration of its own: records of this one are out."""
     text, golden = ddl(*VERSIONS[version]), FOLDER / f"schema_{version}.sql"
@@ -174,21 +178,27 @@ def ddl(tables: Sequence[sa.Table], views: Mapping[str, str]) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def test_a_record_of_the_first_version_is_brought_up(where: str) -> None:
+@pytest.mark.parametrize("version", ["0001", "0003"])
+def test_an_older_record_is_brought_up(where: str, version: str) -> None:
     store = open_store(where)
     record(store, [report(good())])
+    later = [VERSIONS[each] for each in VERSIONS if each > version]
     with store.writing() as connection:
-        for name in schema.SENT_VIEWS:
-            connection.execute(sa.text(f"DROP VIEW {name}"))
-        for table in reversed(schema.SENT):
-            table.drop(connection)
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+        for tables, views in reversed(later):
+            for name in views:
+                connection.execute(sa.text(f"DROP VIEW {name}"))
+            for table in reversed(tables):
+                table.drop(connection)
+        mark = sa.text("UPDATE alembic_version SET version_num = :version")
+        connection.execute(mark, {"version": version})
     store.close()
 
     store = open_store(where)
     with store.reading() as connection:
-        assert connection.execute(sa.select(schema.sent)).all() == []
-        assert connection.execute(sa.text("SELECT * FROM sent_mail")).all() == []
+        for tables, views in later:
+            for name in (*(table.name for table in tables), *views):
+                query = sa.select(sa.func.count()).select_from(sa.table(name))
+                assert connection.execute(query).scalar_one() == 0
         assert len(history(connection, "example.com")) == 1
     store.close()
 

@@ -1,19 +1,33 @@
 """Facts go in and come out as they were; what changes by itself is not compared."""
 
 from dataclasses import fields, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
-from prober.records import Attempt, DomainFacts, DomainReport, Failure, Line, Reason, Step, TxtFacts
+from prober.records import (
+    Attempt,
+    DnssecProof,
+    DomainFacts,
+    DomainReport,
+    Failure,
+    Line,
+    ProofReply,
+    Reason,
+    Step,
+    TxtFacts,
+)
 from prober.rules.verdict import facts_of
 from prober.store.facts import (
     Fact,
     domain_fact,
     evidence_fact,
+    proof_fact,
     unpack_domain,
     unpack_evidence,
+    unpack_proof,
     unpack_vantage,
     vantage_fact,
     without_judgement,
@@ -33,7 +47,7 @@ def bodies(*facts: Fact) -> dict[bytes, bytes]:
 
 @pytest.mark.parametrize("report", all_samples(), ids=lambda report: report.input[:20])
 def test_evidence_is_everything(report: DomainReport) -> None:
-    facts = without_judgement(facts_of(report))
+    facts = replace(without_judgement(facts_of(report)), proof=None)
     packed = evidence_fact(facts, transcripts=True)
     run = unpack_vantage(vantage_fact(report.run).body)
 
@@ -42,7 +56,7 @@ def test_evidence_is_everything(report: DomainReport) -> None:
 
 @given(reports())
 def test_any_facts_go_in_and_out(report: DomainReport) -> None:
-    facts = without_judgement(facts_of(report))
+    facts = replace(without_judgement(facts_of(report)), proof=None)
     packed = evidence_fact(facts, transcripts=True)
     compared = domain_fact(facts)
 
@@ -56,7 +70,8 @@ def test_any_facts_go_in_and_out(report: DomainReport) -> None:
 def test_a_new_field_of_the_facts_is_stored() -> None:
     """What ``domain_fact`` builds by hand has to name every field, but for the last three.
 
-    They are in the evidence only: they say nothing about the domain that its facts do not say.
+    They say nothing about the domain that its facts do not say: two are in the evidence only, and
+    the proof is stored by itself.
     """
     names = {field.name for field in fields(DomainFacts)}
     assert names == {
@@ -123,3 +138,27 @@ def test_the_leaf_certificate_is_the_first_part_of_an_endpoint() -> None:
     [endpoint] = domain_fact(domain(good(chain=(b"leaf", b"issuer")))).parts
 
     assert [part.body for part in endpoint.parts] == [b"leaf", b"issuer", b"leaf", b"issuer"][:2]
+
+
+@given(st.lists(st.binary(max_size=50), max_size=5, unique=True), st.data())
+def test_any_proof_goes_in_and_out(rrsets: list[bytes], data: st.DataObject) -> None:
+    places = st.lists(st.integers(0, len(rrsets)), max_size=3).map(tuple)
+    replies = st.builds(
+        ProofReply,
+        name=st.text(max_size=9),
+        type=st.text(max_size=9),
+        rcode=st.text(max_size=9),
+        observed_at=st.datetimes(timezones=st.just(UTC)),
+        answer=places,
+        authority=places,
+    )
+    proof = DnssecProof(
+        rrsets=tuple(rrsets), replies=tuple(data.draw(st.lists(replies, max_size=3)))
+    )
+    packed = proof_fact(proof)
+    assert unpack_proof(packed.body, [each.body for each in packed.parts]) == proof
+
+
+def test_proofs_with_other_rrsets_are_other_facts() -> None:
+    one, other = (DnssecProof(rrsets=(each,), replies=()) for each in (b"one", b"other"))
+    assert proof_fact(one).digest != proof_fact(other).digest

@@ -32,6 +32,17 @@ class Feature:
     absent: Value
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeededGroups:
+    """Key-exchange groups of which a server has to accept one.
+
+    ``names`` are IANA's, as TLS 1.3 uses them; ``absent`` is the rating of a server with none.
+    """
+
+    names: tuple[str, ...]
+    absent: Value
+
+
 Steps = tuple[tuple[int, Value], ...]  # at least so many bits, the most first; the last has 0
 
 
@@ -60,6 +71,15 @@ class Profile:
     floor: Rating
     authenticated: bool
     ours: tuple[str, ...]  # our choices on the whole norm, in a sentence each
+    needed_groups: NeededGroups | None = None  # None: the norm asks for no group in particular
+
+
+def norm_groups(profile: Profile) -> tuple[str, ...]:
+    """The groups that a ClientHello has to offer, and no others, to test *profile*.
+
+    By IANA's names. None where the norm asks for no group in particular: then nothing is to test.
+    """
+    return () if profile.needed_groups is None else profile.needed_groups.names
 
 
 def table(*rows: tuple[Value, Iterable[str]]) -> Mapping[str, Value]:

@@ -3,10 +3,11 @@
 from typing import Final
 
 from prober.records import ProfileName, RatedFact, Rating
-from prober.rules.norms import Profile, Value, suites, table
+from prober.rules.norms import NeededGroups, Profile, Value, suites, table
 from prober.rules.norms.names import (
     BRAINPOOL,
     BRAINPOOL_GROUPS,
+    BRAINPOOL_TLS13,
     CBC_SHA2,
     CBC_SHA256,
     CCM,
@@ -41,6 +42,10 @@ _RECOMMENDED_ONLY: Final = "It is recommended and not required, so its absence d
 _ENDED: Final = (
     "The recommendation has ended; public CAs go on to issue so, which the server cannot change "
     "in the certificates above its own."
+)
+_NO_LISTED_GROUP: Final = (
+    "What is not listed is not necessarily insecure (§1); that a server has to have one of the "
+    "recommended groups is our choice."
 )
 _GROUPS: Final = "§3.3.2, table 6; §3.4.2, table 10"
 _SIGNATURES: Final = "§3.3.3, table 7; §3.4.3, table 12"
@@ -163,5 +168,9 @@ BSI: Final = Profile(
         "X25519, X448 and the hybrid groups are not named, and a group that is not named does not "
         "decide.",
         "No certificate is asked for: that is the matter of TR-03108.",
+    ),
+    needed_groups=NeededGroups(
+        names=(*NIST_CURVES, *BRAINPOOL_TLS13, "ffdhe3072", "ffdhe4096"),
+        absent=Value(INSUFFICIENT, "§3.4.2, table 10", _NO_LISTED_GROUP),
     ),
 )

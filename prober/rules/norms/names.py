@@ -45,6 +45,7 @@ BRAINPOOL_GROUPS: Final = (  # RFC 7027, and RFC 8734 for TLS 1.3
     *("brainpoolp256r1", "brainpoolp384r1", "brainpoolp512r1"),
     *("brainpoolp256r1tls13", "brainpoolp384r1tls13", "brainpoolp512r1tls13"),
 )
+BRAINPOOL_TLS13: Final = tuple(f"brainpoolP{bits}r1tls13" for bits in (256, 384, 512))
 BINARY_GROUPS: Final = tuple(
     f"sect{name}" for name in "233k1 233r1 283k1 283r1 409k1 409r1 571k1 571r1".split()
 )

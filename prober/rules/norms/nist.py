@@ -3,7 +3,7 @@
 from typing import Final
 
 from prober.records import ProfileName, RatedFact
-from prober.rules.norms import Profile, Value, suites, table
+from prober.rules.norms import NeededGroups, Profile, Value, suites, table
 from prober.rules.norms.names import (
     BINARY_GROUPS,
     CBC_SHA1,
@@ -45,7 +45,7 @@ _RSA_TRANSPORT: Final = (
 )
 _NOT_APPROVED: Final = (
     "It is not an approved algorithm. It does not decide the profile: the norm asks that P-256 or "
-    "P-384 are supported, and whether the server has them for other clients was not tested."
+    "P-384 are supported, and one session does not show whether the server has them for others."
 )
 _STRENGTH: Final = (
     "The norm asks for 112 bits of security and no more; good and sufficient are ours."
@@ -184,6 +184,10 @@ NIST: Final = Profile(
         "24 suites with static DH or ECDH and 10 with RSA key transport, which the norm lists, are "
         "rated insufficient.",
         "X25519 and X448 are not approved, and do not decide: the norm asks that P-256 or P-384 "
-        "are supported, and the absence of them is not tested.",
+        "are supported, and only `--deep` tests whether they are.",
+    ),
+    needed_groups=NeededGroups(
+        names=("secp256r1", "secp384r1"),
+        absent=Value(INSUFFICIENT, "§3.4.2, one of them shall be supported"),
     ),
 )
