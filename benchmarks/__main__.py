@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from benchmarks import (
+    deep,
     domain,
     endpoint,
     headers,
@@ -31,6 +32,7 @@ class Name(enum.StrEnum):
 
     START = "start"
     ENDPOINT = "endpoint"
+    DEEP = "deep"
     DOMAIN = "domain"
     JUDGING = "judging"
     LATENCY = "latency"
@@ -49,6 +51,7 @@ WIDTH: Final = 120  # characters; a narrower table would break its lines
 MEASURES: Final[dict[Name, Measure]] = {
     Name.START: start.measure,
     Name.ENDPOINT: endpoint.measure,
+    Name.DEEP: deep.measure,
     Name.DOMAIN: domain.measure,
     Name.JUDGING: judging.measure,
     Name.LATENCY: latency.measure,

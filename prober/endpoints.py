@@ -14,8 +14,10 @@ from typing import Final, Self
 from prober import clock
 from prober.answer_cache import SingleFlight
 from prober.clock import Heartbeat
+from prober.deep_endpoints import Ask, DeepEndpoints
 from prober.domains import operator_of
 from prober.faults import internal_fault
+from prober.net.deep import OnStep
 from prober.net.failures import NoRouteError
 from prober.net.route import require_route
 from prober.net.smtp import Target, probe_endpoint
@@ -93,6 +95,8 @@ class Endpoints:
         self._pacer = Pacer(settings.pace, operator_of, operator_shards)
         ask = self._ask_named
         self._named = SharedAddresses(ask, reader).observe if settings.share else ask
+        budget = settings.pace.deep_budget
+        self._deep = DeepEndpoints(budget, tls, heartbeat, reader, self._in_turn)
         self._facts: SingleFlight[Target, EndpointFacts] = SingleFlight(self._observe, size=_KEPT)
         self._unnamed: SingleFlight[_Address, EndpointFacts] = SingleFlight(
             self._ask_unnamed, size=_KEPT, lifetime_s=_lifetime_s
@@ -128,6 +132,10 @@ class Endpoints:
             wait = Wait(awaited=awaited, host=target.mx_host, at_most_s=at_most_s, after=after)
             self._watch.waits[target] = wait
 
+    def _note_no_wait(self, target: Target) -> None:
+        if self._watch is not None:
+            self._watch.waits.pop(target, None)
+
     def _on_step(self, target: Target, step: Step, at_most_s: float) -> None:
         self._note_wait(target, Awaited[step.name], at_most_s)
 
@@ -135,6 +143,7 @@ class Endpoints:
         """End the sessions in flight."""
         await self._facts.aclose()
         await self._unnamed.aclose()
+        await self._deep.aclose()
 
     async def _observe(self, target: Target) -> EndpointFacts:
         """The facts of *target*. A fault of this program is their failure, and asked once."""
@@ -144,12 +153,21 @@ class Endpoints:
             return not_contacted(target, Reason.FAULT, internal_fault(error, target))
 
     async def _look(self, target: Target) -> EndpointFacts:
-        """The facts of *target*, and what its address shows to senders without SNI."""
+        """The facts of *target*, what its address shows to senders without SNI, and what else.
+
+        What else it accepts is asked only where a session came as far as a ClientHello.
+        """
         facts = await self._named(target)
         self._note_known(target, facts)
-        if self.settings.sni_only or not depends_on_hello(facts):
+        if not depends_on_hello(facts):
             return facts
-        return add_without_sni(facts, await self._unnamed.get(_Address.of(target)))
+        if not self.settings.sni_only:
+            facts = add_without_sni(facts, await self._unnamed.get(_Address.of(target)))
+            self._note_known(target, facts)
+        if self.settings.deep:
+            facts = replace(facts, deep=await self._deep.get(target, facts, self.settings))
+            self._note_no_wait(target)
+        return facts
 
     async def _ask_named(self, target: Target) -> EndpointFacts:
         why_not = self._why_not(target)
@@ -187,8 +205,7 @@ class Endpoints:
                 self._note_known(target, facts)
             await asyncio.sleep(wait_s)
             facts = merge_sessions(facts, await self._further(target, first, again))
-        if self._watch is not None:
-            self._watch.waits.pop(target, None)
+        self._note_no_wait(target)
         return facts
 
     async def _further(
@@ -222,15 +239,23 @@ class Endpoints:
 
     async def _session(self, target: Target, again: NextSession) -> EndpointFacts:
         """One session, when it is this one's turn."""
-        settings, turn_of = self.settings, self._pacer.turn
-        if again.lane is Lane.SLOW:
-            settings, turn_of = settings.patient(), self._pacer.slow_turn
+        is_slow = again.lane is Lane.SLOW
+        settings = self.settings.patient() if is_slow else self.settings
+
+        async def ask(on_step: OnStep | None) -> EndpointFacts:
+            return await probe_endpoint(
+                target, settings, self._tls, again.hello, self._heartbeat, on_step
+            )
+
+        return await self._in_turn(target, ask, slow=is_slow)
+
+    async def _in_turn(self, target: Target, ask: Ask, *, slow: bool = False) -> EndpointFacts:
+        """The facts of one session, which *ask* makes when it is its turn."""
+        turn_of = self._pacer.slow_turn if slow else self._pacer.turn
         on_step = partial(self._on_step, target) if self._watch is not None else None
         self._note_wait(target, Awaited.TURN)
         async with turn_of(target.address, target.mx_host) as turn:
-            facts = await probe_endpoint(
-                target, settings, self._tls, again.hello, self._heartbeat, on_step
-            )
+            facts = await ask(on_step)
             turn.report(overloaded=asks_to_slow_down(facts))
         return facts
 

@@ -51,6 +51,8 @@ def require_possible(report: DomainReport, name: str) -> None:
         plain = seen.without_sni
         if plain is not None and plain.chain is not None:
             views.append(("without_sni.path", plain.path, plain.chain))
+        for at, answer in enumerate(() if seen.deep is None else seen.deep.answers):
+            views.append((f"deep.answers[{at}].path", answer.path, answer.chain))
         for field, path, chain in views:
             if not all(0 <= position < len(chain) for position in path):
                 where = f"$.endpoints[{number}].{field}"

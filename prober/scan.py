@@ -13,6 +13,7 @@ from prober.probe import Probing, probe_entry
 from prober.progress import Progress
 from prober.records import DomainReport
 from prober.rules.certificate_fields import CertificateReader
+from prober.rules.deep_plan import is_cut_by_budget
 from prober.runtime import first_error
 from prober.settings import Settings
 from prober.spool import Spool, Spooled
@@ -27,15 +28,25 @@ class OrderedReports:
 
     Where order is kept, those that come too early wait: the first in memory, the rest in a
     temporary file, so that one slow domain at the top neither stops the scan nor fills the memory.
+
+    With *holds_cut*, reports that the budget of ``--deep`` has cut wait until ``release``: a run
+    that goes on makes them anew. Where order is kept, all behind the first of them wait.
     """
 
     def __init__(
-        self, report: Callable[[DomainReport], None], progress: Progress, *, ordered: bool
+        self,
+        report: Callable[[DomainReport], None],
+        progress: Progress,
+        *,
+        ordered: bool,
+        holds_cut: bool = False,
     ) -> None:
         self._report = report
         self._progress = progress
         self._ordered = ordered
+        self._holds_cut = holds_cut
         self._held: dict[int, DomainReport | Spooled] = {}
+        self._cut: dict[int, DomainReport | Spooled] = {}
         self._spool: Spool | None = None
         self._next = 0
 
@@ -53,31 +64,46 @@ class OrderedReports:
 
     def take(self, position: int, report: DomainReport) -> None:
         """Hand on the report at *position*, or hold it."""
+        if self._holds_cut and is_cut_by_budget(report.endpoints):
+            self._hold(position, report, self._cut)
+            return
         if not self._ordered:
             self._hand_on(position, report)
             return
         self._skip_reported()
         if position != self._next:
-            self._hold(position, report)
+            self._hold(position, report, self._held)
             return
         self._hand_on(position, report)
         self._skip_reported()
         while (held := self._held.pop(self._next, None)) is not None:
-            self._hand_on(self._next, held if isinstance(held, DomainReport) else held.read())
+            self._hand_on(self._next, _read(held))
             self._skip_reported()
+
+    def release(self, before: Callable[[], None]) -> None:
+        """Hand on what waits because it was cut; first call *before*, where there is any."""
+        if not self._cut:
+            return
+        before()
+        left = {**self._held, **self._cut}
+        self._held, self._cut = {}, {}
+        for position in sorted(left):
+            self._hand_on(position, _read(left[position]))
 
     def _skip_reported(self) -> None:
         """What was handed on, in this run or an earlier one, is waited for no more."""
         while self._next in self._progress.reported:
             self._next += 1
 
-    def _hold(self, position: int, report: DomainReport) -> None:
-        if len(self._held) < _IN_MEMORY:
-            self._held[position] = report
+    def _hold(
+        self, position: int, report: DomainReport, held: dict[int, DomainReport | Spooled]
+    ) -> None:
+        if len(held) < _IN_MEMORY:
+            held[position] = report
             return
         try:
             self._spool = self._spool or Spool()
-            self._held[position] = self._spool.put(report)
+            held[position] = self._spool.put(report)
         except OSError as error:
             raise unwritable("the temporary folder", error, "what waits for its turn") from error
 
@@ -85,6 +111,10 @@ class OrderedReports:
         self._report(report)
         self._progress.done += 1
         self._progress.reported.add(position)
+
+
+def _read(held: DomainReport | Spooled) -> DomainReport:
+    return held if isinstance(held, DomainReport) else held.read()
 
 
 log = logging.getLogger(__name__)
@@ -100,6 +130,7 @@ async def scan(
     ending: "Ending | None" = None,
     reader: CertificateReader | None = None,
     watch: Watch | None = None,
+    before_cut: Callable[[], None] | None = None,
 ) -> None:
     """Probe every entry and hand each report to *report* as it completes, or in input order.
 
@@ -107,6 +138,8 @@ async def scan(
     that *progress* has as reported is passed over. What *report* raises ends the scan and leaves
     as it is; so does cancellation, cleanly. *ending* lets the caller end it in an orderly way;
     *reader* is one that the caller uses, too. *watch* lets the caller see what is waited for.
+    With *before_cut*, the reports that the budget of ``--deep`` has cut come last, and it is called
+    before the first of them; not where the scan ends early.
     """
     progress, ending = progress or Progress(), ending or Ending()
     pending = (
@@ -114,7 +147,8 @@ async def scan(
         for position, entry in enumerate(unique(entries, progress))
         if position not in progress.reported
     )
-    with OrderedReports(report, progress, ordered=ordered) as delivery:
+    holds_cut = before_cut is not None
+    with OrderedReports(report, progress, ordered=ordered, holds_cut=holds_cut) as delivery:
         async with Vantage(settings, reader=reader, watch=watch) as vantage:
             running = _Running(vantage, delivery)
             try:
@@ -125,6 +159,8 @@ async def scan(
                 raise first_error(errors) from None
             finally:
                 ending.detach()
+        if before_cut is not None and not ending.is_requested:
+            delivery.release(before_cut)
 
 
 class _Running:
@@ -177,6 +213,11 @@ class Ending:
         self._tasks: set[asyncio.Task[None]] = set()
         self._grace_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_requested(self) -> bool:
+        """Whether the scan was to end early."""
+        return self._requested
 
     def request(self) -> None:
         """End it. To be called in the scan's event loop, or before that runs."""

@@ -20,6 +20,7 @@ _MAX_S: Final = 3600.0  # an hour; more, or infinity, is a slip
 _FROM: Final = "From where"
 _LOOK: Final = "How to look"
 _PACE: Final = "How fast"
+DEEP_FLAGS: Final = ("--deep", "--deep-full", "--deep-budget")  # of commands that judge domains
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,10 @@ def _at_most(settings: "Settings", seconds: float) -> "Settings":
     return replace(settings, session_s=seconds, slow_greeting_s=slow_greeting_s)
 
 
+def _in_full(settings: "Settings", _given: bool) -> "Settings":
+    return replace(settings, deep=True, deep_full=True)
+
+
 def _require_counts(settings: "Settings | Pace") -> None:
     """Raise SettingsError for a count that is not at least 1."""
     for each in fields(settings):
@@ -145,6 +150,18 @@ class Pace:
             max=1e6,
         ),
     ] = 900.0
+    deep_budget: Annotated[
+        int,
+        Option(
+            flag="--deep-budget",
+            help="Maximum further connections of --deep per run. Beyond it endpoints are not "
+            "tested; --resume tests them.",
+            panel=_PACE,
+            metavar="N",
+            min=1,
+            max=1_000_000_000,
+        ),
+    ] = 20_000
     stop_grace_s: Annotated[
         float,
         Option(
@@ -345,6 +362,27 @@ class Settings:
             panel=_LOOK,
         ),
     ] = False
+    deep: Annotated[
+        bool,
+        Option(
+            flag="--deep",
+            help="Also test what else the servers accept: old TLS versions, weak cipher suites, "
+            "post-quantum groups, both certificates. Up to 8 more connections per endpoint.",
+            panel=_LOOK,
+        ),
+    ] = False
+    deep_full: Annotated[
+        bool,
+        Option(
+            flag="--deep-full",
+            help="As --deep, and list every version, suite and group that the servers accept: "
+            "about 40 more connections per endpoint.",
+            panel=_LOOK,
+            apply=_in_full,
+            also=("deep",),
+        ),
+    ] = False
+    norm_groups: tuple[str, ...] = ()  # with --deep: the groups of which the profile needs one
     share: Annotated[
         bool,
         Option(
@@ -389,6 +427,8 @@ class Settings:
     chain_certificates: int = 16  # a public chain has 2 to 4; OpenSSL stops at 100 kB in all
     handshake_bytes: int = 262_144  # OpenSSL takes 100 kB of certificates, and as much of CA names
     dh_bits: int = 4096  # of a group that RFC 7919 does not name: 64 ms; OpenSSL's 10,000 take 2 s
+    deep_answer_bytes: int = 131_072  # to one ClientHello of --deep; 100 kB of certificates
+    deep_connections: int = 120  # of --deep-full with one endpoint; a lax server needs about 60
     tls_overhead_bytes: int = 65_536  # after it, all but text: 2 kB of tickets, 22 bytes a record
 
     pace: Pace = field(default=Pace())

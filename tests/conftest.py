@@ -18,7 +18,7 @@ _ON_BOTH = (
     "test_scan.py",
     "test_smtp.py",
 )
-_EXTERNAL = ("mta", "dnssec")  # folders whose tests need servers that are not Python
+_EXTERNAL = ("mta", "dnssec", "deep")  # folders whose tests need servers that are not Python
 _DASK = ("test_engine.py", "test_workers.py")
 _EACH_ALONE = ("test_bulk.py", "test_resume.py")  # slow tests that share no slow fixture
 _LONG = (*_DASK, *_EACH_ALONE, "test_benchmarks.py", "test_headers.py", "test_streams.py")

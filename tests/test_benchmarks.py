@@ -9,8 +9,9 @@ import dns.flags
 import dns.message
 import pytest
 
+from benchmarks import validation
 from benchmarks.bound import bound, parts
-from benchmarks.figures import HEADS, Figure, to_markdown
+from benchmarks.figures import HEADS, Figure, Scale, to_markdown
 from benchmarks.internet import run, running
 from benchmarks.nameserver import Names
 from benchmarks.plan import (
@@ -213,3 +214,13 @@ def test_the_command_prints_a_table() -> None:
     assert "Quick: not to be quoted" in done.stdout
     (row,) = [line for line in done.stdout.splitlines() if "endpoint : bare handshake" in line]
     assert "≤ 2" in row
+
+
+def test_validation_asks_one_question_more_for_a_domain_and_two_where_it_is_signed() -> None:
+    """And for all domains together those for the keys of the root, and what is below it."""
+    figures = {each.what: each.value for each in validation.measure(Scale(quick=True))}
+    for kind, more in (("unsigned", 1), ("signed", 2)):
+        off, local = (figures[f"{kind}: questions, {who}"] for who in ("off", "local"))
+        assert off is not None
+        assert local is not None
+        assert more <= local - off <= more + 0.1

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from prober.errors import ReportError
 from prober.progress import Positions, Progress
-from prober.records import DomainReport
+from prober.records import Answer, DeepQuestion, DomainReport
+from prober.rules.deep_plan import budget_spent
 from prober.rules.verdict import judge_domain
 from prober.scan import OrderedReports
-from tests.support.builders import completed, domain
+from tests.support.builders import completed, deep, domain
 
 MODULE = importlib.import_module("prober.scan")  # prober.scan itself is the function
 REPORTS = [
@@ -96,3 +97,43 @@ def test_no_folder_for_what_waits_is_named(monkeypatch: pytest.MonkeyPatch, tmp_
     taken = OrderedReports(lambda _report: None, Progress(), ordered=True)
     with pytest.raises(ReportError, match="cannot write what waits for its turn"), taken:
         taken.take(1, REPORTS[1])
+
+
+CUT = judge_domain(
+    domain(
+        completed(
+            deep=deep(
+                DeepQuestion.POST_QUANTUM, accepted=Answer.NOT_TESTED, failure=budget_spent(8)
+            )
+        ),
+        input="cut.test",
+        domain="cut.test",
+    )
+)
+
+
+@given(order=st.permutations(range(12)), cut=st.sets(st.integers(0, 11)), ordered=st.booleans())
+def test_what_the_budget_has_cut_comes_last(order: list[int], cut: set[int], ordered: bool) -> None:
+    """Where order is kept, so does all behind the first of it."""
+    handed_on: list[str] = []
+    progress = Progress()
+
+    def note() -> None:
+        handed_on.append("release")
+
+    def report(each: DomainReport) -> None:
+        handed_on.append(each.input)
+
+    with OrderedReports(report, progress, ordered=ordered, holds_cut=True) as taken:
+        for position in order:
+            taken.take(position, CUT if position in cut else REPORTS[position])
+        taken.release(note)
+    all_in_order = ["cut.test" if n in cut else f"{n}.test" for n in range(12)]
+    first_cut = min(cut, default=12)
+    if ordered:
+        expected = [*all_in_order[:first_cut], "release", *all_in_order[first_cut:]]
+    else:
+        whole = [f"{n}.test" for n in order if n not in cut]
+        expected = [*whole, "release", *(["cut.test"] * len(cut))]
+    assert handed_on == (expected if cut else expected[:-1])
+    assert progress.done == 12

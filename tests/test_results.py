@@ -8,7 +8,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from prober.errors import InputError
-from prober.records import Anomaly, AnomalyKind, DomainReport, Endpoint, ProfileName, WithoutSni
+from prober.records import (
+    Anomaly,
+    AnomalyKind,
+    DeepAnswer,
+    DeepQuestion,
+    DomainReport,
+    Endpoint,
+    ProfileName,
+    WithoutSni,
+)
 from prober.report.json_ import decode_report, encode_report
 from prober.results import ResultsFile, require_possible
 from prober.rules.mx import ROUTE_ANOMALIES
@@ -17,6 +26,7 @@ from prober.rules.standing import assess
 from prober.rules.verdict import facts_of, judge_domain
 from tests.report import samples
 from tests.report.strategies import reports
+from tests.support.builders import deep
 
 
 def in_the_chain(seen: Endpoint) -> Endpoint:
@@ -25,8 +35,16 @@ def in_the_chain(seen: Endpoint) -> Endpoint:
     if plain is not None and plain.chain is not None:
         path = tuple(each for each in plain.path if 0 <= each < len(plain.chain))
         plain = replace(plain, path=path)
+    more = seen.deep
+    if more is not None:
+        more = replace(more, answers=tuple(map(_possible_answer, more.answers)))
     path = tuple(each for each in seen.path if 0 <= each < len(seen.chain))
-    return replace(seen, path=path, without_sni=plain)
+    return replace(seen, path=path, without_sni=plain, deep=more)
+
+
+def _possible_answer(answer: DeepAnswer) -> DeepAnswer:
+    path = tuple(each for each in answer.path if 0 <= each < len(answer.chain))
+    return replace(answer, path=path)
 
 
 def possible(report: DomainReport) -> DomainReport:
@@ -71,6 +89,10 @@ def anomaly(kind: AnomalyKind) -> DomainReport:
         (
             endpoint(without_sni=WithoutSni(observed_at=samples.NOW, chain=(b"0",), path=(1,))),
             "a position outside the chain - at `$.endpoints[1].without_sni.path`",
+        ),
+        (
+            endpoint(deep=deep(DeepQuestion.RSA_CERTIFICATE, chain=(b"0",), path=(1,))),
+            "a position outside the chain - at `$.endpoints[1].deep.answers[0].path`",
         ),
         (anomaly(AnomalyKind.BARE_LF), "bare-lf is not of DNS - at `$.route.anomalies[0].kind`"),
     ],

@@ -13,10 +13,17 @@ import typer
 from prober.cli import COMMANDS, SHORT
 from prober.cli.distinct_files import require_distinct
 from prober.cli.log_setup import LogOptions, configure_logging
-from prober.cli.options import LookOptions, ReportOptions, option, parser_of, with_options
+from prober.cli.options import (
+    LookOptions,
+    ReportOptions,
+    for_profile,
+    option,
+    parser_of,
+    with_options,
+)
 from prober.cli.recording import RecordOptions, recording
 from prober.cli.reporting import Reporting
-from prober.cli.running import exit_statuses, run, tell
+from prober.cli.running import exit_statuses, run, tell, tell_cost
 from prober.domain_list import STDIN
 from prober.domains import is_known_domain, parse_entry, parse_server
 from prober.errors import InputError
@@ -72,7 +79,8 @@ def check(
         for text in domains:
             _require_meant(text, is_short=context.meta[SHORT])
         entries = [replace(parse_entry(text), server=server) for text in domains]
-        settings = look.settings()
+        settings = for_profile(look.settings(), report.required)
+        tell_cost(settings, quiet=report.quiet)
         if server is not None:  # it is not what the domain has
             record = replace(record, db=None)
         with (

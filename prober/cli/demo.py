@@ -35,7 +35,7 @@ _NEXT: Final = (
     "  `probe demo --full` shows the whole answer for each of these domains",
     "  `probe explain CODE` explains a finding, such as tlsa-invalid",
     "  `probe demo -o demo.html` writes a report to open in a browser",
-    "  `probe example.com` tests a real domain",
+    "  `probe example.com` tests a real domain; with `--deep`, more of it",
 )
 
 
@@ -50,8 +50,9 @@ def demo(
     """Start a small Internet on this machine and probe it: what each kind of answer looks like.
 
     For each domain it shows the answer in one line, and what there is to learn from it; with
-    `--full` or `--verbose` the whole answer. Its servers listen on loopback addresses only. Exit
-    status as for `probe check`: 1, since some of its domains fall short.
+    `--full` or `--verbose` the whole answer. It probes as `--deep` does. Its servers listen on
+    loopback addresses only. Exit status as for `probe check`: 1, since some of its domains fall
+    short.
     """
     configure_logging(verbose=False)
     with exit_statuses():
@@ -76,7 +77,7 @@ def _demonstrate(options: ReportOptions, *, full: bool) -> int:
                 raise SettingsError(
                     f"the demo cannot start its servers on loopback: {why}"
                 ) from error
-            settings = lab.settings(**DEMO_DEADLINES)
+            settings = lab.settings(**DEMO_DEADLINES, deep=True)
 
             def add(report: DomainReport) -> None:
                 seen[report.domain or ""] = [seen_of(report)]

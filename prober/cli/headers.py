@@ -12,7 +12,7 @@ import typer
 
 from prober.cli.distinct_files import OwnFiles, Read, Written, require_distinct, staged
 from prober.cli.log_setup import configure_logging
-from prober.cli.options import LookOptions, OutputOptions, option, with_options
+from prober.cli.options import OutputOptions, ShallowOptions, option, with_options
 from prober.cli.reporting import open_reports
 from prober.cli.running import exit_statuses, run
 from prober.domains import operator_of, parse_domain
@@ -148,7 +148,7 @@ def headers(
         ),
     ],
     read: ReadOptions,
-    look: LookOptions,
+    look: ShallowOptions,
     report: HeadersReportOptions,
 ) -> None:
     """Read Received headers: was each message encrypted in transit, hop by hop?

@@ -27,11 +27,11 @@ from prober.net.trust import find_store
 from prober.records import Level, ProfileName
 from prober.report.interface import MAX_SECTIONS
 from prober.report.output import STDOUT, ReportFormat, ReportStyle, choose_format
-from prober.rules.norms import Profile
+from prober.rules.norms import Profile, norm_groups
 from prober.rules.profiles import PROFILES
 from prober.rules.totals import EXPIRY_NOTICE_DAYS
 from prober.rules.verdict import REQUIRABLE
-from prober.settings import Declared, Pace, Settings, declared
+from prober.settings import DEEP_FLAGS, Declared, Pace, Settings, declared
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -84,6 +84,7 @@ class LookOptions:
     """How to look at the servers: the options that Settings and Pace declare."""
 
     flags: ClassVar[Collection[str] | None] = None  # those that are offered; None: all
+    left_out: ClassVar[Collection[str]] = ()
 
     def __init__(self, **given: object) -> None:
         self._given = given
@@ -94,7 +95,8 @@ class LookOptions:
         return (
             each
             for each in declared(settings)
-            if cls.flags is None or each.option.flag in cls.flags
+            if (cls.flags is None or each.option.flag in cls.flags)
+            and each.option.flag not in cls.left_out
         )
 
     @classmethod
@@ -129,6 +131,19 @@ class LookOptions:
             for each in self.declared(settings)
             if each.option.apply is None and self._given.get(each.parameter) is not None
         }
+
+
+def for_profile(settings: Settings, required: Level | Profile) -> Settings:
+    """*settings* with the groups that ``--deep`` has to ask for, where a profile needs some."""
+    if not settings.deep or isinstance(required, Level):
+        return settings
+    return dataclasses.replace(settings, norm_groups=norm_groups(required))
+
+
+class ShallowOptions(LookOptions):
+    """The same without what tests more than the main question: another one is asked here."""
+
+    left_out = DEEP_FLAGS
 
 
 def _parameter(setting: Declared) -> inspect.Parameter:

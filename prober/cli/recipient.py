@@ -7,7 +7,7 @@ import typer
 
 from prober.cli.display import waits_shown
 from prober.cli.log_setup import configure_logging
-from prober.cli.options import LookOptions, option, with_options
+from prober.cli.options import ShallowOptions, option, with_options
 from prober.cli.running import exit_statuses, run
 from prober.escape import printable
 from prober.recipient import RecipientReport, Way, parse_recipient, probe_recipient
@@ -32,7 +32,7 @@ def recipient(
         str,
         typer.Argument(metavar="USER@DOMAIN", help="The recipient.", show_default=False),
     ],
-    look: LookOptions,
+    look: ShallowOptions,
     format_: Annotated[
         RecipientFormat,
         option("--format", "-f", help="text or json.", env="RECIPIENT_FORMAT", panel="Report"),

@@ -13,6 +13,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final, Protocol, Self
 
+import msgspec
+
 from prober.cli.display import Display, Stage, can_show, repeatedly
 from prober.cli.options import ReportOptions
 from prober.cli.resuming import (
@@ -73,7 +75,7 @@ class Record(Protocol):
 
     def flush(self, checkpoint: Checkpoint | None = None) -> None: ...
 
-    def finish(self) -> None: ...
+    def finish(self, left_open: Checkpoint | None = None) -> None: ...
 
     def abandon(self, checkpoint: Checkpoint | None, *, blind: bool = False) -> None: ...
 
@@ -110,6 +112,7 @@ class Reporting:
         self._record = record
         self._accepts = accepts
         self._accepted: list[tuple[str, Standing]] = []  # what workers count by its standing
+        self._left_open: Checkpoint | None = None
 
     @classmethod
     @contextlib.contextmanager
@@ -170,7 +173,19 @@ class Reporting:
                     with reporting._keeping(path, resumable):
                         yield reporting
         if record is not None:  # the report files are whole by now
-            record.finish()
+            record.finish(reporting._left_open)
+        if reporting._left_open is not None and resumable is not None and not options.quiet:
+            tell(f"--deep-budget is used up; to go on with it: {resumable.command}")
+
+    def leave_open(self) -> None:
+        """What is added from here on, a run that goes on with this one makes anew."""
+        checkpoint = msgspec.json.encode(self._checkpoint())  # the totals go on to change
+        self._left_open = msgspec.json.decode(checkpoint, type=Checkpoint)
+
+    @property
+    def can_leave_open(self) -> bool:
+        """Whether another run can go on with this one: there is a checkpoint."""
+        return self._keeper is not None or self._record is not None
 
     def add(self, report: DomainReport) -> None:
         """Count and write one report. Raises BlindError where this machine turns out blind."""
@@ -384,8 +399,9 @@ class Reporting:
             raise
         keeper.close(self._checkpoint())
         for writer in self._writers:
-            writer.finish()
-        keeper.discard()
+            writer.finish(keep_rows=self._left_open is not None)
+        if self._left_open is None:
+            keeper.discard()
 
     def _keep_what_is_better(self, targets: Sequence[str]) -> None:
         """Raise BlindError rather than replace older reports by those of a blind machine."""
@@ -398,7 +414,7 @@ class Reporting:
 
         The record has all that the checkpoint speaks of.
         """
-        checkpoint = Checkpoint(
+        checkpoint = self._left_open or Checkpoint(
             identity=self._identity,
             reported=tuple(self.progress.reported.ranges()),
             marks=self._marks,

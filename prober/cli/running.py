@@ -21,6 +21,7 @@ from prober.report.output import STDOUT, open_target
 from prober.report.sinks import StreamSink
 from prober.rules.exit_status import FAULT_OF_OURS, INTERRUPTED, PIPE_CLOSED, TERMINATED
 from prober.runtime import loop_factory
+from prober.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +119,16 @@ def tell(text: str) -> None:
     """Write *text* to stderr, escaped. A closed stderr does not stop the run."""
     if sys.stderr is not None:  # print() would take stdout
         tell_bytes(f"probe: {printable(text)}\n".encode(sys.stderr.encoding, "backslashreplace"))
+
+
+def tell_cost(settings: Settings, *, quiet: bool) -> None:
+    """Before a run begins, what it asks of the servers where that is much."""
+    if settings.deep_full and not quiet:
+        tell(
+            "--deep-full makes about 40 further connections per endpoint, "
+            f"at most {settings.deep_connections}, and at most {settings.pace.deep_budget} in all "
+            "(--deep-budget)"
+        )
 
 
 def tell_bytes(text: bytes) -> None:

@@ -12,11 +12,17 @@ import typer
 from prober.cli.cluster import ClusterOptions
 from prober.cli.distinct_files import Read, require_distinct
 from prober.cli.log_setup import LogOptions, configure_logging
-from prober.cli.options import LookOptions, ManyReportOptions, option, with_options
+from prober.cli.options import (
+    LookOptions,
+    ManyReportOptions,
+    for_profile,
+    option,
+    with_options,
+)
 from prober.cli.recording import Recording, RecordOptions, recording, without_password
 from prober.cli.reporting import Reporting
 from prober.cli.resuming import Resumable
-from prober.cli.running import command_line, exit_statuses, run, show, tell
+from prober.cli.running import command_line, exit_statuses, run, show, tell, tell_cost
 from prober.csv_list import CsvList
 from prober.domain_list import DomainList
 from prober.domains import Entry, is_known_domain
@@ -89,7 +95,8 @@ def scan(
             [*report.written, *log.written, *cluster.written, *record.written],
         )
         configure_logging(verbose=report.verbose, log=log)
-        settings = look.settings()
+        settings = for_profile(look.settings(), report.required)
+        tell_cost(settings, quiet=report.quiet)
         options = _options_of(report, ordered=ordered, column=column)
         identity = identity_of(list_.digest(), settings, options)
         resumable = Resumable(
@@ -147,6 +154,7 @@ def _scan_here(
         ordered=ordered,
         ending=ending,
         reader=reporting.reader,
+        before_cut=reporting.leave_open if reporting.can_leave_open else None,
     )
     run(reporting.watched(probing), wind_down=ending.request)
 

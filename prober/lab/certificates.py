@@ -22,6 +22,7 @@ Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 HOSTILE_TEXT = "=cmd|' /C calc'!A0\x1b[31m\x07\t\N{RIGHT-TO-LEFT OVERRIDE}"
 
 _VALID_DAYS = (-30, 60)  # first and last day, relative to today
+_EXPIRED_DAYS = (-400, -10)
 MAX_ISSUED = 4096  # more than any test needs; benchmarks have many more hosts
 
 _SHA256_WITH_RSA = bytes.fromhex("2a864886f70d01010b")
@@ -36,6 +37,7 @@ class CertificateKind(enum.StrEnum):
     GOOD = "good"
     RSA = "rsa"  # good, with a key of 2048 bits
     EXPIRED = "expired"
+    EXPIRED_RSA = "expired-rsa"
     NOT_YET_VALID = "not-yet-valid"
     WRONG_NAME = "wrong-name"
     WILDCARD = "wildcard"
@@ -106,7 +108,10 @@ class LabCa:
                 key = rsa.generate_private_key(65537, 2048)
                 return self._crafted(key, name, _san(name))
             case CertificateKind.EXPIRED:
-                return self._ordinary(name, days=(-400, -10))
+                return self._ordinary(name, days=_EXPIRED_DAYS)
+            case CertificateKind.EXPIRED_RSA:
+                key = rsa.generate_private_key(65537, 2048)
+                return self._crafted(key, name, _san(name), _EXPIRED_DAYS)
             case CertificateKind.NOT_YET_VALID:
                 return self._ordinary(name, days=(10, 400))
             case CertificateKind.WRONG_NAME:

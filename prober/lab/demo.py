@@ -9,6 +9,7 @@ from prober.lab.faults import Fault
 from prober.lab.internet import LabDomain, LabHost, LabSts, LabTlsa
 from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.greeting import Busy, Masked, Refuses, Silent
+from prober.lab.personalities.lax import ExpiredRsaToo, NullSuitesToo, OldTlsToo
 from prober.lab.personalities.scripted import Personality
 from prober.lab.personalities.sessions import GainsStarttls
 from prober.lab.personalities.sound import (
@@ -141,6 +142,24 @@ DEMO: Final[Sequence[LabDomain]] = (
         Tls10Only(),
         shows="The server has nothing newer than TLS 1.0, which is obsolete. Some senders "
         "refuse it.",
+    ),
+    mail_domain(
+        "old-tls-too.test",
+        OldTlsToo(),
+        shows="The server has TLS 1.3, and accepts TLS 1.0 too, which is obsolete. One session "
+        "does not show that; `--deep` does.",
+    ),
+    mail_domain(
+        "null-suites.test",
+        NullSuitesToo(),
+        shows="The server accepts good cipher suites, and also some that do not encrypt at all. "
+        "Only `--deep` shows that.",
+    ),
+    mail_domain(
+        "two-certificates.test",
+        ExpiredRsaToo(),
+        shows="The ECDSA certificate is good, but the RSA certificate has expired. Senders "
+        "without ECDSA get that one, and only `--deep` shows it.",
     ),
     mail_domain(
         "large-hello.test",

@@ -11,7 +11,7 @@ from OpenSSL import SSL
 from prober.lab.certificates import CertificateKind, LabCa
 from prober.lab.listener import Listener, bind
 from prober.lab.peer import Peer, Session
-from prober.lab.personalities.scripted import Personality
+from prober.lab.personalities.scripted import Personality, Scripted
 from prober.lab.tls import Keyring
 
 SESSION_S = 600.0  # our clients stay shorter; RFC 5321 §4.5.3.2.7 lets a server wait 300 s
@@ -61,6 +61,10 @@ class LabSmtpServer:
 
     async def start(self) -> None:
         """Listen. Raises OSError if the port is taken at one of the addresses."""
+        personality = self.personality
+        if isinstance(personality, Scripted) and personality.tls.second_certificate is not None:
+            # an RSA key takes long to make, and nobody is to wait for that in a session
+            self._keyring.context(personality.certificate, personality.tls)
         try:
             for address in self.addresses:
                 self._listen(address)

@@ -19,6 +19,7 @@ class TlsProfile:
     highest: int = SSL.TLS1_3_VERSION
     ciphers: bytes = b"DEFAULT:@SECLEVEL=0"  # for TLS 1.2 and older
     client_certificate: int = SSL.VERIFY_NONE  # VERIFY_PEER requests one
+    second_certificate: CertificateKind | None = None  # with a key of another kind
 
 
 def only(version: int) -> TlsProfile:
@@ -62,16 +63,19 @@ class Keyring:
         return self._contexts[kind, profile]
 
     def _make(self, kind: CertificateKind, profile: TlsProfile) -> SSL.Context:
-        certificate = self.certificate(kind)
+        certificates = [self.certificate(kind)]
+        if profile.second_certificate is not None:
+            certificates.append(self.certificate(profile.second_certificate))
         context = SSL.Context(SSL.TLS_SERVER_METHOD)
         context.set_min_proto_version(profile.lowest)
         context.set_max_proto_version(profile.highest)
         context.set_cipher_list(profile.ciphers)
         context.set_verify(profile.client_certificate, _accept_any)
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-        context.use_certificate(certificate.leaf)
-        context.use_privatekey(certificate.key)
-        for issuer in certificate.chain[1:]:
+        for certificate in certificates:
+            context.use_certificate(certificate.leaf)
+            context.use_privatekey(certificate.key)
+        for issuer in certificates[0].chain[1:]:  # of both
             context.add_extra_chain_cert(issuer)
         return context
 

@@ -1,4 +1,4 @@
-"""What the readers of all mail servers share: bounded memory, and what silence means."""
+"""Shared by the readers of all mail servers: bounded memory, and deliveries without a TLS line."""
 
 import abc
 from collections import deque
@@ -12,13 +12,13 @@ from prober.logs.records import Content, Delivery, Direction, Session, Status, T
 
 MAX_MESSAGES: Final = 200_000  # queue ids that are open at once; about 350 bytes each
 MAX_PROCESSES: Final = 20_000  # processes or sessions that are open at once
-MAX_WAITING: Final = 20_000  # deliveries that wait for a line that gives silence a meaning
+MAX_WAITING: Final = 20_000  # deliveries without a TLS line, until the program logs TLS
 MAX_TEXT: Final = 1000  # characters of a message id or a reply that are kept
-NEAR: Final = timedelta(days=1)  # how far a TLS line may be from a silent delivery to explain it
+NEAR: Final = timedelta(days=1)  # a TLS line explains deliveries at most so far from it
 SLACK: Final = timedelta(seconds=2)  # stamps are cut to seconds
 FORGETTABLE: Final = timedelta(hours=1)  # a process that wrote nothing for so long has finished
 
-LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)  # where nothing can be older
+LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)  # earlier than any line
 
 NO_TLS: Final = "no TLS line is in the log"
 BEGINS: Final = "the log begins in the middle of this connection"
@@ -53,10 +53,10 @@ class Reader(abc.ABC):
 
     @abc.abstractmethod
     def read(self, line: Line) -> bool:
-        """Take *line*. False: it is of a kind that should be understood, and is not."""
+        """Read *line*. False: it should have been understood, and was not."""
 
     def finish(self) -> None:
-        """The logs end here: emit what still waits."""
+        """Emit what still waits: the logs have ended."""
         self._silence.finish()
 
     def _sent(
@@ -71,7 +71,7 @@ class Reader(abc.ABC):
         *,
         local: bool = False,
     ) -> Delivery:
-        """The attempt that *line* is about, with nothing said of TLS yet."""
+        """The delivery attempt in *line*, without its session."""
         return Delivery(
             time=line.time,
             server=line.host,
@@ -89,7 +89,7 @@ class Reader(abc.ABC):
         )
 
     def _received(self, line: Line, queue_id: str, sender: str | None, peer: Peer) -> Delivery:
-        """The message that came in by *line*."""
+        """The message that was received, as *line* says."""
         sent = self._sent(line, queue_id, sender, peer, Status.SENT, Content.LEFT)
         return replace(sent, direction=Direction.IN)
 
@@ -100,7 +100,7 @@ class Reader(abc.ABC):
         session: Session | None,
         took: timedelta = timedelta(0),
     ) -> None:
-        """Emit *delivery* with *session*, or without one by what that means.
+        """Emit *delivery* with *session*. None: the log has no TLS line for it.
 
         *took*: how long ago its connection may have begun.
         """
@@ -133,7 +133,7 @@ class Bounded(Generic[K, V]):
         self.get, self.values = self._entries.get, self._entries.values
 
     def pop(self, key: K) -> V | None:
-        """The entry of *key*, which is gone then."""
+        """Remove and return the entry of *key*."""
         return self._entries.pop(key, None)
 
     def put(self, key: K, value: V) -> None:
@@ -147,7 +147,7 @@ class Bounded(Generic[K, V]):
 
 @dataclass(slots=True)
 class Connection:
-    """The last TLS connection of a process, as its TLS line says. ``message``: it was joined to."""
+    """The last TLS connection of a process, and the message that it was joined to."""
 
     endpoint: str
     session: Session
@@ -173,7 +173,7 @@ class Processes(Bounded[Process, Connection]):
 
 
 class Silence:
-    """Says what it means that a log has no TLS line for a delivery.
+    """Decides what it means that a log has no TLS line for a delivery.
 
     If the server logs TLS, that delivery was in clear. If it never logs TLS, nothing is known. So
     the delivery is in clear where the same program of the same host logged TLS for another delivery
@@ -193,7 +193,7 @@ class Silence:
             self._resolve(delivery, known=abs(delivery.time - time) <= NEAR)
 
     def judge(self, program: Program, delivery: Delivery) -> None:
-        """Emit *delivery*, which has no TLS line, now or once it is known what that means."""
+        """Emit *delivery*, which has no TLS line, now or when its meaning is known."""
         seen = self._seen.get(program)
         if self._tls_logged or (seen is not None and abs(delivery.time - seen) <= NEAR):
             self._resolve(delivery, known=True)
@@ -204,7 +204,7 @@ class Silence:
             self._resolve(waiting.popleft(), known=False)
 
     def finish(self) -> None:
-        """Emit what waits: unknown."""
+        """Emit as unknown what still waits."""
         for waiting in self._waiting.values():
             for delivery in waiting:
                 self._resolve(delivery, known=False)

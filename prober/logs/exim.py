@@ -13,13 +13,14 @@ from prober.logs.base import MAX_TEXT, Peer, Reader
 from prober.logs.lines import Line
 from prober.logs.records import Content, Identity, Session, Status, Tls
 
-_OWN_STAMP: Final = re.compile(r"(?:\[1/\d+\] )?\d{4}-\d\d-\d\d \S+ (?:[+-]\d{4} )?(?:\[\d+\] )?")
+# log.c, write_syslog(): a long line has parts; a stamp of its own unless syslog_timestamp is off.
 _QUEUED: Final = re.compile(
+    r"(\[1[/\\]\d+\] )?(?:\d{4}-\d\d-\d\d \S+ (?:[+-]\d{4} )?)?(?:\[\d+\] )?"
     r"([0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4}) (=>|->|>>|\*>|==|\*\*|<=|Completed)(.*)",
     re.DOTALL,
 )
 _ADDRESS: Final = r'(?:"(?:[^"\\]|\\.)*+"@[^\s<>]*[^\s<>:]|[^\s<>]*[^\s<>:])'
-# The final address, or a pipe or file in its place; the original in brackets.
+# The final address, or a pipe or a file; then the original address in brackets.
 _RECIPIENT: Final = re.compile(
     r' (?:(?:[|/>]|save )\S+(?= [(<])|:\w+:|"\|(?:[^"\\]|\\.)*+"|'
     rf"({_ADDRESS}))(?: \(([^()]*)\))?(?: <({_ADDRESS})>)?"
@@ -33,10 +34,10 @@ _FIELD: Final = re.compile(
     r' ([A-Za-z]\w{0,3})\*?=("(?:[^"\\]|\\.)*+"|<(?:"(?:[^"\\]|\\.)*+"|[^"<>])*+>|[^\s"]*)'
 )
 _FLAG: Final = re.compile(r" (?:DS|L[*.]?-?|K|PRDR|ARC|TFO\*{0,2})(?=[ :]|$)")  # have no value
-# Until 4.98 with the number of the error, and its text where it is one of the system's.
+# Until 4.98 there is the number of the error, with its text if it is one of the system.
 _DEFER: Final = re.compile(r" defer(?: \(\d+\): ([\w ,/'-]+?)(?= H=| DT=|:|$)| \(([^()]*)\))?")
-_OF_PEER: Final = frozenset({"DN", "SNI"})  # its quotes are not escaped: what follows may be its
-# The words of Exim, up to the step. The words of the peer follow after the colon.
+_OF_PEER: Final = frozenset({"DN", "SNI"})  # a peer's, and quotes in them are not escaped
+# Exim names the step in its own words. After the colon come the words of the peer.
 _WITH_CONTENT: Final = re.compile(
     r"[^:<]{0,80}? (?:after|in response to) (?:pipelined )?(?:end of data|sending data block)"
 )
@@ -64,20 +65,19 @@ class EximReader(Reader):
     software = "exim"
 
     def read(self, line: Line) -> bool:
-        stamp = _OWN_STAMP.match(line.text)
-        text = line.text[stamp.end() :] if stamp else line.text
-        found = _QUEUED.match(text)
+        found = _QUEUED.match(line.text)
         if found is None:
             return True  # connections, queue runs, rejections; or the rest of a long line
-        queue_id, flag, rest = found.groups()
+        part, queue_id, flag, rest = found.groups()
         if flag == "<=":
             return self._arrived(line, queue_id, rest)
         if flag == "Completed":
             self._message_ids.pop((line.host, queue_id))
             return True
-        return flag == "*>" or self._delivered(line, queue_id, flag, rest)
+        is_cut = part is not None
+        return flag == "*>" or self._delivered(line, queue_id, flag, rest, is_cut=is_cut)
 
-    def _delivered(self, line: Line, queue_id: str, flag: str, rest: str) -> bool:
+    def _delivered(self, line: Line, queue_id: str, flag: str, rest: str, *, is_cut: bool) -> bool:
         found = _RECIPIENT.match(rest)
         if found is None:
             return False
@@ -88,7 +88,7 @@ class EximReader(Reader):
         local = status is Status.SENT and peer[1] is None and "H" not in fields
         said = (fields.get("C") or reply).strip('" ')
         session = _session(fields)
-        if session is None and "H" in fields:
+        if session is None and ("H" in fields or is_cut):
             session = Session(why=UNREADABLE)
         elif session is None and status is Status.DEFERRED and content is Content.LEFT:
             session = Session(why=DEFERRED)
@@ -161,7 +161,7 @@ def _session(fields: dict[str, str]) -> Session | None:
     if "X" not in fields:
         return None
     parts = fields["X"].replace("*", "").split(":")
-    version, cipher = parts[0], ":".join(parts[1:-1]) or None
+    version, cipher = parts[0] if len(parts) > 1 else "", ":".join(parts[1:-1]) or None
     exchange = _EXCHANGE.match(cipher or "")
     return Session(
         tls=Tls.ENCRYPTED,
@@ -173,7 +173,7 @@ def _session(fields: dict[str, str]) -> Session | None:
 
 
 def _content(status: Status, reply: str) -> Content:
-    """Whether the message itself was sent; Exim names the step before it gives the reply."""
+    """Whether the message itself was sent. Exim names the step before the reply."""
     if status is Status.SENT or _WITH_CONTENT.match(reply.lstrip(" ")):
         return Content.LEFT
     return Content.HELD

@@ -24,12 +24,12 @@ from prober.escape import printable
 
 STDIN: Final = "-"
 MAX_LINE_BYTES: Final = 16384  # servers cut their lines at 1 to 8 kB; the rest is dropped
-_FIRST_LINES: Final = 100  # in which the first stamp of a file is looked for
-_LEAP: Final = timedelta(days=1)  # a file's date may be that much behind its last line
+_FIRST_LINES: Final = 100  # the first time stamp of a file is looked for in them
+_LEAP: Final = timedelta(days=1)  # a file's date may be so much older than its last line
 _PROGRAM: Final = r"([^\s\[\]:]+)(?:\[(\d+)\])?:(?: |$)"
 _ISO: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*"
-# Lines from a log socket have no host. So the host is optional, and no part of the text can match
-# it, since a line without it is tried first.
+# Lines from a log socket have no host, so it is optional. A line without host is tried first, so
+# that no part of the text is taken for a host.
 _SYSLOG: Final = re.compile(
     rf"(?:<\d{{1,3}}>)?([A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d|{_ISO}) (?:(\S+) )??{_PROGRAM}"
     r"(?:\[ID \d+ [\w.]+\] )?(.*)",
@@ -120,7 +120,7 @@ class LineParser:
         return time.astimezone() if self._zone is None else time.replace(tzinfo=self._zone)
 
     def _classic(self, stamp: str) -> datetime | None:
-        """The stamp in the year that puts it nearest to the line before.
+        """The time of *stamp*, in the year that is nearest to the line before.
 
         So a clock step does no harm, and January follows December. The first line gets the latest
         year that does not put it after the date of the file.
@@ -182,7 +182,7 @@ class Log:
             raise InputError(f"cannot read {self.shown}: {error.strerror}") from error
         self.identity = (status.st_dev, status.st_ino)
         self.is_stream = not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode))
-        if self.is_stream:  # a FIFO, as <(command) of a shell
+        if self.is_stream:  # a FIFO, such as <(command) in a shell
             return
         self._reference = datetime.fromtimestamp(status.st_mtime).astimezone()
         parser = self.parser()
@@ -211,7 +211,7 @@ class Log:
 
 
 def in_order(names: Sequence[str], stdin: BinaryIO, now: datetime) -> list[Log]:
-    """The logs *names*, the oldest first: a rotated set may be named in any order.
+    """The logs named, the oldest first: the files of a rotated set may be named in any order.
 
     With stdin or a FIFO among them the order stays. Raises InputError, also where a file is named
     twice: its messages would count twice.

@@ -22,14 +22,10 @@ from prober.logs.records import Content, Identity, Session, Status, Tls, ip_addr
 
 _SESSION: Final = re.compile(r"([0-9a-f]{16}) (mta|smtp|mda) ([\w-]+)(.*)", re.DOTALL)
 _DOWNGRADED: Final = re.compile(r"smtp-out: (?:TLS )?Error on session ([0-9a-f]{16}): ")
+# The message is the first half of an envelope's id. mta_log() in mta.c, mda_log() in mda.c.
 _DELIVERY: Final = re.compile(
-    r" evpid=([0-9a-f]{16}) from=<([^<>]*)> to=<([^<>]*)> rcpt=<[^<>]*> "
-    r'source="[^"]*" relay="([^"]*)" delay=\S+ result="(\w+)" stat="(.*)',
-    re.DOTALL,
-)
-_MDA: Final = re.compile(
-    r" evpid=([0-9a-f]{16}) from=<[^<>]*> to=<([^<>]*)> (?:rcpt=<[^<>]*> )?user=.*? delay=\S+ "
-    r'result="?(\w+)"? stat=(.*)',
+    r" evpid=([0-9a-f]{8})[0-9a-f]{8} from=<[^<>]*> to=<([^<>]*)> (?:rcpt=<[^<>]*> )?"
+    r'(?:source="[^"]*" relay="([^"]*)"|user=.*?) delay=\S+ result="?(\w+)"? stat=(.*)',
     re.DOTALL,
 )
 _CIPHERS: Final = re.compile(r" ciphers=([\w.]+):([\w-]+)(?::\d+)?$")
@@ -42,8 +38,8 @@ _STATUS: Final = {
     "PermFail": Status.BOUNCED,
     "Expired": Status.BOUNCED,
 }
-# 6.8: "server-cert-check"; 7: "cert-check", of a server without certificate in a line of "smtp".
-# Both compare the name: ssl_check_name() in 6.8, libtls in 7. A client's results are others.
+# "server-cert-check" in 6.8, "cert-check" in 7. For a server without certificate, 7 writes "smtp".
+# Both compare the name: ssl_check_name() in 6.8, libtls in 7. For clients there are other words.
 _CHECKED: Final = {
     "success": Identity.VERIFIED,
     "valid": Identity.VERIFIED,
@@ -51,13 +47,12 @@ _CHECKED: Final = {
     "unverified": Identity.NONE,
     "no certificate presented": Identity.NONE,
 }
-# What it says itself of a session that ended before the message; a reply begins with its code.
+# OpenSMTPD's own words for sessions that ended before the message. A reply begins with its code.
 _HELD: Final = re.compile(
     r"SSL certificate check failed|TLS required but not supported|Connection failed: |"
     r"[A-Z]+ rejected: |AUTH not advertised|Refuse to AUTH|no supported AUTH|message too large|"
     r"Could not |IO Error: (?:handshake failed|certificate verification failed|name `)"
 )
-_ID_LENGTH: Final = 8  # of an envelope's id, what is the message's
 
 
 @dataclass(slots=True)
@@ -88,10 +83,8 @@ class OpenSmtpdReader(Reader):
             return True
         session_id, part, word, rest = found.groups()
         key = (line.host, session_id)
-        if part == "mda":
-            return word != "delivery" or self._local(line, rest)
         if word == "delivery":
-            return self._delivered(line, key, rest)
+            return self._delivered(line, key, part == "mda", rest)
         if part == "smtp" and word == "envelope":
             return not self._inbound or self._arrived(line, key, rest)
         self._about_session(key, part, word, rest)
@@ -119,40 +112,29 @@ class OpenSmtpdReader(Reader):
             if connection.session.tls is Tls.ENCRYPTED and result in _CHECKED:
                 connection.session = replace(connection.session, identity=_CHECKED[result])
 
-    def _delivered(self, line: Line, key: tuple[str, str], rest: str) -> bool:
+    def _delivered(self, line: Line, key: tuple[str, str], local: bool, rest: str) -> bool:
         found = _DELIVERY.match(rest)
-        if found is None:
+        status = _STATUS.get(found[4]) if found is not None else None
+        if found is None or status is None:
             return False
-        envelope, _, recipient, relay, result, reply = found.groups()
-        status = _STATUS.get(result)
-        if status is None:
-            return False
+        queue_id, recipient, relay, _, reply = found.groups()
+        reply = reply.removeprefix('"').removesuffix('"')
         connection = self._open.get(key)
-        peer = _RELAY.fullmatch(relay)
+        peer = _RELAY.fullmatch(relay or "")
         reached = peer is not None and (connection is None or connection.connected)
         to = (peer[2], peer[1] if ip_address(peer[1]) else None) if peer else (None, None)
-        content, said = _content(status, reply, reached=reached), reply.removesuffix('"')
-        queue_id = envelope[:_ID_LENGTH]
-        delivery = self._sent(line, queue_id, recipient, to, status, content, said)
+        content = _content(status, reply, reached=reached)
+        delivery = self._sent(line, queue_id, recipient, to, status, content, reply, local=local)
         session = Session(why=BEGINS) if connection is None else connection.session
-        if not reached or (content is Content.HELD and session.tls is not Tls.ENCRYPTED):
+        if local:
+            session = LOCAL_SESSION
+        elif not reached or (content is Content.HELD and session.tls is not Tls.ENCRYPTED):
             session = NOTHING_SENT
         self._emit(replace(delivery, session=session))
         return True
 
-    def _local(self, line: Line, rest: str) -> bool:
-        found = _MDA.match(rest)
-        status = _STATUS.get(found[3]) if found is not None else None
-        if found is None or status is None:
-            return False
-        queue_id, recipient, said = found[1][:_ID_LENGTH], found[2], found[4].strip('"')
-        content, to = _content(status, said, reached=False), (None, None)
-        delivery = self._sent(line, queue_id, recipient, to, status, content, said, local=True)
-        self._emit(replace(delivery, session=LOCAL_SESSION))
-        return True
-
     def _arrived(self, line: Line, key: tuple[str, str], rest: str) -> bool:
-        """An envelope: the message is reported once, whatever its number of recipients."""
+        """Read an envelope. The message is reported once, for all its recipients."""
         found = _ENVELOPE.match(rest)
         if found is None:
             return False

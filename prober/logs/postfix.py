@@ -28,7 +28,7 @@ from prober.logs.base import (
 from prober.logs.lines import Line
 from prober.logs.records import Content, Delivery, Identity, Session, Status, Tls, ip_address
 
-# Since 3.5 quoted where needed (info_log_address_format), so no character in it ends the field.
+# Quoted where needed since 3.5 (info_log_address_format), so no character in it ends the field.
 _ADDRESS: Final = r'(?:"(?:[^"\\]|\\.)*+"|[^"<>])*+'
 _QUEUE_ID: Final = r"([0-9A-Za-z]{5,20})"
 _DELIVERED: Final = re.compile(
@@ -50,7 +50,7 @@ _CLIENT: Final = re.compile(r"client=([^\s,\[\]]+\[[^\s,\[\]]+\])(?::\d+)?(?:, |
 _CONNECT: Final = re.compile(r"(connect|disconnect) from ([^\s\[\]]+\[[^\s\[\]]+\])(.*)")
 _STARTTLS: Final = re.compile(r" starttls=[1-9]")
 _STATED: Final = re.compile(r"(!?)\(?([a-z-]+)(?::([a-z-]+))?\)?(\?)?(?:/.*)?")
-# In a reason, the words of Postfix come first or last, and the words of the peer between them.
+# In a reason, Postfix writes its own words first or last, and the words of the peer between.
 _LOST: Final = re.compile(
     r"(?:lost connection with \S+|conversation with \S+ timed out) while "
     r"(sending (?:message body|end of data))?"
@@ -62,7 +62,7 @@ _IDENTITY: Final = {
     "Untrusted": Identity.NONE,
     "Trusted": Identity.TRUSTED,
     "Verified": Identity.VERIFIED,
-    None: Identity.UNKNOWN,  # 2.2 to 2.4 say it in lines of their own
+    None: Identity.UNKNOWN,  # 2.2 to 2.4 say it in other lines
 }
 # Levels of smtp_tls_security_level, and what was checked where one is met.
 _LEVELS: Final = {
@@ -83,7 +83,7 @@ _PROBES: Final = frozenset({"deliverable", "undeliverable"})  # verify(8): no me
 _TO_NETWORK: Final = frozenset({"smtp", "lmtp"})
 _TO_MACHINE: Final = frozenset({"local", "virtual", "pipe", "discard"})
 _DELIVER: Final = _TO_NETWORK | _TO_MACHINE | {"error", "retry"}
-_QUEUE: Final = frozenset({"cleanup", "qmgr"})  # these defer and bounce, too: cleanup_bounce.c
+_QUEUE: Final = frozenset({"cleanup", "qmgr"})  # they also defer and bounce: cleanup_bounce.c
 COMPONENTS: Final = _DELIVER | _QUEUE | {"smtpd", "master"}  # whose lines are read
 _LONGEST: Final = timedelta(minutes=30)  # of a delivery whose line has no delays=
 
@@ -232,7 +232,7 @@ class PostfixReader(Reader):
         return inbound
 
     def _accepted(self, line: Line, queue_id: str, sender: str) -> None:
-        """qmgr has the message: it was accepted."""
+        """The queue manager has the message, so it was accepted."""
         inbound = self._origins.pop((line.host, queue_id))
         if inbound is None:  # or a deferred message that comes to the active queue again
             return
@@ -243,7 +243,7 @@ class PostfixReader(Reader):
             self._end(inbound, inbound.counts)
 
     def _end(self, inbound: _Inbound, counts: str | None) -> None:
-        """Emit what came in by a session. *counts*: of its commands, since 3.0."""
+        """Emit the messages of a session. *counts*: of its commands, logged since 3.0."""
         inbound.counts = counts
         session = inbound.session
         if session is None and _STARTTLS.search(counts or ""):
@@ -299,12 +299,12 @@ def _as_stated(tls: str, joined: Session | None) -> Session:
         return Session(tls=Tls.CLEAR)
     session, identity = joined or Session(tls=Tls.ENCRYPTED), _LEVELS[level]
     if identity is Identity.NONE and session.identity is not Identity.UNKNOWN:
-        return session  # more was checked than had to be
+        return session  # more was checked than the level asks for
     return replace(session, identity=identity)
 
 
 def _content(status: Status, reason: str) -> Content:
-    """Whether the message itself was sent, by Postfix's own words in *reason*."""
+    """Whether the message itself was sent, by the words of Postfix in *reason*."""
     lost = _LOST.match(reason)
     if status is Status.SENT or (lost and lost[1]) or reason.endswith(_HAS_CONTENT):
         return Content.LEFT

@@ -17,7 +17,7 @@ LEFT_OUT: Final = "*"
 MIN_KEY_BYTES: Final = 16
 MAX_KEY_BYTES: Final = 4096
 _DIGITS: Final = 16  # of a pseudonym: 64 bits
-_MIN_PART: Final = 3  # letters of a part of a name that is looked for by itself
+_MIN_PART: Final = 3  # letters; shorter parts of a name are not looked for
 _QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*+"(?=@)')
 _LOCAL_PART: Final = re.compile(
     r"[^\s<>\[\]():;,\"@%]+(?:%[0-9A-Fa-f]{2}[^\s<>\[\]():;,\"@%]*)*(?=@)"
@@ -54,7 +54,7 @@ class Privacy:
         )
 
     def _pseudonym(self, delivery: Delivery) -> str:
-        """The same for the same address under the same key, in any case of its letters."""
+        """A hash: the same for the same address and key, in upper or lower case."""
         address = (delivery.recipient or "").lower()
         digest = hmac.new(self._key or b"", address.encode(), hashlib.sha256).hexdigest()
         return f"{digest[:_DIGITS]}@{delivery.domain}"

@@ -1,4 +1,4 @@
-"""One run: lines to the reader of their server, deliveries through the filters to the counts."""
+"""One run: each line goes to the reader of its server, each delivery to filters and counts."""
 
 import functools
 import ipaddress
@@ -149,7 +149,7 @@ def make_readers(emit: Emit, *, inbound: bool, tls_logged: bool) -> dict[str, Re
 
 @functools.lru_cache(maxsize=10_000)
 def software_of(program: str) -> str:
-    """Which server a line's program belongs to; empty: to none that is read."""
+    """The kind of server that *program* is part of; empty: none that is read."""
     instance, _, component = program.rpartition("/")
     if instance:
         return "postfix" if component in COMPONENTS else ""

@@ -25,7 +25,7 @@ from prober.logs.base import (
 from prober.logs.lines import Line
 from prober.logs.records import Content, Identity, Session, Status, Tls, ip_address
 
-REFUSED: Final = "refused"  # in place of a message: no message may go over this connection
+REFUSED: Final = "refused"  # as the message of a connection that no message may use
 CACHED: Final = "this process used TLS to this server before, perhaps over the same connection"
 
 _ADDRESS: Final = r'<?(?:"(?:[^"\\]|\\.)*+"|[^"<>,\s])*+>?'
@@ -163,7 +163,7 @@ class SendmailReader(Reader):
 
 
 def _key(line: Line, relay: str) -> tuple[str, str, str]:
-    """The process and its peer, by the name that STARTTLS lines and the others both have."""
+    """The process and its peer, by the name, which all kinds of lines have."""
     name = relay.partition(" ")[0].rstrip(".").lower()
     return line.host, "client", f"{line.pid} {name}"
 
@@ -189,9 +189,9 @@ def _split(recipients: str) -> list[str]:
 
 
 def _content(status: Status, stat: str, said: str | None, *, is_held: bool) -> Content:
-    """A failure seldom says at which command, so the message may have been sent before it.
+    """A failed delivery seldom says at which command, so the message may have been sent.
 
-    *said* is the peer's; where it imitates the field behind it, neither is believed.
+    *said* is the peer's. Where it imitates the field that follows, neither is believed.
     """
     if status is Status.SENT:
         return Content.LEFT

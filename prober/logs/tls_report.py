@@ -1,4 +1,4 @@
-"""TLS reports: what others met when they sent mail to us. RFC 8460 §4.4, §5.3.
+"""TLS reports: how sessions went when others sent mail to us. RFC 8460 §4.4, §5.3.
 
 A report is a claim of its submitter: the DKIM signature that RFC 8460 §3 asks for is not checked.
 It comes as JSON, as gzip, or attached to a message, also in a mailbox.
@@ -51,7 +51,7 @@ class Range(msgspec.Struct, frozen=True):
     end: datetime = field(name="end-datetime")
 
     def __post_init__(self) -> None:
-        """Raises OverflowError for a time that UTC cannot tell."""
+        """Raises OverflowError for a time that has no UTC."""
         for name in ("start", "end"):
             time: datetime = getattr(self, name)
             time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
@@ -77,7 +77,7 @@ class PolicyName(msgspec.Struct, rename="kebab", frozen=True):
 
     @property
     def domain(self) -> str:
-        """As domains are compared."""
+        """In the form in which domains are compared."""
         return self.policy_domain.strip().lower().rstrip(".")
 
 

@@ -6,27 +6,29 @@ messages' contents are not checked: OpenSSL does that, and a handshake that it r
 as failed.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Final
 
-_HANDSHAKE: Final = 22  # content types: RFC 5246 §6.2.1
-_ALERT: Final = 21
-_TLS_MAJOR: Final = 3  # of the version in a record, from SSL 3.0 to TLS 1.3
-_RECORD_HEADER: Final = 5  # type, version, length: RFC 5246 §6.2.1
-_MESSAGE_HEADER: Final = 4  # type, length: RFC 5246 §7.4
-_SERVER_HELLO: Final = 2
-_SERVER_KEY_EXCHANGE: Final = 12
-_SERVER_HELLO_DONE: Final = 14
-_SESSION_ID: Final = 2 + 32  # where in a ServerHello its length stands: RFC 5246 §7.4.1.3
+from prober.net.handshake import (
+    SERVER_HELLO,
+    SERVER_HELLO_DONE,
+    SERVER_KEY_EXCHANGE,
+    HandshakeReader,
+)
+from prober.net.tls_names import SUITES
+
+_RANDOM: Final = 2 + 32  # where in a ServerHello it ends: RFC 5246 §7.4.1.3
+_MAX_SESSION_ID: Final = 32
 # Of each message, the bytes that are kept: a ServerHello up to TLS 1.2 has some 100, of which the
 # extensions take 30; and three numbers of at most 16,384 bits, where OpenSSL takes 10,000, with the
 # algorithms of the signature behind them.
 _NUMBERS: Final = 3  # prime, generator, public value: RFC 5246 §7.4.3
 _MAX_NUMBER: Final = 2048  # bytes
 _KEPT: Final = MappingProxyType(
-    {_SERVER_HELLO: 1024, _SERVER_KEY_EXCHANGE: _NUMBERS * (2 + _MAX_NUMBER) + 2}
+    {SERVER_HELLO: 1024, SERVER_KEY_EXCHANGE: _NUMBERS * (2 + _MAX_NUMBER) + 2}
 )
 _EXTENSION_HEADER: Final = 4  # type, length: RFC 5246 §7.4.1.4
 
@@ -46,15 +48,10 @@ _PSS_HASHES: Final = MappingProxyType(
 )
 _NAMED_CURVE: Final = 3  # ECCurveType: RFC 8422 §5.4
 
-# The cipher suites with ephemeral finite-field Diffie-Hellman that our OpenSSL can offer: DHE with
-# RSA and DSS, and anonymous. https://www.iana.org/assignments/tls-parameters/
-_DH_SUITES: Final = frozenset(
-    bytes.fromhex(code)
-    for code in (
-        "0032 0033 0034 0038 0039 003a 0040 0044 0045 0046 0067 006a 006b 006c 006d 0087 0088 0089 "
-        "0099 009a 009b 009e 009f 00a2 00a3 00a6 00a7 00bd 00be 00bf 00c3 00c4 00c5 "
-        "c052 c053 c056 c057 c09e c09f c0a2 c0a3 ccaa"
-    ).split()
+_DH_SUITES: Final = frozenset(  # with finite-field Diffie-Hellman, ephemeral or anonymous
+    code.to_bytes(2)
+    for code, name in SUITES.items()
+    if name.startswith(("TLS_DHE_", "TLS_DH_anon_"))
 )
 
 # The primes of RFC 7919, appendix A, by their SHA-256.
@@ -77,7 +74,19 @@ class DhGroup:
     bits: int
 
 
-class ServerKeyExchange:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerHello:
+    """The fields of the message: RFC 5246 §7.4.1.3, RFC 8446 §4.1.3."""
+
+    version: int
+    random: bytes
+    session_id: bytes
+    suite: int
+    compression: int
+    extensions: Mapping[int, bytes]
+
+
+class ServerKeyExchange(HandshakeReader):
     """Looks for the ServerKeyExchange message in a server's bytes, in whatever pieces they come.
 
     Stops where the server's messages are no longer in clear. Keeps the beginning of that message
@@ -85,56 +94,22 @@ class ServerKeyExchange:
     """
 
     def __init__(self) -> None:
-        self._header = b""  # of the record that begins
-        self._record_left = 0
-        self._is_handshake = False
-        self._message_header = b""  # of the handshake message that begins
-        self._message_left = 0
-        self._message_type = 0
+        super().__init__()
         self._kept = {message_type: bytearray() for message_type in _KEPT}
         self._hello_length: int | None = None
-        self._is_over = False
-
-    def feed(self, data: bytes) -> None:
-        """Take the next bytes of the server's."""
-        rest = memoryview(data)
-        while rest and not self._is_over:
-            if self._record_left:
-                piece, rest = rest[: self._record_left], rest[self._record_left :]
-                self._record_left -= len(piece)
-                if self._is_handshake:
-                    self._read_messages(piece)
-            else:
-                wanted = _RECORD_HEADER - len(self._header)
-                self._header += rest[:wanted]
-                rest = rest[wanted:]
-                if len(self._header) == _RECORD_HEADER:
-                    self._begin_record()
 
     def dh_group(self) -> DhGroup | None:
-        """The group; None where the message did not come, or the cipher suite has no such group.
-
-        ServerDHParams: RFC 5246 §7.4.3.
-        """
-        kept = self._kept[_SERVER_KEY_EXCHANGE]
-        length = int.from_bytes(kept[:2])
-        prime = bytes(kept[2 : 2 + length]).lstrip(b"\0")
-        if (
-            length > _MAX_NUMBER
-            or self._cipher_suite() not in _DH_SUITES
-            or not prime
-            or len(kept) < 2 + length
-        ):
+        """The group; None where the message did not come, or the cipher suite has no such group."""
+        if self._cipher_suite() not in _DH_SUITES:
             return None
-        name = _RFC_7919.get(sha256(prime).hexdigest())
-        return DhGroup(name=name, bits=int.from_bytes(prime).bit_length())
+        return read_dh_group(bytes(self._kept[SERVER_KEY_EXCHANGE]))
 
     def signature_hash(self, *, elliptic: bool) -> str | None:
         """The hash of the signature in a signed ServerKeyExchange of TLS 1.2: RFC 5246 §7.4.3.
 
         None where the message did not come, or the signature has no hash apart.
         """
-        kept = bytes(self._kept[_SERVER_KEY_EXCHANGE])
+        kept = bytes(self._kept[SERVER_KEY_EXCHANGE])
         at = _end_of_point(kept) if elliptic else _end_of_numbers(kept)
         if at is None or at + 2 > len(kept):
             return None
@@ -142,66 +117,93 @@ class ServerKeyExchange:
         return _PSS_HASHES.get(signature) if hash_ == _INTRINSIC else _HASHES.get(hash_)
 
     def extensions(self) -> frozenset[int] | None:
-        """The extensions of the ServerHello; None where they were not seen whole.
-
-        A ServerHello may end without any: RFC 5246 §7.4.1.3.
-        """
-        hello = bytes(self._kept[_SERVER_HELLO])
-        if len(hello) <= _SESSION_ID or len(hello) != self._hello_length:
+        """The extensions of the ServerHello; None where they were not seen whole."""
+        hello = bytes(self._kept[SERVER_HELLO])
+        if len(hello) != self._hello_length:
             return None
-        at = _SESSION_ID + 1 + hello[_SESSION_ID] + 2 + 1  # cipher suite, compression method
-        found: set[int] = set()
-        if at < len(hello):
-            at += 2  # the length of all
-        while at + _EXTENSION_HEADER <= len(hello):
-            found.add(int.from_bytes(hello[at : at + 2]))
-            at += _EXTENSION_HEADER + int.from_bytes(hello[at + 2 : at + _EXTENSION_HEADER])
-        return frozenset(found) if at == len(hello) else None
+        parsed = read_server_hello(hello)
+        return frozenset(parsed.extensions) if parsed is not None else None
 
     def _cipher_suite(self) -> bytes:
         """RFC 5246 §7.4.1.3."""
-        hello = self._kept[_SERVER_HELLO]
-        suite = _SESSION_ID + 1 + int.from_bytes(hello[_SESSION_ID : _SESSION_ID + 1])
+        hello = self._kept[SERVER_HELLO]
+        suite = _RANDOM + 1 + int.from_bytes(hello[_RANDOM : _RANDOM + 1])
         return bytes(hello[suite : suite + 2])
 
-    def _begin_record(self) -> None:
-        content_type, major = self._header[:2]
-        self._record_left = int.from_bytes(self._header[3:])
-        self._is_handshake = content_type == _HANDSHAKE
-        self._header = b""
-        # after ChangeCipherSpec, and in application data, all is encrypted
-        is_clear = content_type in (_HANDSHAKE, _ALERT)
-        self._is_over = not is_clear or major != _TLS_MAJOR
+    def on_message(self, message_type: int, length: int) -> None:
+        """Where the ServerHelloDone begins, the server has said all."""
+        if message_type == SERVER_HELLO:
+            self._hello_length = length
+        self.is_over = message_type == SERVER_HELLO_DONE
 
-    def _read_messages(self, data: memoryview) -> None:
-        """A message may span records, and a record hold several messages: RFC 5246 §6.2.1."""
-        while data and not self._is_over:
-            if self._message_left:
-                piece, data = data[: self._message_left], data[self._message_left :]
-                self._message_left -= len(piece)
-                self._keep(piece)
-            else:
-                wanted = _MESSAGE_HEADER - len(self._message_header)
-                self._message_header += data[:wanted]
-                data = data[wanted:]
-                if len(self._message_header) == _MESSAGE_HEADER:
-                    self._begin_message()
-
-    def _begin_message(self) -> None:
-        self._message_type = self._message_header[0]
-        self._message_left = int.from_bytes(self._message_header[1:])
-        self._message_header = b""
-        if self._message_type == _SERVER_HELLO:
-            self._hello_length = self._message_left
-        self._is_over = self._message_type == _SERVER_HELLO_DONE
-
-    def _keep(self, piece: memoryview) -> None:
-        kept = self._kept.get(self._message_type)
+    def on_piece(self, message_type: int, piece: memoryview, left: int) -> None:
+        """Keep the beginning of the two messages."""
+        kept = self._kept.get(message_type)
         if kept is None:
             return
-        kept += piece[: _KEPT[self._message_type] - len(kept)]
-        if self._message_type == _SERVER_KEY_EXCHANGE and not self._message_left:
-            self._is_over = True
+        kept += piece[: _KEPT[message_type] - len(kept)]
+        if message_type == SERVER_KEY_EXCHANGE and not left:
+            self.is_over = True
+
+
+def read_server_hello(body: bytes) -> ServerHello | None:
+    """The ServerHello, or HelloRetryRequest; None where its lengths are wrong.
+
+    It may end without extensions: RFC 5246 §7.4.1.3. None has the same extension twice: §7.4.1.4.
+    """
+    if len(body) <= _RANDOM or body[_RANDOM] > _MAX_SESSION_ID:
+        return None
+    suite = _RANDOM + 1 + body[_RANDOM]
+    end = suite + 2 + 1  # cipher suite, compression method
+    extensions = _read_extensions(body[end:])
+    if len(body) < end or extensions is None:
+        return None
+    return ServerHello(
+        version=int.from_bytes(body[:2]),
+        random=body[2:_RANDOM],
+        session_id=body[_RANDOM + 1 : suite],
+        suite=int.from_bytes(body[suite : suite + 2]),
+        compression=body[suite + 2],
+        extensions=extensions,
+    )
+
+
+def read_dh_group(body: bytes) -> DhGroup | None:
+    """The group of a ServerKeyExchange that has one, as soon as its prime is there.
+
+    None where it is not, or is longer than we keep. ServerDHParams: RFC 5246 §7.4.3.
+    """
+    length = int.from_bytes(body[:2])
+    prime = body[2 : 2 + length].lstrip(b"\0")
+    if length > _MAX_NUMBER or not prime or len(body) < 2 + length:
+        return None
+    name = _RFC_7919.get(sha256(prime).hexdigest())
+    return DhGroup(name=name, bits=int.from_bytes(prime).bit_length())
+
+
+def read_curve(body: bytes) -> int | None:
+    """The number of the curve in a ServerKeyExchange; None where it has no named one.
+
+    ServerECDHParams: RFC 8422 §5.4.
+    """
+    end = _end_of_point(body)
+    return int.from_bytes(body[1:3]) if end is not None and end <= len(body) else None
+
+
+def _read_extensions(data: bytes) -> dict[int, bytes] | None:
+    """The extensions by type; None where lengths are wrong, or one comes twice."""
+    found: dict[int, bytes] = {}
+    at = 2
+    if data and int.from_bytes(data[:at]) != len(data) - at:
+        return None
+    while at + _EXTENSION_HEADER <= len(data):
+        kind = int.from_bytes(data[at : at + 2])
+        end = at + _EXTENSION_HEADER + int.from_bytes(data[at + 2 : at + _EXTENSION_HEADER])
+        if kind in found:
+            return None
+        found[kind] = data[at + _EXTENSION_HEADER : end]
+        at = end
+    return found if at == len(data) or not data else None
 
 
 def _end_of_point(kept: bytes) -> int | None:

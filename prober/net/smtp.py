@@ -3,6 +3,7 @@
 Never sends MAIL FROM. Left out: HELP, AUTH, and every port but the one given.
 """
 
+import abc
 import asyncio
 import logging
 from collections.abc import Callable
@@ -31,10 +32,11 @@ from prober.net.reply import (
     offers,
 )
 from prober.net.route import blame_missing_ipv6, require_route
-from prober.net.tls import TlsClient, TlsLink, refused_late
+from prober.net.tls import TlsClient, TlsLink, Wire, refused_late
 from prober.records import (
     AnomalyKind,
     Attempt,
+    DeepQuestion,
     EndpointFacts,
     Failure,
     Hello,
@@ -47,6 +49,7 @@ from prober.settings import Settings
 
 log = logging.getLogger(__name__)
 
+CLIENT_HELLO: Final = "ClientHello:"  # in a transcript, before what is special about this one
 _EHLO_UNKNOWN: Final = (500, 502)  # RFC 5321 §3.2: then HELO; any other refusal is of us
 
 
@@ -69,24 +72,23 @@ def _accepted(reply: Reply) -> Reply:
     return reply
 
 
-class _Session:
-    """One session in the making: its step, its facts so far and its transcript."""
+class Session(abc.ABC):
+    """One session in the making: its step, its facts so far and its transcript.
+
+    A subclass says what follows the positive reply to STARTTLS.
+    """
 
     def __init__(
         self,
         target: Target,
         settings: Settings,
-        tls: TlsClient,
-        hello: Hello,
-        heartbeat: Heartbeat,
-        on_step: Callable[[Step, float], None] | None,
+        heartbeat: Heartbeat | None = None,
+        on_step: Callable[[Step, float], None] | None = None,
     ) -> None:
-        self._heartbeat = heartbeat
+        self._heartbeat = heartbeat or Heartbeat()
         self._on_step = on_step
         self._target = target
         self._settings = settings
-        self._tls = tls
-        self._hello = hello
         self._transcript = Transcript(settings)
         self._dialogue: Dialogue | None = None
         self._may_quit = False
@@ -99,7 +101,25 @@ class _Session:
             observed_at=clock.now(),
         )
 
-    async def run(self) -> None:
+    async def observe(self) -> EndpointFacts:
+        """Run the session to its end. Raises nothing for what the peer does."""
+        deadline = asyncio.timeout(self._settings.session_s)
+        try:
+            try:
+                async with deadline:
+                    await self._run()
+            except PEER_ERRORS as error:
+                self._stop(error, out_of_time=deadline.expired())
+            await self._quit()
+        finally:
+            self._close()
+        return self._observed()
+
+    @abc.abstractmethod
+    async def _secure(self, dialogue: Dialogue) -> None:
+        """What follows STARTTLS; raises one of PEER_ERRORS where the peer stops it."""
+
+    async def _run(self) -> None:
         """All steps in order; raises one of PEER_ERRORS where the peer stops it."""
         dialogue = await self._connect()
         greeting = await self._greeting(dialogue)
@@ -111,8 +131,7 @@ class _Session:
         if odd is not None:
             dialogue.remark(AnomalyKind.STARTTLS_OFFER_MALFORMED, odd)
         await self._starttls(dialogue)
-        await self._handshake(dialogue)
-        await self._ehlo_over_tls(dialogue)
+        await self._secure(dialogue)
 
     def _enter(self, step: Step, at_most_s: float) -> None:
         self.step, self._step_began = step, monotonic()
@@ -190,34 +209,15 @@ class _Session:
         except PEER_ERRORS as error:
             raise SilentRefusalError(refusal, error) from error
 
-    async def _handshake(self, dialogue: Dialogue) -> None:
+    def _begin_handshake(self, dialogue: Dialogue) -> Wire:
+        """The connection for TLS. From here on, QUIT in clear would be a record that is no TLS."""
         self._enter(Step.HANDSHAKE, self._settings.handshake_s)
-        self._may_quit = False  # in clear it would be a record that is no TLS
+        self._may_quit = False
         if dialogue.wire is None or not dialogue.is_connected:
             raise aiosmtplib.SMTPServerDisconnected("closed")
-        name = self._target.server_name or self._target.mx_host
-        connection = self._tls.connection(name, self._hello)
-        if self._hello is not Hello.DEFAULT:
-            self._transcript.note("probe", f"ClientHello: {self._hello}")
-        link = TlsLink(dialogue.wire, dialogue, connection, self._settings)
-        completed = False
-        try:
-            await link.handshake(self._settings.handshake_s)
-            completed = True
-        finally:
-            self._facts = self._tls.observe(self._facts, connection, completed=completed)
-        dialogue.run_over(link)
-        self._may_quit = True
-        self._transcript.note("probe", f"{self._facts.tls_version} {self._facts.cipher}")
+        return dialogue.wire
 
-    async def _ehlo_over_tls(self, dialogue: Dialogue) -> None:
-        """RFC 3207 §4.2: EHLO again. It is also the first read, where a late alert shows."""
-        self._enter(Step.POST_TLS, self._settings.command_s)
-        name = self._settings.ehlo_name or _address_literal(dialogue)
-        reply = await dialogue.command("EHLO", name, timeout_s=self._settings.command_s)
-        self._facts = replace(self._facts, ehlo_keywords_tls=ehlo_keywords(_accepted(reply)))
-
-    async def quit(self) -> None:
+    async def _quit(self) -> None:
         """RFC 5321 §4.1.1.10, without insisting on an answer: the facts are in hand."""
         if self._dialogue is None or not self._may_quit or not self._dialogue.is_connected:
             return
@@ -227,12 +227,12 @@ class _Session:
         except PEER_ERRORS as error:
             log.debug("%s: QUIT: %r", self._target.address, error)
 
-    def close(self) -> None:
+    def _close(self) -> None:
         """Let go of the connection, without waiting."""
         if self._dialogue is not None:
             self._dialogue.close()
 
-    def stop(self, error: Exception, *, out_of_time: bool) -> None:
+    def _stop(self, error: Exception, *, out_of_time: bool) -> None:
         """Note what *error* means at the step where it came. docs/verdict.md."""
         stalled_s = self._heartbeat.stalled_s(self._step_began)
         if out_of_time:  # our own patience for the whole session: no answer to any step
@@ -251,10 +251,70 @@ class _Session:
         self._facts = replace(self._facts, failure=failure, starttls=starttls)
         self._transcript.note("probe", _in_words(failure))
 
-    def facts(self) -> EndpointFacts:
-        """All that was seen, and the attempt in short."""
-        facts = self._facts
+    def _observed(self) -> EndpointFacts:
+        """All that was seen."""
         anomalies = self._dialogue.anomalies if self._dialogue else ()
+        return replace(
+            self._facts,
+            anomalies=(*anomalies, *self._facts.anomalies),
+            transcript=self._transcript.lines(),
+        )
+
+
+class _OpenSslSession(Session):
+    """A session that completes the handshake and asks EHLO again.
+
+    With *certificate*, it offers the signatures of one kind of key only.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        settings: Settings,
+        tls: TlsClient,
+        hello: Hello,
+        heartbeat: Heartbeat | None,
+        on_step: Callable[[Step, float], None] | None,
+        certificate: DeepQuestion | None,
+    ) -> None:
+        super().__init__(target, settings, heartbeat, on_step)
+        self._tls = tls
+        self._hello = hello
+        self._certificate = certificate
+
+    async def _secure(self, dialogue: Dialogue) -> None:
+        await self._handshake(dialogue)
+        await self._ehlo_over_tls(dialogue)
+
+    async def _handshake(self, dialogue: Dialogue) -> None:
+        wire = self._begin_handshake(dialogue)
+        name = self._target.server_name or self._target.mx_host
+        connection = self._tls.connection(name, self._hello, self._certificate)
+        if self._hello is not Hello.DEFAULT:
+            self._transcript.note("probe", f"{CLIENT_HELLO} {self._hello}")
+        if self._certificate is not None:
+            self._transcript.note("probe", f"{CLIENT_HELLO} {self._certificate}, TLS 1.3 only")
+        link = TlsLink(wire, dialogue, connection, self._settings)
+        completed = False
+        try:
+            await link.handshake(self._settings.handshake_s)
+            completed = True
+        finally:
+            self._facts = self._tls.observe(self._facts, connection, completed=completed)
+        dialogue.run_over(link)
+        self._may_quit = True
+        self._transcript.note("probe", f"{self._facts.tls_version} {self._facts.cipher}")
+
+    async def _ehlo_over_tls(self, dialogue: Dialogue) -> None:
+        """RFC 3207 §4.2: EHLO again. It is also the first read, where a late alert shows."""
+        self._enter(Step.POST_TLS, self._settings.command_s)
+        name = self._settings.ehlo_name or _address_literal(dialogue)
+        reply = await dialogue.command("EHLO", name, timeout_s=self._settings.command_s)
+        self._facts = replace(self._facts, ehlo_keywords_tls=ehlo_keywords(_accepted(reply)))
+
+    def _observed(self) -> EndpointFacts:
+        """All that was seen, and the attempt in short."""
+        facts = super()._observed()
         attempt = Attempt(
             observed_at=facts.observed_at,
             hello=self._hello,
@@ -263,12 +323,7 @@ class _Session:
             cipher=facts.cipher,
             failure=facts.failure,
         )
-        return replace(
-            facts,
-            anomalies=(*anomalies, *facts.anomalies),
-            attempts=(attempt,),
-            transcript=self._transcript.lines(),
-        )
+        return replace(facts, attempts=(attempt,))
 
 
 def _starttls_after(seen: StartTls, failure: Failure, *, undecided: bool) -> StartTls:
@@ -305,23 +360,15 @@ async def probe_endpoint(
     hello: Hello = Hello.DEFAULT,
     heartbeat: Heartbeat | None = None,
     on_step: Callable[[Step, float], None] | None = None,
+    certificate: DeepQuestion | None = None,
 ) -> EndpointFacts:
     """Open one SMTP session and try STARTTLS. RFC 5321 §3.1, RFC 3207 §4.
 
     Whatever the peer does, the facts so far come back, with ``failure`` naming the step it
     stopped at. Only cancellation leaves as an exception. A *heartbeat* that beats beside it tells
     a time-out of the host's from one of ours. *on_step* hears of each step as it begins, and how
-    many seconds it may take.
+    many seconds it may take. With *certificate*, only TLS 1.3 and the signatures of such a
+    certificate are offered.
     """
-    session = _Session(target, settings, tls, hello, heartbeat or Heartbeat(), on_step)
-    deadline = asyncio.timeout(settings.session_s)
-    try:
-        try:
-            async with deadline:
-                await session.run()
-        except PEER_ERRORS as error:
-            session.stop(error, out_of_time=deadline.expired())
-        await session.quit()
-    finally:
-        session.close()
-    return session.facts()
+    session = _OpenSslSession(target, settings, tls, hello, heartbeat, on_step, certificate)
+    return await session.observe()

@@ -24,8 +24,16 @@ from prober.net.key_exchange import (
     ServerKeyExchange,
 )
 from prober.net.reply import BadReplyError, ReplyReader, not_a_reply
-from prober.net.trust import load_anchors
-from prober.records import Anomaly, AnomalyKind, EndpointFacts, Hello, VerifyError
+from prober.net.tls_names import alert_name
+from prober.net.trust import LEAF_DATES, ChainVerifier, load_anchors, verify_error
+from prober.records import (
+    Anomaly,
+    AnomalyKind,
+    DeepQuestion,
+    EndpointFacts,
+    Hello,
+    VerifyError,
+)
 from prober.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -35,8 +43,14 @@ _SUITES: Final = b"ALL:!aNULL:!eNULL:@SECLEVEL=0"
 _SUITES_ANONYMOUS: Final = b"ALL:!eNULL:+aNULL:@SECLEVEL=0"  # those without certificate last
 _WITHOUT_SNI: Final = (Hello.NO_SNI, Hello.NO_SNI_LARGE)
 _LARGE: Final = (Hello.DEFAULT, Hello.NO_SNI_LARGE)
+# TLS 1.3 signs handshakes by no RSA but PSS: PKCS #1 is for the CA's signature (RFC 8446 §4.2.3)
+_SIGNATURES_13: Final = {
+    DeepQuestion.RSA_CERTIFICATE: b"rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:"
+    b"rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512:RSA+SHA256:RSA+SHA384:RSA+SHA512",
+    DeepQuestion.ECDSA_CERTIFICATE: b"ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:"
+    b"RSA+SHA256:RSA+SHA384:RSA+SHA512",
+}
 _CLASSICAL_GROUPS: Final = b"X25519:P-256:X448:P-384:P-521"  # OpenSSL's default before 3.5
-_LEAF_DATES: Final = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _CLOSURE_ALERTS: Final = (0, 90)  # close_notify, user_canceled: RFC 8446 §6.1
 _FATAL: Final = 2
 _REPLY_STARTS: Final = b"2345"  # of an SMTP reply in clear; a TLS record starts with 20 to 24
@@ -44,46 +58,6 @@ _FLUSH_SIZE: Final = 4096  # a ClientHello has 1.7 kB; OpenSSL's buffer is made 
 _SHARED_CERTIFICATES: Final = 512  # at about 1.5 kB each; a few hundred issuers sign nearly all
 _READ_SIZE: Final = 16_384  # one TLS record; RFC 8446 §5.1
 PIECE_SIZE: Final = 4096  # handed to OpenSSL at once; 150 key updates, of 20 µs each
-
-
-_ALERTS: Final = {  # RFC 8446 §6.2, and RFC 5246 §7.2.2 for those that only TLS 1.2 has
-    10: "unexpected_message",
-    20: "bad_record_mac",
-    21: "decryption_failed",
-    22: "record_overflow",
-    30: "decompression_failure",
-    40: "handshake_failure",
-    41: "no_certificate",
-    42: "bad_certificate",
-    43: "unsupported_certificate",
-    44: "certificate_revoked",
-    45: "certificate_expired",
-    46: "certificate_unknown",
-    47: "illegal_parameter",
-    48: "unknown_ca",
-    49: "access_denied",
-    50: "decode_error",
-    51: "decrypt_error",
-    60: "export_restriction",
-    70: "protocol_version",
-    71: "insufficient_security",
-    80: "internal_error",
-    86: "inappropriate_fallback",
-    90: "user_canceled",
-    100: "no_renegotiation",
-    109: "missing_extension",
-    110: "unsupported_extension",
-    112: "unrecognized_name",
-    113: "bad_certificate_status_response",
-    115: "unknown_psk_identity",
-    116: "certificate_required",
-    120: "no_application_protocol",
-}
-_VERIFY_TEXTS: Final = {
-    code: name.removeprefix("ERR_").replace("_", " ").lower()
-    for name, code in vars(SSL.X509VerificationCodes).items()
-    if name.startswith("ERR_")
-}
 
 
 @dataclass(slots=True)
@@ -101,9 +75,8 @@ def _on_verify(
 ) -> bool:
     """Note every complaint and go on: the handshake is for looking, not for trusting."""
     if not ok:
-        text = _VERIFY_TEXTS.get(code, f"verification error {code}")
         observed: _Observed = connection.get_app_data()
-        error = VerifyError(depth=depth, code=code, text=text)
+        error = verify_error(code, depth)
         if error not in observed.verify_errors:
             observed.verify_errors.append(error)
     return True
@@ -125,11 +98,6 @@ def _on_info(connection: SSL.Connection, where: int, value: int) -> None:
             connection.get_app_data().alert = code
 
 
-def alert_name(code: int) -> str:
-    """The name of a TLS alert, as RFC 8446 §6 spells it."""
-    return _ALERTS.get(code, f"alert_{code}")
-
-
 class TlsClient:
     """Makes the client side of handshakes; one for a run, since OpenSSL's contexts are shared.
 
@@ -139,16 +107,25 @@ class TlsClient:
 
     def __init__(self, ca_file: Path | None, *, chain_certificates: int) -> None:
         self._anchors, self.trust_store = load_anchors(ca_file)
+        self.verifier = ChainVerifier(self._anchors)
         self._chain_certificates = chain_certificates
-        self._contexts: dict[Hello, SSL.Context] = {}
+        self._contexts: dict[tuple[Hello, DeepQuestion | None], SSL.Context] = {}
         # many hosts send the same issuer's certificate: one object stands for it in all facts kept
         self._shared = functools.lru_cache(maxsize=_SHARED_CERTIFICATES)(bytes)
 
-    def connection(self, server_name: str, hello: Hello) -> SSL.Connection:
-        """A connection on memory BIOs that sends *hello*, with *server_name* where it has SNI."""
-        if hello not in self._contexts:
-            self._contexts[hello] = self._make_context(hello)
-        connection = SSL.Connection(self._contexts[hello], None)
+    def connection(
+        self, server_name: str, hello: Hello, certificate: DeepQuestion | None = None
+    ) -> SSL.Connection:
+        """A connection on memory BIOs that sends *hello*, with *server_name* where it has SNI.
+
+        With *certificate*, it offers TLS 1.3 only, with the signatures of such a certificate only.
+        """
+        if (hello, certificate) not in self._contexts:
+            self._contexts[hello, certificate] = context = self._make_context(hello)
+            if certificate is not None:
+                context.set_min_proto_version(SSL.TLS1_3_VERSION)
+                _offer_signatures(context, _SIGNATURES_13[certificate])
+        connection = SSL.Connection(self._contexts[hello, certificate], None)
         connection.set_app_data(_Observed())
         connection.set_connect_state()
         if hello not in _WITHOUT_SNI:
@@ -231,6 +208,15 @@ def _offer_classical_groups(context: SSL.Context) -> None:
         raise RuntimeError("OpenSSL does not know the groups of a small ClientHello")
 
 
+def _offer_signatures(context: SSL.Context, algorithms: bytes) -> None:
+    """Offer *algorithms* only, so that the server needs a certificate with such a key.
+
+    pyOpenSSL has no call for it; OpenSSL's is in the bindings that it is built on.
+    """
+    if not Binding.lib.SSL_CTX_set1_sigalgs_list(context._context, algorithms):
+        raise RuntimeError("OpenSSL does not know the signature algorithms of a certificate")
+
+
 def _key_exchange(connection: SSL.Connection, dh_group: DhGroup | None) -> str | None:
     """The group; ``DH`` or ``ECDH`` where it has no name; None for plain RSA."""
     group = connection.get_group_name() or (dh_group.name if dh_group is not None else None)
@@ -285,7 +271,7 @@ def _path_positions(
 
     A leaf that is itself the anchor stays. Nothing where no path to an anchor was found.
     """
-    if not chain or any(error.depth > 0 or error.code not in _LEAF_DATES for error in errors):
+    if not chain or any(error.depth > 0 or error.code not in LEAF_DATES for error in errors):
         return ()
     verified = connection.get_verified_chain() or []
     issuers = (crypto.dump_certificate(crypto.FILETYPE_ASN1, cert) for cert in verified[1:-1])
@@ -325,6 +311,35 @@ class Upper(Protocol):
     def fail(self, error: Exception) -> None: ...
 
 
+class ClearReply:
+    """A reply in clear where TLS should begin, such as a 421, in however many pieces it comes."""
+
+    def __init__(self) -> None:
+        self._is_first = True
+        self._reader: ReplyReader | None = None
+        self._unread = bytearray()
+
+    def takes(self, data: bytes) -> bool:
+        """Whether *data*, the next bytes of the server, belong to such a reply."""
+        if self._is_first and data[:1] in _REPLY_STARTS:
+            self._reader = ReplyReader()
+        self._is_first = False
+        return self._reader is not None
+
+    def read(self, data: bytes) -> Exception | None:
+        """What the reply stops the session with; None where it is not whole yet."""
+        if self._reader is None:
+            return None
+        self._unread += data
+        try:
+            reply = self._reader.feed(self._unread)
+        except BadReplyError as error:
+            return error
+        if self._reader.strays:
+            return not_a_reply(self._reader.strays[0])
+        return None if reply is None else UnwantedReplyError(reply)
+
+
 class TlsLink(asyncio.Protocol, asyncio.Transport):
     """Protocol of the TCP transport below, transport of the SMTP dialogue above.
 
@@ -344,9 +359,7 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
         self._upper = upper
         self._connection = connection
         self._handshake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._is_first = True
-        self._in_clear: ReplyReader | None = None  # reads a reply in the handshake's place
-        self._unread = bytearray()
+        self._in_clear = ClearReply()  # a reply in the handshake's place
         self._broken: Exception | None = None  # why nothing can be said over TLS any more
 
     async def handshake(self, timeout_s: float) -> None:
@@ -368,10 +381,11 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
 
     def data_received(self, data: bytes) -> None:
         """From the network."""
-        if self._in_clear or (self._is_first and data[:1] in _REPLY_STARTS):
-            self._read_reply(data)
+        if self._in_clear.takes(data):
+            error = self._in_clear.read(data)
+            if error is not None:
+                self._finish(error)
             return
-        self._is_first = False
         for start in range(0, len(data), PIECE_SIZE):
             if self._broken is None:
                 self._take_in(data[start : start + PIECE_SIZE])
@@ -415,20 +429,6 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
         self._finish(error)
         self._upper.fail(error)
         self._transport.abort()
-
-    def _read_reply(self, data: bytes) -> None:
-        """The server answers in clear, such as with a 421: read it, in however many pieces."""
-        self._in_clear = reader = self._in_clear or ReplyReader()
-        self._unread += data
-        try:
-            reply = reader.feed(self._unread)
-        except BadReplyError as error:
-            self._finish(error)
-            return
-        if reader.strays:
-            self._finish(not_a_reply(reader.strays[0]))
-        elif reply is not None:
-            self._finish(UnwantedReplyError(reply))
 
     def _advance(self) -> None:
         try:

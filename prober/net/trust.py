@@ -1,15 +1,16 @@
-"""The trust store: its file, its trust anchors, and its digest for the report."""
+"""The trust store: its file, its trust anchors, its digest for the report, and paths to them."""
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from OpenSSL import crypto
+from cryptography.hazmat.bindings.openssl.binding import Binding
+from OpenSSL import SSL, crypto
 
 from prober.errors import SettingsError
-from prober.records import TrustStore
+from prober.records import TrustStore, VerifyError
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,15 @@ _SYSTEM_STORES: Final = (  # where distributions keep the bundle: Debian, Fedora
 )
 _BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
 _END: Final = b"-----END CERTIFICATE-----"
+_EXPIRED: Final = 10  # X509_V_ERR_CERT_HAS_EXPIRED
+LEAF_DATES: Final = (9, _EXPIRED)  # the other: X509_V_ERR_CERT_NOT_YET_VALID
+_UNREADABLE: Final = 1  # X509_V_ERR_UNSPECIFIED
+_NO_CHECK_TIME: Final = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, which pyOpenSSL does not name
+_VERIFY_TEXTS: Final = {
+    code: name.removeprefix("ERR_").replace("_", " ").lower()
+    for name, code in vars(SSL.X509VerificationCodes).items()
+    if name.startswith("ERR_")
+}
 
 
 def trust_store_digest(ca_file: Path | None) -> str | None:
@@ -42,6 +52,68 @@ def load_anchors(ca_file: Path | None) -> tuple[list[crypto.X509], TrustStore]:
         raise SettingsError(f"{path} holds no certificate in PEM form")
     digest = hashlib.sha256(pem).hexdigest()
     return anchors, TrustStore(source=str(path), certificates=len(anchors), sha256=digest)
+
+
+def verify_error(code: int, depth: int) -> VerifyError:
+    """OpenSSL's complaint *code* about the certificate at *depth*, in words."""
+    text = _VERIFY_TEXTS.get(code, f"verification error {code}")
+    return VerifyError(depth=depth, code=code, text=text)
+
+
+class ChainVerifier:
+    """Verifies a chain that no handshake of OpenSSL's has seen, against *anchors*.
+
+    OpenSSL names its first complaint only, but for dates: behind those of the leaf it looks on.
+    """
+
+    def __init__(self, anchors: Sequence[crypto.X509]) -> None:
+        self._anchors = anchors
+        self._stores: dict[int, crypto.X509Store] = {}  # by their flags
+
+    def verify(self, chain: Sequence[bytes]) -> tuple[tuple[int, ...], tuple[VerifyError, ...]]:
+        """The path and the complaints, as EndpointFacts has them."""
+        try:
+            sent = [crypto.load_certificate(crypto.FILETYPE_ASN1, der) for der in chain]
+        except (crypto.Error, ValueError):
+            return (), (verify_error(_UNREADABLE, 0),)
+        if not sent:
+            return (), ()
+        verified, error = self._build(sent, flags=0)
+        errors = [] if error is None else [error]
+        if error is not None and error.depth == 0 and error.code in LEAF_DATES:
+            verified, other = self._build(sent, flags=_NO_CHECK_TIME)
+            expired = [depth for depth, each in enumerate(verified) if each.has_expired()]
+            errors += [verify_error(_EXPIRED, depth) for depth in expired if depth > 0]
+            errors += [] if other is None else [other]
+        if not verified or any(each.depth > 0 for each in errors):
+            return (), tuple(errors)
+        issuers = (crypto.dump_certificate(crypto.FILETYPE_ASN1, each) for each in verified[1:-1])
+        return (0, *(chain.index(der) for der in issuers if der in chain)), tuple(errors)
+
+    def _build(
+        self, sent: Sequence[crypto.X509], *, flags: int
+    ) -> tuple[list[crypto.X509], VerifyError | None]:
+        if flags not in self._stores:
+            self._stores[flags] = self._make_store(flags)
+        context = crypto.X509StoreContext(self._stores[flags], sent[0], list(sent))
+        try:
+            return context.get_verified_chain(), None
+        except crypto.X509StoreContextError as error:
+            code, depth, _ = error.errors
+            return [], verify_error(code, depth)
+
+    def _make_store(self, flags: int) -> crypto.X509Store:
+        """As OpenSSL makes it for a client: for certificates of TLS servers.
+
+        pyOpenSSL has no call for the purpose; OpenSSL's is in the bindings that it is built on.
+        """
+        store = crypto.X509Store()
+        store.set_flags(flags)
+        lib = Binding.lib
+        lib.X509_STORE_set_purpose(store._store, lib.X509_PURPOSE_SSL_SERVER)
+        for anchor in self._anchors:
+            store.add_cert(anchor)
+        return store
 
 
 def pem_blocks(pem: bytes) -> Iterator[bytes]:

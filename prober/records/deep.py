@@ -69,6 +69,6 @@ class DeepFacts:
 
     observed_at: datetime
     answers: tuple[DeepAnswer, ...] = ()
-    connections: int = 0  # that were made for it
+    connections: int = 0  # that were made for the questions
     enumeration: Enumeration | None = None
     transcript: tuple[Line, ...] = ()

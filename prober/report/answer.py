@@ -13,6 +13,7 @@ from prober.records import (
     Code,
     Dane,
     DomainReport,
+    Endpoint,
     Gap,
     Level,
     RouteStatus,
@@ -26,6 +27,7 @@ from prober.report.words import name_of, short_trouble, trouble
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.completeness import is_tested
 from prober.rules.hellos import tls_depends_on_sender
+from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS
 from prober.rules.verdict import authenticated_by_each
 from prober.rules.views import views_of
 
@@ -208,9 +210,17 @@ def _unverified(report: DomainReport, reader: CertificateReader | None) -> str:
             "TLSA records (DANE)"
         )
     tested = views_of(filter(is_tested, report.endpoints), reader)
-    if any(authenticated_by_each(each.seen) is Answer.NO for each in tested):
+    unproven = [each.seen for each in tested if authenticated_by_each(each.seen) is Answer.NO]
+    if unproven and all(_is_obsolete(view.endpoint) for view in unproven):
+        return "Mail is encrypted, but at least one server has an obsolete TLS version only"
+    if unproven:
         return "Mail is encrypted, but at least one server's certificate cannot be verified"
     return "Mail is encrypted; whether every server's identity can be verified is not known"
+
+
+def _is_obsolete(endpoint: Endpoint) -> bool:
+    """RFC 8996. A server chooses the best version that it has in common with the client."""
+    return endpoint.tls_version not in ACCEPTABLE_TLS_VERSIONS
 
 
 def _without_tls(report: DomainReport) -> str:

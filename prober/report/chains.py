@@ -13,7 +13,9 @@ from prober.records import Answer, Certificate, DomainReport, Endpoint
 from prober.report.words import certificate_words
 from prober.rules.certificate import name_text
 from prober.rules.certificate_fields import CertificateReader, ReadCertificate
+from prober.rules.deep import kind_of
 from prober.rules.hellos import without_sni
+from prober.rules.views import as_shown
 
 _NOT_READ: Final = "not read"
 
@@ -24,7 +26,8 @@ class SentCertificate:
 
     subject: str
     issuer: str
-    valid: str
+    begins: str
+    ends: str
     key: str
     signature: str
     on_path: str
@@ -43,11 +46,16 @@ class Chain:
 
 
 def chains_of(report: DomainReport, reader: CertificateReader) -> Iterator[Chain]:
-    """Each chain once, in the order of the endpoints; one sent only without SNI is another."""
+    """Each chain once, in the order of the endpoints.
+
+    One sent only without SNI is another, and so is one that only --deep saw.
+    """
     groups: dict[tuple[tuple[bytes, ...], Certificate | None], list[tuple[Endpoint, str]]] = {}
     for seen in report.endpoints:
         plain = without_sni(seen) if seen.certificate_without_sni is not None else None
-        for endpoint, note in ((seen, ""), (plain, " (without SNI)")):
+        others = zip(as_shown(seen)[1:], seen.other_certificates, strict=False)
+        noted = [(shown, f" ({kind_of(other.question)})") for shown, other in others]
+        for endpoint, note in ((seen, ""), (plain, " (without SNI)"), *noted):
             if endpoint is not None and endpoint.chain:
                 key = endpoint.chain, endpoint.certificate
                 groups.setdefault(key, []).append((endpoint, note))
@@ -74,7 +82,8 @@ def _sent(seen: Endpoint, at: int, read: ReadCertificate) -> SentCertificate:
     return SentCertificate(
         subject=name_text(read.subject) or _NOT_READ,
         issuer=name_text(read.issuer) or _NOT_READ,
-        valid=f"{_minute(read.not_before)} to {_minute(read.not_after)}",
+        begins=_minute(read.not_before),
+        ends=_minute(read.not_after),
         key=read.key.text if read.key else _NOT_READ,
         signature=read.signature.text if read.signature else _NOT_READ,
         on_path=on_path if seen.path else "not known",

@@ -94,6 +94,14 @@ _RANKS: Final[Mapping[Standing | None, int]] = {
     Standing.NEUTRAL: 6,
 }
 _RANK_OF_WARNED: Final = b"4"
+_REQUIRED: Final[Mapping[str, str]] = {
+    Level.OPPORTUNISTIC: "all its mail servers encrypt mail",
+    Level.AUTHENTICATED: "all its mail servers encrypt mail and prove their identity",
+    Level.ENFORCED: (
+        "all its mail servers encrypt mail and prove their identity, and it requires senders to "
+        "use TLS"
+    ),
+}
 _MARKS: Final[Mapping[Answer, tuple[str, str]]] = {
     Answer.YES: ("pass", "good"),
     Answer.NO: ("fail", "not good"),
@@ -447,6 +455,7 @@ def _summary(totals: Totals) -> dict[str, Any]:
     return {
         "totals": totals,
         "when": _when(totals),
+        "required": _required(totals.requirement),
         "more_noted": failing - len(noted),
         "tiles": [
             (standing, CLASSES[standing], LABELS[standing], totals.standings.get(standing, 0))
@@ -456,6 +465,16 @@ def _summary(totals: Totals) -> dict[str, Any]:
         "expiring": expiring[:_MAX_NOTED],
         "charts": [chart for chart in _charts(totals) if chart.bars],
     }
+
+
+def _required(requirement: str | None) -> str:
+    """When a domain passes, in a sentence; empty where nothing was counted."""
+    if requirement is None:
+        return ""
+    profile = requirement.partition(":")[2]
+    if profile:
+        return f"A domain passes when what its mail servers negotiate meets the profile {profile}."
+    return f"A domain passes when {_REQUIRED[requirement]} (level {requirement})."
 
 
 def _news(news: RunNews) -> dict[str, Any]:

@@ -216,6 +216,7 @@ class ReportWriter(Generic[R, T]):
         self._sink = sink
         self._closed = False
         self._finished = False
+        self._keeps_rows = False
         self.partial = sink.partial
         self.kept = sink.kept
         self._begun = self._holds_rows
@@ -254,10 +255,14 @@ class ReportWriter(Generic[R, T]):
     def _holds_rows(self) -> bool:
         return self.mark is not None and self.mark.size > 0
 
-    def finish(self) -> None:
-        """The report is whole. Raises as ``write`` does, and is then abandoned."""
+    def finish(self, *, keep_rows: bool = False) -> None:
+        """The report is whole. Raises as ``write`` does, and is then abandoned.
+
+        With *keep_rows*, another run can go on with it.
+        """
         if self._closed:
             return
+        self._keeps_rows = keep_rows
         try:
             self._write(self.formatter.foot(self._totals))
             self._make()
@@ -265,7 +270,7 @@ class ReportWriter(Generic[R, T]):
             self.abandon()
             raise
         self._closed = True
-        self._sink.finish(self.formatter.arranged)
+        self._sink.finish(self.formatter.arranged, keep_rows=keep_rows)
         self._finished = True
 
     def _make(self) -> None:
@@ -293,7 +298,7 @@ class ReportWriter(Generic[R, T]):
     ) -> None:
         if kind is None:
             self.finish()
-            self._sink.clear()
+            self._sink.clear(keep_rows=self._keeps_rows)
         else:
             self.abandon()
 

@@ -27,6 +27,7 @@ from prober.report.words import certificate_valid, name_of, trouble, worst_answe
 from prober.rules.deep import CERTIFICATE_QUESTIONS, accepts, post_quantum, weak_dh
 from prober.rules.delivery import forced_tls
 from prober.rules.operator_advice import advice_for
+from prober.rules.views import as_shown
 
 COLUMNS: Final = (
     "domain",
@@ -172,7 +173,9 @@ def to_row(report: DomainReport) -> Row:
         _joined(sorted(seen.tls_version or "" for seen in encrypted)),
         _joined(sorted(seen.cipher or "" for seen in encrypted)),
         _joined(sorted(seen.key_exchange or NO_GROUP for seen in encrypted)),
-        worst_answer(tuple(certificate_valid(seen) for seen in encrypted)),
+        worst_answer(
+            tuple(certificate_valid(each) for seen in encrypted for each in as_shown(seen))
+        ),
         utc(expires) if expires else None,
         (expires - report.checked_at).days if expires else None,
         route.dnssec if route else None,
@@ -338,7 +341,8 @@ def _route_failure(report: DomainReport) -> Failure | None:
 
 
 def _earliest_expiry(endpoints: Iterable[Endpoint]) -> datetime | None:
-    leaves = [seen.certificate for seen in endpoints if seen.certificate is not None]
+    shown = (each for seen in endpoints for each in as_shown(seen))
+    leaves = [each.certificate for each in shown if each.certificate is not None]
     return min((leaf.not_after for leaf in leaves if leaf.not_after is not None), default=None)
 
 

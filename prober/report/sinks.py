@@ -33,6 +33,7 @@ from prober.files import (
 )
 
 _FLAGS: Final = os.O_RDWR | os.O_APPEND
+_PART: Final = 1 << 20  # bytes that are read at once
 Arrange: TypeAlias = Callable[[BinaryIO], Iterator[bytes] | None]
 """Gives a finished file in another order, or None: see ``Formatter.arranged``."""
 
@@ -56,7 +57,7 @@ class Sink(abc.ABC):
     def write(self, text: bytes) -> None: ...
 
     @abc.abstractmethod
-    def finish(self, arrange: Arrange = _as_written) -> None: ...
+    def finish(self, arrange: Arrange = _as_written, *, keep_rows: bool = False) -> None: ...
 
     @abc.abstractmethod
     def abandon(self) -> None: ...
@@ -100,7 +101,7 @@ class StreamSink(Sink):
                 raise
             raise unwritable(self._name, exc) from exc
 
-    def finish(self, arrange: Arrange = _as_written) -> None:
+    def finish(self, arrange: Arrange = _as_written, *, keep_rows: bool = False) -> None:
         """What was written is out already, as it is."""
         self.abandon()
 
@@ -186,8 +187,11 @@ class FileSink(Sink):
                 self.partial.unlink()
         os.close(self._fd)
 
-    def finish(self, arrange: Arrange = _as_written) -> None:
-        """FILE is there, whole and on the disk; until then the old one is."""
+    def finish(self, arrange: Arrange = _as_written, *, keep_rows: bool = False) -> None:
+        """FILE is there, whole and on the disk; until then the old one is.
+
+        With *keep_rows*, what FILE was made of stays where it cannot be read from FILE.
+        """
         if self._made:
             return
         try:
@@ -197,19 +201,20 @@ class FileSink(Sink):
                 if pieces is None:
                     os.replace(self.partial, self._path)
                 else:
-                    self._replace_with(pieces)
+                    self._replace_with(pieces, keep_rows=keep_rows)
             _sync_folder(self._path.parent)
         except OSError as exc:
             raise unwritable(self._name, exc, self._what) from exc
         finally:
             os.close(self._fd)
 
-    def _replace_with(self, pieces: Iterator[bytes]) -> None:
+    def _replace_with(self, pieces: Iterator[bytes], *, keep_rows: bool) -> None:
         """The partial file stays until FILE is whole, so that --resume can go on with it."""
         with new_file(self._path) as draft, open(draft, "wb") as stream:
             stream.writelines(pieces)
             os.fchmod(stream.fileno(), stat.S_IMODE(os.fstat(self._fd).st_mode))
-        self.partial.unlink()
+        if not keep_rows:
+            self.partial.unlink()
 
     def abandon(self) -> None:
         """FILE is as it was; the partial file stays if it holds anything."""
@@ -245,8 +250,8 @@ class FileSink(Sink):
     def _reclaim(self, go_on: ResumeFrom) -> int:
         """The partial file as it was at the mark, locked.
 
-        Where a run was stopped while it finished, the partial file is the report by now: it
-        becomes partial again.
+        Where a run has finished, or was stopped while it did, the partial file is the report by
+        now: its rows are copied, and it stays until the new one is whole.
         """
         mark = go_on.mark
         finished = not self.partial.exists() and self._path.exists() and mark.size > 0
@@ -261,12 +266,22 @@ class FileSink(Sink):
                 raise ResumeError(f"{name}: another run has gone on with it meanwhile: try again")
             self._require(fd, mark, path)
             if finished:
-                os.replace(self._path, self.partial)
+                fd = self._copied(fd, mark.size)
             os.ftruncate(fd, mark.size)
         except BaseException:
             os.close(fd)
             raise
         return fd
+
+    def _copied(self, fd: int, size: int) -> int:
+        """A partial file with the first *size* bytes of the report *fd*, which is closed."""
+        with new_file(self.partial) as draft, open(draft, "wb") as stream:
+            for start in range(0, size, _PART):
+                stream.write(os.pread(fd, min(_PART, size - start), start))
+        partial = _open(self.partial)
+        os.close(fd)
+        self._lock(partial)
+        return partial
 
     def _require(self, fd: int, mark: Mark, path: Path) -> None:
         if _mark_of(fd, mark.size) != mark:
@@ -336,7 +351,7 @@ def _umask() -> int:
 def _mark_of(fd: int, size: int) -> Mark:
     """The mark of the first *size* bytes, or of all where there are fewer."""
     found = NOTHING
-    while part := os.pread(fd, min(1 << 20, size - found.size), found.size):
+    while part := os.pread(fd, min(_PART, size - found.size), found.size):
         found = Mark(found.size + len(part), zlib.crc32(part, found.crc32))
     return found
 

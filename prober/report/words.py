@@ -29,6 +29,7 @@ from prober.records import (
 from prober.rules.deep import CERTIFICATE_QUESTIONS
 from prober.rules.endpoint import offers_requiretls
 from prober.rules.retry import SERVICE_CLOSING
+from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS
 
 _DOING: Final = MappingProxyType(
     {
@@ -237,6 +238,8 @@ def outcome_words(endpoint: Endpoint) -> str:
     """What the session proved beyond TLS itself, and what stopped it."""
     parts = []
     if endpoint.tls_version is not None:
+        if endpoint.tls_version not in ACCEPTABLE_TLS_VERSIONS:
+            parts.append("obsolete TLS version")
         parts.append(certificate_words(endpoint))
     if endpoint.dane not in (Dane.NOT_TESTED, Dane.NONE, Dane.NO_TLS):
         parts.append(f"DANE {endpoint.dane}")

@@ -166,8 +166,9 @@ def meets_profile(view: View, profile: Profile) -> Answer:
 
 
 def _proof(view: View) -> Answer:
-    """Whether the certificate of the session proves the MX host, and no other one that is shown to
-    some senders puts that in doubt: no is about the session alone.
+    """Whether the certificate of the session proves the MX host.
+
+    Not tested where it does, and another certificate that the server shows does not, or may not.
     """
     proof = authenticated(view)
     if proof is Answer.YES and authenticated_by_each(view) is not Answer.YES:

@@ -10,6 +10,7 @@ from typing import Final
 
 from prober.records import Answer, Code, DomainReport, Endpoint
 from prober.rules.deep import post_quantum
+from prober.rules.views import as_shown
 
 MAX_NAMES: Final = 2_000
 """The first so many operators (and other names) are counted each on their own."""
@@ -85,7 +86,8 @@ def _count(counts: dict[str, int], name: str, by: int = 1) -> None:
 
 
 def _first_expiry(endpoints: Iterable[Endpoint]) -> datetime | None:
-    leaves = [seen.certificate for seen in endpoints if seen.certificate is not None]
+    shown = (each for seen in endpoints for each in as_shown(seen))
+    leaves = [each.certificate for each in shown if each.certificate is not None]
     return min((leaf.not_after for leaf in leaves if leaf.not_after is not None), default=None)
 
 

@@ -24,6 +24,7 @@ from prober.rules.norms import Profile
 from prober.rules.spread import Spread
 from prober.rules.standing import assess
 from prober.rules.verdict import is_fault, judge_domain
+from prober.rules.views import as_shown
 
 # A run that never connects says more of this machine than of so many hosts of so many operators.
 BLIND_ENDPOINTS: Final = 20
@@ -94,6 +95,7 @@ class Totals:
     noted: list[NotedDomain] = field(default_factory=list)  # the worst MAX_NOTED
     expiring: dict[str, NotedCertificate] = field(default_factory=dict)  # by SHA-256; the soonest
     spread: Spread = field(default_factory=Spread)
+    requirement: str | None = None  # what the domains were held against, as in their reports
 
     @property
     def domains(self) -> int:
@@ -123,6 +125,7 @@ class Totals:
         for digest, certificate in other.expiring.items():
             self.note_certificate(digest, certificate)
         self.spread.merge(other.spread)
+        self.requirement = self.requirement or other.requirement
 
     def accept(self, domains: Sequence[tuple[str, Standing]]) -> None:
         """Count as accepted *domains* that were counted by these standings."""
@@ -202,6 +205,7 @@ class Tally:
         totals, verdict, standing = self.totals, report.verdict, report.standing
         if standing is None:
             raise ValueError("a report is assessed before it is counted")
+        totals.requirement = report.requirement
         totals.faults += is_fault(report)
         totals.levels[verdict.level] = totals.levels.get(verdict.level, 0) + 1
         if accepted:
@@ -226,9 +230,10 @@ class Tally:
     def _note_certificates(self, report: DomainReport) -> None:
         """Those of its endpoints that end soon, each once."""
         seen = {
-            endpoint.certificate.sha256: (endpoint, endpoint.certificate.not_after)
+            shown.certificate.sha256: (shown, shown.certificate.not_after)
             for endpoint in report.endpoints
-            if endpoint.certificate is not None
+            for shown in as_shown(endpoint)
+            if shown.certificate is not None
         }
         for digest, (endpoint, not_after) in seen.items():
             if not_after is None or not_after < endpoint.observed_at:

@@ -109,6 +109,12 @@ def views_of(
     return tuple(Views(endpoint, reader) for endpoint in endpoints)
 
 
+def as_shown(endpoint: Endpoint) -> tuple[Endpoint, ...]:
+    """*endpoint*, once for each certificate that it is known to show: that of the session first."""
+    view = view_of(endpoint)
+    return tuple(each.endpoint for each in (view, *view.others))
+
+
 def view_of(endpoint: Endpoint) -> View:
     """One endpoint as it was seen, for a rule that looks at it once."""
     return View(endpoint, CertificateReader())

@@ -112,6 +112,12 @@ def worker_share(settings: Settings, *, on_machine: int, at_once: int) -> Settin
     return replace(settings, pace=worker_share)
 
 
+def partition_share(settings: Settings, partitions: int) -> Settings:
+    """*settings* with the share of one of *partitions* in the budget of ``--deep``."""
+    budget = max(1, settings.pace.deep_budget // partitions)
+    return replace(settings, pace=replace(settings.pace, deep_budget=budget))
+
+
 def _is_remote(resolver: str) -> bool:
     host = resolver.strip("[").split("]")[0]
     for text in (host, host.rpartition(":")[0]):
@@ -251,7 +257,8 @@ async def _probe(work: Work, partition: int) -> Run:
     # Sorted by a hash: many endpoints of one operator in a row would wait for its limit together.
     targets = map(decode_target, sorted(lines, key=digest_of))
     tally = _tally(work)
-    async with Vantage(work.settings, operator_shards=_operator_shards(work)) as vantage:
+    settings = partition_share(work.settings, work.partitions)
+    async with Vantage(settings, operator_shards=_operator_shards(work)) as vantage:
         with StoreWriter.open(work.folder.store(partition)) as store:
 
             async def probe_one(target: Target) -> None:

@@ -7,7 +7,7 @@ failures, the order of a DNS answer. *Evidence* is everything, as it was seen.
 import functools
 import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -17,6 +17,7 @@ import msgspec
 from prober.errors import InputError
 from prober.records import (
     Attempt,
+    DeepFacts,
     DnssecProof,
     DomainFacts,
     DomainReport,
@@ -129,7 +130,8 @@ def evidence_fact(facts: DomainFacts, *, transcripts: bool) -> Fact:
     endpoints = []
     for endpoint in facts.endpoints:
         if not transcripts:
-            endpoint = replace(endpoint, transcript=())
+            deep = endpoint.deep and replace(endpoint.deep, transcript=())
+            endpoint = replace(endpoint, transcript=(), deep=deep)
         packed, parts = _packed(endpoint)
         endpoints.append(packed)
         chains += parts
@@ -162,7 +164,18 @@ def _packed(endpoint: EndpointFacts) -> tuple[EndpointFacts, tuple[Fact, ...]]:
         plain = replace(plain, chain=tuple(each.digest for each in other))
         packed = replace(packed, without_sni=plain)
         sent += other
+    if endpoint.deep is not None:
+        ders = [der for answer in endpoint.deep.answers for der in answer.chain]
+        further = {der: certificate_fact(der) for der in ders}
+        packed = replace(packed, deep=_with_chains(endpoint.deep, lambda der: further[der].digest))
+        sent += [each for each in further.values() if each not in sent]
     return packed, tuple(sent)
+
+
+def _with_chains(deep: DeepFacts, other: Callable[[bytes], bytes]) -> DeepFacts:
+    """*deep* with *other* bytes in place of those of each certificate."""
+    answers = (replace(each, chain=tuple(map(other, each.chain))) for each in deep.answers)
+    return replace(deep, answers=tuple(answers))
 
 
 def _steady(endpoint: EndpointFacts) -> EndpointFacts:
@@ -174,6 +187,7 @@ def _steady(endpoint: EndpointFacts) -> EndpointFacts:
         "greeting": None,
         "failure": _bare(endpoint.failure),
         "without_sni": _steady_plain(endpoint.without_sni),
+        "deep": _steady_deep(endpoint.deep),
         "attempts": tuple(map(_steady_attempt, endpoint.attempts)),
         "transcript": (),
     }
@@ -193,6 +207,21 @@ def _steady_attempt(attempt: Attempt) -> Attempt:
 
 def _steady_plain(plain: WithoutSni | None) -> WithoutSni | None:
     return plain and replace(plain, observed_at=_EPOCH, failure=_bare(plain.failure))
+
+
+def _steady_deep(deep: DeepFacts | None) -> DeepFacts | None:
+    """What is compared of *deep*: not how many connections it took."""
+    if deep is None:
+        return None
+    answers = (
+        replace(each, observed_at=_EPOCH, failure=_bare(each.failure)) for each in deep.answers
+    )
+    full = deep.enumeration
+    return DeepFacts(
+        observed_at=_EPOCH,
+        answers=tuple(answers),
+        enumeration=full and replace(full, connections=0, failure=_bare(full.failure)),
+    )
 
 
 def _bare(failure: Failure | None) -> Failure | None:
@@ -277,11 +306,15 @@ def unpack_domain(body: bytes, run: Run, facts: Bodies, *, at: datetime, ms: int
 
 
 def _at(endpoint: EndpointFacts, at: datetime) -> EndpointFacts:
-    plain = endpoint.without_sni
+    plain, deep = endpoint.without_sni, endpoint.deep
+    if deep is not None:
+        answers = tuple(replace(each, observed_at=at) for each in deep.answers)
+        deep = replace(deep, observed_at=at, answers=answers)
     return replace(
         endpoint,
         observed_at=at,
         without_sni=plain and replace(plain, observed_at=at),
+        deep=deep,
         attempts=tuple(replace(each, observed_at=at) for each in endpoint.attempts),
     )
 
@@ -291,4 +324,5 @@ def _unpacked(endpoint: EndpointFacts, certificates: Bodies) -> EndpointFacts:
     if plain is not None and plain.chain is not None:
         plain = replace(plain, chain=tuple(certificates[each] for each in plain.chain))
     chain = tuple(certificates[each] for each in endpoint.chain)
-    return replace(endpoint, chain=chain, without_sni=plain)
+    deep = endpoint.deep and _with_chains(endpoint.deep, certificates.__getitem__)
+    return replace(endpoint, chain=chain, without_sni=plain, deep=deep)

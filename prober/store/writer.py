@@ -91,12 +91,16 @@ class RunWriter:
             self._begin_to_spill(error)
         self._pending.clear()
 
-    def finish(self) -> None:
-        """The run is whole. Raises StoreError where the record could not be written."""
+    def finish(self, left_open: Checkpoint | None = None) -> None:
+        """The run is whole. Raises StoreError where the record could not be written.
+
+        With *left_open*, another run can go on with it from there.
+        """
         self.flush()
         if self._spill is None:
+            saved = None if left_open is None else msgspec.json.encode(left_open)
             with self._store.writing() as connection:
-                self._save(connection, finished_at=datetime.now(UTC), checkpoint=None)
+                self._save(connection, finished_at=datetime.now(UTC), checkpoint=saved)
         if self._spill is not None:
             self._spill.finish()
             raise StoreError(
@@ -144,7 +148,7 @@ class RunWriter:
             return int(connection.execute(statement).scalar_one())
 
     def _go_on(self) -> int:
-        """The newest run of the same list and settings, if that is unfinished; else 0.
+        """The newest run of the same list and settings, if that is to be gone on with; else 0.
 
         An older one was left for good: what it saw is of another time.
         """
@@ -156,7 +160,7 @@ class RunWriter:
         )
         with self._store.reading() as connection:
             found = connection.execute(query).first()
-        if found is None or found.finished_at is not None:
+        if found is None or (found.finished_at is not None and found.checkpoint is None):
             return 0
         if found.checkpoint is not None:
             self.start = msgspec.json.decode(found.checkpoint, type=Checkpoint)

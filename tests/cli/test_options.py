@@ -7,13 +7,26 @@ from typing import Any
 
 import pytest
 
-from prober.cli.options import LookOptions, ReportOptions
+from prober.cli.options import (
+    LookOptions,
+    ReportOptions,
+    RequireOptions,
+    ShallowOptions,
+    for_profile,
+)
 from prober.lab.internet import EHLO_NAME
 from prober.records import Level, ProfileName
 from prober.rules.norms import Profile
 from prober.rules.profiles import PROFILES
-from prober.settings import Pace, Settings, Validation, declared
-from tests.cli.commands import CANNOT_SEE, NO_NAMESERVER, OFFLINE, invoke, unknown_offline
+from prober.settings import DEEP_FLAGS, Pace, Settings, Validation, declared
+from tests.cli.commands import (
+    CANNOT_SEE,
+    NO_NAMESERVER,
+    OFFLINE,
+    invoke,
+    scan_offline,
+    unknown_offline,
+)
 
 VARIABLES = {"PROBE_RESOLVER": NO_NAMESERVER, "PROBE_EHLO_NAME": EHLO_NAME}
 
@@ -196,6 +209,7 @@ OTHER: dict[str, Any] = {  # for each option, a value that is not its default
     "dns_rate": 7.0,
     "busy_tries": 2,
     "stop_grace": 1.0,
+    "deep_budget": 7,
 }
 
 
@@ -230,3 +244,35 @@ def test_only_timeout_and_patience_change_more_than_their_own_setting() -> None:
     assert (short.session_s, short.slow_lane) == (20.0, False)
     both = LookOptions(timeout=20.0, patient=True).settings()
     assert (both.greeting_s, both.session_s, both.slow_lane) == (300.0, 20.0, False)
+
+
+@pytest.mark.parametrize(
+    ("profile", "groups"),
+    [
+        (ProfileName.NIST, ("secp256r1", "secp384r1")),
+        (ProfileName.NCSC_NL, ()),
+        (None, ()),
+    ],
+)
+def test_deep_asks_for_the_groups_that_the_profile_needs(
+    profile: ProfileName | None, groups: tuple[str, ...]
+) -> None:
+    required = RequireOptions(profile=profile).required
+    assert for_profile(Settings(deep=True), required).norm_groups == groups
+    assert for_profile(Settings(), required) == Settings()
+
+
+def test_only_commands_that_judge_domains_offer_deep() -> None:
+    flags = {each.option.flag for each in ShallowOptions.declared(Settings)}
+    flags |= {each.option.flag for each in ShallowOptions.declared(Pace)}
+    assert not flags & set(DEEP_FLAGS)
+    assert "--port" in flags
+
+
+def test_the_cost_of_listing_all_is_told_before(tmp_path: Path) -> None:
+    list_ = tmp_path / "list.txt"
+    list_.write_text("a.test\n")
+    told = "probe: --deep-full makes about 40 further connections per endpoint, at most 120, and"
+    assert scan_offline(str(list_), "--deep-full").err.startswith(told)
+    for quiet in (("--deep",), ("--deep-full", "--quiet")):
+        assert "--deep" not in scan_offline(str(list_), *quiet).err

@@ -195,6 +195,63 @@ async def test_after_ctrl_c_the_command_that_it_tells_goes_on(probe: Probe, tmp_
     assert partial.read_text() == before
 
 
+BUDGETED = ["good.test", "clear.test", "self-signed.test", "also-good.test"]
+
+
+def untested(path: Path) -> list[str]:
+    """The domains of a report in JSON lines that the budget of --deep has cut."""
+    reports = [json.loads(line) for line in lines(path)]
+    return [report["domain"] for report in reports if "--deep-budget" in json.dumps(report)]
+
+
+@in_one_loop
+async def test_what_the_budget_has_cut_is_tested_by_a_run_that_goes_on(
+    probe: Probe, tmp_path: Path
+) -> None:
+    whole, cut = folders(tmp_path)
+    list_ = tmp_path / "list.txt"
+    write(list_, BUDGETED)
+    expected = await probe.scan(str(list_), *outputs(whole), "--deep")
+    args = ("scan", *probe.look, str(list_), *outputs(cut), "--deep", "--deep-budget", "14")
+    first = await probe.run(*args)
+    assert "--deep-budget is used up" in first.err
+    left = [untested(cut / "r.jsonl")]
+    while left[-1]:
+        assert sorted(names(cut / "r.csv")) == sorted(BUDGETED)
+        assert (cut / "r.csv.resume").exists()
+        last = await probe.run(*args, "--resume")
+        left.append(untested(cut / "r.jsonl"))
+        assert len(left[-1]) < len(left[-2])
+
+    assert (last.status, "--deep-budget" in last.err) == (expected.status, False)
+    for name in ("r.csv", "r.jsonl"):
+        assert rows(cut / name) == rows(whole / name)
+    assert summary(cut / "r.txt") == summary(whole / "r.txt")
+    assert read_sheets(cut / "r.xlsx")["domains"] == csv_rows((cut / "r.csv").read_text())
+    assert set(os.listdir(cut)) == {"r.csv", "r.jsonl", "r.txt", "r.xlsx"}
+
+
+@in_one_loop
+async def test_a_run_that_goes_on_leaves_the_report_until_its_own_is_whole(
+    probe: Probe, tmp_path: Path
+) -> None:
+    report, list_ = tmp_path / "r.csv", tmp_path / "list.txt"
+    write(list_, ["self-signed.test", "also-good.test"])
+    args = ("scan", *probe.look, str(list_), "-o", str(report), "--deep", "--deep-budget", "1")
+    await probe.run(*args)
+    before = report.read_bytes()
+    server = probe.lab.servers["mx1.self-signed.test"]
+    seen = server.count
+    probe.lab.dns.delay("also-good.test", 60.0, "MX")
+    async with probe.running(*args, "--resume") as running:
+        await until(lambda: server.count > seen)
+        running.send(signal.SIGINT)
+        assert (await running.ended()).status == 130
+    probe.lab.dns.delay("also-good.test", None, "MX")
+
+    assert report.read_bytes() == before
+
+
 def test_another_list_is_refused(tmp_path: Path) -> None:
     list_, report = tmp_path / "list.txt", tmp_path / "r.csv"
     list_.write_text("a.test\n")

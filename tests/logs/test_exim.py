@@ -351,6 +351,30 @@ def test_documented_lines(source: str, rest: str, expected: str) -> None:
     assert "\n".join(told(each) for each in outcome.deliveries) == expected, source
 
 
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        pytest.param(f'{GO} {MX}{XS} C="250 ok', ENCRYPTED, id="cut in the reply"),
+        pytest.param(
+            f"{GO} R=dns T=smtp H=mx.example.com [192.0.2.1]", NO_TLS_LINE, id="cut before"
+        ),
+        pytest.param(f"{GO} {MX} X=TLS1", f"sent left encrypted/unknown {PEER}", id="in X="),
+    ],
+)
+@pytest.mark.parametrize("part", ["[1/2]", "[1\\2]"])
+def test_syslog_has_long_lines_in_parts(rest: str, expected: str, part: str) -> None:
+    """log.c, write_syslog(): parts of 870 characters. What the first does not say is unknown."""
+    lines = [f"{part} {STAMP}{ID} {rest}", f"[2/2] {STAMP}{ID} {GO} {MX} X=TLS9:evil:1"]
+    outcome = read([f"<22>Nov 28 17:00:00 mx1 exim[9]: {each}" for each in lines], tls_logged=True)
+    assert [told(each) for each in outcome.deliveries] == [expected]
+
+
+def test_the_stamp_of_exim_may_be_off() -> None:
+    """spec.txt, syslog_timestamp."""
+    delivery = one(f"<22>Nov 28 17:00:00 mx1 exim[9]: {ID} {GO} {MX}{XS}{OK}")
+    assert told(delivery) == ENCRYPTED
+
+
 IN = "<= s@sender.test H=c.test (helo) [198.51.100.1]"
 CAME = "sent left encrypted/unknown TLSv1.3 c.test[198.51.100.1]"
 CAME_CLEAR = "sent left clear c.test[198.51.100.1]"

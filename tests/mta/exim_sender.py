@@ -59,20 +59,23 @@ async def deliver_by_exim(
     ca: MtaCa,
     folder: Path,
     attempts: int,
+    per_message: int = 1,
     policies: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Send a message to each of *recipients*: what Exim logs last of it.
+    """Send a message to each of *recipients*, or one to so many: what Exim logs last of it.
 
     *policies* says to which domains an option of the transport (a list of hosts) applies, as a
     regular expression. With them certificates are checked by the lab's CA.
 
-    A line begins with ``=>`` where it was delivered, ``==`` where it is still deferred after so
-    many *attempts*, ``**`` where it bounced.
+    A line begins with ``=>`` or ``->`` where it was delivered, ``==`` where it is still deferred
+    after so many *attempts*, ``**`` where it bounced.
     """
     async with resolver_for(lab.dns) as resolver:
         tls = "" if policies is None else _policies(policies)
         configure = functools.partial(_configure, lab, resolver, tls)
-        send = functools.partial(_deliver, configure, tuple(recipients), ca, folder)
+        send = functools.partial(
+            _deliver, configure, tuple(recipients), ca, folder, per_message=per_message
+        )
         return await asyncio.to_thread(send, attempts)
 
 
@@ -90,14 +93,17 @@ def _deliver(
     ca: MtaCa,
     folder: Path,
     attempts: int,
+    *,
+    per_message: int,
 ) -> dict[str, str]:
     folder.mkdir()
     with running(replace(EXIM, configure=configure), "none", ca, folder) as mta:
         with smtplib.SMTP(mta.address, mta.port, "client.test", timeout=5) as client:
-            for recipient in recipients:
+            for start in range(0, len(recipients), per_message):
                 message = EmailMessage()
                 message.set_content("a line")
-                client.send_message(message, "sender@sender.test", [recipient])
+                batch = recipients[start : start + per_message]
+                client.send_message(message, "sender@sender.test", batch)
         return _await_fates(mta, recipients, attempts)
 
 
@@ -111,7 +117,7 @@ def _await_fates(mta: RunningMta, recipients: tuple[str, ...], attempts: int) ->
         time.sleep(0.1)
 
 
-_FATE: Final = re.compile(r" (=>|==|\*\*) (\S+@\S+) (.*)$")
+_FATE: Final = re.compile(r" (=>|->|==|\*\*) (\S+@\S+) (.*)$")
 
 
 def _fates(log: str, attempts: int) -> dict[str, str]:

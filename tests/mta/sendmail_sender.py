@@ -25,6 +25,8 @@ define(`confDONT_PROBE_INTERFACES', `True')dnl
 define(`confTO_IDENT', `0')dnl
 define(`confDELIVERY_MODE', `background')dnl
 define(`confLOG_LEVEL', `9')dnl
+define(`confQUEUE_LA', `10000')dnl
+define(`confREFUSE_LA', `10000')dnl
 define(`confCACERT', `/srv/ca.pem')dnl
 define(`confCACERT_PATH', `/srv')dnl
 define(`QUEUE_DIR', `/srv/queue')dnl
@@ -57,16 +59,20 @@ async def deliver_by_sendmail(
     folder: Path,
     is_done: Callable[[str], bool],
     verify: Iterable[str] = (),
+    per_message: int = 1,
 ) -> None:
     """Send a message to each of *recipients*, until *is_done* says so of the log.
 
-    *verify*: MX hosts that must have a certificate of the lab's CA.
+    *verify*: MX hosts that must have a certificate of the lab's CA. *per_message*: how many of
+    them one message is for.
     """
     async with resolver_for(lab.dns) as resolver:
         hosts = "".join(_VERIFY.format(host=host) for host in verify)
         rules = _VERIFY_HEAD + hosts + _VERIFY_END
         configure = functools.partial(_configure, lab, resolver, rules)
-        send = functools.partial(_deliver, configure, tuple(recipients), ca, folder)
+        send = functools.partial(
+            _deliver, configure, tuple(recipients), ca, folder, per_message=per_message
+        )
         await asyncio.to_thread(send, is_done)
 
 
@@ -76,14 +82,17 @@ def _deliver(
     ca: MtaCa,
     folder: Path,
     is_done: Callable[[str], bool],
+    *,
+    per_message: int,
 ) -> None:
     folder.mkdir()
     with running(replace(sendmail.SENDMAIL, configure=configure), "none", ca, folder) as mta:
         with smtplib.SMTP(mta.address, mta.port, "client.test", timeout=30) as client:
-            for recipient in recipients:
+            for start in range(0, len(recipients), per_message):
                 message = EmailMessage()
                 message.set_content("a line")
-                client.send_message(message, "sender@sender.test", [recipient])
+                batch = recipients[start : start + per_message]
+                client.send_message(message, "sender@sender.test", batch)
         deadline = time.monotonic() + DELIVERY_TIMEOUT_S
         while not is_done(mta.log()):
             assert time.monotonic() < deadline, mta.log()

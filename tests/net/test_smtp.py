@@ -573,7 +573,7 @@ async def test_a_local_ipv6_address_that_reaches_nothing_is_no_route(
         raise TimeoutError
 
     monkeypatch.setattr("prober.net.route._source_towards", lambda *_: source)
-    monkeypatch.setattr("prober.net.smtp._Session._connect", time_out)
+    monkeypatch.setattr("prober.net.smtp.Session._connect", time_out)
     target = Target(mx_host=NAME, address="2001:500:2::c", port=25)
     facts = await probe_endpoint(target, SETTINGS, TLS)
 

@@ -8,7 +8,8 @@ import pytest
 from prober.errors import SettingsError
 from prober.lab.certificates import CertificateKind, LabCa
 from prober.net import trust
-from prober.net.tls import TlsClient, alert_name
+from prober.net.tls import TlsClient
+from prober.net.tls_names import alert_name
 from prober.records import TrustStore
 
 

@@ -1,10 +1,17 @@
-"""The trust store: which certificates are in it, however odd the file."""
+"""The trust store: which certificates are in it, however odd the file; and paths to it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from OpenSSL import SSL
 
+from prober import clock
+from prober.lab.certificates import CertificateKind, LabCa
+from prober.lab.tls import MODERN, Keyring
+from prober.net.tls import TlsClient
 from prober.net.trust import pem_blocks
+from prober.records import EndpointFacts, Hello
 
 BEGIN = b"-----BEGIN CERTIFICATE-----"
 END = b"-----END CERTIFICATE-----"
@@ -44,3 +51,59 @@ def test_each_byte_is_searched_once(piece: bytes) -> None:
     list(pem_blocks(pem))
 
     assert 0 < pem.searched <= 2 * len(pem)
+
+
+NAME = "mx.lab.test"
+CA = LabCa()
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> TlsClient:
+    path: Path = tmp_path_factory.mktemp("trust") / "ca.pem"
+    CA.write_pem(path)
+    return TlsClient(path, chain_certificates=16)
+
+
+def shake_hands(client: SSL.Connection, server: SSL.Connection) -> None:
+    """A handshake in memory."""
+    for _ in range(10):
+        for one, other in ((client, server), (server, client)):
+            try:
+                one.do_handshake()
+            except SSL.WantReadError:
+                pass
+            try:
+                other.bio_write(one.bio_read(65536))
+            except SSL.WantReadError:
+                pass
+
+
+def observed(client: TlsClient, kind: CertificateKind) -> EndpointFacts:
+    """What a handshake of OpenSSL's sees of a certificate of *kind*."""
+    connection = client.connection(NAME, Hello.DEFAULT)
+    server = SSL.Connection(Keyring(NAME, CA).context(kind, MODERN), None)
+    server.set_accept_state()
+    shake_hands(connection, server)
+    facts = EndpointFacts(mx_host=NAME, address="127.0.0.1", port=25, observed_at=clock.now())
+    return client.observe(facts, connection, completed=True)
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in CertificateKind])
+def test_a_chain_that_no_handshake_saw_is_verified_as_in_a_handshake(
+    client: TlsClient, kind: CertificateKind
+) -> None:
+    facts = observed(client, kind)
+    path, errors = client.verifier.verify(facts.chain)
+
+    assert path == facts.path
+    assert bool(errors) == bool(facts.verify_errors)
+    assert set(errors) <= set(facts.verify_errors)
+    assert errors[:1] == facts.verify_errors[:1]
+
+
+@pytest.mark.parametrize("chain", [(), (b"",), (b"\x30\x00", b"x")])
+def test_what_is_no_chain_has_no_path(client: TlsClient, chain: tuple[bytes, ...]) -> None:
+    path, errors = client.verifier.verify(chain)
+
+    assert path == ()
+    assert bool(errors) == bool(chain)

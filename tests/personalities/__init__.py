@@ -8,6 +8,7 @@ from prober.lab.demo import mail_domain
 from prober.lab.internet import LabDomain
 from prober.lab.personalities import ehlo as _ehlo
 from prober.lab.personalities import greeting as _greeting
+from prober.lab.personalities import lax as _lax
 from prober.lab.personalities import over_tls as _over_tls
 from prober.lab.personalities import sessions as _sessions
 from prober.lab.personalities import sound as _sound
@@ -17,7 +18,7 @@ from tests.personalities import ehlo, greeting, over_tls, sessions, sound, start
 
 _MODULES: Final = (
     *(_sound, sound, _greeting, greeting, _ehlo, ehlo, _starttls, starttls, _over_tls, over_tls),
-    *(_sessions, sessions),
+    *(_sessions, sessions, _lax),
 )
 
 

@@ -2,11 +2,21 @@
 
 from dataclasses import fields, replace
 from itertools import product
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
-from prober.records import Code, DomainReport, Gap, Level, Severity, Standing, StartTls, finding
+from prober.records import (
+    Answer,
+    Code,
+    DomainReport,
+    Gap,
+    Level,
+    Severity,
+    Standing,
+    StartTls,
+    finding,
+)
 from prober.records.delivery import Delivery, DeliveryOutcome, SenderKind, SenderOutcomes
 from prober.report.answer import (
     GAPS,
@@ -249,3 +259,25 @@ def test_an_offer_that_is_refused_is_an_offer(starttls: StartTls, why: str) -> N
     seen = samples.make_failed_endpoint(starttls=starttls)
     clear = replace(report(Level.NONE, opportunistic=out(CLEAR)), endpoints=(seen,))
     assert answer(clear) == f"Mail is sent unencrypted: {why}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        pytest.param(
+            {"tls_version": "TLSv1"},
+            "Mail is encrypted, but at least one server has an obsolete TLS version only",
+            id="RFC-8996",
+        ),
+        pytest.param(
+            {"certificate": samples.make_certificate(trusted=Answer.NO), "path": ()},
+            "Mail is encrypted, but at least one server's certificate cannot be verified",
+            id="not-trusted",
+        ),
+    ],
+)
+def test_an_obsolete_version_is_not_told_as_a_fault_of_the_certificate(
+    changes: dict[str, Any], sentence: str
+) -> None:
+    report = samples.make_report(Level.OPPORTUNISTIC, (samples.make_endpoint(**changes),))
+    assert answer(report) == sentence

@@ -1,6 +1,7 @@
 """The part "Also accepts": text, HTML, CSV and JSON say the same, and not tested is never a no."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,19 +10,23 @@ from hypothesis import strategies as st
 
 from prober.records import (
     Answer,
+    Dane,
     DeepAnswer,
     DeepQuestion,
     DomainReport,
     Endpoint,
     Enumeration,
     Failure,
+    OtherCertificate,
     Reason,
     Step,
 )
+from prober.report.chains import chains_of
 from prober.report.deep import QUESTIONS, accepted
 from prober.report.json_ import decode_report, encode_report
 from prober.report.output import ReportFormat
 from prober.report.rows import COLUMNS, ENDPOINT_COLUMNS, to_endpoint_rows, to_row
+from prober.rules.certificate_fields import CertificateReader
 from prober.rules.deep import CERTIFICATE_QUESTIONS
 from tests.report import samples
 from tests.report.samples import make_endpoint, make_failed_endpoint, make_report
@@ -196,6 +201,25 @@ def test_verbose_tells_what_was_enumerated_and_at_what_cost() -> None:
 def test_whatever_a_peer_says_is_printable(verbose: bool) -> None:
     for found in accepted(samples.hostile(), verbose=verbose):
         assert all(line.isprintable() for line in (found.places, *found.lines))
+
+
+def test_the_other_certificate_counts_wherever_certificates_are_shown() -> None:
+    """The first to expire, whether all are valid, and the chains of the HTML report."""
+    soon = samples.make_certificate(
+        not_after=samples.NOW + timedelta(days=3), trusted=NO, sha256="12" * 32
+    )
+    answer = yes(Q.RSA_CERTIFICATE, chain=(b"\x30other",), tls_version="TLSv1.2")
+    other = OtherCertificate(question=answer.question, certificate=soon, dane=Dane.NONE)
+    seen = endpoint(answer, other_certificates=(other,))
+    alone, both = domain_cells(endpoint(answer)), domain_cells(seen)
+    assert (alone["certificates_valid"], both["certificates_valid"]) == (YES, NO)
+    assert (alone["days_to_expiry"], both["days_to_expiry"]) == (60, 3)
+    report = make_report(endpoints=(seen,))
+    totals = samples.totals_of(report)
+    assert list(totals.expiring) == [soon.sha256]
+    assert totals.spread.expiry == {"within 1 week": 1}
+    hosts = [chain.hosts for chain in chains_of(report, CertificateReader())]
+    assert hosts == ["mx1.example.com", "mx1.example.com (RSA certificate)"]
 
 
 _NAMES = st.none() | st.text(max_size=20)

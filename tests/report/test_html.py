@@ -12,13 +12,15 @@ from hypothesis import given
 
 from prober.errors import SettingsError
 from prober.files import ResumeFrom
-from prober.records import Code, DomainReport, Line, ProfileName, Standing
+from prober.records import Code, DomainReport, Level, Line, ProfileName, Standing
 from prober.report import html
-from prober.report.answer import LABELS
+from prober.report.answer import LABELS, answer
 from prober.report.letter import write_letter
 from prober.report.output import NO_PAGE
+from prober.rules.norms import Profile
 from prober.rules.profiles import PROFILES
 from prober.rules.standing import assess
+from prober.rules.totals import Tally
 from tests.cli.commands import invoke
 from tests.report import samples
 from tests.report.pages import arranged, read_page, written
@@ -199,6 +201,27 @@ def test_a_long_list_has_parts_of_100_rows_so_that_only_those_on_screen_are_laid
     assert [css for css, _ in parts] == [b"list", b"list far", b"list far"]
     assert [part.count(b"<li data-rank=") for _, part in parts] == [100, 100, 50]
     require_harmless(page)
+
+
+@pytest.mark.parametrize(
+    ("require", "words"),
+    [
+        (Level.OPPORTUNISTIC, "all its mail servers encrypt mail (level opportunistic)."),
+        (Level.ENFORCED, "and it requires senders to use TLS (level enforced)."),
+        (
+            PROFILES[ProfileName.HIPAA],
+            "what its mail servers negotiate meets the profile hipaa.",
+        ),
+    ],
+    ids=["opportunistic", "enforced", "profile"],
+)
+def test_the_summary_says_when_a_domain_passes(require: Level | Profile, words: str) -> None:
+    tally = Tally(require=require, operator_of=str, describe=answer)
+    tally.add(tally.assess(samples.passes()))
+    writer = html.Html()
+    page = " ".join(read_page(writer.head() + writer.foot(tally.totals)).text.split())
+    assert "A domain passes when " in page
+    assert words in page
 
 
 def test_the_columns_of_the_list_are_shown_and_can_be_sorted_by() -> None:

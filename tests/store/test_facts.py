@@ -8,10 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prober.records import (
+    Answer,
     Attempt,
+    DeepQuestion,
     DnssecProof,
     DomainFacts,
     DomainReport,
+    Enumeration,
     Failure,
     Line,
     ProofReply,
@@ -35,7 +38,7 @@ from prober.store.facts import (
 from tests.report.samples import all_samples
 from tests.report.strategies import reports
 from tests.store.builders import good
-from tests.support.builders import NOW, domain, untested
+from tests.support.builders import NOW, deep, domain, untested
 
 
 def bodies(*facts: Fact) -> dict[bytes, bytes]:
@@ -132,6 +135,47 @@ def test_all_else_is_compared(changes: dict[str, object]) -> None:
     other = domain(replace(good(), **changes))  # type: ignore[arg-type] # the row names the fields
 
     assert domain_fact(domain(good())).digest != domain_fact(other).digest
+
+
+DEEP = deep(DeepQuestion.RSA_CERTIFICATE, DeepQuestion.LEGACY_VERSION, chain=(b"other", b"issuer"))
+
+
+def test_what_else_a_server_accepts_is_stored_with_its_certificates() -> None:
+    facts = domain(good(chain=(b"leaf", b"issuer"), deep=DEEP))
+    packed, compared = evidence_fact(facts, transcripts=True), domain_fact(facts)
+    unpacked = unpack_domain(
+        compared.body, facts.run, bodies(*compared.parts), at=NOW, ms=facts.elapsed_ms
+    )
+
+    assert unpack_evidence(packed.body, facts.run, bodies(*packed.parts)) == facts
+    assert unpacked.endpoints[0].deep == replace(DEEP, connections=0)
+    assert [part.body for part in compared.parts[0].parts] == [b"leaf", b"issuer", b"other"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_same"),
+    [
+        ({"observed_at": NOW + timedelta(days=7)}, True),
+        ({"connections": 3}, True),
+        ({"transcript": (Line(ms=1, peer="server", line="220 mx"),)}, True),
+        ({"enumeration": Enumeration(suites=("TLS_AES_128_GCM_SHA256",))}, False),
+        ({"answers": deep(DeepQuestion.RSA_CERTIFICATE, accepted=Answer.NO).answers}, False),
+    ],
+    ids=lambda changes: str(changes)[:20],
+)
+def test_what_else_a_server_accepts_is_compared(changes: dict[str, object], is_same: bool) -> None:
+    other = replace(DEEP, **changes)  # type: ignore[arg-type] # the row names the fields
+    digests = {domain_fact(domain(good(deep=each))).digest for each in (DEEP, other)}
+
+    assert (len(digests) == 1) is is_same
+
+
+def test_without_transcripts_there_is_none_of_further_sessions() -> None:
+    lines = (Line(ms=1, peer="server", line="220 mx"),)
+    facts = domain(good(deep=replace(DEEP, transcript=lines)))
+    packed = evidence_fact(facts, transcripts=False)
+
+    assert unpack_evidence(packed.body, facts.run, bodies(*packed.parts)).endpoints[0].deep == DEEP
 
 
 def test_the_leaf_certificate_is_the_first_part_of_an_endpoint() -> None:

@@ -178,6 +178,26 @@ def test_a_stopped_run_is_gone_on_with(store: Store) -> None:
         assert {each.domain for each in reports_of(connection, 1)} == {"a.example", "b.example"}
 
 
+def test_a_finished_run_that_was_left_open_is_gone_on_with(store: Store) -> None:
+    checkpoint = Checkpoint(identity={"list": "sha256 00"}, reported=((1, 1),))
+    writer = RunWriter(store, plan())
+    writer.add(report(good(), name="a.example"))
+    writer.add(report(good(), name="b.example"))
+    writer.finish(checkpoint)
+    again = RunWriter(store, plan(), resume=True)
+    assert (again.run_id, again.start) == (1, checkpoint)
+    other = report(good(tls_version="TLSv1.2"), name="a.example")
+    again.add(other)
+    again.finish()
+
+    with store.reading() as connection:
+        found = {each.domain: each for each in reports_of(connection, 1)}
+        [run] = runs(connection)
+    assert (set(found), run.observations) == ({"a.example", "b.example"}, 2)
+    assert found["a.example"].endpoints[0].tls_version == "TLSv1.2"
+    assert RunWriter(store, plan(), resume=True).run_id == 2
+
+
 def test_a_run_that_was_left_for_good_is_not_gone_on_with(store: Store) -> None:
     RunWriter(store, plan()).abandon(Checkpoint(identity={}))
     record(store, [report(good())])

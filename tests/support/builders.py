@@ -5,8 +5,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prober.records import (
+    Answer,
     Attempt,
     Confirmed,
+    DeepAnswer,
+    DeepFacts,
+    DeepQuestion,
     Dnssec,
     DomainFacts,
     EndpointFacts,
@@ -107,6 +111,13 @@ def confirmed(facts: EndpointFacts) -> EndpointFacts:
     """*facts*, and further sessions that agreed, without SNI too."""
     facts = replace(facts, confirmed=Confirmed.YES, attempts=facts.attempts * 2)
     return alike_without_sni(facts)
+
+
+def deep(*questions: DeepQuestion, **fields: Any) -> DeepFacts:
+    """That each of *questions* was answered with yes, or as *fields* say."""
+    defaults: dict[str, Any] = {"observed_at": NOW, "accepted": Answer.YES}
+    answers = (DeepAnswer(question=each, **(defaults | fields)) for each in questions)
+    return DeepFacts(observed_at=NOW, answers=tuple(answers), connections=len(questions))
 
 
 def domain(*endpoints: EndpointFacts, **fields: Any) -> DomainFacts:

@@ -1,0 +1,248 @@
+"""What else a server accepts: the questions of ``--deep``, one session each, within the budget.
+
+A server that answers 421, refuses, falls silent or closes before TLS is asked nothing more. What is
+then left is not tested. docs/deep.md.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from prober import clock
+from prober.answer_cache import SingleFlight
+from prober.clock import Heartbeat
+from prober.faults import internal_fault
+from prober.net.client_hello import OFFERS, Offer, norm_groups
+from prober.net.deep import Asked, OnStep, ask_in_clear
+from prober.net.deep_full import Accepted, Hellos, enumerate_all
+from prober.net.smtp import CLIENT_HELLO, Target, probe_endpoint
+from prober.net.tls import TlsClient
+from prober.records import (
+    DeepAnswer,
+    DeepFacts,
+    DeepQuestion,
+    EndpointFacts,
+    Enumeration,
+    Failure,
+    Hello,
+    Line,
+    Reason,
+    Step,
+)
+from prober.rules.certificate_fields import CertificateReader
+from prober.rules.deep_plan import Plan, Way, budget_spent, certificate_answer, stops
+from prober.settings import Settings
+
+_KEPT: Final = 10_000  # about 20 kB each
+
+Ask = Callable[[OnStep | None], Awaitable[EndpointFacts]]
+InTurn = Callable[[Target, Ask], Awaitable[EndpointFacts]]
+"""Runs one session when it is its turn, and returns its facts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """One server at an address and port; *known_by* tells it from others there."""
+
+    address: str
+    port: int
+    known_by: object
+    target: Target = field(compare=False)
+    facts: EndpointFacts = field(compare=False)  # of its main sessions
+    settings: Settings = field(compare=False)
+
+
+def _known_by(target: Target, facts: EndpointFacts, *, share: bool) -> object:
+    """Names with the same leaf certificate and TLS at one address are the same server.
+
+    A name that may have TLSA records is asked by itself: its own certificates must be seen.
+    """
+    if not share or target.proves_by_tlsa or facts.tls_version is None or not facts.chain:
+        return target.mx_host
+    return facts.chain[0], facts.tls_version, facts.cipher, facts.key_exchange_bits
+
+
+class DeepEndpoints:
+    """The servers of one run: each is asked once, whichever MX host led there.
+
+    *budget* is the number of connections that the run may make here.
+    """
+
+    def __init__(
+        self,
+        budget: int,
+        tls: TlsClient,
+        heartbeat: Heartbeat,
+        reader: CertificateReader,
+        in_turn: InTurn,
+    ) -> None:
+        self._budget = self._left = budget
+        self._tls = tls
+        self._heartbeat = heartbeat
+        self._reader = reader
+        self._in_turn = in_turn
+        self._facts: SingleFlight[_Server, DeepFacts] = SingleFlight(self._ask, size=_KEPT)
+
+    async def get(self, target: Target, facts: EndpointFacts, settings: Settings) -> DeepFacts:
+        """What else the server accepts whose main sessions gave *facts*."""
+        known_by = _known_by(target, facts, share=settings.share)
+        server = _Server(target.address, target.port, known_by, target, facts, settings)
+        return await self._facts.get(server)
+
+    async def aclose(self) -> None:
+        """End the sessions in flight."""
+        await self._facts.aclose()
+
+    async def _ask(self, server: _Server) -> DeepFacts:
+        plan = Plan(
+            main=server.facts,
+            leaf_kind=self._leaf_kind(server.facts),
+            norm_groups=server.settings.norm_groups,
+        )
+        found = DeepFacts(observed_at=clock.now())
+        most = len(plan.questions)
+        if not self._take(most):
+            return _cut(found, plan, budget_spent(self._budget))
+        try:
+            found = await self._questions(server, plan, found)
+            if server.settings.deep_full and not _is_cut(found):
+                found = await self._enumerate(server, found)
+        except Exception as error:
+            fault = internal_fault(error, server.target)
+            found = _cut(found, plan, Failure(step=Step.CONNECT, reason=Reason.FAULT, detail=fault))
+        self._left += most - found.connections
+        return found
+
+    async def _enumerate(self, server: _Server, found: DeepFacts) -> DeepFacts:
+        """All that the server accepts; ended by the first session without an answer."""
+        accepted, failure, made = Accepted(), None, 0
+        hellos = enumerate_all(accepted)
+        following = next(hellos, None)
+        while following is not None:
+            if made == server.settings.deep_connections:
+                failure = _too_many(made)
+                break
+            if not self._take(1):
+                failure = budget_spent(self._budget)
+                break
+            asked = await self._in_clear(server, *following)
+            made += 1
+            failure = asked.answer.failure or asked.session.failure
+            if failure is not None:
+                found = replace(found, transcript=found.transcript + asked.session.transcript)
+                break
+            following = _send(hellos, asked.answer)
+        full = Enumeration(
+            versions=tuple(accepted.versions),
+            suites=tuple(accepted.suites),
+            groups=tuple(accepted.groups),
+            connections=made,
+            failure=failure,
+        )
+        return replace(found, enumeration=full)
+
+    def _take(self, connections: int) -> bool:
+        """Take *connections* of the budget, if there are so many left."""
+        if connections > self._left:
+            return False
+        self._left -= connections
+        return True
+
+    async def _questions(self, server: _Server, plan: Plan, found: DeepFacts) -> DeepFacts:
+        """Ask one question after the other, until all are answered or the server stops them."""
+        while (following := plan.next_question(found.answers)) is not None:
+            asked = await self._question(server, *following)
+            lines = asked.session.transcript
+            if found.connections and asked.answer.failure is None:
+                lines = _from_hello(lines)
+            found = replace(
+                found,
+                answers=plan.conclude(found.answers, asked.answer),
+                connections=found.connections + 1,
+                transcript=found.transcript + lines,
+            )
+            failure = asked.session.failure or asked.answer.failure
+            if failure is not None and stops(failure):
+                return _cut(found, plan, failure)
+        return found
+
+    async def _question(self, server: _Server, question: DeepQuestion, way: Way) -> Asked:
+        if way is Way.CLEAR:
+            return await self._in_clear(server, question, _offer(question, server))
+
+        async def ask(on_step: OnStep | None) -> EndpointFacts:
+            return await probe_endpoint(
+                server.target,
+                server.settings,
+                self._tls,
+                Hello.DEFAULT,
+                self._heartbeat,
+                on_step,
+                question,
+            )
+
+        facts = await self._in_turn(server.target, ask)
+        answer = certificate_answer(question, facts, self._leaf_kind(facts))
+        return Asked(answer=answer, session=facts)
+
+    async def _in_clear(self, server: _Server, question: DeepQuestion, offer: Offer) -> Asked:
+        asked: list[Asked] = []
+
+        async def ask(on_step: OnStep | None) -> EndpointFacts:
+            asked.append(
+                await ask_in_clear(
+                    server.target,
+                    server.settings,
+                    self._tls,
+                    question,
+                    offer,
+                    self._heartbeat,
+                    on_step,
+                )
+            )
+            return asked[0].session
+
+        await self._in_turn(server.target, ask)
+        return asked[0]
+
+    def _leaf_kind(self, facts: EndpointFacts) -> str | None:
+        key = self._reader.read(facts.chain[0]).key if facts.chain else None
+        return None if key is None else key.kind
+
+
+def _offer(question: DeepQuestion, server: _Server) -> Offer:
+    """What to offer. A server with which no handshake came to an end may refuse any extension."""
+    if question is DeepQuestion.NORM_GROUPS:
+        return norm_groups(server.settings.norm_groups)
+    offer = OFFERS[question]
+    if question is DeepQuestion.LEGACY_VERSION and server.facts.tls_version is None:
+        return offer.without_extensions()
+    return offer
+
+
+def _is_cut(found: DeepFacts) -> bool:
+    return any(each.failure is not None and stops(each.failure) for each in found.answers)
+
+
+def _send(hellos: Hellos, answer: DeepAnswer) -> tuple[DeepQuestion, Offer] | None:
+    """What to offer after *answer*; None where there is nothing more to ask."""
+    try:
+        return hellos.send(answer)
+    except StopIteration:
+        return None
+
+
+def _too_many(connections: int) -> Failure:
+    detail = f"more than {connections} connections"
+    return Failure(step=Step.HANDSHAKE, reason=Reason.LIMIT, detail=detail)
+
+
+def _cut(found: DeepFacts, plan: Plan, failure: Failure) -> DeepFacts:
+    """*found* where *failure* keeps the other questions from being asked."""
+    return replace(found, answers=plan.not_tested(found.answers, failure, found.observed_at))
+
+
+def _from_hello(lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    """The part of a transcript that is not the same in every session."""
+    starts = (at for at, line in enumerate(lines) if line.line.startswith(CLIENT_HELLO))
+    return lines[next(starts, 0) :]
