@@ -45,8 +45,8 @@ class OrderedReports:
         self._progress = progress
         self._ordered = ordered
         self._holds_cut = holds_cut
-        self._held: dict[int, DomainReport | Spooled] = {}
-        self._cut: dict[int, DomainReport | Spooled] = {}
+        self._held: dict[int, DomainReport | Spooled[DomainReport]] = {}
+        self._cut: dict[int, DomainReport | Spooled[DomainReport]] = {}
         self._spool: Spool | None = None
         self._next = 0
 
@@ -96,7 +96,10 @@ class OrderedReports:
             self._next += 1
 
     def _hold(
-        self, position: int, report: DomainReport, held: dict[int, DomainReport | Spooled]
+        self,
+        position: int,
+        report: DomainReport,
+        held: dict[int, DomainReport | Spooled[DomainReport]],
     ) -> None:
         if len(held) < _IN_MEMORY:
             held[position] = report
@@ -113,7 +116,7 @@ class OrderedReports:
         self._progress.reported.add(position)
 
 
-def _read(held: DomainReport | Spooled) -> DomainReport:
+def _read(held: DomainReport | Spooled[DomainReport]) -> DomainReport:
     return held if isinstance(held, DomainReport) else held.read()
 
 

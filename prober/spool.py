@@ -1,16 +1,17 @@
-"""Reports that wait on the disk, in a temporary file without a name."""
+"""Reports, and other records, that wait on the disk, in a temporary file without a name."""
 
 import contextlib
 import pickle
 import tempfile
-from typing import IO
+from typing import IO, Any, Generic, TypeVar
 
 from prober.files import unwritable
-from prober.records import DomainReport
+
+R = TypeVar("R")
 
 
-class Spooled:
-    """A report on the disk."""
+class Spooled(Generic[R]):
+    """A record on the disk."""
 
     __slots__ = ("_offset", "_spool")
 
@@ -18,35 +19,35 @@ class Spooled:
         self._spool = spool
         self._offset = offset
 
-    def read(self) -> DomainReport:
-        return self._spool.get(self._offset)
+    def read(self) -> R:
+        record: R = self._spool.get(self._offset)
+        return record
 
 
 class Spool:
-    """A temporary file of reports, without a name: nobody else can write to it."""
+    """A temporary file of records, without a name: nobody else can write to it."""
 
     def __init__(self) -> None:
         self._file: IO[bytes] = tempfile.TemporaryFile()
 
-    def put(self, report: DomainReport) -> Spooled:
+    def put(self, record: R) -> Spooled[R]:
         offset = self._file.seek(0, 2)
-        pickle.dump(report, self._file, protocol=pickle.HIGHEST_PROTOCOL)
+        pickle.dump(record, self._file, protocol=pickle.HIGHEST_PROTOCOL)
         self._file.flush()  # a full disk is to show here
         return Spooled(self, offset)
 
-    def get(self, offset: int) -> DomainReport:
+    def get(self, offset: int) -> Any:
         self._file.seek(offset)
-        report: DomainReport = pickle.load(self._file)  # noqa: S301 - we alone wrote it
-        return report
+        return pickle.load(self._file)  # noqa: S301 - we alone wrote it
 
     def close(self) -> None:
         with contextlib.suppress(OSError):  # what a full disk did not take is wanted no more
             self._file.close()
 
 
-def keep(spool: Spool, report: DomainReport) -> Spooled:
-    """*report* in *spool*. Raises ReportError where the disk does not take it."""
+def keep(spool: Spool, record: R) -> Spooled[R]:
+    """*record* in *spool*. Raises ReportError where the disk does not take it."""
     try:
-        return spool.put(report)
+        return spool.put(record)
     except OSError as error:
-        raise unwritable("the temporary folder", error, "the reports that are read") from error
+        raise unwritable("the temporary folder", error, "what is read") from error

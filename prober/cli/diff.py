@@ -1,6 +1,8 @@
 """``probe diff OLD NEW``: what changed between two runs."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,9 +16,10 @@ from prober.domain_list import STDIN
 from prober.domains import operator_of
 from prober.errors import SettingsError
 from prober.escape import printable
+from prober.records import DomainReport
 from prober.records.changes import ChangeCounts, DomainChanges
 from prober.report.answer import answer
-from prober.report.changes import comparison, summary, worst_first
+from prober.report.changes import badness, comparison, summary
 from prober.report.output import STDOUT, ReportFormat, choose_format, open_report
 from prober.report.trend import minute
 from prober.results import ResultsFile
@@ -97,19 +100,19 @@ def diff(
     file that cannot be read; 5 the comparison could not be written.
     """
     configure_logging(verbose=False)
-    with exit_statuses():
+    with exit_statuses(), contextlib.closing(Spool()) as spool:
         counts = ChangeCounts()
         chosen = format_ or choose_format(output)
         tally = Tally(require=require.required, operator_of=operator_of, describe=answer)
         if results or db is None:
             old, new = _two(results or [])
             require_distinct([Read(old, _FILE), Read(new, _FILE)], staged(output))
-            found = worst_first(_compare_files(old, new, tally, counts))
+            found = _worst_first(_compare_files(old, new, tally, counts, spool), spool)
             between = f"From {printable(old)} to {printable(new)}."
         else:
             records = [Read(each.path, each.what) for each in record_files(db)]
             require_distinct(records, staged(output))
-            between, found = _compare_runs(db, from_, to, tally, counts)
+            between, found = _compare_runs(db, from_, to, tally, counts, spool)
         with open_report(output, comparison(counts, between), counts, chosen) as writer:
             for each in found:
                 writer.write(each)
@@ -128,9 +131,16 @@ def _two(results: list[str]) -> tuple[str, str]:
     return results[0], results[1]
 
 
+def _worst_first(found: Iterable[DomainChanges], spool: Spool) -> Iterator[DomainChanges]:
+    """Those with a change, the worst first, which wait in *spool*. All are read from *found*."""
+    kept = [(badness(each), keep(spool, each)) for each in found if each.changes]
+    kept.sort(key=itemgetter(0))
+    return (spooled.read() for _, spooled in kept)
+
+
 def _compare_runs(
-    db: str, from_: str, to: str, tally: Tally, counts: ChangeCounts
-) -> tuple[str, list[DomainChanges]]:
+    db: str, from_: str, to: str, tally: Tally, counts: ChangeCounts, spool: Spool
+) -> tuple[str, Iterator[DomainChanges]]:
     """Which runs are compared, and the changes of the domains in both, the worst first."""
     with opened(db) as store, store.reading() as connection:
         from prober.store.asking import Comparing, changes_between
@@ -141,7 +151,8 @@ def _compare_runs(
         if old.id >= new.id:
             raise SettingsError(f"--from is run {old.id}, which is not before run {new.id}")
         how = Comparing(operator_of=operator_of, judge=tally.judge)
-        found = worst_first(changes_between(connection, old.id, new.id, how, counts))
+        changes = changes_between(connection, old.id, new.id, how, counts)
+        found = _worst_first(changes, spool)
     return f"From {_named(old)} to {_named(new)}.", found
 
 
@@ -150,27 +161,23 @@ def _named(run: "RunRow") -> str:
 
 
 def _compare_files(
-    old: str, new: str, tally: Tally, counts: ChangeCounts
+    old: str, new: str, tally: Tally, counts: ChangeCounts, spool: Spool
 ) -> Iterator[DomainChanges]:
     """The changes of each domain that is in both files. The last report of a domain counts."""
-    spool = Spool()
-    try:
-        before, now = _spooled(spool, old), _spooled(spool, new)
-        counts.only_before = len(before.keys() - now.keys())
-        counts.only_now = len(now.keys() - before.keys())
-        for domain in before.keys() & now.keys():
-            old_report, report = (tally.assess(each[domain].read()) for each in (before, now))
-            changes = compare(report, [old_report], operator_of=operator_of)
-            found = DomainChanges(domain, changes)
-            counts.add(found)
-            yield found
-    finally:
-        spool.close()
+    before, now = _spooled(spool, old), _spooled(spool, new)
+    counts.only_before = len(before.keys() - now.keys())
+    counts.only_now = len(now.keys() - before.keys())
+    for domain in before.keys() & now.keys():
+        old_report, report = (tally.assess(each[domain].read()) for each in (before, now))
+        changes = compare(report, [old_report], operator_of=operator_of)
+        found = DomainChanges(domain, changes)
+        counts.add(found)
+        yield found
 
 
-def _spooled(spool: Spool, file: str) -> dict[str, Spooled]:
+def _spooled(spool: Spool, file: str) -> dict[str, Spooled[DomainReport]]:
     """The reports of *file* by domain, without invalid inputs."""
-    found: dict[str, Spooled] = {}
+    found: dict[str, Spooled[DomainReport]] = {}
     with ResultsFile.open(file) as saved:
         for report in saved.reports():
             if report.domain is not None:

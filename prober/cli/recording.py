@@ -181,16 +181,16 @@ class Recording:
         """The text of the run for cron to mail; None without a record."""
         if self.store is None or self.writer is None:
             return None
-        from prober.store.asking import reports_of, run_changes, shortfalls
+        from prober.store.asking import reports_of, run_news, shortfalls
 
         with self.store.reading() as connection:
-            changes = run_changes(connection, self.writer.run_id)
+            news = run_news(connection, self.writer.run_id, 1)
             still_open = shortfalls(connection, self.writer.run_id, self.patience)
             left = [each for each in still_open if each.domain not in self.used]
             new = [each.domain for each in left if each.is_new][:MAX_LINES]
             reports = reports_of(connection, self.writer.run_id, new)
             noted = [noted_domain(self.assess(each), answer) for each in reports]
-        return compose(summary, changes, left, noted, list(self.used.values()))
+        return compose(summary, news, left, noted, list(self.used.values()))
 
 
 def news_of(store: "Store", run_id: int) -> RunNews | None:

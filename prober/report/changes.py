@@ -3,7 +3,7 @@
 Values come from peers, so they are escaped here as in every report.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -176,11 +176,6 @@ def news_summary(news: RunNews) -> str:
 
 def _domains(number: int) -> str:
     return f"{number} domain{'' if number == 1 else 's'}"
-
-
-def worst_first(found: Iterable[DomainChanges]) -> list[DomainChanges]:
-    """Those with a change, the worst first, then by name."""
-    return sorted((each for each in found if each.changes), key=badness)
 
 
 def badness(found: DomainChanges) -> tuple[int, str]:

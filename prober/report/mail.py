@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from prober.records import Standing
-from prober.records.changes import Direction, DomainChanges
-from prober.report.changes import text_line, worst_first
+from prober.records.changes import Direction
+from prober.records.history import RunNews
+from prober.report.changes import text_line
 from prober.report.summary import capped, counted, domain_line, noted_line
 from prober.rules.accepted import AcceptedException
 from prober.rules.totals import NotedDomain
@@ -26,7 +27,7 @@ class Open:
 
 def compose(
     summary: str,
-    changes: Iterable[DomainChanges],
+    news: RunNews,
     still_open: Sequence[Open],
     noted: Sequence[NotedDomain],
     accepted: Sequence[AcceptedException],
@@ -35,14 +36,15 @@ def compose(
 
     *noted* are the answers on MAX_LINES of those *still_open* that are new.
     """
-    told = [each for each in worst_first(changes) if each.worst is not None]
-    if not still_open and all(each.worst is Direction.BETTER for each in told):
+    told = {direction: count for direction, count in news.counts.items() if direction is not None}
+    if not still_open and told.keys() <= {Direction.BETTER}:
         return []
+    worst_changes = (text_line(each) for each in news.changes if each.worst is not None)
     new = sum(each.is_new for each in still_open)
     worst = sorted(noted, key=lambda each: each.rank)
     return [
         summary,
-        *capped(map(text_line, told), MAX_LINES, len(told)),
+        *capped(worst_changes, MAX_LINES, sum(told.values())),
         *capped(map(noted_line, worst), MAX_LINES, new),
         *_as_before(still_open),
         *capped(map(accepted_line, accepted), MAX_LINES, len(accepted)),

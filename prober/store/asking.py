@@ -34,12 +34,8 @@ MAX_CHANGED: Final = 50_000  # domains whose changes a report has: 100 MB
 _OPEN = (Standing.FALLS_SHORT.value, Standing.INVALID.value, Standing.UNDECIDED.value)
 
 
-def run_changes(connection: sa.Connection, run_id: int) -> list[DomainChanges]:
+def run_changes(connection: sa.Connection, run_id: int) -> Iterator[DomainChanges]:
     """The changes that a run found, by domain."""
-    return list(_changes_of(connection, run_id))
-
-
-def _changes_of(connection: sa.Connection, run_id: int) -> Iterator[DomainChanges]:
     table = schema.change
     query = (
         sa.select(schema.domain.c.name, table)
@@ -285,7 +281,7 @@ def run_news(connection: sa.Connection, run_id: int, newest: int) -> RunNews:
     counts: Counter[Direction | None] = Counter()
 
     def counted() -> Iterator[DomainChanges]:
-        for each in _changes_of(connection, run_id):
+        for each in run_changes(connection, run_id):
             counts[each.worst] += 1
             yield each
 

@@ -1,6 +1,7 @@
 """``probe diff``: two files of results, what it shows in each format, and how it ends."""
 
 import csv
+import errno
 import io
 import json
 from dataclasses import replace
@@ -11,10 +12,12 @@ from typing import Any
 import pytest
 
 from prober.records import DomainReport, EndpointFacts
-from prober.records.changes import ChangeCode
+from prober.records.changes import ChangeCode, DomainChanges
 from prober.report.changes import COLUMNS, NAMES
 from prober.report.json_ import encode_report
+from prober.rules.exit_status import NOT_WRITTEN
 from prober.rules.verdict import judge_domain
+from prober.spool import Spool
 from tests.cli.commands import invoke
 from tests.report.samples import HOSTILE
 from tests.rules.certificates import issue
@@ -173,3 +176,22 @@ def test_no_input_is_overwritten(old: str, new: str) -> None:
 
 def test_every_change_has_a_name() -> None:
     assert set(NAMES) == set(ChangeCode)
+
+
+def test_the_changes_wait_on_the_disk(
+    old: str, new: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of large files: a disk that takes no more ends the comparison."""
+    put = Spool.put
+
+    def full(spool: Spool, record: object) -> object:
+        if isinstance(record, DomainChanges):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return put(spool, record)
+
+    monkeypatch.setattr(Spool, "put", full)
+    target = tmp_path / "changes.html"
+    ended = invoke("diff", old, new, "-o", str(target))
+    assert ended.status == NOT_WRITTEN
+    assert "the temporary folder: cannot write what is read: " in ended.err
+    assert not target.exists()

@@ -35,7 +35,7 @@ def rows(store: Store, table: sa.Table) -> int:
 
 def told(store: Store, writer: RunWriter) -> set[str]:
     with store.reading() as connection:
-        found = run_changes(connection, writer.run_id)
+        found = list(run_changes(connection, writer.run_id))
     return {f"{one.direction} {one.code}" for each in found for one in each.changes}
 
 
@@ -95,7 +95,7 @@ def test_lost_sight_is_told_in_the_third_run_in_a_row(store: Store) -> None:
     writers = record_days(store, [good(), untested(), untested(), untested(), untested(), good()])
 
     with store.reading() as connection:
-        found = [run_changes(connection, writer.run_id) for writer in writers]
+        found = [list(run_changes(connection, writer.run_id)) for writer in writers]
     told_of = [[one.told for each in run for one in each.changes] for run in found]
     assert told_of == [[], [False, False], [False, False], [True, True], [False, False], []]
 
