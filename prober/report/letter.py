@@ -6,12 +6,12 @@ It is written for somebody who does not know this program. A technical word is e
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
 from prober.escape import listed, printable, utc
-from prober.records import Code, DomainReport, Gap, Level, Severity
+from prober.records import Code, DomainReport, Finding, Gap, Level, Severity
 from prober.records.delivery import Delivery, DeliveryOutcome
 from prober.report.answer import answer, reasons
 from prober.report.problems import problems_of
@@ -57,9 +57,18 @@ _ADVICE: Final[Mapping[Code, str]] = MappingProxyType(
         Code.DOMAIN_NOT_FOUND: "Check whether the registration of the domain has expired.",
         Code.MASKED_BY_MIDDLEBOX: "Disable SMTP inspection in the firewall in front of the server "
         "(on Cisco: `inspect esmtp`).",
+        Code.UNSOLICITED_DATA: "Update the mail server or the device in front of it.",
+        Code.TLSA_NOT_TESTED: "Check the nameservers that answer for the MX host.",
+        Code.STS_NOT_TESTED: "Check the nameservers of the domain, and the web server that has "
+        "the policy.",
     }
 )
 """What the receiver of the letter can do, where the advice of a finding is for who tested."""
+
+OURS: Final = frozenset(
+    {Code.DNSSEC_PROOF_INVALID, Code.TRUST_NOT_TESTED, Code.DEEP_NOT_TESTED},
+)
+"""Findings on the test, and not on the receiver of the letter: it does not have them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,14 +160,11 @@ def _effects(delivery: Delivery) -> Iterator[str]:
 def _change(report: DomainReport) -> Iterator[Part]:
     problems = [
         each
-        for each in problems_of(report)
+        for each in problems_of(replace(report, findings=_of_receiver(report)))
         if each.code.severity in _TO_CHANGE or each.code in report.reasons
     ]
-    if not problems and report.reasons:
-        yield Part(title="Why it is not enough", lines=reasons(report))
-    if not problems and not report.reasons and report.verdict.level in _ENCRYPTED:
-        yield Part(title="What to change", lines=("We found nothing that you must change.",))
     if not problems:
+        yield from _without_problems(report)
         return
     lines = []
     for number, each in enumerate(problems[:_MAX_PROBLEMS], start=1):
@@ -172,6 +178,27 @@ def _change(report: DomainReport) -> Iterator[Part]:
         count = "is 1 more point" if more == 1 else f"are {more} more points"
         lines.append(f"There {count}: the program named below shows all.")
     yield Part(title="What to change", lines=tuple(lines))
+
+
+def _of_receiver(report: DomainReport) -> tuple[Finding, ...]:
+    """The findings without those on the test itself."""
+    return tuple(found for found in report.findings if not _is_ours(found))
+
+
+def _is_ours(found: Finding) -> bool:
+    """TLSA records of no host in particular: no resolver at the machine of the test validates."""
+    return found.code in OURS or (found.code is Code.TLSA_NOT_TESTED and found.mx_host is None)
+
+
+def _without_problems(report: DomainReport) -> Iterator[Part]:
+    ours = {found.code.meaning for found in report.findings if _is_ours(found)}
+    why = [line for line in reasons(report) if line not in ours]
+    if why:
+        yield Part(title="Why it is not enough", lines=tuple(why))
+    elif ours or report.verdict.level in _ENCRYPTED:
+        but = ", but could not test everything" if ours else ""
+        line = f"We found nothing that you must change{but}."
+        yield Part(title="What to change", lines=(line,))
 
 
 def _publish(report: DomainReport) -> Iterator[Part]:
