@@ -89,11 +89,13 @@ def _write(
             report = replace(samples[number % SAMPLES], input=name, domain=name)
             tally.add(report)
             if number < FORMATTED:
-                rows.append(writer.formatter.body(report))
-                writer.write_rows(rows[-1])
+                row = writer.formatter.body(report)
+                if number < SAMPLES:
+                    rows.append(row)
             else:
-                old = f"d{number % FORMATTED:07}.example".encode()
-                writer.write_rows(rows[number % FORMATTED].replace(old, name.encode()))
+                old = f"d{number % SAMPLES:07}.example".encode()
+                row = rows[number % SAMPLES].replace(old, name.encode())
+            writer.write_rows(row)
         written = process_time()
         rows_mb = writer.partial.stat().st_size / 1e6 if writer.partial else 0.0
     return rows_mb, written
