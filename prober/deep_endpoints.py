@@ -109,7 +109,7 @@ class DeepEndpoints:
                 found = await self._enumerate(server, found)
         except Exception as error:
             fault = internal_fault(error, server.target)
-            found = _cut(found, plan, Failure(step=Step.CONNECT, reason=Reason.FAULT, detail=fault))
+            return _cut(found, plan, Failure(step=Step.CONNECT, reason=Reason.FAULT, detail=fault))
         self._left += most - found.connections
         return found
 

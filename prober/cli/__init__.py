@@ -29,11 +29,11 @@ COMMANDS: Final = MappingProxyType(
         "explain": "Explain a finding: what it means for mail, what to do about it, and the norm "
         "behind it.",
         "headers": "Read Received headers: was each message encrypted in transit, hop by hop?",
-        "history": "Show what was seen of domains, and when; or which runs the record has.",
+        "history": "Show what was seen of domains and what was sent to them, or list the runs.",
         "hold": "Keep all that the record has of a domain; without one, list the holds.",
         "logs": "Read mail server logs: was each message that was sent encrypted?",
         "policy": "Write a policy map: for each domain the strictest policy that loses no mail.",
-        "prune": "Delete old runs from the record, but for the domains on hold.",
+        "prune": "Delete old runs and totals from the record, but for the domains on hold.",
         "recipient": "Find the best way to write to one recipient in secret: forced TLS, PGP, "
         "S/MIME or a portal.",
         "report": "Write reports of saved results, judged again by today's rules.",

@@ -2,8 +2,13 @@
 
 import contextlib
 import importlib.util
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
+from io import BytesIO
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -15,6 +20,14 @@ from prober.cli.reporting import Reporting
 from prober.cli.running import exit_statuses, run, tell
 from prober.domains import parse_entry
 from prober.errors import SettingsError
+from prober.escape import printable
+from prober.logs.advice import Known, Seen, advise, by_domain, seen_of
+from prober.logs.lines import in_order
+from prober.logs.reading import Reading, Wanted
+from prober.logs.records import Internal
+from prober.logs.summary import Summary, messages
+from prober.logs.text import headline
+from prober.records import DomainReport
 from prober.scan import scan
 
 _NEXT: Final = (
@@ -50,8 +63,10 @@ def demo(
 
 
 def _demonstrate(options: ReportOptions, *, full: bool) -> int:
-    from prober.lab.demo import DEMO, DEMO_DEADLINES
+    from prober.lab.demo import DEMO, DEMO_DEADLINES, MAIL_LOG
     from prober.lab.internet import Lab
+
+    seen: dict[str, list[Seen]] = {}
 
     async def scan_the_lab(reporting: Reporting) -> None:
         async with contextlib.AsyncExitStack() as stack:
@@ -63,9 +78,14 @@ def _demonstrate(options: ReportOptions, *, full: bool) -> int:
                     f"the demo cannot start its servers on loopback: {why}"
                 ) from error
             settings = lab.settings(**DEMO_DEADLINES, deep=True)
+
+            def add(report: DomainReport) -> None:
+                seen[report.domain or ""] = [seen_of(report)]
+                reporting.add(report)
+
             entries = [parse_entry(domain.name) for domain in lab.domains]
             progress = reporting.progress
-            await scan(entries, settings, reporting.add, progress=progress, ordered=True)
+            await scan(entries, settings, add, progress=progress, ordered=True)
 
     style = options.style(scan=not full)
     style = replace(style, notes={domain.name: domain.shows for domain in DEMO})
@@ -73,6 +93,20 @@ def _demonstrate(options: ReportOptions, *, full: bool) -> int:
         run(reporting.watched(partial(scan_the_lab, reporting)))
     if not (full or options.quiet):
         reporting.tell_summary(quiet=False)
-        for line in _NEXT:
+        for line in (*_log_lines(MAIL_LOG, seen), *_NEXT):
             tell(line)
     return reporting.status
+
+
+def _log_lines(log: Path, seen: Mapping[str, Sequence[Seen]]) -> Iterator[str]:
+    """What the example log says of mail to the domains of the demo, and what follows from it."""
+    summary = Summary()
+    reading = Reading(lambda *_: None, wanted=Wanted(), internal=Internal(), summary=summary)
+    reading.read(in_order([str(log)], BytesIO(), datetime.now(UTC)))
+    yield "A log of a mail server that sent to these domains says:"
+    yield f"  {headline(summary, summary.total())}"
+    for advice in advise(summary, Known(seen=seen)):
+        counts = by_domain(summary)[advice.domain]
+        left = f"{messages(counts.clear)} left in clear on {counts.last_clear:%Y-%m-%d}"
+        yield f"  {advice.domain}: {left}; {advice.text}"
+    yield f"  `probe logs {printable(shlex.quote(str(log)))}` shows the whole answer"

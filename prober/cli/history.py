@@ -33,8 +33,9 @@ def history(
         option(
             "--format",
             "-f",
-            help="Format: JSON and CSV have one object or row per run, or per domain and run; in "
-            "JSON each is one line. If not given: by the file's extension, or text on stdout.",
+            help="Format: JSON and CSV have one object or row per run, or per domain and run; JSON "
+            "also one per domain and week of sent mail, each on one line. If not given: by the "
+            "file's extension, or text on stdout.",
             env="HISTORY_FORMAT",
             panel=_PANEL,
             case_sensitive=False,
@@ -52,7 +53,7 @@ def history(
         ),
     ] = STDOUT,
 ) -> None:
-    """Show what was seen of domains, and when; or which runs the record has.
+    """Show what was seen of domains and what was sent to them, or list the runs.
 
     Exit status: 0 shown; 2 usage, or a domain that is not in the record; 5 the record cannot be
     read, or the output cannot be written.
@@ -90,7 +91,7 @@ def _write_histories(db: str, names: Sequence[str], output: str, format_: Report
 
         found = [domain_history(connection, name) for name in dict.fromkeys(names)]
     for each in found:
-        if not each.seen:
+        if not (each.seen or each.sent):
             raise InputError(f"{each.domain} is not in the record")
     with open_report(output, histories(), None, format_) as writer:
         for each in found:

@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import functools
+import heapq
 import io
 import itertools
 import sys
@@ -9,30 +11,35 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from prober.cli.distinct_files import Read, require_distinct
+from prober.cli.distinct_files import Read, Written, require_distinct
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import OutputOptions, option, parser_of, with_options
+from prober.cli.recording import db_option, opened, record_files
 from prober.cli.reporting import open_reports
 from prober.cli.running import exit_statuses, tell
 from prober.domains import parse_domain
 from prober.errors import InputError, SettingsError
 from prober.escape import printable
 from prober.files import read_whole
-from prober.logs.advice import MAX_SEEN, Known, Seen, advise
+from prober.logs.advice import MAX_SEEN, Known, Seen, advise, by_domain, name_of, seen_of
+from prober.logs.daily import Daily
 from prober.logs.lines import in_order
 from prober.logs.privacy import MAX_KEY_BYTES, MIN_KEY_BYTES, Addresses, Privacy, without_names
 from prober.logs.reading import Reading, Wanted, parse_internal
-from prober.logs.records import Attempt, Level
+from prober.logs.records import Attempt, Delivery, Level, Scope
 from prober.logs.report import COUNTED, attempts
 from prober.logs.summary import Summary
-from prober.logs.tls_report import CLAIMS, read_claims
+from prober.logs.tls_report import claims_kind, read_claims
 from prober.policy.postfix import PostfixMap
 from prober.report.json_ import read_reports
 from prober.rules.exit_status import FAULT_OF_OURS, MEETS_ALL, SOME_FALL_SHORT, SOME_UNDECIDED
+
+if TYPE_CHECKING:
+    from prober.store.database import Store
 
 _READ = "How to read"
 _WHICH = "Which messages"
@@ -140,6 +147,11 @@ class WhichOptions:
         )
 
     @property
+    def is_whole(self) -> bool:
+        """Whether all messages are asked for."""
+        return self.wanted == Wanted()
+
+    @property
     def is_story(self) -> bool:
         """Whether one message is asked for."""
         return self.message_id is not None or self.queue_id is not None
@@ -149,6 +161,7 @@ class WhichOptions:
 class JoinOptions:
     """What to compare the logs with."""
 
+    db: Annotated[str | None, db_option(_JOIN)] = None
     results: Annotated[
         list[Path],
         option(
@@ -180,16 +193,19 @@ class JoinOptions:
             yield Read(str(self.policy), "the policy map")
 
     @property
+    def written(self) -> Iterator[Written]:
+        """The files that these options have written."""
+        yield from record_files(self.db)
+
+    @property
     def known(self) -> Known:
-        """What these files say. Raises InputError."""
+        """What the files say. Raises InputError."""
         seen: defaultdict[str, list[Seen]] = defaultdict(list)
         for path in self.results:
             with _naming(path), path.open("rb") as stream:
                 for report in read_reports(stream):
-                    if report.domain is not None and len(seen[report.domain]) < MAX_SEEN:
-                        verdict = report.verdict
-                        now = Seen(report.checked_at, verdict.level, verdict.complete)
-                        seen[report.domain].append(now)
+                    if report.domain is not None and report.server is None:
+                        _keep(seen[report.domain], seen_of(report))
         known = Known(seen=seen if self.results else None)
         if self.policy is None:
             return known
@@ -296,7 +312,7 @@ def logs(
     configure_logging(verbose=report.verbose)
     with exit_statuses():
         inputs = [*(Read(file, "a log") for file in files), *join.read, *report.read]
-        require_distinct(inputs, report.written)
+        require_distinct(inputs, [*report.written, *join.written])
         if read.tls_report:
             raise typer.Exit(_tls_reports(files, report))
         raise typer.Exit(_logs(files, read, which, join, report))
@@ -313,18 +329,80 @@ def _logs(
     privacy, internal, known = report.privacy, parse_internal(read.internal), join.known
     sources = in_order(files, _stdin(), datetime.now(UTC).astimezone())
     summary = Summary(at_least=report.at_least, one_message=which.is_story)
-    with _open(report, which, summary) as write:
-        Reading(
-            lambda delivery, scope: write(Attempt(privacy.apply(delivery), scope)),
-            wanted=which.wanted,
-            internal=internal,
-            summary=summary,
-            unread=_show if read.unread else None,
-            inbound=read.inbound or which.is_story,
-            tls_logged=read.tls_logged,
-        ).read(sources)
-        summary.advice = tuple(advise(summary, known))
+    with _record(join, which) as record:
+        with _open(report, which, summary) as write:
+
+            def take(delivery: Delivery, scope: Scope) -> None:
+                record.add(delivery, scope)
+                write(Attempt(privacy.apply(delivery), scope))
+
+            Reading(
+                take,
+                wanted=which.wanted,
+                internal=internal,
+                summary=summary,
+                unread=_show if read.unread else None,
+                inbound=read.inbound or which.is_story,
+                tls_logged=read.tls_logged,
+            ).read(sources)
+            summary.advice = tuple(advise(summary, record.with_past(known, summary)))
+        record.keep()
     return status_of(summary)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Record:
+    """The record, where there is one. ``daily`` is None where it gets no totals."""
+
+    store: "Store | None" = None
+    daily: Daily | None = None
+
+    def add(self, delivery: Delivery, scope: Scope) -> None:
+        """Count one attempt."""
+        if self.daily is not None:
+            self.daily.add(delivery, scope)
+
+    def with_past(self, known: Known, summary: Summary) -> Known:
+        """*known*, and what the record says of the domains that got mail in clear."""
+        if self.store is None:
+            return known
+        from prober.store.asking import past_reports
+
+        seen = {name: list(reports) for name, reports in (known.seen or {}).items()}
+        clear = {name_of(name) for name, counts in by_domain(summary).items() if counts.clear}
+        with self.store.reading() as connection:
+            for report in past_reports(connection, sorted(clear)):
+                seen.setdefault(report.domain or "", []).append(seen_of(report))
+        return dataclasses.replace(known, seen=seen)
+
+    def keep(self) -> None:
+        """Write the totals, and say what is not in them."""
+        if self.store is None or self.daily is None:
+            return
+        from prober.store.sent import keep_totals
+
+        keep_totals(self.store, self.daily.totals())
+        for number, why in (
+            (self.daily.repeated, "since it has totals of that time"),
+            (self.daily.dropped, "since the log has too many servers and days"),
+        ):
+            if number:
+                tell(f"delivery attempts that were not added to the record, {why}: {number}")
+
+
+@contextlib.contextmanager
+def _record(join: JoinOptions, which: WhichOptions) -> Iterator[_Record]:
+    """The record of --db, made where there is none."""
+    if join.db is None or which.is_story:
+        yield _Record()
+        return
+    with opened(join.db, create=True) as store:
+        from prober.store.sent import covered_days
+
+        if not which.is_whole:
+            tell("no totals are added to the record, since only some deliveries were asked for")
+        daily = Daily(functools.partial(covered_days, store)) if which.is_whole else None
+        yield _Record(store, daily)
 
 
 @contextlib.contextmanager
@@ -338,7 +416,7 @@ def _open(
             for each in counted:
                 each.write(summary)
         return
-    kind = attempts(story=which.is_story)
+    kind = attempts(summary, story=which.is_story)
     with open_reports(report.targets, report.format_, kind, summary) as writers:
 
         def write(attempt: Attempt) -> None:
@@ -346,6 +424,14 @@ def _open(
                 writer.write(attempt)
 
         yield write
+
+
+def _keep(seen: list[Seen], report: Seen) -> None:
+    """Add *report* to the heap *seen*, which keeps the newest."""
+    if len(seen) < MAX_SEEN:
+        heapq.heappush(seen, report)
+    else:
+        heapq.heappushpop(seen, report)
 
 
 @contextlib.contextmanager
@@ -369,7 +455,7 @@ def _tls_reports(files: list[str], report: LogsReportOptions) -> int:
     claims = read_claims(files, _stdin())
     for each in claims.unreadable:
         tell(each)
-    with open_reports(report.targets, report.format_, CLAIMS, claims) as writers:
+    with open_reports(report.targets, report.format_, claims_kind(claims), claims) as writers:
         for writer, claim in itertools.product(writers, claims.counted):
             writer.write(claim)
     if claims.failed:

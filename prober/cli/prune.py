@@ -3,7 +3,7 @@
 import re
 import sys
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -12,6 +12,9 @@ from prober.cli.options import option
 from prober.cli.recording import db_option, opened
 from prober.cli.running import exit_statuses, show, tell
 from prober.errors import SettingsError
+
+if TYPE_CHECKING:
+    from prober.store.keeping import Pruning
 
 _PANEL: Final = "Retention"
 _LEAST_YEARS: Final = 6  # 45 CFR 164.316(b)(2)(i)
@@ -24,7 +27,8 @@ def prune(
         option(
             "--keep",
             metavar="AGE",
-            help="Delete the runs that are older: 6y for six years, 90d for 90 days.",
+            help="Delete runs and totals of sent mail that are older: 6y for six years, 90d for 90 "
+            "days.",
             env="KEEP",
             panel=_PANEL,
         ),
@@ -44,7 +48,7 @@ def prune(
         option("--yes", help="Delete without asking.", env="PRUNE_YES", panel=_PANEL),
     ] = False,
 ) -> None:
-    """Delete old runs from the record, but for the domains on hold.
+    """Delete old runs and totals from the record, but for the domains on hold.
 
     HIPAA asks for six years (45 CFR 164.316(b)(2)(i)). Exit status: 0 deleted, or nothing to
     delete; 1 not confirmed; 2 usage; 5 the record cannot be written.
@@ -66,14 +70,19 @@ def prune(
 
             with store.reading() as connection:
                 plan = plan_pruning(connection, older_than)
-            what = f"{plan.observations} observations and {plan.runs} runs before {older_than:%F}"
-            if not plan.observations and not plan.runs:
+            what = f"{_counts(plan)} before {older_than:%F}"
+            if not (plan.observations or plan.runs or plan.sent):
                 show(f"nothing is older than {older_than:%F}")
                 return
             if not (yes or _is_confirmed(what)):
                 raise typer.Exit(1)
             done = delete(store, older_than, now)
-            show(f"deleted {done.observations} observations and {done.runs} runs")
+            show(f"deleted {_counts(done)}")
+
+
+def _counts(plan: "Pruning") -> str:
+    counts = f"{plan.observations} observations and {plan.runs} runs"
+    return f"{counts}, and {plan.sent} daily totals of sent mail" if plan.sent else counts
 
 
 def _is_confirmed(what: str) -> bool:

@@ -2,8 +2,8 @@
 
 import inspect
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Annotated, Any, Final
+from types import MappingProxyType, UnionType
+from typing import Annotated, Any, Final, get_args
 
 import msgspec
 import typer
@@ -18,6 +18,7 @@ from prober.recipient import RecipientReport
 from prober.records import DomainReport
 from prober.records.changes import DomainChanges
 from prober.records.history import DomainInRun, RecordedRun
+from prober.records.sent import SentWeek
 from prober.report.output import STDOUT, open_report, plain
 from prober.rules.operator_advice import Explanation
 
@@ -31,7 +32,10 @@ WRITTEN: Final[Mapping[str, tuple[str, Any]]] = MappingProxyType(
         "explain": ("all findings that were asked for, in an array", tuple[Explanation, ...]),
         "headers": ("one message", headers.MessageObject),
         "headers-summary": ("the counts of all messages (--summary)", headers.SummaryObject),
-        "history": ("one domain in one run of the record", DomainInRun),
+        "history": (
+            "one domain in one run of the record, or what was sent to it in one week",
+            DomainInRun | SentWeek,
+        ),
         "history-runs": ("one run of the record (--runs)", RecordedRun),
         "logs": ("one attempt to deliver a message", logs.AttemptObject),
         "logs-summary": ("the counts of a run (--summary)", logs.SummaryObject),
@@ -78,15 +82,17 @@ def schema_of(type_: Any) -> dict[str, object]:
 
     Every field is required: a record is written with all of them, also those with a default.
     """
-    made = msgspec.json.schema(type_)
-    for definition in made["$defs"].values():
+    types = get_args(type_) if isinstance(type_, UnionType) else (type_,)
+    values, definitions = msgspec.json.schema_components(types, ref_template="#/$defs/{name}")
+    made = {"anyOf": list(values)} if len(types) > 1 else values[0]
+    for definition in definitions.values():
         if "description" in definition:  # Python 3.13 takes the indentation out by itself
             definition["description"] = inspect.cleandoc(definition["description"])
         if "properties" in definition:
             definition["required"] = list(definition["properties"])
             for each in definition["properties"].values():
                 each.pop("default", None)
-    return {"$schema": _DIALECT, **made}
+    return {"$schema": _DIALECT, **made, "$defs": definitions}
 
 
 def _lines() -> list[str]:

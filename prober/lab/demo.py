@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from prober.lab.faults import Fault
@@ -42,6 +43,9 @@ def _policy(*mx: str) -> str:
     lines = ("version: STSv1", "mode: enforce", *(f"mx: {host}" for host in mx), "max_age: 2419200")
     return "".join(f"{line}\r\n" for line in lines)
 
+
+MAIL_LOG: Final = Path(__file__).with_name("mail.example.log")
+"""The log of a mail server that sent to these domains, once in clear."""
 
 _IMPLICIT = LabHost(name="implicit.test", personality=WellConfigured())
 

@@ -29,6 +29,7 @@ The traps:
   certain is *unknown*. Lines that were not understood are counted.
 
 lines.py parses lines. postfix.py, exim.py, opensmtpd.py and sendmail.py join them to deliveries,
-and share base.py. summary.py counts, report.py and text.py make the reports, reading.py runs it
-all. tls_report.py is about the other direction: what others met when they sent to us. docs/logs.md.
+and share base.py. summary.py counts, daily.py counts for the record, report.py, text.py and html.py
+make the reports, reading.py runs it all. advice.py says what to do about a domain. tls_report.py is
+about the other direction: what others met when they sent to us. docs/logs.md.
 """

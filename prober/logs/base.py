@@ -98,11 +98,11 @@ class Reader(abc.ABC):
         program: Program,
         delivery: Delivery,
         session: Session | None,
-        took: timedelta = timedelta(0),
+        took: timedelta | None = None,
     ) -> None:
         """Emit *delivery* with *session*. None: the log has no TLS line for it.
 
-        *took*: how long ago its connection may have begun.
+        *took*: how long ago its connection may have begun. None: the line itself tells of TLS.
         """
         if session is not None:
             pass
@@ -112,7 +112,7 @@ class Reader(abc.ABC):
             session = NOTHING_SENT
         elif program in self._processes.forgot:
             session = Session(why=FORGOTTEN)
-        elif took and delivery.time - took - SLACK < self._begins[delivery.server]:
+        elif took is not None and delivery.time - took - SLACK < self._begins[delivery.server]:
             session = Session(why=BEGINS)
         else:
             self._silence.judge(program, delivery)

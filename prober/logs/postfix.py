@@ -256,7 +256,8 @@ class PostfixReader(Reader):
 def _took(delays: str) -> timedelta:
     """How long connecting and sending took."""
     try:
-        return timedelta(seconds=sum(float(part) for part in delays.split("/")[2:4])) or _LONGEST
+        setup, sending = (float(part) for part in delays.split("/")[2:4])
+        return timedelta(seconds=setup + sending)
     except (ValueError, OverflowError):
         return _LONGEST
 

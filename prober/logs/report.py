@@ -1,8 +1,9 @@
 """What `probe logs` gives to each format: the columns, the rows, the JSON. docs/logs.md."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from operator import attrgetter
-from typing import Final
+from typing import Final, TypeAlias
 
 from prober.escape import utc
 from prober.logs.objects import (
@@ -13,9 +14,18 @@ from prober.logs.objects import (
     TotalObject,
 )
 from prober.logs.records import LOGS_SCHEMA, Attempt
-from prober.logs.summary import Counts, Summary
-from prober.logs.text import LogsText, StoryText, SummaryText, versions_of
-from prober.report.interface import Kind, Row
+from prober.logs.summary import Advice, Counts, Summary
+from prober.logs.text import (
+    LogsText,
+    StoryText,
+    SummaryText,
+    about_lines,
+    headline,
+    is_clear,
+    next_steps,
+    versions_of,
+)
+from prober.report.interface import Formatter, Kind, Row, Sheet, require_html
 from prober.report.json_ import encode_report
 
 COLUMNS: Final = AttemptObject.__struct_fields__[1:]  # all but the schema
@@ -82,17 +92,84 @@ def encode_summary(summary: Summary) -> bytes:
     )
 
 
-def attempts(*, story: bool) -> Kind[Attempt, Summary]:
-    """Reports on attempts; as text the answer for all of them, or each in full in a *story*."""
+def _clear_rows(attempt: Attempt) -> Iterator[Row]:
+    if is_clear(attempt):
+        yield to_row(attempt)
+
+
+def _advice_rows(summary: Summary) -> Iterator[Row]:
+    yield from summary.advice
+
+
+def _overview(summary: Summary) -> Iterator[Row]:
+    yield "answer", headline(summary, summary.total())
+    yield from _numbers(summary.total()).items()
+    yield from (("what to do next", step) for step in next_steps(summary))
+    yield from ((f"unknown: {why}", count) for why, count in summary.reasons.most_common())
+    yield from (("about", line) for line in about_lines(summary))
+
+
+_TIMES: Final = frozenset({"time"})
+_SummaryRows: TypeAlias = Callable[[Summary], Iterator[Row]]
+
+
+def _page(*, story: bool) -> Formatter[Attempt, Summary]:
+    """Imported only where HTML is asked for. Raises SettingsError without its extra."""
+    require_html()
+    from prober.logs.html import LogsPage, StoryPage
+
+    return StoryPage() if story else LogsPage()
+
+
+def _summary_page() -> Formatter[Summary, Summary]:
+    require_html()
+    from prober.logs.html import SummaryPage
+
+    return SummaryPage()
+
+
+def attempts(summary: Summary, *, story: bool) -> Kind[Attempt, Summary]:
+    """Reports on attempts; as text the answer for all of them, or each in full in a *story*.
+
+    *summary* is what they are counted in.
+    """
+
+    def counted(name: str, columns: tuple[str, ...], rows: _SummaryRows) -> Sheet[Attempt]:
+        return Sheet(
+            name=name, columns=columns, rows=lambda _attempt: (), last=lambda: rows(summary)
+        )
+
     return Kind(
         text=StoryText if story else LogsText,
         encode=encode_attempt,
         columns=COLUMNS,
         rows=lambda attempt: (to_row(attempt),),
+        page=partial(_page, story=story),
+        sheets=(
+            Sheet(name="in clear", columns=COLUMNS, rows=_clear_rows, times=_TIMES),
+            Sheet(
+                name="report",
+                columns=COLUMNS,
+                rows=lambda attempt: (to_row(attempt),),
+                times=_TIMES,
+            ),
+            counted("weeks", SUMMARY_COLUMNS, to_summary_rows),
+            counted("advice", Advice._fields, _advice_rows),
+        ),
+        overview=_overview,
     )
 
 
 COUNTED: Final[Kind[Summary, Summary]] = Kind(
-    text=SummaryText, encode=encode_summary, columns=SUMMARY_COLUMNS, rows=to_summary_rows
+    text=SummaryText,
+    encode=encode_summary,
+    columns=SUMMARY_COLUMNS,
+    rows=to_summary_rows,
+    page=_summary_page,
+    sheets=(
+        Sheet(name="weeks", columns=SUMMARY_COLUMNS, rows=to_summary_rows),
+        Sheet(name="advice", columns=Advice._fields, rows=_advice_rows),
+    ),
+    overview=_overview,
 )
 """The one report on all attempts, their counts."""

@@ -15,7 +15,6 @@ from prober.logs.base import (
     MAX_PROCESSES,
     MAX_TEXT,
     NOTHING_SENT,
-    SLACK,
     Bounded,
     Connection,
     Emit,
@@ -178,7 +177,7 @@ def _duration(text: str | None) -> timedelta:
     try:
         days, _, clock = (text or "").rpartition("+")
         hours, minutes, seconds = map(int, clock.split(":"))
-        return timedelta(int(days or 0), seconds, hours=hours, minutes=minutes) or SLACK
+        return timedelta(int(days or 0), seconds, hours=hours, minutes=minutes)
     except (ValueError, OverflowError):
         return _LONGEST
 

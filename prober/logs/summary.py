@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from prober.logs.base import NO_TLS, Bounded
 from prober.logs.records import (
@@ -14,6 +14,7 @@ from prober.logs.records import (
     Direction,
     Level,
     Scope,
+    Session,
     Tls,
     falls_short,
 )
@@ -24,7 +25,9 @@ PERHAPS_LEFT: Final = "the attempt failed, and the log does not say whether afte
 OTHERS: Final = "(others)"
 NO_DOMAIN: Final = "(none)"
 
+_NUMBERS: Final = ("encrypted", "verified", "clear", "held_back", "unknown", "below_verified")
 Key = tuple[Direction, str, date]
+K = TypeVar("K")
 
 
 class Advice(NamedTuple):
@@ -53,6 +56,7 @@ class Counts:
     clear: int = 0
     held_back: int = 0
     unknown: int = 0
+    below_verified: int = 0  # in clear, or encrypted and not verified
     versions: Counter[str] = field(default_factory=Counter)
     last_clear: datetime | None = None
 
@@ -63,10 +67,46 @@ class Counts:
 
     def add(self, other: "Counts") -> None:
         """Count what *other* counted, too."""
-        for name in ("encrypted", "verified", "clear", "held_back", "unknown"):
+        for name in _NUMBERS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.last_clear = max(filter(None, (self.last_clear, other.last_clear)), default=None)
         self.versions.update(other.versions)
+
+    def left(self, session: Session, time: datetime) -> None:
+        """Count one message that left at *time*."""
+        is_below = falls_short(session, Level.VERIFIED)
+        self.below_verified += is_below is True
+        if session.tls is Tls.ENCRYPTED:
+            self.encrypted += 1
+            self.verified += is_below is False
+            self.versions[session.version or "TLS"] += 1
+        elif session.tls is Tls.CLEAR:
+            self.clear += 1
+            self.last_clear = max(filter(None, (self.last_clear, time)))
+        else:
+            self.unknown += 1
+
+
+@dataclass(slots=True)
+class Groups(Generic[K]):
+    """Counts by a key. A message that is held back counts as such until one attempt succeeds."""
+
+    counts: dict[K, Counts] = field(default_factory=dict)
+    _held: Bounded[bytes, K] = field(default_factory=lambda: Bounded(MAX_HELD))
+
+    def add(self, key: K, delivery: Delivery) -> None:
+        """Count one attempt."""
+        counts = self.counts.setdefault(key, Counts())
+        recipient = _digest(delivery)
+        if delivery.content is not Content.LEFT:
+            if self._held.get(recipient) is None:
+                self._held.put(recipient, key)
+                counts.held_back += 1
+            return
+        before = self._held.pop(recipient)
+        if before is not None:
+            self.counts[before].held_back -= 1
+        counts.left(delivery.session, delivery.time)
 
 
 @dataclass(slots=True)
@@ -75,7 +115,6 @@ class Summary:
 
     at_least: Level = Level.ENCRYPTED
     one_message: bool = False  # is asked for
-    groups: dict[Key, Counts] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)  # why TLS is unknown, outside only
     internal: int = 0
     local: int = 0
@@ -90,7 +129,12 @@ class Summary:
     dropped: int = 0  # entries that were forgotten because of a bound
     faults: int = 0  # of this program; such lines are not understood
     advice: tuple[Advice, ...] = ()
-    _held: Bounded[bytes, Key] = field(default_factory=lambda: Bounded(MAX_HELD))
+    _groups: Groups[Key] = field(default_factory=Groups)
+
+    @property
+    def groups(self) -> dict[Key, Counts]:
+        """The counts by direction, domain and week."""
+        return self._groups.counts
 
     def add(self, delivery: Delivery, scope: Scope) -> None:
         """Count one attempt."""
@@ -102,36 +146,19 @@ class Summary:
             self.internal += scope is Scope.INTERNAL
             self.local += scope is Scope.LOCAL
             return
-        key = self._key(delivery)
-        counts = self.groups.setdefault(key, Counts())
-        recipient = _digest(delivery)
-        if delivery.content is not Content.LEFT:
-            if self._held.get(recipient) is None:
-                self._held.put(recipient, key)
-                counts.held_back += 1
-            if delivery.content is Content.UNKNOWN:
-                self._perhaps_left(delivery)
-            return
-        before = self._held.pop(recipient)
-        if before is not None:
-            self.groups[before].held_back -= 1
-        self._left(delivery, counts)
+        self._groups.add(self._key(delivery), delivery)
+        if delivery.content is Content.LEFT:
+            self._left(delivery)
+        elif delivery.content is Content.UNKNOWN:
+            self._perhaps_left(delivery)
 
-    def _left(self, delivery: Delivery, counts: Counts) -> None:
+    def _left(self, delivery: Delivery) -> None:
         session = delivery.session
-        is_below = falls_short(session, self.at_least)
         if delivery.direction is Direction.OUT:
+            is_below = falls_short(session, self.at_least)
             self.below += is_below is True
             self.undecided += is_below is None
-        if session.tls is Tls.ENCRYPTED:
-            counts.encrypted += 1
-            counts.verified += falls_short(session, Level.VERIFIED) is False
-            counts.versions[session.version or "TLS"] += 1
-        elif session.tls is Tls.CLEAR:
-            counts.clear += 1
-            counts.last_clear = max(filter(None, (counts.last_clear, delivery.time)))
-        else:
-            counts.unknown += 1
+        if session.tls is Tls.UNKNOWN:
             self.reasons[session.why or NO_TLS] += 1
 
     def _perhaps_left(self, delivery: Delivery) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 from rich.padding import Padding
@@ -13,8 +14,9 @@ from prober.errors import InputError
 from prober.escape import printable, utc
 from prober.logs.base import BEGINS, FORGOTTEN, NO_TLS
 from prober.logs.records import Attempt, Content, Delivery, Direction, Identity, Level, Scope, Tls
-from prober.logs.summary import Counts, Summary, messages
-from prober.report.interface import Formatter, Paper
+from prober.logs.summary import Counts, Key, Summary, messages
+from prober.records import Answer
+from prober.report.interface import Formatter, Paper, Row
 from prober.report.page import Page
 
 MAX_SHOWN: Final = 20  # rows of each table; the other formats have all
@@ -28,10 +30,13 @@ _ADVICE: Final = {
     BEGINS: "name the log file before this one, too",
     FORGOTTEN: "read the logs of fewer servers in one run",
 }
-_HEAD: Final = "domain,week of,messages,encrypted,verified,clear,held,unknown".split(",")
-_LEGEND: Final = (
+HEAD: Final = "domain,week of,messages,encrypted,verified,clear,held,unknown".split(",")
+LEGEND: Final = (
     "verified: encrypted, and the server's certificate was checked, with its name or by DANE. "
     "held: the message did not leave."
+)
+STYLES: Final = MappingProxyType(
+    {Answer.NO: "bold red", Answer.YES: "bold green", Answer.NOT_TESTED: "bold yellow"}
 )
 _CONTENT: Final = {
     Content.LEFT: "the message went over this connection",
@@ -48,14 +53,7 @@ class LogsText(Formatter[Attempt, Summary]):
         self._clear: list[Attempt] = []
 
     def body(self, attempt: Attempt) -> bytes:
-        delivery, scope = attempt
-        if (
-            delivery.session.tls is Tls.CLEAR
-            and delivery.content is Content.LEFT
-            and delivery.direction is Direction.OUT
-            and scope is Scope.OUTSIDE
-            and len(self._clear) < MAX_SHOWN
-        ):
+        if len(self._clear) < MAX_SHOWN and is_clear(attempt):
             self._clear.append(attempt)
         return b""
 
@@ -80,34 +78,53 @@ class StoryText(Formatter[Attempt, Summary]):
         self._page = Page(paper)
 
     def body(self, attempt: Attempt) -> bytes:
-        delivery, scope = attempt
-        session = delivery.session
-        details = [session.version, session.cipher, session.key_exchange]
-        if session.identity is not Identity.UNKNOWN:
-            details.append(f"identity: {session.identity}")
-        way = "from" if delivery.direction is Direction.IN else "to"
-        lines = [
-            f"{_time(delivery.time)}  {delivery.status}, {session.tls}"
-            + (f" ({', '.join(filter(None, details))})" if any(details) else "")
-            + (f": {session.why}" if session.why else ""),
-            f"  message {delivery.message_id or '(id not logged)'}, queue id {delivery.queue_id}, "
-            f"on {delivery.server or 'this server'} ({delivery.software})",
-            f"  {way} {delivery.recipient or delivery.domain} ({scope}), server {_peer(delivery)}",
-            f"  {_CONTENT[delivery.content]}",
-        ]
-        if delivery.reply:
-            lines.append(f"  reply: {delivery.reply}")
+        lines = story(attempt)
         return b"".join(self._page.draw_line(Text(printable(line))) for line in lines)
 
     def foot(self, summary: Summary) -> bytes:
         return b"" if summary.first else self._page.draw("No such message is in the log.")
 
 
-def _time(time: datetime) -> str:
+def is_clear(attempt: Attempt) -> bool:
+    """Whether a message left in clear by it, to another organisation."""
+    delivery, scope = attempt
+    return (
+        delivery.session.tls is Tls.CLEAR
+        and delivery.content is Content.LEFT
+        and delivery.direction is Direction.OUT
+        and scope is Scope.OUTSIDE
+    )
+
+
+def story(attempt: Attempt) -> list[str]:
+    """All that is known of one attempt, in lines."""
+    delivery, scope = attempt
+    session = delivery.session
+    details = [session.version, session.cipher, session.key_exchange]
+    if session.identity is not Identity.UNKNOWN:
+        details.append(f"identity: {session.identity}")
+    way = "from" if delivery.direction is Direction.IN else "to"
+    lines = [
+        f"{time_words(delivery.time)}  {delivery.status}, {session.tls}"
+        + (f" ({', '.join(filter(None, details))})" if any(details) else "")
+        + (f": {session.why}" if session.why else ""),
+        f"  message {delivery.message_id or '(id not logged)'}, queue id {delivery.queue_id}, "
+        f"on {delivery.server or 'this server'} ({delivery.software})",
+        f"  {way} {delivery.recipient or delivery.domain} ({scope}), server {peer(delivery)}",
+        f"  {_CONTENT[delivery.content]}",
+    ]
+    if delivery.reply:
+        lines.append(f"  reply: {delivery.reply}")
+    return lines
+
+
+def time_words(time: datetime) -> str:
+    """Such as "2026-03-09 10:00:02 UTC"."""
     return utc(time).replace("T", " ").replace("Z", " UTC")
 
 
-def _peer(delivery: Delivery) -> str:
+def peer(delivery: Delivery) -> str:
+    """The other server, by name and address."""
     if delivery.address is None:
         return delivery.relay or "none"
     return f"{delivery.relay or ''} [{delivery.address}]".lstrip()
@@ -119,21 +136,17 @@ def _indented(text: str, by: int = 2) -> Padding:
 
 def _answer(summary: Summary, clear: Sequence[Attempt]) -> Iterator[Part]:
     total = summary.total()
-    yield Text(headline(summary, total), _style(summary, total))
-    if summary.at_least is Level.VERIFIED:
-        yield Text(
-            f"Below --at-least verified: {messages(summary.below)}, not known: "
-            f"{summary.undecided}. The column identity of -o FILE.csv has each."
-        )
+    yield Text(headline(summary, total), STYLES[answer(summary)])
+    yield from map(Text, below_verified(summary))
     if clear:
         yield Text("\nSent in clear, without encryption:")
         for delivery, _ in clear:
-            yield _indented(f"{_time(delivery.time)}  to {delivery.domain}")
-            yield _indented(f"server {_peer(delivery)}, queue id {delivery.queue_id}", 4)
+            yield _indented(f"{time_words(delivery.time)}  to {delivery.domain}")
+            yield _indented(f"server {peer(delivery)}, queue id {delivery.queue_id}", 4)
             if delivery.message_id:
                 yield _indented(f"message-id {delivery.message_id}", 4)
         yield from _rest(total.clear - len(clear), "messages")
-    if steps := list(_next_steps(summary)):
+    if steps := list(next_steps(summary)):
         yield Text("\nWhat to do next:")
         yield from (_indented(step) for step in steps[:MAX_SHOWN])
         yield from _rest(len(steps) - MAX_SHOWN, "domains", "--summary -f json")
@@ -143,7 +156,7 @@ def _answer(summary: Summary, clear: Sequence[Attempt]) -> Iterator[Part]:
         yield from (_indented(f"{why}: {messages(count)}") for why, count in reasons)
     yield from _counts_table(summary, total)
     yield Text("")
-    yield from (Text(line, "dim") for line in _about_lines(summary))
+    yield from (Text(line, "dim") for line in about_lines(summary))
 
 
 def headline(summary: Summary, total: Counts) -> str:
@@ -167,11 +180,22 @@ def headline(summary: Summary, total: Counts) -> str:
     return head + (f" {total.held_back} more {were} held back." if total.held_back else "")
 
 
-def _style(summary: Summary, total: Counts) -> str:
+def below_verified(summary: Summary) -> Iterator[str]:
+    """What left below --at-least verified, where that was asked for."""
+    if summary.at_least is Level.VERIFIED:
+        yield (
+            f"Below --at-least verified: {messages(summary.below)}, not known: "
+            f"{summary.undecided}. The column identity of -o FILE.csv has each."
+        )
+
+
+def answer(summary: Summary) -> Answer:
+    """Whether all that left was good enough."""
+    total = summary.total()
     if total.clear or summary.below:
-        return "bold red"
+        return Answer.NO
     is_known = summary.server_lines and not total.unknown and not summary.undecided
-    return "bold green" if is_known else "bold yellow"
+    return Answer.YES if is_known else Answer.NOT_TESTED
 
 
 def _rest(more: int, what: str, where: str = "-o FILE.csv") -> Iterator[Part]:
@@ -179,7 +203,8 @@ def _rest(more: int, what: str, where: str = "-o FILE.csv") -> Iterator[Part]:
         yield _indented(f"and {more} more {what}: see {where}")
 
 
-def _next_steps(summary: Summary) -> Iterator[str]:
+def next_steps(summary: Summary) -> Iterator[str]:
+    """What to do, a sentence each."""
     for why in summary.reasons:
         if why in _ADVICE:
             yield f"{_ADVICE[why]}."
@@ -189,7 +214,7 @@ def _next_steps(summary: Summary) -> Iterator[str]:
     for (way, domain, _), counts in summary.rows():
         if way is Direction.OUT and counts.clear and _is_domain(domain):
             yield f"see what TLS the domain offers today: probe check {domain}"
-            yield "or for all domains: probe scan a list of them, and add --results FILE here"
+            yield "or for all domains: probe scan a list of them, and add --results or --db here"
             return
 
 
@@ -205,21 +230,21 @@ def _counts_table(summary: Summary, total: Counts) -> Iterator[Part]:
     rows = list(summary.rows())
     if not rows:
         return
-    cells = [
-        (
-            f"{domain} (in)" if way is Direction.IN else domain,
-            week.isoformat(),
-            *map(str, (each.messages, each.encrypted, each.verified)),
-            *map(str, (each.clear, each.held_back, each.unknown)),
-        )
-        for (way, domain, week), each in rows[:MAX_SHOWN]
-    ]
+    cells = [tuple(map(str, week_cells(key, each))) for key, each in rows[:MAX_SHOWN]]
     yield Text("")
-    yield table(_HEAD, cells, folded=1, numbers=6)
+    yield table(HEAD, cells, folded=1, numbers=6)
     yield from _rest(len(rows) - MAX_SHOWN, "rows")
-    yield Text(_LEGEND, "dim")
+    yield Text(LEGEND, "dim")
     if versions := versions_of(total):
         yield Text(f"\nTLS versions: {versions.replace(' ', ', ').replace('=', ': ')}")
+
+
+def week_cells(key: Key, counts: Counts) -> Row:
+    """The cells below ``HEAD``."""
+    direction, domain, week = key
+    name = f"{domain} (in)" if direction is Direction.IN else domain
+    numbers = (counts.messages, counts.encrypted, counts.verified)
+    return (name, week.isoformat(), *numbers, counts.clear, counts.held_back, counts.unknown)
 
 
 def versions_of(counts: Counts) -> str:
@@ -228,11 +253,12 @@ def versions_of(counts: Counts) -> str:
     return " ".join(f"{version}={count}" for version, count in ordered)
 
 
-def _about_lines(summary: Summary) -> Iterator[str]:
+def about_lines(summary: Summary) -> Iterator[str]:
+    """What was read, and what was not."""
     if summary.internal or summary.local:
         yield f"Not counted above: internal deliveries {summary.internal}, local {summary.local}."
     if summary.first is not None and summary.last is not None:
-        yield f"First delivery: {_time(summary.first)}; last: {_time(summary.last)}."
+        yield f"First delivery: {time_words(summary.first)}; last: {time_words(summary.last)}."
     yield f"Lines read: {summary.lines}; of other programs: {summary.other_lines}."
     if summary.unread:
         yield f"Lines that were not understood: {summary.unread}. --unread shows them."

@@ -8,11 +8,11 @@ import email
 import io
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final, NamedTuple
+from typing import Annotated, BinaryIO, Final, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import Meta, field
@@ -25,9 +25,10 @@ from prober.escape import printable, utc
 from prober.files import read_whole
 from prober.logs.objects import ClaimObject, FailureObject
 from prober.logs.records import LOGS_SCHEMA
-from prober.logs.text import MAX_SHOWN, table
+from prober.logs.text import MAX_SHOWN, STYLES, table
 from prober.mailbox import Lines, files_below
-from prober.report.interface import Formatter, Kind, Paper, Row
+from prober.records import Answer
+from prober.report.interface import Formatter, Kind, Paper, Row, Sheet, require_html
 from prober.report.json_ import encode_report
 from prober.report.page import Page
 
@@ -271,40 +272,113 @@ class ClaimsText(Formatter[Claim, Claims]):
         return self._page.draw(*_answer(claims))
 
 
+class ClaimCounts:
+    """The sessions of *claims* by domain, day and policy; failures by domain, type and MX host."""
+
+    def __init__(self, claims: Claims) -> None:
+        days: Counter[tuple[str, str, str]] = Counter()
+        bad_days: Counter[tuple[str, str, str]] = Counter()
+        failures: Counter[tuple[str, str, str]] = Counter()
+        for report, about in claims.counted:
+            domain, day = about.policy.domain, report.date_range.start.date()
+            key = (domain, day.isoformat(), about.policy.policy_type)
+            days[key] += about.summary.successful
+            bad_days[key] += about.summary.failed
+            for each in about.failure_details or ():
+                place = (domain, each.result_type, each.receiving_mx_hostname or "")
+                failures[place] += each.failed_session_count
+        self.failed, self.damaged = claims.failed, claims.damaged
+        self.total = sum(days.values()) + claims.failed
+        self.failures: list[Row] = [(*key, count) for key, count in failures.most_common()]
+        self.days: list[Row] = [(*key, days[key], bad_days[key]) for key in sorted(days)]
+
+    @property
+    def answer(self) -> Answer:
+        """Whether no session failed."""
+        if self.failed:
+            return Answer.NO
+        return Answer.NOT_TESTED if self.damaged else Answer.YES
+
+    @property
+    def headline(self) -> str:
+        """The answer in a sentence."""
+        return f"Senders report that TLS failed in {self.failed} of {self.total} sessions."
+
+
+FAILURES_HEAD: Final = ("domain", "result type", "MX host", "failed")
+DAYS_HEAD: Final = ("domain", "day", "policy", "successful", "failed")
+
+
 def _answer(claims: Claims) -> Iterator[Text | Table]:
-    days: Counter[tuple[str, str, str]] = Counter()
-    bad_days: Counter[tuple[str, str, str]] = Counter()
-    failures: Counter[tuple[str, str, str]] = Counter()
-    for report, about in claims.counted:
-        domain, day = about.policy.domain, report.date_range.start.date()
-        key = (domain, day.isoformat(), about.policy.policy_type)
-        days[key] += about.summary.successful
-        bad_days[key] += about.summary.failed
-        for each in about.failure_details or ():
-            place = (domain, each.result_type, each.receiving_mx_hostname or "")
-            failures[place] += each.failed_session_count
-    total = sum(days.values()) + claims.failed
-    head = f"Senders report that TLS failed in {claims.failed} of {total} sessions."
-    no_failure = "bold yellow" if claims.damaged else "bold green"
-    yield Text(head, "bold red" if claims.failed else no_failure)
-    if failures:
-        rows = [(*key, str(count)) for key, count in failures.most_common(MAX_SHOWN)]
+    counts = ClaimCounts(claims)
+    yield Text(counts.headline, STYLES[counts.answer])
+    if counts.failures:
         yield Text("")
-        yield table(("domain", "result type", "MX host", "failed"), rows, folded=3, numbers=1)
-    counts = [(*key, str(days[key]), str(bad_days[key])) for key in sorted(days)[-MAX_SHOWN:]]
+        rows = map(_texts, counts.failures[:MAX_SHOWN])
+        yield table(FAILURES_HEAD, rows, folded=3, numbers=1)
     yield Text("")
-    head_of_days = ("domain", "day", "policy", "successful", "failed")
-    yield table(head_of_days, counts, folded=1, numbers=2)
-    yield Text("\nThese are claims of the senders: DKIM signatures are not checked.", "dim")
+    yield table(DAYS_HEAD, map(_texts, counts.days[-MAX_SHOWN:]), folded=1, numbers=2)
+    first, *rest = about_claims(claims)
+    yield Text(f"\n{first}", "dim")
+    yield from (Text(line, "dim") for line in rest)
+
+
+def _texts(row: Row) -> tuple[str, ...]:
+    return tuple(map(str, row))
+
+
+def about_claims(claims: Claims) -> Iterator[str]:
+    """What the reports are, and what was left out of them."""
+    yield "These are claims of the senders: DKIM signatures are not checked."
     if claims.repeated:
-        yield Text(f"{claims.repeated} repeated or overlapping parts were left out.", "dim")
+        yield f"{claims.repeated} repeated or overlapping parts were left out."
     if claims.damaged:
-        yield Text(f"Could not be read as a TLS report: {claims.damaged}.")
+        yield f"Could not be read as a TLS report: {claims.damaged}."
     if others := len(claims.unreadable) - claims.damaged:
-        yield Text(f"Files without a TLS report: {others}.", "dim")
+        yield f"Files without a TLS report: {others}."
 
 
-CLAIMS: Final[Kind[Claim, Claims]] = Kind(
-    text=ClaimsText, encode=encode_claim, columns=CLAIM_COLUMNS, rows=to_rows
-)
-"""Reports on what others claim."""
+def _overview(claims: Claims) -> Iterator[Row]:
+    counts = ClaimCounts(claims)
+    yield "answer", counts.headline
+    yield "sessions", counts.total
+    yield "failed", counts.failed
+    yield from (("about", line) for line in about_claims(claims))
+
+
+def _page() -> Formatter[Claim, Claims]:
+    """Imported only where HTML is asked for. Raises SettingsError without its extra."""
+    require_html()
+    from prober.logs.html import ClaimsPage
+
+    return ClaimsPage()
+
+
+def claims_kind(claims: Claims) -> Kind[Claim, Claims]:
+    """Reports on what others claim."""
+    times = frozenset({"start", "end"})
+
+    def counted(name: str, columns: tuple[str, ...], rows: _Counted) -> Sheet[Claim]:
+        return Sheet(
+            name=name,
+            columns=columns,
+            rows=lambda _claim: (),
+            last=lambda: rows(ClaimCounts(claims)),
+        )
+
+    return Kind(
+        text=ClaimsText,
+        encode=encode_claim,
+        columns=CLAIM_COLUMNS,
+        rows=to_rows,
+        page=_page,
+        sheets=(
+            Sheet(name="report", columns=CLAIM_COLUMNS, rows=to_rows, times=times),
+            counted("failures", FAILURES_HEAD, lambda counts: counts.failures),
+            counted("days", DAYS_HEAD, lambda counts: counts.days),
+        ),
+        overview=_overview,
+    )
+
+
+_Counted: TypeAlias = Callable[[ClaimCounts], list[Row]]

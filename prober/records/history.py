@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from prober.records.changes import Change, Direction, DomainChanges
+from prober.records.sent import SentWeek
 from prober.records.words import Level, Standing
 
 
@@ -38,10 +39,11 @@ class DomainInRun:
 
 @dataclass(frozen=True, slots=True)
 class DomainHistory:
-    """What the runs saw of one domain, the oldest first."""
+    """What the runs saw of one domain, and what was sent to it, the oldest first."""
 
     domain: str
     seen: tuple[DomainInRun, ...]
+    sent: tuple[SentWeek, ...] = ()  # by logs of mail servers
 
 
 @dataclass(frozen=True, slots=True)

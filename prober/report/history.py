@@ -1,12 +1,13 @@
 """What the record says of domains over runs, and which runs there are, in every format."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import Final, TypeVar
 
 from prober.escape import printable, utc
 from prober.records import Level, Standing
 from prober.records.history import DomainHistory, DomainInRun, RecordedRun, RunList
+from prober.records.sent import SentWeek
 from prober.report.answer import LABELS
 from prober.report.changes import describe
 from prober.report.interface import Formatter, Kind, Row, Sheet, require_html
@@ -16,6 +17,7 @@ from prober.report.output import plain
 R = TypeVar("R")
 
 HISTORY_COLUMNS: Final = ("domain", "run", "checked_at", "level", "standing", "changes")
+SENT_COLUMNS: Final = tuple(SentWeek.__dataclass_fields__)
 RUN_COLUMNS: Final = (
     *("run", "list", "requirement", "version", "started_at", "finished_at", "domains"),
     *(each.value.replace("-", "_") for each in Standing),
@@ -23,15 +25,17 @@ RUN_COLUMNS: Final = (
 
 
 def histories() -> Kind[DomainHistory, None]:
-    """Reports on the history of domains; in JSON, one line per domain and run."""
-    return _kind(
+    """Reports on the history of domains; in JSON, a line per domain and run, then per week."""
+    kind = _kind(
         "history",
         plain(history_text),
-        lambda found: b"\n".join(map(encode_report, found.seen)),
+        lambda found: b"\n".join(map(encode_report, (*found.seen, *found.sent))),
         HISTORY_COLUMNS,
         _history_rows,
         _history_page,
     )
+    sent = Sheet(name="sent", columns=SENT_COLUMNS, rows=_sent_rows)
+    return replace(kind, sheets=(*kind.sheets, sent))
 
 
 def run_lists() -> Kind[RunList, None]:
@@ -80,6 +84,12 @@ def _history_rows(found: DomainHistory) -> Iterator[Row]:
         yield found.domain, seen.run, at, seen.level, seen.standing, changes
 
 
+def _sent_rows(found: DomainHistory) -> Iterator[Row]:
+    for each in found.sent:
+        domain, week, *counts = astuple(each)
+        yield domain, week.isoformat(), *counts
+
+
 def _run_rows(found: RunList) -> Iterator[Row]:
     for run in found.runs:
         end = None if run.finished_at is None else utc(run.finished_at)
@@ -105,8 +115,22 @@ def _what(seen: DomainInRun) -> tuple[Level, Standing]:
 
 
 def history_text(found: DomainHistory) -> str:
-    """One line per series of runs with the same result; below it, what changed then."""
-    return "\n".join((printable(found.domain), *_history_lines(found)))
+    """One line per series of runs with the same result, with what changed; then one per week."""
+    lines = (printable(found.domain), *_history_lines(found), *map(_week_line, found.sent))
+    return "\n".join(lines)
+
+
+def _week_line(sent: SentWeek) -> str:
+    noun = "message" if sent.messages == 1 else "messages"
+    return f"  week of {sent.week}: sent {sent.messages} {noun}: {how_sent(sent)}"
+
+
+def how_sent(sent: SentWeek) -> str:
+    """Such as "3 encrypted, 1 in clear"."""
+    parts = [f"{sent.encrypted} encrypted", f"{sent.clear} in clear"]
+    parts += [f"{sent.held_back} held back"] * bool(sent.held_back)
+    parts += [f"{sent.unknown} unknown"] * bool(sent.unknown)
+    return ", ".join(parts)
 
 
 def _history_lines(found: DomainHistory) -> Iterator[str]:

@@ -128,10 +128,10 @@ def _lines(lines: Sequence[str]) -> Markup:
     return Markup("&#10;").join(escape(_shown(line)) for line in lines)
 
 
-def environment() -> Environment:
-    """Of all templates: text is escaped, and the pages have the same style and script."""
+def environment(*folders: Path) -> Environment:
+    """Of all templates, also those in *folders*: text is escaped, style and script are ours."""
     environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
+        loader=FileSystemLoader((*folders, _FOLDER)),
         autoescape=True,
         finalize=_shown,
         undefined=StrictUndefined,
@@ -209,6 +209,12 @@ class Html(Formatter[DomainReport, Totals]):
     def _render(self, name: str, **values: object) -> bytes:
         text = self._environment.get_template(name).render(**values)
         return f"{text.rstrip()}\n".encode(errors="replace")
+
+
+def render_page(folder: Path, template: str, **values: object) -> bytes:
+    """A page of a wing: its *template* in its *folder*, which extends page.html."""
+    text = environment(folder).get_template(template).render(**values)
+    return f"{text.rstrip()}\n".encode(errors="replace")
 
 
 def letter_page(letter: Letter) -> bytes:

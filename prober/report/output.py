@@ -58,7 +58,7 @@ News: TypeAlias = Callable[[], RunNews | None]
 """What the run that is reported changed; None where the record cannot be read or written."""
 
 STDOUT: Final = "-"
-NO_PAGE: Final = "HTML shows domains only: choose another format for this report"
+NO_PAGE: Final = "this report cannot be written as HTML: choose another format"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from prober.records.changes import Change, ChangeCounts, Direction, DomainChange
 from prober.records.history import DomainHistory, RecordedRun, RunList
 from prober.report.answer import LABELS
 from prober.report.changes import DIRECTION_LABELS, describe, summary, what_changed
-from prober.report.history import stretches
+from prober.report.history import how_sent, stretches
 from prober.report.html import (
     CLASSES,
     DIRECTION_CSS,
@@ -130,6 +130,7 @@ class HistoryPage(Formatter[DomainHistory, None]):
             name=record.domain,
             anchor=anchor_of(record.domain),
             rows=[(*row, [_shown(change) for change in row[0].changes]) for row in rows],
+            sent=[(each, how_sent(each)) for each in record.sent],
         )
 
     def foot(self, _totals: None) -> bytes:

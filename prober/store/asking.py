@@ -28,6 +28,7 @@ from prober.store.reader import (
     run_rows,
     runs,
 )
+from prober.store.sent import sent_weeks
 
 MAX_CHANGED: Final = 50_000  # domains whose changes a report has: 100 MB
 _OPEN = (Standing.FALLS_SHORT.value, Standing.INVALID.value, Standing.UNDECIDED.value)
@@ -214,6 +215,14 @@ def history(connection: sa.Connection, name: str) -> list[Observation]:
     return observations(connection, query)
 
 
+def past_reports(connection: sa.Connection, names: Sequence[str]) -> Iterator[DomainReport]:
+    """What each run says of each of the domains *names*, judged by the rules of today."""
+    reader = CertificateReader()
+    past = Past(connection, lambda facts: judge_domain(facts, reader))
+    for name in names:
+        yield from past.judged(history(connection, name)).values()
+
+
 def domain_history(connection: sa.Connection, name: str) -> DomainHistory:
     """What each run saw of the domain *name*, and what it found changed, the oldest first."""
     changes: dict[int, list[Change]] = {}
@@ -230,7 +239,7 @@ def domain_history(connection: sa.Connection, name: str) -> DomainHistory:
         )
         for each in history(connection, name)[::-1]
     )
-    return DomainHistory(name, tuple(seen))
+    return DomainHistory(name, tuple(seen), tuple(sent_weeks(connection, name)))
 
 
 def recorded_runs(

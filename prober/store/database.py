@@ -24,7 +24,7 @@ from prober.store.schema import VERSION
 _MAGIC: Final = b"SQLite format 3\0"
 _APPLICATION_ID: Final = 0x70726F62  # "prob": tells our databases from those of others
 _BUSY_MS: Final = 30_000  # how long to wait for another writer
-_KNOWN: Final = frozenset({"0001", VERSION})  # versions that this program can bring up
+_KNOWN: Final = frozenset({"0001", "0003", VERSION})  # versions that this program can bring up
 _LOCK: Final = 0x70726F62  # of PostgreSQL: one at a time brings the schema up
 _MAX_TEXT: Final = 300  # characters of a driver's message
 

@@ -73,11 +73,15 @@ def holds(store: Store) -> list[tuple[str, str, datetime]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruning:
-    """What is deleted: the observations of old runs, and the runs that are empty then."""
+    """What is deleted: the observations of old runs, and the runs that are empty then.
+
+    ``sent``: totals of a domain on a day of a mail server.
+    """
 
     older_than: datetime
     runs: int
     observations: int
+    sent: int
 
 
 def plan_pruning(connection: sa.Connection, older_than: datetime) -> Pruning:
@@ -86,10 +90,12 @@ def plan_pruning(connection: sa.Connection, older_than: datetime) -> Pruning:
     kept = sa.select(schema.observation.c.run_id).where(_is_held())
     runs = sa.select(count).select_from(schema.run).where(schema.run.c.started_at < older_than)
     doomed = sa.select(count).select_from(schema.observation).where(old, ~_is_held())
+    sent = sa.select(count).select_from(schema.sent).where(_old_totals(older_than))
     return Pruning(
         older_than=older_than,
         runs=connection.execute(runs.where(schema.run.c.id.not_in(kept))).scalar_one(),
         observations=connection.execute(doomed).scalar_one(),
+        sent=connection.execute(sent).scalar_one(),
     )
 
 
@@ -108,6 +114,7 @@ def prune(store: Store, older_than: datetime, now: datetime) -> Pruning:
         known = sa.select(schema.observation.c.domain_id)
         connection.execute(sa.delete(schema.domain).where(schema.domain.c.id.not_in(known)))
         _drop_unused(connection)
+        _drop_totals(connection, older_than)
         row = sa.insert(schema.pruned).values(
             at=now, older_than=older_than, runs=done.runs, observations=done.observations
         )
@@ -121,6 +128,22 @@ def _old_runs(older_than: datetime) -> sa.Select[int]:
 
 def _old(older_than: datetime) -> sa.ColumnElement[bool]:
     return schema.observation.c.run_id.in_(_old_runs(older_than))
+
+
+def _old_days(older_than: datetime) -> sa.ColumnElement[bool]:
+    return schema.sent_day.c.day < older_than.date()
+
+
+def _old_totals(older_than: datetime) -> sa.ColumnElement[bool]:
+    days = sa.select(schema.sent_day.c.id).where(_old_days(older_than))
+    is_held = schema.sent.c.domain.in_(sa.select(schema.hold.c.domain))
+    return sa.and_(schema.sent.c.day_id.in_(days), ~is_held)
+
+
+def _drop_totals(connection: sa.Connection, older_than: datetime) -> None:
+    connection.execute(sa.delete(schema.sent).where(_old_totals(older_than)))
+    used = schema.sent_day.c.id.in_(sa.select(schema.sent.c.day_id))
+    connection.execute(sa.delete(schema.sent_day).where(_old_days(older_than), ~used))
 
 
 def _is_held(table: sa.Table = schema.observation) -> sa.ColumnElement[bool]:

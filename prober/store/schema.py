@@ -7,7 +7,9 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-VERSION: Final = "0003"  # of the newest migration
+from prober.records.sent import SentCounts
+
+VERSION: Final = "0004"  # of the newest migration
 
 
 class UtcTime(sa.TypeDecorator[datetime]):
@@ -147,6 +149,27 @@ proof: Final = sa.Table(
     sqlite_with_rowid=False,
 )
 PROOFS: Final = (proof,)  # of version 0003
+sent_day: Final = sa.Table(
+    "sent_day",  # which part of a day's log of a mail server was read
+    _metadata,
+    sa.Column("id", _Id, sa.Identity(), primary_key=True),
+    sa.Column("server", sa.Text, nullable=False),
+    sa.Column("software", sa.String(16), nullable=False),
+    sa.Column("day", sa.Date, nullable=False),
+    sa.Column("first", UtcTime, nullable=False),
+    sa.Column("last", UtcTime, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.UniqueConstraint("server", "software", "day"),
+)
+sent: Final = sa.Table(
+    "sent",  # messages to a domain on such a day
+    _metadata,
+    sa.Column("domain", sa.Text, primary_key=True),
+    sa.Column("day_id", _Id, sa.ForeignKey("sent_day.id"), primary_key=True, index=True),
+    *(sa.Column(name, _Id, nullable=False) for name in SentCounts._fields),
+    sqlite_with_rowid=False,
+)
+SENT: Final = (sent_day, sent)  # of version 0004
 VIEWS: Final = {
     "latest": (
         "SELECT domain.name AS domain, observation.run_id, observation.checked_at, "
@@ -169,6 +192,14 @@ VIEWS: Final = {
         "JOIN part AS endpoint ON endpoint.whole_id = latest.facts_id "
         "JOIN part AS leaf ON leaf.whole_id = endpoint.part_id AND leaf.position = 0 "
         "JOIN certificate ON certificate.fact_id = leaf.part_id"
+    ),
+}
+SENT_VIEWS: Final = {
+    "sent_mail": (
+        "SELECT sent.domain, sent_day.day, sent_day.server, sent_day.software, "
+        "sent.encrypted + sent.clear + sent.held_back + sent.unknown AS messages, "
+        "sent.encrypted, sent.verified, sent.below_verified, sent.clear, sent.held_back, "
+        "sent.unknown FROM sent JOIN sent_day ON sent_day.id = sent.day_id"
     ),
 }
 

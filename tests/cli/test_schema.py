@@ -10,11 +10,11 @@ from jsonschema import ValidationError
 
 from prober.cli import COMMANDS
 from prober.cli.schema import WRITTEN
+from prober.lab.demo import MAIL_LOG as EXAMPLE
 from prober.recipient import KeySource, RecipientKey, RecipientReport, Way
 from prober.records import Answer, Dnssec
 from prober.report.json_ import encode_report
 from tests.cli.commands import invoke
-from tests.logs.test_example import EXAMPLE
 from tests.logs.test_tls_report import RAW
 from tests.report import samples
 from tests.support.json_schemas import FOLDER, files, require_valid

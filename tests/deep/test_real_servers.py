@@ -197,7 +197,7 @@ async def test_each_fact_is_what_sslscan_sees(name: str, keys: Keys) -> None:
     assert bits is None or not scanned.dh_bits or bits in scanned.dh_bits
 
 
-@pytest.mark.parametrize("name", ["gnutls-3des"])
+@pytest.mark.parametrize("name", ["gnutls-3des", "tlslite-ssl-3.0-3des"])
 async def test_each_fact_is_what_testssl_sees(name: str, keys: Keys, tmp_path: Path) -> None:
     configuration = CONFIGURATIONS[name]
     with backend(configuration.server, configuration.options, keys) as port:

@@ -231,6 +231,13 @@ def test_a_log_that_begins_in_the_middle_of_a_connection_leaves_it_unknown() -> 
     assert [each.session.why for each in outcome.deliveries] == [BEGINS, None]
 
 
+def test_a_delivery_that_took_no_time_began_after_the_log() -> None:
+    texts = ("connect to x: timed out", "x", "x", "x", NEW, to("AAAAAA", delays="0/0/0/0"))
+    second = to("BBBBBB", delays="0/0/0/0")
+    outcome = read(log(*texts, second, start=False))
+    assert [each.session.tls for each in outcome.deliveries] == [Tls.ENCRYPTED, Tls.CLEAR]
+
+
 @pytest.mark.parametrize(
     "second",
     [

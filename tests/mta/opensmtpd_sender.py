@@ -34,13 +34,14 @@ async def deliver_by_opensmtpd(
     folder: Path,
     is_done: Callable[[str], bool],
     options: Mapping[str, str] = MappingProxyType({}),
+    rules: str = "",
 ) -> None:
     """Send a message to each of *recipients*, until *is_done* says so of the log.
 
-    *options*: for the action of a domain.
+    *options*: for the action of a domain. *rules* come before those for each domain.
     """
     async with resolver_for(lab.dns) as resolver:
-        configure = functools.partial(_configure, lab, resolver, options)
+        configure = functools.partial(_configure, lab, resolver, options, rules)
         send = functools.partial(_deliver, configure, tuple(recipients), ca, folder)
         await asyncio.to_thread(send, is_done)
 
@@ -66,7 +67,9 @@ def _deliver(
             time.sleep(0.1)
 
 
-def _configure(lab: Lab, resolver: str, options: Mapping[str, str], site: Site) -> tuple[str, ...]:
+def _configure(
+    lab: Lab, resolver: str, options: Mapping[str, str], rules: str, site: Site
+) -> tuple[str, ...]:
     (site.folder / "over-etc").mkdir()
     site.write("over-etc/resolv.conf", f"nameserver {resolver}\n")
     site.write("over-etc/nsswitch.conf", "hosts: dns files\npasswd: files\ngroup: files\n")
@@ -81,5 +84,5 @@ def _configure(lab: Lab, resolver: str, options: Mapping[str, str], site: Site) 
     )
     head = _HEAD.format(address=site.address, port=site.port, host_name=site.host_name)
     site.write("lab-ca.pem", lab.ca_file.read_text())
-    site.write("smtpd.conf", head + actions)
+    site.write("smtpd.conf", head + rules + actions)
     return ("/usr/sbin/smtpd", "-d", "-v", "-f", "/srv/smtpd.conf")

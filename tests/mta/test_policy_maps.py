@@ -1,14 +1,15 @@
 """The maps for Exim and OpenSMTPD, read by Exim and OpenSMTPD themselves.
 
-Exim delivers through its map, with the options that the head of the map asks for. Debian 12's
-OpenSMTPD cannot do TLS at all (tests/mta/opensmtpd.py), so it only says that it understands.
+Both deliver through their map, with the options that the head of the map asks for. OpenSMTPD also
+says that it understands the head as it is: it delivers to one port of the lab, which the head does
+not name.
 """
 
 import asyncio
 import re
 import smtplib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from email.message import EmailMessage
 from functools import partial
@@ -25,6 +26,7 @@ from tests.mta.base import RunningMta, Site, running
 from tests.mta.certificates import MtaCa
 from tests.mta.exim import EXIM
 from tests.mta.opensmtpd import OPENSMTPD
+from tests.mta.opensmtpd_sender import deliver_by_opensmtpd
 from tests.mta.sender import resolver_for
 from tests.mta.servers import require
 from tests.mta.test_policy import Written, look, publish_tlsa, tlsa_of, to, world, write_map
@@ -233,3 +235,73 @@ async def test_opensmtpd_understands_its_map(served: tuple[Written, ...], tmp_pa
     )
 
     assert said.strip() == "configuration OK"
+
+
+async def test_opensmtpd_delivers_as_its_map_says(mta_ca: MtaCa, tmp_path: Path) -> None:
+    require(OPENSMTPD)
+    served = SERVED[:-1]  # it has no DANE
+    lines = {each.name: each.line for each in served}
+    recipients = [to(name) for name in lines]
+    async with world(*(each.domain for each in served)) as at:
+        reports = await look(at.lab)
+        text = write_map(reports.values(), tmp_path, kind="opensmtpd")
+        assert {name: _level(text, name) for name in lines} == lines
+        fates: list[Mapping[str, str]] = []
+        for situation in (None, Expired(), NoStarttls()):
+            for name in lines:
+                if situation is not None:
+                    personality = Accepting(situation, at.mailbox)
+                    at.lab.servers[f"mx.{name}"].personality = personality
+            at.mailbox.arrivals.clear()
+            folder = tmp_path / f"opensmtpd-{len(fates)}"
+            await deliver_by_opensmtpd(
+                at.lab,
+                recipients,
+                ca=mta_ca,
+                folder=folder,
+                is_done=lambda log: len(_results(log)) == len(recipients),
+                rules=_rules(text, lines, at.lab.port),
+            )
+            log = (folder / "log").read_text(errors="backslashreplace")
+            fates.append(_results(log))
+            for name, fate in fates[-1].items():
+                arrival = at.mailbox.arrival(to(name))
+                assert (arrival is not None) == (fate == "Ok"), log
+                assert arrival is None or arrival.encrypted or not lines[name], log
+
+    today, expired, stripped = fates
+    refused = {name for name in lines if today[name] != "Ok"}
+    assert refused == {"weak-dh.test"}  # by Debian's OpenSSL, not by the map
+    for name, line in lines.items():
+        assert (expired[name] == "Ok") == (line != "verify"), expired
+        assert (stripped[name] == "Ok") == (line == ""), stripped
+
+
+def _level(text: str, name: str) -> str:
+    """The table of the map that has the domain *name*."""
+    tables = re.findall(r"^table tls_(\w+) \{(.*?)\}", text, re.MULTILINE | re.DOTALL)
+    return next((level for level, members in tables if f'"{name}"' in members), "")
+
+
+def _rules(text: str, names: Iterable[str], port: int) -> str:
+    """The map, with the actions and matches of its head for the MX host and port of each domain."""
+    head = re.findall(r"^#   (.+)$", text, re.MULTILINE)
+    actions = dict(re.findall(r'action "(\w+)" relay (.+)', "\n".join(head)))
+    matches = [re.fullmatch(r'match for domain <(\w+)> action "\1"', line) for line in head]
+    tables = [found[1] for found in matches if found is not None]
+    assert list(actions) == tables
+    rules = [text]
+    for table in tables:
+        for name in names:
+            own = f"{table} {name}"
+            rules.append(
+                f'action "{own}" relay host "smtp://mx.{name}:{port}" ca "lab" {actions[table]}\n'
+                f'match from any for domain <{table}> rcpt-to "{to(name)}" action "{own}"\n'
+            )
+    return "".join(rules)
+
+
+def _results(log: str) -> dict[str, str]:
+    """What became of the first attempt to deliver to each domain."""
+    found = re.findall(r' mta delivery evpid=.* to=<user@([^>]+)>.* result="(\w+)"', log)
+    return dict(reversed(found))

@@ -1,11 +1,12 @@
 """What a record says, as plain records: changes, histories and runs, some of them hostile."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 
 from prober.records import Level, Standing
 from prober.records.changes import Change, ChangeCode, ChangeCounts, Direction, DomainChanges
 from prober.records.history import DomainHistory, DomainInRun, RecordedRun, RunList, RunNews
+from prober.records.sent import SentWeek
 from tests.support.builders import NOW
 
 WEEK = timedelta(days=7)
@@ -62,7 +63,21 @@ def history_of(domain: str, *standings: Standing, text: str = "TLS completes") -
                 changes=(change(text=text),) if differs else (),
             )
         )
-    return DomainHistory(domain, tuple(seen))
+    return DomainHistory(domain, tuple(seen), tuple(sent(clear) for clear in (0, 1, 0)))
+
+
+def sent(clear: int, *, unknown: int = 1) -> SentWeek:
+    return SentWeek(
+        domain="example.com",
+        week=date(2026, 3, 9),
+        messages=3 + clear + unknown,
+        encrypted=2,
+        verified=1,
+        below_verified=1 + clear,
+        clear=clear,
+        held_back=1,
+        unknown=unknown,
+    )
 
 
 def run(

@@ -321,18 +321,15 @@ def test_without_its_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
         open_report("report.html")
 
 
-@pytest.mark.parametrize(
-    "command", [("headers", "message.eml"), ("logs", "mail.log"), ("logs", "--summary", "mail.log")]
-)
 def test_other_reports_have_no_page_and_say_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / command[-1]).write_text("Received: by a\n\n")
-    ended = invoke(*command, "-o", "out.html")
+    (tmp_path / "message.eml").write_text("Received: by a\n\n")
+    ended = invoke("headers", "message.eml", "-o", "out.html")
     assert ended.status == 2
     assert NO_PAGE in ended.err
-    assert [path.name for path in tmp_path.iterdir()] == [command[-1]]
+    assert [path.name for path in tmp_path.iterdir()] == ["message.eml"]
 
 
 def test_300_domains_take_less_than_2_mb() -> None:

@@ -138,7 +138,11 @@ def test_a_history_has_a_part_for_each_stretch_of_the_text() -> None:
     assert "FAIL 2026-01-16 03:04 UTC level none, 1 run" in page
     assert describe(found.seen[-1].changes[0]) in page
     assert page.index("a.example") < page.index("b.example")
-    assert len(history_text(found).splitlines()) == 4
+    words = "5 messages: 2 encrypted, 1 in clear, 1 held back, 1 unknown"
+    assert f"week of 2026-03-09: {words}" in page
+    lines = history_text(found).splitlines()
+    assert len(lines) == 7
+    assert lines[5] == f"  week of 2026-03-09: sent {words}"
 
 
 def test_runs_are_listed_with_a_line_for_each_list_of_several() -> None:

@@ -18,7 +18,11 @@ from prober.store.database import Store, StoreError, open_store, shown, where_fr
 from tests.store.builders import good, record, report
 
 FOLDER = Path(__file__).parent
-VERSIONS = {"0001": (schema.FIRST, schema.VIEWS), "0003": (schema.PROOFS, {})}
+VERSIONS: dict[str, tuple[Sequence[sa.Table], Mapping[str, str]]] = {
+    "0001": (schema.FIRST, schema.VIEWS),
+    "0003": (schema.PROOFS, {}),
+    "0004": (schema.SENT, schema.SENT_VIEWS),
+}
 
 
 def test_the_file_is_for_this_user_alone(tmp_path: Path) -> None:
@@ -174,17 +178,27 @@ def ddl(tables: Sequence[sa.Table], views: Mapping[str, str]) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def test_a_record_of_the_first_version_gets_room_for_proofs(where: str) -> None:
+@pytest.mark.parametrize("version", ["0001", "0003"])
+def test_an_older_record_is_brought_up(where: str, version: str) -> None:
     store = open_store(where)
     record(store, [report(good())])
+    later = [VERSIONS[each] for each in VERSIONS if each > version]
     with store.writing() as connection:
-        schema.proof.drop(connection)
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+        for tables, views in reversed(later):
+            for name in views:
+                connection.execute(sa.text(f"DROP VIEW {name}"))
+            for table in reversed(tables):
+                table.drop(connection)
+        mark = sa.text("UPDATE alembic_version SET version_num = :version")
+        connection.execute(mark, {"version": version})
     store.close()
 
     store = open_store(where)
     with store.reading() as connection:
-        assert connection.execute(sa.select(schema.proof)).all() == []
+        for tables, views in later:
+            for name in (*(table.name for table in tables), *views):
+                query = sa.select(sa.func.count()).select_from(sa.table(name))
+                assert connection.execute(query).scalar_one() == 0
         assert len(history(connection, "example.com")) == 1
     store.close()
 
