@@ -31,6 +31,7 @@ from prober.records import (
 )
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.deep_plan import Plan, Way, budget_spent, certificate_answer, stops
+from prober.rules.endpoint import uses_sni
 from prober.settings import Settings
 
 _KEPT: Final = 10_000  # about 20 kB each
@@ -175,7 +176,7 @@ class DeepEndpoints:
                 server.target,
                 server.settings,
                 self._tls,
-                Hello.DEFAULT,
+                hello_for(server.facts),
                 self._heartbeat,
                 on_step,
                 question,
@@ -187,6 +188,8 @@ class DeepEndpoints:
 
     async def _in_clear(self, server: _Server, question: DeepQuestion, offer: Offer) -> Asked:
         asked: list[Asked] = []
+        if uses_sni(hello_for(server.facts)):
+            offer = offer.with_name(server.target.server_name or server.target.mx_host)
 
         async def ask(on_step: OnStep | None) -> EndpointFacts:
             asked.append(
@@ -208,6 +211,19 @@ class DeepEndpoints:
     def _leaf_kind(self, facts: EndpointFacts) -> str | None:
         key = self._reader.read(facts.chain[0]).key if facts.chain else None
         return None if key is None else key.kind
+
+
+def hello_for(facts: EndpointFacts) -> Hello:
+    """A hello with which a main session completed TLS, with SNI where one of those had it.
+
+    A server may refuse the name, or not read a large hello, and have all that is asked for.
+    """
+    completed = [
+        attempt.hello for attempt in facts.attempts if attempt.tls_version == facts.tls_version
+    ]
+    if facts.tls_version is None or not completed:
+        return Hello.DEFAULT
+    return next(filter(uses_sni, completed), completed[0])
 
 
 def _offer(question: DeepQuestion, server: _Server) -> Offer:
