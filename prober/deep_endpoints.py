@@ -32,6 +32,7 @@ from prober.records import (
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.deep_plan import Plan, Way, budget_spent, certificate_answer, stops
 from prober.rules.endpoint import uses_sni
+from prober.rules.retry import asks_to_slow_down
 from prober.settings import Settings
 
 _KEPT: Final = 10_000  # about 20 kB each
@@ -82,6 +83,7 @@ class DeepEndpoints:
         self._heartbeat = heartbeat
         self._reader = reader
         self._in_turn = in_turn
+        self._busy: dict[tuple[str, int], Failure] = {}
         self._facts: SingleFlight[_Server, DeepFacts] = SingleFlight(self._ask, size=_KEPT)
 
     async def get(self, target: Target, facts: EndpointFacts, settings: Settings) -> DeepFacts:
@@ -152,6 +154,8 @@ class DeepEndpoints:
     async def _questions(self, server: _Server, plan: Plan, found: DeepFacts) -> DeepFacts:
         """Ask one question after the other, until all are answered or the server stops them."""
         while (following := plan.next_question(found.answers)) is not None:
+            if (busy := self._busy.get((server.address, server.port))) is not None:
+                return _cut(found, plan, busy)
             asked = await self._question(server, *following)
             lines = asked.session.transcript
             if found.connections and asked.answer.failure is None:
@@ -182,7 +186,7 @@ class DeepEndpoints:
                 question,
             )
 
-        facts = await self._in_turn(server.target, ask)
+        facts = await self._session(server, ask)
         answer = certificate_answer(question, facts, self._leaf_kind(facts))
         return Asked(answer=answer, session=facts)
 
@@ -205,8 +209,15 @@ class DeepEndpoints:
             )
             return asked[0].session
 
-        await self._in_turn(server.target, ask)
+        await self._session(server, ask)
         return asked[0]
+
+    async def _session(self, server: _Server, ask: Ask) -> EndpointFacts:
+        """One session. Where it was one too many, other names at the address get no more either."""
+        facts = await self._in_turn(server.target, ask)
+        if facts.failure is not None and asks_to_slow_down(facts):
+            self._busy[server.address, server.port] = facts.failure
+        return facts
 
     def _leaf_kind(self, facts: EndpointFacts) -> str | None:
         key = self._reader.read(facts.chain[0]).key if facts.chain else None

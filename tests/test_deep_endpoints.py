@@ -323,6 +323,38 @@ async def test_what_several_domains_share_is_asked_once() -> None:
     assert deep == [deep[0]] * 3
 
 
+@dataclass(frozen=True)
+class BusyOnce(Scripted):
+    """Answers 421 to the session with the number *at*."""
+
+    at: int = MAIN_SESSIONS + 2
+
+    async def greet(self, peer: Peer) -> None:
+        if peer.session.number == self.at:
+            await self.say_and_close(peer, 421, "4.7.0 too many")
+        else:
+            await super().greet(peer)
+
+
+async def test_an_address_that_says_421_is_not_pressed_by_its_other_names() -> None:
+    async with Lab([mail_domain("one.test", BusyOnce())]) as lab:
+        server = lab.servers["mx1.one.test"]
+        lab.dns.add("two.test", "MX", "10 mx.two.test.")
+        lab.dns.add("mx.two.test", "A", server.address)
+        settings = lab.settings(**PATIENT, deep=True, share=False)
+        async with Vantage(settings) as vantage:  # one after the other
+            reports = [
+                await probe_entry(parse_entry(name), vantage) for name in ("one.test", "two.test")
+            ]
+    first, second = (report.endpoints[0].deep for report in reports)
+
+    assert first is not None
+    assert second is not None
+    assert (first.connections, second.connections) == (2, 0)
+    assert {each.failure and each.failure.reply_code for each in second.answers} == {421}
+    assert server.count == BusyOnce.at + 1  # one with the other name
+
+
 async def test_a_cancelled_run_leaves_no_session() -> None:
     async with Lab([mail_domain("one.test", StopsAfter(Step.HANDSHAKE, "silent"))]) as lab:
         server = lab.servers["mx1.one.test"]
