@@ -76,7 +76,7 @@ class _HelloSession(Session):
     ) -> None:
         super().__init__(target, settings, heartbeat, on_step)
         self._question = question
-        self._offer = offer.with_name(target.server_name or target.mx_host)
+        self._offer = offer
         self._session_id = os.urandom(SESSION_ID_SIZE)
         self._flight = ServerFlight(
             self._offer,
