@@ -26,13 +26,21 @@ from prober.version import __version__
 
 
 class Draft:
-    """A policy map in the making. *levels* are those that may be written."""
+    """A policy map that is being made. *levels* are those that may be written."""
 
-    def __init__(self, live: LiveMap, levels: Collection[PolicyLevel], patience: Patience) -> None:
+    def __init__(
+        self,
+        live: LiveMap,
+        levels: Collection[PolicyLevel],
+        patience: Patience,
+        *,
+        weak_dh: bool = True,
+    ) -> None:
         self._live = live
         self._by_hand = live.by_hand
         self._levels = levels
         self._patience = patience
+        self._weak_dh = weak_dh
         self._reader = CertificateReader()
         self._runs: dict[str, list[Evidence]] = defaultdict(list)
         self._trust_stores: dict[str, None] = {}
@@ -49,7 +57,8 @@ class Draft:
         domain = report.domain
         if domain is None or not _is_domain(domain) or domain in self._by_hand:
             return
-        self._runs[domain].append(assess(report, self._live.policies.get(domain), self._reader))
+        live = self._live.policies.get(domain)
+        self._runs[domain].append(assess(report, live, self._reader, weak_dh=self._weak_dh))
         store = report.run.trust_store
         self._trust_stores[f"{store.certificates} anchors of {store.source}"] = None
         self._first = min(filter(None, (self._first, report.checked_at)))
