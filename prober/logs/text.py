@@ -14,7 +14,7 @@ from prober.errors import InputError
 from prober.escape import printable, utc
 from prober.logs.base import BEGINS, FORGOTTEN, NO_TLS
 from prober.logs.records import Attempt, Content, Delivery, Direction, Identity, Level, Scope, Tls
-from prober.logs.summary import Counts, Key, Summary, messages
+from prober.logs.summary import UNREAD, Counts, Key, Summary, messages
 from prober.records import Answer
 from prober.report.interface import Formatter, Paper, Row
 from prober.report.page import Page
@@ -160,9 +160,20 @@ def _answer(summary: Summary, clear: Sequence[Attempt]) -> Iterator[Part]:
 
 
 def headline(summary: Summary, total: Counts) -> str:
-    """The answer in one or two sentences."""
+    """The answer in one to three sentences."""
     if not summary.server_lines:
         return "No line of a mail server is in the log: nothing is known."
+    if not (unread := summary.reasons[UNREAD]):
+        return _on_messages(total)
+    lines = (
+        "1 line of the mail server was"
+        if unread == 1
+        else f"{unread} lines of the mail server were"
+    )
+    return f"{_on_messages(total)} But {lines} not understood."
+
+
+def _on_messages(total: Counts) -> str:
     left = total.messages - total.held_back
     if not total.messages:
         return "No message to other organisations is in the log."
