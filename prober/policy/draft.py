@@ -6,7 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from prober.domains import parse_domain
+from prober.domains import is_domain
 from prober.errors import InputError
 from prober.policy.base import LiveMap, Provenance
 from prober.policy.decide import (
@@ -55,7 +55,7 @@ class Draft:
                 "of its MX hosts: a map needs results without --server"
             )
         domain = report.domain
-        if domain is None or not _is_domain(domain) or domain in self._by_hand:
+        if domain is None or not is_domain(domain) or domain in self._by_hand:
             return
         live = self._live.policies.get(domain)
         self._runs[domain].append(assess(report, live, self._reader, weak_dh=self._weak_dh))
@@ -87,14 +87,6 @@ class Draft:
             last=self._last,
             trust_stores=tuple(self._trust_stores),
         )
-
-
-def _is_domain(name: str) -> bool:
-    """Whether *name* is a domain as we write them: a result file may come from anywhere."""
-    try:
-        return parse_domain(name) == name
-    except InputError:
-        return False
 
 
 _MARKS: Final = MappingProxyType(
