@@ -34,7 +34,7 @@ from prober.report.chains import chains_of
 from prober.report.changes import DIRECTION_LABELS, NO_NEWS, news_summary, what_changed
 from prober.report.deep import accepted
 from prober.report.interface import MAX_SECTIONS, Formatter
-from prober.report.letter import Letter, write_letter
+from prober.report.letter import OURS, Letter, write_letter
 from prober.report.problems import Problem, joined, problems_of, profile_gaps
 from prober.report.publish import publications
 from prober.report.text import basis, hosts_of, is_well, vantage
@@ -358,7 +358,8 @@ def _section(report: DomainReport, reader: CertificateReader) -> dict[str, Any]:
     problems, gaps = list(problems_of(report)), profile_gaps(report)
     main = [p for p in problems if p.code.severity in (Severity.HIGH, Severity.MEDIUM)]
     main += [p for p in problems if p not in main and p.code in report.reasons]
-    wants_letter = bool(report.endpoints) and (report.standing in _FAILING or bool(main))
+    has_faults = any(problem.code not in OURS for problem in main)
+    wants_letter = bool(report.endpoints) and (report.standing in _FAILING or has_faults)
     return {
         "server": server_words(report),
         "effects": effects(report),

@@ -12,7 +12,7 @@ from hypothesis import given
 
 from prober.errors import SettingsError
 from prober.files import ResumeFrom
-from prober.records import Code, DomainReport, Level, Line, ProfileName, Standing
+from prober.records import Code, DomainReport, Level, Line, ProfileName, Standing, finding
 from prober.report import html
 from prober.report.answer import LABELS, answer
 from prober.report.letter import write_letter
@@ -164,6 +164,16 @@ def test_the_worst_come_first_in_a_file() -> None:
         "null.example",
     ]
     assert "1 domain passes with a warning: see the list." in texts_of(arranged(*found))
+
+
+@pytest.mark.parametrize(
+    ("code", "is_offered"), [(Code.CERTIFICATE_EXPIRED, True), (Code.DNSSEC_PROOF_INVALID, False)]
+)
+def test_a_letter_is_offered_where_the_receiver_can_change_something(
+    code: Code, is_offered: bool
+) -> None:
+    report = replace(samples.passes(), standing=Standing.MEETS, findings=(finding(code),))
+    assert ("Message to send" in texts_of(arranged(report))) is is_offered
 
 
 def test_a_domain_that_comes_twice_has_one_id() -> None:
