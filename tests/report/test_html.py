@@ -295,8 +295,8 @@ def test_it_has_the_words_of_the_text_report() -> None:
     found = assessed(*samples.all_samples())
     page = texts_of(arranged(*found))
     for report in found:
-        for finding in report.findings:
-            assert finding.code.meaning in page
+        for each in report.findings:
+            assert each.code.meaning in page
     assert all(LABELS[each.standing] in page for each in found if each.standing)
 
 
