@@ -57,7 +57,8 @@ async def ask_in_clear(
     answer = session.answer(facts)
     if answer.chain:
         path, errors = tls.verifier.verify(answer.chain)
-        answer = replace(answer, path=path, verify_errors=errors)
+        chain = tls.shared(answer.chain)
+        answer = replace(answer, chain=chain, path=path, verify_errors=errors)
     return Asked(answer=answer, session=facts)
 
 

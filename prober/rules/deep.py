@@ -128,7 +128,7 @@ def deep_findings(facts: EndpointFacts) -> _Found:
         return
     yield from _on_versions(facts)
     yield from _on_suites(facts)
-    if weak_dh(facts) is Answer.YES and not _chose_weak_dh(facts):
+    if weak_dh(facts) is Answer.YES and not chose_weak_dh(facts):
         answer = answer_to(facts, DeepQuestion.FINITE_FIELD_DH)
         yield Code.DH_WEAK_ACCEPTED, f"DH {answer.key_exchange_bits}" if answer else None
     if post_quantum(facts) is Answer.NO:
@@ -145,8 +145,8 @@ def _secure_renegotiation(answer: DeepAnswer) -> bool | None:
     return answer.secure_renegotiation
 
 
-def _chose_weak_dh(facts: EndpointFacts) -> bool:
-    """Then that is a finding already, and a worse one."""
+def chose_weak_dh(facts: EndpointFacts) -> bool:
+    """Whether the server chose a group of fewer than 2048 bits: the finding ``dh-weak``."""
     return facts.key_exchange_bits is not None and facts.key_exchange_bits < MIN_DH_BITS
 
 
