@@ -117,7 +117,7 @@ class DeepEndpoints:
         return found
 
     async def _enumerate(self, server: _Server, found: DeepFacts) -> DeepFacts:
-        """All that the server accepts; ended by the first session without an answer."""
+        """All that the server accepts. ``failure`` is the last that kept it from answering."""
         accepted, failure, made = Accepted(), None, 0
         hellos = enumerate_all(accepted)
         following = next(hellos, None)
@@ -130,10 +130,12 @@ class DeepEndpoints:
                 break
             asked = await self._in_clear(server, *following)
             made += 1
-            failure = asked.answer.failure or asked.session.failure
-            if failure is not None:
+            newest = asked.answer.failure or asked.session.failure
+            if newest is not None:
+                failure = newest
                 found = replace(found, transcript=found.transcript + asked.session.transcript)
-                break
+                if stops(newest):
+                    break
             following = _send(hellos, asked.answer)
         full = Enumeration(
             versions=tuple(accepted.versions),

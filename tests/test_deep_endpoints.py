@@ -441,6 +441,28 @@ async def test_the_list_ends_where_a_bound_is_reached(
     assert counted == 7 + 5
 
 
+class ClosesOnOldVersions(WellConfigured):
+    """Closes where it should send the alert protocol_version."""
+
+    async def handshake(self, peer: Peer) -> None:
+        hello = await peer.hello()
+        if hello[9:11] < b"\3\3":  # client_version, behind the headers: RFC 5246 §7.4.1.2
+            peer.close()
+        else:
+            await super().handshake(peer)
+
+
+async def test_a_close_does_not_end_the_list() -> None:
+    found, _ = await deep_of(ClosesOnOldVersions(), deep_full=True)
+    full = found.enumeration
+
+    assert full is not None
+    assert full.failure is not None
+    assert full.failure.reason is Reason.CLOSED
+    assert full.versions == ("TLSv1.3", "TLSv1.2")
+    assert set(full.suites) == suites_of(WellConfigured(), ("ECDHE-ECDSA-",))
+
+
 async def test_the_list_ends_where_the_server_says_421() -> None:
     found, counted = await deep_of(Throttle(most=MAIN_SESSIONS + 7 + 2), deep_full=True)
     full = found.enumeration

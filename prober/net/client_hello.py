@@ -63,19 +63,8 @@ _ASKED: Final = (
 
 # SignatureScheme: RFC 8446 §4.2.3; the last ones by hash and signature, RFC 5246 §7.4.1.4.1
 _ECDSA: Final = (0x0403, 0x0503, 0x0603, 0x0303, 0x0203)
-_RSA: Final = (
-    0x0804,
-    0x0805,
-    0x0806,
-    0x0809,
-    0x080A,
-    0x080B,
-    0x0401,
-    0x0501,
-    0x0601,
-    0x0301,
-    0x0201,
-)
+_PSS: Final = (0x0804, 0x0805, 0x0806, 0x0809, 0x080A, 0x080B)
+_RSA: Final = (*_PSS, 0x0401, 0x0501, 0x0601, 0x0301, 0x0201)  # PKCS #1 v1.5 last
 _EDDSA: Final = (0x0807, 0x0808)
 _BRAINPOOL_SIGNATURES: Final = (0x081A, 0x081B, 0x081C)  # RFC 8734
 _ML_DSA: Final = (0x0904, 0x0905, 0x0906)
@@ -86,7 +75,6 @@ _ALL_SIGNATURES: Final = (*_ECDSA, *_EDDSA, *_RSA, *_DSA_AND_MD5)
 _CURVES: Final = (29, 23, 24, 25, 30, 28, 27, 26, 22)  # those that are in use, best known first
 _TLS_1_3_CURVES: Final = MappingProxyType({26: 31, 27: 32, 28: 33})  # RFC 8734 §2
 _POST_QUANTUM: Final = (0x11EC, 0x11EB, 0x11ED, 0x0200, 0x0201, 0x0202)
-
 
 _TLS_1_3_SUITES: Final = r"TLS_(AES|CHACHA20)_"
 _BROKEN: Final = r"NULL|EXPORT|_DES_|RC4|3DES|RC2|_anon_"

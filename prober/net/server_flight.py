@@ -48,13 +48,11 @@ from prober.records import Answer, DeepAnswer, DeepQuestion, Failure, Reason, St
 MOST_RECORDS: Final = 256  # a flight has some 10; empty ones cost a server nothing
 _LONGEST_RECORD: Final = 16_384  # RFC 5246 §6.2.1
 
-
 _FATAL: Final = 2
 _CLOSE_NOTIFY: Final = 0
 # The alerts by which a server says that it has nothing in common with the hello: RFC 8446 §4.1.1,
 # §4.2.1, RFC 5246 §7.2.2; export_restriction: RFC 2246 §7.2.2. Others speak of something else.
 _REFUSALS: Final = (40, 60, 70, 71)
-
 _INTERNAL_ERROR: Final = 80
 
 _RETRY_RANDOM: Final = bytes.fromhex(  # RFC 8446 §4.1.3

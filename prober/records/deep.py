@@ -60,7 +60,9 @@ class Enumeration:
     suites: tuple[str, ...] = ()  # by their IANA names
     groups: tuple[str, ...] = ()
     connections: int = 0
-    failure: Failure | None = None  # what ended it early: then the lists are not complete
+    failure: Failure | None = (
+        None  # of the last session without an answer: the lists are not complete
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,21 +24,14 @@ from prober.rules.ciphers import iana_name
 MOST_CONNECTIONS: Final = 8
 
 _CERTIFICATES: Final = {"RSA": DeepQuestion.RSA_CERTIFICATE, "EC": DeepQuestion.ECDSA_CERTIFICATE}
-_LATER: Final = (
-    DeepQuestion.POST_QUANTUM,
-    DeepQuestion.LEGACY_VERSION,
+_OLD_SUITES: Final = (
     DeepQuestion.BROKEN_SUITES,
     DeepQuestion.STATIC_KEY_EXCHANGE,
     DeepQuestion.FINITE_FIELD_DH,
 )
-# their hellos are for TLS 1.2 and older, but LEGACY_VERSION's, which is for less
-_UP_TO_TLS12: Final = (
-    DeepQuestion.BROKEN_SUITES,
-    DeepQuestion.STATIC_KEY_EXCHANGE,
-    DeepQuestion.FINITE_FIELD_DH,
-    *_CERTIFICATES.values(),
-)
-_DECIDED_BY_VERSION: Final = (*_UP_TO_TLS12[:3], DeepQuestion.LEGACY_VERSION)
+# the hellos for TLS 1.2 and older, and what their refusal by protocol_version decides
+_UP_TO_TLS12: Final = (*_OLD_SUITES, *_CERTIFICATES.values())
+_DECIDED_BY_VERSION: Final = (*_OLD_SUITES, DeepQuestion.LEGACY_VERSION)
 
 
 class Way(enum.StrEnum):
@@ -66,7 +59,16 @@ class Plan:
         seen = self._seen or DeepQuestion.RSA_CERTIFICATE
         other = next(each for each in _CERTIFICATES.values() if each is not seen)
         asks_groups = (DeepQuestion.NORM_GROUPS,) if self.norm_groups else ()
-        return (seen, *_LATER[:3], other, *_LATER[3:], *asks_groups)
+        return (
+            seen,
+            DeepQuestion.POST_QUANTUM,
+            DeepQuestion.LEGACY_VERSION,
+            DeepQuestion.BROKEN_SUITES,
+            other,
+            DeepQuestion.STATIC_KEY_EXCHANGE,
+            DeepQuestion.FINITE_FIELD_DH,
+            *asks_groups,
+        )
 
     def next_question(self, answers: Sequence[DeepAnswer]) -> tuple[DeepQuestion, Way] | None:
         """What to ask after *answers*; None where all is answered."""

@@ -114,7 +114,7 @@ def rate(view: View, profile: Profile) -> tuple[FactRating, ...]:
 
 def below_profile(ratings: ProfileRatings, profile: Profile) -> tuple[FactRating, ...]:
     """Those of *ratings* that each keep an endpoint below *profile*, which gave them."""
-    return tuple(row for row in ratings.ratings if _decides_against(row.fact, row.rating, profile))
+    return tuple(row for row in ratings.ratings if _decides_against(row, row.rating, profile))
 
 
 def judge_profile(
@@ -159,10 +159,10 @@ def meets_profile(view: View, profile: Profile) -> Answer:
     rated = tuple(_rated(view, profile))
     proof = _proof(view) if profile.authenticated else Answer.YES
     if proof is Answer.NO or any(
-        _decides_against(each.fact, each.norm.rating, profile) for each in rated
+        _decides_against(each, each.norm.rating, profile) for each in rated
     ):
         return Answer.NO
-    return Answer.NOT_TESTED if any(map(_leaves_open, rated)) else proof
+    return Answer.NOT_TESTED if any(_leaves_open(each, profile) for each in rated) else proof
 
 
 def _proof(view: View) -> Answer:
@@ -176,22 +176,28 @@ def _proof(view: View) -> Answer:
     return proof
 
 
-def _decides_against(fact: RatedFact, rating: Rating, profile: Profile) -> bool:
+def _decides_against(row: _Rated | FactRating, rating: Rating, profile: Profile) -> bool:
     """Whether this fact alone keeps the endpoint below the floor.
 
-    A group does so only where the norm itself rates it insufficient. Every hello of ours offers
-    X25519, P-256, P-384 and P-521, so a server that takes such a group was offered better.
+    A group does so only where the norm itself rates it insufficient. Every hello of the main
+    sessions offers X25519, P-256, P-384 and P-521, so a server that takes such a group was offered
+    better. So does an old version that the server accepts beside a newer one: SP 800-52r2 §3.1 lets
+    servers have it for clients that need it.
     """
-    if fact is RatedFact.KEY_EXCHANGE:
+    if row.fact is RatedFact.KEY_EXCHANGE or row.question is DeepQuestion.LEGACY_VERSION:
         return rating is Rating.INSUFFICIENT
     return rating not in _UNKNOWN and _is_below(rating, profile.floor)
 
 
-def _leaves_open(rated: _Rated) -> bool:
+def _leaves_open(rated: _Rated, profile: Profile) -> bool:
     """Whether nothing can be said without this fact. A group that the norm does not name is seen:
     whether the server has one that the norm names, too, is another question, which --deep asks.
-    What was asked and got no answer is open.
+    What was asked and got no answer is open, and so is whether an old version is needed.
     """
+    if rated.question is DeepQuestion.LEGACY_VERSION and _is_below(
+        rated.norm.rating, profile.floor
+    ):
+        return True
     if rated.fact is RatedFact.KEY_EXCHANGE or (rated.question and rated.value is None):
         return rated.norm.rating is Rating.NOT_TESTED
     return rated.fact in _NEEDED and rated.norm.rating in _UNKNOWN

@@ -547,6 +547,7 @@ MAIL_SERVERS: Final = {
     "sendmail-modern": _mta(
         "sendmail", _append("sendmail.cf", "O CipherList=ECDHE+AESGCM"), rsa="TLSv1.2"
     ),
-    # Debian 12's cannot sign: only what needs no signature comes to an end
-    "opensmtpd": _mta("opensmtpd", _append("smtpd.conf"), static="yes"),
+    # Debian 12 has one that cannot sign: only what needs no signature comes to an end. It says
+    # internal_error to every other hello, which proves nothing of old versions.
+    "opensmtpd": _mta("opensmtpd", _append("smtpd.conf"), static="yes", legacy="not-tested"),
 }

@@ -725,7 +725,7 @@ def test_the_other_certificate_does_not_lower_the_standing_unseen() -> None:
 
 @pytest.mark.parametrize("profile", [PROFILES[ProfileName.NIST]])
 def test_a_profile_is_compared_between_runs_that_asked_as_much(profile: Profile) -> None:
-    bad, fine = deep(yes(Q.LEGACY_VERSION, tls_version="TLSv1")), deep(no(Q.LEGACY_VERSION))
+    bad, fine = deep(yes(Q.LEGACY_VERSION, tls_version="SSLv3")), deep(no(Q.LEGACY_VERSION))
     not_asked = domain(plain())
     for runs, expected in (
         ([not_asked, bad], set()),

@@ -78,8 +78,15 @@ ALL_SHORT: Final = [SHORT] * 5
     [
         # RFC 8996, RFC 9325 §3.1.1; SP 800-52r2 §3.1; NCSC-NL §3.3.1; TR-02102-2 §3.2
         pytest.param(yes(Q.LEGACY_VERSION, tls_version="SSLv3"), ALL_SHORT, id="sslv3"),
-        pytest.param(yes(Q.LEGACY_VERSION, tls_version="TLSv1"), ALL_SHORT, id="tls-1.0"),
-        pytest.param(yes(Q.LEGACY_VERSION, tls_version="TLSv1.1"), ALL_SHORT, id="tls-1.1"),
+        # SP 800-52r2 §3.1: they may be configured where citizens or businesses need them
+        *(
+            pytest.param(
+                yes(Q.LEGACY_VERSION, tls_version=version),
+                [SHORT, OPEN, SHORT, SHORT, OPEN],
+                id=version,
+            )
+            for version in ("TLSv1", "TLSv1.1")
+        ),
         pytest.param(yes(Q.LEGACY_VERSION), [OPEN] * 5, id="version-not-seen"),
         pytest.param(no(Q.LEGACY_VERSION), ALL_MEET, id="no-legacy"),
         # RFC 9325 §4.1; SP 800-52r2 §3.3.1; NCSC-NL appendix B; TR-02102-2 §3.3.1

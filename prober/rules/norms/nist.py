@@ -35,6 +35,10 @@ from prober.rules.norms.names import (
     wanted,
 )
 
+_NEED: Final = (
+    "Nobody outside sees whether TLS 1.0 or 1.1 is needed: beside TLS 1.2 it leaves the profile "
+    "undecided."
+)
 _NOT_OFFERED_BY_US: Final = (
     "The norm lists it; we leave it out: it has no forward secrecy, and TLS libraries of today "
     "have no static Diffie-Hellman any more."
@@ -59,7 +63,7 @@ NIST: Final = Profile(
         (Value(GOOD, "§3.1, shall be supported by 2024-01-01"), ["TLSv1.3"]),
         (Value(SUFFICIENT, "§3.1, shall be supported"), ["TLSv1.2"]),
         (
-            Value(PHASE_OUT, "§3.1, only where citizens or businesses need it"),
+            Value(PHASE_OUT, "§3.1, only where citizens or businesses need it", _NEED),
             ["TLSv1.1", "TLSv1"],
         ),
         (Value(INSUFFICIENT, "§3.1, shall not"), ["SSLv3"]),
