@@ -26,6 +26,8 @@ _MAX_SHOWN: Final = 80
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 _DOTS: Final = re.compile(r"[.\u3002\uff0e\uff61]")  # UTS 46 §2.3, separators of labels
 _PORT: Final = re.compile(r":[0-9]{1,5}$")
+_QUOTED: Final = re.compile(r'^"(?:[^"\\]|\\.)*"$')  # RFC 5321 §4.1.2: it may contain anything
+_NOT_LOCAL: Final = re.compile(r"[\s,;@]")  # in no unquoted local part: several names, or a table
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -53,7 +55,9 @@ def parse_domain(text: str) -> str:
     name = text.strip()
     if _URL.match(name):
         raise InputError(f"a URL, not a domain{_suggestion(name)}")
-    name = name.rpartition("@")[2]  # the part after user@; a local part may contain anything
+    local_part, _, name = name.rpartition("@")
+    if _NOT_LOCAL.search(_QUOTED.sub("", local_part)):
+        raise InputError("not one domain, nor one mail address")
     _refuse_other_kinds(name)
     name = _to_ascii(name).lower().removesuffix(".")
     if len(name) > MAX_NAME:

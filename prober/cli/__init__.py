@@ -45,6 +45,8 @@ COMMANDS: Final = MappingProxyType(
 ARGUMENTS: Final = "prober.arguments"  # where the context keeps the command line
 SHORT: Final = "prober.short"  # and whether it is ``probe DOMAIN``, without a command
 _STDERR: Final = 2
+_NUMBERS: Final = {"int range": "whole number", "float range": "number"}
+"""What errors call the types of numbers, in place of their names in typer."""
 
 
 class _Commands(TyperGroup):
@@ -78,6 +80,8 @@ def import_command(name: str) -> TyperCommand:
     if not isinstance(command, TyperCommand):
         raise TypeError(f"{name} is a group of commands")
     for parameter in command.params:
+        if parameter.type.name in _NUMBERS:
+            parameter.type.name = _NUMBERS[parameter.type.name]
         if isinstance(parameter, TyperArgument):  # help shows its name; `<str>` says no more
             parameter.type = copy(parameter.type)
             parameter.type.get_metavar = lambda **_: ""  # type: ignore[method-assign]

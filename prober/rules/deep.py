@@ -151,8 +151,8 @@ def chose_weak_dh(facts: EndpointFacts) -> bool:
 
 
 def _on_versions(facts: EndpointFacts) -> _Found:
-    chose_newer = facts.tls_version in ACCEPTABLE_TLS_VERSIONS  # else that is a finding already
-    if accepts(facts, DeepQuestion.LEGACY_VERSION) is Answer.YES and chose_newer:
+    is_told = facts.tls_version not in (None, *ACCEPTABLE_TLS_VERSIONS)  # chose an old one
+    if accepts(facts, DeepQuestion.LEGACY_VERSION) is Answer.YES and not is_told:
         answer = answer_to(facts, DeepQuestion.LEGACY_VERSION)
         listed = facts.deep.enumeration.versions if facts.deep and facts.deep.enumeration else ()
         older = [each for each in listed if each not in ACCEPTABLE_TLS_VERSIONS]

@@ -203,6 +203,13 @@ def test_a_table_without_column_is_refused_with_a_hint(path: Path, raw: bytes) -
     assert "--column NAME" in ended.err
 
 
+def test_a_table_that_ends_with_mail_addresses_is_refused_too(path: Path) -> None:
+    path.write_bytes(b"partner;domain;contact\nA;a.test;ann@x.test\nB;b.test;bob@y.test\n")
+    ended = scan_offline(str(path))
+    assert (ended.status, ended.out) == (USAGE, "")
+    assert "Its first row is: partner, domain, contact" in ended.err
+
+
 @pytest.mark.parametrize("raw", [b"a.test\nb.test, c.test\n", b"a;b.test\na.test\nb.test\n"])
 def test_a_line_with_a_comma_makes_no_table(path: Path, raw: bytes) -> None:
     path.write_bytes(raw)

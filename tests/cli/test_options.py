@@ -73,6 +73,8 @@ WRONG = [
     (["--dnssec-probe", "a..b"], "an empty label"),
     (["--port", "0"], "Invalid value for '--port' (env var: 'PROBE_PORT')"),
     (["--port", "smtp"], "Invalid value for '--port'"),
+    (["--detail", "full"], "'full' is not a valid whole number."),
+    (["--pace", "fast"], "'fast' is not a valid number."),
     (["--timeout", "0"], "Invalid value for '--timeout'"),
     (["--timeout", "inf"], "Invalid value for '--timeout'"),
     (["--timeout", "nan"], "Invalid value for '--timeout'"),
