@@ -81,6 +81,11 @@ def test_the_exit_status(lines: list[str], options: tuple[str, ...], status: int
     ("raw", "status", "says"),
     [
         (b"", 3, "No line of a mail server is in the log: nothing is known."),
+        (
+            b"2026-11-28 17:00:01 startup archives unpack\n",
+            3,
+            "No line of a mail server is in the log: nothing is known.",
+        ),
         (b"Nov 23 10:00:00 mx1 sshd[1]: hi\n", 3, "No line of a mail server"),
         (b"root:x:0:0:root:/root:/bin/sh\n", 2, "stdin is no log: none of its 1 lines"),
         pytest.param(bytes(range(256)), 2, "stdin is no log", id="binary"),
