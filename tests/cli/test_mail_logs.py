@@ -244,6 +244,21 @@ def test_a_message_may_be_in_a_line_that_was_not_understood() -> None:
     assert counts["unknown_because"] == {"a line of the mail server was not understood": 1}
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Nov 23 10:00:00 mx1 sm-mta[9]: 4AN1Ab0C012345: from=<a b@x.test>, size=1",
+        "Nov 23 10:00:00 mx1 exim[9]: 1xXNIG-00000J-0N <= >b",
+        "Nov 23 10:00:00 mx1 exim[9]: 2026-11-23 10:00:00 +0000 [7] 1xXNIG-00000J-0N <= >b",
+    ],
+)
+def test_a_message_that_came_in_decides_nothing(line: str) -> None:
+    text = "".join(f"{START}{each}\n" for each in [*BEGIN, TLS, GOOD])
+    ended = invoke("logs", "-", stdin=f"{text}{line}\n".encode())
+    assert "Lines that were not understood: 1" in ended.out
+    assert ended.status == 0
+
+
 def test_what_is_no_line_of_a_mail_server_says_nothing_about_messages() -> None:
     text = "".join(f"{START}{line}\n" for line in [*BEGIN, TLS, GOOD])
     assert invoke("logs", "-", stdin=text.encode() + b"\x7fELF\n").status == 0
