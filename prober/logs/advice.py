@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 
 from prober.domains import parse_domain
 from prober.errors import InputError
+from prober.logs.objects import AdviceObject
 from prober.logs.records import Direction
-from prober.logs.summary import NO_DOMAIN, OTHERS, Advice, Counts, Summary, messages
+from prober.logs.summary import NO_DOMAIN, OTHERS, Counts, Summary, messages
 from prober.records import DomainReport, Level
 
 MAX_SEEN: Final = 1_000  # reports of one domain that are kept, the newest
@@ -64,12 +65,12 @@ class Known:
     listed: frozenset[str] = field(default_factory=frozenset)  # all domains of the map
 
 
-def advise(summary: Summary, known: Known) -> Iterator[Advice]:
+def advise(summary: Summary, known: Known) -> Iterator[AdviceObject]:
     """Advice for each domain, the most messages in clear first."""
     domains = by_domain(summary).items()
     for domain, counts in sorted(domains, key=lambda item: (-item[1].clear, item[0])):
         if known.seen is not None and counts.clear:
-            yield Advice(
+            yield AdviceObject(
                 domain, *_of_probing(known.seen.get(name_of(domain), ()), counts.last_clear)
             )
         if known.required is not None:
@@ -142,9 +143,9 @@ def _words(version: str) -> str:
 
 def _of_map(
     domain: str, counts: Counts, required: frozenset[str], listed: frozenset[str]
-) -> Iterator[Advice]:
+) -> Iterator[AdviceObject]:
     if domain in required and counts.clear:
-        yield Advice(
+        yield AdviceObject(
             domain,
             "map-not-obeyed",
             f"the map requires TLS, and {messages(counts.clear)} left in clear: check that "
@@ -155,10 +156,10 @@ def _of_map(
         text = (
             f"the map requires TLS. Held back: {held}. See why in the column reply of -o FILE.csv"
         )
-        yield Advice(domain, "map-holds-back", text)
+        yield AdviceObject(domain, "map-holds-back", text)
     left_well = counts.encrypted and not counts.clear and not counts.unknown
     if domain not in listed and left_well:
-        yield Advice(
+        yield AdviceObject(
             domain,
             "can-tighten",
             f"all mail was encrypted ({messages(counts.encrypted)}): `probe policy` tells whether "

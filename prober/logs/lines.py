@@ -43,6 +43,15 @@ _SYSLOG_5424: Final = re.compile(
 _EXIM: Final = re.compile(
     r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})?) (?:\[(\d+)\] )?(.*)", re.DOTALL
 )
+# That stamp, in a line of syslog: by a template of the administrator's
+_SYSLOG_SPACE: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})?) "
+    r"([A-Za-z\d][\w.:-]*) ([\w./-]+)\[(\d+)\]: (.*)",
+    re.DOTALL,
+)
+_OF_EXIM: Final = re.compile(
+    r"[\dA-Za-z]{6}-[\dA-Za-z]{6,11}-[\dA-Za-z]{2,4} |exim |(?:Start|End) queue run|H=|SMTP "
+)
 _MONTHS: Final = {
     name: number
     for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
@@ -87,9 +96,11 @@ class LineParser:
             pid = pid if pid.isdigit() else ""
         elif raw.startswith("{"):
             return _of_journal(raw)
+        elif (found := _SYSLOG_SPACE.match(raw)) is not None:
+            stamp, host, program, pid, text = found.groups()
         elif (found := _EXIM.match(raw)) is not None:
             stamp, pid, text = found.groups()
-            host, program = "", "exim"
+            host, program = "", "exim" if _OF_EXIM.match(text) else ""
         else:
             return None
         if stamp != self._stamp:
@@ -102,6 +113,7 @@ class LineParser:
     def _time_of(self, stamp: str) -> datetime | None:
         try:
             if not stamp[0].isalpha():
+                stamp = stamp[:19] + stamp[19:].replace(" ", "")  # before the zone
                 return self._aware(datetime.fromisoformat(stamp)).astimezone(UTC)
             minute, second = stamp[:-2], _SECONDS[int(stamp[-2:])]
             if minute != self._minute:  # a busy log has many lines in a minute

@@ -57,7 +57,7 @@ class GroupObject(msgspec.Struct, frozen=True, kw_only=True):
     tls_versions: dict[str, int]
 
 
-class AdviceObject(msgspec.Struct, frozen=True, kw_only=True):
+class AdviceObject(msgspec.Struct, frozen=True):
     """What to do about a domain. The codes are stable; the wording may change."""
 
     domain: str

@@ -22,6 +22,11 @@ from prober.logs.records import Delivery, Internal, Scope
 from prober.logs.sendmail import SendmailReader
 from prober.logs.summary import UNREAD, Summary
 
+# The line of a message that came in, which decides nothing about those that were sent.
+_ARRIVED: Final = re.compile(
+    r"(?:[\d:.+\[\]-]+ ){0,4}[\w-]+(?: <= |: from=)|[\da-f]{16} smtp "
+    r"|(?:\w+ )?TLS connection \w+ from "
+)
 _log: Final = logging.getLogger(__name__)
 
 
@@ -120,7 +125,7 @@ class Reading:
                 _tell_fault(f"{log.shown} line {number}", error)
                 understood = False
             if not understood:
-                if self._wanted.may_have(line.time):
+                if self._wanted.may_have(line.time) and not _ARRIVED.match(line.text):
                     summary.undecide(UNREAD)
                 self._not_understood(log.name, number, raw)
         summary.lines += number

@@ -5,6 +5,8 @@ from functools import partial
 from operator import attrgetter
 from typing import Final
 
+import msgspec
+
 from prober.escape import utc
 from prober.logs.objects import (
     AdviceObject,
@@ -14,7 +16,7 @@ from prober.logs.objects import (
     TotalObject,
 )
 from prober.logs.records import LOGS_SCHEMA, Attempt
-from prober.logs.summary import Advice, Counts, Summary
+from prober.logs.summary import Counts, Summary
 from prober.logs.text import (
     LogsText,
     StoryText,
@@ -85,7 +87,7 @@ def encode_summary(summary: Summary) -> bytes:
             lines_of_other_programs=summary.other_lines,
             lines_not_understood=summary.unread,
             joins_dropped=summary.dropped,
-            advice=tuple(AdviceObject(**each._asdict()) for each in summary.advice),
+            advice=summary.advice,
             groups=tuple(groups),
         )
     )
@@ -97,7 +99,7 @@ def _clear_rows(attempt: Attempt) -> Iterator[Row]:
 
 
 def _advice_rows(summary: Summary) -> Iterator[Row]:
-    yield from summary.advice
+    yield from map(msgspec.structs.astuple, summary.advice)
 
 
 def _overview(summary: Summary) -> Iterator[Row]:
@@ -146,7 +148,11 @@ def attempts(summary: Summary, *, story: bool) -> Kind[Attempt, Summary]:
                 times=_TIMES,
             ),
             Sheet(name="weeks", columns=SUMMARY_COLUMNS, last=partial(to_summary_rows, summary)),
-            Sheet(name="advice", columns=Advice._fields, last=partial(_advice_rows, summary)),
+            Sheet(
+                name="advice",
+                columns=AdviceObject.__struct_fields__,
+                last=partial(_advice_rows, summary),
+            ),
         ),
         overview=_overview,
     )
@@ -160,7 +166,7 @@ COUNTED: Final[Kind[Summary, Summary]] = Kind(
     page=_page,
     sheets=(
         Sheet(name="weeks", columns=SUMMARY_COLUMNS, rows=to_summary_rows),
-        Sheet(name="advice", columns=Advice._fields, rows=_advice_rows),
+        Sheet(name="advice", columns=AdviceObject.__struct_fields__, rows=_advice_rows),
     ),
     overview=_overview,
 )

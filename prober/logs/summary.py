@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, TypeVar
 
 from prober.logs.base import NO_TLS, Bounded
+from prober.logs.objects import AdviceObject
 from prober.logs.records import (
     Content,
     Delivery,
@@ -29,14 +30,6 @@ NO_DOMAIN: Final = "(none)"
 _NUMBERS: Final = ("encrypted", "verified", "clear", "held_back", "unknown", "below_verified")
 Key = tuple[Direction, str, date]
 K = TypeVar("K")
-
-
-class Advice(NamedTuple):
-    """What to do about a domain. The codes are stable; the wording may change."""
-
-    domain: str
-    code: str
-    text: str
 
 
 def messages(count: int) -> str:
@@ -129,7 +122,7 @@ class Summary:
     unread: int = 0
     dropped: int = 0  # entries that were forgotten because of a bound
     faults: int = 0  # of this program; such lines are not understood
-    advice: tuple[Advice, ...] = ()
+    advice: tuple[AdviceObject, ...] = ()
     _groups: Groups[Key] = field(default_factory=Groups)
 
     @property

@@ -40,7 +40,7 @@ class Provenance:
 class MapFormat(abc.ABC):
     """Writes a map for one kind of MTA, and reads it back. Does no I/O."""
 
-    levels: ClassVar[Collection[PolicyLevel]]  # what the MTA can be told to insist on
+    levels: ClassVar[Collection[PolicyLevel]]  # that the MTA can be told to require
     weak_dh: ClassVar[bool] = True  # every build accepts DH groups below 2048 bits
 
     @abc.abstractmethod

@@ -1,8 +1,8 @@
-"""Which policy a sender may set for a domain: the strictest that has lost no mail. docs/policy.md.
+"""Which policy a sender may set for a domain: the strictest that loses no mail. docs/policy.md.
 
-A live map is a promise that somebody relies on. So a line is never below what the map says, except
-by express wish and after several runs that prove that it loses mail; what is unknown loosens
-nothing, and what is not complete tightens nothing.
+Users rely on a live map. So no line asks for less than the map does, except with --loosen-runs and
+after several runs that prove that it loses mail. An unknown result loosens no line, and an
+incomplete one tightens none.
 """
 
 import enum
@@ -24,9 +24,9 @@ from prober.rules.views import Views, views_of
 
 
 class PolicyLevel(enum.StrEnum):
-    """Postfix's words for what a sender insists on, the strictest first. TLS_README."""
+    """What a sender requires, as Postfix names it, the strictest first. TLS_README."""
 
-    DANE_ONLY = "dane-only"  # TLSA, and nothing else will do: RFC 7672
+    DANE_ONLY = "dane-only"  # by TLSA only: RFC 7672
     SECURE = "secure"  # a certificate for a name that does not come from DNS
     VERIFY = "verify"  # a certificate for the MX host
     ENCRYPT = "encrypt"  # TLS 1.2 or better, any certificate
@@ -37,10 +37,10 @@ _RANK: Final = {level: rank for rank, level in enumerate(reversed(PolicyLevel), 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What to insist on. ``match``: the names that ``secure`` takes, in Postfix's spelling.
+    """What to require. ``match``: the names that ``secure`` accepts, in Postfix's spelling.
 
-    ``sts``: those names are the ones that the domain's MTA-STS policy lists. It makes no other
-    policy of it: which versions of Postfix can be told is a matter of the map's format.
+    ``sts``: the domain's MTA-STS policy lists these names. Policies are compared without it:
+    whether it is written depends on the format of the map and the version of Postfix.
     """
 
     level: PolicyLevel
@@ -52,16 +52,16 @@ class Effect(enum.StrEnum):
     """What a policy does to today's mail."""
 
     DELIVERS = "delivers"
-    LOSES = "loses"  # a server that is asked first does not meet it: mail is held back
+    LOSES = "loses"  # a server with the lowest preference does not meet it: mail is held back
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What one run says of a domain, as far as a map is concerned."""
+    """What one run says of a domain, for a map."""
 
     checked_at: datetime
-    complete: bool  # every endpoint was seen; what else was not is unknown to some policy only
+    complete: bool  # every endpoint was seen; other gaps make single policies unknown
     offers: tuple[Policy, ...]  # those that deliver now and in fallback, the strictest first
     losing: frozenset[PolicyLevel]  # of verify and encrypt, those that hold mail back now
     live: Effect  # of the line that the live map has; unknown where it has none
@@ -69,14 +69,14 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How many runs in a row it takes. ``loosen_runs`` None: nothing loosens a line."""
+    """How many runs in a row a change needs. ``loosen_runs`` None: no line is loosened."""
 
     require_runs: int = 1
     loosen_runs: int | None = None
 
 
 class Change(enum.StrEnum):
-    """What becomes of a domain's line."""
+    """How a domain's line changes."""
 
     NONE = "none"  # no line, before or after
     NEW = "new"
@@ -161,7 +161,7 @@ def _decide_live(
     levels: Collection[PolicyLevel],
     patience: Patience,
 ) -> Decision:
-    """A line that is not to be tightened: moved, loosened by express wish, or kept."""
+    """A line that is not tightened: it gets other names, is loosened if allowed, or stays."""
     lost = _count_losses(runs)
     moves = proven is not None and proven.level is live.level and proven != live
     if moves and lost >= patience.require_runs:
@@ -187,8 +187,8 @@ def _decide_live(
 def _offers(report: DomainReport, views: Sequence[Views], delivery: Delivery) -> Iterator[Policy]:
     """The policies that deliver now and in fallback, the strictest first.
 
-    None where the domain's TLSA and its servers disagree: a line takes the place of DANE at a
-    sender that does it, and would deliver what RFC 7672 §2.2 says to hold back.
+    None where the TLSA records do not match the servers: a line replaces DANE at a sender that
+    checks it, and would deliver what RFC 7672 §2.2 says to hold back.
     """
     dane = delivery.dane
     if DeliveryOutcome.DEFERRED in (dane.now, dane.fallback):
@@ -208,14 +208,14 @@ def _offers(report: DomainReport, views: Sequence[Views], delivery: Delivery) ->
 
 
 def _secure_policies(sts: MtaSts | None) -> Iterator[Policy]:
-    """Names that do not come from DNS: what the MTA-STS policy promises, and the domain itself.
+    """Names that do not come from DNS: those in the MTA-STS policy, and the domain itself.
 
-    The names of today's MX hosts would do as well today, but nobody promises that they stay.
+    The names of today's MX hosts are not used, because they may change without notice.
     """
     agreed = sts is not None and sts.senders_differ is None
     if agreed and sts is not None and sts.status is StsStatus.ENFORCE and sts.mx:
         names = tuple(sorted(dict.fromkeys(pattern.lower() for pattern in sts.mx)))
-        # the policy is a stranger's text: nothing but names may get from it into a map
+        # the domain owner wrote the policy: nothing but names may get from it into a map
         if all(name_fault(name) is None for name in names):
             match = tuple(name.removeprefix("*") for name in names)
             yield Policy(level=PolicyLevel.SECURE, match=match, sts=True)
@@ -302,7 +302,7 @@ def _count_losses(runs: Sequence[Evidence]) -> int:
 def _step_down(
     runs: Sequence[Evidence], live: Policy, levels: Collection[PolicyLevel]
 ) -> Policy | None:
-    """No further down than must be: the next policy that no run proves to lose mail."""
+    """The strictest policy below the live one that no run proves to lose mail."""
     secure = [
         policy
         for policy in runs[-1].offers

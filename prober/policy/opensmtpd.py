@@ -1,7 +1,7 @@
 """Policy tables for OpenSMTPD: a file to ``include`` in smtpd.conf. smtpd.conf(5), table(5).
 
-``match … for domain`` takes a list, and a list has no values; so each level is a table of its own,
-and inline tables keep both in one file. OpenSMTPD has no DANE and no name of one's own choice.
+``match … for domain`` takes a list, and a list has no values; so each level has a table, and inline
+tables keep both in one file. OpenSMTPD has no DANE, and no setting for the name to verify.
 """
 
 from collections.abc import Iterator, Sequence

@@ -20,7 +20,7 @@ from prober.policy.base import (
 from prober.policy.decide import Decision, Policy, PolicyLevel, mx_patterns
 
 _PRESUMED: Final = """
-main.cf must have, or this map holds mail back, or promises what it does not keep:
+Without these settings in main.cf this map holds mail back, or does not require what it says:
   smtp_tls_policy_maps = texthash:/etc/postfix/tls_policy
   smtp_tls_security_level = may            (for all other domains. With dane, a line here takes
                                             the place of DANE: use results of a machine whose

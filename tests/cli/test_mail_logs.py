@@ -81,6 +81,11 @@ def test_the_exit_status(lines: list[str], options: tuple[str, ...], status: int
     ("raw", "status", "says"),
     [
         (b"", 3, "No line of a mail server is in the log: nothing is known."),
+        (
+            b"2026-11-28 17:00:01 startup archives unpack\n",
+            3,
+            "No line of a mail server is in the log: nothing is known.",
+        ),
         (b"Nov 23 10:00:00 mx1 sshd[1]: hi\n", 3, "No line of a mail server"),
         (b"root:x:0:0:root:/root:/bin/sh\n", 2, "stdin is no log: none of its 1 lines"),
         pytest.param(bytes(range(256)), 2, "stdin is no log", id="binary"),
@@ -237,6 +242,21 @@ def test_a_message_may_be_in_a_line_that_was_not_understood() -> None:
     counts = json.loads(run(TLS, GOOD, new, options=("--summary", "-f", "json")).out)
     assert counts["undecided"] == 1
     assert counts["unknown_because"] == {"a line of the mail server was not understood": 1}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Nov 23 10:00:00 mx1 sm-mta[9]: 4AN1Ab0C012345: from=<a b@x.test>, size=1",
+        "Nov 23 10:00:00 mx1 exim[9]: 1xXNIG-00000J-0N <= >b",
+        "Nov 23 10:00:00 mx1 exim[9]: 2026-11-23 10:00:00 +0000 [7] 1xXNIG-00000J-0N <= >b",
+    ],
+)
+def test_a_message_that_came_in_decides_nothing(line: str) -> None:
+    text = "".join(f"{START}{each}\n" for each in [*BEGIN, TLS, GOOD])
+    ended = invoke("logs", "-", stdin=f"{text}{line}\n".encode())
+    assert "Lines that were not understood: 1" in ended.out
+    assert ended.status == 0
 
 
 def test_what_is_no_line_of_a_mail_server_says_nothing_about_messages() -> None:

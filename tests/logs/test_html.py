@@ -10,8 +10,9 @@ import pytest
 
 from prober.lab.demo import MAIL_LOG as EXAMPLE
 from prober.logs.html import MAX_ROWS, ClaimsPage, LogsPage, StoryPage
+from prober.logs.objects import AdviceObject
 from prober.logs.records import Attempt, Content, Delivery, Scope, Session, Status, Tls
-from prober.logs.summary import Advice, Summary
+from prober.logs.summary import Summary
 from prober.logs.tls_report import (
     Claims,
     Failure,
@@ -80,7 +81,7 @@ def claims_of(text: str) -> Claims:
 
 def logs_page(*attempts: Attempt) -> bytes:
     page, summary = LogsPage[Attempt](), summary_of(*attempts)
-    summary.advice = tuple(Advice(one.domain, "code", one.domain) for one, _ in attempts)
+    summary.advice = tuple(AdviceObject(one.domain, "code", one.domain) for one, _ in attempts)
     return b"".join(map(page.body, attempts)) + page.foot(summary)
 
 

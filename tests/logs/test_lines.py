@@ -41,10 +41,10 @@ AT = datetime(2026, 2, 28, 23, 59, 58, tzinfo=UTC)
         (r'<22>1 2026-02-28T23:59:58.0Z mx1 sm-mta - ID4 [a@1 b="\"]"][c d="e"] text', "mx1",
          "sm-mta", ""),
         ("<22>1 2026-02-28T23:59:58Z mx1 exim 5 - - \ufefftext", "mx1", "exim", "5"),
-        # Exim's main log, spec.txt chapter 53
-        ("2026-02-28 23:59:58 text", "", "exim", ""),
-        ("2026-02-28 23:59:58 +0000 [77] text", "", "exim", "77"),
-        ("2026-02-28 23:59:58.000 [77] text", "", "exim", "77"),
+        # rsyslog and syslog-ng with a template of the administrator's
+        ("2026-02-28 23:59:58 mx1 postfix/smtp[123]: text", "mx1", "postfix/smtp", "123"),
+        ("2026-02-28 23:59:58.000 +0000 mx1.us.test postfix/smtp[123]: text", "mx1.us.test",
+         "postfix/smtp", "123"),
         # journalctl -o json
         ('{"__REALTIME_TIMESTAMP":"1772323198000000","MESSAGE":"text","_HOSTNAME":"mx1",'
          '"SYSLOG_IDENTIFIER":"postfix/smtp","_PID":"5"}', "mx1", "postfix/smtp", "5"),
@@ -55,6 +55,29 @@ AT = datetime(2026, 2, 28, 23, 59, 58, tzinfo=UTC)
 def test_every_form_of_line(raw: str, host: str, program: str, pid: str) -> None:
     line = LineParser(REFERENCE, UTC).parse(raw)
     assert line == (AT, host, program, pid, "text")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Exim's main log, spec.txt chapter 53
+        "1xXNIG-00000J-0N => a@example.com",
+        "1xXNIG-000000005YB-0N Completed",
+        "Start queue run: pid=77",
+        "exim 4.96 daemon started: pid=77, -q30m",
+        "H=c.test (a postfix/smtp[7]: x) [192.0.2.1] rejected EHLO",
+        "SMTP connection from [192.0.2.1] postfix/smtp[7]: closed",
+    ],
+)
+def test_a_line_of_exim_s_own_log(text: str) -> None:
+    for stamp, pid in (("", ""), (" +0000 [77]", "77"), (".000 [77]", "77"), (".000 +0000", "")):
+        line = LineParser(REFERENCE, UTC).parse(f"2026-02-28 23:59:58{stamp} {text}")
+        assert line == (AT, "", "exim", pid, text)
+
+
+def test_a_line_of_another_log_with_such_a_stamp_is_not_exim_s() -> None:
+    line = LineParser(REFERENCE, UTC).parse("2026-02-28 23:59:58 install exim4:amd64 4.96")
+    assert line == (AT, "", "", "", "install exim4:amd64 4.96")
 
 
 @pytest.mark.parametrize(
