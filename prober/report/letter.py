@@ -37,7 +37,7 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "subjectAltName": "subjectAltName: the field of a certificate with the server's names.",
         "SNI": "SNI: the server name that a sender gives when TLS begins.",
         "DANE": "DANE: a fingerprint of the server's key in signed DNS (RFC 7672).",
-        "TLSA": "TLSA: the DNS record of such a fingerprint (RFC 6698).",
+        "TLSA": "TLSA: the DNS record with the fingerprint of a server's key (RFC 6698).",
         "DNSSEC": "DNSSEC: signatures on DNS answers.",
         "MTA-STS": "MTA-STS: a policy that tells senders to require TLS (RFC 8461).",
         "TLS-RPT": "TLS-RPT: daily reports by senders on TLS failures (RFC 8460).",
@@ -203,7 +203,8 @@ def _check(report: DomainReport) -> Iterator[Part]:
     if commands:
         lines.append('OpenSSL must end with "Verify return code: 0 (ok)".')
     lines.append("The command probe is the program that made this test; it shows all that it sees.")
-    copy = (*commands, f"probe {report.domain}")
+    deep = " --deep" if any(seen.deep is not None for seen in report.endpoints) else ""
+    copy = (*commands, f"probe {report.domain}{deep}")
     yield Part(title="How to check", lines=tuple(lines), copy=copy)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from prober.records import Code, DomainReport, Gap, MtaSts, StsStatus, finding
+from prober.records import Code, DeepFacts, DomainReport, Gap, MtaSts, StsStatus, finding
 from prober.records.delivery import DeliveryOutcome
 from prober.report.letter import write_letter
 from prober.rules.delivery import judge_delivery
@@ -50,6 +50,13 @@ def test_any_letter_is_printable_and_short(report: DomainReport) -> None:
 def test_no_command_has_a_name_of_a_peer_that_is_not_plain() -> None:
     report = samples.make_report(endpoints=(samples.make_endpoint("mx.$(reboot).example"),))
     assert "openssl" not in text_of(report)
+
+
+def test_what_only_deep_shows_is_checked_with_deep() -> None:
+    seen = samples.make_endpoint()
+    assert "probe example.com\n" in text_of(samples.make_report(endpoints=(seen,)))
+    deep = replace(seen, deep=DeepFacts(observed_at=samples.NOW))
+    assert "probe example.com --deep\n" in text_of(samples.make_report(endpoints=(deep,)))
 
 
 def test_many_problems_are_counted() -> None:
