@@ -205,6 +205,13 @@ def untested(path: Path) -> list[str]:
 
 
 @in_one_loop
+async def test_a_scan_that_cannot_go_on_says_that_the_budget_is_used_up(probe: Probe) -> None:
+    list_ = "\n".join(BUDGETED).encode()
+    ended = await probe.scan("-", "--deep", "--deep-budget", "3", stdin=list_)
+    assert "probe: --deep-budget is used up: 3 domains not fully tested\n" in ended.err
+
+
+@in_one_loop
 async def test_what_the_budget_has_cut_is_tested_by_a_run_that_goes_on(
     probe: Probe, tmp_path: Path
 ) -> None:
