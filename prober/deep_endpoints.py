@@ -31,6 +31,8 @@ from prober.records import (
 )
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.deep_plan import Plan, Way, budget_spent, certificate_answer, stops
+from prober.rules.endpoint import uses_sni
+from prober.rules.retry import asks_to_slow_down
 from prober.settings import Settings
 
 _KEPT: Final = 10_000  # about 20 kB each
@@ -81,6 +83,7 @@ class DeepEndpoints:
         self._heartbeat = heartbeat
         self._reader = reader
         self._in_turn = in_turn
+        self._busy: dict[tuple[str, int], Failure] = {}
         self._facts: SingleFlight[_Server, DeepFacts] = SingleFlight(self._ask, size=_KEPT)
 
     async def get(self, target: Target, facts: EndpointFacts, settings: Settings) -> DeepFacts:
@@ -151,6 +154,8 @@ class DeepEndpoints:
     async def _questions(self, server: _Server, plan: Plan, found: DeepFacts) -> DeepFacts:
         """Ask one question after the other, until all are answered or the server stops them."""
         while (following := plan.next_question(found.answers)) is not None:
+            if (busy := self._busy.get((server.address, server.port))) is not None:
+                return _cut(found, plan, busy)
             asked = await self._question(server, *following)
             lines = asked.session.transcript
             if found.connections and asked.answer.failure is None:
@@ -175,18 +180,20 @@ class DeepEndpoints:
                 server.target,
                 server.settings,
                 self._tls,
-                Hello.DEFAULT,
+                hello_for(server.facts),
                 self._heartbeat,
                 on_step,
                 question,
             )
 
-        facts = await self._in_turn(server.target, ask)
+        facts = await self._session(server, ask)
         answer = certificate_answer(question, facts, self._leaf_kind(facts))
         return Asked(answer=answer, session=facts)
 
     async def _in_clear(self, server: _Server, question: DeepQuestion, offer: Offer) -> Asked:
         asked: list[Asked] = []
+        if uses_sni(hello_for(server.facts)):
+            offer = offer.with_name(server.target.server_name or server.target.mx_host)
 
         async def ask(on_step: OnStep | None) -> EndpointFacts:
             asked.append(
@@ -202,12 +209,32 @@ class DeepEndpoints:
             )
             return asked[0].session
 
-        await self._in_turn(server.target, ask)
+        await self._session(server, ask)
         return asked[0]
+
+    async def _session(self, server: _Server, ask: Ask) -> EndpointFacts:
+        """One session. Where it was one too many, other names at the address get no more either."""
+        facts = await self._in_turn(server.target, ask)
+        if facts.failure is not None and asks_to_slow_down(facts):
+            self._busy[server.address, server.port] = facts.failure
+        return facts
 
     def _leaf_kind(self, facts: EndpointFacts) -> str | None:
         key = self._reader.read(facts.chain[0]).key if facts.chain else None
         return None if key is None else key.kind
+
+
+def hello_for(facts: EndpointFacts) -> Hello:
+    """A hello with which a main session completed TLS, with SNI where one of those had it.
+
+    A server may refuse the name, or not read a large hello, and have all that is asked for.
+    """
+    completed = [
+        attempt.hello for attempt in facts.attempts if attempt.tls_version == facts.tls_version
+    ]
+    if facts.tls_version is None or not completed:
+        return Hello.DEFAULT
+    return next(filter(uses_sni, completed), completed[0])
 
 
 def _offer(question: DeepQuestion, server: _Server) -> Offer:

@@ -70,6 +70,14 @@ def parse_domain(text: str) -> str:
     return name
 
 
+def is_domain(text: str) -> bool:
+    """Whether *text* is a domain exactly as ``parse_domain`` returns it: so a map may have it."""
+    try:
+        return parse_domain(text) == text
+    except InputError:
+        return False
+
+
 def _refuse_other_kinds(name: str) -> None:
     if not name:
         raise InputError("empty")

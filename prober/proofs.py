@@ -26,6 +26,7 @@ from prober.dnssec.proof import Question, check_proof
 from prober.dnssec.validator import MAX_CHAIN
 from prober.escape import printable
 from prober.records import (
+    AnomalyKind,
     Code,
     Dnssec,
     DomainFacts,
@@ -36,6 +37,7 @@ from prober.records import (
     Severity,
     finding,
 )
+from prober.rules.mx import ROOT, Exchange, select_exchanges
 from prober.rules.verdict import facts_of
 
 Checked = Mapping[Question, tuple[Judgement, Reply]]
@@ -52,10 +54,14 @@ _SEVERITIES: Final = tuple(Severity)
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a proof shows about one question: the code, and the records behind the aliases."""
+    """What a proof shows about one question: the code, and the records behind the aliases.
+
+    ``name``: where the aliases end, with a dot.
+    """
 
     rcode: Rcode
     records: frozenset[str]
+    name: str = ""
 
 
 class Proofs(AbstractContextManager["Proofs"]):
@@ -175,18 +181,37 @@ def shows_route(facts: DomainFacts, route: Route, answer: Answered | None) -> bo
     match route.status:
         case RouteStatus.NXDOMAIN:
             return answer.rcode == dns.rcode.NXDOMAIN
-        case RouteStatus.IMPLICIT_MX:
-            return answer == Answered(dns.rcode.NOERROR, frozenset())
-        case RouteStatus.NULL_MX:  # RFC 7505 §3
-            return bool(answer.records) and all(each.endswith(" .") for each in answer.records)
-        case RouteStatus.MX | RouteStatus.NO_MAIL_HOST:
-            hosts = {f"{host.preference} {host.name}." for host in facts.mx_hosts}
-            is_part = bool(route.anomalies) or not hosts  # some were left out, or are no hosts
-            return hosts <= answer.records if is_part else hosts == answer.records
+        case RouteStatus.IMPLICIT_MX:  # RFC 5321 §5.1
+            is_itself = all(host.name == facts.domain for host in facts.mx_hosts)
+            return is_itself and _has_no_data(answer)
+        case RouteStatus.NO_MAIL_HOST if not facts.mx_hosts:
+            return _has_no_data(answer)
+        case RouteStatus.MX | RouteStatus.NO_MAIL_HOST | RouteStatus.NULL_MX:
+            return bool(answer.records) and _selects(answer, facts, route)
         case RouteStatus.DNS_ERROR:
             return True
         case never:
             assert_never(never)
+
+
+def _has_no_data(answer: Answered) -> bool:
+    return answer.rcode == dns.rcode.NOERROR and not answer.records
+
+
+def _selects(answer: Answered, facts: DomainFacts, route: Route) -> bool:
+    """Whether a sender that has the MX records of *answer* tries the MX hosts of *facts*."""
+    parts = (record.rpartition(" ") for record in answer.records)
+    exchanges = [
+        Exchange(preference=int(preference), host=host.removesuffix(".") or ROOT)
+        for preference, _, host in parts
+    ]
+    selection = select_exchanges(exchanges, most=len(exchanges))
+    if (selection.status is RouteStatus.NULL_MX) is not (route.status is RouteStatus.NULL_MX):
+        return False
+    wanted = sorted((host.preference, host.name) for host in selection.hosts)
+    claimed = sorted((host.preference, host.name) for host in facts.mx_hosts)
+    is_cut = any(each.kind is AnomalyKind.MX_LEFT_OUT for each in route.anomalies)
+    return claimed == (wanted[: len(claimed)] if is_cut else wanted)
 
 
 def shows_addresses(facts: DomainFacts, host: MxHost, shown: _Shown) -> bool:
@@ -202,6 +227,8 @@ def shows_addresses(facts: DomainFacts, host: MxHost, shown: _Shown) -> bool:
 
 def shows_tlsa(facts: DomainFacts, host: MxHost, shown: _Shown) -> bool:
     """Whether the TLSA records of *host*, or that there are none, are what an answer says."""
+    if f"{host.tlsa_base}." not in _bases(host, shown):
+        return False
     records = {f"{t.usage} {t.selector} {t.matching_type} {t.data.hex()}" for t in host.tlsa}
     ports = {each.port for each in facts.endpoints if each.mx_host == host.name}
     below = f"._tcp.{host.tlsa_base}."
@@ -217,17 +244,29 @@ def shows_tlsa(facts: DomainFacts, host: MxHost, shown: _Shown) -> bool:
     return any(records <= each.records if is_part else records == each.records for each in answers)
 
 
+def _bases(host: MxHost, shown: _Shown) -> Iterator[str]:
+    """The names at which TLSA records count for *host*: its own, and that of its alias.
+
+    RFC 7672 §2.2.2. Without this, the records of any signed name could be given as those of *host*.
+    """
+    yield f"{host.name}."
+    for rdtype in ("A", "AAAA"):
+        answer = shown.get((f"{host.name}.", rdtype))
+        if answer is not None:
+            yield answer.name
+
+
 def answered(name: Name, rdtype: RdataType, reply: Reply) -> Answered:
     """What *reply* says, at the end of the aliases."""
     for _ in range(MAX_CHAIN):
         rrset = reply.rrset(name, rdtype)
         if rrset is not None:
-            return Answered(reply.rcode, frozenset(map(_text, rrset)))
+            return Answered(reply.rcode, frozenset(map(_text, rrset)), name.to_text().lower())
         alias = reply.rrset(name, dns.rdatatype.CNAME)
         if alias is None:
             break
         name = alias[0].target
-    return Answered(reply.rcode, frozenset())
+    return Answered(reply.rcode, frozenset(), name.to_text().lower())
 
 
 def _text(record: Rdata) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from OpenSSL import SSL
 
+from prober.deep_endpoints import hello_for
 from prober.domains import parse_entry
 from prober.lab.demo import mail_domain
 from prober.lab.internet import Lab, LabDomain, LabHost
@@ -26,6 +27,7 @@ from prober.records import (
     DeepQuestion,
     DomainReport,
     Failure,
+    Hello,
     Reason,
     Step,
 )
@@ -35,6 +37,8 @@ from prober.scan import scan
 from prober.vantage import Vantage
 from tests.personalities.sessions import Throttle
 from tests.personalities.sound import Tls13Only
+from tests.personalities.starttls import SniRefused
+from tests.support.builders import completed
 from tests.support.waiting import PATIENT, until
 
 Q = DeepQuestion
@@ -114,6 +118,36 @@ async def test_a_server_without_tls_1_2_is_not_asked_what_follows_from_that() ->
         *(Q.LEGACY_VERSION, Q.BROKEN_SUITES, Q.STATIC_KEY_EXCHANGE, Q.FINITE_FIELD_DH)
     }
     assert counted == 3
+
+
+async def test_a_server_that_refuses_its_name_is_asked_without_it() -> None:
+    """A refusal of the name says nothing of versions, suites and groups: RFC 6066 §3."""
+    found, _ = await deep_of(SniRefused())
+    expected, _ = await deep_of(WellConfigured())
+
+    assert [(each.question, each.accepted) for each in found.answers] == [
+        (each.question, each.accepted) for each in expected.answers
+    ]
+
+
+@pytest.mark.parametrize(
+    ("hellos", "expected"),
+    [
+        ([(Hello.DEFAULT, "TLSv1.3"), (Hello.NO_SNI, "TLSv1.3")], Hello.DEFAULT),
+        ([(Hello.DEFAULT, None), (Hello.SMALL, "TLSv1.3")], Hello.SMALL),
+        ([(Hello.DEFAULT, None), (Hello.NO_SNI, "TLSv1.3")], Hello.NO_SNI),
+        ([(Hello.NO_SNI, "TLSv1.3"), (Hello.SMALL, "TLSv1.3")], Hello.SMALL),
+        ([(Hello.DEFAULT, None), (Hello.SMALL, None)], Hello.DEFAULT),
+    ],
+)
+def test_a_certificate_is_asked_for_by_a_hello_that_the_server_reads(
+    hellos: list[tuple[Hello, str | None]], expected: Hello
+) -> None:
+    facts = completed()
+    [attempt] = facts.attempts
+    attempts = [replace(attempt, hello=hello, tls_version=version) for hello, version in hellos]
+
+    assert hello_for(replace(facts, attempts=tuple(attempts))) is expected
 
 
 @pytest.mark.parametrize("only", [False, True])
@@ -287,6 +321,38 @@ async def test_what_several_domains_share_is_asked_once() -> None:
     assert counts["mx.shared.test"] == MAIN_SESSIONS + 7
     assert deep[0] is not None
     assert deep == [deep[0]] * 3
+
+
+@dataclass(frozen=True)
+class BusyOnce(Scripted):
+    """Answers 421 to the session with the number *at*."""
+
+    at: int = MAIN_SESSIONS + 2
+
+    async def greet(self, peer: Peer) -> None:
+        if peer.session.number == self.at:
+            await self.say_and_close(peer, 421, "4.7.0 too many")
+        else:
+            await super().greet(peer)
+
+
+async def test_an_address_that_says_421_is_not_pressed_by_its_other_names() -> None:
+    async with Lab([mail_domain("one.test", BusyOnce())]) as lab:
+        server = lab.servers["mx1.one.test"]
+        lab.dns.add("two.test", "MX", "10 mx.two.test.")
+        lab.dns.add("mx.two.test", "A", server.address)
+        settings = lab.settings(**PATIENT, deep=True, share=False)
+        async with Vantage(settings) as vantage:  # one after the other
+            reports = [
+                await probe_entry(parse_entry(name), vantage) for name in ("one.test", "two.test")
+            ]
+    first, second = (report.endpoints[0].deep for report in reports)
+
+    assert first is not None
+    assert second is not None
+    assert (first.connections, second.connections) == (2, 0)
+    assert {each.failure and each.failure.reply_code for each in second.answers} == {421}
+    assert server.count == BusyOnce.at + 1  # one with the other name
 
 
 async def test_a_cancelled_run_leaves_no_session() -> None:

@@ -54,8 +54,8 @@ DEADLINES = MappingProxyType(
     {
         "connect_s": 20.0,
         "greeting_s": 4.0,
-        "command_s": 4.0,
-        "handshake_s": 4.0,
+        "command_s": 8.0,  # the servers run in this process: an endless reply takes a while
+        "handshake_s": 8.0,
         "quit_s": 0.5,
         "session_s": 40.0,
         "confirm_delay_s": 0.1,

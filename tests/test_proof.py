@@ -327,6 +327,7 @@ def test_a_file_of_no_trust_anchors(tmp_path: Path) -> None:
 
 
 HOST = MxHost(name="mx.test", preference=10, addresses=("192.0.2.1",), dnssec=Dnssec.SECURE)
+ITSELF = replace(HOST, name="d.test", preference=0)
 FACTS = domain(domain="d.test", mx_hosts=(HOST,), route=Route(status=RouteStatus.MX))
 NONE = Answered(dns.rcode.NOERROR, frozenset())
 ABSENT = Answered(dns.rcode.NXDOMAIN, frozenset())
@@ -351,10 +352,10 @@ def some(*records: str) -> Answered:
         pytest.param(RouteStatus.MX, (HOST,), True, some("20 b.test."), False, id="another"),
         pytest.param(RouteStatus.NXDOMAIN, (), False, ABSENT, True, id="no-name"),
         pytest.param(RouteStatus.NXDOMAIN, (), False, NONE, False, id="no-name-but-no-data"),
-        pytest.param(RouteStatus.IMPLICIT_MX, (HOST,), False, NONE, True, id="implicit"),
+        pytest.param(RouteStatus.IMPLICIT_MX, (ITSELF,), False, NONE, True, id="implicit"),
         pytest.param(
             RouteStatus.IMPLICIT_MX,
-            (HOST,),
+            (ITSELF,),
             False,
             some("10 mx.test."),
             False,
@@ -364,6 +365,20 @@ def some(*records: str) -> Answered:
         pytest.param(RouteStatus.NULL_MX, (), False, some("10 mx.test."), False, id="no-null-mx"),
         pytest.param(RouteStatus.NULL_MX, (), False, NONE, False, id="null-mx-but-no-data"),
         pytest.param(RouteStatus.NO_MAIL_HOST, (), False, NONE, True, id="no-host"),
+        pytest.param(
+            RouteStatus.NO_MAIL_HOST, (), False, some("10 mx.test."), False, id="no-host-but-mx"
+        ),
+        pytest.param(RouteStatus.MX, (HOST,), False, some("0 .", "10 mx.test."), True, id="null"),
+        pytest.param(
+            RouteStatus.MX, (HOST,), False, some("10 mx.test.", "20 mx.test."), True, id="twice"
+        ),
+        pytest.param(
+            RouteStatus.MX, (HOST,), True, some("5 b.test.", "10 mx.test."), False, id="first-left"
+        ),
+        pytest.param(RouteStatus.MX, (), False, some("0 ."), False, id="null-mx-as-mx"),
+        pytest.param(
+            RouteStatus.IMPLICIT_MX, (HOST,), False, NONE, False, id="implicit-at-another-name"
+        ),
     ],
 )
 def test_what_shows_a_route(
@@ -400,6 +415,7 @@ def test_what_shows_addresses(
 
 
 TLSA = TlsaRecord(usage=3, selector=1, matching_type=1, data=bytes(32))
+LONG = ".".join(["a" * 49] * 5)
 TLSA_TEXT = f"3 1 1 {bytes(32).hex()}"
 
 
@@ -413,15 +429,30 @@ TLSA_TEXT = f"3 1 1 {bytes(32).hex()}"
         pytest.param((), "mx.test", "_25._tcp.mx.test.", NONE, True, id="none"),
         pytest.param((), "mx.test", "_25._tcp.mx.test.", some(TLSA_TEXT), False, id="left-out"),
         pytest.param((), "mx.test", "_25._tcp.b.test.", NONE, False, id="none-elsewhere"),
-        pytest.param((), ".".join(["a" * 49] * 5), "b.test.", NONE, True, id="too-long-for-dns"),
+        pytest.param((), LONG, "b.test.", NONE, True, id="too-long-for-dns"),
     ],
 )
 def test_what_shows_tlsa(
     tlsa: tuple[TlsaRecord, ...], base: str, name: str, answer: Answered, is_shown: bool
 ) -> None:
-    host = replace(HOST, tlsa=tlsa, tlsa_base=base, tlsa_dnssec=Dnssec.SECURE)
-    facts = domain(completed(mx_host=HOST.name), domain="d.test", mx_hosts=(host,))
+    host = replace(HOST, name=base, tlsa=tlsa, tlsa_base=base, tlsa_dnssec=Dnssec.SECURE)
+    facts = domain(completed(mx_host=host.name), domain="d.test", mx_hosts=(host,))
     assert shows_tlsa(facts, host, {(name, "TLSA"): answer}) is is_shown
+
+
+@pytest.mark.parametrize(
+    ("aliases", "is_shown"),
+    [({}, False), ({"A": "real.test."}, True), ({"AAAA": "real.test."}, True)],
+)
+def test_tlsa_records_are_those_of_the_host_or_of_its_alias(
+    aliases: dict[str, str], is_shown: bool
+) -> None:
+    """A secure answer at any other name says nothing of this host. RFC 7672 §2.2.2."""
+    host = replace(HOST, tlsa=(TLSA,), tlsa_base="real.test", tlsa_dnssec=Dnssec.SECURE)
+    facts = domain(completed(mx_host=HOST.name), domain="d.test", mx_hosts=(host,))
+    shown = {("_25._tcp.real.test.", "TLSA"): some(TLSA_TEXT)}
+    shown |= {("mx.test.", kind): replace(NONE, name=name) for kind, name in aliases.items()}
+    assert shows_tlsa(facts, host, shown) is is_shown
 
 
 def test_the_record_validates_its_proofs(seen: Seen, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from prober.files import read_whole
 from prober.logs.advice import MAX_SEEN, Known, Seen, advise, by_domain, name_of, seen_of
 from prober.logs.daily import Daily
 from prober.logs.lines import in_order
-from prober.logs.privacy import MAX_KEY_BYTES, MIN_KEY_BYTES, Addresses, Privacy, without_names
+from prober.logs.privacy import MAX_KEY_BYTES, MIN_KEY_BYTES, Addresses, Privacy, line_without_names
 from prober.logs.reading import Reading, Wanted, parse_internal
 from prober.logs.records import Attempt, Delivery, Level, Scope
 from prober.logs.report import COUNTED, attempts
@@ -154,7 +154,7 @@ class WhichOptions:
     @property
     def is_story(self) -> bool:
         """Whether one message is asked for."""
-        return self.message_id is not None or self.queue_id is not None
+        return self.wanted.one_message
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -474,4 +474,4 @@ def status_of(summary: Summary) -> int:
 
 
 def _show(name: str, number: int, line: str) -> None:
-    tell(f"not understood: {name}:{number}: {without_names(line)[:_MAX_SHOWN]}")
+    tell(f"not understood: {name}:{number}: {line_without_names(line)[:_MAX_SHOWN]}")

@@ -155,7 +155,7 @@ def policy(
         left_out = {PolicyLevel.DANE_ONLY} if no_dane else set()
         levels = [level for level in format_.levels if level not in left_out]
         patience = Patience(require_runs=require_runs, loosen_runs=loosen_runs)
-        draft = Draft(live, levels, patience)
+        draft = Draft(live, levels, patience, weak_dh=format_.weak_dh)
         for file in files:
             _add_results(draft, file)
         runs = len(files) if files or db is None else _add_runs(draft, db, patience)

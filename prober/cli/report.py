@@ -176,7 +176,8 @@ def _report_run(
             tell(f"run {run.id} of {run.list}, begun {utc(run.started_at)}, by today's rules")
         records = reports_of(connection, run.id, wanted.domains or None)
         records = wanted.of(records, f"the run {run.id} of {printable(run.list)}", spool)
-        return _report(records, options, wanted, anchors, news=partial(news_of, store, run.id))
+        news = None if wanted.domains else partial(news_of, store, run.id)  # of the whole run
+        return _report(records, options, wanted, anchors, news=news)
 
 
 def _report(

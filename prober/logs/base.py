@@ -85,7 +85,7 @@ class Reader(abc.ABC):
             status=status,
             content=content,
             local=local,
-            reply=reply[:MAX_TEXT] or None,
+            reply=_shortened(reply) or None,
         )
 
     def _received(self, line: Line, queue_id: str, sender: str | None, peer: Peer) -> Delivery:
@@ -121,6 +121,11 @@ class Reader(abc.ABC):
 
     def _drop(self, _key: object, _value: object) -> None:
         self.dropped += 1
+
+
+def _shortened(reply: str) -> str:
+    """*reply*, cut between two words: a part of an address could not be recognised as one."""
+    return reply if len(reply) <= MAX_TEXT else reply[:MAX_TEXT].rpartition(" ")[0]
 
 
 class Bounded(Generic[K, V]):

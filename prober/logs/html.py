@@ -30,7 +30,7 @@ from prober.logs.tls_report import (
 )
 from prober.records import Answer
 from prober.report.html import render_page
-from prober.report.interface import Formatter, Row
+from prober.report.interface import Formatter, R, Row
 
 MAX_ROWS: Final = (
     2_000  # of each table: what a browser shows in seconds; the other formats have all
@@ -43,26 +43,19 @@ _CSS: Final = MappingProxyType(
 )
 
 
-class LogsPage(Formatter[Attempt, Summary]):
-    """The answer for all attempts. Keeps those in clear, as many as it shows."""
+class LogsPage(Formatter[R, Summary]):
+    """As ``LogsText``. Keeps the attempts in clear, as many as it shows."""
 
     def __init__(self) -> None:
         self._clear: list[Row] = []
 
-    def body(self, attempt: Attempt) -> bytes:
-        if len(self._clear) < MAX_ROWS and is_clear(attempt):
-            self._clear.append(_clear_row(attempt))
+    def body(self, record: R) -> bytes:
+        if len(self._clear) < MAX_ROWS and isinstance(record, Attempt) and is_clear(record):
+            self._clear.append(_clear_row(record))
         return b""
 
     def foot(self, summary: Summary) -> bytes:
         return _answer(summary, self._clear)
-
-
-class SummaryPage(Formatter[Summary, Summary]):
-    """The counts alone."""
-
-    def body(self, summary: Summary) -> bytes:
-        return _answer(summary, [])
 
 
 class StoryPage(Formatter[Attempt, Summary]):

@@ -154,17 +154,17 @@ class PostfixReader(Reader):
 
     def _delivered(self, line: Line, component: str, found: re.Match[str]) -> bool:
         queue_id, recipient, relay, delays, tls, word, reason = found.groups()
-        status = _STATUS.get(word)
-        if status is None:
-            return word in _PROBES
         endpoint = _ENDPOINT.fullmatch(relay)
         address = endpoint[2] if endpoint and ip_address(endpoint[2]) else None
-        to = (endpoint[1] if endpoint else None, address)
         local = component in _TO_MACHINE or (endpoint is not None and address is None)
+        session = None if local else self._session_of(line, queue_id, relay, delays or "", tls)
+        status = _STATUS.get(word)
+        if status is None:  # a probe; its TLS line is not that of the next message
+            return word in _PROBES
+        to = (endpoint[1] if endpoint else None, address)
         content = _content(status, reason) if relay != "none" else Content.HELD
         reply = reason.removesuffix(")")
         delivery = self._sent(line, queue_id, recipient, to, status, content, reply, local=local)
-        session = None if local else self._session_of(line, queue_id, relay, delays or "", tls)
         self._decide((line.host, line.program), delivery, session, _took(delays or ""))
         return tls is None or _STATED.fullmatch(tls) is not None
 

@@ -23,6 +23,11 @@ _LOCAL_PART: Final = re.compile(
     r"[^\s<>\[\]():;,\"@%]+(?:%[0-9A-Fa-f]{2}[^\s<>\[\]():;,\"@%]*)*(?=@)"
 )
 _ENCODED: Final = re.compile(r"[^\s<>\[\]():;,\"@]+?(?:%40|=40|=(?=[\w-]+(?:\.[\w-]+)+@))", re.I)
+_LAST: Final = re.compile(r"[^\s<>\[\]():;,\"'@*]{3,}\Z")
+# In lines of mail servers: a user of the machine, whose name has no domain.
+_USER: Final = re.compile(
+    r"(\b(?:to|from|user|ctladdr|rcpt)=<?|_to=<| (?:=>|->|>>|==|\*\*|<=) )[^\s<>,@*]+(?=[\s<>,]|\Z)"
+)
 _WORDS: Final = re.compile(r"[^\W_]+")
 
 
@@ -69,9 +74,17 @@ def without_names(text: str, local: str = "") -> str:
     return _without_name(text, local)
 
 
+def line_without_names(line: str) -> str:
+    """*line* of a log without local parts of addresses, also of those without a domain."""
+    return _USER.sub(rf"\1{LEFT_OUT}", without_names(line))
+
+
 def _without_name(text: str, local: str) -> str:
     parts = {part for part in _WORDS.findall(local) if len(part) >= _MIN_PART}
     low = text.casefold()
+    last = _LAST.search(text)
+    if last is not None and local.casefold().startswith(last[0].casefold()):  # it was cut off
+        text = text[: last.start()] + LEFT_OUT
     names = {name for name in (local, local.strip('"'), *parts) if name and name.casefold() in low}
     if not names:  # as in nearly every reply
         return text

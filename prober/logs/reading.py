@@ -4,6 +4,7 @@ import functools
 import ipaddress
 import logging
 import re
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,7 @@ from prober.logs.opensmtpd import OpenSmtpdReader
 from prober.logs.postfix import COMPONENTS, PostfixReader
 from prober.logs.records import Delivery, Internal, Scope
 from prober.logs.sendmail import SendmailReader
-from prober.logs.summary import Summary
+from prober.logs.summary import UNREAD, Summary
 
 _log: Final = logging.getLogger(__name__)
 
@@ -34,15 +35,34 @@ class Wanted:
     message_id: str | None = None
     queue_id: str | None = None
 
+    def may_have(self, time: datetime) -> bool:
+        """Whether a delivery of which only the *time* is known may be one of them."""
+        return not self.one_message and self._is_in_time(time)
+
+    @property
+    def one_message(self) -> bool:
+        """Whether one message is asked for."""
+        return self.message_id is not None or self.queue_id is not None
+
+    def _is_in_time(self, time: datetime) -> bool:
+        return (self.since is None or time >= self.since) and (
+            self.until is None or time < self.until
+        )
+
     def has(self, delivery: Delivery) -> bool:
         """Whether *delivery* is one of them."""
         return (
-            (self.since is None or delivery.time >= self.since)
-            and (self.until is None or delivery.time < self.until)
+            self._is_in_time(delivery.time)
             and (not self.domains or delivery.domain in self.domains)
             and (self.queue_id is None or delivery.queue_id == self.queue_id)
             and (self.message_id is None or _bare(delivery.message_id) == _bare(self.message_id))
         )
+
+
+def _tell_fault(where: str, error: Exception) -> None:
+    """Log a fault without its message, which may have words of the line."""
+    trace = "".join(traceback.format_tb(error.__traceback__))
+    _log.error("%s: internal fault: %s\n%s", where, type(error).__name__, trace)
 
 
 def _bare(message_id: str | None) -> str | None:
@@ -95,11 +115,13 @@ class Reading:
             summary.server_lines += 1
             try:
                 understood = reader.read(line)
-            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
                 summary.faults += 1
-                _log.exception("%s line %d: internal fault", log.name, number)
+                _tell_fault(f"{log.shown} line {number}", error)
                 understood = False
             if not understood:
+                if self._wanted.may_have(line.time):
+                    summary.undecide(UNREAD)
                 self._not_understood(log.name, number, raw)
         summary.lines += number
         if number and not is_log:

@@ -1,9 +1,9 @@
 """What `probe logs` gives to each format: the columns, the rows, the JSON. docs/logs.md."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from operator import attrgetter
-from typing import Final, TypeAlias
+from typing import Final
 
 from prober.escape import utc
 from prober.logs.objects import (
@@ -18,14 +18,13 @@ from prober.logs.summary import Advice, Counts, Summary
 from prober.logs.text import (
     LogsText,
     StoryText,
-    SummaryText,
     about_lines,
     headline,
     is_clear,
     next_steps,
     versions_of,
 )
-from prober.report.interface import Formatter, Kind, Row, Sheet, require_html
+from prober.report.interface import Formatter, Kind, R, Row, Sheet, require_html
 from prober.report.json_ import encode_report
 
 COLUMNS: Final = AttemptObject.__struct_fields__[1:]  # all but the schema
@@ -110,22 +109,21 @@ def _overview(summary: Summary) -> Iterator[Row]:
 
 
 _TIMES: Final = frozenset({"time"})
-_SummaryRows: TypeAlias = Callable[[Summary], Iterator[Row]]
 
 
-def _page(*, story: bool) -> Formatter[Attempt, Summary]:
+def _page() -> Formatter[R, Summary]:
     """Imported only where HTML is asked for. Raises SettingsError without its extra."""
     require_html()
-    from prober.logs.html import LogsPage, StoryPage
+    from prober.logs.html import LogsPage
 
-    return StoryPage() if story else LogsPage()
+    return LogsPage()
 
 
-def _summary_page() -> Formatter[Summary, Summary]:
+def _story_page() -> Formatter[Attempt, Summary]:
     require_html()
-    from prober.logs.html import SummaryPage
+    from prober.logs.html import StoryPage
 
-    return SummaryPage()
+    return StoryPage()
 
 
 def attempts(summary: Summary, *, story: bool) -> Kind[Attempt, Summary]:
@@ -133,18 +131,12 @@ def attempts(summary: Summary, *, story: bool) -> Kind[Attempt, Summary]:
 
     *summary* is what they are counted in.
     """
-
-    def counted(name: str, columns: tuple[str, ...], rows: _SummaryRows) -> Sheet[Attempt]:
-        return Sheet(
-            name=name, columns=columns, rows=lambda _attempt: (), last=lambda: rows(summary)
-        )
-
     return Kind(
         text=StoryText if story else LogsText,
         encode=encode_attempt,
         columns=COLUMNS,
         rows=lambda attempt: (to_row(attempt),),
-        page=partial(_page, story=story),
+        page=_story_page if story else _page,
         sheets=(
             Sheet(name="in clear", columns=COLUMNS, rows=_clear_rows, times=_TIMES),
             Sheet(
@@ -153,19 +145,19 @@ def attempts(summary: Summary, *, story: bool) -> Kind[Attempt, Summary]:
                 rows=lambda attempt: (to_row(attempt),),
                 times=_TIMES,
             ),
-            counted("weeks", SUMMARY_COLUMNS, to_summary_rows),
-            counted("advice", Advice._fields, _advice_rows),
+            Sheet(name="weeks", columns=SUMMARY_COLUMNS, last=partial(to_summary_rows, summary)),
+            Sheet(name="advice", columns=Advice._fields, last=partial(_advice_rows, summary)),
         ),
         overview=_overview,
     )
 
 
 COUNTED: Final[Kind[Summary, Summary]] = Kind(
-    text=SummaryText,
+    text=LogsText,
     encode=encode_summary,
     columns=SUMMARY_COLUMNS,
     rows=to_summary_rows,
-    page=_summary_page,
+    page=_page,
     sheets=(
         Sheet(name="weeks", columns=SUMMARY_COLUMNS, rows=to_summary_rows),
         Sheet(name="advice", columns=Advice._fields, rows=_advice_rows),

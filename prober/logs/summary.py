@@ -22,6 +22,7 @@ from prober.logs.records import (
 MAX_GROUPS: Final = 100_000  # domains times weeks; what comes later is counted together
 MAX_HELD: Final = 200_000  # recipients whose last attempt failed, until one succeeds
 PERHAPS_LEFT: Final = "the attempt failed, and the log does not say whether after the message"
+UNREAD: Final = "a line of the mail server was not understood"
 OTHERS: Final = "(others)"
 NO_DOMAIN: Final = "(none)"
 
@@ -165,8 +166,12 @@ class Summary:
         """A failed attempt of which the log does not say how far it came."""
         is_below = falls_short(delivery.session, self.at_least)
         if is_below is not False and delivery.direction is Direction.OUT:
-            self.undecided += 1
-            self.reasons[PERHAPS_LEFT] += 1
+            self.undecide(PERHAPS_LEFT)
+
+    def undecide(self, why: str) -> None:
+        """Count a message that may have left, and may have left in clear."""
+        self.undecided += 1
+        self.reasons[why] += 1
 
     def _key(self, delivery: Delivery) -> Key:
         day = delivery.time.date()

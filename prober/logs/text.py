@@ -9,14 +9,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from prober.domains import parse_domain
-from prober.errors import InputError
+from prober.domains import is_domain
 from prober.escape import printable, utc
 from prober.logs.base import BEGINS, FORGOTTEN, NO_TLS
 from prober.logs.records import Attempt, Content, Delivery, Direction, Identity, Level, Scope, Tls
-from prober.logs.summary import Counts, Key, Summary, messages
+from prober.logs.summary import UNREAD, Counts, Key, Summary, messages
 from prober.records import Answer
-from prober.report.interface import Formatter, Paper, Row
+from prober.report.interface import Formatter, Paper, R, Row
 from prober.report.page import Page
 
 MAX_SHOWN: Final = 20  # rows of each table; the other formats have all
@@ -45,30 +44,20 @@ _CONTENT: Final = {
 }
 
 
-class LogsText(Formatter[Attempt, Summary]):
-    """The answer for all attempts."""
+class LogsText(Formatter[R, Summary]):
+    """The answer for all attempts; of the counts alone, where those are the records."""
 
     def __init__(self, paper: Paper) -> None:
         self._page = Page(paper)
         self._clear: list[Attempt] = []
 
-    def body(self, attempt: Attempt) -> bytes:
-        if len(self._clear) < MAX_SHOWN and is_clear(attempt):
-            self._clear.append(attempt)
+    def body(self, record: R) -> bytes:
+        if len(self._clear) < MAX_SHOWN and isinstance(record, Attempt) and is_clear(record):
+            self._clear.append(record)
         return b""
 
     def foot(self, summary: Summary) -> bytes:
         return self._page.draw(*_answer(summary, self._clear))
-
-
-class SummaryText(Formatter[Summary, Summary]):
-    """The counts alone."""
-
-    def __init__(self, paper: Paper) -> None:
-        self._page = Page(paper)
-
-    def body(self, summary: Summary) -> bytes:
-        return self._page.draw(*_answer(summary, []))
 
 
 class StoryText(Formatter[Attempt, Summary]):
@@ -160,9 +149,20 @@ def _answer(summary: Summary, clear: Sequence[Attempt]) -> Iterator[Part]:
 
 
 def headline(summary: Summary, total: Counts) -> str:
-    """The answer in one or two sentences."""
+    """The answer in one to three sentences."""
     if not summary.server_lines:
         return "No line of a mail server is in the log: nothing is known."
+    if not (unread := summary.reasons[UNREAD]):
+        return _on_messages(total)
+    lines = (
+        "1 line of the mail server was"
+        if unread == 1
+        else f"{unread} lines of the mail server were"
+    )
+    return f"{_on_messages(total)} But {lines} not understood."
+
+
+def _on_messages(total: Counts) -> str:
     left = total.messages - total.held_back
     if not total.messages:
         return "No message to other organisations is in the log."
@@ -212,18 +212,10 @@ def next_steps(summary: Summary) -> Iterator[str]:
     if summary.advice:
         return
     for (way, domain, _), counts in summary.rows():
-        if way is Direction.OUT and counts.clear and _is_domain(domain):
+        if way is Direction.OUT and counts.clear and is_domain(domain):
             yield f"see what TLS the domain offers today: probe check {domain}"
             yield "or for all domains: probe scan a list of them, and add --results or --db here"
             return
-
-
-def _is_domain(text: str) -> bool:
-    """Whether a command with *text* is harmless: the log may hold any."""
-    try:
-        return parse_domain(text) == text
-    except InputError:
-        return False
 
 
 def _counts_table(summary: Summary, total: Counts) -> Iterator[Part]:

@@ -8,11 +8,11 @@ import email
 import io
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final, NamedTuple, TypeAlias
+from typing import Annotated, BinaryIO, Final, NamedTuple
 
 import msgspec
 from msgspec import Meta, field
@@ -358,14 +358,6 @@ def claims_kind(claims: Claims) -> Kind[Claim, Claims]:
     """Reports on what others claim."""
     times = frozenset({"start", "end"})
 
-    def counted(name: str, columns: tuple[str, ...], rows: _Counted) -> Sheet[Claim]:
-        return Sheet(
-            name=name,
-            columns=columns,
-            rows=lambda _claim: (),
-            last=lambda: rows(ClaimCounts(claims)),
-        )
-
     return Kind(
         text=ClaimsText,
         encode=encode_claim,
@@ -374,11 +366,12 @@ def claims_kind(claims: Claims) -> Kind[Claim, Claims]:
         page=_page,
         sheets=(
             Sheet(name="report", columns=CLAIM_COLUMNS, rows=to_rows, times=times),
-            counted("failures", FAILURES_HEAD, lambda counts: counts.failures),
-            counted("days", DAYS_HEAD, lambda counts: counts.days),
+            Sheet(
+                name="failures",
+                columns=FAILURES_HEAD,
+                last=lambda: ClaimCounts(claims).failures,
+            ),
+            Sheet(name="days", columns=DAYS_HEAD, last=lambda: ClaimCounts(claims).days),
         ),
         overview=_overview,
     )
-
-
-_Counted: TypeAlias = Callable[[ClaimCounts], list[Row]]

@@ -57,7 +57,8 @@ async def ask_in_clear(
     answer = session.answer(facts)
     if answer.chain:
         path, errors = tls.verifier.verify(answer.chain)
-        answer = replace(answer, path=path, verify_errors=errors)
+        chain = tls.shared(answer.chain)
+        answer = replace(answer, chain=chain, path=path, verify_errors=errors)
     return Asked(answer=answer, session=facts)
 
 
@@ -75,7 +76,7 @@ class _HelloSession(Session):
     ) -> None:
         super().__init__(target, settings, heartbeat, on_step)
         self._question = question
-        self._offer = offer.with_name(target.server_name or target.mx_host)
+        self._offer = offer
         self._session_id = os.urandom(SESSION_ID_SIZE)
         self._flight = ServerFlight(
             self._offer,

@@ -207,12 +207,16 @@ class ServerFlight(HandshakeReader):
             self._read_done(body)
 
     def on_alert(self, level: int, code: int) -> None:
-        """RFC 5246 §7.2, RFC 8446 §6. A warning, of an unknown name for instance, ends nothing."""
+        """RFC 5246 §7.2, RFC 8446 §6. A warning, of an unknown name for instance, ends nothing.
+
+        After a ServerHello an alert is about what the server chose, and not about all that was
+        offered.
+        """
         if code == _CLOSE_NOTIFY:
             self._end(Reason.CLOSED, "close_notify in the handshake")
         elif level == _FATAL or code in _REFUSALS:  # those are always fatal: RFC 5246 §7.2.2
             self._alert_name = alert_name(code)
-            if code in _REFUSALS or self._has_no_signature(code):
+            if self._hello is None and (code in _REFUSALS or self._has_no_signature(code)):
                 self._accepted = Answer.NO
                 self.is_over = True
             else:
@@ -226,7 +230,7 @@ class ServerFlight(HandshakeReader):
         https://github.com/openssl/openssl/commit/aba03ae
         """
         is_old = self._offer.versions[0] < TLS1_2
-        return code == _INTERNAL_ERROR and is_old and self._hello is None
+        return code == _INTERNAL_ERROR and is_old
 
     def _end(self, reason: Reason, detail: str) -> None:
         self.is_over = True
@@ -301,8 +305,10 @@ class ServerFlight(HandshakeReader):
 def _version_of(hello: ServerHello) -> int:
     """The version that is chosen: RFC 8446 §4.2.1."""
     selected = hello.extensions.get(SUPPORTED_VERSIONS)
-    if selected is None:
+    if selected is None and hello.version < TLS1_3:
         return hello.version
+    if selected is None:  # only the extension can choose TLS 1.3: RFC 8446 §4.1.3
+        raise _NotAnAnswerError("a version that was not offered")
     version = int.from_bytes(selected)
     if len(selected) != 2 or version < TLS1_3 or hello.version != TLS1_2:
         raise _NotAnAnswerError("a version that was not offered")

@@ -7,6 +7,7 @@ depend on the policy of the distribution. Left out: SSLv3, RC4 and 3DES, which a
 import asyncio
 import functools
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeGuard
@@ -151,6 +152,10 @@ class TlsClient:
                 store.add_cert(anchor)
         return context
 
+    def shared(self, chain: Iterable[bytes]) -> tuple[bytes, ...]:
+        """*chain* with one object for each certificate that other hosts have sent, too."""
+        return tuple(self._shared(der) for der in chain)
+
     def observe(
         self, facts: EndpointFacts, connection: SSL.Connection, *, completed: bool
     ) -> EndpointFacts:
@@ -158,8 +163,7 @@ class TlsClient:
         observed: _Observed = connection.get_app_data()
         sent = connection.get_peer_cert_chain() or []
         kept = sent[: self._chain_certificates]
-        ders = (crypto.dump_certificate(crypto.FILETYPE_ASN1, cert) for cert in kept)
-        chain = tuple(self._shared(der) for der in ders)
+        chain = self.shared(crypto.dump_certificate(crypto.FILETYPE_ASN1, cert) for cert in kept)
         errors = tuple(observed.verify_errors)
         dh_group = _dh_group(connection)
         extensions = _extensions_12(connection) if completed else None

@@ -41,6 +41,7 @@ class MapFormat(abc.ABC):
     """Writes a map for one kind of MTA, and reads it back. Does no I/O."""
 
     levels: ClassVar[Collection[PolicyLevel]]  # what the MTA can be told to insist on
+    weak_dh: ClassVar[bool] = True  # every build accepts DH groups below 2048 bits
 
     @abc.abstractmethod
     def parse(self, text: str) -> LiveMap:

@@ -15,6 +15,7 @@ from prober.records import DomainReport, MtaSts, StsStatus
 from prober.records.delivery import Delivery, DeliveryOutcome, SenderOutcomes
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.completeness import covers_every_endpoint
+from prober.rules.deep import chose_weak_dh
 from prober.rules.delivery import judge_delivery, judge_secure
 from prober.rules.identity import name_fault
 from prober.rules.senders import SECURE_MATCH
@@ -99,11 +100,17 @@ class Decision:
 
 
 def assess(
-    report: DomainReport, live: Policy | None = None, reader: CertificateReader | None = None
+    report: DomainReport,
+    live: Policy | None = None,
+    reader: CertificateReader | None = None,
+    *,
+    weak_dh: bool = True,
 ) -> Evidence:
     """What *report* says of every policy, and of the one that the *live* map has.
 
-    *reader* remembers certificates from one report to the next.
+    *reader* remembers certificates from one report to the next. *weak_dh*: whether every build of
+    the sender accepts Diffie-Hellman groups below 2048 bits. If not, no policy is known to deliver
+    to a server that chooses such a group.
     """
     views = views_of(report.endpoints, reader)
     delivery = judge_delivery(report, views)
@@ -111,12 +118,14 @@ def assess(
         PolicyLevel.VERIFY: _effect(delivery.verified, DeliveryOutcome.AUTHENTICATED),
         PolicyLevel.ENCRYPT: _effect(delivery.mandatory, DeliveryOutcome.ENCRYPTED),
     }
+    effect = Effect.UNKNOWN if live is None else _judge_live(report, views, delivery, live)
+    refused = not weak_dh and any(map(chose_weak_dh, report.endpoints))
     return Evidence(
         checked_at=report.checked_at,
         complete=covers_every_endpoint(report, report.endpoints),
-        offers=tuple(_offers(report, views, delivery)),
+        offers=() if refused else tuple(_offers(report, views, delivery)),
         losing=frozenset(level for level, effect in effects.items() if effect is Effect.LOSES),
-        live=Effect.UNKNOWN if live is None else _judge_live(report, views, delivery, live),
+        live=Effect.UNKNOWN if refused and effect is Effect.DELIVERS else effect,
     )
 
 

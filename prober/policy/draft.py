@@ -6,7 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from prober.domains import parse_domain
+from prober.domains import is_domain
 from prober.errors import InputError
 from prober.policy.base import LiveMap, Provenance
 from prober.policy.decide import (
@@ -26,13 +26,21 @@ from prober.version import __version__
 
 
 class Draft:
-    """A policy map in the making. *levels* are those that may be written."""
+    """A policy map that is being made. *levels* are those that may be written."""
 
-    def __init__(self, live: LiveMap, levels: Collection[PolicyLevel], patience: Patience) -> None:
+    def __init__(
+        self,
+        live: LiveMap,
+        levels: Collection[PolicyLevel],
+        patience: Patience,
+        *,
+        weak_dh: bool = True,
+    ) -> None:
         self._live = live
         self._by_hand = live.by_hand
         self._levels = levels
         self._patience = patience
+        self._weak_dh = weak_dh
         self._reader = CertificateReader()
         self._runs: dict[str, list[Evidence]] = defaultdict(list)
         self._trust_stores: dict[str, None] = {}
@@ -47,9 +55,10 @@ class Draft:
                 "of its MX hosts: a map needs results without --server"
             )
         domain = report.domain
-        if domain is None or not _is_domain(domain) or domain in self._by_hand:
+        if domain is None or not is_domain(domain) or domain in self._by_hand:
             return
-        self._runs[domain].append(assess(report, self._live.policies.get(domain), self._reader))
+        live = self._live.policies.get(domain)
+        self._runs[domain].append(assess(report, live, self._reader, weak_dh=self._weak_dh))
         store = report.run.trust_store
         self._trust_stores[f"{store.certificates} anchors of {store.source}"] = None
         self._first = min(filter(None, (self._first, report.checked_at)))
@@ -78,14 +87,6 @@ class Draft:
             last=self._last,
             trust_stores=tuple(self._trust_stores),
         )
-
-
-def _is_domain(name: str) -> bool:
-    """Whether *name* is a domain as we write them: a result file may come from anywhere."""
-    try:
-        return parse_domain(name) == name
-    except InputError:
-        return False
 
 
 _MARKS: Final = MappingProxyType(

@@ -38,6 +38,7 @@ class OpenSmtpdMap(MapFormat):
     """``table tls_verify { "domain", … }`` and ``table tls_encrypt { … }``."""
 
     levels = (PolicyLevel.VERIFY, PolicyLevel.ENCRYPT)
+    weak_dh = False  # Debian's has OpenSSL 3, with the security level 2
 
     def parse(self, text: str) -> LiveMap:
         """Reads what ``render`` writes; anything else is no map of ours."""

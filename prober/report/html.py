@@ -67,6 +67,7 @@ _FOLDER: Final = Path(__file__).with_name("templates")
 _LIST, _SUMMARY, _END = b"<!-- list -->\n", b"<!-- summary -->\n", b"<!-- end -->\n"
 _WARNED: Final = b"<!-- warned -->"  # where the finished file says how many pass with a warning
 _ITEM: Final = b'<li data-rank="'
+_ID: Final = b' id="'
 _SECTION: Final = b"<!-- section -->"
 _TRANSCRIPTS, _TRANSCRIPTS_END = b"<!-- transcripts -->", b"<!-- transcripts end -->"
 _FAILING: Final = (Standing.FALLS_SHORT, Standing.INVALID, Standing.UNDECIDED)
@@ -153,7 +154,8 @@ def environment(*folders: Path) -> Environment:
         minute=minute,
         title="Can these domains receive mail encrypted?",
         legend="PASS: the domain meets what was required. FAIL: it does not. UNKNOWN: it could not "
-        "be tested, which says nothing against the domain. NO MAIL: it receives none.",
+        "be tested, which says nothing against the domain. NO MAIL: it receives none. INVALID: the "
+        "input is no domain name.",
     )
     return environment
 
@@ -251,10 +253,11 @@ def _arranged(written: BinaryIO, detail: int) -> Iterator[bytes]:
     yield b"".join(head)
     yield foot[0].partition(_SUMMARY)[2].replace(_WARNED, _on_warned(warned))
     yield b"".join(top)
+    anchors: set[bytes] = set()
     transcripts = without = 0
     for number, (_, place) in enumerate(heapq.nsmallest(MAX_ROWS, places)):
         written.seek(place)
-        line = written.readline()
+        line = _without_known_id(written.readline(), anchors)
         if number < detail:
             transcripts += _size_of_transcripts(line)
             if transcripts > _MAX_TRANSCRIPTS:
@@ -288,20 +291,38 @@ def _on_warned(count: int) -> bytes:
     return f"<p>{count} {noun} with a warning: see the list.</p>".encode()
 
 
+def not_listed(count: int) -> str:
+    """How many domains of a list are left out, in a sentence."""
+    which = "1 more domain is" if count == 1 else f"{count} more domains are"
+    return f"{which} counted above and not listed here."
+
+
 def _left_out(count: int, detail: int, without: int) -> bytes:
     """What is left out: *count* domains were written, *without* of them lost their transcripts."""
     notes = []
     if without:
-        notes.append(f"{without} domains are shown without transcripts: a JSON report has them.")
+        which = "1 domain is" if without == 1 else f"{without} domains are"
+        notes.append(f"{which} shown without transcripts: a JSON report has them.")
     if count > MAX_ROWS:
-        notes.append(f"{count - MAX_ROWS} more domains are counted above and not listed here.")
+        notes.append(not_listed(count - MAX_ROWS))
     if count > detail:
-        which = f"The first {detail} domains have all details. For the others"
+        which = "The first domain has" if detail == 1 else f"The first {detail} domains have"
         notes.append(
-            f"{which if detail else 'For all details'}, run probe check with the name of the "
-            "domain, give a greater number with --detail, or write a JSON report."
+            f"{f'{which} all details. For the others' if detail else 'For all details'}, run probe "
+            "check with the name of the domain, give a greater number with --detail, or write a "
+            "JSON report."
         )
     return "".join(f'<p class="note">{note}</p>\n' for note in notes).encode()
+
+
+def _without_known_id(line: bytes, known: set[bytes]) -> bytes:
+    """*line*; without its id where one of *known* has the same: a domain may come twice."""
+    before, _, rest = line.partition(_ID)
+    anchor, _, rest_of_line = rest.partition(b'"')
+    if anchor in known:
+        return before + rest_of_line
+    known.add(anchor)
+    return line
 
 
 def _rank(report: DomainReport) -> bytes:

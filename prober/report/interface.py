@@ -75,6 +75,11 @@ class MadeAtEnd(Formatter[R, T]):
         """Write the file at *path* from all *rows*; its folder is for that. Raises OSError."""
 
 
+def no_rows(_record: object) -> Iterable[Row]:
+    """Of a sheet that has rows of the run only."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet(Generic[R]):
     """One sheet of a workbook. ``times``: the columns whose cells are times, as ``utc`` gives.
@@ -84,7 +89,7 @@ class Sheet(Generic[R]):
 
     name: str
     columns: tuple[str, ...]
-    rows: Callable[[R], Iterable[Row]]
+    rows: Callable[[R], Iterable[Row]] = no_rows
     times: frozenset[str] = frozenset()
     last: Callable[[], Iterable[Row]] = tuple
 

@@ -3,6 +3,7 @@
 It is written for somebody who does not know this program. A technical word is explained.
 """
 
+import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,11 +16,12 @@ from prober.records.delivery import Delivery, DeliveryOutcome
 from prober.report.answer import answer, reasons
 from prober.report.problems import problems_of
 from prober.report.publish import Topic, is_plain, publications
-from prober.report.words import name_of
+from prober.report.words import name_of, server_words
 from prober.rules.operator_advice import ABOUT_TLSA
 
 _MAX_PROBLEMS: Final = 6
 _MAX_HOSTS: Final = 2
+_PORT: Final = 25
 _TO_CHANGE: Final = (Severity.HIGH, Severity.MEDIUM)
 _ENCRYPTED: Final = (Level.OPPORTUNISTIC, Level.AUTHENTICATED, Level.ENFORCED)
 _WORDS: Final[Mapping[str, str]] = MappingProxyType(
@@ -107,7 +109,9 @@ def _seen(report: DomainReport, name: str) -> Part:
         f"{answer(report)}.",
     ]
     hosts = list(dict.fromkeys(printable(host.name) for host in report.mx_hosts))
-    if hosts:
+    if report.server is not None:
+        lines.append(server_words(report))
+    elif hosts:
         lines.append(f"Mail servers (MX hosts) that we found: {listed(hosts)}.")
     return Part(title=f"To the administrators of the mail servers of {name}", lines=tuple(lines))
 
@@ -140,7 +144,7 @@ def _effects(delivery: Delivery) -> Iterator[str]:
     if forced.now in delivered and checks <= {DeliveryOutcome.INTERCEPTED, DeliveryOutcome.CLEAR}:
         yield (
             "Mail to you can be encrypted. Somebody who can redirect it on its way can still read "
-            "it, because nothing tells senders which server is yours."
+            "it, because nothing requires senders to check which server is yours."
         )
 
 
@@ -165,7 +169,8 @@ def _change(report: DomainReport) -> Iterator[Part]:
         lines.append(f"   What to do: {_ADVICE.get(each.code, each.advice)}{norm}")
     more = len(problems) - _MAX_PROBLEMS
     if more > 0:
-        lines.append(f"There are {more} more points of less weight.")
+        count = "is 1 more point" if more == 1 else f"are {more} more points"
+        lines.append(f"There {count}: the program named below shows all.")
     yield Part(title="What to change", lines=tuple(lines))
 
 
@@ -193,24 +198,54 @@ def _topics(report: DomainReport) -> Iterator[Topic]:
 
 def _check(report: DomainReport) -> Iterator[Part]:
     """Commands for the servers that have a problem, or else for the first ones."""
-    if report.domain is None or not is_plain(report.domain):
+    command = _probe(report)
+    if command is None:
         return
     faulty = {found.mx_host for found in report.findings if found.severity in _TO_CHANGE}
-    hosts = dict.fromkeys(seen.mx_host for seen in report.endpoints if is_plain(seen.mx_host))
-    chosen = sorted(hosts, key=lambda host: host not in faulty)[:_MAX_HOSTS]
-    commands = [] if _uses_dane(report) else list(map(_openssl, chosen))
+    seen = [each for each in report.endpoints if is_plain(each.mx_host)]
+    servers = dict.fromkeys((each.mx_host, each.port) for each in seen)
+    chosen = sorted(servers, key=lambda server: server[0] not in faulty)[:_MAX_HOSTS]
+    at = report.server.address if report.server is not None else None
+    commands = [] if _uses_dane(report) else [_openssl(*server, at) for server in chosen]
     lines = ["Run this from a machine outside your network."]
     if commands:
-        lines.append('OpenSSL must end with "Verify return code: 0 (ok)".')
-    lines.append("The command probe is the program that made this test; it shows all that it sees.")
-    deep = " --deep" if any(seen.deep is not None for seen in report.endpoints) else ""
-    copy = (*commands, f"probe {report.domain}{deep}")
-    yield Part(title="How to check", lines=tuple(lines), copy=copy)
+        lines.append(
+            'OpenSSL must end with "Verify return code: 0 (ok)". It shows whether encryption works '
+            "and the certificate is valid, and not every fault that is named above."
+        )
+    lines.append("The command probe is the program that made this test, and shows every fault.")
+    yield Part(title="How to check", lines=tuple(lines), copy=(*commands, command))
 
 
-def _openssl(host: str) -> str:
+def _probe(report: DomainReport) -> str | None:
+    """The command that tests the same again; None where a name in it is not plain."""
+    server = report.server
+    if report.domain is None or not is_plain(report.domain):
+        return None
+    parts = ["probe", report.domain]
+    if server is not None:
+        if not is_plain(server.name) or not _is_address(server.address):
+            return None
+        parts += ["--server", f"{server.name}@{server.address}" if server.address else server.name]
+    ports = {seen.port for seen in report.endpoints}
+    parts += [f"--port {port}" for port in ports if ports != {_PORT}]
+    parts += ["--deep"] * any(seen.deep is not None for seen in report.endpoints)
+    return " ".join(parts)
+
+
+def _is_address(text: str | None) -> bool:
+    """Also where there is none. It may be from a file of somebody else, and goes to a command."""
+    try:
+        return text is None or bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
+
+
+def _openssl(host: str, port: int, at: str | None) -> str:
+    """To *host*, at the address *at* where DNS need not have it yet."""
+    place = f"[{at}]" if at and ":" in at else at or host
     return (
-        f"openssl s_client -starttls smtp -connect {host}:25 -servername {host} "
+        f"openssl s_client -starttls smtp -connect {place}:{port} -servername {host} "
         f"-verify_hostname {host} -verify_return_error </dev/null"
     )
 

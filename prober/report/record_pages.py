@@ -22,6 +22,7 @@ from prober.report.html import (
     ROWS_OF_LIST,
     anchor_of,
     environment,
+    not_listed,
 )
 from prober.report.interface import Formatter
 from prober.report.trend import Trend, trend_of
@@ -102,8 +103,7 @@ def _shortened(written: BinaryIO) -> Iterator[bytes]:
         if not is_row or rows <= MAX_ROWS:
             yield line
         if line == b"</div>\n" and rows > MAX_ROWS:
-            note = f"{rows - MAX_ROWS} more domains are counted above and not listed here."
-            yield f'<p class="note">{note}</p>\n'.encode()
+            yield f'<p class="note">{not_listed(rows - MAX_ROWS)}</p>\n'.encode()
 
 
 def _shown(change: Change) -> tuple[str, str, str]:

@@ -128,7 +128,7 @@ def deep_findings(facts: EndpointFacts) -> _Found:
         return
     yield from _on_versions(facts)
     yield from _on_suites(facts)
-    if weak_dh(facts) is Answer.YES and not _chose_weak_dh(facts):
+    if weak_dh(facts) is Answer.YES and not chose_weak_dh(facts):
         answer = answer_to(facts, DeepQuestion.FINITE_FIELD_DH)
         yield Code.DH_WEAK_ACCEPTED, f"DH {answer.key_exchange_bits}" if answer else None
     if post_quantum(facts) is Answer.NO:
@@ -145,14 +145,14 @@ def _secure_renegotiation(answer: DeepAnswer) -> bool | None:
     return answer.secure_renegotiation
 
 
-def _chose_weak_dh(facts: EndpointFacts) -> bool:
-    """Then that is a finding already, and a worse one."""
+def chose_weak_dh(facts: EndpointFacts) -> bool:
+    """Whether the server chose a group of fewer than 2048 bits: the finding ``dh-weak``."""
     return facts.key_exchange_bits is not None and facts.key_exchange_bits < MIN_DH_BITS
 
 
 def _on_versions(facts: EndpointFacts) -> _Found:
-    chose_newer = facts.tls_version in ACCEPTABLE_TLS_VERSIONS  # else that is a finding already
-    if accepts(facts, DeepQuestion.LEGACY_VERSION) is Answer.YES and chose_newer:
+    is_told = facts.tls_version not in (None, *ACCEPTABLE_TLS_VERSIONS)  # chose an old one
+    if accepts(facts, DeepQuestion.LEGACY_VERSION) is Answer.YES and not is_told:
         answer = answer_to(facts, DeepQuestion.LEGACY_VERSION)
         listed = facts.deep.enumeration.versions if facts.deep and facts.deep.enumeration else ()
         older = [each for each in listed if each not in ACCEPTABLE_TLS_VERSIONS]

@@ -78,6 +78,8 @@ class Plan:
 
     def conclude(self, answers: Sequence[DeepAnswer], newest: DeepAnswer) -> tuple[DeepAnswer, ...]:
         """*answers* with *newest*, and with what that decides of the other questions."""
+        if newest.alert == "internal_error" and self.main.tls_version is None:
+            newest = _undecided(newest)  # it may fail at any hello
         known = newest
         if newest.question is self._seen and newest.accepted is not Answer.YES:
             known = self._from_main(newest)
@@ -105,12 +107,7 @@ class Plan:
         refusals = [answer for answer in asked if answer.accepted is Answer.NO]
         if self.main.tls_version is not None or len(refusals) < len(_CERTIFICATES):
             return answers
-        return tuple(
-            replace(answer, accepted=Answer.NOT_TESTED, failure=_refusal(answer))
-            if answer in refusals
-            else answer
-            for answer in answers
-        )
+        return tuple(_undecided(answer) if answer in refusals else answer for answer in answers)
 
     @property
     def _seen(self) -> DeepQuestion | None:
@@ -149,9 +146,14 @@ class Plan:
     def _inferred(
         self, answers: Sequence[DeepAnswer], newest: DeepAnswer
     ) -> tuple[DeepAnswer, ...]:
-        """What a refusal of TLS 1.2 and all that is older decides. RFC 5246 §E.1."""
+        """What a refusal of TLS 1.2 and all that is older decides: RFC 5246 §E.1.
+
+        Only of a server with TLS 1.3. Another one contradicts itself, or refuses a version that is
+        only higher than its own.
+        """
         refused = newest.accepted is Answer.NO and newest.alert == "protocol_version"
-        if not refused or newest.question not in _UP_TO_TLS12:
+        is_13 = self.main.tls_version == "TLSv1.3"
+        if not refused or not is_13 or newest.question not in _UP_TO_TLS12:
             return ()
         answered = {newest.question, *(answer.question for answer in answers)}
         return tuple(
@@ -215,7 +217,7 @@ def certificate_answer(
         question=question,
         observed_at=facts.observed_at,
         accepted=Answer.NOT_TESTED,
-        failure=facts.failure,
+        failure=facts.failure or _UNREADABLE,
         alert=facts.alert,
     )
     if facts.chain and _CERTIFICATES.get(leaf_kind or "") is question:
@@ -230,19 +232,24 @@ def certificate_answer(
             path=facts.path,
             verify_errors=facts.verify_errors,
         )
-    if facts.chain or facts.alert in _NO_SUCH_CERTIFICATE:
+    if (facts.chain and leaf_kind is not None) or facts.alert in _NO_SUCH_CERTIFICATE:
         return replace(answer, accepted=Answer.NO, failure=None)
     return answer
 
 
+_UNREADABLE: Final = Failure(
+    step=Step.HANDSHAKE, reason=Reason.TLS_ERROR, detail="the certificate cannot be read"
+)
 # RFC 8446 §4.4.2.2; some servers speak of the algorithms as of parameters
 _NO_SUCH_CERTIFICATE: Final = frozenset(
     {"handshake_failure", "illegal_parameter", "insufficient_security", "unsupported_certificate"}
 )
 
 
-def _refusal(answer: DeepAnswer) -> Failure:
-    return Failure(step=Step.HANDSHAKE, reason=Reason.ALERT, detail=answer.alert)
+def _undecided(answer: DeepAnswer) -> DeepAnswer:
+    """*answer*, whose alert proves nothing."""
+    failure = Failure(step=Step.HANDSHAKE, reason=Reason.ALERT, detail=answer.alert)
+    return replace(answer, accepted=Answer.NOT_TESTED, failure=failure)
 
 
 def _not_tested(question: DeepQuestion, failure: Failure, at: datetime) -> DeepAnswer:

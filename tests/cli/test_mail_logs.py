@@ -226,6 +226,31 @@ def test_lines_that_were_not_understood_are_counted_and_shown() -> None:
     assert "not understood: -:2: Nov 23 10:00:00 mx1 postfix/smtp[7]: AAAAAA: to=<*@" in shown.err
 
 
+def test_a_message_may_be_in_a_line_that_was_not_understood() -> None:
+    new = "smtp[7]: DDDDDD: to=<jane@example.com>, in a new form"
+    ended = run(TLS, GOOD, new)
+    assert ended.status == 3
+    assert "1 line of the mail server was not understood" in " ".join(ended.out.split())
+    assert run(TLS, GOOD, CLEAR, new).status == 1
+    assert run(TLS, GOOD, new, options=("--until", "2000-01-01")).status == 0
+    assert run(TLS, GOOD, new, options=("--queue-id", "AAAAAA")).status == 0
+    counts = json.loads(run(TLS, GOOD, new, options=("--summary", "-f", "json")).out)
+    assert counts["undecided"] == 1
+    assert counts["unknown_because"] == {"a line of the mail server was not understood": 1}
+
+
+def test_what_is_no_line_of_a_mail_server_says_nothing_about_messages() -> None:
+    text = "".join(f"{START}{line}\n" for line in [*BEGIN, TLS, GOOD])
+    assert invoke("logs", "-", stdin=text.encode() + b"\x7fELF\n").status == 0
+
+
+def test_names_in_lines_that_were_not_understood_are_left_out() -> None:
+    line = "smtp[7]: AAAAAA: to=<jane@example.com>, orig_to=<mary>, in a new form"
+    shown = run(line, options=("--unread",)).err
+    assert "mary" not in shown
+    assert "orig_to=<*>" in shown
+
+
 def test_inbound_is_reported_and_does_not_change_the_exit_status() -> None:
     plain = [line for line in INBOUND if "disconnect" not in line]
     ended = run(*plain, TLS, GOOD, options=("--inbound", "-f", "csv", "--tls-logged"))

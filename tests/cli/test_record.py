@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from prober.rules.deep_plan import is_cut_by_budget
 from prober.store.asking import reports_of
 from prober.store.database import open_store
 from prober.store.reader import RunRow, runs
@@ -206,6 +207,37 @@ async def test_a_stopped_scan_is_gone_on_with(
     assert ended.err.startswith("probe: 3 domains: 1 PASS, 1 FAIL, 1 UNKNOWN")
     [run] = runs_in(db)
     assert (run.finished_at is None, run.observations) == (False, 3)
+
+
+@pytest.mark.parametrize("with_report", [True, False], ids=["report-file", "record-alone"])
+@in_module_loop
+async def test_what_the_budget_of_deep_has_cut_is_tested_later(
+    probe: Probe, tmp_path: Path, db: str, with_report: bool
+) -> None:
+    path = tmp_path / "list.txt"
+    write(path, "also-good.test\nself-signed.test\nclear.test\n")
+    output = ["-o", str(tmp_path / "report.jsonl")] if with_report else []
+    args = (str(path), "--db", db, *output, "--deep", "--deep-budget", "7")
+
+    first = await probe.scan(*args)
+    assert "--deep-budget is used up; to go on with it: " in first.err
+    assert len(cut_in(db)) == 1
+    second = await probe.scan(*args, "--resume")
+    assert "--deep-budget" not in second.err
+    assert cut_in(db) == []
+    [run] = runs_in(db)
+    assert (run.finished_at is None, run.observations) == (False, 3)
+    await probe.scan(*args, "--resume")
+    assert len(runs_in(db)) == 2
+
+
+def cut_in(db: str) -> list[str | None]:
+    """The domains of the last run that the budget of --deep has cut."""
+    store = open_store(db)
+    with store.reading() as connection:
+        found = list(reports_of(connection, runs(connection)[0].id))
+    store.close()
+    return [each.domain for each in found if is_cut_by_budget(each.endpoints)]
 
 
 def test_without_the_extra_it_says_what_to_install(

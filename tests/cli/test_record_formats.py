@@ -177,6 +177,15 @@ def test_a_report_of_results_has_no_sheet_of_changes(tmp_path: Path) -> None:
     assert "changes" not in cells_of(book)
 
 
+def test_a_report_of_some_domains_has_nothing_of_others(db: str, tmp_path: Path) -> None:
+    page, book = tmp_path / "r.html", tmp_path / "r.xlsx"
+    outputs = ("-o", str(page), "-o", str(book), "-q")
+    invoke("report", "--db", db, "--domain", "example.com", *outputs)
+    assert "other.example" not in page.read_text()
+    assert "What changed since the run before" not in page.read_text()
+    assert "changes" not in cells_of(book)
+
+
 def test_a_scan_with_a_record_says_what_changed(tmp_path: Path) -> None:
     db, page, book = (tmp_path / name for name in ("probe.db", "r.html", "r.xlsx"))
     outputs = ("--db", str(db), "-o", str(page), "-o", str(book))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from prober.lab.demo import MAIL_LOG as EXAMPLE
-from prober.logs.html import MAX_ROWS, ClaimsPage, LogsPage, StoryPage, SummaryPage
+from prober.logs.html import MAX_ROWS, ClaimsPage, LogsPage, StoryPage
 from prober.logs.records import Attempt, Content, Delivery, Scope, Session, Status, Tls
 from prober.logs.summary import Advice, Summary
 from prober.logs.tls_report import (
@@ -79,7 +79,7 @@ def claims_of(text: str) -> Claims:
 
 
 def logs_page(*attempts: Attempt) -> bytes:
-    page, summary = LogsPage(), summary_of(*attempts)
+    page, summary = LogsPage[Attempt](), summary_of(*attempts)
     summary.advice = tuple(Advice(one.domain, "code", one.domain) for one, _ in attempts)
     return b"".join(map(page.body, attempts)) + page.foot(summary)
 
@@ -93,7 +93,7 @@ PAGES: dict[str, Callable[[str], bytes]] = {
     "clear": lambda text: logs_page(attempt(text)),
     "unknown": lambda text: logs_page(attempt(text, Tls.UNKNOWN)),
     "encrypted": lambda text: logs_page(attempt(text, Tls.ENCRYPTED)),
-    "summary": lambda text: SummaryPage().body(summary_of(attempt(text))),
+    "summary": lambda text: LogsPage[Summary]().foot(summary_of(attempt(text))),
     "story": lambda text: story_page(attempt(text)),
     "claims": lambda text: ClaimsPage().foot(claims_of(text)),
 }

@@ -16,6 +16,7 @@ from prober.logs.lines import Line
 from prober.logs.postfix import PostfixReader
 from prober.rules.exit_status import FAULT_OF_OURS
 
+PERSON = "jane@example.com"
 MESSAGES = int(os.environ.get("LOGS_MESSAGES", "20000"))
 
 
@@ -40,17 +41,22 @@ def test_a_month_gives_the_totals_of_its_truth(tmp_path: Path) -> None:
     assert summary.below == sum(n for (_, what), n in expected.items() if what == "clear")
 
 
-def test_a_fault_of_ours_costs_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_ours_costs_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     month = Month(20)
     month.write(tmp_path / "log")
     real = PostfixReader.read
 
     def faulty(self: PostfixReader, line: Line) -> bool:
         if "removed" in line.text:
-            raise KeyError("a fault")
+            raise KeyError(PERSON)
         return real(self, line)
 
     monkeypatch.setattr(PostfixReader, "read", faulty)
     summary = read(tmp_path / "log")
     assert summary.faults == summary.unread == 20
     assert status_of(summary) == FAULT_OF_OURS
+    assert "KeyError" in caplog.text
+    assert "in faulty" in caplog.text
+    assert PERSON not in caplog.text

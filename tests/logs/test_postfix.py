@@ -505,6 +505,8 @@ DOCUMENTED = [
     ("cleanup_bounce.c", (RETRY.replace("qmgr[2]", "cleanup[3]") + "dsn=5.7.1, status=bounced "
                           "(message rejected)",), "bounced held unknown -[-]"),
     ("verify.c", (failed("250 ok", "deliverable"),), ""),
+    ("verify.c", (summary(), to("BBBBBB", status="undeliverable", reply=f"{SAID}RCPT TO command)"),
+                  to()), f"sent left clear {PEER}"),
     ("qmgr_active.c", ("@qmgr[2]: AAAAAA: from=<s@us.test>, status=expired, returned to sender",),
      ""),
 ]  # fmt: skip

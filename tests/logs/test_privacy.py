@@ -6,8 +6,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from prober.logs.base import MAX_TEXT
 from prober.logs.privacy import Addresses, Privacy
 from prober.logs.records import Content, Delivery, Status
+from tests.logs.reading import read
+from tests.logs.test_postfix import START, to
 
 KEY = b"0123456789abcdef"
 
@@ -48,6 +51,20 @@ def test_replies_are_shown_without_names(reply: str, shown: str) -> None:
     assert "doe" not in result.lower()
     if "https" not in reply:
         assert result == shown
+
+
+@pytest.mark.parametrize("reply", ["550 <jane.d", "550 no such user: jan", '550 "JANE.DO'])
+def test_a_name_that_was_cut_off_is_left_out(reply: str) -> None:
+    shown = Privacy().apply(delivery("jane.doe@example.com", reply)).reply
+    assert shown is not None
+    assert "jan" not in shown.lower()
+
+
+def test_a_reply_is_cut_between_words() -> None:
+    reply = f"550 {'x' * (MAX_TEXT - 11)} other.person@example.net is full"
+    line = to(status="bounced", reply=reply)
+    (found,) = read([START, f"Nov 28 17:00:01 mx1 postfix/smtp[7]: {line}"]).deliveries
+    assert found.reply == reply.partition(" other")[0]
 
 
 def test_the_recipient_is_left_out_and_the_domain_stays() -> None:

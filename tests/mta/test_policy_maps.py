@@ -239,7 +239,9 @@ async def test_opensmtpd_understands_its_map(served: tuple[Written, ...], tmp_pa
 
 async def test_opensmtpd_delivers_as_its_map_says(mta_ca: MtaCa, tmp_path: Path) -> None:
     require(OPENSMTPD)
-    served = SERVED[:-1]  # it has no DANE
+    # it has no DANE, and Debian's refuses weak groups
+    served = tuple(replace(each, line="") if each.name == "weak-dh.test" else each
+                   for each in SERVED[:-1])  # fmt: skip
     lines = {each.name: each.line for each in served}
     recipients = [to(name) for name in lines]
     async with world(*(each.domain for each in served)) as at:
@@ -270,8 +272,7 @@ async def test_opensmtpd_delivers_as_its_map_says(mta_ca: MtaCa, tmp_path: Path)
                 assert arrival is None or arrival.encrypted or not lines[name], log
 
     today, expired, stripped = fates
-    refused = {name for name in lines if today[name] != "Ok"}
-    assert refused == {"weak-dh.test"}  # by Debian's OpenSSL, not by the map
+    assert set(today.values()) == {"Ok"}, today
     for name, line in lines.items():
         assert (expired[name] == "Ok") == (line != "verify"), expired
         assert (stripped[name] == "Ok") == (line == ""), stripped

@@ -397,10 +397,11 @@ def test_an_alert(alerts: str, accepted: Answer, reason: Reason | None, alert: s
     assert (answer.accepted, found, answer.alert) == (accepted, reason, alert)
 
 
-def test_an_alert_after_the_server_hello_refuses() -> None:
+def test_an_alert_after_the_server_hello_refuses_only_what_was_chosen() -> None:
     answer = read(Q.FINITE_FIELD_DH, record(hello(DHE_AES)) + record(CHAIN) + REFUSED)
-    assert (answer.accepted, answer.alert) == (Answer.NO, "handshake_failure")
-    assert answer.chain == ()
+    assert (answer.accepted, answer.alert) == (Answer.NOT_TESTED, "handshake_failure")
+    assert answer.failure is not None
+    assert (answer.failure.reason, answer.chain) == (Reason.ALERT, ())
 
 
 def test_an_internal_error_refuses_old_versions_only_before_a_server_hello() -> None:
@@ -574,6 +575,20 @@ SHD: Final = CHAIN + DONE
             ),
             Reason.TLS_ERROR,
             id="a-key-that-nobody-asked-for",
+        ),
+        pytest.param(
+            Q.POST_QUANTUM,
+            record(
+                hello(
+                    TLS13_SUITE,
+                    (51, b"\x11\xec"),
+                    version=0x0304,
+                    chance=RETRY,
+                    session_id=SESSION_ID,
+                )
+            ),
+            Reason.TLS_ERROR,
+            id="tls-1.3-without-supported-versions",
         ),
         pytest.param(
             Q.POST_QUANTUM, record(hello(ECDHE_RSA)), Reason.TLS_ERROR, id="tls-1.2-instead-of-1.3"

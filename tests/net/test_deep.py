@@ -94,7 +94,8 @@ async def ask(
     tls: TlsClient, port: int, question: DeepQuestion, settings: Settings = SETTINGS
 ) -> Asked:
     target = Target(mx_host=NAME, address="127.0.0.1", port=port)
-    return await ask_in_clear(target, settings, tls, question, OFFERS[question])
+    offer = OFFERS[question].with_name(NAME)
+    return await ask_in_clear(target, settings, tls, question, offer)
 
 
 async def ask_scripted(

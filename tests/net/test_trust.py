@@ -8,10 +8,10 @@ from OpenSSL import SSL
 
 from prober import clock
 from prober.lab.certificates import CertificateKind, LabCa
-from prober.lab.tls import MODERN, Keyring
+from prober.lab.tls import MODERN, Keyring, TlsProfile
 from prober.net.tls import TlsClient
 from prober.net.trust import pem_blocks
-from prober.records import EndpointFacts, Hello
+from prober.records import DeepQuestion, EndpointFacts, Hello
 
 BEGIN = b"-----BEGIN CERTIFICATE-----"
 END = b"-----END CERTIFICATE-----"
@@ -107,3 +107,25 @@ def test_what_is_no_chain_has_no_path(client: TlsClient, chain: tuple[bytes, ...
 
     assert path == ()
     assert bool(errors) == bool(chain)
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        (DeepQuestion.RSA_CERTIFICATE, CertificateKind.RSA),
+        (DeepQuestion.ECDSA_CERTIFICATE, CertificateKind.GOOD),
+    ],
+)
+def test_one_kind_of_signature_gets_one_kind_of_certificate(
+    client: TlsClient, question: DeepQuestion, kind: CertificateKind
+) -> None:
+    keyring = Keyring(NAME, CA)
+    profile = TlsProfile(second_certificate=CertificateKind.RSA)
+    server = SSL.Connection(keyring.context(CertificateKind.GOOD, profile), None)
+    server.set_accept_state()
+    connection = client.connection(NAME, Hello.DEFAULT, question)
+    shake_hands(connection, server)
+    leaf = connection.get_peer_certificate(as_cryptography=True)
+
+    assert connection.get_protocol_version_name() == "TLSv1.3"
+    assert leaf == keyring.certificate(kind).leaf

@@ -146,6 +146,19 @@ def test_what_a_run_offers(seen: DomainReport, offers: tuple[Policy, ...]) -> No
     assert assess(seen).offers == offers
 
 
+WEAK_DH = report(good(key_exchange="DH", key_exchange_bits=1024, tls_version="TLSv1.2"))
+
+
+def test_a_sender_that_may_refuse_weak_dh_gets_no_line_for_it() -> None:
+    """Debian's OpenSMTPD holds such mail back where a line requires TLS."""
+    assert assess(WEAK_DH).offers != ()
+    assert assess(WEAK_DH, weak_dh=False).offers == ()
+    assert assess(report(good()), weak_dh=False).offers == (SECURE, VERIFY, ENCRYPT)
+    kept = assess(WEAK_DH, ENCRYPT, weak_dh=False)
+    assert (kept.live, kept.losing) == (Effect.UNKNOWN, frozenset())
+    assert assess(report(NO_TLS), ENCRYPT, weak_dh=False).live is Effect.LOSES
+
+
 def test_a_policy_knows_that_its_names_are_those_of_mta_sts() -> None:
     offers = assess(OFFERS["sts-enforce"][0]).offers
     assert [policy for policy in offers if policy.sts] == [BY_STS]

@@ -166,6 +166,21 @@ def test_the_worst_come_first_in_a_file() -> None:
     assert "1 domain passes with a warning: see the list." in texts_of(arranged(*found))
 
 
+def test_a_domain_that_comes_twice_has_one_id() -> None:
+    page = read_page(arranged(samples.fails(), samples.passes(), samples.fails()))
+    ids = page.values("id")
+    assert len(ids) == len(set(ids))
+    assert page.text.count("fails.example") > ids.count(html.anchor_of("fails.example")) == 1
+
+
+@pytest.mark.parametrize(
+    ("left", "text"),
+    [(1, "1 more domain is counted above"), (2, "2 more domains are counted above")],
+)
+def test_what_is_left_out_is_counted_in_whole_words(left: int, text: str) -> None:
+    assert html.not_listed(left) == f"{text} and not listed here."
+
+
 def test_only_the_worst_have_sections_and_all_have_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(html, "MAX_SECTIONS", 2)
     monkeypatch.setattr(html, "MAX_ROWS", 4)

@@ -5,12 +5,23 @@ from dataclasses import replace
 
 import pytest
 
-from prober.records import Code, DeepFacts, DomainReport, Gap, MtaSts, StsStatus, finding
+from prober.records import (
+    Code,
+    DeepFacts,
+    DomainReport,
+    Endpoint,
+    Gap,
+    GivenServer,
+    MtaSts,
+    StsStatus,
+    finding,
+)
 from prober.records.delivery import DeliveryOutcome
 from prober.report.letter import write_letter
 from prober.rules.delivery import judge_delivery
 from prober.rules.views import views_of
 from tests.report import samples
+from tests.support.builders import NOW
 
 
 def text_of(report: DomainReport) -> str:
@@ -52,17 +63,10 @@ def test_no_command_has_a_name_of_a_peer_that_is_not_plain() -> None:
     assert "openssl" not in text_of(report)
 
 
-def test_what_only_deep_shows_is_checked_with_deep() -> None:
-    seen = samples.make_endpoint()
-    assert "probe example.com\n" in text_of(samples.make_report(endpoints=(seen,)))
-    deep = replace(seen, deep=DeepFacts(observed_at=samples.NOW))
-    assert "probe example.com --deep\n" in text_of(samples.make_report(endpoints=(deep,)))
-
-
 def test_many_problems_are_counted() -> None:
     codes = [code for code in Code if code.severity == "high"][:9]
     text = text_of(samples.make_report(findings=tuple(map(finding, codes))))
-    assert "There are 3 more points of less weight." in text
+    assert "There are 3 more points: the program named below shows all." in text
     assert DeliveryOutcome.UNKNOWN not in text.split("What to change")[0]
 
 
@@ -113,3 +117,57 @@ def test_of_a_domain_without_a_problem_it_says_so() -> None:
 )
 def test_every_letter_says_how_to_check(report: DomainReport) -> None:
     assert f"    probe {report.domain}\n" in text_of(report)
+
+
+def test_one_point_more_is_one() -> None:
+    codes = [code for code in Code if code.severity == "high"][:7]
+    text = text_of(samples.make_report(findings=tuple(map(finding, codes))))
+    assert "There is 1 more point: the program named below shows all." in text
+
+
+def checked(endpoint: Endpoint) -> list[str]:
+    """The commands of the letter on a domain with one server."""
+    return commands(samples.make_report(endpoints=(endpoint,)))
+
+
+def commands(report: DomainReport) -> list[str]:
+    return re.findall(r"^    (.*)$", text_of(report).partition("How to check")[2], re.MULTILINE)
+
+
+def test_what_only_deep_finds_is_checked_with_deep() -> None:
+    endpoint = samples.make_endpoint("mx.a.example")
+    assert checked(endpoint)[-1] == "probe example.com"
+    asked = replace(endpoint, deep=DeepFacts(observed_at=NOW))
+    assert checked(asked)[-1] == "probe example.com --deep"
+
+
+def test_the_port_that_was_tested_is_checked() -> None:
+    openssl, probe = checked(replace(samples.make_endpoint("mx.a.example"), port=2525))
+    assert "-connect mx.a.example:2525 " in openssl
+    assert probe == "probe example.com --port 2525"
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [(None, "new.example"), ("192.0.2.7", "192.0.2.7"), ("2001:db8::7", "[2001:db8::7]")],
+)
+def test_a_server_that_is_not_live_yet(address: str | None, place: str) -> None:
+    report = samples.make_report(
+        endpoints=(samples.make_endpoint("new.example"),),
+        server=GivenServer(name="new.example", address=address),
+    )
+    openssl, probe = commands(report)
+    assert f"-connect {place}:25 -servername new.example" in openssl
+    at = f"@{address}" if address else ""
+    assert probe == f"probe example.com --server new.example{at}"
+    assert "The MX records in DNS were not used." in text_of(report)
+    assert "that we found" not in text_of(report)
+
+
+def test_no_command_has_an_address_that_is_none() -> None:
+    server = GivenServer(name="new.example", address="192.0.2.7; reboot")
+    assert commands(samples.make_report(server=server)) == []
+
+
+def test_openssl_is_not_said_to_show_every_fault() -> None:
+    assert "not every fault that is named above" in text_of(samples.fails())

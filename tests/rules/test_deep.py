@@ -223,6 +223,8 @@ def test_what_the_session_chose_is_not_told_twice() -> None:
     )
     facts = with_deep(deep, tls_version="TLSv1", key_exchange="DH", key_exchange_bits=1024)
     assert codes(facts) == {}
+    without_tls = replace(facts, tls_version=None)
+    assert codes(without_tls)[Code.LEGACY_VERSION_ACCEPTED] == "TLSv1"
 
 
 def test_a_finding_of_the_session_that_only_deep_looks_for() -> None:

@@ -98,7 +98,17 @@ def test_a_refusal_says_nothing_of_certificates_where_no_hello_gets_any(
     assert found[Q.RSA_CERTIFICATE].accepted is accepted
     assert (found[Q.RSA_CERTIFICATE].failure is not None) is (accepted is NOT_TESTED)
     assert found[Q.ECDSA_CERTIFICATE].accepted is (other.accepted if accepted is NO else NOT_TESTED)
-    assert found[Q.BROKEN_SUITES].accepted is NO
+
+
+@pytest.mark.parametrize(("main", "accepted"), [(MAIN, NO), (handshake_failed(), NOT_TESTED)])
+def test_an_internal_error_refuses_old_versions_only_where_newer_ones_work(
+    main: Any, accepted: Answer
+) -> None:
+    """Else it may be a fault of the server that has nothing to do with versions."""
+    [found] = Plan(main=main).conclude((), refused(Q.LEGACY_VERSION, "internal_error"))
+
+    assert found.accepted is accepted
+    assert (found.failure is not None) is (accepted is NOT_TESTED)
 
 
 UP_TO_TLS12 = {Q.LEGACY_VERSION, Q.BROKEN_SUITES, Q.STATIC_KEY_EXCHANGE, Q.FINITE_FIELD_DH}
@@ -128,6 +138,20 @@ def test_a_server_that_refuses_tls_1_2_has_nothing_older(
 
     assert {each.question for each in inferred} == decides
     assert all((each.accepted, each.inferred_from) == (NO, newest.question) for each in inferred)
+
+
+@pytest.mark.parametrize(
+    "main",
+    [
+        pytest.param(completed(tls_version="TLSv1.2"), id="it-had-tls-1.2-before"),
+        pytest.param(handshake_failed(), id="it-may-not-understand-the-version"),
+    ],
+)
+def test_nothing_is_inferred_of_a_server_without_tls_1_3(main: Any) -> None:
+    """Some old servers refuse a version above theirs, against RFC 5246 §E.1."""
+    answers = Plan(main=main).conclude((), refused(Q.BROKEN_SUITES, "protocol_version"))
+
+    assert [each.question for each in answers] == [Q.BROKEN_SUITES]
 
 
 def test_what_is_answered_is_not_inferred_again() -> None:
@@ -238,6 +262,7 @@ def test_what_was_not_asked_is_not_tested_and_says_why() -> None:
         pytest.param({"chain": CHAIN}, "RSA", YES, id="it-has-one"),
         pytest.param({"chain": CHAIN, "failure": BUSY}, "RSA", YES, id="trouble-after-it"),
         pytest.param({"chain": CHAIN}, "EC", NO, id="another-all-the-same"),  # RFC 8446 §4.4.2.2
+        pytest.param({"chain": CHAIN}, None, NOT_TESTED, id="unreadable"),
         pytest.param({"alert": "handshake_failure", "failure": CLOSED}, None, NO, id="refused"),
         pytest.param({"alert": "internal_error", "failure": CLOSED}, None, NOT_TESTED, id="alert"),
         pytest.param({"failure": CLOSED}, None, NOT_TESTED, id="closed"),
