@@ -27,9 +27,7 @@ class BlindError(ProbeError):
 
 def blind(why: str) -> BlindError:
     """The error to end a run with that cannot see because of *why*."""
-    return BlindError(
-        f"this machine cannot see, so the run ends here: {why}; `probe doctor` tells more"
-    )
+    return BlindError(f"this machine cannot probe, so the run ends here: {why}; run `probe doctor`")
 
 
 class ReportError(ProbeError):

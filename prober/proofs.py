@@ -109,7 +109,7 @@ class Proofs(AbstractContextManager["Proofs"]):
             self._validated += 1
             return report
         self._invalid += 1
-        detail = printable("; ".join(faults))[:_MAX_DETAIL]
+        detail = printable("; ".join(dict.fromkeys(faults)))[:_MAX_DETAIL]
         if len(self._lines) < _MAX_LINES:
             name = printable(report.domain or report.input)
             self._lines.append(f"{name}: the DNSSEC proof is not valid: {detail}")

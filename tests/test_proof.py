@@ -292,7 +292,7 @@ def test_another_trust_anchor_proves_nothing(seen: Seen, tmp_path: Path) -> None
     other = replace(seen, anchor=f". IN DS {Key.new().ds(dns.name.root)}\n")
     ended, (signed,) = reported(tmp_path, other, seen.signed)
     assert "0 valid, 1 not valid" in ended.err
-    assert "no key matches" in ended.err
+    assert ended.err.count("no key matches") == 1  # of every answer the same
     assert {(host.dnssec, host.tlsa_dnssec) for host in signed.mx_hosts} == {
         (Dnssec.INDETERMINATE, Dnssec.INDETERMINATE)
     }

@@ -6,10 +6,9 @@ from typing import Annotated, Final
 import typer
 
 from prober.cli.log_setup import configure_logging
-from prober.cli.options import option
+from prober.cli.options import named_domain, option
 from prober.cli.recording import db_option, opened
 from prober.cli.running import exit_statuses, show
-from prober.domains import parse_domain
 from prober.errors import InputError, SettingsError
 from prober.exceptions import parse_exception
 from prober.report.mail import accepted_line
@@ -73,8 +72,8 @@ def accept(
 
             if exception is not None:
                 store_exception(store, exception)
-            elif domain is not None and not drop_exception(store, parse_domain(domain)):
-                raise InputError(f"no exception on {parse_domain(domain)} is in the record")
+            elif domain is not None and not drop_exception(store, named_domain(domain)):
+                raise InputError(f"no exception on {named_domain(domain)} is in the record")
             elif domain is None:
                 today = datetime.now(UTC).date()
                 for each in stored_exceptions(store).values():

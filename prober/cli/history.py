@@ -7,10 +7,9 @@ import typer
 
 from prober.cli.distinct_files import Read, require_distinct, staged
 from prober.cli.log_setup import configure_logging
-from prober.cli.options import option
+from prober.cli.options import named_domain, option
 from prober.cli.recording import db_option, opened, record_files
 from prober.cli.running import exit_statuses
-from prober.domains import parse_domain
 from prober.errors import InputError, SettingsError
 from prober.records.history import RunList
 from prober.report.history import histories, run_lists
@@ -67,7 +66,7 @@ def history(
         chosen = format_ or choose_format(output)
         if chosen is ReportFormat.JSON:  # one object is one line here
             chosen = ReportFormat.JSONL
-        names = [parse_domain(each) for each in domains or ()]
+        names = [named_domain(each) for each in domains or ()]
         require_distinct([Read(each.path, each.what) for each in record_files(db)], staged(output))
         if runs:
             _write_runs(db, output, chosen)

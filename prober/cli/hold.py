@@ -6,10 +6,9 @@ from typing import Annotated, Final
 import typer
 
 from prober.cli.log_setup import configure_logging
-from prober.cli.options import option
+from prober.cli.options import named_domain, option
 from prober.cli.recording import db_option, opened
 from prober.cli.running import exit_statuses, show
-from prober.domains import parse_domain
 from prober.errors import InputError, SettingsError
 from prober.escape import printable, utc
 
@@ -41,7 +40,7 @@ def hold(
     with exit_statuses():
         if db is None:
             raise SettingsError("name the record with --db")
-        names = [parse_domain(each) for each in domains or ()]
+        names = [named_domain(each) for each in domains or ()]
         if names and not lift and not (why and why.strip()):
             raise SettingsError("say with --why what the domain is held for")
         with opened(db) as store:

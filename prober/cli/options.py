@@ -22,6 +22,7 @@ from typing import (
 import typer
 
 from prober.cli.distinct_files import Read, Written, staged
+from prober.domains import MAX_NAME, parse_domain
 from prober.errors import InputError, SettingsError
 from prober.net.trust import find_store
 from prober.records import Level, ProfileName
@@ -75,6 +76,14 @@ def parser_of(parse: Callable[[str], T]) -> Callable[[str], T]:
             raise typer.BadParameter(f"{text!r}: {error}") from error
 
     return parser
+
+
+def named_domain(text: str) -> str:
+    """The domain *text* of the command line. Raises InputError, which names it."""
+    try:
+        return parse_domain(text)
+    except InputError as error:
+        raise InputError(f"{text[:MAX_NAME]!r} is not a mail domain: {error}") from error
 
 
 _REPORT = "Report"

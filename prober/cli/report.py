@@ -12,13 +12,12 @@ import typer
 
 from prober.cli.distinct_files import Read, require_distinct
 from prober.cli.log_setup import configure_logging
-from prober.cli.options import ManyReportOptions, option, with_options
+from prober.cli.options import ManyReportOptions, named_domain, option, with_options
 from prober.cli.recording import db_option, news_of, opened, record_files
 from prober.cli.reporting import Reporting
 from prober.cli.running import exit_statuses, tell
 from prober.dnssec.anchors import Anchors
 from prober.domain_list import STDIN
-from prober.domains import parse_domain
 from prober.errors import InputError, SettingsError
 from prober.escape import listed, printable, utc
 from prober.faults import judged
@@ -148,7 +147,7 @@ def report(
             raise SettingsError("'-' twice: stdin can be read only once")
         if not names and db is None:
             raise SettingsError("name files of results, or a record with --db")
-        wanted = _Wanted(tuple(map(parse_domain, domain or ())), letter)
+        wanted = _Wanted(tuple(map(named_domain, domain or ())), letter)
         wanted.require_possible(options)
         read = [Read(file, "a file of results") for file in names]
         read += [Read(each.path, each.what) for each in record_files(db)]

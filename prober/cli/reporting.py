@@ -48,6 +48,7 @@ from prober.report.summary import counted, counts_line, noted_lines, summary_lin
 from prober.report.text import TextReport
 from prober.report.words import name_of
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
+from prober.rules.deep_plan import is_cut_by_budget
 from prober.rules.exit_status import exit_status
 from prober.rules.totals import EXPIRY_NOTICE_DAYS, Tally, Totals
 from prober.settings import Settings
@@ -113,6 +114,7 @@ class Reporting:
         self._accepts = accepts
         self._accepted: list[tuple[str, Standing]] = []  # what workers count by its standing
         self._left_open: Checkpoint | None = None
+        self._cut = 0  # domains that --deep-budget has cut
 
     @classmethod
     @contextlib.contextmanager
@@ -176,6 +178,8 @@ class Reporting:
             record.finish(reporting._left_open)
         if reporting._left_open is not None and resumable is not None and not options.quiet:
             tell(f"--deep-budget is used up; to go on with it: {resumable.command}")
+        elif reporting._cut and not options.quiet:
+            tell(f"--deep-budget is used up: {_counted(reporting._cut, 'domain')} not fully tested")
 
     def leave_open(self) -> None:
         """What is added from here on, a run that goes on with this one makes anew."""
@@ -190,6 +194,7 @@ class Reporting:
     def add(self, report: DomainReport) -> None:
         """Count and write one report. Raises BlindError where this machine turns out blind."""
         self.add_saved(report)
+        self._cut += is_cut_by_budget(report.endpoints)
         totals = self._tally.totals
         if totals.is_hopeless and totals.why_blind is not None:
             raise blind(totals.why_blind)

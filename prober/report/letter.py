@@ -39,7 +39,7 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "subjectAltName": "subjectAltName: the field of a certificate with the server's names.",
         "SNI": "SNI: the server name that a sender gives when TLS begins.",
         "DANE": "DANE: a fingerprint of the server's key in signed DNS (RFC 7672).",
-        "TLSA": "TLSA: the DNS record of such a fingerprint (RFC 6698).",
+        "TLSA": "TLSA: the DNS record with the fingerprint of a server's key (RFC 6698).",
         "DNSSEC": "DNSSEC: signatures on DNS answers.",
         "MTA-STS": "MTA-STS: a policy that tells senders to require TLS (RFC 8461).",
         "TLS-RPT": "TLS-RPT: daily reports by senders on TLS failures (RFC 8460).",

@@ -30,6 +30,9 @@ _MAX_TEXT: Final = 300  # characters of a driver's message
 
 _ADVICE: Final = (
     ("locked", "another program holds a lock on it: end that, and try again"),
+    ("permission denied", "permission denied: run this as the user that owns it"),
+    ("no such file", "its folder does not exist: make it, or name another file"),
+    ("no space", "no space is left: free some, and go on with --resume"),
     ("full", "no space is left: free some, and go on with --resume"),
     ("readonly", "it is read-only: make the file and its folder writable"),
     ("unable to open", "cannot open it: check that its folder exists and is writable"),

@@ -183,7 +183,7 @@ def test_a_machine_that_cannot_see_replaces_no_older_report(tmp_path: Path, list
     output.write_text(OLD)
     ended = scan_offline(list_, "-o", str(output))
     assert ended.status == 4
-    assert "this machine cannot see" in ended.err
+    assert "this machine cannot probe" in ended.err
     assert output.read_text() == OLD
     assert (tmp_path / "r.csv.partial").read_text().count("\n") == 4
 

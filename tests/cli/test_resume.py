@@ -205,6 +205,13 @@ def untested(path: Path) -> list[str]:
 
 
 @in_one_loop
+async def test_a_scan_that_cannot_go_on_says_that_the_budget_is_used_up(probe: Probe) -> None:
+    list_ = "\n".join(BUDGETED).encode()
+    ended = await probe.scan("-", "--deep", "--deep-budget", "3", stdin=list_)
+    assert "probe: --deep-budget is used up: 3 domains not fully tested\n" in ended.err
+
+
+@in_one_loop
 async def test_what_the_budget_has_cut_is_tested_by_a_run_that_goes_on(
     probe: Probe, tmp_path: Path
 ) -> None:
@@ -308,7 +315,7 @@ def test_a_machine_that_cannot_see_ends_early_and_asks_all_again_later(tmp_path:
     list_.write_text("".join(f"a{number}.test\n" for number in range(500)))
     blind = scan_offline(str(list_), "-o", str(report), "--concurrency", "2")
     assert blind.status == 4
-    assert "this machine cannot see, so the run ends here: no nameserver answers" in blind.err
+    assert "this machine cannot probe, so the run ends here: no nameserver answers" in blind.err
     assert 20 <= len((tmp_path / "r.csv.partial").read_text().splitlines()) < 100
     assert not report.exists()
     assert not (tmp_path / "r.csv.resume").exists()  # nothing was seen: nothing to go on from

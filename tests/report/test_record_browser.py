@@ -123,6 +123,14 @@ def test_changes_are_filtered_sorted_and_searched_by_keyboard(show: Open) -> Non
     assert told == []
 
 
+def test_where_nothing_changed_there_is_nothing_to_search(show: Open) -> None:
+    page, told = show(changes_page())
+    assert page.locator("#tools:visible").count() == 0
+    words = page.evaluate("getComputedStyle(document.querySelector('.list'), '::after').content")
+    assert words == '"None."'
+    assert told == []
+
+
 def test_the_line_of_a_report_is_drawn_beside_its_figures(show: Open) -> None:
     page, _ = show(PAGES["report"](PLAIN))
     assert page.locator(".lines polyline").count() == 2

@@ -1,6 +1,7 @@
 """Opening a record: what is made, what is refused, and what is never shown."""
 
 import contextlib
+import errno
 import os
 import sqlite3
 import stat
@@ -14,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from prober.errors import InputError
 from prober.store import schema
 from prober.store.asking import history
-from prober.store.database import Store, StoreError, open_store, shown, where_from
+from prober.store.database import Store, StoreError, open_store, shown, told, where_from
 from tests.store.builders import good, record, report
 
 FOLDER = Path(__file__).parent
@@ -84,7 +85,7 @@ def test_a_newer_schema_is_refused(where: str) -> None:
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"No such file|cannot open"):
+    with pytest.raises(StoreError, match="its folder does not exist"):
         open_store(str(tmp_path / "nowhere" / "probe.db"))
 
 
@@ -103,6 +104,19 @@ def test_a_locked_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             pass
         other.rollback()
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (errno.EACCES, "permission denied: run this as the user that owns it"),
+        (errno.ENOENT, "its folder does not exist: make it, or name another file"),
+        (errno.ENOSPC, "no space is left: free some"),
+    ],
+)
+def test_what_the_system_refuses_is_told_with_what_to_do(error: int, advice: str) -> None:
+    with pytest.raises(StoreError, match=f"^probe.db: {advice}"), told("probe.db"):
+        raise OSError(error, os.strerror(error), "probe.db")
 
 
 def test_a_read_only_file(tmp_path: Path) -> None:

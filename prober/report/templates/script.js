@@ -84,7 +84,7 @@
     });
     pre.before(button);
   }
-  get("tools").hidden = false;
+  get("tools").hidden = !items.length;
   get("search").addEventListener("input", filter);
   get("show").addEventListener("change", filter);
   get("sort").addEventListener("change", sort);
