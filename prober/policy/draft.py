@@ -60,7 +60,8 @@ class Draft:
         live = self._live.policies.get(domain)
         self._runs[domain].append(assess(report, live, self._reader, weak_dh=self._weak_dh))
         store = report.run.trust_store
-        self._trust_stores[f"{store.certificates} anchors of {store.source}"] = None
+        anchors = "anchor" if store.certificates == 1 else "anchors"
+        self._trust_stores[f"{store.certificates} {anchors} of {store.source}"] = None
         self._first = min(filter(None, (self._first, report.checked_at)))
         self._last = max(filter(None, (self._last, report.checked_at)))
 
