@@ -360,11 +360,14 @@ class Reporting:
         A text report on stdout ends with the same lines, so they are not repeated beside it.
         """
         totals = self._tally.totals
+        shows_summary = any(writer.shows_summary for writer in self._writers)
         lines = [self.summary()]
+        if shows_summary and lines == [counts_line(totals)] and _on_one_terminal():
+            lines = []
         if quiet:
-            lines = [*lines, *noted_lines(totals)] if self.status else []
+            lines = [self.summary(), *noted_lines(totals)] if self.status else []
         else:
-            if not any(writer.shows_summary for writer in self._writers):
+            if not shows_summary:
                 lines += summary_lines(totals)[1:]
             lines += self._written()
         for line in lines:
@@ -454,6 +457,10 @@ class Reporting:
     def _sync(self) -> None:
         for writer in self._writers:
             writer.sync()
+
+
+def _on_one_terminal() -> bool:
+    return sys.stdout.isatty() and sys.stderr.isatty()
 
 
 def _counted(number: int, noun: str) -> str:

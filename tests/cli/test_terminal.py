@@ -300,6 +300,18 @@ async def test_a_scan_to_the_terminal_shows_rows_above_its_progress(
     assert "probing" not in row
 
 
+async def test_a_terminal_shows_the_counts_once(probe: Probe, tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text("good.test\nclear.test\n")
+    async with terminal() as screen:
+        args = ("scan", *probe.look, str(path))
+        end = screen.slave
+        async with probe.running(*args, env=screen.env, stdout=end, stderr=end) as run:
+            await run.ended()
+
+    assert screen.words.count("2 domains: 1 PASS, 1 FAIL") == 1
+
+
 async def test_a_pipe_gets_no_progress_beside_it(probe: Probe, tmp_path: Path) -> None:
     """It may lead to a pager, which uses the whole terminal."""
     path = tmp_path / "list.txt"
