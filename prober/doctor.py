@@ -150,7 +150,7 @@ async def check_port(vantage: Vantage, controls: Sequence[str], *, has_dns: bool
             topic=topic,
             answer=Answer.NOT_TESTED,
             what=f"no mail server found for {', '.join(controls)}",
-            advice="mend DNS first, or name domains that receive mail with --control",
+            advice="repair DNS first, or name domains that receive mail with --control",
             essential=True,
         )
     return Check(

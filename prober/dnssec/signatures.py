@@ -85,7 +85,7 @@ def unsigned(zone: Name, owner: Name, rdtype: dns.rdatatype.RdataType, reply: Re
     """
     if reply.knows_dnssec:
         return bogus(zone, owner, rdtype, "no signature, in a zone that is signed")
-    fault = "the resolver leaves signatures out: it does not answer to DO"
+    fault = "the resolver leaves signatures out: its answers lack the DO bit"
     return indeterminate(zone, owner, rdtype, fault)
 
 
