@@ -62,7 +62,7 @@ _REASONS: Final = MappingProxyType(
         Reason.LIMIT: "left out: a limit of this program was reached",
         Reason.NO_IPV6_HERE: "no IPv6 on this machine",
         Reason.NO_IPV4_HERE: "no IPv4 on this machine",
-        Reason.LOCAL: "this machine failed while {doing}",
+        Reason.LOCAL: "a problem on this machine while {doing}",
         Reason.FAULT: "this program failed",
         Reason.UNFINISHED: "still {doing}",
     }
