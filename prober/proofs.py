@@ -48,7 +48,7 @@ _BEFORE: Final = timedelta(days=30)  # that an answer may be older than the repo
 _AFTER: Final = timedelta(days=1)  # that it may be newer
 _MAX_LINES: Final = 1_000
 _MAX_DETAIL: Final = 300  # characters
-_LONGEST_BELOW: Final = 250  # characters of what stands behind the port in the name of TLSA
+_LONGEST_BELOW: Final = 250  # characters of the name after the port, in the name of TLSA
 _SEVERITIES: Final = tuple(Severity)
 
 
