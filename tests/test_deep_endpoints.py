@@ -32,7 +32,7 @@ from prober.records import (
     Step,
 )
 from prober.rules.ciphers import iana_name
-from prober.rules.deep_plan import MOST_CONNECTIONS
+from prober.rules.deep_plan import MAX_CONNECTIONS
 from prober.scan import scan
 from prober.vantage import Vantage
 from tests.personalities.sessions import Throttle
@@ -81,7 +81,7 @@ async def test_a_server_gets_at_most_eight_connections(
 ) -> None:
     found, counted = await deep_of(personality, norm_groups=groups)
 
-    assert counted == found.connections <= MOST_CONNECTIONS
+    assert counted == found.connections <= MAX_CONNECTIONS
     assert len(found.answers) == len(answers(found)) == 7 + bool(groups)
     assert all(answer.accepted is not NOT_TESTED for answer in found.answers)
 

@@ -22,7 +22,7 @@ from prober.records import DeepQuestion
 
 RANDOM_SIZE: Final = 32
 SESSION_ID_SIZE: Final = 32
-MOST_SUITES: Final = 64  # in one hello: it stays smaller than those of browsers
+MAX_SUITES: Final = 64  # in one hello: it stays smaller than those of browsers
 
 NO_COMPRESSION: Final = 0
 DEFLATE: Final = 1  # RFC 3749
@@ -190,7 +190,7 @@ def _matching(*patterns: str, no: str = r"\Z.") -> tuple[int, ...]:
         for number, name in SUITES.items():
             if re.match(pattern, name) and not re.search(no, name):
                 found[number] = None
-    return tuple(found)[:MOST_SUITES]
+    return tuple(found)[:MAX_SUITES]
 
 
 _TLS_1_2: Final = Offer(

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from prober.net.client_hello import MOST_SUITES, OFFERS, Offer, fits
+from prober.net.client_hello import MAX_SUITES, OFFERS, Offer, fits
 from prober.net.tls_names import GROUPS, SSL3, SUITES, TLS1, TLS1_1, TLS1_2, TLS1_3, VERSIONS
 from prober.records import Answer, DeepAnswer, DeepQuestion
 
@@ -92,8 +92,8 @@ def _offer(version: int, suites: Sequence[int]) -> Offer:
 def _batches(version: int) -> Iterator[tuple[int, ...]]:
     """The suites of *version*, best first, so many that a hello stays small."""
     suites = sorted((each for each in SUITES if fits(each, version)), key=_rank)
-    for start in range(0, len(suites), MOST_SUITES):
-        yield tuple(suites[start : start + MOST_SUITES])
+    for start in range(0, len(suites), MAX_SUITES):
+        yield tuple(suites[start : start + MAX_SUITES])
 
 
 def _rank(suite: int) -> tuple[int, int]:

@@ -45,7 +45,7 @@ from prober.net.key_exchange import (
 from prober.net.tls_names import GROUPS, SSL3, SUITES, TLS1_2, TLS1_3, VERSIONS, alert_name
 from prober.records import Answer, DeepAnswer, DeepQuestion, Failure, Reason, Step
 
-MOST_RECORDS: Final = 256  # a flight has some 10; empty ones cost a server nothing
+MAX_RECORDS: Final = 256  # a flight has some 10; empty ones cost a server nothing
 _LONGEST_RECORD: Final = 16_384  # RFC 5246 §6.2.1
 
 _FATAL: Final = 2
@@ -169,8 +169,8 @@ class ServerFlight(HandshakeReader):
     def on_record(self, content_type: int, major: int, length: int) -> None:
         """A record begins: RFC 5246 §6.2.1. Nothing but handshake and alerts is to be read."""
         self._records += 1
-        if self._records > MOST_RECORDS:
-            self._end(Reason.LIMIT, f"more than {MOST_RECORDS} records")
+        if self._records > MAX_RECORDS:
+            self._end(Reason.LIMIT, f"more than {MAX_RECORDS} records")
         elif major != TLS_MAJOR or length > _LONGEST_RECORD:  # SMTP in clear, SSL 2.0, anything
             raise _NotAnAnswerError("not a TLS record")
         elif content_type not in (HANDSHAKE, ALERT):

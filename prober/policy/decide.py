@@ -52,7 +52,7 @@ class Effect(enum.StrEnum):
     """What a policy does to today's mail."""
 
     DELIVERS = "delivers"
-    LOSES = "loses"  # a server with the lowest preference does not meet it: mail is held back
+    LOSES = "loses"  # a server that senders try first does not meet it: mail is held back
     UNKNOWN = "unknown"
 
 

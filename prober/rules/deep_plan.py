@@ -1,6 +1,6 @@
 """Decides which questions of ``--deep`` a server is asked, and what one answer says about others.
 
-At most MOST_CONNECTIONS, and no question twice. docs/deep.md.
+At most MAX_CONNECTIONS, and no question twice. docs/deep.md.
 """
 
 import enum
@@ -21,7 +21,7 @@ from prober.records import (
 )
 from prober.rules.ciphers import iana_name
 
-MOST_CONNECTIONS: Final = 8
+MAX_CONNECTIONS: Final = 8
 
 _CERTIFICATES: Final = {"RSA": DeepQuestion.RSA_CERTIFICATE, "EC": DeepQuestion.ECDSA_CERTIFICATE}
 _OLD_SUITES: Final = (

@@ -200,7 +200,7 @@ def test_only_x_shows_that_tls_is_logged(fields: str, inbound: bool, tls: Tls) -
 
 # -- documented lines ----------------------------------------------------------------------------
 # Each row: its source (4.96 and 4.100.1: deliver.c, receive.c, transports/smtp.c; spec.txt "Log
-# files"), the line behind the message's id, and what is told of the delivery.
+# files"), the line behind the message's id, and what must be read of the delivery.
 
 MX = "R=dns T=smtp H=mx.example.com [192.0.2.1]"
 GO = "=> a@example.com"

@@ -152,7 +152,7 @@ def test_what_is_not_understood_is_said(text: str) -> None:
 
 # -- documented lines ----------------------------------------------------------------------------
 # Each row: its source (usr.sbin/smtpd of OpenSMTPD 6.8.0p2 and 7.9.0p0), the lines of a session
-# and what is told of the deliveries in them.
+# and what must be read of the deliveries in them.
 
 BEGIN = (CONNECTING, CONNECTED)
 CHECK_68 = f'{ID} mta server-cert-check result="success"'

@@ -361,7 +361,7 @@ def test_lines_that_change_nothing(text: str) -> None:
 
 # -- documented lines ----------------------------------------------------------------------------
 # Each row: its source (file of Postfix 3.7.11, or the version that changed the line), lines of one
-# process, and what is told of the deliveries in them.
+# process, and what must be read of the deliveries in them.
 
 PEER = "mx.example.com[192.0.2.1]"
 ENCRYPTED = f"sent left encrypted/trusted TLSv1.3 {PEER}"

@@ -193,7 +193,7 @@ def test_a_process_id_that_comes_again_is_another_client() -> None:
 
 
 # -- documented lines ----------------------------------------------------------------------------
-# Each row: its source, the lines, and what is told of the deliveries in them.
+# Each row: its source, the lines, and what must be read of the deliveries in them.
 
 TLS = "STARTTLS=client, relay=mx.example.com., version=TLSv1.3, verify=OK, cipher=X, bits=256/256"
 ID = f"{QUEUE_ID}: to=<a@example.com>"

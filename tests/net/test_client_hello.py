@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prober.net.client_hello import (
-    MOST_SUITES,
+    MAX_SUITES,
     OFFERS,
     Offer,
     norm_groups,
 )
-from prober.net.server_flight import MOST_RECORDS, ServerFlight
+from prober.net.server_flight import MAX_RECORDS, ServerFlight
 from prober.net.tls_names import SSL3, SUITES, TLS1, TLS1_2
 from prober.records import Answer, DeepAnswer, DeepQuestion, Reason
 from tests.net.test_key_exchange import (
@@ -141,7 +141,7 @@ def offers() -> list[Any]:
 @pytest.mark.parametrize("offer", offers())
 def test_an_offer_asks_for_nothing_else(offer: Offer) -> None:
     """No fallback signal (RFC 7507), early data or pre-shared key (RFC 8446 §4.2.10, §4.2.11)."""
-    assert len(offer.suites) <= MOST_SUITES
+    assert len(offer.suites) <= MAX_SUITES
     assert 0x5600 not in offer.suites
     assert not {41, 42, 45} & set(offer.extensions())
     last = list(offer.extensions().values())[-1:]
@@ -442,7 +442,7 @@ SHD: Final = CHAIN + DONE
             id="a-resumed-session",
         ),
         pytest.param(
-            Q.BROKEN_SUITES, record(b"") * (MOST_RECORDS + 1), Reason.LIMIT, id="empty-records"
+            Q.BROKEN_SUITES, record(b"") * (MAX_RECORDS + 1), Reason.LIMIT, id="empty-records"
         ),
         pytest.param(Q.BROKEN_SUITES, record(DONE), Reason.TLS_ERROR, id="no-server-hello"),
         pytest.param(

@@ -288,7 +288,7 @@ def test_two_certificates_that_both_prove_the_host() -> None:
     ],
 )
 def test_a_second_certificate_that_proves_nothing(answer: DeepAnswer, detail: str) -> None:
-    """Which one a sender gets depends on what it offers: so nobody is told "authenticated"."""
+    """Which certificate a sender gets depends on its offer, so the level is not authenticated."""
     report = judged(answer)
     assert report.verdict.level is Level.OPPORTUNISTIC
     assert standings(report) == (Standing.MEETS, Standing.UNDECIDED)

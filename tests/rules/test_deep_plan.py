@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from prober.records import Answer, DeepAnswer, DeepQuestion, Failure, Reason, Step
-from prober.rules.deep_plan import MOST_CONNECTIONS, Plan, Way, certificate_answer, stops
+from prober.rules.deep_plan import MAX_CONNECTIONS, Plan, Way, certificate_answer, stops
 from tests.support.builders import NOW, completed, handshake_failed
 
 YES, NO, NOT_TESTED = Answer.YES, Answer.NO, Answer.NOT_TESTED
@@ -51,7 +51,7 @@ def test_no_server_gets_more_connections_than_promised(
     plan = Plan(main=main, leaf_kind=kind, norm_groups=groups)
     asked = questions(ask_all(plan))
 
-    assert len(asked) <= len(plan.questions) <= MOST_CONNECTIONS
+    assert len(asked) <= len(plan.questions) <= MAX_CONNECTIONS
     assert len(set(asked)) == len(asked)
     assert (Q.NORM_GROUPS in asked) is bool(groups)
 
