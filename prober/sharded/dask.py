@@ -363,8 +363,11 @@ class _Coordinator:
         """Run *task* on a worker, and return its result. Dask repeats it if the worker dies."""
         key = f"{task.__name__}-{number}-{self._owner.token}"
         future = self._client.submit(task, work, number, key=key, pure=False)
+        # Shielded, since distributed shares one fetch of results among all who wait. A waiting task
+        # that is cancelled before the fetch starts breaks each later one of this client.
+        fetching = asyncio.ensure_future(future)
         try:
-            result: T = await future
+            result: T = await asyncio.shield(fetching)
         except distributed.KilledWorker as error:
             workers = error.allowed_failures + 1
             raise ClusterError(

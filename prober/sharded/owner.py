@@ -74,7 +74,11 @@ async def race(watch: Coroutine[Any, Any, NoReturn], work: Coroutine[Any, Any, T
 
 
 async def for_each(items: Iterable[T], do: Callable[[T], Awaitable[None]], *, at_once: int) -> None:
-    """Call *do* for each item, *at_once* at a time. Reads *items* lazily. Raises errors of *do*."""
+    """Call *do* for each item, *at_once* at a time. Reads *items* lazily.
+
+    Raises errors of *do*. If *do* raises CancelledError that is raised, too: a task group alone
+    would return as if all items were done.
+    """
     pending = iter(items)
 
     async def work() -> None:
@@ -82,13 +86,15 @@ async def for_each(items: Iterable[T], do: Callable[[T], Awaitable[None]], *, at
             await do(item)
 
     fault: Exception | None = None
+    tasks: list[asyncio.Task[None]] = []
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(at_once):
-                group.create_task(work())
+            tasks.extend(group.create_task(work()) for _ in range(at_once))
     except ExceptionGroup as errors:
         fault = first_error(errors)
     if fault is not None:
         # Raised here, the error does not refer to the group that contains it. Such a cycle cannot
         # be pickled, so dask could not send it to another process.
         raise fault
+    for task in tasks:
+        task.result()

@@ -26,6 +26,7 @@ from prober.records import Run, TrustStore
 from prober.sharded.dask import ClusterError, local_workers, running_scheduler, scan_in_shards
 from prober.sharded.files import write_record
 from prober.sharded.folder import Job, WorkFolder
+from prober.sharded.owner import for_each
 from prober.sharded.stages import ShardedScan
 from prober.version import __version__
 from tests.cli.commands import NO_NAMESERVER
@@ -180,6 +181,40 @@ async def test_a_stopped_run_ends_its_tasks_and_can_be_resumed(
     assert rows.progress.duplicates == len(NAMES) - len(expected)
     work.remove()
     assert not work.path.exists()
+
+
+async def test_a_stop_while_results_are_fetched_leaves_the_client_usable(
+    lab: Lab, client: distributed.Client, expected: list[object], tmp_path: Path
+) -> None:
+    """Distributed keeps a shared fetch that is cancelled before it starts, and all later ones fail.
+
+    The test cancels the tasks that wait for results in the step of the event loop that creates the
+    fetch.
+    """
+    fetch = client._gather_remote
+
+    def stop_and_fetch(direct: bool, local_worker: bool) -> object:
+        for task in asyncio.all_tasks():
+            if getattr(task.get_coro(), "__qualname__", "").startswith(for_each.__name__):
+                task.cancel()
+        return fetch(direct, local_worker)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "_gather_remote", stop_and_fetch)
+        with pytest.raises(asyncio.CancelledError):
+            await run(a_scan(tmp_path / "stopped", lab), client, Rows())
+
+    rows = Rows()
+    await run(a_scan(tmp_path / "work", lab), client, rows)
+    assert timeless(rows.reports) == expected
+
+
+async def test_cancelled_work_is_never_taken_for_done() -> None:
+    async def cancelled(_item: int) -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await for_each(range(3), cancelled, at_once=2)
 
 
 def resolved_elsewhere(folder: Path, lab: Lab, run: Run) -> ShardedScan:
