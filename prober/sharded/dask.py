@@ -376,6 +376,10 @@ class _Coordinator:
             ) from error
         except (distributed.CancelledError, CommClosedError) as error:
             raise ClusterError("the connection to the scheduler was lost") from error
+        except asyncio.CancelledError as error:
+            if fetching.cancelled():  # by dask, not by us
+                raise ClusterError(f"{task.__name__} {number}: dask cancelled it") from error
+            raise
         finally:
             future.release()
         return result

@@ -209,6 +209,17 @@ async def test_a_stop_while_results_are_fetched_leaves_the_client_usable(
     assert timeless(rows.reports) == expected
 
 
+async def test_a_task_that_dask_cancels_ends_the_run(lab: Lab, tmp_path: Path) -> None:
+    async def cancelled(*_arguments: object) -> None:
+        raise asyncio.CancelledError
+
+    async with local_workers(1) as client:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(client, "_gather_remote", cancelled)
+            with pytest.raises(ClusterError, match=r"resolve_shard \d+: dask cancelled it"):
+                await run(a_scan(tmp_path / "work", lab), client, Rows())
+
+
 async def test_cancelled_work_is_never_taken_for_done() -> None:
     async def cancelled(_item: int) -> None:
         raise asyncio.CancelledError
