@@ -124,7 +124,7 @@ def _deny_type(name: Name, rdtype: RdataType, record: NSEC | NSEC3) -> Denial:
     if _has(record, rdtype) or _has(record, CNAME):
         return _NOTHING
     if rdtype == DS:
-        # the parent's word counts, and SOA stands only in the child's: RFC 4035 §5.2
+        # the record must be of the parent; one with SOA is of the child: RFC 4035 §5.2
         if _has(record, SOA) and name != dns.name.root:
             return _NOTHING
     elif _is_delegation(record):  # RFC 6840 §4.1

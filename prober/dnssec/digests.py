@@ -15,9 +15,9 @@ from dns.rdata import GenericRdata
 from dns.rdatatype import RdataType
 
 _HEADER: Final = 12  # octets; RFC 1035 §4.1.1
-# From 2.9 on dnspython throws a whole response away for one digest of the wrong length in it. To a
-# sender such a record is unusable, and the others decide (RFC 6698 §4.1). So it is to take these
-# records for ones of a type that it does not know, and which no server can send: RFC 6895 §3.1.
+# Since 2.9 dnspython rejects a whole response if one digest in it has the wrong length. To a sender
+# only that record is unusable, and the others decide (RFC 6698 §4.1). So these records get a type
+# that dnspython does not know, and that no server can send: RFC 6895 §3.1.
 _WITH_DIGESTS: Final = frozenset({dns.rdatatype.TLSA, dns.rdatatype.SMIMEA})
 _UNKNOWN_TYPE: Final = RdataType(65_535)
 _SOA: Final = dns.rdatatype.SOA.to_bytes(2)

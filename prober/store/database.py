@@ -60,13 +60,13 @@ class Store:
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection for reading. Raises StoreError."""
-        with told(self.name), self.engine.connect() as connection:
+        with translated_errors(self.name), self.engine.connect() as connection:
             yield connection
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """A connection with a transaction, which is committed if the block succeeds."""
-        with told(self.name), self.engine.connect() as connection:
+        with translated_errors(self.name), self.engine.connect() as connection:
             connection = connection.execution_options(probe_writes=True)
             with connection.begin():
                 yield connection
@@ -79,7 +79,7 @@ class Store:
 
 
 @contextlib.contextmanager
-def told(name: str) -> Iterator[None]:
+def translated_errors(name: str) -> Iterator[None]:
     """Turn errors of the database into a StoreError that says what to do."""
     try:
         yield
@@ -158,7 +158,7 @@ MISSING: Final = (
 
 
 def _sqlite(path: Path, name: str, *, create: bool) -> sa.Engine:
-    with told(name):
+    with translated_errors(name):
         if not create and not path.exists():
             raise InputError(f"there is no record at {name}: `probe scan --db` makes one")
         require_trusted_links(path)
@@ -201,7 +201,10 @@ def _bring_up(store: Store) -> None:
             f"this one has {VERSION}): update the program"
         )
     if store.path is not None:
-        with told(store.name), contextlib.closing(sqlite3.connect(store.path)) as connection:
+        with (
+            translated_errors(store.name),
+            contextlib.closing(sqlite3.connect(store.path)) as connection,
+        ):
             connection.execute("PRAGMA journal_mode=WAL")
     with store.writing() as connection:
         _lock(connection)
