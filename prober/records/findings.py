@@ -249,8 +249,8 @@ class Code(enum.StrEnum):
     UNCONFIRMED = (
         "unconfirmed",
         _MEDIUM,
-        "Whether this server encrypts mail is uncertain, because TLS failed once and no second "
-        "attempt could confirm that.",
+        "Whether this server encrypts mail is unknown, because one attempt found no TLS, and no "
+        "second attempt could confirm that.",
         "Probe the server again later.",
         "ours",
     )

@@ -76,7 +76,9 @@ NO_PLAIN = (fails(Hello.NO_SNI), fails(Hello.NO_SNI_LARGE))
 
 ALL_ALIKE = seen(works(), plain=(PLAIN,))
 SNI_ONLY_ASKED = seen(works())
-LARGE_INTOLERANT = seen(fails(), works(Hello.SMALL), plain=(PLAIN,))
+LARGE_INTOLERANT = seen(fails(), works(Hello.SMALL), fails(), plain=(PLAIN,))
+LARGE_FAILED_ONCE = seen(fails(), works(Hello.SMALL), works(), plain=(PLAIN,))
+LARGE_UNCONFIRMED = seen(fails(), works(Hello.SMALL), untested(), plain=(PLAIN,))
 SNI_REFUSED = seen(fails(), fails(Hello.SMALL), PLAIN, plain=(PLAIN,))
 SNI_REQUIRED = seen(works(), plain=NO_PLAIN)
 NO_TLS = seen(fails(), fails(Hello.SMALL), seen(*NO_PLAIN), fails(Hello.ANONYMOUS), plain=NO_PLAIN)
@@ -103,6 +105,12 @@ OLD_RESULTS = seen(fails(reason=Reason.RESET), works(Hello.TLS12))
         pytest.param(SNI_ONLY_ASKED, (YES, YES, NOT_TESTED, NOT_TESTED), id="sni-only"),
         pytest.param(PLAIN_NOT_SEEN, (YES, YES, NOT_TESTED, NOT_TESTED), id="not-seen-without"),
         pytest.param(LARGE_INTOLERANT, (NO, YES, YES, NO), id="large-hello-intolerant"),
+        pytest.param(LARGE_FAILED_ONCE, (YES, YES, YES, YES), id="large-hello-failed-once"),
+        pytest.param(
+            LARGE_UNCONFIRMED,
+            (NOT_TESTED, YES, YES, NOT_TESTED),
+            id="large-hello-failed-once-and-not-confirmed",
+        ),
         pytest.param(SNI_REFUSED, (NO, NO, YES, NOT_TESTED), id="sni-refused"),
         pytest.param(SNI_REQUIRED, (YES, YES, NO, NO), id="sni-required"),
         pytest.param(PLAIN_BY_LARGE, (YES, YES, NO, YES), id="without-sni-at-times"),
@@ -124,6 +132,10 @@ def test_which_hellos_complete(facts: EndpointFacts, expected: tuple[Answer, ...
         pytest.param(NO_TLS, [], id="none"),
         pytest.param(confirmed(not_offered()), [], id="not-offered"),
         pytest.param(LARGE_INTOLERANT, [Code.LARGE_HELLO_INTOLERANT], id="large-hello-intolerant"),
+        pytest.param(LARGE_FAILED_ONCE, [Code.STARTTLS_INTERMITTENT], id="large-hello-failed-once"),
+        pytest.param(
+            LARGE_UNCONFIRMED, [Code.STARTTLS_INTERMITTENT], id="large-hello-not-confirmed"
+        ),
         pytest.param(SNI_REFUSED, [Code.SNI_REFUSED], id="sni-refused"),
         pytest.param(SNI_REQUIRED, [Code.SNI_REQUIRED], id="sni-required"),
         pytest.param(ANONYMOUS, [Code.ANONYMOUS_ONLY], id="anonymous-only"),
