@@ -67,10 +67,11 @@ class Code(enum.StrEnum):
     CERTIFICATE_NOT_TRUSTED = (
         "certificate-not-trusted",
         _HIGH,
-        "Senders cannot verify this server, because no chain leads from its certificate to a "
+        "Senders cannot verify this server, because no valid chain leads from its certificate to a "
         "trusted CA.",
-        "Make the server send its full chain. If it already does, use a certificate of a public "
-        "CA, or publish this one by DANE if you control the DNS zone of the MX host.",
+        "If an issuer was not sent, make the server send its full chain. Otherwise use a "
+        "certificate of a public CA for TLS servers, or publish this one by DANE if you control "
+        "the DNS zone of the MX host.",
         "RFC 5280 §6.1, RFC 8460 §4.3.1",
     )
     DNSSEC_INVALID = (
@@ -384,7 +385,7 @@ class Code(enum.StrEnum):
     )
     UNSOLICITED_DATA = (
         "unsolicited-data",
-        _LOW,
+        _MEDIUM,
         "Senders may misread the session, because the server sent data before any command asked "
         "for it.",
         "Read the transcript (`probe -v`), and update the mail server or the device in front of "

@@ -38,6 +38,8 @@ from prober.rules.endpoint import (
     uses_sni,
 )
 
+ANOTHER_SAW: Final = "another session saw: "  # begins the detail of starttls-intermittent
+
 F = TypeVar("F", bound=EndpointFacts)
 
 # Other reasons why TLS depends on the sender: some senders cannot read replies that we can read.
@@ -201,7 +203,7 @@ def _on_unusual_hello(facts: EndpointFacts, plain: Answer) -> Iterator[HelloFind
 
 
 def _intermittent(description: str) -> HelloFinding:
-    detail = f"another session saw: {description}"
+    detail = f"{ANOTHER_SAW}{description}"
     return HelloFinding(code=Code.STARTTLS_INTERMITTENT, detail=detail)
 
 
@@ -222,7 +224,7 @@ def _describe_failed(facts: EndpointFacts, hello: Hello) -> str:
 
 
 def _describe(attempt: Attempt) -> str:
-    return describe_failure(attempt.failure) or f"STARTTLS {attempt.starttls}"
+    return describe_failure(attempt.failure) or f"STARTTLS {attempt.starttls.replace('-', ' ')}"
 
 
 def tls_depends_on_sender(facts: EndpointFacts) -> bool:

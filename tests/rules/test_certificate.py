@@ -352,10 +352,32 @@ def test_verification_errors_come_first_with_their_depth() -> None:
     errors = judge(bad, errors=[(0, 20), (1, 10)]).errors
 
     assert errors[:2] == (
-        "error 20 (X509 error 20 at depth 0)",
-        "error 10 (X509 error 10 at depth 1)",
+        "its issuer is no trust anchor and was not sent (X509 error 20 at depth 0)",
+        "an issuer's certificate has expired (X509 error 10 at depth 1)",
     )
     assert errors[2].startswith("subject: ")
+
+
+@pytest.mark.parametrize(
+    ("depth", "code", "words"),
+    [
+        (1, 9, "an issuer's certificate is not valid yet"),
+        (0, 18, "it is self-signed"),
+        (1, 19, "its chain ends in a self-signed certificate that is no trust anchor"),
+        (1, 24, "an issuer is no CA"),
+        (2, 25, "the chain is longer than an issuer allows"),
+        (0, 26, "it is not for TLS servers (extended key usage)"),
+        (1, 26, "an issuer's certificate is not for TLS servers (extended key usage)"),
+        (0, 34, "a critical extension is unknown"),
+        (0, 47, "its CA may not issue for this name (name constraints)"),
+        (0, 48, "its CA may not issue for this name (name constraints)"),
+        (1, 79, "an issuer is no CA"),
+        (0, 9999, "error 9999"),
+    ],
+)
+def test_verification_errors_are_in_plain_words(depth: int, code: int, words: str) -> None:
+    (error, *_) = judge(LEAF, errors=[(depth, code)]).errors
+    assert error == f"{words} (X509 error {code} at depth {depth})"
 
 
 def test_texts_and_lists_are_capped() -> None:
@@ -771,7 +793,8 @@ def test_no_issuer_is_missed_without_reason(found: Callable[[], set[Code]]) -> N
         ),
         pytest.param(
             lambda: details(LEAF, errors=[(0, 10), (0, 20), (1, 7)]),
-            "error 20 (X509 error 20 at depth 0), error 7 (X509 error 7 at depth 1)",
+            "its issuer is no trust anchor and was not sent (X509 error 20 at depth 0), "
+            "a signature is wrong (X509 error 7 at depth 1)",
             id="not-trusted",
         ),
         pytest.param(

@@ -150,6 +150,11 @@ def test_hello_findings(facts: EndpointFacts, codes: list[Code]) -> None:
     assert [finding.code for finding in hello_findings(facts)] == codes
 
 
+def test_an_offer_that_was_missing_once_is_told_in_words() -> None:
+    (found,) = hello_findings(MOODY)
+    assert found.detail == "another session saw: STARTTLS not offered"
+
+
 def test_a_handshake_that_failed_counts_once_it_failed_without_sni_too() -> None:
     with_name = seen(fails(), fails(Hello.SMALL), fails(Hello.ANONYMOUS))
     assert (with_name.confirmed, proven(with_name)) == (Confirmed.NO, Outcome.NOT_TESTED)
