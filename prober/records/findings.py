@@ -466,6 +466,15 @@ class Code(enum.StrEnum):
         "Install a certificate that has the name as a subjectAltName.",
         "RFC 9525 §2",
     )
+    CERTIFICATE_KEY_USAGE = (
+        "certificate-key-usage",
+        _HIGH,
+        "Some senders, such as Exim with GnuTLS, get no TLS, because the certificate does not "
+        "allow its key to sign, which the handshake needs.",
+        "Install a certificate whose key usage includes digitalSignature, or that has no key "
+        "usage.",
+        "RFC 8446 §4.4.2.2, RFC 5280 §4.2.1.3",
+    )
     CERTIFICATE_SAN_MALFORMED = (
         "certificate-san-malformed",
         _LOW,

@@ -133,6 +133,16 @@ def judge_path_strength(facts: EndpointFacts, chain: Sequence[ReadCertificate]) 
     return answer
 
 
+def gnutls_refuses(facts: EndpointFacts, leaf: ReadCertificate | None) -> bool:
+    """Whether senders with GnuTLS end a handshake that OpenSSL completes.
+
+    Its certificate does not allow the signature that every key exchange but plain RSA needs.
+    RFC 8446 §4.4.2.2, RFC 5246 §7.4.2. Measured: GnuTLS 3.7 (Exim 4.96), OpenSSL 3 (Postfix 3.7).
+    """
+    is_signed = facts.tls_version is not None and facts.key_exchange is not None
+    return is_signed and leaf is not None and leaf.forbids_signing
+
+
 def certificate_findings(
     endpoint: Endpoint, chain: Sequence[ReadCertificate], *, now: datetime
 ) -> tuple[Finding, ...]:
@@ -148,6 +158,7 @@ def certificate_findings(
         *_on_dates(endpoint, chain[0], now),
         *_on_trust(endpoint, certificate, chain[0]),
         *_on_names(endpoint, certificate, chain[0]),
+        *_on_usage(endpoint, chain[0]),
         *_on_reading(endpoint, chain),
         *_on_strength(endpoint, chain),
         *_on_order(endpoint, certificate, chain),
@@ -262,6 +273,11 @@ def _on_names(facts: EndpointFacts, certificate: Certificate, leaf: ReadCertific
                 break
     if leaf.san is not None and leaf.san.malformed:
         yield Code.CERTIFICATE_SAN_MALFORMED, listed(leaf.san.malformed)
+
+
+def _on_usage(facts: EndpointFacts, leaf: ReadCertificate) -> _Found:
+    if gnutls_refuses(facts, leaf):
+        yield Code.CERTIFICATE_KEY_USAGE, f"{_where(0, leaf)}: no digitalSignature in its key usage"
 
 
 def _on_reading(facts: EndpointFacts, chain: Sequence[ReadCertificate]) -> _Found:

@@ -346,6 +346,29 @@ def test_one_bad_field_costs_only_itself(der: bytes, lost: set[str], error: str 
     assert (Code.CERTIFICATE_UNREADABLE in codes(der)) is bool(lost)
 
 
+@pytest.mark.parametrize(
+    ("usage", "forbids"),
+    [
+        pytest.param("03020520", True, id="5280-4.2.1.3-key-encipherment"),
+        pytest.param("03020308", True, id="5280-4.2.1.3-key-agreement"),
+        pytest.param("0303070080", True, id="5280-4.2.1.3-decipher-only"),
+        pytest.param("03020780", False, id="5280-4.2.1.3-digital-signature"),
+        pytest.param("030205a0", False, id="5280-4.2.1.3-both"),
+        pytest.param("03020700", False, id="no-bit"),
+        pytest.param("030100", False, id="no-octet"),
+        pytest.param("", False, id="empty"),
+        pytest.param("0500", False, id="null"),
+    ],
+)
+def test_what_the_key_may_be_used_for(usage: str, *, forbids: bool) -> None:
+    key_usage = extension(bytes.fromhex("0603551d0f"), bytes.fromhex(usage))
+    assert read_certificate(forge(GOOD_SAN, key_usage)).forbids_signing is forbids
+
+
+def test_without_a_key_usage_the_key_may_sign() -> None:
+    assert not read_certificate(forge(GOOD_SAN)).forbids_signing
+
+
 def test_verification_errors_come_first_with_their_depth() -> None:
     bad = forge(GOOD_SAN, subject=rdn(b"\xff"))
 
