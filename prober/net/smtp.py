@@ -166,8 +166,8 @@ class Session(abc.ABC):
         name = self._settings.ehlo_name or _address_literal(dialogue)
         reply = await dialogue.command("EHLO", name, timeout_s=timeout_s)
         if reply.code in _EHLO_UNKNOWN:
-            dialogue.remark(AnomalyKind.HELO_ONLY, reply.text)
             _accepted(await dialogue.command("HELO", name, timeout_s=timeout_s))
+            dialogue.remark(AnomalyKind.HELO_ONLY, reply.text)
             return None
         self._facts = replace(self._facts, ehlo_keywords=ehlo_keywords(_accepted(reply)))
         return reply
