@@ -75,7 +75,8 @@ class Endpoints:
     """The endpoints of one run: each is asked once, however many domains use it.
 
     *operator_shards*: among how many scanners the budget of an operator is divided, where those
-    are more than this one. A *heartbeat* that beats beside it tells a time-out of the host's from
+    are more than this one; *deep_share*: how many connections of the budget of ``--deep`` may be
+    made here, where that is not all. A *heartbeat* that beats beside it tells a time-out of the host's from
     one of this machine's. A *watch* receives what is waited for.
     """
 
@@ -87,6 +88,7 @@ class Endpoints:
         operator_shards: Mapping[str, int],
         reader: CertificateReader,
         watch: Watch | None = None,
+        deep_share: int | None = None,
     ) -> None:
         self.settings = settings
         self._tls = tls
@@ -96,7 +98,8 @@ class Endpoints:
         ask = self._ask_named
         self._named = SharedAddresses(ask, reader).observe if settings.share else ask
         budget = settings.pace.deep_budget
-        self._deep = DeepEndpoints(budget, tls, heartbeat, reader, self._in_turn)
+        share = budget if deep_share is None else deep_share
+        self._deep = DeepEndpoints(budget, share, tls, heartbeat, reader, self._in_turn)
         self._facts: SingleFlight[Target, EndpointFacts] = SingleFlight(self._observe, size=_KEPT)
         self._unnamed: SingleFlight[_Address, EndpointFacts] = SingleFlight(
             self._ask_unnamed, size=_KEPT, lifetime_s=_lifetime_s
@@ -107,6 +110,11 @@ class Endpoints:
         facts = await self._facts.get(target)
         self._note_known(target, facts)
         return facts
+
+    @property
+    def deep_spent(self) -> int:
+        """The number of connections of ``--deep`` that were made here."""
+        return self._deep.spent
 
     def so_far(self, target: Target) -> EndpointFacts:
         """What a watched run knows of *target* by now; ``unfinished`` where that is nothing yet."""

@@ -24,7 +24,8 @@ class Vantage:
     """Resolver, TLS contexts, trust store and endpoints of one run; an async context manager.
 
     *operator_shards*: among how many scanners the budget of an operator is divided, where those
-    are more than this one. *reader*: one that is used outside, too. *watch* lets the caller see
+    are more than this one. *deep_share*: how many connections of the budget of ``--deep`` may be
+    made here, where that is not all. *reader*: one that is used outside, too. *watch* lets the caller see
     what is waited for. Raises SettingsError where the settings name a resolver or a trust store
     that cannot be used.
     """
@@ -36,6 +37,7 @@ class Vantage:
         operator_shards: Mapping[str, int] = MappingProxyType({}),
         reader: CertificateReader | None = None,
         watch: Watch | None = None,
+        deep_share: int | None = None,
     ) -> None:
         self.settings = settings
         self.reader = reader or CertificateReader()
@@ -47,7 +49,7 @@ class Vantage:
         self._heartbeat = Heartbeat()
         self._beating: asyncio.Task[None] | None = None
         self._endpoints = Endpoints(
-            settings, self.tls, self._heartbeat, operator_shards, self.reader, watch
+            settings, self.tls, self._heartbeat, operator_shards, self.reader, watch, deep_share
         )
 
     async def __aenter__(self) -> Self:
@@ -77,6 +79,11 @@ class Vantage:
             resolver=self.resolver.addresses,
             trust_store=self.tls.trust_store,
         )
+
+    @property
+    def deep_spent(self) -> int:
+        """The number of connections of ``--deep`` that were made here."""
+        return self._endpoints.deep_spent
 
     async def endpoint(self, target: Target) -> EndpointFacts:
         """The facts of *target*, asked once a run however many domains use it."""
