@@ -76,8 +76,8 @@ class Endpoints:
 
     *operator_shards*: among how many scanners the budget of an operator is divided, where those
     are more than this one; *deep_share*: how many connections of the budget of ``--deep`` may be
-    made here, where that is not all. A *heartbeat* that beats beside it tells a time-out of the host's from
-    one of this machine's. A *watch* receives what is waited for.
+    made here, where that is not all. A *heartbeat* that beats beside it tells a time-out of the
+    host's from one of this machine's. A *watch* receives what is waited for.
     """
 
     def __init__(

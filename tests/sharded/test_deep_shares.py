@@ -43,7 +43,7 @@ def test_what_a_partition_leaves_is_for_those_that_wait() -> None:
 def test_no_run_exceeds_its_budget(
     budget: int, endpoints: list[int], spent: list[int], at_once: int
 ) -> None:
-    """Each endpoint takes 8 connections if there are so many, and gives back what it did not use."""
+    """Each endpoint takes 8 connections if there are so many, and gives back what is left."""
     divided = DeepShares(budget, dict(enumerate(endpoints)), 8)
     total, cut, running = 0, 0, list[tuple[int, int]]()
     for partition, number in enumerate(endpoints):
