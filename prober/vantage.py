@@ -26,8 +26,8 @@ class Vantage:
     *operator_shards*: among how many scanners the budget of an operator is divided, where those
     are more than this one. *deep_share*: how many connections of the budget of ``--deep`` may be
     made here, where that is not all. *reader*: one that is used outside, too. *watch* lets the
-    caller see what is waited for. Raises SettingsError where the settings name a resolver or a trust store
-    that cannot be used.
+    caller see what is waited for. Raises SettingsError where the settings name a resolver or a
+    trust store that cannot be used.
     """
 
     def __init__(

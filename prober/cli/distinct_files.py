@@ -1,7 +1,7 @@
 """Refuses to overwrite an input: compares what a command reads with what it writes.
 
 By identity (device and inode), so through links and whatever way a path is written. With a report
-go the names that it has on its way: FILE.partial, FILE.resume and FILE.work.
+go the names that it has on its way: FILE.partial, FILE.resume, FILE.held and FILE.work.
 """
 
 import os
@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 from prober.errors import SettingsError
 from prober.escape import printable
 from prober.files import is_stream, partial_of
+from prober.held_reports import held_path
 from prober.resume import checkpoint_path
 
 REPORT: Final = "the report"
@@ -53,7 +54,9 @@ def staged(path: str, what: str = REPORT) -> Iterator[Written]:
         return
     partial = partial_of(Path(path))
     yield Written(str(partial), f"the partial file of {what}")
-    yield Written(str(checkpoint_path(partial)), f"the checkpoint of {what}")
+    checkpoint = checkpoint_path(partial)
+    yield Written(str(checkpoint), f"the checkpoint of {what}")
+    yield Written(str(held_path(checkpoint)), f"the held reports of {what}")
     yield Written(f"{path}.work", f"the work folder of {what}", folder=True)
 
 

@@ -154,6 +154,7 @@ def _scan_here(
         ordered=ordered,
         ending=ending,
         reader=reporting.reader,
+        held=reporting.held,
         before_cut=reporting.leave_open if reporting.can_leave_open else None,
     )
     run(reporting.watched(probing), wind_down=ending.request)

@@ -239,6 +239,31 @@ async def test_what_the_budget_has_cut_is_tested_by_a_run_that_goes_on(
 
 
 @in_one_loop
+async def test_ordered_only_what_the_budget_has_cut_is_probed_again(
+    probe: Probe, tmp_path: Path
+) -> None:
+    whole, cut = folders(tmp_path)
+    list_ = tmp_path / "list.txt"
+    write(list_, BUDGETED)
+    expected = await probe.scan(str(list_), *outputs(whole), "--deep", "--ordered")
+    args = ("scan", *probe.look, str(list_), *outputs(cut), "--ordered", "--deep")
+    await probe.run(*args, "--deep-budget", "1")
+    assert untested(cut / "r.jsonl") == ["good.test", "self-signed.test", "also-good.test"]
+    assert names(cut / "r.csv") == BUDGETED
+    in_clear = probe.lab.servers["mx1.clear.test"]
+    seen = in_clear.count
+    last = await probe.run(*args, "--resume")
+
+    assert (last.status, in_clear.count) == (expected.status, seen)
+    assert untested(cut / "r.jsonl") == []
+    assert names(cut / "r.csv") == BUDGETED
+    for name in ("r.csv", "r.jsonl"):
+        assert rows(cut / name) == rows(whole / name)
+    assert summary(cut / "r.txt") == summary(whole / "r.txt")
+    assert set(os.listdir(cut)) == {"r.csv", "r.jsonl", "r.txt", "r.xlsx"}
+
+
+@in_one_loop
 async def test_a_run_that_goes_on_leaves_the_report_until_its_own_is_whole(
     probe: Probe, tmp_path: Path
 ) -> None:
