@@ -212,6 +212,14 @@ def partial_of(path: Path) -> Path:
     return real.with_name(f"{real.name}.partial")
 
 
+def not_tested_of(partial: Path) -> Path:
+    """The path for the rows in *partial*, if this machine turns out to be unable to probe.
+
+    There is one, so that retries do not fill the folder: the next such run replaces it.
+    """
+    return partial.with_name(f"{partial.name}.not-tested")
+
+
 def unwritable(name: str, exc: OSError, what: str = "the report") -> ReportError:
     """The error for *exc*, raised while writing *what* to the file *name*, with advice."""
     advice = _ADVICE.get(exc.errno or 0, exc.strerror or str(exc))

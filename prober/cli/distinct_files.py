@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 
 from prober.errors import SettingsError
 from prober.escape import printable
-from prober.files import is_stream, partial_of
+from prober.files import is_stream, not_tested_of, partial_of
 from prober.held_reports import held_path
 from prober.resume import checkpoint_path
 
@@ -54,6 +54,7 @@ def staged(path: str, what: str = REPORT) -> Iterator[Written]:
         return
     partial = partial_of(Path(path))
     yield Written(str(partial), f"the partial file of {what}")
+    yield Written(str(not_tested_of(partial)), f"the partial file of {what}")
     checkpoint = checkpoint_path(partial)
     yield Written(str(checkpoint), f"the checkpoint of {what}")
     yield Written(str(held_path(checkpoint)), f"the held reports of {what}")

@@ -501,8 +501,10 @@ def open_reports(
             yield writers
             for writer in writers:
                 writer.finish()
-        except BaseException:
-            for left in filter(None, (writer.left for writer in writers)):
+        except BaseException as error:
+            blind = isinstance(error, BlindError)
+            paths = (writer.left_blind if blind else writer.left for writer in writers)
+            for left in filter(None, paths):
                 tell(f"not finished; what was seen is in {left}")
             raise
 

@@ -341,7 +341,7 @@ def test_a_machine_that_cannot_see_ends_early_and_asks_all_again_later(tmp_path:
     blind = scan_offline(str(list_), "-o", str(report), "--concurrency", "2")
     assert blind.status == 4
     assert "this machine cannot probe, so the run ends here: no nameserver answers" in blind.err
-    assert 20 <= len((tmp_path / "r.csv.partial").read_text().splitlines()) < 100
+    assert 20 <= len((tmp_path / "r.csv.partial.not-tested").read_text().splitlines()) < 100
     assert not report.exists()
     assert not (tmp_path / "r.csv.resume").exists()  # nothing was seen: nothing to go on from
     assert "--resume" not in blind.err
@@ -355,7 +355,7 @@ def test_what_a_blind_machine_saw_of_a_short_list_is_asked_again_later(tmp_path:
     blind = scan_offline(str(list_), "-o", str(report))
     assert blind.status == 4
     assert report.read_text() == "last week's\n"
-    assert (tmp_path / "r.csv.partial").exists()
+    assert (tmp_path / "r.csv.partial.not-tested").exists()
     assert not (tmp_path / "r.csv.resume").exists()
 
 
