@@ -1,7 +1,7 @@
 """``probe diff OLD NEW``: what changed between two runs."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +17,7 @@ from prober.domains import operator_of
 from prober.errors import SettingsError
 from prober.escape import printable
 from prober.records import DomainReport
-from prober.records.changes import ChangeCounts, DomainChanges
+from prober.records.changes import ChangeCounts, DomainChanges, in_one_only
 from prober.report.answer import answer
 from prober.report.changes import badness, comparison, summary
 from prober.report.output import STDOUT, ReportFormat, choose_format, open_report
@@ -141,7 +141,7 @@ def _worst_first(found: Iterable[DomainChanges], spool: Spool) -> Iterator[Domai
 def _compare_runs(
     db: str, from_: str, to: str, tally: Tally, counts: ChangeCounts, spool: Spool
 ) -> tuple[str, Iterator[DomainChanges]]:
-    """Which runs are compared, and the changes of the domains in both, the worst first."""
+    """Which runs are compared, and the changes of their domains, the worst first."""
     with opened(db) as store, store.reading() as connection:
         from prober.store.asking import Comparing, changes_between
         from prober.store.reader import find_run
@@ -163,14 +163,26 @@ def _named(run: "RunRow") -> str:
 def _compare_files(
     old: str, new: str, tally: Tally, counts: ChangeCounts, spool: Spool
 ) -> Iterator[DomainChanges]:
-    """The changes of each domain that is in both files. The last report of a domain counts."""
+    """The changes of each domain of the two files. The last report of a domain counts."""
     before, now = _spooled(spool, old), _spooled(spool, new)
-    counts.only_before = len(before.keys() - now.keys())
-    counts.only_now = len(now.keys() - before.keys())
+    yield from _in_one_only(before, now, counts)
     for domain in before.keys() & now.keys():
         old_report, report = (tally.assess(each[domain].read()) for each in (before, now))
         changes = compare(report, [old_report], operator_of=operator_of)
         found = DomainChanges(domain, changes)
+        counts.add(found)
+        yield found
+
+
+def _in_one_only(
+    before: Mapping[str, Spooled[DomainReport]],
+    now: Mapping[str, Spooled[DomainReport]],
+    counts: ChangeCounts,
+) -> Iterator[DomainChanges]:
+    """The domains that are in one of the two files only."""
+    for domain in before.keys() ^ now.keys():
+        report = (before if domain in before else now)[domain].read()
+        found = in_one_only(domain, report.checked_at, before=domain in before)
         counts.add(found)
         yield found
 
