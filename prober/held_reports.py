@@ -13,7 +13,7 @@ import msgspec
 
 from prober.errors import InputError, ResumeError
 from prober.escape import printable
-from prober.files import open_ours, writing
+from prober.files import open_ours, why_unreadable, writing
 from prober.records import DomainReport
 from prober.report.json_ import decode_report, encode_report
 
@@ -58,7 +58,7 @@ def read_held(path: Path, identity: Mapping[str, str]) -> Iterator[Held]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise ResumeError(f"cannot read {name}: {error.strerror}") from error
+        raise ResumeError(f"cannot read {name}: {why_unreadable(error)}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, InputError) as error:
         raise ResumeError(
             f"{name} is damaged: {error}; remove it, and its domains are probed again"

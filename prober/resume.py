@@ -20,7 +20,7 @@ import msgspec
 
 from prober.errors import ResumeError
 from prober.escape import as_text, printable
-from prober.files import Mark, open_ours, writing
+from prober.files import Mark, open_ours, why_unreadable, writing
 from prober.held_reports import Held, held_path, write_held
 from prober.net.trust import trust_store_digest
 from prober.rules.totals import Totals
@@ -103,7 +103,7 @@ def load_checkpoint(path: Path, identity: Mapping[str, str]) -> Checkpoint | Non
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ResumeError(f"cannot read {name}: {error.strerror}") from error
+        raise ResumeError(f"cannot read {name}: {why_unreadable(error)}") from error
     try:
         checkpoint = msgspec.json.decode(written, type=Checkpoint)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -11,7 +11,7 @@ from prober.cli.distinct_files import Read, require_distinct, staged
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import RequireOptions, option, quiet_option, with_options
 from prober.cli.recording import db_option, opened, record_files
-from prober.cli.running import exit_statuses, tell
+from prober.cli.running import exit_statuses, tell, tell_if_typed
 from prober.domain_list import STDIN
 from prober.domains import operator_of
 from prober.errors import SettingsError
@@ -107,6 +107,7 @@ def diff(
         if results or db is None:
             old, new = _two(results or [])
             require_distinct([Read(old, _FILE), Read(new, _FILE)], staged(output))
+            tell_if_typed([old, new])
             found = _worst_first(_compare_files(old, new, tally, counts, spool), spool)
             between = f"From {printable(old)} to {printable(new)}."
         else:
@@ -124,7 +125,8 @@ def diff(
 def _two(results: list[str]) -> tuple[str, str]:
     if len(results) != 2:
         raise SettingsError(
-            f"name two files of results, OLD and NEW, not {len(results)}, or a record with --db"
+            f"name two files of results, not {len(results)}: `probe diff OLD NEW`; "
+            "or compare the last two runs of a record: `probe diff --db DB`"
         )
     if results == [STDIN, STDIN]:
         raise SettingsError("'-' twice: stdin can be read only once")

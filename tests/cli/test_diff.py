@@ -188,6 +188,10 @@ def test_two_files_are_needed(files: list[str]) -> None:
     ended = invoke("diff", *files)
 
     assert ended.status == 2
+    assert ended.err == (
+        f"probe: name two files of results, not {len(files)}: `probe diff OLD NEW`; "
+        "or compare the last two runs of a record: `probe diff --db DB`\n"
+    )
 
 
 def test_a_file_that_is_no_results_file(old: str, tmp_path: Path) -> None:
