@@ -240,7 +240,10 @@ class Session(abc.ABC):
             detail = f"no more than {self._settings.session_s:g} s a session"
             failure = Failure(step=self.step, reason=Reason.TIMED_OUT, detail=detail)
         elif isinstance(error, TimeoutError) and stalled_s is not None:
-            detail = f"timed out, but this machine was too busy to look for {stalled_s:.1f} s"
+            detail = (
+                f"it was too busy to measure for {stalled_s:.1f} s, so this wait counts for "
+                "nothing: run it again"
+            )
             failure = Failure(step=self.step, reason=Reason.LOCAL, detail=detail)
         elif self.step is Step.POST_TLS and isinstance(error, AlertError):
             # TLS 1.3: the server may refuse after the client thinks it is done (RFC 8446 §4.4.2.4)
