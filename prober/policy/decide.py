@@ -7,7 +7,7 @@ incomplete one tightens none.
 
 import enum
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, assert_never
 
@@ -65,6 +65,16 @@ class Evidence:
     offers: tuple[Policy, ...]  # those that deliver now and in fallback, the strictest first
     losing: frozenset[PolicyLevel]  # of verify and encrypt, those that hold mail back now
     live: Effect  # of the line that the live map has; unknown where it has none
+    claimed: "Evidence | None" = None  # what it would be if its DNSSEC proof were valid
+
+    def within(self, claimed: "Evidence") -> "Evidence":
+        """This, where the results say *claimed*, which their DNSSEC proof does not support.
+
+        No line rests on DNSSEC that is not proved, and none is there because TLSA records that
+        forbid it are not proved.
+        """
+        offers = tuple(policy for policy in self.offers if policy in claimed.offers)
+        return replace(self, offers=offers, claimed=claimed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +99,10 @@ class Change(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The line for a domain, and why. ``loses``: it is kept although it holds mail back today."""
+    """The line for a domain, and why. ``loses``: it is kept although it holds mail back today.
+
+    ``unproved``: the stricter line that it would have if its DNSSEC proofs were valid.
+    """
 
     domain: str
     before: Policy | None
@@ -97,6 +110,7 @@ class Decision:
     change: Change
     reason: str
     loses: bool = False
+    unproved: Policy | None = None
 
 
 def assess(
@@ -142,8 +156,27 @@ def decide(
     A run that is given twice counts once.
     """
     ordered = sorted({run.checked_at: run for run in runs}.values(), key=lambda run: run.checked_at)
+    decision = _decide(domain, ordered, live, levels, patience)
+    if all(run.claimed is None for run in ordered):
+        return decision
+    claimed = [run.claimed or run for run in ordered]
+    other = _decide(domain, claimed, live, levels, patience).after
+    return replace(decision, unproved=other) if _rank(other) > _rank(decision.after) else decision
+
+
+def _rank(policy: Policy | None) -> int:
+    return 0 if policy is None else _RANK[policy.level]
+
+
+def _decide(
+    domain: str,
+    ordered: Sequence[Evidence],
+    live: Policy | None,
+    levels: Collection[PolicyLevel],
+    patience: Patience,
+) -> Decision:
     proven = _strictest(ordered, levels, patience.require_runs)
-    if proven is not None and (live is None or _RANK[proven.level] > _RANK[live.level]):
+    if _rank(proven) > _rank(live):
         change = Change.NEW if live is None else Change.TIGHTENED
         why = f"{_runs(patience.require_runs)} delivered"
         return Decision(domain=domain, before=live, after=proven, change=change, reason=why)

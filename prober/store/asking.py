@@ -312,7 +312,10 @@ def reports_of(
 
 
 def newest_reports(connection: sa.Connection, most: int) -> Iterator[tuple[int, DomainReport]]:
-    """Of each domain the newest reports of finished runs, at most so many, each with its run."""
+    """Of each domain the newest reports of finished runs, at most so many, each with its run.
+
+    With their proofs of DNSSEC.
+    """
     table = schema.observation
     newest = table.c.run_id.desc()
     rank = sa.func.row_number().over(partition_by=table.c.domain_id, order_by=newest)
@@ -331,7 +334,7 @@ def newest_reports(connection: sa.Connection, most: int) -> Iterator[tuple[int, 
         .where(ranked.c.rank <= most)
         .order_by(table.c.domain_id, table.c.run_id)
     )
-    return _judged(connection, query)
+    return _judged(connection, query, proofs=True)
 
 
 def _judged(
