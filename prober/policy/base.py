@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
+import idna
+
 from prober.domains import parse_domain
 from prober.errors import InputError
 from prober.escape import printable, utc
@@ -100,6 +102,21 @@ def meaningful_lines(text: str) -> Iterator[tuple[int, str]]:
         pieces.append(line.strip())
     if pieces:
         yield begun, " ".join(pieces)
+
+
+def spellings(domain: str) -> Iterator[str]:
+    """The A-labels of *domain* and, where they differ, its U-labels.
+
+    Postfix and Exim look a domain up as it is spelt in the address: SMTPUTF8_README, "no
+    conversion"; the Exim specification, chapter 60.
+    """
+    yield domain
+    try:
+        unicode = idna.decode(domain)
+    except (idna.IDNAError, UnicodeError):
+        return
+    if unicode != domain and " " not in unicode:
+        yield unicode
 
 
 def domain_of(key: str) -> str | None:

@@ -1,10 +1,8 @@
 """A policy map for Postfix: a table for ``smtp_tls_policy_maps``. postconf(5), TLS_README."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
-
-import idna
 
 from prober.errors import InputError, SettingsError
 from prober.policy.base import (
@@ -14,6 +12,7 @@ from prober.policy.base import (
     commented,
     domain_of,
     meaningful_lines,
+    spellings,
     standing,
     told,
 )
@@ -98,7 +97,7 @@ class PostfixMap(MapFormat):
         lines = [
             f"{key} {show_policy(policy)}{self._attributes(domain, policy)}"
             for domain, policy in standing(decisions)
-            for key in _spellings(domain)
+            for key in spellings(domain)
         ]
         return head + "".join(f"{line}\n" for line in (*live.foreign, *lines))
 
@@ -136,14 +135,3 @@ def show_policy(policy: Policy) -> str:
     """*policy* as the right-hand side of a table."""
     names = ":".join(policy.match)
     return f"{policy.level} match={names}" if names else str(policy.level)
-
-
-def _spellings(domain: str) -> Iterator[str]:
-    """Postfix looks an address up as it is spelt: SMTPUTF8_README, "no conversion"."""
-    yield domain
-    try:
-        unicode = idna.decode(domain)
-    except (idna.IDNAError, UnicodeError):
-        return
-    if unicode != domain and " " not in unicode:
-        yield unicode

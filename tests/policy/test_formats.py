@@ -168,6 +168,7 @@ def test_exim_has_no_name_of_ones_own_choice() -> None:
         "dane.test: dane-only",
         "hosted.test: verify",
         "xn--bcher-kva.test: encrypt",
+        "bücher.test: encrypt",
     ]
 
 
