@@ -220,11 +220,14 @@ def _decide_live(
 def _offers(report: DomainReport, views: Sequence[Views], delivery: Delivery) -> Iterator[Policy]:
     """The policies that deliver now and in fallback, the strictest first.
 
-    None where the TLSA records do not match the servers: a line replaces DANE at a sender that
-    checks it, and would deliver what RFC 7672 §2.2 says to hold back.
+    None where the TLSA records do not match the servers, or could not be looked up at a host with
+    secure addresses: a line replaces DANE at a sender that checks it, and would deliver what
+    RFC 7672 §2.1.2 and §2.2 say to hold back.
     """
     dane = delivery.dane
     if DeliveryOutcome.DEFERRED in (dane.now, dane.fallback):
+        return
+    if any(host.tlsa_failure is not None for host in report.mx_hosts):
         return
     if _delivers(dane, DeliveryOutcome.AUTHENTICATED) and dane.attacked is DeliveryOutcome.DEFERRED:
         yield Policy(level=PolicyLevel.DANE_ONLY)
@@ -248,8 +251,9 @@ def _secure_policies(sts: MtaSts | None) -> Iterator[Policy]:
     agreed = sts is not None and sts.senders_differ is None
     if agreed and sts is not None and sts.status is StsStatus.ENFORCE and sts.mx:
         names = tuple(sorted(dict.fromkeys(pattern.lower() for pattern in sts.mx)))
-        # the domain owner wrote the policy: nothing but names may get from it into a map
-        if all(name_fault(name) is None for name in names):
+        # the domain owner wrote the policy: nothing but names may get from it into a map, and no
+        # "hostname", which postconf(5) has as the name of whatever MX host DNS gives
+        if all(name_fault(name) is None and "." in name for name in names):
             match = tuple(name.removeprefix("*") for name in names)
             yield Policy(level=PolicyLevel.SECURE, match=match, sts=True)
     yield Policy(level=PolicyLevel.SECURE, match=SECURE_MATCH)

@@ -37,7 +37,6 @@ class Draft:
         weak_dh: bool = True,
     ) -> None:
         self._live = live
-        self._by_hand = live.by_hand
         self._levels = levels
         self._patience = patience
         self._weak_dh = weak_dh
@@ -59,7 +58,7 @@ class Draft:
                 "of its MX hosts: a map needs results without --server"
             )
         domain = report.domain
-        if domain is None or not is_domain(domain) or domain in self._by_hand:
+        if domain is None or not is_domain(domain) or self._live.covers(domain):
             return
         live = self._live.policies.get(domain)
         evidence = assess(report, live, self.reader, weak_dh=self._weak_dh)

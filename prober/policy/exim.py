@@ -52,12 +52,16 @@ class EximMap(MapFormat):
     def parse(self, text: str) -> LiveMap:
         policies: dict[str, Policy] = {}
         foreign: list[str] = []
+        known: set[str] = set()
         for number, line in meaningful_lines(text):
             key, _, value = line.replace(":", " ", 1).partition(" ")
             if not value.strip():
                 raise InputError(f"line {number}: a domain without a level")
             if len(value.split()) > 1:
                 raise InputError(f"line {number}: more than a level behind {key[:80]!a}")
+            if key.lower() in known:  # lsearch uses the first one
+                continue
+            known.add(key.lower())
             domain, word = domain_of(key), value.strip()
             if domain is None or word not in self.levels:
                 foreign.append(line)

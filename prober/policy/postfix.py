@@ -78,10 +78,14 @@ class PostfixMap(MapFormat):
         """
         policies: dict[str, Policy] = {}
         foreign: list[str] = []
+        known: set[str] = set()
         for number, line in meaningful_lines(text):
             key, _, value = line.replace("\t", " ").partition(" ")
             if value.replace(",", " ").split()[:1] not in _LEVELS_OF_POSTFIX:
                 raise InputError(f"line {number}: no level of Postfix behind {key[:80]!a}")
+            if key.lower() in known:  # "duplicate entry": Postfix uses the first one
+                continue
+            known.add(key.lower())
             domain = domain_of(key)
             policy = parse_policy(value, domain) if domain is not None else None
             if domain is None or policy is None:
