@@ -10,14 +10,14 @@ from typing import Annotated, Final
 
 import typer
 
-from prober.cli.distinct_files import Read, require_distinct
+from prober.cli.distinct_files import require_distinct
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import ManyReportOptions, named_domain, option, with_options
-from prober.cli.recording import db_option, news_of, opened, record_files
+from prober.cli.recording import db_option, news_of, opened
 from prober.cli.reporting import Reporting
 from prober.cli.running import exit_statuses, tell, tell_if_typed
+from prober.cli.saved import read_saved, trust_anchor_option
 from prober.dnssec.anchors import Anchors
-from prober.domain_list import STDIN
 from prober.errors import InputError, SettingsError
 from prober.escape import listed, printable, utc
 from prober.faults import judged
@@ -87,16 +87,7 @@ def report(
             show_default=False,
         ),
     ] = None,
-    trust_anchor: Annotated[
-        Path | None,
-        option(
-            "--trust-anchor",
-            metavar="FILE",
-            help="DS or DNSKEY records in zone-file form, instead of the root's keys.",
-            panel="Report",
-            show_default=False,
-        ),
-    ] = None,
+    trust_anchor: Annotated[Path | None, trust_anchor_option("Report")] = None,
     db: Annotated[str | None, db_option()] = None,
     run: Annotated[
         str,
@@ -143,15 +134,9 @@ def report(
     configure_logging(verbose=options.verbose)
     with exit_statuses(), contextlib.ExitStack() as stack:
         names = results or []
-        if names.count(STDIN) > 1:
-            raise SettingsError("'-' twice: stdin can be read only once")
-        if not names and db is None:
-            raise SettingsError("name files of results, or a record with --db")
+        read = list(read_saved(names, db, trust_anchor))
         wanted = _Wanted(tuple(map(named_domain, domain or ())), letter)
         wanted.require_possible(options)
-        read = [Read(file, "a file of results") for file in names]
-        read += [Read(each.path, each.what) for each in record_files(db)]
-        read += [Read(str(trust_anchor), "the DNSSEC trust anchors")] if trust_anchor else []
         require_distinct(read, options.written)
         tell_if_typed(names)
         anchors = read_anchors(trust_anchor)

@@ -333,7 +333,10 @@ def reports_of(
 
 
 def newest_reports(connection: sa.Connection, most: int) -> Iterator[tuple[int, DomainReport]]:
-    """The newest reports of each domain from finished runs, each with its run; at most so many."""
+    """The newest reports of each domain from finished runs, each with its run; at most so many.
+
+    With their proofs of DNSSEC.
+    """
     table = schema.observation
     newest = table.c.run_id.desc()
     rank = sa.func.row_number().over(partition_by=table.c.domain_id, order_by=newest)
@@ -352,7 +355,7 @@ def newest_reports(connection: sa.Connection, most: int) -> Iterator[tuple[int, 
         .where(ranked.c.rank <= most)
         .order_by(table.c.domain_id, table.c.run_id)
     )
-    return _judged(connection, query)
+    return _judged(connection, query, proofs=True)
 
 
 def _judged(
