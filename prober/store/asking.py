@@ -95,6 +95,8 @@ def shortfalls(connection: sa.Connection, run_id: int, patience: int) -> list[Op
         sa.select(
             schema.domain.c.name,
             table.c.standing,
+            table.c.level,
+            table.c.checked_at,
             is_old.label("is_old"),
             is_told.label("is_told"),
         )
@@ -107,6 +109,8 @@ def shortfalls(connection: sa.Connection, run_id: int, patience: int) -> list[Op
         Open(
             domain=row.name,
             standing=Standing(row.standing),
+            level=Level(row.level),
+            checked_at=row.checked_at,
             is_new=not row.is_old,
             is_told=bool(row.is_told),
         )
