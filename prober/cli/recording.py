@@ -23,7 +23,7 @@ from prober.report.answer import answer
 from prober.report.mail import MAX_LINES, Open, compose
 from prober.report.output import News
 from prober.report.trend import MAX_RUNS
-from prober.rules.accepted import ExceptionState, exception_state
+from prober.rules.accepted import covers
 from prober.rules.totals import Tally, noted_domain
 
 if TYPE_CHECKING:
@@ -162,10 +162,9 @@ class Recording:
 
     def _is_accepted(self, seen: Open) -> bool:
         exception = self.exceptions.get(seen.domain)
-        if exception is None:
-            return False
-        state = exception_state(exception, seen.standing, seen.level, seen.checked_at)
-        return state is ExceptionState.APPLIES
+        return exception is not None and covers(
+            exception, seen.standing, seen.level, seen.checked_at
+        )
 
     def mail(self, summary: str, exceptions: Iterable[str]) -> list[str] | None:
         """The text of the run for cron to mail; None without a record.

@@ -64,6 +64,7 @@ _MAX_CHARACTERS: Final = 4_000  # of one text of a peer
 _MAX_TRANSCRIPTS: Final = 250_000  # bytes of all transcripts in a file
 _MAX_BARS: Final = 12  # rows of a table of the summary
 _MAX_NOTED: Final = 10
+_MAX_ACCEPTED: Final = 100  # exceptions in the summary: rows without details have only their day
 _FOLDER: Final = Path(__file__).with_name("templates")
 _LIST, _SUMMARY, _END = b"<!-- list -->\n", b"<!-- summary -->\n", b"<!-- end -->\n"
 _WARNED: Final = b"<!-- warned -->"  # where the finished file says how many pass with a warning
@@ -477,7 +478,7 @@ class _Chart:
 def _summary(totals: Totals) -> dict[str, Any]:
     noted = sorted(totals.noted, key=lambda domain: domain.rank)
     worst = [each for each in noted if each.accepted is None][:_MAX_NOTED]
-    exceptions = [each for each in noted if each.accepted is not None][:_MAX_NOTED]
+    exceptions = [each for each in noted if each.accepted is not None][:_MAX_ACCEPTED]
     expiring = sorted(totals.expiring.values(), key=lambda each: (each.not_after, each.mx_host))
     failing = sum(totals.not_accepted.get(standing, 0) for standing in _FAILING)
     return {

@@ -39,7 +39,7 @@ class ExceptionState(enum.StrEnum):
 
 
 def exception_state(
-    exception: AcceptedException, standing: Standing | None, level: Level, checked_at: datetime
+    exception: AcceptedException, standing: Standing, level: Level, checked_at: datetime
 ) -> ExceptionState:
     """What *exception* does for a domain that had *standing* and *level* at *checked_at*.
 
@@ -71,5 +71,11 @@ def covering(
     found = exceptions.get(report.domain or "") or report.accepted
     if found is None or found.domain != report.domain:
         return None
-    state = exception_state(found, standing, report.verdict.level, report.checked_at)
-    return found if state is ExceptionState.APPLIES else None
+    return found if covers(found, standing, report.verdict.level, report.checked_at) else None
+
+
+def covers(
+    exception: AcceptedException, standing: Standing, level: Level, checked_at: datetime
+) -> bool:
+    """Whether *exception* covers a domain that had *standing* and *level* at *checked_at*."""
+    return exception_state(exception, standing, level, checked_at) is ExceptionState.APPLIES

@@ -9,15 +9,17 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from prober.records import DomainFacts, DomainReport, Level, Standing
+from prober.records import AcceptedException, DomainFacts, DomainReport, Level, Standing
 from prober.records.changes import Change, ChangeCode, ChangeCounts, Direction, DomainChanges
 from prober.records.history import DomainHistory, DomainInRun, RecordedRun, RunNews
 from prober.report.changes import badness
 from prober.report.mail import Open
+from prober.rules.accepted import covers
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.drift import compare
 from prober.rules.verdict import judge_domain
 from prober.store import schema
+from prober.store.keeping import stored_exceptions
 from prober.store.past import Past
 from prober.store.reader import (
     FactReader,
@@ -228,6 +230,7 @@ def domain_history(connection: sa.Connection, name: str) -> DomainHistory:
     changes: dict[int, list[Change]] = {}
     for run_id, change in domain_changes(connection, name):
         changes.setdefault(run_id, []).append(change)
+    exception = stored_exceptions(connection).get(name)
     seen = (
         DomainInRun(
             domain=name,
@@ -236,10 +239,15 @@ def domain_history(connection: sa.Connection, name: str) -> DomainHistory:
             level=Level(each.level),
             standing=Standing(each.standing),
             changes=tuple(changes.get(each.run_id, ())),
+            accepted=exception if exception and _covers(exception, each) else None,
         )
         for each in history(connection, name)[::-1]
     )
     return DomainHistory(name, tuple(seen), tuple(sent_weeks(connection, name)))
+
+
+def _covers(exception: AcceptedException, seen: Observation) -> bool:
+    return covers(exception, Standing(seen.standing), Level(seen.level), seen.checked_at)
 
 
 def recorded_runs(
