@@ -7,6 +7,7 @@ from typing import Final
 
 from prober.escape import listed, printable, utc
 from prober.records import (
+    AcceptedException,
     Answer,
     Certificate,
     Confirmed,
@@ -136,6 +137,12 @@ def rating_cells(rating: FactRating) -> tuple[str, str, str, str]:
     word = "to be phased out" if rating.rating is Rating.PHASE_OUT else str(rating.rating)
     ours = f"; our reading: {rating.ours.removesuffix('.')}" if rating.ours is not None else ""
     return RATED[rating.fact], value, word.replace("-", " "), f"{rating.source}{ours}"
+
+
+def accepted_words(exception: AcceptedException) -> str:
+    """What is accepted, until when, by whom and why."""
+    words = f"level {exception.what} until {exception.until}, by {exception.by}: {exception.why}"
+    return printable(words.removesuffix("."))
 
 
 def name_of(report: DomainReport) -> str:
