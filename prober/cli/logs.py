@@ -31,9 +31,9 @@ from prober.logs.lines import in_order
 from prober.logs.privacy import MAX_KEY_BYTES, MIN_KEY_BYTES, Addresses, Privacy, line_without_names
 from prober.logs.reading import Reading, Wanted, parse_internal
 from prober.logs.records import Attempt, Delivery, Level, Scope
-from prober.logs.report import COUNTED, attempts
+from prober.logs.report import COUNTED, attempts, claims_kind
 from prober.logs.summary import Summary
-from prober.logs.tls_report import claims_kind, read_claims
+from prober.logs.tls_report import read_claims
 from prober.policy.postfix import PostfixMap
 from prober.report.json_ import read_reports
 from prober.rules.exit_status import FAULT_OF_OURS, MEETS_ALL, SOME_FALL_SHORT, SOME_UNDECIDED

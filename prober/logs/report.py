@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from prober.escape import utc
+from prober.logs.html import ClaimsPage, LogsPage, StoryPage
 from prober.logs.objects import (
     AdviceObject,
     AttemptObject,
@@ -26,7 +27,19 @@ from prober.logs.text import (
     next_steps,
     versions_of,
 )
-from prober.report.interface import Formatter, Kind, R, Row, Sheet, require_html
+from prober.logs.tls_report import (
+    CLAIM_COLUMNS,
+    DAYS_HEAD,
+    FAILURES_HEAD,
+    Claim,
+    ClaimCounts,
+    Claims,
+    ClaimsText,
+    about_claims,
+    to_object,
+    to_rows,
+)
+from prober.report.interface import Kind, Row, Sheet
 from prober.report.json_ import encode_report
 
 COLUMNS: Final = AttemptObject.__struct_fields__[1:]  # all but the schema
@@ -110,22 +123,7 @@ def _overview(summary: Summary) -> Iterator[Row]:
     yield from (("about", line) for line in about_lines(summary))
 
 
-_TIMES: Final = frozenset({"time"})
-
-
-def _page() -> Formatter[R, Summary]:
-    """Imported only where HTML is asked for. Raises SettingsError without its extra."""
-    require_html()
-    from prober.logs.html import LogsPage
-
-    return LogsPage()
-
-
-def _story_page() -> Formatter[Attempt, Summary]:
-    require_html()
-    from prober.logs.html import StoryPage
-
-    return StoryPage()
+_TIMES: Final = frozenset({"time", "start", "end"})
 
 
 def attempts(summary: Summary, *, story: bool) -> Kind[Attempt, Summary]:
@@ -138,7 +136,7 @@ def attempts(summary: Summary, *, story: bool) -> Kind[Attempt, Summary]:
         encode=encode_attempt,
         columns=COLUMNS,
         rows=lambda attempt: (to_row(attempt),),
-        page=_story_page if story else _page,
+        page=StoryPage if story else LogsPage,
         sheets=(
             Sheet(name="in clear", columns=COLUMNS, rows=_clear_rows, times=_TIMES),
             Sheet(
@@ -163,7 +161,7 @@ COUNTED: Final[Kind[Summary, Summary]] = Kind(
     encode=encode_summary,
     columns=SUMMARY_COLUMNS,
     rows=to_summary_rows,
-    page=_page,
+    page=LogsPage,
     sheets=(
         Sheet(name="weeks", columns=SUMMARY_COLUMNS, rows=to_summary_rows),
         Sheet(name="advice", columns=AdviceObject.__struct_fields__, rows=_advice_rows),
@@ -171,3 +169,30 @@ COUNTED: Final[Kind[Summary, Summary]] = Kind(
     overview=_overview,
 )
 """The one report on all attempts, their counts."""
+
+
+def claims_kind(claims: Claims) -> Kind[Claim, Claims]:
+    """Reports on what others claim."""
+    return Kind(
+        text=ClaimsText,
+        encode=lambda claim: encode_report(to_object(claim)),
+        columns=CLAIM_COLUMNS,
+        rows=to_rows,
+        page=ClaimsPage,
+        sheets=(
+            Sheet(name="report", columns=CLAIM_COLUMNS, rows=to_rows, times=_TIMES),
+            Sheet(
+                name="failures", columns=FAILURES_HEAD, last=lambda: ClaimCounts(claims).failures
+            ),
+            Sheet(name="days", columns=DAYS_HEAD, last=lambda: ClaimCounts(claims).days),
+        ),
+        overview=_claims_overview,
+    )
+
+
+def _claims_overview(claims: Claims) -> Iterator[Row]:
+    counts = ClaimCounts(claims)
+    yield "answer", counts.headline
+    yield "sessions", counts.total
+    yield "failed", counts.failed
+    yield from (("about", line) for line in about_claims(claims))
