@@ -27,11 +27,11 @@ from prober.headers.rows import (
     to_hop_rows,
     to_message_rows,
     to_summary_rows,
-    versions_words,
 )
 from prober.headers.summary import SENDERS, Counts, Summary
 from prober.report.interface import Formatter, Kind, Paper
 from prober.report.page import Page
+from prober.report.words import version_counts
 
 _MAX_GROUPS: Final = 20  # per kind; other formats show all of them
 _STYLES: Final = {
@@ -229,7 +229,7 @@ def _route(hop: Hop) -> str:
 def _cells(name: str, counts: Counts) -> tuple[str, ...]:
     share = "" if counts.share is None else f"{counts.share:.0%}"
     numbers = (counts.total, counts.encrypted, counts.not_encrypted, counts.unknown)
-    return (f"  {printable(name)}", *map(str, numbers), share, versions_words(counts))
+    return (f"  {printable(name)}", *map(str, numbers), share, version_counts(counts.versions))
 
 
 def messages(*, per_hop: bool) -> Kind[MessageReport, Summary]:

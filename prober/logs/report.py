@@ -25,7 +25,6 @@ from prober.logs.text import (
     headline,
     is_clear,
     next_steps,
-    versions_of,
 )
 from prober.logs.tls_report import (
     CLAIM_COLUMNS,
@@ -41,6 +40,7 @@ from prober.logs.tls_report import (
 )
 from prober.report.interface import Kind, Row, Sheet
 from prober.report.json_ import encode_report
+from prober.report.words import version_counts
 
 COLUMNS: Final = AttemptObject.__struct_fields__[1:]  # all but the schema
 _WHICH: Final = attrgetter(*COLUMNS[1:10])  # of a delivery
@@ -57,11 +57,21 @@ def to_row(attempt: Attempt) -> Row:
     return (utc(delivery.time), *which, scope, *session, *end)
 
 
+def _groups(summary: Summary) -> Iterator[GroupObject]:
+    for (direction, domain, week), counts in summary.rows():
+        yield GroupObject(
+            direction=direction,
+            domain=domain,
+            week=week.isoformat(),
+            **_numbers(counts),
+            tls_versions=counts.versions,
+        )
+
+
 def to_summary_rows(summary: Summary) -> Iterator[Row]:
     """One row per direction, domain and week, in the order of ``SUMMARY_COLUMNS``."""
-    for (direction, domain, week), counts in summary.rows():
-        numbers = _numbers(counts).values()
-        yield (direction, domain, week.isoformat(), *numbers, versions_of(counts))
+    for *cells, versions in map(msgspec.structs.astuple, _groups(summary)):
+        yield (*cells, version_counts(versions))
 
 
 def _numbers(counts: Counts) -> dict[str, int]:
@@ -76,16 +86,6 @@ def encode_attempt(attempt: Attempt) -> bytes:
 
 def encode_summary(summary: Summary) -> bytes:
     """The counts of a run as one line of JSON."""
-    groups = (
-        GroupObject(
-            direction=direction,
-            domain=domain,
-            week=week.isoformat(),
-            **_numbers(counts),
-            tls_versions=counts.versions,
-        )
-        for (direction, domain, week), counts in summary.rows()
-    )
     return encode_report(
         SummaryObject(
             first=None if summary.first is None else utc(summary.first),
@@ -101,7 +101,7 @@ def encode_summary(summary: Summary) -> bytes:
             lines_not_understood=summary.unread,
             joins_dropped=summary.dropped,
             advice=summary.advice,
-            groups=tuple(groups),
+            groups=tuple(_groups(summary)),
         )
     )
 
