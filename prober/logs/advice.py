@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from prober.domains import parse_domain
-from prober.errors import InputError
 from prober.logs.objects import AdviceObject
-from prober.logs.records import Direction
+from prober.logs.records import Direction, name_of
 from prober.logs.summary import NO_DOMAIN, OTHERS, Counts, Summary, messages
 from prober.records import DomainReport, Level
 
@@ -70,9 +68,8 @@ def advise(summary: Summary, known: Known) -> Iterator[AdviceObject]:
     domains = by_domain(summary).items()
     for domain, counts in sorted(domains, key=lambda item: (-item[1].clear, item[0])):
         if known.seen is not None and counts.clear:
-            yield AdviceObject(
-                domain, *_of_probing(known.seen.get(name_of(domain), ()), counts.last_clear)
-            )
+            seen = known.seen.get(name_of(domain) or domain, ())
+            yield AdviceObject(domain, *_of_probing(seen, counts.last_clear))
         if known.required is not None:
             yield from _of_map(domain, counts, known.required, known.listed)
 
@@ -84,14 +81,6 @@ def by_domain(summary: Summary) -> dict[str, Counts]:
         if direction is Direction.OUT and domain not in (OTHERS, NO_DOMAIN):
             domains.setdefault(domain, Counts()).add(counts)
     return domains
-
-
-def name_of(domain: str) -> str:
-    """*domain* of a log, as results and the record spell it."""
-    try:
-        return parse_domain(domain)
-    except InputError:
-        return domain
 
 
 def _of_probing(seen: Sequence[Seen], left: datetime | None) -> tuple[str, str]:
