@@ -7,7 +7,7 @@ stated in one year says nothing about earlier years.
 
 import enum
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from prober.headers.records import Habit, Received, TlsStatement, Trust
@@ -101,12 +101,9 @@ class Habits:
         ):
             return None
         claimed = trust is Trust.CLAIMED
-        for learnt in (
-            self._of_server(line, claimed, year),
-            self._of_operator(line, claimed, year),
-        ):
-            if learnt is not None:
-                return learnt
+        learnt = self._of_server(line, claimed, year) or self._of_operator(line, claimed, year)
+        if learnt is not None:
+            return learnt
         citation = SHIPPED_HABITS.get(line.software or "")
         if citation is None or year < SHIPPED_SINCE[line.software or ""]:
             return None
@@ -206,10 +203,8 @@ def _sort_key(key: _Key) -> tuple[str, int]:
 
 
 def _sum(one: Habit, other: Habit) -> Habit:
-    return Habit(
-        server=one.server,
-        software=one.software,
-        year=one.year,
+    return replace(
+        one,
         stated=one.stated + other.stated,
         silent=one.silent + other.silent,
         claimed_stated=one.claimed_stated + other.claimed_stated,

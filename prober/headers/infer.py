@@ -9,8 +9,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import msgspec
 
@@ -48,11 +47,13 @@ def infer(
     messages: Iterable[MessageHeaders], habits: Habits, trusted_by: TrustedBy
 ) -> Iterator[MessageReport]:
     """Yield the report on each message in order, after learning habits from all of them."""
-    with _Spool() as spool:
+    encoder, decoder = msgspec.json.Encoder(), msgspec.json.Decoder(_Parsed)
+    with tempfile.TemporaryFile(prefix="probe-headers-") as spool:
         for message in messages:
-            spool.add(_parse_and_learn(message, habits, trusted_by))
-        for parsed in spool:
-            yield _judge(parsed, habits, trusted_by)
+            spool.write(encoder.encode(_parse_and_learn(message, habits, trusted_by)) + b"\n")
+        spool.seek(0)
+        for line in spool:
+            yield _judge(decoder.decode(line), habits, trusted_by)
 
 
 def _parse_and_learn(message: MessageHeaders, habits: Habits, trusted_by: TrustedBy) -> "_Parsed":
@@ -83,34 +84,6 @@ class _Parsed:
 
     message: MessageHeaders
     lines: tuple[Received, ...]
-
-
-class _Spool:
-    """Parsed messages in a temporary file, one per line."""
-
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="probe-headers-")
-        self._encoder = msgspec.json.Encoder()
-        self._decoder = msgspec.json.Decoder(_Parsed)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._file.close()
-
-    def add(self, parsed: _Parsed) -> None:
-        self._file.write(self._encoder.encode(parsed) + b"\n")
-
-    def __iter__(self) -> Iterator[_Parsed]:
-        self._file.seek(0)
-        for line in self._file:
-            yield self._decoder.decode(line)
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,10 +209,9 @@ def _describe_habit(evidence: HabitEvidence, year: int | None) -> str:
             shown = f"{evidence.citation}"
         case _:
             assert_never(evidence.scope)
-    took_tls = evidence.scope is HabitScope.SERVER and evidence.years and evidence.years[1] == year
-    side = ". The server accepted TLS from others that year, so the sender did not use it" * bool(
-        took_tls
-    )
+    side = ""
+    if evidence.scope is HabitScope.SERVER and evidence.years and evidence.years[1] == year:
+        side = ". The server accepted TLS from others that year, so the sender did not use it"
     return (
         f"probably not: {shown}{_describe_years(evidence)}, and this line does not{side}. The line "
         "would look the same if TLS ended at a proxy or filter in front of the server"

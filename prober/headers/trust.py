@@ -312,9 +312,8 @@ def _is_same_provider(
         return ipaddress.ip_address(peer.address) in OWN_NETWORKS[operator]
     if operator not in OWN_IPV6_NETWORK:
         return False
-    is_delivery = "https" in words and is_public_name(
-        helo
-    )  # delivery to a mailbox; no SMTP client sends HELO here
+    # Delivery to a mailbox: no SMTP client sends HELO here.
+    is_delivery = "https" in words and is_public_name(helo)
     is_own = ":" in peer.address and _share_network(peer.address, own_address, OWN_NETWORK_IPV6)
     return is_delivery or is_own
 
