@@ -33,7 +33,7 @@ from prober.headers.records import (
 from prober.headers.tables import MAX_PROBED
 from prober.headers.trust import TrustedBy
 from prober.probe import probe_entry, probe_hosts, resolve_addresses
-from prober.records import EndpointFacts, MxHost, Route
+from prober.records import EndpointFacts, MxHost
 from prober.report.sinks import open_sink, write_whole
 from prober.rules.verdict import is_fault
 from prober.vantage import Vantage
@@ -165,7 +165,9 @@ class Receivers:
         self.faults += is_fault(report)
         if is_fault(report):
             return _ProbeResult(detail=report.error)
-        return _result(report.endpoints, _no_endpoint(report.route))
+        route = report.route
+        nothing = "no domain" if route is None else f"no endpoint: {route.status}"
+        return _result(report.endpoints, nothing)
 
     async def _probe_host(self, name: str) -> "_ProbeResult":
         try:
@@ -193,10 +195,6 @@ def _result(endpoints: tuple[EndpointFacts, ...], nothing: str) -> _ProbeResult:
     failure = next((seen.failure for seen in endpoints if seen.failure is not None), None)
     detail = f"{failure.step}: {failure.reason}" if failure is not None else None
     return _ProbeResult(endpoints=endpoints, detail=detail)
-
-
-def _no_endpoint(route: Route | None) -> str:
-    return "no domain" if route is None else f"no endpoint: {route.status}"
 
 
 def _recipient_domain(report: MessageReport) -> str | None:

@@ -295,15 +295,12 @@ def _split_client_words(comment: str) -> tuple[str, str | None]:
     return comment[: found.start()], helo[1] if helo else None
 
 
-def server_comments(comments: list[Token]) -> tuple[list[str], str | None]:
-    """What the server wrote about the peer, one item per comment, and the HELO name."""
-    own, helo = [], None
+def server_comments(comments: list[Token]) -> Iterator[str]:
+    """What the server wrote about the peer, one item per comment."""
     for comment in comments:
-        server_text, word = _split_client_words(comment.text)
-        helo = helo or word
+        server_text, _ = _split_client_words(comment.text)
         if server_text.strip() and not _UNRELATED_COMMENT.match(comment.text):
-            own.append(server_text)
-    return own, helo
+            yield server_text
 
 
 def _bracketed_addresses(text: str) -> Iterator[str]:

@@ -253,7 +253,7 @@ def _judge_internal(
         return Internal.SAME_HOST
     if _is_same_provider(peer, line, own_address, operator_of):
         return Internal.SAME_PROVIDER
-    keyword = _internal_keyword(line)
+    keyword = next(filter(None, map(KEYWORDS_INTERNAL.get, line.protocols)), None)
     if keyword is not None:
         return keyword
     if is_internal_address(peer.address):
@@ -261,11 +261,6 @@ def _judge_internal(
     if _are_neighbours(peer, line, own_address, operator_of):
         return Internal.SAME_NETWORK
     return Internal.INTERNAL_RELAY if _is_internal_relay(line, operator_of) else None
-
-
-def _internal_keyword(line: Received) -> Internal | None:
-    words = (word for word in line.protocols if word in KEYWORDS_INTERNAL)
-    return next((KEYWORDS_INTERNAL[word] for word in words), None)
 
 
 def _is_same_operator(
