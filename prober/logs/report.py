@@ -43,18 +43,24 @@ from prober.report.json_ import encode_report
 from prober.report.words import version_counts
 
 COLUMNS: Final = AttemptObject.__struct_fields__[1:]  # all but the schema
-_WHICH: Final = attrgetter(*COLUMNS[1:10])  # of a delivery
-_SESSION: Final = attrgetter("tls", "why", "version", *COLUMNS[14:17])
-_END: Final = attrgetter(*COLUMNS[17:])
+# Where an attempt has what is not in the delivery itself
+_ELSEWHERE: Final = {
+    "scope": "scope",
+    "tls": "delivery.session.tls",
+    "why": "delivery.session.why",
+    "tls_version": "delivery.session.version",
+    "cipher": "delivery.session.cipher",
+    "key_exchange": "delivery.session.key_exchange",
+    "identity": "delivery.session.identity",
+}
+_but_time: Final = attrgetter(*(_ELSEWHERE.get(name, f"delivery.{name}") for name in COLUMNS[1:]))
 COUNTS: Final = TotalObject.__struct_fields__
 SUMMARY_COLUMNS: Final = GroupObject.__struct_fields__
 
 
 def to_row(attempt: Attempt) -> Row:
     """One attempt, in the order of ``COLUMNS``."""
-    delivery, scope = attempt
-    which, session, end = _WHICH(delivery), _SESSION(delivery.session), _END(delivery)
-    return (utc(delivery.time), *which, scope, *session, *end)
+    return (utc(attempt.delivery.time), *_but_time(attempt))
 
 
 def _groups(summary: Summary) -> Iterator[GroupObject]:
