@@ -223,7 +223,7 @@ def _counts_table(summary: Summary, total: Counts) -> Iterator[Part]:
     rows = list(summary.rows())
     if not rows:
         return
-    cells = [tuple(map(str, week_cells(key, each))) for key, each in rows[:MAX_SHOWN]]
+    cells = (week_cells(key, each) for key, each in rows[:MAX_SHOWN])
     yield Text("")
     yield table(HEAD, cells, folded=1, numbers=6)
     yield from _rest(len(rows) - MAX_SHOWN, "rows")
@@ -256,11 +256,8 @@ def about_lines(summary: Summary) -> Iterator[str]:
         )
 
 
-def table(
-    head: Iterable[str], rows: Iterable[tuple[str, ...]], *, folded: int, numbers: int
-) -> Table:
+def table(head: Sequence[str], rows: Iterable[Row], *, folded: int, numbers: int) -> Table:
     """The first *folded* columns may be folded, the last *numbers* are aligned to the right."""
-    head = list(head)
     table = Table.grid(padding=(0, 1))
     for at in range(len(head)):
         is_number = at >= len(head) - numbers
@@ -269,5 +266,5 @@ def table(
         )
     table.add_row(*head, style="bold")
     for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
+        table.add_row(*(Text(printable(str(cell))) for cell in row))
     return table

@@ -310,17 +310,12 @@ def _answer(claims: Claims) -> Iterator[Text | Table]:
     yield Text(counts.headline, STYLES[counts.answer])
     if counts.failures:
         yield Text("")
-        rows = map(_texts, counts.failures[:MAX_SHOWN])
-        yield table(FAILURES_HEAD, rows, folded=3, numbers=1)
+        yield table(FAILURES_HEAD, counts.failures[:MAX_SHOWN], folded=3, numbers=1)
     yield Text("")
-    yield table(DAYS_HEAD, map(_texts, counts.days[-MAX_SHOWN:]), folded=1, numbers=2)
+    yield table(DAYS_HEAD, counts.days[-MAX_SHOWN:], folded=1, numbers=2)
     first, *rest = about_claims(claims)
     yield Text(f"\n{first}", "dim")
     yield from (Text(line, "dim") for line in rest)
-
-
-def _texts(row: Row) -> tuple[str, ...]:
-    return tuple(map(str, row))
 
 
 def about_claims(claims: Claims) -> Iterator[str]:
