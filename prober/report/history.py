@@ -10,7 +10,7 @@ from prober.records.history import DomainHistory, DomainInRun, RecordedRun, RunL
 from prober.records.sent import SentWeek
 from prober.report.answer import LABELS
 from prober.report.changes import describe
-from prober.report.interface import Formatter, Kind, Row, Sheet, require_html
+from prober.report.interface import Formatter, Kind, Row, Sheet
 from prober.report.json_ import encode_report
 from prober.report.output import plain
 from prober.report.words import accepted_words
@@ -65,14 +65,12 @@ def _kind(
 
 
 def _history_page() -> Formatter[DomainHistory, None]:
-    require_html()
     from prober.report.record_pages import HistoryPage
 
     return HistoryPage()
 
 
 def _runs_page() -> Formatter[RunList, None]:
-    require_html()
     from prober.report.record_pages import RunsPage
 
     return RunsPage()

@@ -1,6 +1,6 @@
 """Facts in English, for the cells and lines that a person reads. All of it is printable."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -390,3 +390,9 @@ def _on_mta_sts(mta_sts: MtaSts) -> str:
     if mta_sts.senders_differ:
         parts.append(f"(senders differ: {mta_sts.senders_differ})")
     return " ".join(parts)
+
+
+def version_counts(counts: Mapping[str, int]) -> str:
+    """How many went by each TLS version, such as ``TLSv1.3=12 TLSv1.2=3``, the most first."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return " ".join(f"{version}={count}" for version, count in ordered)
