@@ -199,7 +199,7 @@ class JoinOptions:
 
     @property
     def known(self) -> Known:
-        """What the files say. Raises InputError."""
+        """What the files say about domains. Raises InputError."""
         seen: defaultdict[str, list[Seen]] = defaultdict(list)
         for path in self.results:
             with _naming(path), path.open("rb") as stream:
@@ -436,7 +436,7 @@ def _keep(seen: list[Seen], report: Seen) -> None:
 
 @contextlib.contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """What is wrong with the content of *path* is said with its name."""
+    """Name *path* in errors about its content."""
     name = printable(str(path))
     try:
         yield

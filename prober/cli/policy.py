@@ -201,9 +201,9 @@ def _keep_apart(results: Sequence[str], db: str | None, current: Path | None, ou
 
 
 def _require_most_kept(output: str, text: str, format_: MapFormat) -> None:
-    """Raise SettingsError where *text* would drop more than half of the lines of *output*.
+    """Raise SettingsError if *text* would drop more than half of the lines of *output*.
 
-    An MTA sends the mail of a domain without a line in whatever way it sends all other mail.
+    An MTA sends mail for a domain without a line in its default way, which may be in clear.
     """
     path = Path(output)
     if output == STDOUT or is_stream(path) or not path.exists():
@@ -233,7 +233,7 @@ def _add_results(draft: Draft, file: str) -> None:
 def _add_runs(draft: Draft, db: str, patience: Patience) -> int:
     """Use the newest observations of each domain in the record, as many as ``--patience`` says.
 
-    Gives how many runs those are of.
+    Returns the number of runs that they are from.
     """
     most = max(patience.require_runs, patience.loosen_runs or 1)
     seen: set[int] = set()

@@ -152,7 +152,7 @@ class Recording:
 
     @property
     def news(self) -> News | None:
-        """What to ask what this run changed; None where there is no record."""
+        """The query for what this run changed; None if there is no record."""
         return None if self.writer is None else self._news
 
     def _news(self) -> RunNews | None:
@@ -194,7 +194,7 @@ class Recording:
 
 
 def news_of(store: "Store", run_id: int) -> RunNews | None:
-    """What a run changed; None where the record cannot be read."""
+    """What a run changed; None if the record cannot be read."""
     from prober.store.asking import run_news
     from prober.store.database import StoreError
 

@@ -62,9 +62,9 @@ Accepts = Callable[[DomainReport], bool]  # whether it is accepted that a domain
 
 
 class Record(Protocol):
-    """Keeps the reports of a run in another place than a report file.
+    """Keeps the reports of a run elsewhere than in a report file.
 
-    ``start`` is where a run stopped that this one goes on with.
+    ``start`` is the point from which this run continues an earlier one.
     """
 
     start: Checkpoint | None
@@ -182,13 +182,13 @@ class Reporting:
             tell(f"--deep-budget is used up: {_counted(reporting._cut, 'domain')} not fully tested")
 
     def leave_open(self) -> None:
-        """What is added from here on, a run that goes on with this one makes anew."""
+        """Mark what is added from now on as cut: a run that continues this one makes it anew."""
         checkpoint = msgspec.json.encode(self._checkpoint())  # the totals go on to change
         self._left_open = msgspec.json.decode(checkpoint, type=Checkpoint)
 
     @property
     def can_leave_open(self) -> bool:
-        """Whether another run can go on with this one: there is a checkpoint."""
+        """Whether another run can continue this one: it has a checkpoint."""
         return self._keeper is not None or self._record is not None
 
     def add(self, report: DomainReport) -> None:
@@ -412,15 +412,15 @@ class Reporting:
             keeper.discard()
 
     def _keep_what_is_better(self, targets: Sequence[str]) -> None:
-        """Raise BlindError rather than replace older reports by those of a blind machine."""
+        """Raise BlindError rather than replace older reports if this machine cannot probe."""
         why = self._tally.totals.why_blind
         if why is not None and any(os.path.isfile(target) for target in targets):
             raise blind(why)
 
     def _checkpoint(self) -> Checkpoint:
-        """What is surely reported: everything except the reports being written now.
+        """What is certainly reported: everything except the reports that are being written.
 
-        The record has all that the checkpoint speaks of.
+        The record has everything that the checkpoint names.
         """
         checkpoint = self._left_open or Checkpoint(
             identity=self._identity,

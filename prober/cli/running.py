@@ -122,7 +122,7 @@ def tell(text: str) -> None:
 
 
 def tell_cost(settings: Settings, *, quiet: bool) -> None:
-    """Before a run begins, what it asks of the servers where that is much."""
+    """Say before a run what it asks of the servers, if that is much."""
     if settings.deep_full and not quiet:
         tell(
             "--deep-full makes about 40 further connections per endpoint, "
@@ -177,9 +177,9 @@ def exit_statuses() -> Iterator[None]:
 
 
 def _raise_terminated() -> Any:
-    """Let SIGTERM raise Terminated from here on, as SIGINT raises KeyboardInterrupt.
+    """Let SIGTERM raise Terminated from now on, as SIGINT raises KeyboardInterrupt.
 
-    So what works without an event loop cleans up, too. Gives what SIGTERM did before; None where
+    So code outside the event loop cleans up, too. Returns the handler of SIGTERM before; None if
     that stays, outside the main thread.
     """
 
