@@ -155,7 +155,13 @@ def policy(
         left_out = {PolicyLevel.DANE_ONLY} if no_dane else set()
         levels = [level for level in format_.levels if level not in left_out]
         patience = Patience(require_runs=require_runs, loosen_runs=loosen_runs)
-        draft = Draft(live, levels, patience, weak_dh=format_.weak_dh)
+        draft = Draft(
+            live,
+            levels,
+            patience,
+            weak_dh=format_.weak_dh,
+            asks_behind_alias=format_.asks_behind_alias,
+        )
         with LazyProofs(trust_anchor, draft.reader) as proofs:
             for file in files:
                 _add_results(draft, proofs, file)

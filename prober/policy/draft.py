@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -35,12 +36,15 @@ class Draft:
         patience: Patience,
         *,
         weak_dh: bool = True,
+        asks_behind_alias: bool = False,
     ) -> None:
         self._live = live
         self._levels = levels
         self._patience = patience
-        self._weak_dh = weak_dh
         self.reader = CertificateReader()
+        self._assess = partial(
+            assess, weak_dh=weak_dh, asks_behind_alias=asks_behind_alias, reader=self.reader
+        )
         self._runs: dict[str, list[Evidence]] = defaultdict(list)
         self._trust_stores: dict[str, None] = {}
         self._first: datetime | None = None
@@ -61,9 +65,9 @@ class Draft:
         if domain is None or not is_domain(domain) or self._live.covers(domain):
             return
         live = self._live.policies.get(domain)
-        evidence = assess(report, live, self.reader, weak_dh=self._weak_dh)
+        evidence = self._assess(report, live)
         if proved is not None and proved is not report:
-            left = assess(proved, live, self.reader, weak_dh=self._weak_dh)
+            left = self._assess(proved, live)
             evidence = left.within(evidence)
         self._runs[domain].append(evidence)
         store = report.run.trust_store
