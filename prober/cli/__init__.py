@@ -30,12 +30,12 @@ COMMANDS: Final = MappingProxyType(
         "behind it.",
         "headers": "Read Received headers: was each message encrypted in transit, hop by hop?",
         "history": "Show what was seen of domains and what was sent to them, or list the runs.",
-        "hold": "Keep all that the record has of a domain; without one, list the holds.",
+        "hold": "Keep everything in the record about a domain; without a domain, list the holds.",
         "logs": "Read mail server logs: was each message that was sent encrypted?",
         "policy": "Write a policy map: for each domain the strictest policy that loses no mail.",
-        "prune": "Delete old runs and totals from the record, but for the domains on hold.",
-        "recipient": "Find the best way to write to one recipient in secret: forced TLS, PGP, "
-        "S/MIME or a portal.",
+        "prune": "Delete old runs and totals from the record, except those of domains on hold.",
+        "recipient": "Find the best way to send confidential mail to one person: TLS, PGP, S/MIME "
+        "or a portal.",
         "report": "Write reports of saved results, judged again by today's rules.",
         "schema": "Show the JSON Schema of what a command writes as JSON.",
     }

@@ -134,7 +134,7 @@ def _two(results: list[str]) -> tuple[str, str]:
 
 
 def _worst_first(found: Iterable[DomainChanges], spool: Spool) -> Iterator[DomainChanges]:
-    """Those with a change, the worst first, which wait in *spool*. All are read from *found*."""
+    """The records with a change, the worst first. They wait in *spool* until all are read."""
     kept = [(badness(each), keep(spool, each)) for each in found if each.changes]
     kept.sort(key=itemgetter(0))
     return (spooled.read() for _, spooled in kept)

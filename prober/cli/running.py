@@ -129,7 +129,7 @@ def tell_if_typed(files: Sequence[str]) -> None:
 
 
 def tell_cost(settings: Settings, *, quiet: bool) -> None:
-    """Before a run begins, what it asks of the servers where that is much."""
+    """Say before a run what it asks of the servers, if that is much."""
     if settings.deep_full and not quiet:
         tell(
             "--deep-full makes about 40 further connections per endpoint, "
@@ -185,10 +185,10 @@ def exit_statuses() -> Iterator[None]:
 
 
 def _raise_signals() -> dict[int, Any]:
-    """Let SIGTERM raise Terminated from here on, and SIGINT KeyboardInterrupt.
+    """Let SIGTERM raise Terminated from now on, and SIGINT KeyboardInterrupt.
 
-    So what works without an event loop cleans up, too. Gives what they did before; nothing where
-    that stays, outside the main thread. An ignored SIGINT stays ignored.
+    So code outside the event loop cleans up, too. Returns their handlers before; none where
+    those stay, outside the main thread. An ignored SIGINT stays ignored.
     """
 
     def end(_number: int, _frame: object) -> None:

@@ -1,4 +1,4 @@
-"""What changed of a domain between two observations of it."""
+"""What changed about a domain between two observations."""
 
 import enum
 from dataclasses import dataclass, field
@@ -49,10 +49,10 @@ class ChangeCode(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One change of a domain. ``last_seen``: when ``before`` was seen for the last time.
+    """One change of a domain. ``last_seen``: when ``before`` was last seen.
 
     ``told``: whether it is worth a mail; a routine change is not. ``runs``: for lost sight, in how
-    many runs in a row. ``addresses``: of ``mx_host``; none where it concerns them all.
+    many runs in a row. ``addresses``: those of ``mx_host``; none if the change concerns them all.
     """
 
     code: ChangeCode
@@ -69,14 +69,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class DomainChanges:
-    """The changes of one domain, the worst first; none where all is as before."""
+    """The changes of one domain, the worst first; none if nothing changed."""
 
     domain: str
     changes: tuple[Change, ...]
 
     @property
     def worst(self) -> Direction | None:
-        """The worst direction of those worth telling; None: only routine changes, or none."""
+        """The worst direction of the changes worth a mail; None if there are none."""
         return next((change.direction for change in self.changes if change.told), None)
 
     @property
@@ -123,5 +123,5 @@ class ChangeCounts:
 
     @property
     def unchanged(self) -> int:
-        """How many are as before, but for routine changes."""
+        """The number of domains without changes other than routine ones."""
         return self.compared - sum(self.by_worst.values()) - self.routine

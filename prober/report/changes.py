@@ -13,7 +13,7 @@ from prober.records import Standing
 from prober.records.changes import Change, ChangeCode, ChangeCounts, Direction, DomainChanges
 from prober.records.history import RunNews
 from prober.report.answer import LABELS
-from prober.report.interface import Formatter, Kind, Paper, Row, Sheet, require_html
+from prober.report.interface import Formatter, Kind, Paper, Row, Sheet
 from prober.report.json_ import encode_report
 from prober.report.summary import domain_line
 
@@ -231,7 +231,6 @@ def comparison(counts: ChangeCounts, between: str = "") -> Kind[DomainChanges, C
 
 
 def _page(counts: ChangeCounts, between: str) -> Formatter[DomainChanges, ChangeCounts]:
-    require_html()
     from prober.report.record_pages import ChangesPage
 
     return ChangesPage(counts, between)

@@ -130,8 +130,7 @@ def _overview(news: News, totals: Totals) -> Iterator[Row]:
 
 
 def _page(style: ReportStyle, news: News | None) -> Formatter[DomainReport, Totals]:
-    """Imported only where HTML is asked for. Raises SettingsError without its extra."""
-    require_html()
+    """Imported only where HTML is asked for."""
     from prober.report.html import Html, LetterPage
 
     return LetterPage() if style.letter else Html(style.columns, style.detail, news)
@@ -164,6 +163,7 @@ def _text(kind: Kind[R, T], paper: Paper) -> Formatter[R, T]:
 def _html(kind: Kind[R, T], _paper: Paper) -> Formatter[R, T]:
     if kind.page is None:
         raise SettingsError(NO_PAGE)
+    require_html()
     return kind.page()
 
 

@@ -15,7 +15,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from prober.errors import InputError
 from prober.store import schema
 from prober.store.asking import history
-from prober.store.database import Store, StoreError, open_store, shown, told, where_from
+from prober.store.database import (
+    Store,
+    StoreError,
+    open_store,
+    shown,
+    translated_errors,
+    where_from,
+)
 from tests.store.builders import good, record, report
 
 FOLDER = Path(__file__).parent
@@ -115,7 +122,7 @@ def test_a_locked_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     ],
 )
 def test_what_the_system_refuses_is_told_with_what_to_do(error: int, advice: str) -> None:
-    with pytest.raises(StoreError, match=f"^probe.db: {advice}"), told("probe.db"):
+    with pytest.raises(StoreError, match=f"^probe.db: {advice}"), translated_errors("probe.db"):
         raise OSError(error, os.strerror(error), "probe.db")
 
 
@@ -240,5 +247,5 @@ def test_a_record_that_cannot_be_made_leaves_no_file(
 
 
 def test_a_reader_that_leaves_is_no_fault_of_the_record() -> None:
-    with pytest.raises(BrokenPipeError), told("the record"):
+    with pytest.raises(BrokenPipeError), translated_errors("the record"):
         raise BrokenPipeError
