@@ -394,6 +394,7 @@ class _Coordinator:
         # Shielded, since distributed shares one fetch of results among all who wait. A waiting task
         # that is cancelled before the fetch starts breaks each later one of this client.
         fetching = asyncio.ensure_future(future)
+        fetching.add_done_callback(_mark_retrieved)
         try:
             result: T = await asyncio.shield(fetching)
         except distributed.KilledWorker as error:
@@ -425,6 +426,12 @@ class _Coordinator:
                     self._shares.settle(number, spent)
             case int():
                 self._endpoints[number] = result
+
+
+def _mark_retrieved(fetching: "asyncio.Future[object]") -> None:
+    """Keep asyncio from logging the error of a fetch that nobody waits for any more."""
+    if not fetching.cancelled():
+        fetching.exception()
 
 
 async def _write_rows(folder: WorkFolder, reports: int, take: Take) -> None:
