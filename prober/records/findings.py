@@ -1,4 +1,4 @@
-"""The catalogue of findings: one row per finding, with all that is known about it.
+"""The catalogue of findings: one row per finding, with everything known about it.
 
 A row is a member of ``Code``. A rule reports a finding with ``finding(Code.…)``, and the reports,
 ``probe explain`` and docs/findings.md read the rest from the row. How to add a finding:
@@ -20,9 +20,9 @@ _INFO: Final = Severity.INFO
 class Code(enum.StrEnum):
     """Code, severity, what it means for mail, what to do about it, and the norm.
 
-    The code is a result type of RFC 8460 §4.3 where one fits, and ours elsewhere. Codes are
-    stable; the wording may change. *meaning* is one sentence: the effect on mail, then the cause.
-    *advice* is written for the people who run the mail servers of the domain.
+    The code is a result type of RFC 8460 §4.3 if one fits, else our own. Codes are stable; the
+    wording may change. *meaning* is one sentence: the effect on mail, then the cause. *advice* is
+    written for the people who run the mail servers of the domain.
     """
 
     severity: Severity
@@ -31,7 +31,7 @@ class Code(enum.StrEnum):
     norm: str
 
     def __new__(cls, code: str, severity: Severity, meaning: str, advice: str, norm: str) -> Self:
-        """A member whose value is *code* alone, so that it is written and read as that."""
+        """A member whose value is *code* alone, since that is what JSON has."""
         row = str.__new__(cls, code)
         row._value_ = code
         row.severity = severity
@@ -774,7 +774,7 @@ class Code(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing worth knowing, by a stable code. The wording of ``detail`` may change."""
+    """A fact worth knowing, by a stable code. The wording of ``detail`` may change."""
 
     code: Code
     severity: Severity

@@ -1,12 +1,13 @@
 """Facts in English, for the cells and lines that a person reads. All of it is printable."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
 from prober.escape import listed, printable, utc
 from prober.records import (
+    AcceptedException,
     Answer,
     Certificate,
     Confirmed,
@@ -136,6 +137,12 @@ def rating_cells(rating: FactRating) -> tuple[str, str, str, str]:
     word = "to be phased out" if rating.rating is Rating.PHASE_OUT else str(rating.rating)
     ours = f"; our reading: {rating.ours.removesuffix('.')}" if rating.ours is not None else ""
     return RATED[rating.fact], value, word.replace("-", " "), f"{rating.source}{ours}"
+
+
+def accepted_words(exception: AcceptedException) -> str:
+    """What is accepted, until when, by whom and why."""
+    words = f"level {exception.what} until {exception.until}, by {exception.by}: {exception.why}"
+    return printable(words.removesuffix("."))
 
 
 def name_of(report: DomainReport) -> str:
@@ -383,3 +390,9 @@ def _on_mta_sts(mta_sts: MtaSts) -> str:
     if mta_sts.senders_differ:
         parts.append(f"(senders differ: {mta_sts.senders_differ})")
     return " ".join(parts)
+
+
+def version_counts(counts: Mapping[str, int]) -> str:
+    """How many went by each TLS version, such as ``TLSv1.3=12 TLSv1.2=3``, the most first."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return " ".join(f"{version}={count}" for version, count in ordered)
