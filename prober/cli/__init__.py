@@ -10,7 +10,7 @@ import os
 from copy import copy
 from importlib import import_module
 from types import MappingProxyType
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 import typer.main
@@ -83,10 +83,30 @@ def import_command(name: str) -> TyperCommand:
     for parameter in command.params:
         if parameter.type.name in _NUMBERS:
             parameter.type.name = _NUMBERS[parameter.type.name]
+            _describe_range(parameter.type)
         if isinstance(parameter, TyperArgument):  # help shows its name; `<str>` says no more
             parameter.type = copy(parameter.type)
             parameter.type.get_metavar = lambda **_: ""  # type: ignore[method-assign]
     return command
+
+
+def _describe_range(type_: Any) -> None:
+    """Let help and errors of a number say its range in words, and not as ``1<=x<=20``."""
+    parts = (("from", type_.min), ("to", type_.max))
+    words = " ".join(f"{word} {bound:.15g}" for word, bound in parts if bound is not None)
+    convert = type_.convert
+
+    def converted(value: Any, param: Any, ctx: Any) -> Any:
+        try:
+            return convert(value, param, ctx)
+        except typer.BadParameter as error:
+            number, found, _ = error.message.partition(" is not in the range ")
+            if found:
+                error.message = f"must be {words}, not {number}"
+            raise
+
+    type_.convert = converted
+    type_._describe_range = lambda: words  # for the help; there is no public way
 
 
 app = typer.Typer(

@@ -1,7 +1,7 @@
 """Refuses to overwrite an input: compares what a command reads with what it writes.
 
 Files are compared by device and inode, so links and different spellings of a path do not matter.
-For a report that includes its temporary names: FILE.partial, FILE.resume and FILE.work.
+For a report that includes its temporary names: FILE.partial, FILE.resume, FILE.held and FILE.work.
 """
 
 import os
@@ -16,7 +16,8 @@ from typing import Final, TypeAlias
 
 from prober.errors import SettingsError
 from prober.escape import printable
-from prober.files import is_stream, partial_of
+from prober.files import is_stream, not_tested_of, partial_of
+from prober.held_reports import held_path
 from prober.resume import checkpoint_path
 
 REPORT: Final = "the report"
@@ -53,7 +54,10 @@ def staged(path: str, what: str = REPORT) -> Iterator[Written]:
         return
     partial = partial_of(Path(path))
     yield Written(str(partial), f"the partial file of {what}")
-    yield Written(str(checkpoint_path(partial)), f"the checkpoint of {what}")
+    yield Written(str(not_tested_of(partial)), f"the partial file of {what}")
+    checkpoint = checkpoint_path(partial)
+    yield Written(str(checkpoint), f"the checkpoint of {what}")
+    yield Written(str(held_path(checkpoint)), f"the held reports of {what}")
     yield Written(f"{path}.work", f"the work folder of {what}", folder=True)
 
 

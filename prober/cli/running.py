@@ -9,12 +9,13 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 import typer
 
 from prober.cli import ARGUMENTS
+from prober.domain_list import STDIN
 from prober.errors import ProbeError, ReportError
 from prober.escape import printable
 from prober.report.output import STDOUT, open_target
@@ -119,6 +120,12 @@ def tell(text: str) -> None:
     """Write *text* to stderr, escaped. A closed stderr does not stop the run."""
     if sys.stderr is not None:  # print() would take stdout
         tell_bytes(f"probe: {printable(text)}\n".encode(sys.stderr.encoding, "backslashreplace"))
+
+
+def tell_if_typed(files: Sequence[str]) -> None:
+    """Say that stdin, if it is one of *files*, is the terminal, and how to end the input."""
+    if STDIN in files and sys.stdin is not None and sys.stdin.isatty():
+        tell("reading from the terminal: end the input with Ctrl-D")
 
 
 def tell_cost(settings: Settings, *, quiet: bool) -> None:

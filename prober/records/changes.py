@@ -44,6 +44,7 @@ class ChangeCode(enum.StrEnum):
     MTA_STS_ID = "mta-sts-id"
     MTA_STS_POLICY = "mta-sts-policy"
     TLS_RPT = "tls-rpt"
+    LOOKED_AT = "looked-at"  # the domain is in one of two runs only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,24 @@ class DomainChanges:
         """The worst direction of the changes worth a mail; None if there are none."""
         return next((change.direction for change in self.changes if change.told), None)
 
+    @property
+    def is_in_one_only(self) -> bool:
+        """Whether the domain was looked at in one of the two runs only."""
+        return any(change.code is ChangeCode.LOOKED_AT for change in self.changes)
+
+
+def in_one_only(domain: str, checked_at: datetime, *, before: bool) -> DomainChanges:
+    """What is said of a *domain* that was looked at in one run only, at *checked_at*."""
+    change = Change(
+        code=ChangeCode.LOOKED_AT,
+        direction=Direction.OTHER,
+        before="yes" if before else "no",
+        after="no" if before else "yes",
+        last_seen=checked_at,
+        since=checked_at,
+    )
+    return DomainChanges(domain, (change,))
+
 
 @dataclass(slots=True)
 class ChangeCounts:
@@ -90,7 +109,12 @@ class ChangeCounts:
     only_now: int = 0
 
     def add(self, found: DomainChanges) -> None:
-        """Count one domain that was compared."""
+        """Count one domain."""
+        for change in found.changes:
+            if change.code is ChangeCode.LOOKED_AT:
+                self.only_before += change.before == "yes"
+                self.only_now += change.before == "no"
+                return
         self.compared += 1
         if found.worst is not None:
             self.by_worst[found.worst] = self.by_worst.get(found.worst, 0) + 1

@@ -67,10 +67,11 @@ class Code(enum.StrEnum):
     CERTIFICATE_NOT_TRUSTED = (
         "certificate-not-trusted",
         _HIGH,
-        "Senders cannot verify this server, because no chain leads from its certificate to a "
+        "Senders cannot verify this server, because no valid chain leads from its certificate to a "
         "trusted CA.",
-        "Make the server send its full chain. If it already does, use a certificate of a public "
-        "CA, or publish this one by DANE if you control the DNS zone of the MX host.",
+        "If an issuer was not sent, make the server send its full chain. Otherwise use a "
+        "certificate of a public CA for TLS servers, or publish this one by DANE if you control "
+        "the DNS zone of the MX host.",
         "RFC 5280 §6.1, RFC 8460 §4.3.1",
     )
     DNSSEC_INVALID = (
@@ -249,8 +250,8 @@ class Code(enum.StrEnum):
     UNCONFIRMED = (
         "unconfirmed",
         _MEDIUM,
-        "Whether this server encrypts mail is uncertain, because TLS failed once and no second "
-        "attempt could confirm that.",
+        "Whether this server encrypts mail is unknown, because one attempt found no TLS, and no "
+        "second attempt could confirm that.",
         "Probe the server again later.",
         "ours",
     )
@@ -384,7 +385,7 @@ class Code(enum.StrEnum):
     )
     UNSOLICITED_DATA = (
         "unsolicited-data",
-        _LOW,
+        _MEDIUM,
         "Senders may misread the session, because the server sent data before any command asked "
         "for it.",
         "Read the transcript (`probe -v`), and update the mail server or the device in front of "
@@ -464,6 +465,15 @@ class Code(enum.StrEnum):
         "only in the common name, which is no longer used.",
         "Install a certificate that has the name as a subjectAltName.",
         "RFC 9525 §2",
+    )
+    CERTIFICATE_KEY_USAGE = (
+        "certificate-key-usage",
+        _HIGH,
+        "Some senders, such as Exim with GnuTLS, get no TLS, because the certificate does not "
+        "allow its key to sign, which the handshake needs.",
+        "Install a certificate whose key usage includes digitalSignature, or that has no key "
+        "usage.",
+        "RFC 8446 §4.4.2.2, RFC 5280 §4.2.1.3",
     )
     CERTIFICATE_SAN_MALFORMED = (
         "certificate-san-malformed",

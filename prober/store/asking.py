@@ -9,15 +9,24 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from prober.records import DomainFacts, DomainReport, Level, Standing
-from prober.records.changes import Change, ChangeCode, ChangeCounts, Direction, DomainChanges
+from prober.records import AcceptedException, DomainFacts, DomainReport, Level, Standing
+from prober.records.changes import (
+    Change,
+    ChangeCode,
+    ChangeCounts,
+    Direction,
+    DomainChanges,
+    in_one_only,
+)
 from prober.records.history import DomainHistory, DomainInRun, RecordedRun, RunNews
 from prober.report.changes import badness
 from prober.report.mail import Open
+from prober.rules.accepted import covers
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.drift import compare
 from prober.rules.verdict import judge_domain
 from prober.store import schema
+from prober.store.keeping import stored_exceptions
 from prober.store.past import Past
 from prober.store.reader import (
     FactReader,
@@ -95,6 +104,8 @@ def shortfalls(connection: sa.Connection, run_id: int, patience: int) -> list[Op
         sa.select(
             schema.domain.c.name,
             table.c.standing,
+            table.c.level,
+            table.c.checked_at,
             is_old.label("is_old"),
             is_told.label("is_told"),
         )
@@ -107,6 +118,8 @@ def shortfalls(connection: sa.Connection, run_id: int, patience: int) -> list[Op
         Open(
             domain=row.name,
             standing=Standing(row.standing),
+            level=Level(row.level),
+            checked_at=row.checked_at,
             is_new=not row.is_old,
             is_told=bool(row.is_told),
         )
@@ -139,15 +152,21 @@ class Comparing:
 def changes_between(
     connection: sa.Connection, old: int, new: int, how: Comparing, counts: ChangeCounts
 ) -> Iterator[DomainChanges]:
-    """What changed of each domain that is in both runs, judged by the rules of today."""
+    """What changed of each domain of the two runs, judged by the rules of today.
+
+    Inputs that are no domains are left out.
+    """
+    for run_id, other in ((old, new), (new, old)):
+        for found in _in_one_only(connection, run_id, other):
+            counts.add(found)
+            yield found
     before, after = schema.observation.alias("before"), schema.observation.alias("after")
     both = before.join(after, before.c.domain_id == after.c.domain_id)
-    in_both = (before.c.run_id == old) & (after.c.run_id == new)
+    is_domain = (before.c.level != Level.INVALID.value) & (after.c.level != Level.INVALID.value)
+    in_both = (before.c.run_id == old) & (after.c.run_id == new) & is_domain
     counts.compared = _count(
         connection, sa.select(sa.func.count()).select_from(both).where(in_both)
     )
-    counts.only_before = _observed(connection, old) - counts.compared
-    counts.only_now = _observed(connection, new) - counts.compared
     differs = sa.or_(
         after.c.lost_sight,
         before.c.facts_id != after.c.facts_id,
@@ -189,10 +208,18 @@ def _names(connection: sa.Connection, ids: Sequence[int]) -> dict[int, str]:
     return {row.id: row.name for row in connection.execute(query)}
 
 
-def _observed(connection: sa.Connection, run_id: int) -> int:
+def _in_one_only(connection: sa.Connection, run_id: int, other: int) -> Iterator[DomainChanges]:
+    """The domains of the run *run_id* that are not in the run *other*."""
     table = schema.observation
-    query = sa.select(sa.func.count()).select_from(table).where(table.c.run_id == run_id)
-    return _count(connection, query)
+    in_other = sa.select(table.c.domain_id).where(table.c.run_id == other)
+    query = (
+        sa.select(schema.domain.c.name, table.c.checked_at)
+        .join(schema.domain, schema.domain.c.id == table.c.domain_id)
+        .where(table.c.run_id == run_id, table.c.level != Level.INVALID.value)
+        .where(table.c.domain_id.not_in(in_other))
+    )
+    for row in connection.execute(query.execution_options(yield_per=1_000)):
+        yield in_one_only(row.name, row.checked_at, before=run_id < other)
 
 
 def _count(connection: sa.Connection, query: sa.Select[int]) -> int:
@@ -224,6 +251,7 @@ def domain_history(connection: sa.Connection, name: str) -> DomainHistory:
     changes: dict[int, list[Change]] = {}
     for run_id, change in domain_changes(connection, name):
         changes.setdefault(run_id, []).append(change)
+    exception = stored_exceptions(connection).get(name)
     seen = (
         DomainInRun(
             domain=name,
@@ -232,10 +260,15 @@ def domain_history(connection: sa.Connection, name: str) -> DomainHistory:
             level=Level(each.level),
             standing=Standing(each.standing),
             changes=tuple(changes.get(each.run_id, ())),
+            accepted=exception if exception and _covers(exception, each) else None,
         )
         for each in history(connection, name)[::-1]
     )
     return DomainHistory(name, tuple(seen), tuple(sent_weeks(connection, name)))
+
+
+def _covers(exception: AcceptedException, seen: Observation) -> bool:
+    return covers(exception, Standing(seen.standing), Level(seen.level), seen.checked_at)
 
 
 def recorded_runs(
@@ -312,7 +345,10 @@ def reports_of(
 
 
 def newest_reports(connection: sa.Connection, most: int) -> Iterator[tuple[int, DomainReport]]:
-    """The newest reports of each domain from finished runs, each with its run; at most so many."""
+    """The newest reports of each domain from finished runs, each with its run; at most so many.
+
+    With their proofs of DNSSEC.
+    """
     table = schema.observation
     newest = table.c.run_id.desc()
     rank = sa.func.row_number().over(partition_by=table.c.domain_id, order_by=newest)
@@ -331,7 +367,7 @@ def newest_reports(connection: sa.Connection, most: int) -> Iterator[tuple[int, 
         .where(ranked.c.rank <= most)
         .order_by(table.c.domain_id, table.c.run_id)
     )
-    return _judged(connection, query)
+    return _judged(connection, query, proofs=True)
 
 
 def _judged(
