@@ -118,7 +118,8 @@ class Views:
     @cached_property
     def tls_depends_on_sender(self) -> bool:
         """Whether TLS completes for some common senders and not for others."""
-        met = [view for view in (self.seen, self.without_sni) if view is not None]
+        plain = None if self.sni_makes_no_difference else self.without_sni
+        met = [view for view in (self.seen, plain) if view is not None]
         return tls_depends_on_sender(self.seen.endpoint) or any(
             shown.libraries_differ for view in met for shown in (view, *view.others)
         )

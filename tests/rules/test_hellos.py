@@ -408,6 +408,11 @@ _SAME = seen(works(cipher_bits=256), plain=(works(Hello.NO_SNI, cipher_bits=256)
             True,
             id="another-group",
         ),
+        pytest.param(  # senders with GnuTLS may refuse one of them, and not the other
+            seen(works(key_exchange="x25519"), plain=(works(Hello.NO_SNI, key_exchange=None),)),
+            False,
+            id="plain-rsa-without-sni",
+        ),
         pytest.param(seen(works()), False, id="without-sni-not-tested"),
         pytest.param(seen(works(), plain=(ANOTHER_PLAIN,)), False, id="another-chain"),
         pytest.param(seen(works(), plain=NO_PLAIN), False, id="no-tls-without-sni"),
