@@ -39,6 +39,7 @@ from prober.rules.deep import (
     weak_dh,
 )
 from prober.rules.endpoint import Outcome, proven
+from prober.rules.mx import lookup_failed, may_receive
 from prober.rules.tlsa import show
 from prober.rules.verdict import (
     authenticated,
@@ -150,7 +151,7 @@ def read_tls_rpt(report: DomainReport) -> Value | None:
 
 def read_addresses(host: MxHost) -> frozenset[str] | None:
     """The addresses of *host*; None where a look-up failed."""
-    return None if host.failure is not None else frozenset(host.addresses)
+    return None if lookup_failed(host) else frozenset(host.addresses)
 
 
 def read_tlsa(host: MxHost) -> frozenset[TlsaRecord] | None:
@@ -370,8 +371,8 @@ def blind_spots(report: DomainReport) -> frozenset[tuple[str, str]]:
 def _blind_spots(report: DomainReport) -> Iterator[tuple[str, str]]:
     if read_route(report) is None:
         yield "route", ""
-    for host in report.mx_hosts:
-        if read_addresses(host) is None:
+    for host in filter(may_receive, report.mx_hosts):  # no other host decides the level
+        if lookup_failed(host):
             yield "addresses", host.name
         if host.tlsa_failure is not None:
             yield "tlsa", host.name

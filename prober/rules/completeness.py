@@ -12,6 +12,7 @@ from prober.records import (
     RouteStatus,
 )
 from prober.rules.endpoint import Outcome, proven, was_refused_twice
+from prober.rules.mx import lookup_failed
 
 NO_MAIL: Final = (RouteStatus.NULL_MX, RouteStatus.NXDOMAIN, RouteStatus.NO_MAIL_HOST)
 # Senders get these answers from the domain's nameservers too. A time-out may be local.
@@ -36,9 +37,7 @@ def covers_every_endpoint(facts: DomainFacts | DomainReport, endpoints: Sequence
 
 def saw_every_endpoint(facts: DomainFacts | DomainReport, endpoints: Sequence[Endpoint]) -> bool:
     """The same, and no look-up of addresses failed."""
-    return covers_every_endpoint(facts, endpoints) and not any(
-        _lookup_failed(host) for host in facts.mx_hosts
-    )
+    return covers_every_endpoint(facts, endpoints) and not any(map(lookup_failed, facts.mx_hosts))
 
 
 def hides_addresses(host: MxHost, endpoints: Sequence[Endpoint]) -> bool:
@@ -47,16 +46,12 @@ def hides_addresses(host: MxHost, endpoints: Sequence[Endpoint]) -> bool:
     Not if the nameserver answers AAAA with an error and an address from A was tested, or the other
     way round: Postfix and Exim get the same answers, and deliver to the address that they have.
     """
-    if not _lookup_failed(host):
+    if not lookup_failed(host):
         return False
     same_for_all = host.failure is not None and host.failure.reason in _SAME_FOR_ALL_SENDERS
     return not same_for_all or not any(
         endpoint.mx_host == host.name and is_tested(endpoint) for endpoint in endpoints
     )
-
-
-def _lookup_failed(host: MxHost) -> bool:
-    return host.failure is not None and host.failure.reason is not Reason.INVALID_NAME
 
 
 def is_tested(endpoint: Endpoint) -> bool:
