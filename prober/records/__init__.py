@@ -59,6 +59,8 @@ from prober.records.words import (
     Step,
     StsStatus,
     TlsRptStatus,
+    all_of,
+    any_of,
 )
 
 __all__ = [
@@ -117,5 +119,7 @@ __all__ = [
     "Verdict",
     "VerifyError",
     "WithoutSni",
+    "all_of",
+    "any_of",
     "finding",
 ]

@@ -21,9 +21,11 @@ from prober.records import (
     Finding,
     Severity,
     Step,
+    all_of,
+    any_of,
 )
 from prober.report.interface import Row
-from prober.report.words import certificate_valid, name_of, trouble, worst_answer
+from prober.report.words import certificate_valid, name_of, trouble
 from prober.rules.deep import CERTIFICATE_QUESTIONS, accepts, post_quantum, weak_dh
 from prober.rules.delivery import forced_tls
 from prober.rules.operator_advice import advice_for
@@ -173,9 +175,7 @@ def to_row(report: DomainReport) -> Row:
         _joined(sorted(seen.tls_version or "" for seen in encrypted)),
         _joined(sorted(seen.cipher or "" for seen in encrypted)),
         _joined(sorted(seen.key_exchange or NO_GROUP for seen in encrypted)),
-        worst_answer(
-            tuple(certificate_valid(each) for seen in encrypted for each in as_shown(seen))
-        ),
+        all_of(certificate_valid(each) for seen in encrypted for each in as_shown(seen)),
         utc(expires) if expires else None,
         (expires - report.checked_at).days if expires else None,
         route.dnssec if route else None,
@@ -189,7 +189,7 @@ def to_row(report: DomainReport) -> Row:
         report.requirement,
         report.standing,
         _joined(report.reasons),
-        worst_answer(tuple(map(post_quantum, encrypted))),
+        all_of(map(post_quantum, encrypted)),
         *_weaknesses_of(encrypted),
     )
 
@@ -278,14 +278,7 @@ def _weaknesses(seen: Endpoint) -> tuple[Answer, ...]:
 def _weaknesses_of(endpoints: Sequence[Endpoint]) -> Row:
     """The same over all of them; not tested where there is none."""
     columns = zip(*map(_weaknesses, endpoints), strict=True)
-    return tuple(map(_any_accepts, columns)) or (_NOT_TESTED,) * _WEAKNESSES
-
-
-def _any_accepts(answers: tuple[Answer, ...]) -> Answer:
-    """Yes if one does, else not tested if one is not tested, else no."""
-    if Answer.YES in answers:
-        return Answer.YES
-    return Answer.NOT_TESTED if Answer.NOT_TESTED in answers else Answer.NO
+    return tuple(map(any_of, columns)) or (_NOT_TESTED,) * _WEAKNESSES
 
 
 def _bare_row(

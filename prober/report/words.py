@@ -25,6 +25,7 @@ from prober.records import (
     Step,
     StsStatus,
     TlsRptStatus,
+    all_of,
 )
 from prober.rules.deep import CERTIFICATE_QUESTIONS
 from prober.rules.endpoint import offers_requiretls
@@ -277,14 +278,7 @@ def certificate_valid(endpoint: Endpoint) -> Answer:
     """
     if endpoint.certificate is None:
         return Answer.NOT_TESTED if endpoint.chain else Answer.NO
-    return worst_answer(_answers(endpoint.certificate))
-
-
-def worst_answer(answers: tuple[Answer, ...]) -> Answer:
-    """No if one is no, else not tested if one is not tested or there is none, else yes."""
-    if Answer.NO in answers:
-        return Answer.NO
-    return Answer.NOT_TESTED if Answer.NOT_TESTED in answers or not answers else Answer.YES
+    return all_of(_answers(endpoint.certificate))
 
 
 def _answers(certificate: Certificate) -> tuple[Answer, ...]:

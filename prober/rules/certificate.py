@@ -20,6 +20,8 @@ from prober.records import (
     Finding,
     TrustStore,
     VerifyError,
+    all_of,
+    any_of,
     finding,
 )
 from prober.rules.certificate_fields import Name, ReadCertificate
@@ -82,10 +84,9 @@ def judge_authenticity(
     """
     if certificate is None:
         return Answer.NOT_TESTED if facts.tls_version is None else Answer.NO
-    answers = (certificate.trusted, certificate.in_date, certificate.name_matches, path_strength)
-    if Answer.NO in answers:
-        return Answer.NO
-    return Answer.NOT_TESTED if Answer.NOT_TESTED in answers else Answer.YES
+    return all_of(
+        (certificate.trusted, certificate.in_date, certificate.name_matches, path_strength)
+    )
 
 
 def judge_path_strength(facts: EndpointFacts, chain: Sequence[ReadCertificate]) -> Answer:
@@ -141,8 +142,7 @@ def _distrust(facts: EndpointFacts) -> list[VerifyError]:
 def _judge_name(san: SanNames | None, mx_host: str) -> Answer:
     if san is None:
         return Answer.NOT_TESTED
-    answers = {acceptance(name, mx_host) for name in san.names}
-    return next((each for each in (Answer.YES, Answer.NOT_TESTED) if each in answers), Answer.NO)
+    return any_of(acceptance(name, mx_host) for name in san.names)
 
 
 def _judge_dates(facts: EndpointFacts, leaf: ReadCertificate, now: datetime) -> Answer:

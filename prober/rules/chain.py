@@ -6,7 +6,7 @@ alone (RFC 5280 §6.1.3 (a)(4)): whether signatures verify is OpenSSL's to say, 
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from prober.records import Answer
+from prober.records import Answer, all_of
 from prober.rules.certificate_fields import Key, ReadCertificate, Signature
 from prober.rules.thresholds import MIN_KEY_BITS, WEAK_SIGNATURE_DIGESTS
 
@@ -32,13 +32,14 @@ def weak_signature(certificate: ReadCertificate) -> Signature | None:
 
 def judge_strength(certificates: Iterable[ReadCertificate]) -> Answer:
     """Whether every key and signature is strong; not tested where one could not be read."""
-    answer = Answer.YES
-    for certificate in certificates:
-        if weak_key(certificate) or weak_signature(certificate):
-            return Answer.NO
-        if certificate.key is None or certificate.signature is None:
-            answer = Answer.NOT_TESTED
-    return answer
+    return all_of(map(_is_strong, certificates))
+
+
+def _is_strong(certificate: ReadCertificate) -> Answer:
+    if weak_key(certificate) or weak_signature(certificate):
+        return Answer.NO
+    is_read = certificate.key is not None and certificate.signature is not None
+    return Answer.YES if is_read else Answer.NOT_TESTED
 
 
 def missing_issuer(chain: Sequence[ReadCertificate]) -> int | None:

@@ -24,6 +24,8 @@ from prober.records import (
     Reason,
     Route,
     TlsaRecord,
+    all_of,
+    any_of,
     finding,
 )
 from prober.rules.certificate_fields import CertificateReader
@@ -128,10 +130,7 @@ def is_dane_usable(host: MxHost, route: Route) -> Answer:
     """
     looked_up = bool(host.addresses) or host.failure is None
     usable_tlsa = authenticates(host) if looked_up else Answer.NOT_TESTED
-    answers = (_is_secure(route.dnssec), usable_tlsa)
-    if Answer.NO in answers:
-        return Answer.NO
-    return Answer.NOT_TESTED if Answer.NOT_TESTED in answers else Answer.YES
+    return all_of((is_secure(route.dnssec), usable_tlsa))
 
 
 def server_name(host: MxHost) -> str:
@@ -160,13 +159,19 @@ def _weigh(host: MxHost, matches: Sequence[RecordMatch]) -> Dane:
     if not usable(host.tlsa):
         return Dane.UNUSABLE
     counted = deciding(host.tlsa)
-    answers = {match.answer for match in matches if match.record in counted}
-    if Answer.YES in answers:
-        return Dane.MATCH
-    return Dane.NOT_TESTED if Answer.NOT_TESTED in answers else Dane.MISMATCH
+    match any_of(match.answer for match in matches if match.record in counted):
+        case Answer.YES:
+            return Dane.MATCH
+        case Answer.NO:
+            return Dane.MISMATCH
+        case Answer.NOT_TESTED:
+            return Dane.NOT_TESTED
+        case never:
+            assert_never(never)
 
 
-def _is_secure(dnssec: Dnssec) -> Answer:
+def is_secure(dnssec: Dnssec) -> Answer:
+    """Whether DNSSEC protects an answer; not tested where that is not known. RFC 4035 §4.3."""
     match dnssec:
         case Dnssec.SECURE:
             return Answer.YES
@@ -239,13 +244,14 @@ class _Chain:
         names = leaf.san.names
         if not names and leaf.subject is not None:
             names = leaf.subject.common_names
-        answers = {acceptance(name, host) for name in names for host in self._references}
-        if Answer.YES in answers:
-            return Answer.YES, ""
-        if Answer.NOT_TESTED in answers:
-            return Answer.NOT_TESTED, "senders differ on the leaf certificate's name"
+        answer = any_of(acceptance(name, host) for name in names for host in self._references)
         wanted = " or ".join(dict.fromkeys(self._references))
-        return Answer.NO, f"the leaf certificate is not for {wanted}"
+        why_not = {
+            Answer.YES: "",
+            Answer.NO: f"the leaf certificate is not for {wanted}",
+            Answer.NOT_TESTED: "senders differ on the leaf certificate's name",
+        }
+        return answer, why_not[answer]
 
 
 def _no(record: TlsaRecord, why: str) -> RecordMatch:

@@ -25,6 +25,7 @@ from prober.records import (
 )
 from prober.rules.endpoint import Outcome, describe_failure, proven
 from prober.rules.hellos import with_sni
+from prober.rules.mx import cannot_be_host
 from prober.rules.sts_policy import (
     StsPolicy,
     StsRecord,
@@ -108,8 +109,7 @@ def _uncovered(patterns: tuple[str, ...], mx_hosts: Iterable[MxHost]) -> tuple[s
     return tuple(
         host.name
         for host in mx_hosts
-        if not (host.failure is not None and host.failure.reason is Reason.INVALID_NAME)
-        and not is_covered(host.name, patterns)
+        if not cannot_be_host(host) and not is_covered(host.name, patterns)
     )
 
 
@@ -121,9 +121,19 @@ def covers_every_mx(mta_sts: MtaSts, mx_hosts: Sequence[MxHost]) -> bool:
 def sts_enforces(mta_sts: MtaSts | None, mx_hosts: Sequence[MxHost]) -> Answer:
     """Whether the domain tells MTA-STS senders to require TLS, for every MX host.
 
+    The endpoints are not checked here.
+    """
+    is_enforced = sts_in_force(mta_sts)
+    if mta_sts is None or is_enforced is not Answer.YES:
+        return is_enforced
+    return Answer.YES if covers_every_mx(mta_sts, mx_hosts) else Answer.NO
+
+
+def sts_in_force(mta_sts: MtaSts | None) -> Answer:
+    """Whether senders enforce an MTA-STS policy of the domain.
+
     Not tested if the record or the policy could not be fetched, because senders may have a policy
     from earlier (§3.3, §5.1). Also not tested if some senders enforce the policy and others do not.
-    The endpoints are not checked here.
     """
     if mta_sts is None or mta_sts.senders_differ is not None:
         return Answer.NOT_TESTED
@@ -131,7 +141,7 @@ def sts_enforces(mta_sts: MtaSts | None, mx_hosts: Sequence[MxHost]) -> Answer:
         case StsStatus.TEMPFAIL | StsStatus.FETCH_FAILED:
             return Answer.NOT_TESTED
         case StsStatus.ENFORCE:
-            return Answer.YES if covers_every_mx(mta_sts, mx_hosts) else Answer.NO
+            return Answer.YES
         case (
             StsStatus.ABSENT
             | StsStatus.TXT_INVALID

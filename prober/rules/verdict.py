@@ -1,6 +1,6 @@
 """From facts to a verdict: level, completeness, standing against a requirement. docs/verdict.md."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from itertools import chain
 from typing import Final, assert_never
@@ -27,6 +27,8 @@ from prober.records import (
     Severity,
     TrustStore,
     Verdict,
+    all_of,
+    any_of,
     finding,
 )
 from prober.rules.certificate import certificate_findings, judge_certificate
@@ -296,7 +298,7 @@ def authenticated_by_each(view: View) -> Answer:
     """The same of every certificate that the endpoint is known to show: which one a sender gets
     depends on what it offers. RFC 5246 §7.4.2.
     """
-    return _every(map(authenticated, (view, *view.others)))
+    return all_of(map(authenticated, (view, *view.others)))
 
 
 def proof_depends_on_certificate(view: View) -> bool:
@@ -310,23 +312,13 @@ def judge_requirable(route: Route, mx_hosts: Sequence[MxHost], mta_sts: MtaSts |
     A host that could not be looked up counts among them, and so do those beyond our bound; one that
     surely has no address does not.
     """
-    by_dane = _every(is_dane_usable(host, route) for host in mx_hosts if may_receive(host))
+    by_dane = all_of(is_dane_usable(host, route) for host in mx_hosts if may_receive(host))
     by_sts = sts_enforces(mta_sts, mx_hosts)
     if by_sts is Answer.YES and any(
         anomaly.kind is AnomalyKind.MX_LEFT_OUT for anomaly in route.anomalies
     ):
         by_sts = Answer.NOT_TESTED
-    if Answer.YES in (by_dane, by_sts):
-        return Answer.YES
-    return Answer.NOT_TESTED if Answer.NOT_TESTED in (by_dane, by_sts) else Answer.NO
-
-
-def _every(answers: Iterable[Answer]) -> Answer:
-    """Yes where there are some and all are; one that is no outweighs those not tested."""
-    each = set(answers)
-    if Answer.NO in each:
-        return Answer.NO
-    return Answer.YES if each == {Answer.YES} else Answer.NOT_TESTED
+    return any_of((by_dane, by_sts))
 
 
 def summarize_encrypted(level: Level) -> Encrypted:
