@@ -353,7 +353,7 @@ def read_standing(report: DomainReport) -> Value | None:
 
 
 def _is_decidedly_open(report: DomainReport) -> bool:
-    if is_fault(report) or not covers_every_endpoint(report, report.endpoints):
+    if is_fault(report) or not covers_every_endpoint(report):
         return False
     if report.route is not None and report.route.status in _WITHOUT_HOST:
         return True

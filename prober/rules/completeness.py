@@ -6,7 +6,7 @@ from typing import Final
 from prober.records import (
     DomainFacts,
     DomainReport,
-    Endpoint,
+    EndpointFacts,
     MxHost,
     Reason,
     RouteStatus,
@@ -20,7 +20,7 @@ _SAME_FOR_ALL_SENDERS: Final = (Reason.SERVFAIL, Reason.DNS_REFUSED, Reason.BOGU
 _NO_LOCAL_ROUTE: Final = (Reason.NO_IPV6_HERE, Reason.NO_IPV4_HERE)
 
 
-def covers_every_endpoint(facts: DomainFacts | DomainReport, endpoints: Sequence[Endpoint]) -> bool:
+def covers_every_endpoint(facts: DomainFacts | DomainReport) -> bool:
     """Whether DNS gave every endpoint that a sender would use, and each was tested or excused.
 
     Excused, if another endpoint was tested: an address family without a route from here, and an
@@ -28,6 +28,7 @@ def covers_every_endpoint(facts: DomainFacts | DomainReport, endpoints: Sequence
     """
     if facts.route is None or facts.route.status is RouteStatus.DNS_ERROR:
         return False
+    endpoints = facts.endpoints
     if not endpoints and facts.route.status not in NO_MAIL:
         return False
     return not any(hides_addresses(host, endpoints) for host in facts.mx_hosts) and all(
@@ -35,12 +36,12 @@ def covers_every_endpoint(facts: DomainFacts | DomainReport, endpoints: Sequence
     )
 
 
-def saw_every_endpoint(facts: DomainFacts | DomainReport, endpoints: Sequence[Endpoint]) -> bool:
+def saw_every_endpoint(facts: DomainFacts | DomainReport) -> bool:
     """The same, and no look-up of addresses failed."""
-    return covers_every_endpoint(facts, endpoints) and not any(map(lookup_failed, facts.mx_hosts))
+    return covers_every_endpoint(facts) and not any(map(lookup_failed, facts.mx_hosts))
 
 
-def hides_addresses(host: MxHost, endpoints: Sequence[Endpoint]) -> bool:
+def hides_addresses(host: MxHost, endpoints: Sequence[EndpointFacts]) -> bool:
     """Whether *host* may have addresses that senders use and that we do not know.
 
     Not if the nameserver answers AAAA with an error and an address from A was tested, or the other
@@ -54,12 +55,12 @@ def hides_addresses(host: MxHost, endpoints: Sequence[Endpoint]) -> bool:
     )
 
 
-def is_tested(endpoint: Endpoint) -> bool:
+def is_tested(endpoint: EndpointFacts) -> bool:
     """Whether the endpoint gave an answer that counts."""
     return proven(endpoint) is not Outcome.NOT_TESTED
 
 
-def is_excused(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> bool:
+def is_excused(endpoint: EndpointFacts, endpoints: Sequence[EndpointFacts]) -> bool:
     """Whether another tested endpoint replaces this one, which was not tested."""
     tested = [other for other in endpoints if is_tested(other)]
     if endpoint.failure is not None and endpoint.failure.reason in _NO_LOCAL_ROUTE:

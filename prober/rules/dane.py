@@ -31,7 +31,7 @@ from prober.records import (
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.dane_path import PathFinder
 from prober.rules.deep import kind_of
-from prober.rules.endpoint import Outcome, describe_failure, proven
+from prober.rules.endpoint import Found, Outcome, describe_failure, findings_at, has_anomaly, proven
 from prober.rules.hellos import with_sni
 from prober.rules.identity import acceptance
 from prober.rules.tlsa import DANE_TA, deciding, selects, show, usable, why_unusable
@@ -199,9 +199,7 @@ class _Chain:
     ) -> None:
         self._chain = tuple(map(reader.read, facts.chain))
         self._now = now
-        self._truncated = any(
-            anomaly.kind is AnomalyKind.CHAIN_TRUNCATED for anomaly in facts.anomalies
-        )
+        self._truncated = has_anomaly(facts, AnomalyKind.CHAIN_TRUNCATED)
         self._references = references
 
     @functools.cached_property
@@ -326,10 +324,10 @@ def _on_endpoints(host: MxHost, judged: Sequence[TlsaJudgement]) -> Iterator[Fin
             case Outcome.COMPLETED:
                 # beside a certificate that matches: Code.CERTIFICATES_DIFFER says it
                 if each.other is None or _place(each) not in matching:
-                    yield from _on_match(each)
+                    yield from findings_at(each.seen, _on_match(each))
             case Outcome.NEGATIVE:
                 if each.other is None:
-                    yield _on_no_tls(each.seen)
+                    yield from findings_at(each.seen, [_on_no_tls(each.seen)])
             case Outcome.NOT_TESTED:  # the session's findings say why
                 pass
             case never:
@@ -341,13 +339,12 @@ def _place(judged: TlsaJudgement) -> tuple[str, str]:
     return judged.seen.mx_host, judged.seen.address
 
 
-def _on_no_tls(facts: EndpointFacts) -> Finding:
+def _on_no_tls(facts: EndpointFacts) -> tuple[Code, str]:
     why = describe_failure(facts.failure) or "STARTTLS is not offered"
-    detail = f"its TLSA records make TLS mandatory, but: {why}"
-    return finding(Code.DANE_NO_TLS, mx_host=facts.mx_host, address=facts.address, detail=detail)
+    return Code.DANE_NO_TLS, f"its TLSA records make TLS mandatory, but: {why}"
 
 
-def _on_match(judged: TlsaJudgement) -> Iterator[Finding]:
+def _on_match(judged: TlsaJudgement) -> Found:
     told = judged.matches
     if judged.dane is Dane.MISMATCH:
         code = Code.TLSA_INVALID
@@ -356,11 +353,10 @@ def _on_match(judged: TlsaJudgement) -> Iterator[Finding]:
         told = tuple(each for each in told if each.answer is Answer.NOT_TESTED)
     else:
         return
-    mx_host, address = judged.seen.mx_host, judged.seen.address
     detail = _listed(map(_describe, told))
     if judged.other is not None:
         detail = f"{kind_of(judged.other)}: {detail}"
-    yield finding(code, mx_host=mx_host, address=address, detail=detail)
+    yield code, detail
 
 
 def _on_spare(host: MxHost, seen: Sequence[RecordMatch]) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ RFC 3207 §4 for STARTTLS; RFC 8460 §4.3 for the words.
 """
 
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final, assert_never
 
@@ -184,27 +184,28 @@ _ANOMALY_FINDINGS: Final = {
 }
 
 
-def session_findings(facts: EndpointFacts) -> tuple[Finding, ...]:
-    """Findings on the SMTP and TLS sessions; those on certificates are another module's."""
-    pairs = (
-        *_on_outcome(facts),
-        *tls_findings(facts),
-        *(
-            (_ANOMALY_FINDINGS[anomaly.kind], anomaly.detail)
-            for anomaly in facts.anomalies
-            if anomaly.kind in _ANOMALY_FINDINGS
-        ),
-    )
+Found = Iterable[tuple[Code, str | None]]
+"""Findings on an endpoint: each code, and the detail."""
+
+
+def findings_at(facts: EndpointFacts, found: Found) -> tuple[Finding, ...]:
+    """*found* as findings that name the endpoint of *facts*."""
     return tuple(
         finding(code, mx_host=facts.mx_host, address=facts.address, detail=detail)
-        for code, detail in pairs
+        for code, detail in found
     )
 
 
-_Found = Iterator[tuple[Code, str | None]]
+def session_findings(facts: EndpointFacts) -> Found:
+    """Findings on the SMTP and TLS sessions; those on certificates are another module's."""
+    yield from _on_outcome(facts)
+    yield from tls_findings(facts)
+    for anomaly in facts.anomalies:
+        if anomaly.kind in _ANOMALY_FINDINGS:
+            yield _ANOMALY_FINDINGS[anomaly.kind], anomaly.detail
 
 
-def _on_outcome(facts: EndpointFacts) -> _Found:
+def _on_outcome(facts: EndpointFacts) -> Found:
     why = describe_failure(facts.failure)
     match outcome(facts):
         case Outcome.NOT_TESTED:
@@ -231,21 +232,35 @@ def _negative_code(facts: EndpointFacts) -> Code:
             return Code.TLS_FAILED
 
 
-def tls_findings(facts: EndpointFacts) -> Iterator[tuple[Code, str | None]]:
+def tls_findings(facts: EndpointFacts) -> Found:
     """What is worth knowing of the TLS that was negotiated."""
-    bits = facts.key_exchange_bits
-    if bits is not None and bits < MIN_DH_BITS:  # may be why the handshake failed
-        yield Code.DH_WEAK, f"DH {bits}"
+    if chose_weak_dh(facts):  # may be why the handshake failed
+        yield Code.DH_WEAK, f"DH {facts.key_exchange_bits}"
     if facts.tls_version is None:
         return
     if facts.tls_version not in ACCEPTABLE_TLS_VERSIONS:
         yield Code.TLS_VERSION_OBSOLETE, facts.tls_version
-    if facts.cipher_bits is not None and facts.cipher_bits < MIN_CIPHER_BITS:
+    if chose_weak_cipher(facts):
         yield Code.CIPHER_WEAK, f"{facts.cipher}, {facts.cipher_bits} bits"
     if facts.client_certificate_requested:
         yield Code.CLIENT_CERTIFICATE_REQUESTED, None
     if _has_keyword("STARTTLS", facts.ehlo_keywords_tls or ()):
         yield Code.STARTTLS_AFTER_TLS, None  # RFC 3207 §4.2
+
+
+def chose_weak_dh(facts: EndpointFacts) -> bool:
+    """Whether the server chose a Diffie-Hellman group that is too small. RFC 9325 §4.5."""
+    return facts.key_exchange_bits is not None and facts.key_exchange_bits < MIN_DH_BITS
+
+
+def chose_weak_cipher(facts: EndpointFacts) -> bool:
+    """Whether the server chose a cipher of fewer than 112 bits. NIST SP 800-131A r2 §2."""
+    return facts.cipher_bits is not None and facts.cipher_bits < MIN_CIPHER_BITS
+
+
+def has_anomaly(facts: EndpointFacts, *kinds: AnomalyKind) -> bool:
+    """Whether one of *kinds* was seen."""
+    return any(anomaly.kind in kinds for anomaly in facts.anomalies)
 
 
 def offers_requiretls(facts: EndpointFacts) -> Answer:

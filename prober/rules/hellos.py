@@ -13,8 +13,8 @@ and refuse another. The table was measured, and read in the senders' sources:
 Not covered: senders with fewer TLS versions or suites than OpenSSL and GnuTLS have by default.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, TypeVar
 
@@ -30,33 +30,29 @@ from prober.records import (
     StartTls,
 )
 from prober.rules.endpoint import (
+    Found,
     Outcome,
     depends_on_hello,
     describe_failure,
     failed_in_handshake,
+    has_anomaly,
     outcome,
     uses_sni,
 )
 
 F = TypeVar("F", bound=EndpointFacts)
 
-# Other reasons why TLS depends on the sender: some senders cannot read replies that we can read.
-READ_DIFFERENTLY: Final = frozenset(
-    {
-        AnomalyKind.REPLY_MALFORMED,
-        AnomalyKind.STARTTLS_OFFER_MALFORMED,
-        AnomalyKind.STARTTLS_RESPONSE_INJECTION,  # Postfix continues with TLS, Exim in clear
-        AnomalyKind.UNSOLICITED,  # replies no longer match commands, so mail bounces or waits
-    }
+_READ_DIFFERENTLY: Final = (
+    AnomalyKind.REPLY_MALFORMED,
+    AnomalyKind.STARTTLS_OFFER_MALFORMED,
+    AnomalyKind.STARTTLS_RESPONSE_INJECTION,  # Postfix continues with TLS, Exim in clear
+    AnomalyKind.UNSOLICITED,  # replies no longer match commands, so mail bounces or waits
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HelloFinding:
-    """Why TLS depends on the sender's ClientHello."""
-
-    code: Code
-    detail: str
+def is_read_differently(facts: EndpointFacts) -> bool:
+    """Whether some senders cannot read replies that others, and we, can read."""
+    return has_anomaly(facts, *_READ_DIFFERENTLY)
 
 
 def with_sni(facts: F) -> F:
@@ -151,22 +147,20 @@ def _result(facts: EndpointFacts, hello: Hello) -> Answer:
     return Answer.NO if any(map(failed_in_handshake, sessions)) else Answer.NOT_TESTED
 
 
-def hello_findings(facts: EndpointFacts) -> Iterator[HelloFinding]:
+def hello_findings(facts: EndpointFacts) -> Found:
     """Findings on why TLS completes in some sessions with *facts* and not in others."""
+    if outcome(facts) is not Outcome.COMPLETED:
+        return
     results = completes(facts)
     with_name = (results[Hello.DEFAULT], results[Hello.SMALL])
     plain = results[Hello.NO_SNI]
-    if outcome(facts) is not Outcome.COMPLETED:
-        return
     if results[Hello.DEFAULT] is Answer.NO and results[Hello.SMALL] is Answer.YES:
-        yield HelloFinding(
-            code=Code.LARGE_HELLO_INTOLERANT, detail=_describe_failed(facts, Hello.DEFAULT)
-        )
+        yield Code.LARGE_HELLO_INTOLERANT, _describe_failed(facts, Hello.DEFAULT)
     if Answer.YES in with_name and plain is Answer.NO:
         if results[Hello.NO_SNI_LARGE] is Answer.YES:
             yield _intermittent(_describe_failed(facts, Hello.NO_SNI))
         else:
-            yield HelloFinding(code=Code.SNI_REQUIRED, detail=_describe_failed(facts, Hello.NO_SNI))
+            yield Code.SNI_REQUIRED, _describe_failed(facts, Hello.NO_SNI)
     if Answer.YES not in with_name:
         yield from _on_unusual_hello(facts, plain)
     elif any(_saw_no_tls(attempt) for attempt in facts.attempts):
@@ -174,26 +168,22 @@ def hello_findings(facts: EndpointFacts) -> Iterator[HelloFinding]:
         yield _intermittent(_describe(first))
 
 
-def _on_unusual_hello(facts: EndpointFacts, plain: Answer) -> Iterator[HelloFinding]:
+def _on_unusual_hello(facts: EndpointFacts, plain: Answer) -> Found:
     """Why TLS failed with SNI and TLS 1.3, but completed with another hello."""
     tried = {attempt.hello for attempt in facts.attempts}
     if plain is Answer.YES:
-        yield HelloFinding(code=Code.SNI_REFUSED, detail=_describe_failed(facts, Hello.DEFAULT))
+        yield Code.SNI_REFUSED, _describe_failed(facts, Hello.DEFAULT)
     elif tried & {Hello.TLS12, Hello.ANONYMOUS}:
         if not facts.chain:
-            yield HelloFinding(code=Code.ANONYMOUS_ONLY, detail=facts.cipher or "")
+            yield Code.ANONYMOUS_ONLY, facts.cipher or ""
         elif Hello.SMALL in tried:
-            yield HelloFinding(
-                code=Code.TLS13_INTOLERANT, detail=_describe_failed(facts, Hello.SMALL)
-            )
+            yield Code.TLS13_INTOLERANT, _describe_failed(facts, Hello.SMALL)
         else:  # old results without the small hello: either the size or the version
-            detail = _describe_failed(facts, Hello.DEFAULT)
-            yield HelloFinding(code=Code.LARGE_HELLO_INTOLERANT, detail=detail)
+            yield Code.LARGE_HELLO_INTOLERANT, _describe_failed(facts, Hello.DEFAULT)
 
 
-def _intermittent(description: str) -> HelloFinding:
-    detail = f"another session saw: {description}"
-    return HelloFinding(code=Code.STARTTLS_INTERMITTENT, detail=detail)
+def _intermittent(description: str) -> tuple[Code, str]:
+    return Code.STARTTLS_INTERMITTENT, f"another session saw: {description}"
 
 
 def _saw_no_tls(attempt: Attempt) -> bool:
@@ -216,5 +206,5 @@ def tls_depends_on_sender(facts: EndpointFacts) -> bool:
 
     A server that sometimes fails for every sender does not count.
     """
-    codes = {finding.code for finding in hello_findings(facts)} - {Code.STARTTLS_INTERMITTENT}
-    return bool(codes) or any(anomaly.kind in READ_DIFFERENTLY for anomaly in facts.anomalies)
+    codes = {code for code, _ in hello_findings(facts)} - {Code.STARTTLS_INTERMITTENT}
+    return bool(codes) or is_read_differently(facts)

@@ -23,7 +23,7 @@ from prober.records import (
     StsStatus,
     finding,
 )
-from prober.rules.endpoint import Outcome, describe_failure, proven
+from prober.rules.endpoint import Outcome, describe_failure, findings_at, proven
 from prober.rules.hellos import with_sni
 from prober.rules.mx import cannot_be_host
 from prober.rules.sts_policy import (
@@ -255,11 +255,6 @@ def _policy_findings(mta_sts: MtaSts, endpoints: Iterable[Endpoint]) -> Iterator
     for endpoint in endpoints:
         refusals = sts_refusals(with_sni(endpoint))  # §4.1
         if refusals and is_covered(endpoint.mx_host, mta_sts.mx):
-            yield finding(
-                Code.STS_MX_FAILS,
-                mx_host=endpoint.mx_host,
-                address=endpoint.address,
-                detail=", ".join(refusals),
-            )
+            yield from findings_at(endpoint, [(Code.STS_MX_FAILS, ", ".join(refusals))])
     if mta_sts.max_age is not None and mta_sts.max_age < SHORT_MAX_AGE_S:
         yield finding(Code.STS_MAX_AGE_SHORT, detail=f"{mta_sts.max_age} s, less than a day")

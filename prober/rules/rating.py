@@ -146,7 +146,7 @@ def judge_profile(
     known = all(
         answer is Answer.YES for answer, done in zip(answers, completed, strict=True) if done
     )
-    if any(completed) and known and covers_every_endpoint(report, report.endpoints):
+    if any(completed) and known and covers_every_endpoint(report):
         return Standing.MEETS
     return Standing.UNDECIDED
 

@@ -83,7 +83,7 @@ def judge_standing(
     if any(depends_on_sender(each, asks_for_proof=asks_for_proof) for each in views):
         return Standing.UNDECIDED
     is_open = asks_for_proof and any(is_proof_open(each.seen) for each in views)
-    complete = covers_every_endpoint(report, report.endpoints) and not is_open
+    complete = covers_every_endpoint(report) and not is_open
     level = report.verdict.level
     if level in RANK and RANK[level] >= RANK[require] and complete:
         return Standing.MEETS

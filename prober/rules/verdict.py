@@ -43,7 +43,9 @@ from prober.rules.dane import TlsaJudgement, dane_findings, is_dane_usable, judg
 from prober.rules.deep import deep_findings, kind_of, other_chains, with_chain
 from prober.rules.delivery import judge_delivery
 from prober.rules.endpoint import (
+    Found,
     Outcome,
+    findings_at,
     proven,
     session_findings,
     tls_findings,
@@ -340,9 +342,8 @@ def summarize_encrypted(level: Level) -> Encrypted:
 
 def _is_complete(facts: DomainFacts, views: Sequence[Views]) -> bool:
     """Whether nothing that could change the level was left unseen."""
-    endpoints = tuple(each.seen.endpoint for each in views)
     is_open = any(is_proof_open(each.seen) for each in views)
-    return saw_every_endpoint(facts, endpoints) and not is_open
+    return saw_every_endpoint(facts) and not is_open
 
 
 def is_proof_open(view: View) -> bool:
@@ -417,8 +418,7 @@ def _certificate_findings(view: View) -> Iterator[Finding]:
             yield from (replace(each, detail=f"{name}: {each.detail}") for each in found)
     if proof_depends_on_certificate(view):
         detail = "; ".join(failing) or f"only the {' and the '.join(proving)} proves the MX host"
-        where = (endpoint.mx_host, endpoint.address)
-        yield finding(Code.CERTIFICATES_DIFFER, mx_host=where[0], address=where[1], detail=detail)
+        yield from findings_at(endpoint, [(Code.CERTIFICATES_DIFFER, detail)])
 
 
 def _faults(shown: View, found: Sequence[Finding]) -> str:
@@ -431,30 +431,22 @@ def _faults(shown: View, found: Sequence[Finding]) -> str:
 def _excused_or_not(views: Views, endpoints: Sequence[Endpoint]) -> tuple[Finding, ...]:
     endpoint = views.seen.endpoint
     if was_refused_twice(endpoint) and is_excused(endpoint, endpoints):
-        where = (endpoint.mx_host, endpoint.address)
         detail = "TCP refused twice, another endpoint answers"
-        return (finding(Code.MX_NOT_LISTENING, mx_host=where[0], address=where[1], detail=detail),)
-    return (*session_findings(endpoint), *_on_hellos(views), *_on_deep(endpoint))
+        return findings_at(endpoint, [(Code.MX_NOT_LISTENING, detail)])
+    found = (*session_findings(endpoint), *_on_hellos(views), *deep_findings(endpoint))
+    return findings_at(endpoint, found)
 
 
-def _on_deep(endpoint: Endpoint) -> Iterator[Finding]:
-    """What the server accepts beyond what it chose."""
-    for code, detail in deep_findings(endpoint):
-        yield finding(code, mx_host=endpoint.mx_host, address=endpoint.address, detail=detail)
-
-
-def _on_hellos(views: Views) -> Iterator[Finding]:
+def _on_hellos(views: Views) -> Found:
     """Where TLS, or the proof of a name, depends on the sender's ClientHello."""
     endpoint = views.seen.endpoint
-    details = [(each.code, each.detail) for each in hello_findings(endpoint)]
+    yield from hello_findings(endpoint)
     shown = views.without_sni.endpoint if views.without_sni is not None else None
     if shown is not None:
         usual = set(tls_findings(endpoint))
         others = (pair for pair in tls_findings(shown) if pair not in usual)
-        details += [(code, f"without SNI: {detail or code}") for code, detail in others]
+        yield from ((code, f"without SNI: {detail or code}") for code, detail in others)
     if _proof_depends_on_sni(views):
         errors = shown.certificate.errors if shown and shown.certificate else ()
         why = "; ".join(errors) or "it does not prove the MX host"
-        details.append((Code.SNI_REQUIRED, f"without SNI another certificate is sent: {why}"))
-    for code, detail in details:
-        yield finding(code, mx_host=endpoint.mx_host, address=endpoint.address, detail=detail)
+        yield Code.SNI_REQUIRED, f"without SNI another certificate is sent: {why}"

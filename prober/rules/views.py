@@ -14,9 +14,9 @@ from prober.records.delivery import DeliveryOutcome
 from prober.rules.certificate import judge_authenticity, judge_path_strength
 from prober.rules.certificate_fields import CertificateReader, ReadCertificate
 from prober.rules.deep import answer_to, with_chain
-from prober.rules.endpoint import Outcome, outcome, proven
-from prober.rules.hellos import READ_DIFFERENTLY, with_sni, without_sni
-from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS, MIN_CIPHER_BITS
+from prober.rules.endpoint import Outcome, chose_weak_cipher, outcome, proven
+from prober.rules.hellos import is_read_differently, with_sni, without_sni
+from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS
 
 _ENCRYPTED: Final = DeliveryOutcome.ENCRYPTED
 _CLEAR: Final = DeliveryOutcome.CLEAR
@@ -138,7 +138,7 @@ def _without_tls(endpoint: Endpoint) -> DeliveryOutcome:
         each for each in endpoint.attempts if outcome(each) is Outcome.NEGATIVE
     ]
     steps = {_without_tls_at(each.starttls, each.failure) for each in sessions or [endpoint]}
-    if len(steps) > 1 or READ_DIFFERENTLY & {each.kind for each in endpoint.anomalies}:
+    if len(steps) > 1 or is_read_differently(endpoint):
         return _UNKNOWN
     return steps.pop()
 
@@ -167,8 +167,7 @@ def _mandatory(endpoint: Endpoint, opportunistic: DeliveryOutcome) -> DeliveryOu
         return _DEFERRED
     if endpoint.tls_version is not None and endpoint.tls_version not in ACCEPTABLE_TLS_VERSIONS:
         return _DEFERRED
-    weak = endpoint.cipher_bits is not None and endpoint.cipher_bits < MIN_CIPHER_BITS
-    return _UNKNOWN if weak else opportunistic
+    return _UNKNOWN if chose_weak_cipher(endpoint) else opportunistic
 
 
 def _senders_differ(endpoint: Endpoint) -> bool:
@@ -179,5 +178,4 @@ def _senders_differ(endpoint: Endpoint) -> bool:
     Or the session broke once TLS was up.
     """
     earlier = any(outcome(attempt) is Outcome.NEGATIVE for attempt in endpoint.attempts)
-    trouble = READ_DIFFERENTLY & {each.kind for each in endpoint.anomalies}
-    return earlier or bool(trouble) or endpoint.failure is not None
+    return earlier or is_read_differently(endpoint) or endpoint.failure is not None

@@ -135,7 +135,7 @@ def test_which_hellos_complete(facts: EndpointFacts, expected: tuple[Answer, ...
     ],
 )
 def test_hello_findings(facts: EndpointFacts, codes: list[Code]) -> None:
-    assert [finding.code for finding in hello_findings(facts)] == codes
+    assert [code for code, _ in hello_findings(facts)] == codes
 
 
 def test_a_handshake_that_failed_counts_once_it_failed_without_sni_too() -> None:
