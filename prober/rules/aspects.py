@@ -23,6 +23,7 @@ from prober.records import (
     MxHost,
     RouteStatus,
     Standing,
+    StartTls,
     StsStatus,
     TlsaRecord,
     TlsRptStatus,
@@ -42,6 +43,7 @@ from prober.rules.endpoint import Outcome, proven
 from prober.rules.mx import lookup_failed, may_receive
 from prober.rules.tlsa import show
 from prober.rules.verdict import (
+    RANK,
     authenticated,
     depends_on_sender,
     is_fault,
@@ -176,7 +178,9 @@ def read_outcome(endpoint: Endpoint) -> Value | None:
             return Value(Outcome.COMPLETED, "TLS completes", 1)
         case Outcome.NEGATIVE:
             text = (
-                "TLS fails" if endpoint.starttls == "offered" else f"STARTTLS {_negative(endpoint)}"
+                "TLS fails"
+                if endpoint.starttls is StartTls.OFFERED
+                else f"STARTTLS {_negative(endpoint)}"
             )
             return Value(text, text, 0)
 
@@ -330,8 +334,7 @@ def read_level(report: DomainReport) -> Value | None:
         return None
     if level is Level.OPPORTUNISTIC and _is_low_by_other_certificate(report):
         return None
-    order = (Level.NONE, Level.PARTIAL, Level.OPPORTUNISTIC, Level.AUTHENTICATED, Level.ENFORCED)
-    return Value(level, level, order.index(level) if level in order else None)
+    return Value(level, level, RANK.get(level))
 
 
 def _is_low_by_other_certificate(report: DomainReport) -> bool:

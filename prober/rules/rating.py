@@ -22,12 +22,9 @@ from prober.records import (
     ProfileRatings,
     RatedFact,
     Rating,
-    RouteStatus,
-    Standing,
 )
 from prober.rules.certificate_fields import Key, ReadCertificate, Signature
 from prober.rules.ciphers import iana_name
-from prober.rules.completeness import covers_every_endpoint
 from prober.rules.deep import (
     CERTIFICATE_QUESTIONS,
     answer_to,
@@ -39,8 +36,6 @@ from prober.rules.norms import Feature, Profile, Value, at_least
 from prober.rules.verdict import (
     authenticated,
     authenticated_by_each,
-    depends_on_sender,
-    is_fault,
 )
 from prober.rules.views import View, Views, views_of
 
@@ -115,40 +110,6 @@ def rate(view: View, profile: Profile) -> tuple[FactRating, ...]:
 def below_profile(ratings: ProfileRatings, profile: Profile) -> tuple[FactRating, ...]:
     """Those of *ratings* that each keep an endpoint below *profile*, which gave them."""
     return tuple(row for row in ratings.ratings if _decides_against(row, row.rating, profile))
-
-
-def judge_profile(
-    report: DomainReport, profile: Profile, views: Sequence[Views] | None = None
-) -> Standing:
-    """How *report* stands to *profile*: the meaning of ``--require profile``.
-
-    It falls short as soon as one endpoint is proven to lack TLS, an aspect rated below the
-    profile's floor, or the proof that the profile asks for; it meets when every endpoint was
-    tested and none of that is unknown. *views* are those of its endpoints, where they are known.
-    """
-    if is_fault(report):
-        return Standing.UNDECIDED
-    if report.route is None:
-        return Standing.INVALID
-    if report.route.status is RouteStatus.NULL_MX:
-        return Standing.NEUTRAL
-    views = views_of(report.endpoints) if views is None else views
-    answers = [meets_profile(each.seen, profile) for each in views]
-    if Answer.NO in answers:
-        return Standing.FALLS_SHORT
-    proof = profile.authenticated
-    if any(depends_on_sender(each, asks_for_proof=proof) for each in views):
-        return Standing.UNDECIDED
-    plain = [each.without_sni for each in views]
-    if any(view is not None and meets_profile(view, profile) is Answer.NO for view in plain):
-        return Standing.UNDECIDED  # senders with SNI meet it, those without do not
-    completed = [Outcome.COMPLETED is proven(endpoint) for endpoint in report.endpoints]
-    known = all(
-        answer is Answer.YES for answer, done in zip(answers, completed, strict=True) if done
-    )
-    if any(completed) and known and covers_every_endpoint(report):
-        return Standing.MEETS
-    return Standing.UNDECIDED
 
 
 def meets_profile(view: View, profile: Profile) -> Answer:

@@ -29,7 +29,6 @@ from prober.rules.certificate_fields import CertificateReader
 from prober.rules.endpoint import Outcome, add_without_sni, merge_sessions, outcome, proven
 from prober.rules.hellos import completes, hello_findings, with_sni, without_sni
 from prober.rules.profiles import PROFILES
-from prober.rules.rating import judge_profile
 from prober.rules.senders import DELIVERY, Destination
 from prober.rules.standing import judge_standing
 from prober.rules.verdict import judge_domain, judge_endpoint
@@ -293,7 +292,7 @@ def test_old_tls_without_sni_is_reported_and_leaves_a_profile_undecided() -> Non
 
     (found,) = (each for each in report.findings if each.code is Code.TLS_VERSION_OBSOLETE)
     assert found.detail == "without SNI: TLSv1"
-    assert judge_profile(report, PROFILES[ProfileName.DEFAULT]) is Standing.UNDECIDED
+    assert judge_standing(report, PROFILES[ProfileName.DEFAULT]) is Standing.UNDECIDED
 
 
 def test_a_view_without_sni_has_its_own_certificate() -> None:
