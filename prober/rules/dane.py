@@ -29,7 +29,7 @@ from prober.records import (
     finding,
 )
 from prober.rules.certificate_fields import CertificateReader
-from prober.rules.dane_path import PathFinder
+from prober.rules.dane_path import PathFinder, ReasonedAnswer
 from prober.rules.deep import kind_of
 from prober.rules.endpoint import Found, Outcome, describe_failure, findings_at, has_anomaly, proven
 from prober.rules.hellos import with_sni
@@ -149,7 +149,8 @@ def _match_records(
     """
     records = usable(host.tlsa)
     if not facts.chain:
-        return tuple(_no(record, "no certificate was sent") for record in records)
+        why = "no certificate was sent"
+        return tuple(RecordMatch(record=each, answer=Answer.NO, why=why) for each in records)
     chain = _Chain(facts, reader, references=(host.tlsa_base or host.name, domain), now=now)
     return tuple(chain.match(record) for record in records)
 
@@ -208,56 +209,49 @@ class _Chain:
         return PathFinder(self._chain, now=self._now)
 
     def match(self, record: TlsaRecord) -> RecordMatch:
-        return self._match_ta(record) if record.usage == DANE_TA else self._match_ee(record)
+        found = self._match_ta(record) if record.usage == DANE_TA else self._match_ee(record)
+        return RecordMatch(record=record, answer=found.answer, why=found.why)
 
-    def _match_ee(self, record: TlsaRecord) -> RecordMatch:
+    def _match_ee(self, record: TlsaRecord) -> ReasonedAnswer:
         """RFC 7672 §3.1.1: names, dates and issuers are not checked."""
-        answer = selects(record, self._chain[0])
-        if answer is Answer.NOT_TESTED:
-            return _unknown(record, "the leaf certificate cannot be read")
-        if answer is Answer.NO:
-            return _no(record, f"not the server's {_PART[record.selector]}")
-        return RecordMatch(record=record, answer=Answer.YES)
+        match selects(record, self._chain[0]):
+            case Answer.YES:
+                return ReasonedAnswer(Answer.YES)
+            case Answer.NO:
+                return ReasonedAnswer(Answer.NO, f"not the server's {_PART[record.selector]}")
+            case Answer.NOT_TESTED:
+                return ReasonedAnswer(Answer.NOT_TESTED, "the leaf certificate cannot be read")
+            case never:
+                assert_never(never)
 
-    def _match_ta(self, record: TlsaRecord) -> RecordMatch:
+    def _match_ta(self, record: TlsaRecord) -> ReasonedAnswer:
         """RFC 7672 §3.1.2, §3.2: there must be a path to the anchor, and a matching name."""
         path = self._paths.judge(record)
-        name, why_not = self._name
         if path.answer is Answer.NO and self._truncated:
-            return _unknown(record, "the chain was cut short")
-        if path.answer is Answer.NO:
-            return _no(record, path.why)
-        if name is Answer.NO:
-            return _no(record, why_not)
-        if Answer.NOT_TESTED in (path.answer, name):
-            return _unknown(record, path.why or why_not)
-        return RecordMatch(record=record, answer=Answer.YES)
+            return ReasonedAnswer(Answer.NOT_TESTED, "the chain was cut short")
+        found = {each.answer: each for each in (self._name, path)}  # of two, that of the path
+        return found.get(Answer.NO) or found.get(Answer.NOT_TESTED) or path
 
     @functools.cached_property
-    def _name(self) -> tuple[Answer, str]:
+    def _name(self) -> ReasonedAnswer:
         """RFC 7672 §3.2.3: without a DNS-ID the common name counts, unlike in RFC 9525."""
         leaf = self._chain[0]
         if leaf.san is None:
-            return Answer.NOT_TESTED, "the leaf certificate's names cannot be read"
+            return ReasonedAnswer(Answer.NOT_TESTED, "the leaf certificate's names cannot be read")
         names = leaf.san.names
         if not names and leaf.subject is not None:
             names = leaf.subject.common_names
-        answer = any_of(acceptance(name, host) for name in names for host in self._references)
         wanted = " or ".join(dict.fromkeys(self._references))
-        why_not = {
-            Answer.YES: "",
-            Answer.NO: f"the leaf certificate is not for {wanted}",
-            Answer.NOT_TESTED: "senders differ on the leaf certificate's name",
-        }
-        return answer, why_not[answer]
-
-
-def _no(record: TlsaRecord, why: str) -> RecordMatch:
-    return RecordMatch(record=record, answer=Answer.NO, why=why)
-
-
-def _unknown(record: TlsaRecord, why: str) -> RecordMatch:
-    return RecordMatch(record=record, answer=Answer.NOT_TESTED, why=why)
+        match any_of(acceptance(name, host) for name in names for host in self._references):
+            case Answer.YES:
+                return ReasonedAnswer(Answer.YES)
+            case Answer.NO:
+                return ReasonedAnswer(Answer.NO, f"the leaf certificate is not for {wanted}")
+            case Answer.NOT_TESTED:
+                why = "senders differ on the leaf certificate's name"
+                return ReasonedAnswer(Answer.NOT_TESTED, why)
+            case never:
+                assert_never(never)
 
 
 _MAX_SHOWN: Final = 5  # records in one sentence

@@ -5,7 +5,7 @@ RFC 3207 §4 for STARTTLS; RFC 8460 §4.3 for the words.
 
 import enum
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Final, assert_never
 
 from prober.records import (
@@ -133,26 +133,10 @@ def _confirmed_negative(first: EndpointFacts, second: EndpointFacts) -> Confirme
 def add_without_sni(facts: EndpointFacts, plain: EndpointFacts) -> EndpointFacts:
     """*facts* of an MX host with *plain*, what its address answers to a hello without SNI."""
     known = any(not uses_sni(attempt.hello) for attempt in facts.attempts)
-    same_chain = plain.chain == facts.chain
-    without_sni = WithoutSni(
-        observed_at=plain.observed_at,
-        starttls=plain.starttls,
-        confirmed=plain.confirmed,
-        tls_version=plain.tls_version,
-        cipher=plain.cipher,
-        cipher_bits=plain.cipher_bits,
-        key_exchange=plain.key_exchange,
-        key_exchange_bits=plain.key_exchange_bits,
-        key_exchange_hash=plain.key_exchange_hash,
-        encrypt_then_mac=plain.encrypt_then_mac,
-        extended_master_secret=plain.extended_master_secret,
-        secure_renegotiation=plain.secure_renegotiation,
-        alert=plain.alert,
-        chain=None if same_chain else plain.chain,
-        path=() if same_chain else plain.path,
-        verify_errors=() if same_chain else plain.verify_errors,
-        failure=plain.failure,
-    )
+    observed = {field.name: getattr(plain, field.name) for field in fields(WithoutSni)}
+    if plain.chain == facts.chain:
+        observed |= {"chain": None, "path": (), "verify_errors": ()}
+    without_sni = WithoutSni(**observed)
     if known:
         return replace(facts, without_sni=without_sni)
     return replace(

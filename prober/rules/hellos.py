@@ -14,7 +14,7 @@ Not covered: senders with fewer TLS versions or suites than OpenSSL and GnuTLS h
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import MappingProxyType
 from typing import Final, TypeVar
 
@@ -93,27 +93,13 @@ def without_sni(endpoint: Endpoint) -> Endpoint | None:
     seen = endpoint.without_sni
     if seen is None:
         return None
-    same = seen.chain is None
-    return replace(
-        endpoint,
-        starttls=seen.starttls,
-        confirmed=seen.confirmed,
-        tls_version=seen.tls_version,
-        cipher=seen.cipher,
-        cipher_bits=seen.cipher_bits,
-        key_exchange=seen.key_exchange,
-        key_exchange_bits=seen.key_exchange_bits,
-        key_exchange_hash=seen.key_exchange_hash,
-        encrypt_then_mac=seen.encrypt_then_mac,
-        extended_master_secret=seen.extended_master_secret,
-        secure_renegotiation=seen.secure_renegotiation,
-        chain=endpoint.chain if seen.chain is None else seen.chain,
-        path=endpoint.path if same else seen.path,
-        verify_errors=endpoint.verify_errors if same else seen.verify_errors,
-        certificate=endpoint.certificate if same else endpoint.certificate_without_sni,
-        failure=seen.failure,
-        attempts=tuple(attempt for attempt in endpoint.attempts if not uses_sni(attempt.hello)),
-    )
+    observed = {field.name: getattr(seen, field.name) for field in fields(seen)}
+    if seen.chain is None:  # the chain of the endpoint
+        observed |= {name: getattr(endpoint, name) for name in ("chain", "path", "verify_errors")}
+    else:
+        observed["certificate"] = endpoint.certificate_without_sni
+    sessions = tuple(attempt for attempt in endpoint.attempts if not uses_sni(attempt.hello))
+    return replace(endpoint, **observed, attempts=sessions)
 
 
 def completes(facts: EndpointFacts) -> Mapping[Hello, Answer]:

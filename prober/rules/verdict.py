@@ -65,6 +65,8 @@ RANK: Final = {
     Level.AUTHENTICATED: 3,
     Level.ENFORCED: 4,
 }
+_DOMAIN_FACTS: Final = tuple(field.name for field in fields(DomainFacts))
+_ENDPOINT_FACTS: Final = tuple(field.name for field in fields(EndpointFacts))
 REQUIRABLE: Final = (Level.OPPORTUNISTIC, Level.AUTHENTICATED, Level.ENFORCED)
 
 
@@ -96,22 +98,10 @@ def judge_domain(facts: DomainFacts, reader: CertificateReader | None = None) ->
         endpoints=len(endpoints),
         endpoints_tested=sum(is_tested(endpoint) for endpoint in endpoints),
     )
+    observed = {name: getattr(facts, name) for name in _DOMAIN_FACTS}
     report = DomainReport(
-        input=facts.input,
-        domain=facts.domain,
-        columns=facts.columns,
-        server=facts.server,
-        checked_at=facts.checked_at,
-        elapsed_ms=facts.elapsed_ms,
-        run=facts.run,
-        error=error,
+        **(observed | {"error": error, "endpoints": endpoints}),
         verdict=verdict,
-        route=facts.route,
-        mx_hosts=facts.mx_hosts,
-        endpoints=endpoints,
-        sts=facts.sts,
-        tls_rpt_txt=facts.tls_rpt_txt,
-        proof=facts.proof,
         mta_sts=mta_sts,
         tls_rpt=judge_tls_rpt(facts.tls_rpt_txt),
         findings=_findings(facts, views, tuple(chain.from_iterable(tlsa)), mta_sts),
@@ -157,11 +147,7 @@ def _fault_of(endpoints: Sequence[EndpointFacts]) -> str | None:
 
 def facts_of(report: DomainReport) -> DomainFacts:
     """The facts in a report, for judging them again."""
-    names = (field.name for field in fields(DomainFacts))
-    return DomainFacts(**{name: getattr(report, name) for name in names})
-
-
-_ENDPOINT_FACTS: Final = tuple(field.name for field in fields(EndpointFacts))
+    return DomainFacts(**{name: getattr(report, name) for name in _DOMAIN_FACTS})
 
 
 def judge_endpoint(
@@ -176,14 +162,10 @@ def judge_endpoint(
 
     *dane* is of the session's chain, *others* of ``other_chains`` in their order.
     """
-    certificate = None
-    if facts.chain:
-        leaf = reader.read(facts.chain[0])
-        certificate = judge_certificate(facts, leaf, now=facts.observed_at, trust=trust)
     observed = {name: getattr(facts, name) for name in _ENDPOINT_FACTS}
     return Endpoint(
         **observed,
-        certificate=certificate,
+        certificate=_judge_leaf(facts, trust, reader) if facts.chain else None,
         certificate_without_sni=_certificate_without_sni(facts, trust, reader),
         dane=dane,
         other_certificates=tuple(
@@ -201,9 +183,7 @@ def _other_certificate(
     facts: EndpointFacts, answer: DeepAnswer, trust: TrustStore, reader: CertificateReader
 ) -> Certificate:
     """The leaf of *answer*. Neither a path nor an error: nobody verified it, so not tested."""
-    shown = with_chain(facts, answer)
-    leaf = reader.read(answer.chain[0])
-    certificate = judge_certificate(shown, leaf, now=answer.observed_at, trust=trust)
+    certificate = _judge_leaf(with_chain(facts, answer), trust, reader)
     if answer.path or answer.verify_errors:
         return certificate
     return replace(certificate, trusted=Answer.NOT_TESTED)
@@ -218,13 +198,18 @@ def _certificate_without_sni(
         return None
     shown = replace(
         facts,
+        observed_at=seen.observed_at,
         tls_version=seen.tls_version,
         chain=seen.chain,
         path=seen.path,
         verify_errors=seen.verify_errors,
     )
-    leaf = reader.read(seen.chain[0])
-    return judge_certificate(shown, leaf, now=seen.observed_at, trust=trust)
+    return _judge_leaf(shown, trust, reader)
+
+
+def _judge_leaf(facts: EndpointFacts, trust: TrustStore, reader: CertificateReader) -> Certificate:
+    leaf = reader.read(facts.chain[0])
+    return judge_certificate(facts, leaf, now=facts.observed_at, trust=trust)
 
 
 def _judge_tlsa(
