@@ -19,7 +19,7 @@ _MAX_TEXT: Final = 1_000  # characters of a text
 
 
 def read_exceptions(path: Path) -> dict[str, AcceptedException]:
-    """The exceptions in *path*, by domain. Raises InputError naming the entry and what is wrong."""
+    """The exceptions in *path*, by domain. Raises InputError that names the entry and the fault."""
     name = printable(str(path))
     try:
         tables = tomllib.loads(read_whole(path, _MAX_BYTES).decode())

@@ -34,8 +34,8 @@ _NEXT: Final = (
     "What to try next:",
     "  `probe demo --full` shows the whole answer for each of these domains",
     "  `probe explain CODE` explains a finding, such as tlsa-invalid",
-    "  `probe demo -o demo.html` writes a report to open in a browser",
     "  `probe example.com` tests a real domain; with `--deep`, more of it",
+    "  `probe demo -o demo.html` writes a report to open in a browser",
 )
 
 

@@ -1,4 +1,4 @@
-"""What the record answers: what changed in a run or between two, and what was seen when."""
+"""Queries of the record: what changed in a run or between two runs, and what was seen when."""
 
 import heapq
 from collections import Counter
@@ -76,9 +76,9 @@ def _change(row: sa.Row[tuple[object, ...]]) -> Change:
 
 
 def shortfalls(connection: sa.Connection, run_id: int, patience: int) -> list[Open]:
-    """The lines of a run that fall short, are undecided, or name no domain.
+    """The entries of a run that fall short, are undecided, or are not a domain.
 
-    Not those that met what is required when they were last seen, fewer than *patience* runs ago.
+    Without those that met the requirement when they were last seen, fewer than *patience* runs ago.
     """
     table, change = schema.observation, schema.change
     earlier = table.alias()
@@ -115,7 +115,7 @@ def shortfalls(connection: sa.Connection, run_id: int, patience: int) -> list[Op
 
 
 def _is_awaited(run_id: int, patience: int) -> sa.ColumnElement[bool]:
-    """Whether sight of an observation's standing was lost, fewer than *patience* runs ago."""
+    """Whether the domain met the requirement when last seen, fewer than *patience* runs ago."""
     change = schema.change
     return (
         sa.exists()
@@ -200,7 +200,7 @@ def _count(connection: sa.Connection, query: sa.Select[int]) -> int:
 
 
 def history(connection: sa.Connection, name: str) -> list[Observation]:
-    """What each run says of the domain *name*, newest first."""
+    """What each run found about the domain *name*, newest first."""
     table = schema.observation
     query = (
         observed()
@@ -212,7 +212,7 @@ def history(connection: sa.Connection, name: str) -> list[Observation]:
 
 
 def past_reports(connection: sa.Connection, names: Sequence[str]) -> Iterator[DomainReport]:
-    """What each run says of each of the domains *names*, judged by the rules of today."""
+    """What each run found about each of the domains *names*, judged by the rules of today."""
     reader = CertificateReader()
     past = Past(connection, lambda facts: judge_domain(facts, reader))
     for name in names:
@@ -220,7 +220,7 @@ def past_reports(connection: sa.Connection, names: Sequence[str]) -> Iterator[Do
 
 
 def domain_history(connection: sa.Connection, name: str) -> DomainHistory:
-    """What each run saw of the domain *name*, and what it found changed, the oldest first."""
+    """What each run saw of the domain *name*, and which changes it found, the oldest first."""
     changes: dict[int, list[Change]] = {}
     for run_id, change in domain_changes(connection, name):
         changes.setdefault(run_id, []).append(change)
@@ -241,7 +241,7 @@ def domain_history(connection: sa.Connection, name: str) -> DomainHistory:
 def recorded_runs(
     connection: sa.Connection, *, of_list: int | None = None, newest: int | None = None
 ) -> tuple[RecordedRun, ...]:
-    """The runs, the newest first, with how many domains had each standing.
+    """The runs, newest first, with the number of domains per standing.
 
     With *of_list*, only that run and the finished ones before it of the same list.
     """
@@ -277,7 +277,7 @@ def _standings(connection: sa.Connection, ids: Sequence[int]) -> dict[int, dict[
 
 
 def run_news(connection: sa.Connection, run_id: int, newest: int) -> RunNews:
-    """What the run found changed; at most *newest* runs of its list."""
+    """The changes that the run found; at most *newest* runs of its list."""
     counts: Counter[Direction | None] = Counter()
 
     def counted() -> Iterator[DomainChanges]:
@@ -293,7 +293,7 @@ def run_news(connection: sa.Connection, run_id: int, newest: int) -> RunNews:
 def reports_of(
     connection: sa.Connection, run_id: int, names: Sequence[str] | None = None
 ) -> Iterator[DomainReport]:
-    """Every report of a run, or those on the domains *names*, judged by the rules of today.
+    """All reports of a run, or those on the domains *names*, judged by the rules of today.
 
     With their proofs of DNSSEC.
     """
@@ -312,7 +312,7 @@ def reports_of(
 
 
 def newest_reports(connection: sa.Connection, most: int) -> Iterator[tuple[int, DomainReport]]:
-    """Of each domain the newest reports of finished runs, at most so many, each with its run."""
+    """The newest reports of each domain from finished runs, each with its run; at most so many."""
     table = schema.observation
     newest = table.c.run_id.desc()
     rank = sa.func.row_number().over(partition_by=table.c.domain_id, order_by=newest)
