@@ -44,9 +44,9 @@ from prober.report.output import (
     domains,
     open_report,
 )
-from prober.report.summary import counted, counts_line, noted_lines, summary_lines
+from prober.report.summary import by_standing, counts_line, noted_lines, summary_lines
 from prober.report.text import TextReport
-from prober.report.words import name_of
+from prober.report.words import counted, name_of
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
 from prober.rules.deep_plan import is_cut_by_budget
 from prober.rules.exit_status import exit_status
@@ -179,7 +179,7 @@ class Reporting:
         if reporting._left_open is not None and resumable is not None and not options.quiet:
             tell(f"--deep-budget is used up; to go on with it: {resumable.command}")
         elif reporting._cut and not options.quiet:
-            tell(f"--deep-budget is used up: {_counted(reporting._cut, 'domain')} not fully tested")
+            tell(f"--deep-budget is used up: {counted(reporting._cut, 'domain')} not fully tested")
 
     def leave_open(self) -> None:
         """What is added from here on, a run that goes on with this one makes anew."""
@@ -310,7 +310,7 @@ class Reporting:
     def _refresh(self, display: Display) -> None:
         if self._stage is not None and self._is_counted_here:
             self._stage.done = self._done
-            self._stage.counts = counted(self._tally.totals.standings)
+            self._stage.counts = by_standing(self._tally.totals.standings)
         display.refresh()
 
     def _make_room(self) -> None:
@@ -349,9 +349,9 @@ class Reporting:
         """One line: how many domains, and how many of them pass, fail and so on."""
         totals = self._tally.totals
         repeated = self.progress.duplicates
-        note = f"; {_counted(repeated, 'repeated line')} left out" if repeated else ""
+        note = f"; {counted(repeated, 'repeated line')} left out" if repeated else ""
         if totals.faults:
-            note += f"; {_counted(totals.faults, 'internal fault')}: please report it, with the log"
+            note += f"; {counted(totals.faults, 'internal fault')}: please report it, with the log"
         return f"{counts_line(totals)}{note}"
 
     def tell_summary(self, *, quiet: bool) -> None:
@@ -461,10 +461,6 @@ class Reporting:
 
 def _on_one_terminal() -> bool:
     return sys.stdout.isatty() and sys.stderr.isatty()
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ from prober.logs.text import (
     next_steps,
     versions_of,
 )
-from prober.report.interface import Formatter, Kind, R, Row, Sheet, require_html
+from prober.report.interface import Formatter, Kind, R, Row, Sheet
 from prober.report.json_ import encode_report
 
 COLUMNS: Final = AttemptObject.__struct_fields__[1:]  # all but the schema
@@ -115,14 +115,12 @@ _TIMES: Final = frozenset({"time"})
 
 def _page() -> Formatter[R, Summary]:
     """Imported only where HTML is asked for. Raises SettingsError without its extra."""
-    require_html()
     from prober.logs.html import LogsPage
 
     return LogsPage()
 
 
 def _story_page() -> Formatter[Attempt, Summary]:
-    require_html()
     from prober.logs.html import StoryPage
 
     return StoryPage()

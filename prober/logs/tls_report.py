@@ -28,7 +28,7 @@ from prober.logs.records import LOGS_SCHEMA
 from prober.logs.text import MAX_SHOWN, STYLES, table
 from prober.mailbox import Lines, files_below
 from prober.records import Answer
-from prober.report.interface import Formatter, Kind, Paper, Row, Sheet, require_html
+from prober.report.interface import Formatter, Kind, Paper, Row, Sheet
 from prober.report.json_ import encode_report
 from prober.report.page import Page
 
@@ -348,7 +348,6 @@ def _overview(claims: Claims) -> Iterator[Row]:
 
 def _page() -> Formatter[Claim, Claims]:
     """Imported only where HTML is asked for. Raises SettingsError without its extra."""
-    require_html()
     from prober.logs.html import ClaimsPage
 
     return ClaimsPage()

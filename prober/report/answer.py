@@ -26,10 +26,11 @@ from prober.report.rows import severity_order
 from prober.report.words import name_of, short_trouble, trouble
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.completeness import is_tested
+from prober.rules.endpoint import Outcome, proven
 from prober.rules.hellos import tls_depends_on_sender
 from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS
 from prober.rules.verdict import authenticated_by_each
-from prober.rules.views import views_of
+from prober.rules.views import View, views_of
 
 LABELS: Final[Mapping[Standing, str]] = MappingProxyType(
     {
@@ -156,6 +157,25 @@ def effects(report: DomainReport) -> tuple[str, ...]:
 def reasons(report: DomainReport) -> tuple[str, ...]:
     """Why the domain does not meet the requirement, a sentence for each reason."""
     return tuple(_REASONS.get(reason) or printable(reason) for reason in report.reasons)
+
+
+def by_sender(delivery: Delivery) -> Iterator[tuple[str, tuple[str, str, str]]]:
+    """Each kind of sender, and what becomes of its mail: today, at backup hosts, under attack."""
+    for kind in SenderKind:
+        met = delivery.of(kind)
+        yield SENDERS[kind], (OUTCOMES[met.now], OUTCOMES[met.fallback], OUTCOMES[met.attacked])
+
+
+def is_well(endpoint: Endpoint, reader: CertificateReader | None = None) -> Answer:
+    """Yes: TLS and identity are as they should be. No: one of them is not.
+
+    *reader* remembers certificates from one endpoint to the next.
+    """
+    if not is_tested(endpoint):
+        return Answer.NOT_TESTED
+    if proven(endpoint) is not Outcome.COMPLETED:
+        return Answer.NO
+    return authenticated_by_each(View(endpoint, reader or CertificateReader()))
 
 
 def kinds_differ(delivery: Delivery) -> bool:

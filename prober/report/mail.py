@@ -8,7 +8,7 @@ from prober.records import Standing
 from prober.records.changes import Direction
 from prober.records.history import RunNews
 from prober.report.changes import text_line
-from prober.report.summary import capped, counted, domain_line, noted_line
+from prober.report.summary import by_standing, capped, domain_line, noted_line
 from prober.rules.accepted import AcceptedException
 from prober.rules.totals import NotedDomain
 
@@ -54,7 +54,7 @@ def compose(
 def _as_before(still_open: Iterable[Open]) -> Iterator[str]:
     old = [each.standing for each in still_open if not each.is_new and not each.is_told]
     if old:
-        yield f"As before: {counted({each: old.count(each) for each in old})}."
+        yield f"As before: {by_standing({each: old.count(each) for each in old})}."
 
 
 def accepted_line(exception: AcceptedException) -> str:

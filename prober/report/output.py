@@ -5,6 +5,7 @@ The formats are the rows of ``ReportFormat``. A wing that has records of its own
 """
 
 import enum
+import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -34,7 +35,6 @@ from prober.report.interface import (
     Row,
     Sheet,
     T,
-    require_html,
 )
 from prober.report.json_ import JsonLines, PrettyJson, encode_report
 from prober.report.rows import (
@@ -130,8 +130,7 @@ def _overview(news: News, totals: Totals) -> Iterator[Row]:
 
 
 def _page(style: ReportStyle, news: News | None) -> Formatter[DomainReport, Totals]:
-    """Imported only where HTML is asked for. Raises SettingsError without its extra."""
-    require_html()
+    """Imported only where HTML is asked for."""
     from prober.report.html import Html, LetterPage
 
     return LetterPage() if style.letter else Html(style.columns, style.detail, news)
@@ -164,6 +163,8 @@ def _text(kind: Kind[R, T], paper: Paper) -> Formatter[R, T]:
 def _html(kind: Kind[R, T], _paper: Paper) -> Formatter[R, T]:
     if kind.page is None:
         raise SettingsError(NO_PAGE)
+    if importlib.util.find_spec("jinja2") is None:
+        raise SettingsError("HTML reports need an extra: pip install 'smtp-tls-prober[report]'")
     return kind.page()
 
 

@@ -29,7 +29,7 @@ from prober.report.words import certificate_valid, name_of, trouble
 from prober.rules.deep import CERTIFICATE_QUESTIONS, accepts, post_quantum, weak_dh
 from prober.rules.delivery import forced_tls
 from prober.rules.operator_advice import advice_for
-from prober.rules.views import as_shown
+from prober.rules.views import as_shown, first_expiry
 
 COLUMNS: Final = (
     "domain",
@@ -158,7 +158,7 @@ def to_row(report: DomainReport) -> Row:
     """One row a domain, in the order of ``COLUMNS``."""
     verdict, route = report.verdict, report.route
     encrypted = [seen for seen in report.endpoints if seen.tls_version is not None]
-    expires = _earliest_expiry(report.endpoints)
+    expires = first_expiry(report.endpoints)
     hosts = sorted(report.mx_hosts, key=lambda host: (host.preference, host.name))
     dane = {seen.dane for seen in report.endpoints}
     return (
@@ -331,12 +331,6 @@ def _route_failure(report: DomainReport) -> Failure | None:
     if route is None or route.reason is None:
         return None
     return Failure(step=Step.RESOLVE, reason=route.reason, detail=route.detail)
-
-
-def _earliest_expiry(endpoints: Iterable[Endpoint]) -> datetime | None:
-    shown = (each for seen in endpoints for each in as_shown(seen))
-    leaves = [each.certificate for each in shown if each.certificate is not None]
-    return min((leaf.not_after for leaf in leaves if leaf.not_after is not None), default=None)
 
 
 def _joined(values: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 from prober.escape import printable
 from prober.records import Level, Standing
 from prober.report.answer import LABELS
+from prober.report.words import counted
 from prober.rules.totals import MAX_NOTED, NotedCertificate, NotedDomain, Totals
 
 _WORST: Final = 10
@@ -43,12 +44,15 @@ def overview(totals: Totals) -> Iterator[tuple[str, int | str]]:
 
 def counts_line(totals: Totals) -> str:
     """Such as "12 domains: 9 PASS, 2 FAIL, 1 UNKNOWN"."""
-    parts = [counted(totals.standings), f"{totals.accepted} accepted" if totals.accepted else ""]
-    noun = "domain" if totals.domains == 1 else "domains"
-    return f"{totals.domains} {noun}: {', '.join(filter(None, parts)) or 'none'}"
+    parts = [
+        by_standing(totals.standings),
+        f"{totals.accepted} accepted" if totals.accepted else "",
+    ]
+    domains = counted(totals.domains, "domain")
+    return f"{domains}: {', '.join(filter(None, parts)) or 'none'}"
 
 
-def counted(standings: Mapping[Standing, int]) -> str:
+def by_standing(standings: Mapping[Standing, int]) -> str:
     """Such as "9 PASS, 2 FAIL"."""
     return ", ".join(f"{standings[each]} {LABELS[each]}" for each in Standing if each in standings)
 
@@ -91,8 +95,8 @@ def _expiring(totals: Totals) -> Iterator[str]:
 
 
 def _expiring_line(each: NotedCertificate) -> str:
-    noun = "domain" if each.domains == 1 else "domains"
-    return printable(f"{each.not_after:%Y-%m-%d} {each.mx_host} ({each.domains} {noun})")
+    domains = counted(each.domains, "domain")
+    return printable(f"{each.not_after:%Y-%m-%d} {each.mx_host} ({domains})")
 
 
 def _listed(title: str, lines: Iterator[str]) -> Iterator[str]:

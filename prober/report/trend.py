@@ -5,11 +5,10 @@ It looks at no network and no database; HTML reports show it.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from prober.escape import utc
+from prober.escape import minute
 from prober.records import Standing
 from prober.records.history import RecordedRun
 from prober.report.answer import LABELS
@@ -88,11 +87,6 @@ def trend_of(runs: Sequence[RecordedRun]) -> Trend | None:
             for run in shown
         ),
     )
-
-
-def minute(time: datetime) -> str:
-    """In UTC, such as "2026-01-02 03:04"."""
-    return utc(time)[:16].replace("T", " ")
 
 
 def _count(run: RecordedRun, standings: Sequence[Standing]) -> int:

@@ -17,7 +17,10 @@ from prober.records import (
     Endpoint,
     FactRating,
     Failure,
+    Level,
+    Line,
     MtaSts,
+    MxHost,
     RatedFact,
     Rating,
     Reason,
@@ -68,6 +71,7 @@ _REASONS: Final = MappingProxyType(
         Reason.UNFINISHED: "still {doing}",
     }
 )
+_PEERS: Final = MappingProxyType({"server": "S:", "client": "C:"})
 _NOT_THE_DOMAINS: Final = frozenset({Reason.NO_IPV4_HERE, Reason.NO_IPV6_HERE})
 
 
@@ -139,6 +143,11 @@ def rating_cells(rating: FactRating) -> tuple[str, str, str, str]:
     return RATED[rating.fact], value, word.replace("-", " "), f"{rating.source}{ours}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Such as "1 domain" or "2 domains"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def name_of(report: DomainReport) -> str:
     """The domain, or the input as it came where that is none."""
     return report.domain if report.domain is not None else report.input
@@ -202,6 +211,41 @@ def _failed(report: DomainReport) -> Iterator[tuple[str, Failure]]:
         yield name, failure
 
 
+def hosts_of(report: DomainReport) -> list[MxHost]:
+    """The MX hosts by preference, those too that are known by an endpoint only."""
+    hosts = {host.name: host for host in report.mx_hosts}
+    for endpoint in report.endpoints:
+        hosts.setdefault(endpoint.mx_host, MxHost(name=endpoint.mx_host, preference=0))
+    return sorted(hosts.values(), key=lambda host: (host.preference, host.name))
+
+
+def basis(report: DomainReport) -> str:
+    """What the answer rests on: the requirement, what was tested, and when."""
+    parts = []
+    if report.requirement is not None:
+        parts.append(f"Required: {report.requirement}.")
+    if report.verdict.level is not Level.INVALID:
+        parts.append(f"Level: {report.verdict.level}, {counts(report)}.")
+    parts.append(f"Checked {utc(report.checked_at)} in {report.elapsed_ms / 1000:.1f} s.")
+    return printable(" ".join(parts))
+
+
+def counts(report: DomainReport) -> str:
+    """Such as "3 of 4 endpoints tested"."""
+    total = counted(report.verdict.endpoints, "endpoint")
+    return f"{report.verdict.endpoints_tested} of {total} tested"
+
+
+def vantage(report: DomainReport) -> str:
+    """From where and with what it was seen."""
+    run, route = report.run, report.route
+    parts = [f"EHLO {run.ehlo_name}", f"resolver {', '.join(run.resolver) or 'none'}"]
+    if route is not None:
+        parts.append(f"MX lookup: {route.status}, DNSSEC {route.dnssec}")
+    parts.append(counted(run.trust_store.certificates, "trust anchor"))
+    return printable(f"{'; '.join(parts)}; probe {run.version}.")
+
+
 def starttls_words(endpoint: Endpoint) -> str:
     """The STARTTLS answer, and whether a second session agreed with a negative one."""
     if endpoint.starttls is StartTls.NOT_TESTED:
@@ -228,11 +272,16 @@ def exchange_words(endpoint: Endpoint) -> str:
     return printable(exchange or "RSA")
 
 
-def tls_words(endpoint: Endpoint) -> str:
-    """TLS version, cipher and key-exchange group, as far as there are any."""
-    exchange = exchange_words(endpoint) if endpoint.key_exchange else None
-    parts = (endpoint.tls_version, endpoint.cipher, exchange)
-    return printable(", ".join(part for part in parts if part is not None))
+def session_cells(endpoint: Endpoint) -> tuple[str, str, str]:
+    """TLS version, key-exchange group and cipher suite; else the answer to STARTTLS alone."""
+    if endpoint.tls_version is None:
+        return starttls_words(endpoint), "", ""
+    return version_words(endpoint), exchange_words(endpoint), printable(endpoint.cipher or "")
+
+
+def transcript_line(line: Line) -> str:
+    """A line of a transcript, as it was said: not yet printable."""
+    return f"{line.ms:>7} ms {_PEERS.get(line.peer, '--')} {line.line}"
 
 
 def outcome_words(endpoint: Endpoint) -> str:

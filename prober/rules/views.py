@@ -6,6 +6,7 @@ in senders.py asks the same of what they meet, and more of its certificates than
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
 from typing import Final, assert_never
 
@@ -113,6 +114,13 @@ def as_shown(endpoint: Endpoint) -> tuple[Endpoint, ...]:
     """*endpoint*, once for each certificate that it is known to show: that of the session first."""
     view = view_of(endpoint)
     return tuple(each.endpoint for each in (view, *view.others))
+
+
+def first_expiry(endpoints: Iterable[Endpoint]) -> datetime | None:
+    """When the first certificate that *endpoints* are known to show ends."""
+    shown = (each for seen in endpoints for each in as_shown(seen))
+    leaves = [each.certificate for each in shown if each.certificate is not None]
+    return min((leaf.not_after for leaf in leaves if leaf.not_after is not None), default=None)
 
 
 def view_of(endpoint: Endpoint) -> View:
