@@ -1,15 +1,24 @@
 """What a kind of report gives to each format, and each format to the file that it is written to."""
 
 import abc
+import importlib.util
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Generic, TypeAlias, TypeVar
 
+from prober.errors import SettingsError
+
 R = TypeVar("R")  # the record: a domain, a message
 T = TypeVar("T")  # what the records of a run are counted in
 
 MAX_SECTIONS: Final = 300  # domains with all details in HTML, unless --detail says otherwise
+
+
+def require_html() -> None:
+    """Raise SettingsError where what HTML needs is not installed."""
+    if importlib.util.find_spec("jinja2") is None:
+        raise SettingsError("HTML reports need an extra: pip install 'smtp-tls-prober[report]'")
 
 
 Cell: TypeAlias = str | int | None
@@ -93,6 +102,6 @@ class Kind(Generic[R, T]):
     encode: Callable[[R], bytes]  # a record as one line of JSON
     columns: tuple[str, ...]  # of a table
     rows: Callable[[R], Iterable[Row]]
-    page: Callable[[], Formatter[R, T]] | None = None  # HTML; None: there is none
+    page: Callable[[], Formatter[R, T]] | None = None  # HTML, if its extra is there; None: none
     sheets: tuple[Sheet[R], ...] = ()  # of a workbook; one with the table, if none are given
     overview: Callable[[T], Iterable[Row]] | None = None  # of the run: rows of a label and a value

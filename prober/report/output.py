@@ -5,7 +5,6 @@ The formats are the rows of ``ReportFormat``. A wing that has records of its own
 """
 
 import enum
-import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -35,6 +34,7 @@ from prober.report.interface import (
     Row,
     Sheet,
     T,
+    require_html,
 )
 from prober.report.json_ import JsonLines, PrettyJson, encode_report
 from prober.report.rows import (
@@ -163,8 +163,7 @@ def _text(kind: Kind[R, T], paper: Paper) -> Formatter[R, T]:
 def _html(kind: Kind[R, T], _paper: Paper) -> Formatter[R, T]:
     if kind.page is None:
         raise SettingsError(NO_PAGE)
-    if importlib.util.find_spec("jinja2") is None:
-        raise SettingsError("HTML reports need an extra: pip install 'smtp-tls-prober[report]'")
+    require_html()
     return kind.page()
 
 

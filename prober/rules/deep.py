@@ -34,8 +34,7 @@ def is_post_quantum(key_exchange: str) -> bool:
 
 def answer_to(facts: EndpointFacts, question: DeepQuestion) -> DeepAnswer | None:
     """The answer to *question*; None where it was not asked."""
-    answers = facts.deep.answers if facts.deep is not None else ()
-    return next((each for each in answers if each.question is question), None)
+    return next((each for each in _answers(facts) if each.question is question), None)
 
 
 def accepts(facts: EndpointFacts, question: DeepQuestion) -> Answer:
@@ -66,8 +65,11 @@ def weak_dh(facts: EndpointFacts) -> Answer:
 
 def accepted_answers(facts: EndpointFacts) -> tuple[DeepAnswer, ...]:
     """Those in which the server accepted the hello."""
-    answers = facts.deep.answers if facts.deep is not None else ()
-    return tuple(each for each in answers if each.accepted is Answer.YES)
+    return tuple(each for each in _answers(facts) if each.accepted is Answer.YES)
+
+
+def _answers(facts: EndpointFacts) -> tuple[DeepAnswer, ...]:
+    return facts.deep.answers if facts.deep is not None else ()
 
 
 def shown_by_extension(

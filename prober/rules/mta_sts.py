@@ -29,6 +29,7 @@ from prober.rules.mx import cannot_be_host
 from prober.rules.sts_policy import (
     StsPolicy,
     StsRecord,
+    fetched_body,
     is_covered,
     parse_policy,
     parse_sts_txt,
@@ -75,10 +76,10 @@ def judge_sts(facts: StsFacts | None, mx_hosts: Sequence[MxHost]) -> MtaSts | No
 
 
 def _judge_policy(identifier: str, fetch: PolicyFetch | None, mx_hosts: Sequence[MxHost]) -> MtaSts:
-    if fetch is None or fetch.failure is not None or fetch.body is None:
+    policy = _policy_in(fetch)
+    if policy is None:
         why = describe_failure(fetch.failure) if fetch is not None else "it was not requested"
         return MtaSts(status=StsStatus.FETCH_FAILED, id=identifier, detail=why)
-    policy = _policy_in(fetch)
     if isinstance(policy, Invalid):
         return MtaSts(status=StsStatus.POLICY_INVALID, id=identifier, detail=policy.reason)
     applies = policy.mode is not StsStatus.NONE
@@ -92,16 +93,19 @@ def _judge_policy(identifier: str, fetch: PolicyFetch | None, mx_hosts: Sequence
     )
 
 
-def _policy_in(fetch: PolicyFetch) -> StsPolicy | Invalid:
-    """Parse a fetched policy. §3.2.
+def _policy_in(fetch: PolicyFetch | None) -> StsPolicy | Invalid | None:
+    """Parse a fetched policy; None if there is none to parse. §3.2.
 
     The media type "MUST be text/plain", and senders SHOULD check it.
     """
+    body = fetched_body(fetch)
+    if fetch is None or body is None:
+        return None
     served_as = media_type(fetch.content_type)
     if served_as != "text/plain":
         served = quoted(served_as) if served_as else "no media type"
         return Invalid(f"it is served as {served}; RFC 8461 §3.2 asks for text/plain")
-    return parse_policy(fetch.body or "")
+    return parse_policy(body)
 
 
 def _uncovered(patterns: tuple[str, ...], mx_hosts: Iterable[MxHost]) -> tuple[str, ...]:
@@ -227,12 +231,9 @@ def _findings_by_status(
 
 def _missing_txt_findings(facts: StsFacts) -> Iterator[Finding]:
     """Report a policy that no sender will look for (§3.1), if the answer was a valid policy."""
-    fetch = facts.fetch
-    if fetch is None or fetch.failure is not None or fetch.body is None:
-        return
-    policy = _policy_in(fetch)
-    if isinstance(policy, StsPolicy):
-        yield finding(Code.STS_WITHOUT_TXT, detail=f"mode {policy.mode}, at {fetch.url}")
+    policy = _policy_in(facts.fetch)
+    if facts.fetch is not None and isinstance(policy, StsPolicy):
+        yield finding(Code.STS_WITHOUT_TXT, detail=f"mode {policy.mode}, at {facts.fetch.url}")
 
 
 def _code_of_fetch(fetch: PolicyFetch | None) -> Code:
