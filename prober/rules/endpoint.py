@@ -113,7 +113,8 @@ def _confirmation(first: EndpointFacts, second: EndpointFacts) -> Confirmed:
         case Outcome.NEGATIVE, Outcome.NEGATIVE:
             return _confirmed_negative(first, second)
         case Outcome.NOT_TESTED, Outcome.NOT_TESTED:
-            return Confirmed.YES if _same_trouble(first, second) else Confirmed.NO
+            agree = _where(first.failure) == _where(second.failure)
+            return Confirmed.YES if agree else Confirmed.NO
         case _:
             return Confirmed.NO
 
@@ -146,10 +147,6 @@ def add_without_sni(facts: EndpointFacts, plain: EndpointFacts) -> EndpointFacts
         transcript=facts.transcript + plain.transcript,
         anomalies=tuple(dict.fromkeys(facts.anomalies + plain.anomalies)),
     )
-
-
-def _same_trouble(first: EndpointFacts, second: EndpointFacts) -> bool:
-    return _where(first.failure) == _where(second.failure)
 
 
 def _where(failure: Failure | None) -> tuple[Step, Reason] | None:
