@@ -288,7 +288,7 @@ def _bare_row(
     failure: Failure | None,
     detail: str | None = None,
 ) -> Row:
-    """The row of what has no endpoint: who, and why."""
+    """The row of a host, or of a domain, without an endpoint, with the reason."""
     known = {
         "domain": name_of(report),
         "checked_at": utc(report.checked_at),

@@ -367,7 +367,7 @@ _UNCOMPARED = {Dane.NONE, Dane.NOT_TESTED}
 
 
 def published_lines(report: DomainReport) -> Iterator[str]:
-    """One line for each that is there, or that could not be learnt; nothing for what is absent."""
+    """A line for each of DANE, MTA-STS, TLS-RPT and REQUIRETLS that is published or not tested."""
     dane = _on_dane(report)
     if dane is not None:
         yield f"DANE: {dane}"

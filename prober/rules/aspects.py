@@ -326,8 +326,8 @@ def issuer_of(certificate: Certificate) -> str:
 def read_level(report: DomainReport) -> Value | None:
     """The level; None where the evidence does not decide.
 
-    Also where only another certificate keeps it low: not every run looks for one, and that it
-    proves nothing is a change of its own.
+    None also where only another certificate keeps it low: not every run looks for one, and
+    ``other-certificate`` is the change that reports it.
     """
     level = report.verdict.level
     if level is Level.UNKNOWN:
@@ -350,12 +350,13 @@ _STANDINGS: Final = {Standing.FALLS_SHORT: 0, Standing.UNDECIDED: 1, Standing.ME
 def read_standing(report: DomainReport) -> Value | None:
     """The standing; *undecided* only where senders differ or the domain has no host."""
     standing = report.standing
-    if standing is None or (standing is Standing.UNDECIDED and not _is_decidedly_open(report)):
+    if standing is None or (standing is Standing.UNDECIDED and not _is_undecided_by_facts(report)):
         return None
     return Value(standing, standing, _STANDINGS.get(standing))
 
 
-def _is_decidedly_open(report: DomainReport) -> bool:
+def _is_undecided_by_facts(report: DomainReport) -> bool:
+    """Whether *undecided* is what was seen: senders differ, or there is no host to test."""
     if is_fault(report) or not covers_every_endpoint(report):
         return False
     if report.route is not None and report.route.status in _WITHOUT_HOST:

@@ -1,8 +1,8 @@
 """Judges the certificate of an endpoint: trust, dates, name, strength, and what is odd about it.
 
-Trust is OpenSSL's verification, as observed (RFC 5280 §6); dates and names are judged here, so that
-one fault hides no other. Revocation is not checked: to ask would tell a third party whom we look
-at. Nor are certificate transparency, or key usage beyond what OpenSSL does.
+Trust is OpenSSL's verification, as observed (RFC 5280 §6). Dates and names are judged here, so that
+every fault is found. Not checked: revocation, since a query tells the CA which servers are tested,
+certificate transparency, and key usage beyond what OpenSSL does.
 """
 
 from collections.abc import Sequence
@@ -240,7 +240,7 @@ def _on_strength(facts: EndpointFacts, chain: Sequence[ReadCertificate]) -> Foun
 def _on_order(
     facts: EndpointFacts, certificate: Certificate, chain: Sequence[ReadCertificate]
 ) -> Found:
-    """A private root that is not sent looks like a missing intermediate."""
+    """A private root that is not sent cannot be told from a missing intermediate."""
     lacks_issuer = any(error.code in _NO_ISSUER for error in facts.verify_errors)
     if (
         certificate.trusted is Answer.NO

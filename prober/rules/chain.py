@@ -1,7 +1,7 @@
 """How the certificates of a chain belong together, and whether they are strong enough.
 
-Certificates are told apart by position as sent, 0 being the leaf. Who issued whom goes by names
-alone (RFC 5280 §6.1.3 (a)(4)): whether signatures verify is OpenSSL's to say, in the facts.
+A certificate is named by its position as sent; 0 is the leaf. Which one issued another is decided
+by names alone (RFC 5280 §6.1.3 (a)(4)). OpenSSL has verified the signatures: the facts say so.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +22,7 @@ def weak_key(certificate: ReadCertificate) -> Key | None:
 def weak_signature(certificate: ReadCertificate) -> Signature | None:
     """The signature, where its digest does not resist collisions.
 
-    A certificate's signature on itself proves nothing, so nothing hangs on its strength.
+    A certificate's signature on itself proves nothing, so its strength does not matter.
     """
     signature = certificate.signature
     if signature is None or certificate.self_signed:
@@ -43,9 +43,9 @@ def _is_strong(certificate: ReadCertificate) -> Answer:
 
 
 def missing_issuer(chain: Sequence[ReadCertificate]) -> int | None:
-    """Where the way up from the leaf ends because nobody sent its issuer.
+    """The position of the first certificate, from the leaf up, whose issuer was not sent.
 
-    ``None`` where it ends in a certificate that names itself as issuer, or that is unreadable.
+    None where the chain ends in a certificate that names itself as issuer, or is unreadable.
     """
     position, visited = 0, {0}
     while not _is_top(chain[position]):

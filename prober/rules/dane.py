@@ -1,7 +1,8 @@
 """DANE for SMTP: how an endpoint stands to the TLSA records of its host. RFC 7672, 7671, 6698.
 
-What the TLSA records ask of the endpoint is judged whatever the MX RRset is; behind an unsigned one
-it is a fact that some senders use (RFC 7672 §2.2.1), and no promise: ``is_dane_usable`` is no.
+The endpoint is compared with the TLSA records also where the MX RRset is not signed: some senders
+use them then (RFC 7672 §2.2.1). An attacker can still name another host, so ``is_dane_usable`` is
+no.
 """
 
 import functools
@@ -280,7 +281,7 @@ def _on_resolver(facts: DomainFacts) -> Iterator[Finding]:
 
 
 def _is_unvouched(host: MxHost) -> bool:
-    """Whether DNSSEC is unknown although nothing failed. A failure has its own finding."""
+    """Whether DNSSEC is unknown although no look-up failed. A failure has its own finding."""
     undecided = has_secure_tlsa(host) is Answer.NOT_TESTED
     failed = host.failure is not None or host.tlsa_failure is not None
     return undecided and not failed and bool(host.addresses)

@@ -202,8 +202,8 @@ def _judge_step(
 ) -> Iterator[ReasonedAnswer]:
     """RFC 5280 §6.1.3, §6.1.4. Of an anchor only name and key are checked.
 
-    OpenSSL, which most senders verify with, asks for its right to issue as well, and for its dates
-    where it is a root; an answer of ours that such a sender does not share would help nobody.
+    OpenSSL, which most senders verify with, also checks whether the anchor may issue, and its dates
+    if it is a root. So they are checked here, too: the answer is to be that of most senders.
     """
     is_anchor = path.ends_at_certificate and certificate is path.certificates[-1]
     if not is_anchor or certificate.self_issued:

@@ -53,7 +53,7 @@ def outcome(facts: EndpointFacts | Attempt | WithoutSni) -> Outcome:
 
 
 def failed_in_handshake(seen: EndpointFacts | Attempt | WithoutSni) -> bool:
-    """Whether STARTTLS was granted and the handshake failed: then the ClientHello matters."""
+    """Whether STARTTLS was granted and the handshake failed, maybe because of the ClientHello."""
     return seen.starttls is StartTls.OFFERED and seen.tls_version is None
 
 
@@ -71,7 +71,7 @@ def depends_on_hello(facts: EndpointFacts) -> bool:
 
 
 def proven(facts: EndpointFacts) -> Outcome:
-    """What counts: a negative only once a second session agreed."""
+    """The outcome that counts: a negative one only if a second session confirmed it."""
     seen = outcome(facts)
     if seen is Outcome.NEGATIVE and facts.confirmed is not Confirmed.YES:
         return Outcome.NOT_TESTED
@@ -88,7 +88,7 @@ def was_refused_twice(facts: EndpointFacts) -> bool:
 
 
 def merge_sessions(first: EndpointFacts, second: EndpointFacts) -> EndpointFacts:
-    """The facts of both: what completed TLS stands; a negative stands, confirmed or not."""
+    """The facts of both: of the one that completed TLS, else of one with a negative outcome."""
     merged = replace(
         _that_counts(first, second),
         attempts=first.attempts + second.attempts,
@@ -120,7 +120,7 @@ def _confirmation(first: EndpointFacts, second: EndpointFacts) -> Confirmed:
 
 
 def _confirmed_negative(first: EndpointFacts, second: EndpointFacts) -> Confirmed:
-    """Two sessions agree; a failed handshake counts once it failed by each kind of hello."""
+    """Two sessions agree; a failed handshake is confirmed if each kind of hello failed."""
     attempts = first.attempts + second.attempts
     failed = {attempt.hello for attempt in attempts if failed_in_handshake(attempt)}
     if not failed:
