@@ -67,18 +67,21 @@ def _known_by(target: Target, facts: EndpointFacts, *, share: bool) -> object:
 class DeepEndpoints:
     """The servers of one run. Each is asked once, even if several MX hosts lead to it.
 
-    *budget* is the number of connections that the run may make here.
+    *budget* is the number of connections that the run may make, *share* how many of them it may
+    make here.
     """
 
     def __init__(
         self,
         budget: int,
+        share: int,
         tls: TlsClient,
         heartbeat: Heartbeat,
         reader: CertificateReader,
         in_turn: InTurn,
     ) -> None:
-        self._budget = self._left = budget
+        self._budget = budget
+        self._share = self._left = share
         self._tls = tls
         self._heartbeat = heartbeat
         self._reader = reader
@@ -91,6 +94,11 @@ class DeepEndpoints:
         known_by = _known_by(target, facts, share=settings.share)
         server = _Server(target.address, target.port, known_by, target, facts, settings)
         return await self._facts.get(server)
+
+    @property
+    def spent(self) -> int:
+        """The number of connections made or reserved here."""
+        return self._share - self._left
 
     async def aclose(self) -> None:
         """End the sessions in flight."""

@@ -16,6 +16,7 @@ from typing import BinaryIO, ClassVar, Final, Self
 from prober.domains import Entry, parse_entry
 from prober.errors import InputError
 from prober.escape import printable
+from prober.files import why_unreadable
 
 MAX_LINE: Final = 4096  # bytes; a quoted local part and a domain have 320 characters
 STDIN: Final = "-"
@@ -166,7 +167,7 @@ def _reading(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(f"cannot read {name}: {error.strerror or error}") from error
+        raise InputError(f"cannot read {name}: {why_unreadable(error)}") from error
 
 
 def _open(file: str) -> AbstractContextManager[BinaryIO]:

@@ -75,7 +75,8 @@ class Endpoints:
     """The endpoints of one run. Each is probed once, even if many domains use it.
 
     *operator_shards* says among how many scanners an operator's limits are divided; the default is
-    one. The running *heartbeat* tells whether a time-out is due to the host or to this machine. A
+    one. *deep_share* is the part of the budget of ``--deep`` for this scanner; the default is all.
+    The running *heartbeat* tells whether a time-out is due to the host or to this machine. A
     *watch* is told what the run waits for.
     """
 
@@ -87,6 +88,7 @@ class Endpoints:
         operator_shards: Mapping[str, int],
         reader: CertificateReader,
         watch: Watch | None = None,
+        deep_share: int | None = None,
     ) -> None:
         self.settings = settings
         self._tls = tls
@@ -96,7 +98,8 @@ class Endpoints:
         ask = self._ask_named
         self._named = SharedAddresses(ask, reader).observe if settings.share else ask
         budget = settings.pace.deep_budget
-        self._deep = DeepEndpoints(budget, tls, heartbeat, reader, self._in_turn)
+        share = budget if deep_share is None else deep_share
+        self._deep = DeepEndpoints(budget, share, tls, heartbeat, reader, self._in_turn)
         self._facts: SingleFlight[Target, EndpointFacts] = SingleFlight(self._observe, size=_KEPT)
         self._unnamed: SingleFlight[_Address, EndpointFacts] = SingleFlight(
             self._ask_unnamed, size=_KEPT, lifetime_s=_lifetime_s
@@ -107,6 +110,11 @@ class Endpoints:
         facts = await self._facts.get(target)
         self._note_known(target, facts)
         return facts
+
+    @property
+    def deep_spent(self) -> int:
+        """The number of connections of ``--deep`` that were made here."""
+        return self._deep.spent
 
     def so_far(self, target: Target) -> EndpointFacts:
         """What is known of *target* now, in a run with a watch, or that it is ``unfinished``."""

@@ -9,7 +9,7 @@ from typing import Final
 from prober.domains import parse_domain
 from prober.errors import InputError
 from prober.escape import printable
-from prober.files import read_whole
+from prober.files import read_whole, why_unreadable
 from prober.records import Level
 from prober.rules.accepted import ACCEPTABLE, AcceptedException
 
@@ -24,7 +24,7 @@ def read_exceptions(path: Path) -> dict[str, AcceptedException]:
     try:
         tables = tomllib.loads(read_whole(path, _MAX_BYTES).decode())
     except OSError as error:
-        raise InputError(f"cannot read {name}: {error.strerror or error}") from error
+        raise InputError(f"cannot read {name}: {why_unreadable(error)}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{name} is no TOML: {printable(str(error))}") from error
     entries = tables.pop("exception", [])

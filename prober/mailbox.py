@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from prober.errors import InputError
+from prober.files import why_unreadable
 
 MAX_LINE_BYTES: Final = 1 << 16  # RFC 5322 §2.1.1 allows 998; longer lines come in pieces
 _BOM: Final = b"\xef\xbb\xbf"
@@ -75,4 +76,4 @@ def files_below(
 
 
 def _unreadable(error: OSError) -> None:
-    raise InputError(f"cannot read {error.filename}: {error.strerror}") from error
+    raise InputError(f"cannot read {error.filename}: {why_unreadable(error)}") from error

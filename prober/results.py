@@ -12,7 +12,10 @@ from prober.rules.mx import ROUTE_ANOMALIES
 class ResultsFile(TextFile):
     """A file of results, or stdin, open for reading."""
 
-    contents = "results are JSON lines, as `probe scan -o results.jsonl` writes them"
+    contents = (
+        "results are JSON lines, as `probe scan -o results.jsonl` writes them, "
+        "and reports in other formats cannot be read again"
+    )
 
     def reports(self) -> Iterator[DomainReport]:
         """The records, one at a time. Raises InputError if there is none, or something else."""

@@ -9,8 +9,9 @@ from typing import Final, Self
 
 from prober.domains import Entry, parse_domain
 from prober.files import unwritable
+from prober.held_reports import Held
 from prober.probe import Probing, probe_entry
-from prober.progress import Progress
+from prober.progress import Positions, Progress
 from prober.records import DomainReport
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.deep_plan import is_cut_by_budget
@@ -30,7 +31,7 @@ class OrderedReports:
     So one slow domain at the top neither stops the scan nor fills the memory.
 
     With *holds_cut*, reports that the budget of ``--deep`` has cut wait until ``release``: a run
-    that goes on makes them anew. Where order is kept, all behind the first of them wait.
+    that goes on probes their domains again. Where order is kept, all behind the first of them wait.
     """
 
     def __init__(
@@ -80,11 +81,14 @@ class OrderedReports:
             self._hand_on(self._next, _read(held))
             self._skip_reported()
 
-    def release(self, before: Callable[[], None]) -> None:
-        """Hand on what waits because it was cut; first call *before*, where there is any."""
+    def release(self, before: Callable[[Iterator[Held]], None]) -> None:
+        """Hand on what waits because of the budget, if the budget has cut anything.
+
+        First call *before*, with the reports that only waited for those that were cut.
+        """
         if not self._cut:
             return
-        before()
+        before((position, _read(self._held[position])) for position in sorted(self._held))
         left = {**self._held, **self._cut}
         self._held, self._cut = {}, {}
         for position in sorted(left):
@@ -133,7 +137,8 @@ async def scan(
     ending: "Ending | None" = None,
     reader: CertificateReader | None = None,
     watch: Watch | None = None,
-    before_cut: Callable[[], None] | None = None,
+    before_cut: Callable[[Iterator[Held]], None] | None = None,
+    held: Iterable[Held] = (),
 ) -> None:
     """Probe all entries, and pass each report to *report* as it finishes, or in input order.
 
@@ -142,16 +147,22 @@ async def scan(
     Cancellation is clean. *ending* lets the caller end the scan early. *reader* may be one that the
     caller uses, too. *watch* lets the caller see what the scan waits for. With *before_cut*, the
     reports that the budget of ``--deep`` has cut come last, and it is called before the first of
-    them, but not if the scan ends early.
+    them, with the reports that only waited for those; not if the scan ends early. *held* are such
+    reports of an earlier run: their domains are not probed again.
     """
     progress, ending = progress or Progress(), ending or Ending()
+    known = Positions()
     pending = (
         (position, entry)
         for position, entry in enumerate(unique(entries, progress))
-        if position not in progress.reported
+        if position not in progress.reported and position not in known
     )
     holds_cut = before_cut is not None
     with OrderedReports(report, progress, ordered=ordered, holds_cut=holds_cut) as delivery:
+        for position, earlier in held:
+            if position not in progress.reported:
+                known.add(position)
+                delivery.take(position, earlier)
         async with Vantage(settings, reader=reader, watch=watch) as vantage:
             running = _Running(vantage, delivery)
             try:

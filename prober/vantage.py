@@ -24,8 +24,9 @@ class Vantage:
     """Resolver, TLS contexts, trust store and endpoints of one run; an async context manager.
 
     *operator_shards* says among how many scanners an operator's limits are divided; the default is
-    one. *reader* may be one that the caller uses, too. *watch* lets the caller see what the run
-    waits for. Raises SettingsError if a resolver or trust store in the settings cannot be used.
+    one. *deep_share* is the part of the budget of ``--deep`` for this scanner; the default is all.
+    *reader* may be one that the caller uses, too. *watch* lets the caller see what the run waits
+    for. Raises SettingsError if a resolver or trust store in the settings cannot be used.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Vantage:
         operator_shards: Mapping[str, int] = MappingProxyType({}),
         reader: CertificateReader | None = None,
         watch: Watch | None = None,
+        deep_share: int | None = None,
     ) -> None:
         self.settings = settings
         self.reader = reader or CertificateReader()
@@ -46,7 +48,7 @@ class Vantage:
         self._heartbeat = Heartbeat()
         self._beating: asyncio.Task[None] | None = None
         self._endpoints = Endpoints(
-            settings, self.tls, self._heartbeat, operator_shards, self.reader, watch
+            settings, self.tls, self._heartbeat, operator_shards, self.reader, watch, deep_share
         )
 
     async def __aenter__(self) -> Self:
@@ -76,6 +78,11 @@ class Vantage:
             resolver=self.resolver.addresses,
             trust_store=self.tls.trust_store,
         )
+
+    @property
+    def deep_spent(self) -> int:
+        """The number of connections of ``--deep`` that were made here."""
+        return self._endpoints.deep_spent
 
     async def endpoint(self, target: Target) -> EndpointFacts:
         """The facts of *target*. It is probed once per run."""

@@ -113,9 +113,9 @@ def check(
 
 
 def _require_meant(text: str, *, is_short: bool) -> None:
-    """Raise InputError for the name of a file, or where it *is_short* a misspelt command.
+    """Raise InputError for the name of a file or, if *is_short*, a misspelt command.
 
-    A file named like a domain under a known suffix does not count, nor a name with its last dot.
+    A file named like a domain under a known suffix does not count, nor a name with a final dot.
     """
     if text == STDIN or (_is_file(text) and not is_known_domain(text)):
         what = "stdin" if text == STDIN else f"{text!r} is a file, and it"

@@ -99,7 +99,7 @@ def _demonstrate(options: ReportOptions, *, full: bool) -> int:
 
 
 def _log_lines(log: Path, seen: Mapping[str, Sequence[Seen]]) -> Iterator[str]:
-    """What the example log says of mail to the domains of the demo, and what follows from it."""
+    """What the example log says about mail to the domains of the demo, and what to do about it."""
     summary = Summary()
     reading = Reading(lambda *_: None, wanted=Wanted(), internal=Internal(), summary=summary)
     reading.read(in_order([str(log)], BytesIO(), datetime.now(UTC)))

@@ -20,11 +20,11 @@ from prober.cli.log_setup import configure_logging
 from prober.cli.options import OutputOptions, option, parser_of, with_options
 from prober.cli.recording import db_option, opened, record_files
 from prober.cli.reporting import open_reports
-from prober.cli.running import exit_statuses, tell
+from prober.cli.running import exit_statuses, tell, tell_if_typed
 from prober.domains import parse_domain
 from prober.errors import InputError, SettingsError
 from prober.escape import printable
-from prober.files import read_whole
+from prober.files import read_whole, why_unreadable
 from prober.logs.advice import MAX_SEEN, Known, Seen, advise, by_domain, name_of, seen_of
 from prober.logs.daily import Daily
 from prober.logs.lines import in_order
@@ -199,7 +199,7 @@ class JoinOptions:
 
     @property
     def known(self) -> Known:
-        """What the files say. Raises InputError."""
+        """What the files say about domains. Raises InputError."""
         seen: defaultdict[str, list[Seen]] = defaultdict(list)
         for path in self.results:
             with _naming(path), path.open("rb") as stream:
@@ -313,6 +313,7 @@ def logs(
     with exit_statuses():
         inputs = [*(Read(file, "a log") for file in files), *join.read, *report.read]
         require_distinct(inputs, [*report.written, *join.written])
+        tell_if_typed(files)
         if read.tls_report:
             raise typer.Exit(_tls_reports(files, report))
         raise typer.Exit(_logs(files, read, which, join, report))
@@ -436,12 +437,12 @@ def _keep(seen: list[Seen], report: Seen) -> None:
 
 @contextlib.contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """What is wrong with the content of *path* is said with its name."""
+    """Name *path* in errors about its content."""
     name = printable(str(path))
     try:
         yield
     except OSError as error:
-        raise InputError(f"cannot read {name}: {error.strerror}") from error
+        raise InputError(f"cannot read {name}: {why_unreadable(error)}") from error
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
 

@@ -12,10 +12,10 @@ from prober.cli.distinct_files import Read, require_distinct, staged
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import option, quiet_option
 from prober.cli.recording import db_option, opened, record_files
-from prober.cli.running import exit_statuses, tell
+from prober.cli.running import exit_statuses, tell, tell_if_typed
 from prober.domain_list import STDIN
 from prober.errors import InputError, SettingsError
-from prober.files import is_stream, read_whole
+from prober.files import is_stream, read_whole, why_unreadable
 from prober.policy.base import LiveMap, MapFormat
 from prober.policy.csv import CsvMap
 from prober.policy.decide import Patience, PolicyLevel
@@ -150,6 +150,7 @@ def policy(
         if not files and db is None:
             raise SettingsError("name files of results, or a record with --db")
         _keep_apart(files, db, current, output)
+        tell_if_typed(files)
         format_ = _format_for(mta, postfix_version)
         live = _read_live(current, format_)
         left_out = {PolicyLevel.DANE_ONLY} if no_dane else set()
@@ -185,7 +186,7 @@ def _read_live(file: Path | None, format_: MapFormat) -> LiveMap:
     try:
         return format_.parse(read_whole(file, _MAX_BYTES).decode())
     except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror or error}") from error
+        raise InputError(f"cannot read {file}: {why_unreadable(error)}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{file} is not UTF-8") from error
     except InputError as error:
@@ -201,9 +202,9 @@ def _keep_apart(results: Sequence[str], db: str | None, current: Path | None, ou
 
 
 def _require_most_kept(output: str, text: str, format_: MapFormat) -> None:
-    """Raise SettingsError where *text* would drop more than half of the lines of *output*.
+    """Raise SettingsError if *text* would drop more than half of the lines of *output*.
 
-    An MTA sends the mail of a domain without a line in whatever way it sends all other mail.
+    An MTA sends mail for a domain without a line in its default way, which may be in clear.
     """
     path = Path(output)
     if output == STDOUT or is_stream(path) or not path.exists():
@@ -211,7 +212,7 @@ def _require_most_kept(output: str, text: str, format_: MapFormat) -> None:
     try:
         before = read_whole(path, _MAX_BYTES).decode("utf-8", "surrogateescape")
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        raise InputError(f"cannot read {path}: {why_unreadable(error)}") from error
     lines = format_.lines_of(before)
     dropped = lines - format_.lines_of(text)
     if 2 * len(dropped) > len(lines):
@@ -233,7 +234,7 @@ def _add_results(draft: Draft, file: str) -> None:
 def _add_runs(draft: Draft, db: str, patience: Patience) -> int:
     """Use the newest observations of each domain in the record, as many as ``--patience`` says.
 
-    Gives how many runs those are of.
+    Returns the number of runs that they are from.
     """
     most = max(patience.require_runs, patience.loosen_runs or 1)
     seen: set[int] = set()

@@ -117,12 +117,19 @@ def require_extra() -> None:
 
 
 @contextlib.contextmanager
-def opened(db: str, *, create: bool = False) -> Iterator["Store"]:
-    """Open the record at *db*, and close it at the end. *create*: make it if there is none."""
-    require_extra()
-    from prober.store.database import open_store
+def opened(db: str, *, create: bool = False, quiet: bool = False) -> Iterator["Store"]:
+    """Open the record at *db*, and close it at the end.
 
+    *create*: make it if there is none, and say so unless *quiet*: the path may be mistyped.
+    """
+    require_extra()
+    from prober.store.database import open_store, where_from
+
+    where = where_from(db)
+    is_new = create and "://" not in where and not Path(where).exists()
     store = open_store(db, create=create)
+    if is_new and not quiet:
+        tell(f"there was no record at {where}: a new one was made")
     try:
         yield store
     finally:
@@ -152,7 +159,7 @@ class Recording:
 
     @property
     def news(self) -> News | None:
-        """What to ask what this run changed; None where there is no record."""
+        """The query for what this run changed; None if there is no record."""
         return None if self.writer is None else self._news
 
     def _news(self) -> RunNews | None:
@@ -194,7 +201,7 @@ class Recording:
 
 
 def news_of(store: "Store", run_id: int) -> RunNews | None:
-    """What a run changed; None where the record cannot be read."""
+    """What a run changed; None if the record cannot be read."""
     from prober.store.asking import run_news
     from prober.store.database import StoreError
 
@@ -221,7 +228,7 @@ def recording(
     if options.db is None:
         yield Recording(None, None, exceptions, options.patience, tally.assess)
         return
-    with opened(options.db, create=True) as store:
+    with opened(options.db, create=True, quiet=report.quiet) as store:
         from prober.store.batch import RunPlan, Transcripts
         from prober.store.keeping import stored_exceptions
         from prober.store.writer import RunWriter

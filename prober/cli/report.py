@@ -15,7 +15,7 @@ from prober.cli.log_setup import configure_logging
 from prober.cli.options import ManyReportOptions, named_domain, option, with_options
 from prober.cli.recording import db_option, news_of, opened, record_files
 from prober.cli.reporting import Reporting
-from prober.cli.running import exit_statuses, tell
+from prober.cli.running import exit_statuses, tell, tell_if_typed
 from prober.dnssec.anchors import Anchors
 from prober.domain_list import STDIN
 from prober.errors import InputError, SettingsError
@@ -153,6 +153,7 @@ def report(
         read += [Read(each.path, each.what) for each in record_files(db)]
         read += [Read(str(trust_anchor), "the DNSSEC trust anchors")] if trust_anchor else []
         require_distinct(read, options.written)
+        tell_if_typed(names)
         anchors = read_anchors(trust_anchor)
         if not names and db is not None:
             raise typer.Exit(_report_run(db, run, options, wanted, anchors))

@@ -30,6 +30,7 @@ from prober.errors import BlindError, blind
 from prober.escape import as_text
 from prober.faults import formatted
 from prober.files import Mark, ResumeFrom, remove_drafts
+from prober.held_reports import Held, held_path, read_held
 from prober.progress import Positions, Progress
 from prober.records import DomainReport, Standing
 from prober.report.answer import answer
@@ -62,9 +63,9 @@ Accepts = Callable[[DomainReport], bool]  # whether it is accepted that a domain
 
 
 class Record(Protocol):
-    """Keeps the reports of a run in another place than a report file.
+    """Keeps the reports of a run elsewhere than in a report file.
 
-    ``start`` is where a run stopped that this one goes on with.
+    ``start`` is the point from which this run continues an earlier one.
     """
 
     start: Checkpoint | None
@@ -115,6 +116,7 @@ class Reporting:
         self._accepted: list[tuple[str, Standing]] = []  # what workers count by its standing
         self._left_open: Checkpoint | None = None
         self._cut = 0  # domains that --deep-budget has cut
+        self.held: Iterable[Held] = ()  # reports of the earlier run that this one goes on with
 
     @classmethod
     @contextlib.contextmanager
@@ -165,6 +167,8 @@ class Reporting:
         ):
             hint.armed = True
             reporting = cls(writers, tally, progress, record, accepts)
+            if path is not None and start.identity:
+                reporting.held = read_held(held_path(path), start.identity)
             if not options.quiet and can_show():
                 reporting._show_on_terminal(count, waits, in_lines=options.verbose)
             with reporting._recording(resumable):
@@ -181,14 +185,19 @@ class Reporting:
         elif reporting._cut and not options.quiet:
             tell(f"--deep-budget is used up: {counted(reporting._cut, 'domain')} not fully tested")
 
-    def leave_open(self) -> None:
-        """What is added from here on, a run that goes on with this one makes anew."""
+    def leave_open(self, held: Iterable[Held]) -> None:
+        """Mark what is added from now on as cut: a run that continues this one makes it anew.
+
+        *held* are reports among these that it takes unchanged.
+        """
+        if self._keeper is not None:
+            self._keeper.hold(self._identity, held)
         checkpoint = msgspec.json.encode(self._checkpoint())  # the totals go on to change
         self._left_open = msgspec.json.decode(checkpoint, type=Checkpoint)
 
     @property
     def can_leave_open(self) -> bool:
-        """Whether another run can go on with this one: there is a checkpoint."""
+        """Whether another run can continue this one: it has a checkpoint."""
         return self._keeper is not None or self._record is not None
 
     def add(self, report: DomainReport) -> None:
@@ -412,15 +421,15 @@ class Reporting:
             keeper.discard()
 
     def _keep_what_is_better(self, targets: Sequence[str]) -> None:
-        """Raise BlindError rather than replace older reports by those of a blind machine."""
+        """Raise BlindError rather than replace older reports if this machine cannot probe."""
         why = self._tally.totals.why_blind
         if why is not None and any(os.path.isfile(target) for target in targets):
             raise blind(why)
 
     def _checkpoint(self) -> Checkpoint:
-        """What is surely reported: everything except the reports being written now.
+        """What is certainly reported: everything except the reports that are being written.
 
-        The record has all that the checkpoint speaks of.
+        The record has everything that the checkpoint names.
         """
         checkpoint = self._left_open or Checkpoint(
             identity=self._identity,
@@ -488,8 +497,10 @@ def open_reports(
             yield writers
             for writer in writers:
                 writer.finish()
-        except BaseException:
-            for left in filter(None, (writer.left for writer in writers)):
+        except BaseException as error:
+            blind = isinstance(error, BlindError)
+            paths = (writer.left_blind if blind else writer.left for writer in writers)
+            for left in filter(None, paths):
                 tell(f"not finished; what was seen is in {left}")
             raise
 
@@ -499,10 +510,13 @@ def _clear_away(writer: ReportWriter[R, T], go_on: ResumeFrom | None) -> None:
     if writer.partial is None:
         return
     checkpoint = checkpoint_path(writer.partial)
+    held = held_path(checkpoint)
     remove_drafts(checkpoint)
+    remove_drafts(held)
     if go_on is None:  # it was of rows that were put aside
         with contextlib.suppress(OSError):
             checkpoint.unlink(missing_ok=True)
+            held.unlink(missing_ok=True)
 
 
 def _leaves_room(writer: ReportWriter[R, T]) -> bool:

@@ -22,7 +22,15 @@ from prober.cli.options import (
 from prober.cli.recording import Recording, RecordOptions, recording, without_password
 from prober.cli.reporting import Reporting
 from prober.cli.resuming import Resumable
-from prober.cli.running import command_line, exit_statuses, run, show, tell, tell_cost
+from prober.cli.running import (
+    command_line,
+    exit_statuses,
+    run,
+    show,
+    tell,
+    tell_cost,
+    tell_if_typed,
+)
 from prober.csv_list import CsvList
 from prober.domain_list import DomainList
 from prober.domains import Entry, is_known_domain
@@ -137,6 +145,7 @@ def scan(
 def _open_list(file: str, column: str | None) -> AbstractContextManager[DomainList]:
     if not os.path.exists(file) and is_known_domain(file):
         raise InputError(f"there is no file {file!r}; to probe that domain: probe {file}")
+    tell_if_typed([file])
     return DomainList.open(file) if column is None else CsvList.open_column(file, column)
 
 
@@ -154,6 +163,7 @@ def _scan_here(
         ordered=ordered,
         ending=ending,
         reader=reporting.reader,
+        held=reporting.held,
         before_cut=reporting.leave_open if reporting.can_leave_open else None,
     )
     run(reporting.watched(probing), wind_down=ending.request)

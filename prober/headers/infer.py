@@ -18,7 +18,7 @@ from prober.answer_cache import SingleFlight
 from prober.domains import Entry, parse_domain
 from prober.errors import InputError
 from prober.faults import internal_fault
-from prober.files import read_whole
+from prober.files import read_whole, why_unreadable
 from prober.headers.habits import Habits
 from prober.headers.join import join, receiving_hops
 from prober.headers.judge import judge_lines, learn_lines, parse_lines
@@ -129,7 +129,7 @@ def load_habits(path: Path, habits: Habits) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
+        raise InputError(f"cannot read {path}: {why_unreadable(error)}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path} is not a habits file: {error}") from error
     if loaded.schema != HEADERS_SCHEMA:

@@ -15,6 +15,7 @@ from typing import BinaryIO, Final
 from prober.domains import parse_domain
 from prober.errors import InputError
 from prober.escape import as_text
+from prober.files import why_unreadable
 from prober.headers.records import MessageHeaders
 from prober.headers.tables import MAX_LINES
 from prober.mailbox import MAX_LINE_BYTES, Lines, files_below
@@ -108,7 +109,7 @@ def _read_file(path: Path) -> Iterator[MessageHeaders]:
         with path.open("rb") as stream:
             yield from read_stream(stream, as_text(str(path)))
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
+        raise InputError(f"cannot read {path}: {why_unreadable(error)}") from error
 
 
 def _read_one_of_many(path: Path) -> Iterator[MessageHeaders]:

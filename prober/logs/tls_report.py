@@ -22,7 +22,7 @@ from rich.text import Text
 
 from prober.errors import InputError
 from prober.escape import printable, utc
-from prober.files import read_whole
+from prober.files import read_whole, why_unreadable
 from prober.logs.objects import ClaimObject, FailureObject
 from prober.logs.records import LOGS_SCHEMA
 from prober.logs.text import MAX_SHOWN, STYLES, table
@@ -199,7 +199,7 @@ def _files(names: Iterable[str], stdin: BinaryIO) -> Iterator[tuple[str, bytes]]
             for each in files_below(path) if path.is_dir() else [path]:
                 yield str(each), read_whole(each, MAX_FILE_BYTES)
         except OSError as error:
-            raise InputError(f"cannot read {printable(name)}: {error.strerror}") from error
+            raise InputError(f"cannot read {printable(name)}: {why_unreadable(error)}") from error
 
 
 def _reports(raw: bytes) -> Iterator[bytes]:

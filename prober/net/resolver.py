@@ -36,7 +36,7 @@ from prober.dnssec.proof import make_proof
 from prober.dnssec.validator import NoReply, Validator
 from prober.errors import ProbeError, SettingsError
 from prober.escape import printable
-from prober.files import read_whole
+from prober.files import read_whole, why_unreadable
 from prober.net.dns_message import Query, Response, TooLargeError
 from prober.net.nameserver import ErrorCode, Nameserver, NoneLeftError, ask_in_turn
 from prober.pace import QuestionLimiter
@@ -481,7 +481,9 @@ def read_anchors(path: Path | None) -> Anchors:
     try:
         return parse_anchors(read_whole(path, _ANCHOR_BYTES).decode())
     except OSError as error:
-        raise SettingsError(f"cannot read the trust anchors {name}: {error.strerror}") from error
+        raise SettingsError(
+            f"cannot read the trust anchors {name}: {why_unreadable(error)}"
+        ) from error
     except (UnicodeDecodeError, ProbeError) as error:
         raise SettingsError(f"the trust anchors {name}: {printable(str(error))}") from error
 

@@ -166,8 +166,8 @@ class Session(abc.ABC):
         name = self._settings.ehlo_name or _address_literal(dialogue)
         reply = await dialogue.command("EHLO", name, timeout_s=timeout_s)
         if reply.code in _EHLO_UNKNOWN:
-            dialogue.remark(AnomalyKind.HELO_ONLY, reply.text)
             _accepted(await dialogue.command("HELO", name, timeout_s=timeout_s))
+            dialogue.remark(AnomalyKind.HELO_ONLY, reply.text)
             return None
         self._facts = replace(self._facts, ehlo_keywords=ehlo_keywords(_accepted(reply)))
         return reply
@@ -240,7 +240,10 @@ class Session(abc.ABC):
             detail = f"no more than {self._settings.session_s:g} s a session"
             failure = Failure(step=self.step, reason=Reason.TIMED_OUT, detail=detail)
         elif isinstance(error, TimeoutError) and stalled_s is not None:
-            detail = f"timed out, but this machine was too busy to look for {stalled_s:.1f} s"
+            detail = (
+                f"it was too busy to measure for {stalled_s:.1f} s, so this wait counts for "
+                "nothing: run it again"
+            )
             failure = Failure(step=self.step, reason=Reason.LOCAL, detail=detail)
         elif self.step is Step.POST_TLS and isinstance(error, AlertError):
             # TLS 1.3: the server may refuse after the client thinks it is done (RFC 8446 §4.4.2.4)

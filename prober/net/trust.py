@@ -10,6 +10,7 @@ from cryptography.hazmat.bindings.openssl.binding import Binding
 from OpenSSL import SSL, crypto
 
 from prober.errors import SettingsError
+from prober.files import why_unreadable
 from prober.records import TrustStore, VerifyError
 
 log = logging.getLogger(__name__)
@@ -139,7 +140,9 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise SettingsError(f"cannot read the trust store {path}: {error.strerror}") from error
+        raise SettingsError(
+            f"cannot read the trust store {path}: {why_unreadable(error)}"
+        ) from error
 
 
 def _load_anchor(block: bytes) -> crypto.X509 | None:

@@ -57,6 +57,7 @@ NAMES: Final[Mapping[ChangeCode, str]] = MappingProxyType(
         ChangeCode.MTA_STS_ID: "MTA-STS id",
         ChangeCode.MTA_STS_POLICY: "MTA-STS policy",
         ChangeCode.TLS_RPT: "TLS-RPT",
+        ChangeCode.LOOKED_AT: "looked at",
     }
 )
 
@@ -89,6 +90,8 @@ def to_do(change: Change) -> str | None:
 
 def describe(change: Change) -> str:
     """One change in words; safe to show."""
+    if change.code is ChangeCode.LOOKED_AT:
+        return _looked_at(change)
     before, after = (_shown(change.code, value) for value in (change.before, change.after))
     addresses = listed(change.addresses, _MAX_ADDRESSES)
     where = " ".join(part for part in (change.mx_host, addresses) if part)
@@ -101,6 +104,12 @@ def describe(change: Change) -> str:
     return printable(text)
 
 
+def _looked_at(change: Change) -> str:
+    if change.before == "no":
+        return "looked at for the first time"
+    return f"no longer looked at, last seen {utc(change.last_seen)}"
+
+
 def _shown(code: ChangeCode, value: str | None) -> str:
     """*value* in words: a standing as every report names it."""
     if code is ChangeCode.STANDING and value in set(Standing):
@@ -110,7 +119,14 @@ def _shown(code: ChangeCode, value: str | None) -> str:
 
 def text_line(found: DomainChanges) -> str:
     """One domain on one line: how bad, what changed, what to do."""
-    return domain_line(found.domain, DIRECTION_LABELS.get(found.worst, ""), what_changed(found))
+    return domain_line(found.domain, label(found), what_changed(found))
+
+
+def label(found: DomainChanges) -> str:
+    """How bad the changes are, in capitals."""
+    if found.is_in_one_only:
+        return "LEFT OUT" if found.changes[0].before == "yes" else "NEW"
+    return DIRECTION_LABELS.get(found.worst, "ROUTINE")
 
 
 def what_changed(found: DomainChanges) -> str:
@@ -169,8 +185,9 @@ def news_summary(news: RunNews) -> str:
 
 
 def badness(found: DomainChanges) -> tuple[int, str]:
-    """What sorts the worst first, then by name."""
-    return [*Direction, None].index(found.worst), found.domain
+    """What sorts the worst first, those in one run only last, then by name."""
+    worst = [*Direction, None].index(found.worst)
+    return len(Direction) + 1 if found.is_in_one_only else worst, found.domain
 
 
 class _ChangesText(Formatter[DomainChanges, ChangeCounts]):

@@ -54,10 +54,10 @@ _REASONS: Final = MappingProxyType(
         Reason.RESET: "connection reset while {doing}",
         Reason.CLOSED: "connection closed while {doing}",
         Reason.BAD_REPLY: "no usable reply while {doing}",
-        Reason.MASKED: "a middlebox masked the reply while {doing}",
+        Reason.MASKED: "a device on the path overwrote the reply while {doing}",
         Reason.ALERT: "TLS alert while {doing}",
         Reason.TLS_ERROR: "TLS error while {doing}",
-        Reason.SERVFAIL: "SERVFAIL while {doing}",
+        Reason.SERVFAIL: "DNS error SERVFAIL while {doing}",
         Reason.DNS_REFUSED: "the nameserver would not answer while {doing}",
         Reason.BOGUS: "DNSSEC validation failed while {doing}",
         Reason.NO_NAMESERVER: "no nameserver answered while {doing}",
@@ -183,18 +183,36 @@ def trouble(report: DomainReport) -> str:
         return failure_words(Failure(step=Step.RESOLVE, reason=route.reason, detail=route.detail))
     if route is not None and route.detail is not None:
         return printable(route.detail)
-    return next(_failures(report), "")
+    return next(_failures(report), "") or next(_seen_once(report, with_address=True), "")
 
 
 def short_trouble(report: DomainReport) -> str:
     """The same in fewer words, without what the server wrote."""
     for name, failure in _failed(report):
         host = printable(name.split(" ")[0])
-        if failure.reply_code is None or failure.reason is not Reason.BAD_REPLY:
-            return f"{host}: {reason_words(failure.reason, failure.step, failure.reply_code)}"
-        busy = " (too busy)" if failure.reply_code == SERVICE_CLOSING else ""
-        return f"{host} replied {failure.reply_code}{busy}"
-    return trouble(report)
+        code = failure.reply_code
+        if code is None or failure.reason is not Reason.BAD_REPLY:
+            return f"{host}: {reason_words(failure.reason, failure.step, code)}"
+        return f"{host} replied {code}{_code_words(code)}"
+    return next(_seen_once(report), "") or trouble(report)
+
+
+def _code_words(code: int) -> str:
+    """What a reply code that is no success means, in brackets. RFC 5321 §3.8, §4.2.1."""
+    if code == SERVICE_CLOSING:
+        return " (too busy)"
+    return {4: " (try again later)", 5: " (it refused us)"}.get(code // 100, "")
+
+
+def _seen_once(report: DomainReport, *, with_address: bool = False) -> Iterator[str]:
+    """The endpoints where one session saw no offer of STARTTLS, and no other could confirm that."""
+    for seen in report.endpoints:
+        if seen.starttls is StartTls.NOT_OFFERED and seen.confirmed is not Confirmed.YES:
+            place = f"{seen.mx_host} {seen.address}" if with_address else seen.mx_host
+            yield printable(
+                f"{place}: STARTTLS was not offered in one session, and no second attempt could "
+                "confirm that"
+            )
 
 
 def _failures(report: DomainReport) -> Iterator[str]:

@@ -40,6 +40,8 @@ from prober.rules.endpoint import (
     uses_sni,
 )
 
+ANOTHER_SAW: Final = "another session saw: "  # begins the detail of starttls-intermittent
+
 F = TypeVar("F", bound=EndpointFacts)
 
 _READ_DIFFERENTLY: Final = (
@@ -112,8 +114,11 @@ def completes(facts: EndpointFacts) -> Mapping[Hello, Answer]:
     plain, plain_large = _result(facts, Hello.NO_SNI), _result(facts, Hello.NO_SNI_LARGE)
     if small is Answer.NOT_TESTED and large is Answer.YES:
         small = Answer.YES
+    # a single session is not proof
+    if large is Answer.NO and small is Answer.YES and _failures(facts, Hello.DEFAULT) < 2:
+        large = Answer.NOT_TESTED
     if plain is Answer.NO and plain_large is Answer.NOT_TESTED:
-        plain = Answer.NOT_TESTED  # a single session is not proof
+        plain = Answer.NOT_TESTED
     if plain_large is Answer.NOT_TESTED and plain is Answer.YES and small is Answer.YES:
         plain_large = large
     return MappingProxyType(
@@ -133,6 +138,10 @@ def _result(facts: EndpointFacts, hello: Hello) -> Answer:
     return Answer.NO if any(map(failed_in_handshake, sessions)) else Answer.NOT_TESTED
 
 
+def _failures(facts: EndpointFacts, hello: Hello) -> int:
+    return sum(failed_in_handshake(each) for each in facts.attempts if each.hello is hello)
+
+
 def hello_findings(facts: EndpointFacts) -> Found:
     """Findings on why TLS completes in some sessions with *facts* and not in others."""
     if outcome(facts) is not Outcome.COMPLETED:
@@ -149,9 +158,11 @@ def hello_findings(facts: EndpointFacts) -> Found:
             yield Code.SNI_REQUIRED, _describe_failed(facts, Hello.NO_SNI)
     if Answer.YES not in with_name:
         yield from _on_unusual_hello(facts, plain)
-    elif any(_saw_no_tls(attempt) for attempt in facts.attempts):
-        first = next(attempt for attempt in facts.attempts if _saw_no_tls(attempt))
-        yield _intermittent(_describe(first))
+    else:
+        large_fails = results[Hello.DEFAULT] is Answer.NO
+        unexplained = (each for each in facts.attempts if _saw_no_tls(each, large_fails))
+        if first := next(unexplained, None):
+            yield _intermittent(_describe(first))
 
 
 def _on_unusual_hello(facts: EndpointFacts, plain: Answer) -> Found:
@@ -169,12 +180,17 @@ def _on_unusual_hello(facts: EndpointFacts, plain: Answer) -> Found:
 
 
 def _intermittent(description: str) -> tuple[Code, str]:
-    return Code.STARTTLS_INTERMITTENT, f"another session saw: {description}"
+    return Code.STARTTLS_INTERMITTENT, f"{ANOTHER_SAW}{description}"
 
 
-def _saw_no_tls(attempt: Attempt) -> bool:
-    """Whether a session had no TLS for a reason that no other hello explains."""
-    return outcome(attempt) is Outcome.NEGATIVE and not failed_in_handshake(attempt)
+def _saw_no_tls(attempt: Attempt, large_fails: bool) -> bool:
+    """Whether a session had no TLS for a reason that its hello does not explain.
+
+    *large_fails*: TLS always fails with the first, large hello.
+    """
+    if not failed_in_handshake(attempt):
+        return outcome(attempt) is Outcome.NEGATIVE
+    return attempt.hello is Hello.DEFAULT and not large_fails
 
 
 def _describe_failed(facts: EndpointFacts, hello: Hello) -> str:
@@ -184,7 +200,7 @@ def _describe_failed(facts: EndpointFacts, hello: Hello) -> str:
 
 
 def _describe(attempt: Attempt) -> str:
-    return describe_failure(attempt.failure) or f"STARTTLS {attempt.starttls}"
+    return describe_failure(attempt.failure) or f"STARTTLS {attempt.starttls.replace('-', ' ')}"
 
 
 def tls_depends_on_sender(facts: EndpointFacts) -> bool:

@@ -51,7 +51,7 @@ from prober.rules.endpoint import (
     tls_findings,
     was_refused_twice,
 )
-from prober.rules.hellos import hello_findings, tls_depends_on_sender
+from prober.rules.hellos import hello_findings
 from prober.rules.mta_sts import judge_sts, sts_enforces, sts_findings
 from prober.rules.mx import may_receive, route_findings
 from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS
@@ -343,7 +343,7 @@ def is_proof_open(view: View) -> bool:
 
 def depends_on_sender(views: Views, *, asks_for_proof: bool) -> bool:
     """Whether common senders differ in what they meet: TLS, or with *asks_for_proof* its proof."""
-    if tls_depends_on_sender(views.seen.endpoint):
+    if views.tls_depends_on_sender:
         return True
     return asks_for_proof and (
         _proof_depends_on_sni(views) or proof_depends_on_certificate(views.seen)
@@ -426,11 +426,15 @@ def _on_hellos(views: Views) -> Found:
     """Where TLS, or the proof of a name, depends on the sender's ClientHello."""
     endpoint = views.seen.endpoint
     yield from hello_findings(endpoint)
-    shown = views.without_sni.endpoint if views.without_sni is not None else None
+    plain = views.without_sni
+    shown = plain.endpoint if plain is not None else None
     if shown is not None:
         usual = set(tls_findings(endpoint))
         others = (pair for pair in tls_findings(shown) if pair not in usual)
         yield from ((code, f"without SNI: {detail or code}") for code, detail in others)
+    if plain is not None and plain.gnutls_refuses and not views.seen.gnutls_refuses:
+        why = "without SNI: no digitalSignature in the key usage of the certificate"
+        yield Code.CERTIFICATE_KEY_USAGE, why
     if _proof_depends_on_sni(views):
         errors = shown.certificate.errors if shown and shown.certificate else ()
         why = "; ".join(errors) or "it does not prove the MX host"

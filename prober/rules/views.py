@@ -12,11 +12,16 @@ from typing import Final, assert_never
 
 from prober.records import Answer, Attempt, Endpoint, Failure, Reason, StartTls
 from prober.records.delivery import DeliveryOutcome
-from prober.rules.certificate import judge_authenticity, judge_path_strength
+from prober.rules.certificate import gnutls_refuses, judge_authenticity, judge_path_strength
 from prober.rules.certificate_fields import CertificateReader, ReadCertificate
 from prober.rules.deep import answer_to, with_chain
 from prober.rules.endpoint import Outcome, chose_weak_cipher, outcome, proven
-from prober.rules.hellos import is_read_differently, with_sni, without_sni
+from prober.rules.hellos import (
+    is_read_differently,
+    tls_depends_on_sender,
+    with_sni,
+    without_sni,
+)
 from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS
 
 _ENCRYPTED: Final = DeliveryOutcome.ENCRYPTED
@@ -72,7 +77,13 @@ class View:
     @cached_property
     def opportunistic(self) -> DeliveryOutcome:
         """What becomes of mail where TLS is used if it is there. RFC 7435 §3."""
-        return _opportunistic(self.endpoint)
+        delivery = _opportunistic(self.endpoint)
+        return _UNKNOWN if delivery is _ENCRYPTED and self.gnutls_refuses else delivery
+
+    @cached_property
+    def gnutls_refuses(self) -> bool:
+        """Whether senders with GnuTLS end the handshake that we completed."""
+        return gnutls_refuses(self.endpoint, self.leaf)
 
     @cached_property
     def mandatory(self) -> DeliveryOutcome:
@@ -97,6 +108,14 @@ class Views:
         """The same without SNI; None where that was not looked at."""
         endpoint = without_sni(self.seen.endpoint)
         return None if endpoint is None else self._of(endpoint)
+
+    @cached_property
+    def tls_depends_on_sender(self) -> bool:
+        """Whether TLS completes for some common senders and not for others."""
+        met = [view for view in (self.seen, self.without_sni) if view is not None]
+        return tls_depends_on_sender(self.seen.endpoint) or any(
+            shown.gnutls_refuses for view in met for shown in (view, *view.others)
+        )
 
     def _of(self, endpoint: Endpoint) -> View:
         return self.seen if endpoint is self.seen.endpoint else View(endpoint, self._reader)

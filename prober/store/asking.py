@@ -10,7 +10,14 @@ from typing import Final
 import sqlalchemy as sa
 
 from prober.records import DomainFacts, DomainReport, Level, Standing
-from prober.records.changes import Change, ChangeCode, ChangeCounts, Direction, DomainChanges
+from prober.records.changes import (
+    Change,
+    ChangeCode,
+    ChangeCounts,
+    Direction,
+    DomainChanges,
+    in_one_only,
+)
 from prober.records.history import DomainHistory, DomainInRun, RecordedRun, RunNews
 from prober.report.changes import badness
 from prober.report.mail import Open
@@ -139,15 +146,21 @@ class Comparing:
 def changes_between(
     connection: sa.Connection, old: int, new: int, how: Comparing, counts: ChangeCounts
 ) -> Iterator[DomainChanges]:
-    """What changed of each domain that is in both runs, judged by the rules of today."""
+    """What changed of each domain of the two runs, judged by the rules of today.
+
+    Inputs that are no domains are left out.
+    """
+    for run_id, other in ((old, new), (new, old)):
+        for found in _in_one_only(connection, run_id, other):
+            counts.add(found)
+            yield found
     before, after = schema.observation.alias("before"), schema.observation.alias("after")
     both = before.join(after, before.c.domain_id == after.c.domain_id)
-    in_both = (before.c.run_id == old) & (after.c.run_id == new)
+    is_domain = (before.c.level != Level.INVALID.value) & (after.c.level != Level.INVALID.value)
+    in_both = (before.c.run_id == old) & (after.c.run_id == new) & is_domain
     counts.compared = _count(
         connection, sa.select(sa.func.count()).select_from(both).where(in_both)
     )
-    counts.only_before = _observed(connection, old) - counts.compared
-    counts.only_now = _observed(connection, new) - counts.compared
     differs = sa.or_(
         after.c.lost_sight,
         before.c.facts_id != after.c.facts_id,
@@ -189,10 +202,18 @@ def _names(connection: sa.Connection, ids: Sequence[int]) -> dict[int, str]:
     return {row.id: row.name for row in connection.execute(query)}
 
 
-def _observed(connection: sa.Connection, run_id: int) -> int:
+def _in_one_only(connection: sa.Connection, run_id: int, other: int) -> Iterator[DomainChanges]:
+    """The domains of the run *run_id* that are not in the run *other*."""
     table = schema.observation
-    query = sa.select(sa.func.count()).select_from(table).where(table.c.run_id == run_id)
-    return _count(connection, query)
+    in_other = sa.select(table.c.domain_id).where(table.c.run_id == other)
+    query = (
+        sa.select(schema.domain.c.name, table.c.checked_at)
+        .join(schema.domain, schema.domain.c.id == table.c.domain_id)
+        .where(table.c.run_id == run_id, table.c.level != Level.INVALID.value)
+        .where(table.c.domain_id.not_in(in_other))
+    )
+    for row in connection.execute(query.execution_options(yield_per=1_000)):
+        yield in_one_only(row.name, row.checked_at, before=run_id < other)
 
 
 def _count(connection: sa.Connection, query: sa.Select[int]) -> int:

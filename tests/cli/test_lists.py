@@ -58,13 +58,13 @@ def test_a_list_without_a_line_to_read_is_told(
 
 def test_a_list_that_is_not_there_is_told(path: Path) -> None:
     ended = scan_offline(str(path))
-    complaint = f"probe: cannot read {path}: No such file or directory\n"
+    complaint = f"probe: cannot read {path}: No such file or directory: check the path\n"
     assert (ended.status, ended.out, ended.err) == (USAGE, "", complaint)
 
 
 def test_a_folder_is_no_list(tmp_path: Path) -> None:
     ended = scan_offline(str(tmp_path))
-    complaint = f"probe: cannot read {tmp_path}: Is a directory\n"
+    complaint = f"probe: cannot read {tmp_path}: Is a directory: name the files in it\n"
     assert (ended.status, ended.out, ended.err) == (USAGE, "", complaint)
 
 

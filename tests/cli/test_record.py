@@ -79,6 +79,7 @@ async def test_nothing_is_said_where_all_meet(probe: Probe, path: Path, db: str)
 async def test_the_exit_status_and_the_report_do_not_depend_on_the_record(
     probe: Probe, path: Path, db: str, tmp_path: Path
 ) -> None:
+    await probe.scan(str(path), "--db", db)
     with_db = await probe.scan(str(path), "--ordered", "--db", db)
     without = await probe.scan(str(path), "--ordered")
 
@@ -274,3 +275,11 @@ def test_a_password_is_not_in_the_message(path: Path) -> None:
 
     assert ended.status == 5
     assert "secret" not in ended.err
+
+
+def test_a_new_record_is_told_unless_quiet(tmp_path: Path) -> None:
+    for quiet, name in ((False, "a.db"), (True, "b.db")):
+        options = ("-q",) if quiet else ()
+        ended = scan_offline("-", "--db", str(tmp_path / name), *options, stdin=b"a.test\n")
+        told = f"there was no record at {tmp_path / name}: a new one was made" in ended.err
+        assert told is not quiet

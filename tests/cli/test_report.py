@@ -243,8 +243,16 @@ def test_fields_that_an_older_version_did_not_write_may_be_missing(results: str)
     ("content", "why"),
     [
         pytest.param(b"", "it holds no report", id="empty"),
-        pytest.param(b"example.com\nexample.org\n", "line 1: no report", id="a-list"),
-        pytest.param(b"domain,level\na.test,none\n", "line 1: no report", id="a-csv-report"),
+        pytest.param(
+            b"example.com\nexample.org\n",
+            "line 1: no report: this is no JSON object; results are JSON",
+            id="a-list",
+        ),
+        pytest.param(
+            b"domain,level\na.test,none\n",
+            "reports in other formats cannot be read again",
+            id="a-csv-report",
+        ),
         pytest.param(b'{"domain": "a.test"}\n', "line 1: no report", id="other-json"),
         pytest.param(b'{"schema": 99}\n', "line 1: schema 99 was written by another", id="schema"),
         pytest.param(b"\x1f\x8b\x08\x00" * 9, "is gzip data; results are JSON lines", id="gzip"),

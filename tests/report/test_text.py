@@ -7,10 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from prober.records import (
+    Attempt,
     Code,
     Dnssec,
     DomainReport,
     Failure,
+    Hello,
     Level,
     Line,
     MtaSts,
@@ -19,6 +21,7 @@ from prober.records import (
     RatedFact,
     Reason,
     Standing,
+    StartTls,
     Step,
     StsStatus,
     TlsaRecord,
@@ -203,6 +206,27 @@ def test_a_shared_detail_stands_once_and_others_by_themselves() -> None:
 
     assert "a.example, b.example: same" in lines
     assert "c.example: other" in lines
+
+
+def test_why_another_session_failed_is_told_in_words() -> None:
+    failure = Failure(step=Step.STARTTLS, reason=Reason.BAD_REPLY, reply_code=454, detail="454 no")
+    attempt = Attempt(
+        observed_at=samples.NOW,
+        hello=Hello.DEFAULT,
+        starttls=StartTls.REFUSED,
+        tls_version=None,
+        cipher=None,
+        failure=failure,
+    )
+    endpoint = samples.make_endpoint(attempts=(attempt,))
+    detail = "another session saw: bad-reply at starttls: 454 no"
+    found = finding(Code.STARTTLS_INTERMITTENT, mx_host=endpoint.mx_host, detail=detail)
+
+    text = " ".join(
+        shown(samples.make_report(Level.OPPORTUNISTIC, (endpoint,), findings=(found,))).split()
+    )
+
+    assert "another session saw: reply 454 while waiting for the answer to STARTTLS (no)" in text
 
 
 def test_advice_on_dane_depends_on_who_runs_the_mx_host() -> None:

@@ -62,7 +62,12 @@ def test_two_runs_are_compared(store: Store) -> None:
     )
 
     changed, counts = between(store, 1, 2)
-    assert changed == {"b.example": Direction.WORSE, "c.example": Direction.LOST_SIGHT}
+    assert changed == {
+        "b.example": Direction.WORSE,
+        "c.example": Direction.LOST_SIGHT,
+        "d.example": Direction.OTHER,  # in one run only
+        "e.example": Direction.OTHER,
+    }
     assert (counts.compared, counts.unchanged) == (3, 1)
     assert (counts.only_before, counts.only_now) == (1, 1)
 
