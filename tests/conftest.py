@@ -40,7 +40,7 @@ def pytest_asyncio_loop_factories(
         return {"virtual": VirtualTimeLoop}
     if "lab" in item.path.parts:  # uvloop leaks a datagram endpoint that is cancelled half made
         return {"asyncio": asyncio.new_event_loop}
-    if item.path.name in _ON_BOTH:
+    if item.path.name in _ON_BOTH and not item.get_closest_marker("any_loop"):
         return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
     return {"uvloop": uvloop.new_event_loop}
 

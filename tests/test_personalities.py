@@ -8,15 +8,12 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from prober.domains import parse_entry
 from prober.lab.internet import Lab
-from prober.lab.personalities.scripted import Scripted
 from prober.records import (
     Code,
     Confirmed,
@@ -39,8 +36,7 @@ from prober.rules.endpoint import depends_on_hello
 from prober.rules.norms import Profile
 from prober.rules.profiles import PROFILES
 from prober.rules.standing import assess
-from prober.scan import scan
-from tests.personalities import EVERY, every_domain
+from tests.personalities import EVERY, every_domain, scan_every
 from tests.report import samples
 from tests.support.json_schemas import require_valid
 from tests.support.reports import open_report
@@ -48,19 +44,6 @@ from tests.support.waiting import until
 from tests.support.workbooks import csv_rows, read_sheets
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
-
-# Short, so that the silent ones do not hold the suite; "slow" greets well within them.
-DEADLINES = MappingProxyType(
-    {
-        "connect_s": 20.0,
-        "greeting_s": 4.0,
-        "command_s": 8.0,  # the servers run in this process: an endless reply takes a while
-        "handshake_s": 8.0,
-        "quit_s": 0.5,
-        "session_s": 40.0,
-        "confirm_delay_s": 0.1,
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -78,17 +61,9 @@ def open_sockets() -> int:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def scanned() -> AsyncIterator[Scanned]:
-    domains = every_domain()
-    reports: dict[str, DomainReport] = {}
-
-    def keep(report: DomainReport) -> None:
-        assert report.domain is not None
-        reports[report.domain.removesuffix(".test")] = report
-
-    async with Lab(domains) as lab:
-        _make_keys(lab)
+    async with Lab(every_domain()) as lab:
         sockets, tasks = open_sockets(), len(asyncio.all_tasks())
-        await scan([parse_entry(d.name) for d in domains], lab.settings(**DEADLINES), keep)
+        reports = await scan_every(lab)
         await until(lambda: not any(server.open for server in lab.servers.values()))
         yield Scanned(
             reports=reports,
@@ -96,13 +71,6 @@ async def scanned() -> AsyncIterator[Scanned]:
             sockets_left=open_sockets() - sockets,
             tasks_left=len(asyncio.all_tasks()) - tasks,
         )
-
-
-def _make_keys(lab: Lab) -> None:
-    """Now: to make an RSA key takes so long that what waits meanwhile would not be to blame."""
-    for server in lab.servers.values():
-        if isinstance(server.personality, Scripted):
-            server.tlsa(server.personality.certificate)
 
 
 def endpoint_of(scanned: Scanned, personality: str) -> Endpoint:
@@ -459,14 +427,6 @@ async def test_what_a_session_up_to_tls12_tells_besides_is_kept(scanned: Scanned
 
 
 @in_one_loop
-async def test_nobody_holds_up_another(scanned: Scanned) -> None:
-    """The sound servers answered long before the silent ones had used up their deadlines."""
-    longest = DEADLINES["greeting_s"] * 1000
-    assert scanned.reports["silent"].elapsed_ms >= longest
-    assert scanned.reports["well-configured"].elapsed_ms < scanned.reports["tls-silent"].elapsed_ms
-
-
-@in_one_loop
 async def test_nothing_is_left_open(scanned: Scanned) -> None:
     assert (scanned.sockets_left, scanned.tasks_left) == (0, 0)
 
@@ -487,6 +447,7 @@ def _written(report: DomainReport, format_: ReportFormat, *, scan: bool = False)
     return (formatter.head() + formatter.body(report)).decode()
 
 
+@pytest.mark.any_loop
 @in_one_loop
 async def test_every_report_is_valid_by_the_json_schema(scanned: Scanned) -> None:
     for report in scanned.reports.values():
@@ -500,6 +461,7 @@ _FILES = ("r.html", "r.xlsx", "r.csv", "r.jsonl", "r.json", "r.txt")
 
 
 @each_requirement
+@pytest.mark.any_loop
 @in_one_loop
 async def test_all_formats_agree_on_standing_level_and_reasons(
     scanned: Scanned, tmp_path: Path, require: Level | Profile
@@ -591,6 +553,7 @@ def _require_text(text: str, reports: Sequence[DomainReport]) -> None:
 
 
 @each_requirement
+@pytest.mark.any_loop
 @in_one_loop
 async def test_the_headline_never_contradicts_the_standing(
     scanned: Scanned, require: Level | Profile

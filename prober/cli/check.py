@@ -23,7 +23,7 @@ from prober.cli.options import (
 )
 from prober.cli.recording import RecordOptions, recording
 from prober.cli.reporting import Reporting
-from prober.cli.running import exit_statuses, run, tell, tell_cost
+from prober.cli.running import exit_statuses, run, tell_cost
 from prober.domain_list import STDIN
 from prober.domains import is_known_domain, parse_entry, parse_server
 from prober.errors import InputError
@@ -91,7 +91,7 @@ def check(
                 count=lambda: len(entries),
                 waits=settings,
                 record=recorded.writer,
-                accepts=recorded.accepts,
+                exceptions=recorded.exceptions,
             ) as reporting,
         ):
             probing = partial(
@@ -107,8 +107,7 @@ def check(
             run(reporting.watched(probing))
         reporting.tell_blindness()
         if not report.quiet:
-            for line in recorded.accepted():
-                tell(line)
+            reporting.tell_uncovered()
         raise typer.Exit(reporting.status)
 
 

@@ -25,15 +25,15 @@ from prober.domains import parse_domain
 from prober.errors import InputError, SettingsError
 from prober.escape import printable
 from prober.files import read_whole, why_unreadable
-from prober.logs.advice import MAX_SEEN, Known, Seen, advise, by_domain, name_of, seen_of
+from prober.logs.advice import MAX_SEEN, Known, Seen, advise, by_domain, seen_of
 from prober.logs.daily import Daily
 from prober.logs.lines import in_order
 from prober.logs.privacy import MAX_KEY_BYTES, MIN_KEY_BYTES, Addresses, Privacy, line_without_names
 from prober.logs.reading import Reading, Wanted, parse_internal
-from prober.logs.records import Attempt, Delivery, Level, Scope
-from prober.logs.report import COUNTED, attempts
+from prober.logs.records import Attempt, Delivery, Level, Scope, name_of
+from prober.logs.report import COUNTED, attempts, claims_kind
 from prober.logs.summary import Summary
-from prober.logs.tls_report import claims_kind, read_claims
+from prober.logs.tls_report import read_claims
 from prober.policy.postfix import PostfixMap
 from prober.report.json_ import read_reports
 from prober.rules.exit_status import FAULT_OF_OURS, MEETS_ALL, SOME_FALL_SHORT, SOME_UNDECIDED
@@ -370,7 +370,9 @@ class _Record:
         from prober.store.asking import past_reports
 
         seen = {name: list(reports) for name, reports in (known.seen or {}).items()}
-        clear = {name_of(name) for name, counts in by_domain(summary).items() if counts.clear}
+        clear = {
+            name_of(name) or name for name, counts in by_domain(summary).items() if counts.clear
+        }
         with self.store.reading() as connection:
             for report in past_reports(connection, sorted(clear)):
                 seen.setdefault(report.domain or "", []).append(seen_of(report))

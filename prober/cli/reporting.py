@@ -27,12 +27,12 @@ from prober.cli.resuming import (
 from prober.cli.running import tell, tell_bytes
 from prober.domains import operator_of
 from prober.errors import BlindError, blind
-from prober.escape import as_text
+from prober.escape import as_text, listed
 from prober.faults import formatted
 from prober.files import Mark, ResumeFrom, remove_drafts
 from prober.held_reports import Held, held_path, read_held
 from prober.progress import Positions, Progress
-from prober.records import DomainReport, Standing
+from prober.records import AcceptedException, DomainReport
 from prober.report.answer import answer
 from prober.report.interface import Kind, Paper, R, T
 from prober.report.json_ import read_reports
@@ -45,21 +45,26 @@ from prober.report.output import (
     domains,
     open_report,
 )
-from prober.report.summary import by_standing, counts_line, noted_lines, summary_lines
+from prober.report.summary import (
+    accepted_lines,
+    by_standing,
+    counts_line,
+    noted_lines,
+    summary_lines,
+    uncovered_lines,
+)
 from prober.report.text import TextReport
 from prober.report.words import counted, name_of
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
+from prober.rules.accepted import NO_EXCEPTIONS
 from prober.rules.deep_plan import is_cut_by_budget
 from prober.rules.exit_status import exit_status
-from prober.rules.totals import EXPIRY_NOTICE_DAYS, Tally, Totals
+from prober.rules.totals import EXPIRY_NOTICE_DAYS, MAX_NOTED, Tally, Totals
 from prober.settings import Settings
 from prober.waits import InHand, Watch
 
 _SILENCE_S: Final = 60.0  # after which a person wants to see what is known
 _MAX_SHOWN: Final = 10  # domains, of those that did not finish
-
-
-Accepts = Callable[[DomainReport], bool]  # whether it is accepted that a domain does not pass
 
 
 class Record(Protocol):
@@ -94,7 +99,6 @@ class Reporting:
         tally: Tally,
         progress: Progress,
         record: Record | None = None,
-        accepts: Accepts | None = None,
     ) -> None:
         self.progress = progress
         self.reader = tally.reader
@@ -112,8 +116,6 @@ class Reporting:
         self._keeper: CheckpointKeeper | None = None
         self._identity: dict[str, str] = {}
         self._record = record
-        self._accepts = accepts
-        self._accepted: list[tuple[str, Standing]] = []  # what workers count by its standing
         self._left_open: Checkpoint | None = None
         self._cut = 0  # domains that --deep-budget has cut
         self.held: Iterable[Held] = ()  # reports of the earlier run that this one goes on with
@@ -129,7 +131,7 @@ class Reporting:
         waits: Settings | None = None,
         resumable: Resumable | None = None,
         record: Record | None = None,
-        accepts: Accepts | None = None,
+        exceptions: Mapping[str, AcceptedException] = NO_EXCEPTIONS,
         news: News | None = None,
         expires_soon_days: int = EXPIRY_NOTICE_DAYS,
     ) -> Iterator[Self]:
@@ -137,8 +139,8 @@ class Reporting:
 
         *count* says how many entries there are, for the terminal; with *waits*, the settings of the
         run, that also shows what is waited for. With *resumable*, a checkpoint is kept. *record*
-        takes every report, too, and can say where to go on. What *accepts* accepts is counted
-        apart. *news* is asked for what changed once all reports are added.
+        takes every report, too, and can say where to go on. *exceptions*, by domain, are accepted.
+        *news* is asked for what changed once all reports are added.
         """
         targets = options.output or ([] if record is not None and options.quiet else [STDOUT])
         path = checkpoint_beside(targets) if resumable is not None else None
@@ -150,6 +152,7 @@ class Reporting:
             require=options.required,
             operator_of=operator_of,
             describe=answer,
+            exceptions=exceptions,
             expires_soon_days=expires_soon_days,
             totals=start.totals,
         )
@@ -166,7 +169,7 @@ class Reporting:
             ) as writers,
         ):
             hint.armed = True
-            reporting = cls(writers, tally, progress, record, accepts)
+            reporting = cls(writers, tally, progress, record)
             if path is not None and start.identity:
                 reporting.held = read_held(held_path(path), start.identity)
             if not options.quiet and can_show():
@@ -223,8 +226,7 @@ class Reporting:
             writer.write_rows(row)
         if self._record is not None:
             self._record.add(report)
-        accepted = self._accepts is not None and self._accepts(report)
-        self._tally.add(report, accepted=accepted)
+        self._tally.add(report)
         self._marks = self._marks_now()
         return report
 
@@ -245,21 +247,17 @@ class Reporting:
     @property
     def wants_reports(self) -> bool:
         """Whether workers must return the reports, and not only the rows."""
-        return self._record is not None or self._accepts is not None
+        return self._record is not None
 
     def _note(self, report: DomainReport) -> None:
         if self._record is not None:
             self._record.add(report)
             if self._record.is_due:
                 self._record.flush()
-        if self._accepts is not None and self._accepts(report) and report.standing is not None:
-            self._accepted.append((report.domain or report.input, report.standing))
 
     def add_totals(self, totals: Totals) -> None:
         """Add the counts of a worker."""
         self._tally.totals.merge(totals)
-        self._tally.totals.accept(self._accepted)
-        self._accepted.clear()
 
     async def watched(self, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run *main*, and show on the terminal the progress and what it waits for.
@@ -319,7 +317,8 @@ class Reporting:
     def _refresh(self, display: Display) -> None:
         if self._stage is not None and self._is_counted_here:
             self._stage.done = self._done
-            self._stage.counts = by_standing(self._tally.totals.standings)
+            totals = self._tally.totals
+            self._stage.counts = by_standing(totals.standings, totals.accepted)
         display.refresh()
 
     def _make_room(self) -> None:
@@ -375,13 +374,36 @@ class Reporting:
             lines = []
         if quiet:
             lines = [self.summary(), *noted_lines(totals)] if self.status else []
+            lines += self.exception_lines(MAX_NOTED) if self.status else []
         else:
             if not shows_summary:
                 lines += summary_lines(totals)[1:]
+            lines += self._uncovered()
             lines += self._written()
         for line in lines:
             tell(line)
         self.tell_blindness()
+
+    def exception_lines(self, at_most: int) -> list[str]:
+        """Lines on the exceptions that cover a domain, and on those that cover theirs no more."""
+        return [*accepted_lines(self._tally.totals, at_most), *self._uncovered(at_most)]
+
+    def _uncovered(self, at_most: int = MAX_NOTED) -> Iterator[str]:
+        return uncovered_lines(self._tally.exceptions, self._tally.totals, at_most)
+
+    def tell_uncovered(self) -> None:
+        """Say on stderr which exceptions do not cover their domain, although it does not pass."""
+        for line in self._uncovered():
+            tell(line)
+
+    def tell_unmatched(self, given: Iterable[str], where: str) -> None:
+        """Say on stderr which of the domains *given*, which have exceptions, were not reported.
+
+        *where* is what they are not in.
+        """
+        names = [domain for domain in given if domain not in self._tally.totals.exceptions]
+        if names:
+            tell(f"exceptions on domains that are not in {where}: {listed(names)}")
 
     def tell_blindness(self) -> None:
         """Say on stderr why this machine cannot probe (exit status 4), if it cannot."""

@@ -37,7 +37,7 @@ _SYSLOG: Final = re.compile(
     re.DOTALL,
 )
 _SYSLOG_5424: Final = re.compile(
-    rf"<\d{{1,3}}>1 ({_ISO}) (\S+) (\S+) (\S+) \S+ "
+    rf"<\d{{1,3}}>1 ({_ISO}) (\S+) (\S+) (?:(\d+)|\S+) \S+ "
     r'(?:-|(?:\[(?:[^\]"\\]|\\.|"(?:[^"\\]|\\.)*")*\])+)(?: \ufeff?(.*))?',
     re.DOTALL,
 )
@@ -90,15 +90,11 @@ class LineParser:
 
     def parse(self, raw: str) -> Line | None:
         """The parts of *raw*, None where it is no line of a log."""
-        if (found := _SYSLOG.match(raw)) is not None:
+        found = _SYSLOG.match(raw) or _SYSLOG_5424.match(raw) or _SYSLOG_SPACE.match(raw)
+        if found is not None:
             stamp, host, program, pid, text = found.groups()
-        elif (found := _SYSLOG_5424.match(raw)) is not None:
-            stamp, host, program, pid, text = found.groups()
-            pid = pid if pid.isdigit() else ""
         elif raw.startswith("{"):
             return _of_journal(raw)
-        elif (found := _SYSLOG_SPACE.match(raw)) is not None:
-            stamp, host, program, pid, text = found.groups()
         elif (found := _EXIM.match(raw)) is not None:
             stamp, pid, text = found.groups()
             host, program = "", "exim" if _OF_EXIM.match(text) else ""

@@ -27,6 +27,7 @@ from prober.records.facts import (
 from prober.records.findings import Code, Finding, finding
 from prober.records.judged import (
     SCHEMA,
+    AcceptedException,
     Certificate,
     DomainReport,
     Endpoint,
@@ -65,6 +66,7 @@ from prober.records.words import (
 
 __all__ = [
     "SCHEMA",
+    "AcceptedException",
     "Anomaly",
     "AnomalyKind",
     "Answer",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from prober.records.changes import Change, Direction, DomainChanges
+from prober.records.judged import AcceptedException
 from prober.records.sent import SentWeek
 from prober.records.words import Level, Standing
 
@@ -27,7 +28,10 @@ class RecordedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainInRun:
-    """What one run saw of one domain, and which changes it found."""
+    """What one run saw of one domain, and which changes it found.
+
+    ``accepted``: the exception that is in the record now and covers what the run saw.
+    """
 
     domain: str
     run: int
@@ -35,6 +39,7 @@ class DomainInRun:
     level: Level
     standing: Standing
     changes: tuple[Change, ...]
+    accepted: AcceptedException | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The judgements of the rules, and the report that has facts and judgements."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from prober.records.deep import DeepQuestion
@@ -140,6 +140,20 @@ class ProfileRatings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedException:
+    """Somebody accepts that a domain does not meet what is required. 45 CFR 164.306(d)(3).
+
+    ``what`` is the lowest level that is accepted; ``until`` is the last day, in UTC.
+    """
+
+    domain: str
+    what: Level
+    why: str
+    by: str
+    until: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DomainReport:
     """One domain: the facts, and the verdict and findings that follow from them."""
 
@@ -167,3 +181,4 @@ class DomainReport:
     reasons: tuple[str, ...] = ()  # why it does not meet the requirement: a Code or a Gap each
     profile_ratings: ProfileRatings | None = None  # None: no profile was asked for
     proof: DnssecProof | None = None
+    accepted: AcceptedException | None = None  # that it does not meet the requirement

@@ -35,6 +35,7 @@ from prober.report.html import (
 )
 from prober.report.interface import Formatter
 from prober.report.trend import Trend, trend_of
+from prober.report.words import accepted_words
 
 _ITEM: Final = b"<li data-rank="
 
@@ -127,7 +128,13 @@ class HistoryPage(Formatter[DomainHistory, None]):
 
     def body(self, record: DomainHistory) -> bytes:
         rows = [
-            (stretch[0], stretch[-1], len(stretch), CLASSES[stretch[0].standing])
+            (
+                stretch[0],
+                stretch[-1],
+                len(stretch),
+                CLASSES[stretch[0].standing],
+                stretch[0].accepted and accepted_words(stretch[0].accepted),
+            )
             for stretch in stretches(record)
         ]
         return self._render(

@@ -1,12 +1,13 @@
 """Facts in English, for the cells and lines that a person reads. All of it is printable."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
 from prober.escape import listed, printable, utc
 from prober.records import (
+    AcceptedException,
     Answer,
     Certificate,
     Confirmed,
@@ -146,6 +147,12 @@ def rating_cells(rating: FactRating) -> tuple[str, str, str, str]:
 def counted(number: int, noun: str) -> str:
     """Such as "1 domain" or "2 domains"."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def accepted_words(exception: AcceptedException) -> str:
+    """What is accepted, until when, by whom and why."""
+    words = f"level {exception.what} until {exception.until}, by {exception.by}: {exception.why}"
+    return printable(words.removesuffix("."))
 
 
 def name_of(report: DomainReport) -> str:
@@ -426,3 +433,9 @@ def _on_mta_sts(mta_sts: MtaSts) -> str:
     if mta_sts.senders_differ:
         parts.append(f"(senders differ: {mta_sts.senders_differ})")
     return " ".join(parts)
+
+
+def version_counts(counts: Mapping[str, int]) -> str:
+    """How many went by each TLS version, such as ``TLSv1.3=12 TLSv1.2=3``, the most first."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return " ".join(f"{version}={count}" for version, count in ordered)

@@ -15,6 +15,7 @@ Not covered: senders with fewer TLS versions or suites than OpenSSL and GnuTLS h
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Final, TypeVar
 
@@ -28,6 +29,7 @@ from prober.records import (
     EndpointFacts,
     Hello,
     StartTls,
+    WithoutSni,
 )
 from prober.rules.endpoint import (
     Found,
@@ -58,7 +60,12 @@ def is_read_differently(facts: EndpointFacts) -> bool:
 
 
 def with_sni(facts: F) -> F:
-    """*facts* as a sender with SNI gets them. No TLS, if only a hello without SNI gets TLS."""
+    """*facts* as a sender with SNI gets them. No TLS, if only a hello without SNI gets TLS.
+
+    The sessions without SNI are left out of its attempts, unless every session completed TLS.
+    """
+    if _all_completed(facts):
+        return facts
     sessions = tuple(attempt for attempt in facts.attempts if uses_sni(attempt.hello))
     if len(sessions) == len(facts.attempts):
         return facts
@@ -104,6 +111,48 @@ def without_sni(endpoint: Endpoint) -> Endpoint | None:
     return replace(endpoint, **observed, attempts=sessions)
 
 
+_ONLY_RATED: Final = frozenset(  # by norms: neither delivery nor proof depends on these
+    {
+        "key_exchange",
+        "key_exchange_hash",
+        "encrypt_then_mac",
+        "extended_master_secret",
+        "secure_renegotiation",
+    }
+)
+_ELSEWHERE: Final = frozenset({"observed_at", "alert", "chain", "path", "verify_errors"})
+_RESULT: Final = attrgetter(
+    *(
+        field.name
+        for field in fields(WithoutSni)
+        if field.name not in _ONLY_RATED and field.name not in _ELSEWHERE
+    )
+)
+
+
+def sni_makes_no_difference(endpoint: EndpointFacts) -> bool:
+    """Whether delivery and proof are the same with SNI and without it, as at most servers.
+
+    Every session completed TLS, and those without SNI saw the same chain, TLS version and cipher
+    suite. The key-exchange group may differ: the first hello without SNI has no ML-KEM.
+    """
+    plain = endpoint.without_sni
+    return (
+        plain is not None
+        and plain.chain is None
+        and bool(_RESULT(plain) == _RESULT(endpoint))
+        and _all_completed(endpoint)
+    )
+
+
+def _all_completed(facts: EndpointFacts) -> bool:
+    """Whether every session completed TLS, and one of them with the first hello."""
+    attempts = facts.attempts
+    return all(attempt.tls_version is not None for attempt in attempts) and any(
+        attempt.hello is Hello.DEFAULT for attempt in attempts
+    )
+
+
 def completes(facts: EndpointFacts) -> Mapping[Hello, Answer]:
     """Whether TLS completes for each hello that common senders use.
 
@@ -144,7 +193,7 @@ def _failures(facts: EndpointFacts, hello: Hello) -> int:
 
 def hello_findings(facts: EndpointFacts) -> Found:
     """Findings on why TLS completes in some sessions with *facts* and not in others."""
-    if outcome(facts) is not Outcome.COMPLETED:
+    if outcome(facts) is not Outcome.COMPLETED or _all_completed(facts):
         return
     results = completes(facts)
     with_name = (results[Hello.DEFAULT], results[Hello.SMALL])

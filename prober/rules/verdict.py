@@ -25,6 +25,7 @@ from prober.records import (
     Reason,
     Route,
     Severity,
+    TlsRpt,
     TrustStore,
     Verdict,
     all_of,
@@ -91,6 +92,7 @@ def judge_domain(facts: DomainFacts, reader: CertificateReader | None = None) ->
     )
     views = views_of(endpoints, reader)
     mta_sts = judge_sts(facts.sts, facts.mx_hosts)
+    tls_rpt = judge_tls_rpt(facts.tls_rpt_txt)
     verdict = Verdict(
         level=(level := _judge_level(facts, error, views, mta_sts)),
         encrypted=summarize_encrypted(level),
@@ -103,8 +105,8 @@ def judge_domain(facts: DomainFacts, reader: CertificateReader | None = None) ->
         **(observed | {"error": error, "endpoints": endpoints}),
         verdict=verdict,
         mta_sts=mta_sts,
-        tls_rpt=judge_tls_rpt(facts.tls_rpt_txt),
-        findings=_findings(facts, views, tuple(chain.from_iterable(tlsa)), mta_sts),
+        tls_rpt=tls_rpt,
+        findings=_findings(facts, views, tuple(chain.from_iterable(tlsa)), mta_sts, tls_rpt),
     )
     delivery = None if facts.route is None else judge_delivery(report, views)
     return replace(report, delivery=delivery)
@@ -352,6 +354,8 @@ def depends_on_sender(views: Views, *, asks_for_proof: bool) -> bool:
 
 def _proof_depends_on_sni(views: Views) -> bool:
     """Whether only senders with SNI are shown a certificate that proves the MX host."""
+    if views.sni_makes_no_difference:
+        return False
     seen, plain = views.seen, views.without_sni
     if plain is None or plain.endpoint.tls_version is None or seen.endpoint.dane is Dane.MATCH:
         return False
@@ -366,6 +370,7 @@ def _findings(
     views: Sequence[Views],
     tlsa: Sequence[TlsaJudgement],
     mta_sts: MtaSts | None,
+    tls_rpt: TlsRpt | None,
 ) -> tuple[Finding, ...]:
     """All findings, the most severe first."""
     endpoints = tuple(each.seen.endpoint for each in views)
@@ -373,7 +378,7 @@ def _findings(
         *route_findings(facts),
         *dane_findings(facts, tlsa),
         *sts_findings(facts.sts, mta_sts, endpoints),
-        *tls_rpt_findings(judge_tls_rpt(facts.tls_rpt_txt)),
+        *tls_rpt_findings(tls_rpt),
     ]
     for each in views:
         findings += _excused_or_not(each, endpoints)
@@ -425,6 +430,8 @@ def _excused_or_not(views: Views, endpoints: Sequence[Endpoint]) -> tuple[Findin
 def _on_hellos(views: Views) -> Found:
     """Where TLS, or the proof of a name, depends on the sender's ClientHello."""
     endpoint = views.seen.endpoint
+    if views.sni_makes_no_difference:
+        return
     yield from hello_findings(endpoint)
     plain = views.without_sni
     shown = plain.endpoint if plain is not None else None

@@ -18,6 +18,7 @@ from prober.rules.deep import answer_to, with_chain
 from prober.rules.endpoint import Outcome, chose_weak_cipher, outcome, proven
 from prober.rules.hellos import (
     is_read_differently,
+    sni_makes_no_difference,
     tls_depends_on_sender,
     with_sni,
     without_sni,
@@ -97,6 +98,7 @@ class Views:
     def __init__(self, endpoint: Endpoint, reader: CertificateReader) -> None:
         self.seen = View(endpoint, reader)
         self._reader = reader
+        self.sni_makes_no_difference = sni_makes_no_difference(endpoint)
 
     @cached_property
     def with_sni(self) -> View:
@@ -131,6 +133,8 @@ def views_of(
 
 def as_shown(endpoint: Endpoint) -> tuple[Endpoint, ...]:
     """*endpoint*, once for each certificate that it is known to show: that of the session first."""
+    if not endpoint.other_certificates:  # seen by --deep only
+        return (endpoint,)
     view = view_of(endpoint)
     return tuple(each.endpoint for each in (view, *view.others))
 

@@ -8,7 +8,7 @@ import contextlib
 import ipaddress
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -21,7 +21,7 @@ from prober.faults import formatted, judged, observed
 from prober.files import writing
 from prober.net.smtp import Target
 from prober.probe import begin, observe_published, observe_route, targets_of
-from prober.records import DomainFacts, EndpointFacts, Level, Reason, Run
+from prober.records import AcceptedException, DomainFacts, EndpointFacts, Level, Reason, Run
 from prober.report.answer import answer
 from prober.report.output import Layout
 from prober.rules.norms import Profile
@@ -56,6 +56,7 @@ class Judging:
 
     layouts: tuple[Layout, ...]
     require: Level | Profile
+    exceptions: Mapping[str, AcceptedException] = field(default_factory=dict)  # by domain
     expires_soon_days: int = EXPIRY_NOTICE_DAYS
 
 
@@ -187,6 +188,7 @@ def _raise_if_blind(work: Work, seen: Sequence[DomainFacts]) -> None:
 def _tally(work: Work) -> Tally:
     return Tally(
         require=work.judging.require,
+        exceptions=work.judging.exceptions,
         operator_of=operator_of,
         describe=answer,
         expires_soon_days=work.judging.expires_soon_days,

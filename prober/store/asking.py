@@ -9,7 +9,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from prober.records import DomainFacts, DomainReport, Level, Standing
+from prober.records import AcceptedException, DomainFacts, DomainReport, Level, Standing
 from prober.records.changes import (
     Change,
     ChangeCode,
@@ -21,10 +21,12 @@ from prober.records.changes import (
 from prober.records.history import DomainHistory, DomainInRun, RecordedRun, RunNews
 from prober.report.changes import badness
 from prober.report.mail import Open
+from prober.rules.accepted import covers
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.drift import compare
 from prober.rules.verdict import judge_domain
 from prober.store import schema
+from prober.store.keeping import stored_exceptions
 from prober.store.past import Past
 from prober.store.reader import (
     FactReader,
@@ -102,6 +104,8 @@ def shortfalls(connection: sa.Connection, run_id: int, patience: int) -> list[Op
         sa.select(
             schema.domain.c.name,
             table.c.standing,
+            table.c.level,
+            table.c.checked_at,
             is_old.label("is_old"),
             is_told.label("is_told"),
         )
@@ -114,6 +118,8 @@ def shortfalls(connection: sa.Connection, run_id: int, patience: int) -> list[Op
         Open(
             domain=row.name,
             standing=Standing(row.standing),
+            level=Level(row.level),
+            checked_at=row.checked_at,
             is_new=not row.is_old,
             is_told=bool(row.is_told),
         )
@@ -245,6 +251,7 @@ def domain_history(connection: sa.Connection, name: str) -> DomainHistory:
     changes: dict[int, list[Change]] = {}
     for run_id, change in domain_changes(connection, name):
         changes.setdefault(run_id, []).append(change)
+    exception = stored_exceptions(connection).get(name)
     seen = (
         DomainInRun(
             domain=name,
@@ -253,10 +260,15 @@ def domain_history(connection: sa.Connection, name: str) -> DomainHistory:
             level=Level(each.level),
             standing=Standing(each.standing),
             changes=tuple(changes.get(each.run_id, ())),
+            accepted=exception if exception and _covers(exception, each) else None,
         )
         for each in history(connection, name)[::-1]
     )
     return DomainHistory(name, tuple(seen), tuple(sent_weeks(connection, name)))
+
+
+def _covers(exception: AcceptedException, seen: Observation) -> bool:
+    return covers(exception, Standing(seen.standing), Level(seen.level), seen.checked_at)
 
 
 def recorded_runs(
@@ -333,7 +345,10 @@ def reports_of(
 
 
 def newest_reports(connection: sa.Connection, most: int) -> Iterator[tuple[int, DomainReport]]:
-    """The newest reports of each domain from finished runs, each with its run; at most so many."""
+    """The newest reports of each domain from finished runs, each with its run; at most so many.
+
+    With their proofs of DNSSEC.
+    """
     table = schema.observation
     newest = table.c.run_id.desc()
     rank = sa.func.row_number().over(partition_by=table.c.domain_id, order_by=newest)
@@ -352,7 +367,7 @@ def newest_reports(connection: sa.Connection, most: int) -> Iterator[tuple[int, 
         .where(ranked.c.rank <= most)
         .order_by(table.c.domain_id, table.c.run_id)
     )
-    return _judged(connection, query)
+    return _judged(connection, query, proofs=True)
 
 
 def _judged(

@@ -5,19 +5,16 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from prober.records import Level
-from prober.rules.accepted import AcceptedException
+from prober.records import AcceptedException, Level
 from prober.store import schema
 from prober.store.database import Store
 from prober.store.facts import CERTIFICATE, DOMAIN, ENDPOINT, EVIDENCE, PROOF, RRSET, VANTAGE
 from prober.store.reader import batched
 
 
-def stored_exceptions(store: Store) -> dict[str, AcceptedException]:
+def stored_exceptions(connection: sa.Connection) -> dict[str, AcceptedException]:
     """The accepted exceptions in the record, by domain."""
-    table = schema.exception
-    with store.reading() as connection:
-        rows = connection.execute(sa.select(table)).all()
+    rows = connection.execute(sa.select(schema.exception)).all()
     return {
         row.domain: AcceptedException(
             domain=row.domain, what=Level(row.what), why=row.why, by=row.by, until=row.until

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from prober.lab.certificates import LabCa
-from prober.settings import Settings
+from prober.settings import Pace, Settings
 from tests.dnssec.cases import CASES, lay_out
 from tests.dnssec.nameservers import require_nameservers, serving
 from tests.dnssec.tree import Trust
@@ -52,6 +52,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tree]:
         allow_private=True,
         ehlo_name="probe.test",
         confirm_delay_s=0.0,
+        pace=Pace(address_interval_s=0.0),
     )
     with serving(
         folder,

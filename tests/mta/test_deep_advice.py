@@ -13,7 +13,7 @@ import trustme
 from prober.net.smtp import Target
 from prober.records import Code, EndpointFacts
 from prober.rules.deep import deep_findings
-from prober.settings import Settings
+from prober.settings import Pace, Settings
 from prober.vantage import Vantage
 from tests.mta import exim, postfix
 from tests.mta.certificates import MtaCa
@@ -48,6 +48,7 @@ async def observe(mta: RunningMta) -> EndpointFacts:
         ehlo_name="probe.test",
         resolvers=("127.0.0.1",),
         confirm_delay_s=0.1,
+        pace=Pace(address_interval_s=0.0),
         deep=True,
     )
     async with Vantage(settings) as vantage:

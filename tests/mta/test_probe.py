@@ -12,7 +12,7 @@ from prober.rules.certificate import certificate_findings
 from prober.rules.certificate_fields import read_certificate
 from prober.rules.endpoint import Outcome, outcome, proven
 from prober.rules.verdict import judge_endpoint
-from prober.settings import Settings
+from prober.settings import Pace, Settings
 from prober.vantage import Vantage
 from tests.mta.referees import openssl_s_client, posttls_finger
 from tests.mta.servers import CASES, RunningMta
@@ -40,6 +40,7 @@ async def observe(mta: RunningMta) -> tuple[EndpointFacts, Endpoint]:
         ehlo_name="probe.test",
         resolvers=("127.0.0.1",),
         confirm_delay_s=0.1,
+        pace=Pace(address_interval_s=0.0),
     )
     async with Vantage(settings) as vantage:
         target = Target(mx_host=mta.host_name, address=mta.address, port=mta.port)

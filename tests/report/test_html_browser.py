@@ -11,7 +11,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from prober.domains import parse_entry
 from prober.lab.internet import Lab
 from prober.records import DomainReport, Level, ProfileName, Standing
 from prober.report.html import letter_page
@@ -20,12 +19,10 @@ from prober.rules.delivery import judge_delivery
 from prober.rules.profiles import PROFILES
 from prober.rules.standing import assess
 from prober.rules.views import views_of
-from prober.scan import scan
-from tests.personalities import EVERY, every_domain
+from tests.personalities import EVERY, every_domain, scan_every
 from tests.report import samples
 from tests.report.pages import arranged
 from tests.report.test_html import SCRIPT, hostile
-from tests.test_personalities import DEADLINES
 
 pytestmark = pytest.mark.external
 STANDINGS = (Standing.FALLS_SHORT, Standing.UNDECIDED, Standing.MEETS, Standing.NEUTRAL)
@@ -57,15 +54,13 @@ def domains() -> list[DomainReport]:
 
 def lab_domains() -> list[DomainReport]:
     """Every server of the lab, the hostile ones too, as a scan reports it."""
-    found: list[DomainReport] = []
 
-    async def scan_lab() -> None:
+    async def scan_lab() -> list[DomainReport]:
         async with Lab(every_domain()) as lab:
-            names = [parse_entry(each.name) for each in every_domain()]
-            await scan(names, lab.settings(**DEADLINES), found.append)
+            return list((await scan_every(lab)).values())
 
     with ThreadPoolExecutor(1) as apart:  # the loop of Playwright runs in this thread
-        apart.submit(lambda: asyncio.run(scan_lab())).result()
+        found = apart.submit(lambda: asyncio.run(scan_lab())).result()
     return [
         replace(samples.assessed(each, Level.AUTHENTICATED), columns={"owner": "Lab"})
         for each in found

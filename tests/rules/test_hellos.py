@@ -27,7 +27,13 @@ from prober.records import (
 from prober.records.delivery import DeliveryOutcome, SenderKind
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.endpoint import Outcome, add_without_sni, merge_sessions, outcome, proven
-from prober.rules.hellos import completes, hello_findings, with_sni, without_sni
+from prober.rules.hellos import (
+    completes,
+    hello_findings,
+    sni_makes_no_difference,
+    with_sni,
+    without_sni,
+)
 from prober.rules.profiles import PROFILES
 from prober.rules.senders import DELIVERY, Destination
 from prober.rules.standing import assess, judge_standing
@@ -364,3 +370,57 @@ def test_a_view_without_sni_has_its_own_certificate() -> None:
     view = without_sni(endpoint)
     assert view is not None
     assert (view.chain, view.certificate) == ((OTHER,), endpoint.certificate_without_sni)
+
+
+_SAME = seen(works(cipher_bits=256), plain=(works(Hello.NO_SNI, cipher_bits=256),))
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param(_SAME, True, id="the-same-without-sni"),
+        pytest.param(
+            seen(works(key_exchange="X25519MLKEM768"), plain=(works(Hello.NO_SNI),)),
+            True,
+            id="another-group",
+        ),
+        pytest.param(seen(works()), False, id="without-sni-not-tested"),
+        pytest.param(seen(works(), plain=(ANOTHER_PLAIN,)), False, id="another-chain"),
+        pytest.param(seen(works(), plain=NO_PLAIN), False, id="no-tls-without-sni"),
+        pytest.param(seen(fails(), works(Hello.SMALL), plain=(PLAIN,)), False, id="large-fails"),
+        pytest.param(seen(not_offered(), works(), plain=(PLAIN,)), False, id="by-mood"),
+        *(
+            pytest.param(
+                seen(works(), plain=(works(Hello.NO_SNI, **{field: value}),)), False, id=field
+            )
+            for field, value in (
+                ("tls_version", "TLSv1.2"),
+                ("cipher", "TLS_CHACHA20_POLY1305_SHA256"),
+                ("cipher_bits", 112),
+                ("key_exchange_bits", 1024),
+                ("failure", untested().failure),
+            )
+        ),
+    ],
+)
+def test_whether_sni_makes_a_difference(facts: EndpointFacts, expected: bool) -> None:
+    assert sni_makes_no_difference(facts) is expected
+
+
+@pytest.mark.parametrize("kind", SenderKind)
+def test_where_sni_makes_no_difference_all_senders_meet_what_was_seen(kind: SenderKind) -> None:
+    endpoint = judge_endpoint(_SAME, TRUST, CertificateReader(), dane=Dane.MATCH)
+    plain = without_sni(endpoint)
+    assert plain is not None
+    to = Destination(domain="example.com", mx_dnssec=Dnssec.SECURE, mta_sts=None)
+    met = {
+        DELIVERY[kind](Views(replace(each, without_sni=None), CertificateReader()), to)
+        for each in (replace(endpoint, attempts=()), replace(plain, attempts=()))
+    }
+    assert met == {DELIVERY[kind](Views(endpoint, CertificateReader()), to)}
+
+
+def test_the_list_of_attempts_is_cut_only_where_a_session_had_no_tls() -> None:
+    assert with_sni(_SAME) is _SAME
+    mixed = seen(works(), plain=(fails(Hello.NO_SNI), PLAIN_LARGE))
+    assert [each.hello for each in with_sni(mixed).attempts] == [Hello.DEFAULT]
