@@ -25,7 +25,7 @@ _NAMES: Final = MappingProxyType({"fail": "FAIL and INVALID", "unknown": "UNKNOW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Curve:
     """One line of the drawing. ``points`` as SVG has them, from the oldest run to the newest."""
 
     css: str
@@ -54,7 +54,7 @@ class Trend:
 
     of: str
     most: int
-    lines: tuple[Line, ...]
+    lines: tuple[Curve, ...]
     labels: tuple[str, ...]
     rows: tuple[Figures, ...]  # the newest first
 
@@ -72,7 +72,7 @@ def trend_of(runs: Sequence[RecordedRun]) -> Trend | None:
         of=shown[0].list,
         most=most,
         lines=tuple(
-            Line(css=css, name=_NAMES[css], points=tuple(_points(line, most)))
+            Curve(css=css, name=_NAMES[css], points=tuple(_points(line, most)))
             for css, line in counts.items()
         ),
         labels=tuple(LABELS[each] for each in standings),

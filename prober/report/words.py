@@ -31,6 +31,7 @@ from prober.records import (
     TlsRptStatus,
     all_of,
 )
+from prober.rules.completeness import NO_LOCAL_ROUTE
 from prober.rules.deep import CERTIFICATE_QUESTIONS
 from prober.rules.endpoint import offers_requiretls
 from prober.rules.retry import SERVICE_CLOSING
@@ -73,7 +74,6 @@ _REASONS: Final = MappingProxyType(
     }
 )
 _PEERS: Final = MappingProxyType({"server": "S:", "client": "C:"})
-_NOT_THE_DOMAINS: Final = frozenset({Reason.NO_IPV4_HERE, Reason.NO_IPV6_HERE})
 
 
 def reason_words(reason: Reason, step: Step, reply_code: int | None = None) -> str:
@@ -231,7 +231,7 @@ def _failed(report: DomainReport) -> Iterator[tuple[str, Failure]]:
     named = [(host.name, host.failure) for host in report.mx_hosts]
     named += [(f"{seen.mx_host} {seen.address}", seen.failure) for seen in report.endpoints]
     for name, failure in named:
-        if failure is None or (report.verdict.complete and failure.reason in _NOT_THE_DOMAINS):
+        if failure is None or (report.verdict.complete and failure.reason in NO_LOCAL_ROUTE):
             continue
         yield name, failure
 

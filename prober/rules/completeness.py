@@ -17,7 +17,7 @@ from prober.rules.mx import lookup_failed
 NO_MAIL: Final = (RouteStatus.NULL_MX, RouteStatus.NXDOMAIN, RouteStatus.NO_MAIL_HOST)
 # Senders get these answers from the domain's nameservers too. A time-out may be local.
 _SAME_FOR_ALL_SENDERS: Final = (Reason.SERVFAIL, Reason.DNS_REFUSED, Reason.BOGUS)
-_NO_LOCAL_ROUTE: Final = (Reason.NO_IPV6_HERE, Reason.NO_IPV4_HERE)
+NO_LOCAL_ROUTE: Final = (Reason.NO_IPV6_HERE, Reason.NO_IPV4_HERE)
 
 
 def covers_every_endpoint(facts: DomainFacts | DomainReport) -> bool:
@@ -64,6 +64,6 @@ def is_excused(endpoint: EndpointFacts, endpoints: Sequence[EndpointFacts]) -> b
     """Whether another tested endpoint replaces this one, which was not tested."""
     if endpoint.failure is None:
         return False
-    if endpoint.failure.reason in _NO_LOCAL_ROUTE:
+    if endpoint.failure.reason in NO_LOCAL_ROUTE:
         return any(other.mx_host == endpoint.mx_host and is_tested(other) for other in endpoints)
     return was_refused_twice(endpoint) and any(map(is_tested, endpoints))

@@ -15,7 +15,7 @@ from prober.rules.views import first_expiry
 MAX_NAMES: Final = 2_000
 """The first so many operators (and other names) are counted each on their own."""
 OTHERS: Final = "others"
-NO_GROUP: Final = "RSA"  # TLS completed without a key-exchange group
+_PLAIN_RSA: Final = "RSA"  # TLS completed without a key-exchange group
 EXPIRED: Final = "expired"
 _WEEKS: Final = (1, 2, 4, 8, 13, 26)
 LATER: Final = "later"
@@ -46,7 +46,7 @@ class Spread:
         for seen in report.endpoints:
             if seen.tls_version is not None:
                 _count(self.tls_versions, seen.tls_version)
-                _count(self.key_exchanges, seen.key_exchange or NO_GROUP)
+                _count(self.key_exchanges, seen.key_exchange or _PLAIN_RSA)
                 answer = post_quantum(seen)
                 self.post_quantum[answer] = self.post_quantum.get(answer, 0) + 1
         expires = first_expiry(report.endpoints)
