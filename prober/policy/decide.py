@@ -15,8 +15,8 @@ from prober.records import DomainReport, MtaSts, StsStatus
 from prober.records.delivery import Delivery, DeliveryOutcome, SenderOutcomes
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.completeness import covers_every_endpoint
-from prober.rules.deep import chose_weak_dh
 from prober.rules.delivery import judge_delivery, judge_secure
+from prober.rules.endpoint import chose_weak_dh
 from prober.rules.identity import name_fault
 from prober.rules.senders import SECURE_MATCH
 from prober.rules.sts_policy import is_covered
@@ -142,7 +142,7 @@ def assess(
     offers = () if refused else tuple(_offers(report, views, delivery))
     return Evidence(
         checked_at=report.checked_at,
-        complete=covers_every_endpoint(report, report.endpoints),
+        complete=covers_every_endpoint(report),
         offers=tuple(each for each in offers if each.level not in untold),
         losing=frozenset(level for level, effect in effects.items() if effect is Effect.LOSES),
         live=effect,
