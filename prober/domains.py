@@ -164,6 +164,8 @@ def _require_label(label: str) -> None:
         raise InputError(f"a label of {len(label)} characters; DNS allows {MAX_LABEL}")
     if label == "*":
         raise InputError("a wildcard, not a domain")
+    if label.startswith("-") or label.endswith("-"):
+        raise InputError(f"{label[:_MAX_SHOWN]!r} has a hyphen at its start or end")
     if not _LABEL.fullmatch(label):
         raise InputError(
             f"{label[:_MAX_SHOWN]!r} is no host name label: letters, digits and hyphens"

@@ -53,36 +53,41 @@ def identity_of_exceptions(exceptions: Mapping[str, AcceptedException]) -> dict[
     return {"accepted exceptions": f"sha256 {hashlib.sha256(text).hexdigest()}"}
 
 
-def parse_exception(entry: object) -> AcceptedException:
-    """The exception in *entry*, one table. Raises InputError."""
+def parse_exception(entry: object, prefix: str = "") -> AcceptedException:
+    """The exception in *entry*, one table. Raises InputError, with *prefix* before each key."""
     if not isinstance(entry, Mapping):
         raise InputError("it is no table")
     for key in entry:
         if key not in _KEYS:
             raise InputError(f"{printable(str(key))} is none of {', '.join(_KEYS)}")
-    texts = {key: _text(entry, key) for key in _KEYS if key != "until"}
+    texts = {key: _text(entry.get(key), prefix + key) for key in _KEYS if key != "until"}
     until = entry.get("until")
+    if until is None:
+        raise InputError(f"{prefix}until is missing: give a day, such as 2027-03-31")
     if not isinstance(until, date) or isinstance(until, datetime):
-        raise InputError("until must be a day, such as 2027-03-31, without quotes")
+        raise InputError(f"{prefix}until must be a day, such as 2027-03-31, without quotes")
     return AcceptedException(
         domain=parse_domain(texts["domain"]),
-        what=_level(texts["what"]),
+        what=_level(texts["what"], prefix + "what"),
         why=texts["why"],
         by=texts["by"],
         until=until,
     )
 
 
-def _text(entry: Mapping[str, object], key: str) -> str:
-    value = entry.get(key)
-    if not isinstance(value, str) or not value.strip():
-        raise InputError(f"{key} is missing, or no text")
+def _text(value: object, name: str) -> str:
+    if value is None:
+        raise InputError(f"{name} is missing")
+    if not isinstance(value, str):
+        raise InputError(f"{name} must be text in quotes")
+    if not value.strip():
+        raise InputError(f"{name} is empty")
     if len(value) > _MAX_TEXT:
-        raise InputError(f"{key} has more than {_MAX_TEXT} characters")
+        raise InputError(f"{name} has more than {_MAX_TEXT} characters")
     return value.strip()
 
 
-def _level(text: str) -> Level:
+def _level(text: str, name: str) -> Level:
     if text not in ACCEPTABLE:
-        raise InputError(f"what is {printable(text)}: use one of {', '.join(ACCEPTABLE)}")
+        raise InputError(f"{name}: '{printable(text)}' is not one of {', '.join(ACCEPTABLE)}")
     return Level(text)

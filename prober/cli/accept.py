@@ -7,9 +7,10 @@ import typer
 
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import named_domain, option
-from prober.cli.recording import db_option, opened
-from prober.cli.running import exit_statuses, show
+from prober.cli.recording import db_option, opened, tell_unrecorded
+from prober.cli.running import exit_statuses, show, tell
 from prober.errors import InputError, SettingsError
+from prober.escape import printable
 from prober.exceptions import parse_exception
 from prober.report.summary import accepted_line
 from prober.rules.accepted import ACCEPTABLE
@@ -66,16 +67,21 @@ def accept(
         if db is None:
             raise SettingsError("name the record with --db")
         given = {"domain": domain, "what": what, "why": why, "by": by, "until": _day(until)}
-        exception = None if domain is None or lift else parse_exception(given)
+        exception = None if domain is None or lift else parse_exception(given, "--")
+        today = datetime.now(UTC).date()
         with opened(db) as store:
             from prober.store.keeping import drop_exception, store_exception, stored_exceptions
 
             if exception is not None:
                 store_exception(store, exception)
+                tell_unrecorded(store, [exception.domain])
+                if exception.until < today:
+                    tell(
+                        f"--until {until} has passed: the exception covers only runs until that day"
+                    )
             elif domain is not None and not drop_exception(store, named_domain(domain)):
                 raise InputError(f"no exception on {named_domain(domain)} is in the record")
             elif domain is None:
-                today = datetime.now(UTC).date()
                 with store.reading() as connection:
                     stored = stored_exceptions(connection)
                 for each in stored.values():
@@ -88,4 +94,4 @@ def _day(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise InputError(f"--until {text!r} is no day, such as 2027-03-31") from error
+        raise InputError(f"--until {printable(text)} is not a date, such as 2027-03-31") from error

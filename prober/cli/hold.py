@@ -7,7 +7,7 @@ import typer
 
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import named_domain, option
-from prober.cli.recording import db_option, opened
+from prober.cli.recording import db_option, opened, tell_unrecorded
 from prober.cli.running import exit_statuses, show
 from prober.errors import InputError, SettingsError
 from prober.escape import printable, utc
@@ -51,5 +51,7 @@ def hold(
                     set_hold(store, name, printable(why or "")[:_MAX_TEXT], datetime.now(UTC))
                 elif not lift_hold(store, name):
                     raise InputError(f"{name} is not on hold")
+            if not lift:
+                tell_unrecorded(store, names)
             for name, reason, since in holds(store) if not names else ():
                 show(printable(f"{name}  since {utc(since)}: {reason}"))

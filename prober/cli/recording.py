@@ -6,7 +6,7 @@ The store needs the extra ``record``; without it, one line says how to install t
 import contextlib
 import dataclasses
 import enum
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -16,6 +16,7 @@ from prober.cli.options import ReportOptions, option
 from prober.cli.running import tell
 from prober.domains import operator_of
 from prober.errors import SettingsError
+from prober.escape import listed
 from prober.exceptions import identity_of_exceptions, read_exceptions
 from prober.records import AcceptedException, DomainReport, Level
 from prober.records.history import RunNews
@@ -190,6 +191,16 @@ class Recording:
             reports = reports_of(connection, self.writer.run_id, new)
             noted = [noted_domain(self.assess(each), answer) for each in reports]
         return compose(summary, news, left, noted, exceptions)
+
+
+def tell_unrecorded(store: "Store", names: Sequence[str]) -> None:
+    """Say on stderr which of the domains *names* the record does not have; one may be misspelt."""
+    from prober.store.asking import is_recorded
+
+    with store.reading() as connection:
+        unknown = [name for name in names if not is_recorded(connection, name)]
+    if unknown:
+        tell(f"not in the record yet: {listed(unknown)}. Check the spelling.")
 
 
 def news_of(store: "Store", run_id: int) -> RunNews | None:

@@ -271,6 +271,13 @@ def _covers(exception: AcceptedException, seen: Observation) -> bool:
     return covers(exception, Standing(seen.standing), Level(seen.level), seen.checked_at)
 
 
+def is_recorded(connection: sa.Connection, name: str) -> bool:
+    """Whether the record has an observation of *name*, or totals of mail that was sent to it."""
+    seen = sa.select(schema.domain.c.id).where(schema.domain.c.name == name)
+    sent = sa.select(schema.sent.c.day_id).where(schema.sent.c.domain == name)
+    return any(connection.execute(query.limit(1)).first() for query in (seen, sent))
+
+
 def recorded_runs(
     connection: sa.Connection, *, of_list: int | None = None, newest: int | None = None
 ) -> tuple[RecordedRun, ...]:

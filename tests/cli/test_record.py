@@ -240,7 +240,7 @@ async def test_a_check_names_the_exception_in_the_record(probe: Probe, db: str) 
         ("not toml", "is no TOML"),
         ('[[exception]]\ndomain = "a.example"', "exception 1: what is missing"),
         (ACCEPTED.format(until='"2099-12-31"'), "exception 1: until must be a day"),
-        (ACCEPTED.format(until="2099-12-31").replace("none", "fine"), "what is fine: use one of"),
+        (ACCEPTED.format(until="2099-12-31").replace("none", "fine"), "what: 'fine' is not one of"),
         (ACCEPTED.format(until="2099-12-31") * 2, "exception 2: clear.test comes twice"),
         (ACCEPTED.format(until="2099-12-31") + "more = 1", "more is none of domain"),
     ],

@@ -211,3 +211,56 @@ def test_an_exception_in_the_record(db: str) -> None:
     )
     assert invoke("accept", "example.com", "--lift", "--db", db).status == 0
     assert invoke("accept", "--db", db).out == ""
+
+
+GIVEN = ("--what", "none", "--why", "new server soon", "--by", "J. Doe", "--until")
+
+
+@pytest.mark.parametrize(
+    "command", [("hold", "--why", "in dispute"), ("accept", *GIVEN, "2099-12-31")]
+)
+def test_a_domain_that_the_record_does_not_have_may_be_misspelt(
+    db: str, command: tuple[str, ...]
+) -> None:
+    recorded(db, good())
+    name, *given = command
+
+    ended = invoke(name, "exmaple.com", *given, "--db", db)
+    assert (ended.status, ended.out) == (0, "")
+    assert ended.err == "probe: not in the record yet: exmaple.com. Check the spelling.\n"
+    assert "exmaple.com" in invoke(name, "--db", db).out
+    assert invoke(name, "example.com", *given, "--db", db).err == ""
+
+
+def test_the_last_day_of_an_exception_has_passed(db: str) -> None:
+    recorded(db, good())
+
+    ended = invoke("accept", "example.com", *GIVEN, "2026-01-31", "--db", db)
+    assert ended.status == 0
+    assert ended.err == (
+        "probe: --until 2026-01-31 has passed: the exception covers only runs until that day\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ((), "--what is missing"),
+        (("--what", "none", "--why", " "), "--why is empty"),
+        (("--what", "none", "--why", "x", "--by", "y"), "--until is missing: give a day"),
+        (
+            ("--what", "good", *GIVEN[2:], "2099-12-31"),
+            "--what: 'good' is not one of unknown, no-mail, none, ",
+        ),
+        ((*GIVEN, "2027-13-01"), "--until 2027-13-01 is not a date, such as 2027-03-31"),
+    ],
+    ids=["nothing", "blank", "no-until", "level", "date"],
+)
+def test_an_option_of_accept_that_is_wrong_is_named(
+    db: str, given: tuple[str, ...], error: str
+) -> None:
+    recorded(db, good())
+    ended = invoke("accept", "example.com", *given, "--db", db)
+
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith(f"probe: {error}")

@@ -59,6 +59,14 @@ def test_each_reason_has_words_at_each_step(reason: Reason, step: Step) -> None:
             Failure(step=Step.EHLO, reason=Reason.CLOSED, reply_code=421),
             "connection closed while waiting for the answer to EHLO, reply 421",
         ),
+        (
+            Failure(step=Step.EHLO, reason=Reason.MASKED),
+            "a device on the path overwrote the answer to EHLO",
+        ),
+        (
+            Failure(step=Step.GREETING, reason=Reason.MASKED),
+            "a device on the path overwrote the greeting",
+        ),
     ],
 )
 def test_a_failure_in_words(failure: Failure, words: str) -> None:
