@@ -48,6 +48,7 @@ _DOING: Final = MappingProxyType(
         Step.POST_TLS: "talking over TLS",
     }
 )
+_AWAITED: Final = MappingProxyType({Step.GREETING: "the greeting", Step.EHLO: "the answer to EHLO"})
 _REASONS: Final = MappingProxyType(
     {
         Reason.TIMED_OUT: "timed out {doing}",
@@ -56,7 +57,7 @@ _REASONS: Final = MappingProxyType(
         Reason.RESET: "connection reset while {doing}",
         Reason.CLOSED: "connection closed while {doing}",
         Reason.BAD_REPLY: "no usable reply while {doing}",
-        Reason.MASKED: "a device on the path overwrote the reply while {doing}",
+        Reason.MASKED: "a device on the path overwrote {awaited}",
         Reason.ALERT: "TLS alert while {doing}",
         Reason.TLS_ERROR: "TLS error while {doing}",
         Reason.SERVFAIL: "DNS error SERVFAIL while {doing}",
@@ -82,7 +83,7 @@ def reason_words(reason: Reason, step: Step, reply_code: int | None = None) -> s
         return f"reply {reply_code} while {_DOING[step]}"
     if reason is Reason.LIMIT and step not in (Step.RESOLVE, Step.CONNECT):
         return f"ended by a limit of this program while {_DOING[step]}"
-    words = _REASONS[reason].format(doing=_DOING[step])
+    words = _REASONS[reason].format(doing=_DOING[step], awaited=_AWAITED.get(step, "a reply"))
     return words if reply_code is None else f"{words}, reply {reply_code}"
 
 
