@@ -8,6 +8,7 @@ import gc
 import logging
 import os
 from copy import copy
+from functools import partial
 from importlib import import_module
 from types import MappingProxyType
 from typing import Annotated, Any, Final, NoReturn
@@ -25,7 +26,7 @@ COMMANDS: Final = MappingProxyType(
         "accept": "Accept that a domain falls short; without a domain, list what is accepted.",
         "demo": "Start a small Internet on this machine and probe it: what each kind of answer "
         "looks like.",
-        "diff": "Show what changed between two runs: worse, better, other, or lost from sight.",
+        "diff": "Show what changed between two runs: worse, better, other, or not seen.",
         "doctor": "Check what a probe needs: DNS, port 25, IPv6, trust store, EHLO name.",
         "explain": "Explain a finding: what it means for mail, what to do about it, and the norm "
         "behind it.",
@@ -87,7 +88,20 @@ def import_command(name: str) -> TyperCommand:
         if isinstance(parameter, TyperArgument):  # help shows its name; `<str>` says no more
             parameter.type = copy(parameter.type)
             parameter.type.get_metavar = lambda **_: ""  # type: ignore[method-assign]
+            parameter.make_metavar = partial(_metavar, parameter)  # type: ignore[method-assign]
     return command
+
+
+def _metavar(argument: TyperArgument, *_: object, usage: bool = False, **__: object) -> str:
+    """What help calls *argument*: ``[DOMAIN...]`` if it may be left out or be several.
+
+    Typer's own leaves the dots out, and puts an argument that is needed in braces.
+    """
+    name = argument.metavar or argument.name or ""
+    if name.startswith("["):
+        return name
+    name += "..." if argument.nargs != 1 else ""
+    return f"[{name}]" if usage and not argument.required else name
 
 
 def _describe_range(type_: Any) -> None:

@@ -93,10 +93,10 @@ def diff(
     ] = STDOUT,
     quiet: Annotated[bool, quiet_option(_PANEL)] = False,
 ) -> None:
-    """Show what changed between two runs: worse, better, other, or lost from sight.
+    """Show what changed between two runs: worse, better, other, or not seen.
 
-    Exit status: 0 nothing is worse; 1 something is worse; 3 only sight was lost; 2 usage, or a
-    file that cannot be read; 5 the comparison could not be written.
+    Exit status: 0 nothing is worse; 1 something is worse; 3 nothing is worse, and something could
+    not be seen; 2 usage, or a file that cannot be read; 5 the comparison could not be written.
     """
     configure_logging(verbose=False)
     with exit_statuses(), contextlib.closing(Spool()) as spool:

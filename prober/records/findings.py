@@ -120,8 +120,8 @@ class Code(enum.StrEnum):
         "dns-error",
         _MEDIUM,
         "Part of the answer is unknown, because a DNS look-up failed.",
-        "Try again later. If the look-up in the detail fails again, check the nameservers that "
-        "answer for it, and check this machine with `probe doctor`.",
+        "Try again later. If the same look-up fails again, check the nameservers that answer for "
+        "it, and check this machine with `probe doctor`.",
         "RFC 5321 §5.1",
     )
     DOMAIN_NOT_FOUND = (
@@ -243,8 +243,7 @@ class Code(enum.StrEnum):
         "not-tested",
         _LOW,
         "Whether this server encrypts mail is unknown, because the server could not be tested.",
-        "Read the reason in the detail. Try again later or from another network, and check this "
-        "machine with `probe doctor`.",
+        "Try again later or from another network, and check this machine with `probe doctor`.",
         "ours",
     )
     UNCONFIRMED = (
@@ -292,8 +291,8 @@ class Code(enum.StrEnum):
         _HIGH,
         "Mail to this server travels in clear text or is held back, because the server accepts "
         "STARTTLS and then the TLS handshake fails.",
-        "Read the detail. Check the certificate, the TLS versions, the cipher suites, and whether "
-        "the server demands a client certificate.",
+        "Check the certificate, the TLS versions, the cipher suites, and whether the server "
+        "demands a client certificate.",
         "RFC 3207 §4.1",
     )
     REPLY_MALFORMED = (
@@ -628,8 +627,8 @@ class Code(enum.StrEnum):
         _LOW,
         "What else this server accepts is partly unknown, because some questions of `--deep` got "
         "no answer.",
-        "Read the reasons in the detail. Servers that limit connections stop answering: try again "
-        "later. Where the budget of the run was spent, raise `--deep-budget`.",
+        "Servers that limit connections stop answering: try again later. Where the budget of the "
+        "run was spent, raise `--deep-budget`.",
         "ours",
     )
     # DANE
@@ -638,8 +637,8 @@ class Code(enum.StrEnum):
         _LOW,
         "Whether senders that use DANE deliver is unknown, because the TLSA records could not be "
         "looked up or compared with the certificate.",
-        "Read the reason in the detail. Check with `probe doctor` who validates DNSSEC here, and "
-        "check the nameservers of the MX host.",
+        "Check with `probe doctor` what validates DNSSEC here, and check the nameservers of the "
+        "MX host.",
         "RFC 7672 §2.1.2",
     )
     DNSSEC_PROOF_INVALID = (

@@ -38,7 +38,7 @@ def exit_status(totals: Totals) -> int:
 
 
 def diff_status(counts: ChangeCounts) -> int:
-    """Of a comparison: something is worse, only sight was lost, or neither."""
+    """Of a comparison: something is worse, or something could not be seen, or neither."""
     if Direction.WORSE in counts.by_worst:
         return SOME_FALL_SHORT
     return SOME_UNDECIDED if Direction.LOST_SIGHT in counts.by_worst else MEETS_ALL

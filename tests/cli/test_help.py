@@ -61,6 +61,23 @@ def test_the_help_has_examples_and_fits_on_a_page() -> None:
         assert {word for word in words if word.startswith("-")} <= {*known, "--help"}
 
 
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("scan", "FILE"),
+        ("check", "DOMAIN..."),
+        ("accept", "[DOMAIN]"),
+        ("history", "[DOMAIN...]"),
+        ("report", "[RESULTS...]"),
+        ("diff", "[OLD NEW]"),
+    ],
+)
+def test_the_usage_says_which_arguments_are_needed_and_which_may_be_several(
+    command: str, arguments: str
+) -> None:
+    assert f"Usage: probe {command} [OPTIONS] {arguments} " in invoke(command, "--help").out
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_a_command_names_every_option_within_80_columns(command: str) -> None:
     ended = invoke(command, "--help")
