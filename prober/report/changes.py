@@ -28,6 +28,10 @@ SHEET: Final = "changes"  # of a workbook
 _MAX_ADDRESSES: Final = 2  # in one sentence
 NO_NEWS: Final = "Unknown: the record could not be read or written."
 
+_STARTTLS: Final = MappingProxyType(
+    {"TLS completes": "working", "TLS fails": "offered without working TLS"}
+)
+
 NAMES: Final[Mapping[ChangeCode, str]] = MappingProxyType(
     {
         ChangeCode.LEVEL: "level",
@@ -111,7 +115,9 @@ def _looked_at(change: Change) -> str:
 
 
 def _shown(code: ChangeCode, value: str | None) -> str:
-    """*value* in words: a standing as every report names it."""
+    """*value* in words: a standing as every report names it, STARTTLS to fit its sentence."""
+    if code is ChangeCode.STARTTLS and value is not None:
+        return _STARTTLS.get(value, value.removeprefix("STARTTLS "))
     if code is ChangeCode.STANDING and value in set(Standing):
         return LABELS[Standing(value)]
     return str(value)

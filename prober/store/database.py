@@ -34,6 +34,7 @@ _ADVICE: Final = (
     ("no such file", "its folder does not exist: make it, or name another file"),
     ("no space", "no space is left: free some, and run it again (a scan with --resume)"),
     ("full", "no space is left: free some, and run it again (a scan with --resume)"),
+    ("read-only", "it is read-only: make the file and its folder writable"),
     ("readonly", "it is read-only: make the file and its folder writable"),
     ("unable to open", "cannot open it: check that its folder exists and is writable"),
     ("not a database", "it is no database, or it is damaged: restore it from a backup"),

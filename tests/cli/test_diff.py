@@ -69,7 +69,7 @@ def test_counts_then_a_line_per_domain_the_worst_first(old: str, new: str) -> No
         "1 looked at for the first time"
     )
     assert worse.startswith(
-        f"c.example: WORSE. STARTTLS at {MX} 192.0.2.1 was TLS completes, is STARTTLS not offered; "
+        f"c.example: WORSE. STARTTLS at {MX} 192.0.2.1 was working, is not offered; "
     )
     assert worse.endswith(
         ". To do: ask the operator to offer TLS again; until then use another way."

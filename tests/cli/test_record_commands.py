@@ -89,7 +89,7 @@ def test_a_history_is_a_line_for_each_stretch(db: str) -> None:
         "example.com",
         "  2026-01-02T03:04:05Z to 2026-01-03T03:04:05Z, 2 runs: authenticated, PASS",
         "  2026-01-04T03:04:05Z, 1 run: none, FAIL",
-        f"    worse: STARTTLS at {MX} 192.0.2.1 was TLS completes, is STARTTLS not offered",
+        f"    worse: STARTTLS at {MX} 192.0.2.1 was working, is not offered",
         "    worse: level was authenticated, is none",
         "    worse: result was PASS, is FAIL",
     ]

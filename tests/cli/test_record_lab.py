@@ -30,13 +30,13 @@ SCRIPT: Mapping[str, Mapping[int, Personality]] = {
 }
 COUNTS = "7 domains: "
 WORSE = (
-    "lost.test: WORSE. STARTTLS at mx1.lost.test {lost} was TLS completes, is STARTTLS not "
+    "lost.test: WORSE. STARTTLS at mx1.lost.test {lost} was working, is not "
     "offered; level was authenticated, is none; result was PASS, is FAIL. To do: ask "
     "the operator to offer TLS again; until then use another way."
 )
 LOST = (
     "gone.test: NOT SEEN. STARTTLS at mx1.gone.test {gone} could not be seen in 3 runs, last "
-    "seen {at}: TLS completes; result could not be seen in 3 runs, last seen {at}: PASS. "
+    "seen {at}: working; result could not be seen in 3 runs, last seen {at}: PASS. "
     "To do: nothing is proven; look again, and check this machine with `probe doctor`."
 )
 DOWN = (
@@ -44,8 +44,8 @@ DOWN = (
     "TLSv1.2; key exchange at mx1.downgraded.test {down} was X25519MLKEM768, is x25519."
 )
 BETTER = (
-    "lost.test: BETTER. STARTTLS at mx1.lost.test {lost} was STARTTLS not offered, is TLS "
-    "completes; level was none, is authenticated; result was FAIL, is PASS."
+    "lost.test: BETTER. STARTTLS at mx1.lost.test {lost} was not offered, is "
+    "working; level was none, is authenticated; result was FAIL, is PASS."
 )
 ONE_SHORT = "As before: 1 FAIL."
 ONE_UNDECIDED = "As before: 1 UNKNOWN."

@@ -119,6 +119,7 @@ def test_a_locked_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         (errno.EACCES, "permission denied: run this as the user that owns it"),
         (errno.ENOENT, "its folder does not exist: make it, or name another file"),
         (errno.ENOSPC, "no space is left: free some"),
+        (errno.EROFS, "it is read-only: make"),
     ],
 )
 def test_what_the_system_refuses_is_told_with_what_to_do(error: int, advice: str) -> None:
