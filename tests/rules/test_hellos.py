@@ -412,6 +412,14 @@ _SAME = seen(works(cipher_bits=256), plain=(works(Hello.NO_SNI, cipher_bits=256)
             False,
             id="plain-rsa-without-sni",
         ),
+        pytest.param(  # senders with OpenSSL refuse one of them: RFC 5746 §3.4
+            seen(
+                works(secure_renegotiation=True),
+                plain=(works(Hello.NO_SNI, secure_renegotiation=False),),
+            ),
+            False,
+            id="insecure-renegotiation-without-sni",
+        ),
         pytest.param(seen(works()), False, id="without-sni-not-tested"),
         pytest.param(seen(works(), plain=(ANOTHER_PLAIN,)), False, id="another-chain"),
         pytest.param(seen(works(), plain=NO_PLAIN), False, id="no-tls-without-sni"),
