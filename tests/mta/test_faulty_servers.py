@@ -4,6 +4,7 @@ No sender here insists on TLS. A message is given three attempts: an outcome is 
 after its retries. The cases are those of the tables in docs/policy.md and of net/reply.py.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,25 +174,29 @@ async def test_mail_without_insistence_fares_as_predicted(mta_ca: MtaCa, tmp_pat
     require(SERVERS["exim"])
     domains = {name: domain(f"{name}.test", each) for name, each in PERSONALITIES.items()}
     async with world(*domains.values()) as at:
-        recipients = [to(each.name) for each in domains.values()]
-        fates = await deliver(
-            at.lab,
-            "",
-            recipients,
-            ca=mta_ca,
-            folder=tmp_path / "postfix",
-            settings=IMPATIENT,
-            attempts=ATTEMPTS,
+        by_postfix = {name: to(each.name) for name, each in domains.items()}
+        by_exim = {name: f"exim-{recipient}" for name, recipient in by_postfix.items()}
+        fates, _ = await asyncio.gather(
+            deliver(
+                at.lab,
+                "",
+                by_postfix.values(),
+                ca=mta_ca,
+                folder=tmp_path / "postfix",
+                settings=IMPATIENT,
+                attempts=ATTEMPTS,
+            ),
+            deliver_by_exim(
+                at.lab,
+                by_exim.values(),
+                ca=mta_ca,
+                folder=tmp_path / "exim",
+                attempts=ATTEMPTS,
+            ),
         )
-        postfix = {
-            name: seen(fates[to(each.name)], at.mailbox.arrival(to(each.name)))
-            for name, each in domains.items()
-        }
-        at.mailbox.arrivals.clear()
-        await deliver_by_exim(
-            at.lab, recipients, ca=mta_ca, folder=tmp_path / "exim", attempts=ATTEMPTS
-        )
-        exim = {name: arrived(at.mailbox.arrival(to(each.name))) for name, each in domains.items()}
+        arrival = at.mailbox.arrival
+        postfix = {name: seen(fates[each], arrival(each)) for name, each in by_postfix.items()}
+        exim = {name: arrived(arrival(each)) for name, each in by_exim.items()}
         reports = await look(at.lab)
 
     ours = {}
