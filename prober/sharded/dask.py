@@ -379,6 +379,7 @@ class _Coordinator:
         except asyncio.CancelledError as error:
             if fetching.cancelled():  # by dask, not by us
                 raise ClusterError(f"{task.__name__} {number}: dask cancelled it") from error
+            fetching.add_done_callback(_ignore_result)
             raise
         finally:
             future.release()
@@ -390,6 +391,12 @@ class _Coordinator:
         if isinstance(result, Run):
             self._run = self._run or result
             require_same(self._run, result)
+
+
+def _ignore_result(fetching: asyncio.Future[object]) -> None:
+    """Retrieve the exception of a fetch that nobody waits for, or else asyncio logs it."""
+    if not fetching.cancelled():
+        fetching.exception()
 
 
 async def _write_rows(folder: WorkFolder, reports: int, take: Take) -> None:
