@@ -19,7 +19,7 @@ from prober.headers.parse import parse_received
 from prober.headers.records import Judgement, TlsStatement
 from tests.headers.builders import habits, judge_message, learn, message
 
-COUNT: Final = int(os.environ.get("RECEIVED_LINES", "20000"))
+COUNT: Final = int(os.environ.get("RECEIVED_LINES", "6000"))
 SEED: Final = 20261128
 ROWS: Final = [
     json.loads(line)
