@@ -1,6 +1,6 @@
 """A list of domains in a CSV table: one column holds the domain, the others go into the report.
 
-RFC 4180, and what spreadsheets write: commas, semicolons or tabs; quoted fields of several lines.
+RFC 4180, and what spreadsheets write: commas, semicolons or tabs; quoted fields with line ends.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ _NAMES_SHOWN: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """A row as it was read, with the number of its first line; *error* where it is not CSV."""
+    """A row, with the number of its first line. *error* says why it is not CSV."""
 
     line: int
     raw: bytes
@@ -37,8 +37,8 @@ class _Row:
 class CsvList(DomainList):
     """A list of domains in one column of a CSV table: *column* is its name, or its number from 1.
 
-    The first row has the names of the columns. Where *column* is a number, there may be no such
-    row: the first row is data if its field in that column has a dot, as a domain has.
+    The first row has the names of the columns. If *column* is a number, that row may be missing:
+    the first row is data if its field in that column has a dot, as a domain has.
     """
 
     longest = MAX_ROW
@@ -64,25 +64,25 @@ class CsvList(DomainList):
     @classmethod
     @contextlib.contextmanager
     def open_column(cls, file: str, column: str) -> Iterator[Self]:
-        """With *file* open. Raises InputError as ``open`` does, and where it has no such column."""
+        """Open *file*. Raises InputError as ``open`` does, and if it has no such column."""
         with DomainList.open(file) as plain:
             yield cls(plain, column)
 
     def _require_list(self, first: Sequence[Entry]) -> None:
-        """Any row may come first."""
+        """Nothing to check: any row may come first."""
 
     def count(self) -> int:
-        """How many; too many where a quoted field has several lines, or a row only empty fields."""
+        """The number of entries; too high if quoted fields have line ends, or rows are empty."""
         return super().count() - self._has_names
 
     def _holds_entry(self, line: bytes) -> bool:
-        """Whether *line* is not blank: a table has no comments."""
+        """Whether *line* is not blank. A table has no comments."""
         return bool(line.strip())
 
     def entries(self) -> Iterator[Entry]:
         """The entries, lazily, each with the other columns of its row.
 
-        A row that is not CSV, not UTF-8, too long, or without a domain, becomes an entry with its
+        A row that is not CSV, not UTF-8, too long, or without a domain becomes an entry with the
         error, so that no row is lost. Blank rows are left out.
         """
         rows = self._rows()
@@ -106,14 +106,14 @@ class CsvList(DomainList):
         return Entry(text=shown(row.raw), error=error, line=row.line, columns=columns)
 
     def _find_delimiter(self) -> str:
-        """The delimiter that the first line has most of, outside quotes; a comma if it has none."""
+        """The most frequent delimiter of the first line outside quotes; a comma if it has none."""
         lines = iter(lambda: self.read_line(MAX_ROW), b"")
         raw = next((line for line in lines if line.strip()), b"")
         bare = _QUOTED.sub("", raw.decode("utf-8", "replace"))
         return max(_DELIMITERS, key=bare.count)
 
     def _find_column(self, column: str, names: Sequence[str]) -> int:
-        """The index of *column* in the first row. Raises InputError where there is none."""
+        """The index of *column* in the first row. Raises InputError if it is not there."""
         wanted, given = column.strip().casefold(), [name.strip().casefold() for name in names]
         if given.count(wanted) > 1:
             raise InputError(f"{self.name} has several columns {column!r}: give a number")
@@ -131,7 +131,7 @@ class CsvList(DomainList):
         )
 
     def _rows(self) -> Iterator[_Row]:
-        """The rows from the start, but for blank ones."""
+        """The rows from the start, without blank ones."""
         self.stream.seek(self._start)
         line = 1
         while True:
@@ -144,7 +144,7 @@ class CsvList(DomainList):
                 yield row
 
     def _next_row(self, line: int) -> tuple[_Row | None, int]:
-        """The row that begins at *line*, and how many lines it has; None at the end."""
+        """The row that begins at *line*, and its number of lines. None at the end of the file."""
         first = self.read_line(MAX_ROW)
         if not first:
             return None, 0

@@ -1,7 +1,7 @@
 """What else a server accepts: the questions of ``--deep``, one session each, within the budget.
 
-A server that answers 421, refuses, falls silent or closes before TLS is asked nothing more. What is
-then left is not tested. docs/deep.md.
+A server that answers 421, refuses, falls silent or closes before TLS is not asked again. The other
+questions are then not tested. docs/deep.md.
 """
 
 from collections.abc import Awaitable, Callable
@@ -57,7 +57,7 @@ class _Server:
 def _known_by(target: Target, facts: EndpointFacts, *, share: bool) -> object:
     """Names with the same leaf certificate and TLS at one address are the same server.
 
-    A name that may have TLSA records is asked by itself: its own certificates must be seen.
+    A name that may have TLSA records gets its own sessions, since its own certificates are needed.
     """
     if not share or target.proves_by_tlsa or facts.tls_version is None or not facts.chain:
         return target.mx_host
@@ -65,20 +65,23 @@ def _known_by(target: Target, facts: EndpointFacts, *, share: bool) -> object:
 
 
 class DeepEndpoints:
-    """The servers of one run: each is asked once, whichever MX host led there.
+    """The servers of one run. Each is asked once, even if several MX hosts lead to it.
 
-    *budget* is the number of connections that the run may make here.
+    *budget* is the number of connections that the run may make, *share* how many of them it may
+    make here.
     """
 
     def __init__(
         self,
         budget: int,
+        share: int,
         tls: TlsClient,
         heartbeat: Heartbeat,
         reader: CertificateReader,
         in_turn: InTurn,
     ) -> None:
-        self._budget = self._left = budget
+        self._budget = budget
+        self._share = self._left = share
         self._tls = tls
         self._heartbeat = heartbeat
         self._reader = reader
@@ -91,6 +94,11 @@ class DeepEndpoints:
         known_by = _known_by(target, facts, share=settings.share)
         server = _Server(target.address, target.port, known_by, target, facts, settings)
         return await self._facts.get(server)
+
+    @property
+    def spent(self) -> int:
+        """The number of connections made or reserved here."""
+        return self._share - self._left
 
     async def aclose(self) -> None:
         """End the sessions in flight."""
@@ -117,7 +125,7 @@ class DeepEndpoints:
         return found
 
     async def _enumerate(self, server: _Server, found: DeepFacts) -> DeepFacts:
-        """All that the server accepts. ``failure`` is the last that kept it from answering."""
+        """All that the server accepts. ``failure`` is the last one that left a question open."""
         accepted, failure, made = Accepted(), None, 0
         hellos = enumerate_all(accepted)
         following = next(hellos, None)
@@ -215,7 +223,7 @@ class DeepEndpoints:
         return asked[0]
 
     async def _session(self, server: _Server, ask: Ask) -> EndpointFacts:
-        """One session. Where it was one too many, other names at the address get no more either."""
+        """One session. If the server says it is overloaded, its address gets no more of them."""
         facts = await self._in_turn(server.target, ask)
         if facts.failure is not None and asks_to_slow_down(facts):
             self._busy[server.address, server.port] = facts.failure
@@ -227,9 +235,9 @@ class DeepEndpoints:
 
 
 def hello_for(facts: EndpointFacts) -> Hello:
-    """A hello with which a main session completed TLS, with SNI where one of those had it.
+    """The hello of a main session that completed TLS, one with SNI if there is one.
 
-    A server may refuse the name, or not read a large hello, and have all that is asked for.
+    A server may refuse the name, or fail on a large hello, and still accept what is asked.
     """
     completed = [
         attempt.hello for attempt in facts.attempts if attempt.tls_version == facts.tls_version
@@ -240,7 +248,7 @@ def hello_for(facts: EndpointFacts) -> Hello:
 
 
 def _offer(question: DeepQuestion, server: _Server) -> Offer:
-    """What to offer. A server with which no handshake came to an end may refuse any extension."""
+    """What to offer. A server that completed no handshake may refuse any extension."""
     if question is DeepQuestion.NORM_GROUPS:
         return norm_groups(server.settings.norm_groups)
     offer = OFFERS[question]
@@ -254,7 +262,7 @@ def _is_cut(found: DeepFacts) -> bool:
 
 
 def _send(hellos: Hellos, answer: DeepAnswer) -> tuple[DeepQuestion, Offer] | None:
-    """What to offer after *answer*; None where there is nothing more to ask."""
+    """What to offer after *answer*; None if there is nothing more to ask."""
     try:
         return hellos.send(answer)
     except StopIteration:
@@ -267,7 +275,7 @@ def _too_many(connections: int) -> Failure:
 
 
 def _cut(found: DeepFacts, plan: Plan, failure: Failure) -> DeepFacts:
-    """*found* where *failure* keeps the other questions from being asked."""
+    """*found*, with the other questions not tested because of *failure*."""
     return replace(found, answers=plan.not_tested(found.answers, failure, found.observed_at))
 
 

@@ -1,4 +1,4 @@
-"""Can this machine see? What a probe needs, checked one by one, each with what to do about it."""
+"""Checks what a probe needs on this machine, and says what to do about what is missing."""
 
 import asyncio
 import ipaddress
@@ -28,17 +28,17 @@ _SOME_GLOBAL_IPV6: Final = "2001:500:2::c"  # a root server; nothing is sent to 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that a probe needs: whether it is there, and what to do where it is not."""
+    """One thing that a probe needs: whether it is there, and what to do if it is not."""
 
     topic: str
     answer: Answer
     what: str
     advice: str | None = None
-    essential: bool = False  # without it nothing can be seen
+    essential: bool = False  # without it nothing can be probed
 
 
 async def examine(vantage: Vantage, controls: Sequence[str]) -> AsyncIterator[Check]:
-    """All checks, in the order in which they stand on each other."""
+    """All checks, each after those that it depends on."""
     resolver = await check_resolver(vantage)
     yield resolver
     yield await check_dnssec(vantage)
@@ -63,7 +63,7 @@ async def check_resolver(vantage: Vantage) -> Check:
 
 
 async def check_dnssec(vantage: Vantage) -> Check:
-    """Whether DNSSEC counts here, and by whom it is validated."""
+    """Whether DNSSEC is validated, and by whom."""
     resolver, chosen = vantage.resolver, vantage.settings.dnssec
     if chosen is Validation.OFF:
         what = "off: no answer is validated, and DANE is not tested"
@@ -134,7 +134,7 @@ async def _why_local(vantage: Vantage) -> str:
 
 
 async def check_port(vantage: Vantage, controls: Sequence[str], *, has_dns: bool) -> Check:
-    """Whether mail servers that surely run can be reached from here."""
+    """Whether mail servers that are known to run can be reached from here."""
     port = vantage.settings.port
     topic = f"port {port}"
     facts: list[EndpointFacts] = []
@@ -205,21 +205,21 @@ def check_trust_store(vantage: Vantage) -> Check:
 
 
 async def check_ehlo_name(vantage: Vantage, *, has_dns: bool) -> Check:
-    """Whether the name we greet with resolves, and its addresses lead back to it."""
+    """Whether the EHLO name resolves, and the PTR records of its addresses name it."""
     name = vantage.settings.ehlo_name
     if name is not None and literal_address(name) is not None:
         return Check(
             topic="ehlo name",
             answer=Answer.NO,
-            what=f"it greets with its address, {name}",
-            advice="some servers refuse that: give a name whose DNS leads here with --ehlo-name",
+            what=f"EHLO sends the address {name}, not a name",
+            advice="some servers refuse that: give its name in DNS with --ehlo-name",
         )
     if name is None:
         return Check(
             topic="ehlo name",
             answer=Answer.NO,
-            what="this machine has no full name: it greets with its address",
-            advice="some servers refuse that: give a name whose DNS leads here with --ehlo-name",
+            what="this machine has no full name: EHLO sends its address",
+            advice="some servers refuse that: give its name in DNS with --ehlo-name",
         )
     if not has_dns:
         return Check(topic="ehlo name", answer=Answer.NOT_TESTED, what=f"{name}: DNS is needed")

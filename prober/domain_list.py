@@ -16,6 +16,7 @@ from typing import BinaryIO, ClassVar, Final, Self
 from prober.domains import Entry, parse_entry
 from prober.errors import InputError
 from prober.escape import printable
+from prober.files import why_unreadable
 
 MAX_LINE: Final = 4096  # bytes; a quoted local part and a domain have 320 characters
 STDIN: Final = "-"
@@ -37,9 +38,9 @@ _COMMENT: Final = re.compile(rb"(?:^|(?<=\s))#")  # not in a#b@example.com
 
 
 class TextFile:
-    """A text file of the user's, or stdin where *file* is ``-``, open for reading."""
+    """A text file of the user, or stdin if *file* is ``-``, open for reading."""
 
-    contents = "it must be UTF-8 text"  # said of a file that is not
+    contents = "it must be UTF-8 text"  # the advice in the error for other files
 
     def __init__(self, file: str, stream: BinaryIO) -> None:
         self.name = _name(file)
@@ -49,9 +50,9 @@ class TextFile:
     @classmethod
     @contextlib.contextmanager
     def open(cls, file: str) -> Iterator[Self]:
-        """With *file* open. Raises InputError where it cannot be read or is plainly no text.
+        """Open *file*. Raises InputError if it cannot be read, or is clearly not text.
 
-        A pipe is read to its end first: a slow writer must not hold up the sessions of a scan.
+        A pipe is read to its end first, so that a slow writer does not delay sessions of a scan.
         """
         with contextlib.ExitStack() as stack:
             with _reading(_name(file)):
@@ -61,7 +62,7 @@ class TextFile:
             yield cls(file, stream)
 
     def reading(self) -> AbstractContextManager[None]:
-        """While it is read: an OSError becomes an InputError that names it."""
+        """Turn an OSError in the block into an InputError that names the file."""
         return _reading(self.name)
 
     @classmethod
@@ -80,10 +81,10 @@ class DomainList(TextFile):
 
     contents = "a list is UTF-8 text, one domain per line"
     longest: ClassVar[int] = MAX_LINE  # bytes
-    columns: tuple[str, ...] = ()  # that its entries have besides the domain
+    columns: tuple[str, ...] = ()  # the names of the other columns
 
     def digest(self) -> str:
-        """The SHA-256 of all that is left to read, which is read and rewound."""
+        """The SHA-256 of the rest of the file. The position in the file does not change."""
         digest = hashlib.sha256()
         with self.reading():
             start = self.stream.tell()
@@ -93,7 +94,7 @@ class DomainList(TextFile):
         return digest.hexdigest()
 
     def count(self) -> int:
-        """How many entries there are, without a look at what most of them say."""
+        """The number of entries. Most lines are not parsed."""
         with self.reading():
             here = self.stream.tell()
             self.stream.seek(self._start)
@@ -109,16 +110,16 @@ class DomainList(TextFile):
         return _parse_line(line, 1) is not None
 
     def some_entries(self) -> Iterator[Entry]:
-        """The entries, the first of them read now. Raises InputError where there is none."""
+        """The entries. The first ones are read now. Raises InputError if there is no entry."""
         entries = self.entries()
         first = list(itertools.islice(entries, _LOOKED_AT_LINES))
         if not first:
-            raise InputError(f"{self.name} names no domain: write one per line")
+            raise InputError(f"{self.name} has no domain in it: write one per line")
         self._require_list(first)
         return itertools.chain(first, entries)
 
     def _require_list(self, first: Sequence[Entry]) -> None:
-        """Raise InputError where the *first* lines look like those of a CSV table."""
+        """Raise InputError if the *first* lines look like a CSV table."""
         bad = [entry.text for entry in first if entry.error is not None]
         for mark in ",;\t":
             if 2 * sum(mark in text for text in bad) > len(first) and mark in bad[0]:
@@ -131,9 +132,9 @@ class DomainList(TextFile):
     def entries(self) -> Iterator[Entry]:
         """The entries, lazily.
 
-        ``#`` after a blank starts a comment. UTF-8 BOMs (of each file in a concatenation), CRLF and
-        blank lines are allowed. A line that is too long, or not UTF-8, becomes an entry with its
-        error, so that no line is lost.
+        ``#`` at the start or after white space starts a comment. UTF-8 BOMs (of each file in a
+        concatenation), CRLF and blank lines are allowed. A line that is too long, or not UTF-8,
+        becomes an entry with the error, so that no line is lost.
         """
         for number in itertools.count(1):
             with self.reading():
@@ -145,9 +146,9 @@ class DomainList(TextFile):
                 yield entry
 
     def read_line(self, most: int) -> bytes:
-        """The next line without a BOM; empty at the end. Of a longer one, more than *most* bytes.
+        """The next line without a BOM; empty at the end of the file.
 
-        Such a line counts as one: the rest of it is skipped.
+        Of a line with more than *most* bytes it returns the first *most* + 1, and skips the rest.
         """
         raw = self.stream.readline(most + 1)
         if len(raw) > most and not raw.endswith(b"\n"):
@@ -166,7 +167,7 @@ def _reading(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(f"cannot read {name}: {error.strerror or error}") from error
+        raise InputError(f"cannot read {name}: {why_unreadable(error)}") from error
 
 
 def _open(file: str) -> AbstractContextManager[BinaryIO]:
@@ -189,7 +190,7 @@ def _rewindable(stream: BinaryIO) -> Iterator[BinaryIO]:
 
 
 def _parse_line(raw: bytes, number: int) -> Entry | None:
-    """The entry on a line, or None where it has only blanks or a comment."""
+    """The entry on a line, or None if the line has only white space or a comment."""
     written, *comment = _COMMENT.split(raw, maxsplit=1)
     try:
         if len(raw) > MAX_LINE and not raw.endswith(b"\n") and not comment:
@@ -201,7 +202,7 @@ def _parse_line(raw: bytes, number: int) -> Entry | None:
 
 
 def decoded(written: bytes) -> str:
-    """*written* as text. Raises InputError where it is not UTF-8."""
+    """*written* as text. Raises InputError if it is not UTF-8."""
     try:
         return written.decode()
     except UnicodeDecodeError as error:
@@ -209,5 +210,5 @@ def decoded(written: bytes) -> str:
 
 
 def shown(written: bytes) -> str:
-    """The start of *written* as text, whatever its encoding."""
+    """The start of *written* as text, in any encoding."""
     return written[:_SHOWN].decode("utf-8", "backslashreplace").strip()

@@ -1,7 +1,7 @@
-"""One endpoint, asked as often as it takes: retries, what addresses share, and the pace.
+"""The endpoints of a run: sessions, retries, sharing between names, and pace.
 
-One session answers the main question, and one more per address, without SNI, what senders without
-SNI meet there. rules/retry.py decides on further sessions. docs/verdict.md, "One endpoint".
+One session answers the main question. One more per address, without SNI, shows what senders without
+SNI get there. rules/retry.py decides on further sessions. docs/verdict.md, "One endpoint".
 """
 
 import asyncio
@@ -55,7 +55,7 @@ _KEPT: Final = 10_000  # about 20 kB each, the transcript included
 
 @dataclass(frozen=True, slots=True)
 class _Address:
-    """An address and port, whichever MX host led there; *target* is the first that did."""
+    """An address and port. *target* is the first one with them; its MX host does not matter."""
 
     address: str
     port: int
@@ -67,16 +67,17 @@ class _Address:
 
 
 def _lifetime_s(facts: EndpointFacts) -> float | None:
-    """Trouble may pass: it is kept for as long as a failure of DNS."""
+    """A failure may be temporary, so it is kept only as long as a failure of DNS."""
     return _TROUBLE_KEPT_S if outcome(facts) is Outcome.NOT_TESTED else None
 
 
 class Endpoints:
-    """The endpoints of one run: each is asked once, however many domains use it.
+    """The endpoints of one run. Each is probed once, even if many domains use it.
 
-    *operator_shards*: among how many scanners the budget of an operator is divided, where those
-    are more than this one. A *heartbeat* that beats beside it tells a time-out of the host's from
-    one of this machine's. A *watch* receives what is waited for.
+    *operator_shards* says among how many scanners an operator's limits are divided; the default is
+    one. *deep_share* is the part of the budget of ``--deep`` for this scanner; the default is all.
+    The running *heartbeat* tells whether a time-out is due to the host or to this machine. A
+    *watch* is told what the run waits for.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Endpoints:
         operator_shards: Mapping[str, int],
         reader: CertificateReader,
         watch: Watch | None = None,
+        deep_share: int | None = None,
     ) -> None:
         self.settings = settings
         self._tls = tls
@@ -96,20 +98,26 @@ class Endpoints:
         ask = self._ask_named
         self._named = SharedAddresses(ask, reader).observe if settings.share else ask
         budget = settings.pace.deep_budget
-        self._deep = DeepEndpoints(budget, tls, heartbeat, reader, self._in_turn)
+        share = budget if deep_share is None else deep_share
+        self._deep = DeepEndpoints(budget, share, tls, heartbeat, reader, self._in_turn)
         self._facts: SingleFlight[Target, EndpointFacts] = SingleFlight(self._observe, size=_KEPT)
         self._unnamed: SingleFlight[_Address, EndpointFacts] = SingleFlight(
             self._ask_unnamed, size=_KEPT, lifetime_s=_lifetime_s
         )
 
     async def get(self, target: Target) -> EndpointFacts:
-        """The facts of *target*. Raises nothing for what a peer does."""
+        """The facts of *target*. Never raises because of what a peer does."""
         facts = await self._facts.get(target)
         self._note_known(target, facts)
         return facts
 
+    @property
+    def deep_spent(self) -> int:
+        """The number of connections of ``--deep`` that were made here."""
+        return self._deep.spent
+
     def so_far(self, target: Target) -> EndpointFacts:
-        """What a watched run knows of *target* by now; ``unfinished`` where that is nothing yet."""
+        """What is known of *target* now, in a run with a watch, or that it is ``unfinished``."""
         waits, known = (self._watch.waits, self._watch.known) if self._watch else ({}, {})
         if target in known:
             return known[target]
@@ -146,16 +154,16 @@ class Endpoints:
         await self._deep.aclose()
 
     async def _observe(self, target: Target) -> EndpointFacts:
-        """The facts of *target*. A fault of this program is their failure, and asked once."""
+        """The facts of *target*. An internal fault becomes its failure, and is not tried again."""
         try:
             return await self._look(target)
         except Exception as error:
             return not_contacted(target, Reason.FAULT, internal_fault(error, target))
 
     async def _look(self, target: Target) -> EndpointFacts:
-        """The facts of *target*, what its address shows to senders without SNI, and what else.
+        """The facts of *target*, with those of a session without SNI, and those of ``--deep``.
 
-        What else it accepts is asked only where a session came as far as a ClientHello.
+        Both are left out if no session got as far as a ClientHello.
         """
         facts = await self._named(target)
         self._note_known(target, facts)
@@ -176,11 +184,11 @@ class Endpoints:
         return await self._ask(target, FIRST)
 
     async def _ask_unnamed(self, address: _Address) -> EndpointFacts:
-        """What *address* answers to a ClientHello without SNI, whichever MX host led there."""
+        """What *address* answers to a ClientHello without SNI."""
         return await self._ask(address.target, FIRST_WITHOUT_SNI)
 
     async def _ask(self, target: Target, first: NextSession) -> EndpointFacts:
-        """A session, and further ones as long as rules/retry.py wants to know more."""
+        """The facts from a session, and from further ones as rules/retry.py decides."""
         settings = self.settings
         facts = await self._session(target, first)
         while again := next_session(
@@ -211,7 +219,7 @@ class Endpoints:
     async def _further(
         self, target: Target, first: NextSession, again: NextSession
     ) -> EndpointFacts:
-        """One more session. Without SNI the answer is the address's, and is asked for once."""
+        """One more session. Without SNI its result belongs to the address, which is asked once."""
         if uses_sni(first.hello) and not uses_sni(again.hello):
             facts = await self._unnamed.get(_Address.of(target))
             return replace(facts, mx_host=target.mx_host)
@@ -228,17 +236,17 @@ class Endpoints:
             return Reason.NO_IPV6_HERE, "--ipv4-only"
         if not is_ipv6 and not self.settings.use_ipv4:
             return Reason.NO_IPV4_HERE, "--ipv6-only"
-        if is_ipv6:  # many machines have none: their turns are for others
+        if is_ipv6:  # many machines have no IPv6: do not take a turn for nothing
             try:
                 require_route(address, target.port)
             except NoRouteError as error:
                 return error.reason, str(error.strerror)
-            except OSError:  # such as too many open files: the session itself will tell
+            except OSError:  # such as too many open files: the session will report it
                 return None
         return None
 
     async def _session(self, target: Target, again: NextSession) -> EndpointFacts:
-        """One session, when it is this one's turn."""
+        """One session, when it is its turn."""
         is_slow = again.lane is Lane.SLOW
         settings = self.settings.patient() if is_slow else self.settings
 
@@ -250,7 +258,7 @@ class Endpoints:
         return await self._in_turn(target, ask, slow=is_slow)
 
     async def _in_turn(self, target: Target, ask: Ask, *, slow: bool = False) -> EndpointFacts:
-        """The facts of one session, which *ask* makes when it is its turn."""
+        """The facts of one session. *ask* makes it when it is its turn."""
         turn_of = self._pacer.slow_turn if slow else self._pacer.turn
         on_step = partial(self._on_step, target) if self._watch is not None else None
         self._note_wait(target, Awaited.TURN)
@@ -263,7 +271,7 @@ class Endpoints:
 def not_contacted(
     target: Target, reason: Reason, detail: str | None, step: Step = Step.CONNECT
 ) -> EndpointFacts:
-    """An endpoint of which nothing is known, and why."""
+    """The facts of an endpoint that was not contacted, with the reason."""
     return EndpointFacts(
         mx_host=target.mx_host,
         address=target.address,

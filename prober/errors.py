@@ -1,14 +1,14 @@
-"""Our own faults, each with its exit status. A peer's fault is a record, never an exception."""
+"""Errors that end a run, each with its exit status. A peer's fault is never an exception."""
 
 
 class ProbeError(Exception):
-    """Something this program cannot go on with; the message says what, where and what to do."""
+    """An error that ends the run. The message says what, where and what to do."""
 
     exit_status = 2
 
 
 class InputError(ProbeError):
-    """The input is no domain, or a list that cannot be read."""
+    """The input is not a domain, or a list that cannot be read."""
 
 
 class SettingsError(ProbeError):
@@ -16,17 +16,17 @@ class SettingsError(ProbeError):
 
 
 class ResumeError(ProbeError):
-    """A run cannot go on where an earlier one stopped."""
+    """A run cannot continue where an earlier one stopped."""
 
 
 class BlindError(ProbeError):
-    """This machine cannot see: what it would report are its own troubles."""
+    """This machine cannot probe: its results would only show its own faults."""
 
     exit_status = 4
 
 
 def blind(why: str) -> BlindError:
-    """The error to end a run with that cannot see because of *why*."""
+    """The error for a run that cannot probe because of *why*."""
     return BlindError(f"this machine cannot probe, so the run ends here: {why}; run `probe doctor`")
 
 

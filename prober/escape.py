@@ -1,4 +1,4 @@
-"""Makes a peer's text harmless to show: no control, bidi or other invisible character gets out."""
+"""Escapes text from a peer for display: control, bidi and other invisible characters."""
 
 import itertools
 from collections.abc import Collection
@@ -12,8 +12,8 @@ _MAX_LISTED: Final = 5  # texts in a sentence
 def printable(text: str) -> str:
     r"""*text* on one line, with ``\x1b`` or ``\u202e`` for each character that does not print.
 
-    C0 and C1 controls, line ends, bidi and zero-width characters, lone surrogates, every space
-    but U+0020. Printable text comes back as it is; a backslash is not doubled.
+    These are C0 and C1 controls, line ends, bidi and zero-width characters, lone surrogates, and
+    all spaces except U+0020. Printable text is returned unchanged; a backslash is not doubled.
     """
     if text.isprintable():
         return text
@@ -26,7 +26,7 @@ def quoted(text: str) -> str:
 
 
 def as_ascii(raw: bytes) -> str:
-    r"""*raw* as text, each byte beyond ASCII as ``\xNN``. Controls stay: see ``printable``."""
+    r"""*raw* as text, with ``\xNN`` for bytes beyond ASCII. Controls stay: see ``printable``."""
     return raw.decode("ascii", "backslashreplace")
 
 
@@ -38,7 +38,7 @@ def listed(texts: Collection[str]) -> str:
 
 
 def as_text(name: str) -> str:
-    r"""A file name as text that UTF-8 can hold: ``\udcff`` for a byte that is no UTF-8."""
+    r"""A file name as text that UTF-8 can encode: ``\udcff`` for a byte that is not UTF-8."""
     return name.encode("utf-8", "backslashreplace").decode()
 
 

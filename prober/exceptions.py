@@ -1,17 +1,20 @@
 """Reads a file of accepted exceptions: TOML, a table ``[[exception]]`` for each domain."""
 
+import hashlib
 import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from prober.domains import parse_domain
 from prober.errors import InputError
 from prober.escape import printable
-from prober.files import read_whole
-from prober.records import Level
-from prober.rules.accepted import ACCEPTABLE, AcceptedException
+from prober.files import read_whole, why_unreadable
+from prober.records import AcceptedException, Level
+from prober.rules.accepted import ACCEPTABLE
 
 _MAX_BYTES: Final = 16 << 20
 _KEYS: Final = ("domain", "what", "why", "by", "until")
@@ -19,12 +22,12 @@ _MAX_TEXT: Final = 1_000  # characters of a text
 
 
 def read_exceptions(path: Path) -> dict[str, AcceptedException]:
-    """The exceptions in *path*, by domain. Raises InputError naming the entry and what is wrong."""
+    """The exceptions in *path*, by domain. Raises InputError that names the entry and the fault."""
     name = printable(str(path))
     try:
         tables = tomllib.loads(read_whole(path, _MAX_BYTES).decode())
     except OSError as error:
-        raise InputError(f"cannot read {name}: {error.strerror or error}") from error
+        raise InputError(f"cannot read {name}: {why_unreadable(error)}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{name} is no TOML: {printable(str(error))}") from error
     entries = tables.pop("exception", [])
@@ -40,6 +43,14 @@ def read_exceptions(path: Path) -> dict[str, AcceptedException]:
             raise InputError(f"{name}: exception {number}: {error}") from error
         found[exception.domain] = exception
     return found
+
+
+def identity_of_exceptions(exceptions: Mapping[str, AcceptedException]) -> dict[str, str]:
+    """*exceptions* as a part of the identity of a run, whose rows name them; empty without any."""
+    if not exceptions:
+        return {}
+    text = msgspec.json.encode([exceptions[domain] for domain in sorted(exceptions)])
+    return {"accepted exceptions": f"sha256 {hashlib.sha256(text).hexdigest()}"}
 
 
 def parse_exception(entry: object) -> AcceptedException:

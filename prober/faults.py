@@ -1,7 +1,7 @@
-"""A fault of this program costs the domain that it met, and no other.
+"""Internal faults: an unexpected exception costs one domain, and no other.
 
-What no code foresaw must not end a scan of a million domains, nor be met again by ``--resume``. The
-report of that domain says so; its traceback goes to the log, and the run ends with status 70.
+It must not end a scan of a million domains, and ``--resume`` must not run into it again. The report
+of the domain names the fault, the log has the traceback, and the run ends with status 70.
 """
 
 import logging
@@ -25,9 +25,9 @@ _LONGEST: Final = 200  # characters of an exception's text
 async def observed(
     facts: DomainFacts, observe: Callable[[str], Awaitable[DomainFacts]]
 ) -> DomainFacts:
-    """What *observe* gives for the domain; where it fails, *facts* with the fault as their error.
+    """The result of *observe* for the domain, or *facts* with the fault as their error.
 
-    Where there is no domain, *facts* as they are.
+    *facts* without a domain are returned unchanged.
     """
     if facts.domain is None:
         return facts
@@ -38,7 +38,7 @@ async def observed(
 
 
 def judged(facts: DomainFacts, reader: CertificateReader) -> DomainReport:
-    """The report on *facts*; where a rule fails, one that says nothing but that."""
+    """The report on *facts*. If a rule raises an exception, a report that only says so."""
     try:
         return judge_domain(facts, reader)
     except Exception as error:
@@ -48,7 +48,7 @@ def judged(facts: DomainFacts, reader: CertificateReader) -> DomainReport:
 def formatted(
     report: DomainReport, tally: Tally, formatters: Sequence[Formatter[DomainReport, Totals]]
 ) -> tuple[DomainReport, list[bytes]]:
-    """*report* with its standing, and its rows in each format; of the fault, where these fail."""
+    """*report* with its standing, and its rows in each format; if that fails, of the fault."""
     try:
         return _formatted(report, tally, formatters)
     except Exception as error:
@@ -64,7 +64,7 @@ def _formatted(
 
 
 def internal_fault(error: Exception, where: object) -> str:
-    """*error* in words, its traceback in the log. Raises what is an error of ours to be told."""
+    """The text for *error*; its traceback goes to the log. Raises it if it is a ProbeError."""
     if isinstance(error, ExceptionGroup):
         error = first_error(error)
     if isinstance(error, ProbeError):

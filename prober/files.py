@@ -43,6 +43,16 @@ _ADVICE: Final = MappingProxyType(
     }
 )
 
+_TO_READ: Final = MappingProxyType(
+    {
+        errno.ENOENT: "check the path",
+        errno.ENOTDIR: "check the path",
+        errno.EISDIR: "name the files in it",
+        errno.EACCES: "run this as a user who may read it",
+        errno.EPERM: "run this as a user who may read it",
+    }
+)
+
 
 class ForeignFileError(OSError):
     """The file or folder at a path may have been put there by another user."""
@@ -210,6 +220,21 @@ def partial_of(path: Path) -> Path:
     """The path of the report *path* until it is finished."""
     real = Path(os.path.realpath(path))
     return real.with_name(f"{real.name}.partial")
+
+
+def not_tested_of(partial: Path) -> Path:
+    """The path for the rows in *partial*, if this machine turns out to be unable to probe.
+
+    There is one, so that retries do not fill the folder: the next such run replaces it.
+    """
+    return partial.with_name(f"{partial.name}.not-tested")
+
+
+def why_unreadable(error: OSError) -> str:
+    """Why a file or folder cannot be read, and what to do."""
+    why = error.strerror or str(error)
+    advice = _TO_READ.get(error.errno or 0)
+    return f"{why}: {advice}" if advice else why
 
 
 def unwritable(name: str, exc: OSError, what: str = "the report") -> ReportError:

@@ -1,6 +1,6 @@
 """Mailboxes: folders of messages, Maildirs, mbox files, line by line. RFC 4155.
 
-What a message holds is for the caller to read. Nothing is ever written to a mailbox.
+The caller parses the messages. Nothing is ever written to a mailbox.
 """
 
 import os
@@ -10,30 +10,31 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from prober.errors import InputError
+from prober.files import why_unreadable
 
-MAX_LINE_BYTES: Final = 1 << 16  # RFC 5322 §2.1.1 allows 998; what is more comes in pieces
+MAX_LINE_BYTES: Final = 1 << 16  # RFC 5322 §2.1.1 allows 998; longer lines come in pieces
 _BOM: Final = b"\xef\xbb\xbf"
-# "From " begins a message only where a time follows: unquoted text may begin a line so, too.
+# "From " starts a message only if a time follows: a line of unquoted text may start with it, too.
 _FROM_LINE: Final = re.compile(rb"From .*\d\d:\d\d|From (?=\S+@\S)\S++\s*+$|From - ")
 _MAILDIR: Final = ("cur", "new")
 
 
 class Lines:
-    """The lines of a stream, one of them ahead; one that is too long comes in pieces."""
+    """The lines of a stream, with a look ahead at the next. A line that is too long is cut up."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self.continues = False  # the one ahead is no new line but the next piece of one
+        self.continues = False  # the next line is the next piece of a long one
         self._ahead = stream.readline(MAX_LINE_BYTES).removeprefix(_BOM)
         while self._ahead.strip() == b"" and self._ahead:
-            self.take()  # what was pasted often begins with blank lines
+            self.take()  # pasted text often begins with blank lines
 
     def peek(self) -> bytes:
-        """The next line, empty at the end."""
+        """The next line without taking it; empty at the end."""
         return self._ahead
 
     def take(self) -> bytes:
-        """The next line, and on to the one behind it."""
+        """Return the next line, and move on to the one after it."""
         line = self._ahead
         self.continues = not line.endswith(b"\n")
         self._ahead = self._stream.readline(MAX_LINE_BYTES)
@@ -45,7 +46,7 @@ class Lines:
         return not self.continues and _FROM_LINE.match(self._ahead) is not None
 
     def rest_of_message(self) -> Iterator[bytes]:
-        """On to the next From line behind an empty one, or behind what was cut; or the end."""
+        """The lines up to the next From line after an empty one, or up to the end."""
         after_empty = True
         while line := self._ahead:
             if after_empty and self.at_from_line:
@@ -57,9 +58,9 @@ class Lines:
 def files_below(
     folder: Path, left_out: Callable[[Path], bool] = lambda _path: False
 ) -> Iterator[Path]:
-    """The files of messages below *folder*, by name, without those that *left_out* names.
+    """The files with messages below *folder*, by name, without those for which *left_out* is true.
 
-    Links to folders are not followed: they may form a ring. Raises InputError where a folder
+    Links to folders are not followed, since they may form a loop. Raises InputError if a folder
     cannot be read.
     """
     for parent, folders, files in os.walk(folder, onerror=_unreadable):
@@ -75,4 +76,4 @@ def files_below(
 
 
 def _unreadable(error: OSError) -> None:
-    raise InputError(f"cannot read {error.filename}: {error.strerror}") from error
+    raise InputError(f"cannot read {error.filename}: {why_unreadable(error)}") from error

@@ -36,15 +36,15 @@ from prober.waits import Awaited, Wait
 
 
 async def probe_entry(entry: Entry, vantage: Vantage) -> DomainReport:
-    """Probe one entry of the input. What is no domain gives a report that says so."""
+    """Probe one entry of the input. If it is not a domain, the report says so."""
     return await Probing(entry, vantage).report()
 
 
 class Probing:
-    """One entry on its way to its report, in two halves: DNS has its own pace.
+    """The probe of one entry, in two steps, since DNS and servers have limits of their own.
 
-    ``look_up`` finds where the mail goes; ``report`` does the rest, which may mean to wait for a
-    slow server, and looks up first where that was not done.
+    ``look_up`` finds the MX hosts. ``report`` does the rest, and may have to wait for slow servers.
+    It calls ``look_up`` first if that was not done.
     """
 
     def __init__(self, entry: Entry, vantage: Vantage) -> None:
@@ -63,7 +63,7 @@ class Probing:
             self._note_end(Awaited.RESOLVE)
 
     async def report(self) -> DomainReport:
-        """Ask the MX hosts, look at what the domain publishes, and judge."""
+        """Probe the MX hosts, look up what the domain publishes, and judge."""
         await self.look_up()
         facts = self._facts
         if facts.mx_hosts:
@@ -82,14 +82,14 @@ class Probing:
 
     async def _observe_published(self, facts: DomainFacts) -> DomainFacts:
         settings = self._vantage.settings
-        # the TXT record, the address of the policy host, the policy
+        # the wait covers the TXT record, the address of the policy host, and the policy
         self._note_wait(Awaited.POLICY, 2 * settings.dns_s + settings.sts_s)
         facts = await observe_published(facts, self._vantage)
         self._note_end(Awaited.POLICY)
         return facts
 
     def so_far(self) -> DomainReport:
-        """The report on what a watched run knows by now: the rest is ``unfinished``."""
+        """The report on what is known now, in a run with a watch. The rest is ``unfinished``."""
         facts, published = self._facts, self._published
         if published is not None and published.done() and not published.cancelled():
             facts = published.result() if published.exception() is None else facts
@@ -118,7 +118,7 @@ class Probing:
 
 
 def begin(entry: Entry, vantage: Vantage) -> DomainFacts:
-    """The facts on *entry* before anything was looked at."""
+    """The facts on *entry* before anything is looked up."""
     return DomainFacts(
         input=entry.text,
         domain=entry.domain,
@@ -132,7 +132,7 @@ def begin(entry: Entry, vantage: Vantage) -> DomainFacts:
 
 
 async def observe_route(facts: DomainFacts, vantage: Vantage) -> DomainFacts:
-    """*facts* with where DNS sends the domain's mail, or with the fault of ours on the way."""
+    """*facts* with the route and the MX hosts, or with an internal fault."""
 
     async def observe(domain: str) -> DomainFacts:
         if facts.server is None:
@@ -145,10 +145,7 @@ async def observe_route(facts: DomainFacts, vantage: Vantage) -> DomainFacts:
 
 
 async def observe_published(facts: DomainFacts, vantage: Vantage) -> DomainFacts:
-    """*facts* with what the domain tells senders, or with the fault of ours on the way.
-
-    MTA-STS and TLS-RPT: RFC 8461, RFC 8460.
-    """
+    """*facts* with MTA-STS (RFC 8461) and TLS-RPT (RFC 8460), or with an internal fault."""
 
     async def observe(domain: str) -> DomainFacts:
         without_txt = vantage.settings.sts_without_txt
@@ -165,8 +162,8 @@ async def observe_published(facts: DomainFacts, vantage: Vantage) -> DomainFacts
 async def resolve_route(domain: str, vantage: Vantage) -> tuple[Route, tuple[MxHost, ...]]:
     """Where DNS sends mail for *domain*: its MX hosts with their addresses. RFC 5321 §5.1.
 
-    The domain's own address stands in only where there is cleanly no MX record; a failure is no
-    such answer, and neither are MX hosts that cannot be reached.
+    The domain's own address is used only if the answer says that there is no MX record. It is not
+    used if the look-up failed, or if MX hosts have no address.
     """
     answer = await vantage.resolver.query(domain, "MX")
     match answer.status:
@@ -184,10 +181,10 @@ async def resolve_route(domain: str, vantage: Vantage) -> tuple[Route, tuple[MxH
 async def route_to(
     server: GivenServer, domain: str, vantage: Vantage
 ) -> tuple[Route, tuple[MxHost, ...]]:
-    """The way to *server*, as if it were the only MX host of *domain*.
+    """The route to *server*, as if it were the only MX host of *domain*.
 
-    DNSSEC is that of today's answer for MX: the record that is yet to come is in the same zone.
-    Raises InputError where the server has no address.
+    Its DNSSEC state is that of the present MX answer, since a new MX record will be in the same
+    zone. Raises InputError if the server has no address.
     """
     answer = await vantage.resolver.query(domain, "MX")
     host = MxHost(name=server.name, preference=0)
@@ -239,9 +236,10 @@ async def _route_by_mx(answer: DnsAnswer, vantage: Vantage) -> tuple[Route, tupl
 
 
 async def resolve_addresses(host: MxHost, vantage: Vantage, *, given: str | None = None) -> MxHost:
-    """*host* with its addresses, IPv4 and IPv6 by turns. Left as it is where it has a failure.
+    """*host* with its addresses, IPv4 and IPv6 alternating. A host with a failure stays unchanged.
 
-    With the address *given*, it has that one; DNS says only whether its zone is signed.
+    If an address is *given*, the host has only that one, and DNS only tells whether its zone is
+    signed.
     """
     if host.failure is not None:
         return host
@@ -251,7 +249,7 @@ async def resolve_addresses(host: MxHost, vantage: Vantage, *, given: str | None
     addresses = _by_turns(answers) if given is None else (given,)
     settings = vantage.settings
     listed = addresses[: 2 * settings.addresses]
-    # senders use the addresses that they get, and DANE goes by these: RFC 7672 §2.2.2
+    # senders use the addresses that they get, and DANE depends on those answers: RFC 7672 §2.2.2
     counted = [answer for answer in answers if answer.reason is None] if listed else answers
     failure = _failure(answers) if given is None else None
     host = replace(
@@ -267,9 +265,9 @@ async def resolve_addresses(host: MxHost, vantage: Vantage, *, given: str | None
 
 
 def _by_turns(answers: Sequence[DnsAnswer]) -> tuple[str, ...]:
-    """So that a bound on addresses leaves some of both families.
+    """The addresses, IPv4 and IPv6 alternating, so that a limit keeps some of both.
 
-    In an order of their own, since resolvers rotate them: whoever asks is to see the same host.
+    Sorted, since resolvers rotate the order: each look-up must give the same host.
     """
     texts = (sorted(record.to_text() for record in answer.records) for answer in answers)
     by_turns = (text for pair in zip_longest(*texts) for text in pair if text is not None)
@@ -289,7 +287,7 @@ def _weakest(answers: Sequence[DnsAnswer]) -> Dnssec:
 
 
 def _failure(answers: Sequence[DnsAnswer]) -> Failure | None:
-    """The first look-up that failed: then the host may have addresses that we do not know."""
+    """The first look-up that failed. The host may then have addresses that we do not know."""
     for rdtype, answer in zip(("A", "AAAA"), answers, strict=True):
         if answer.reason is not None:
             detail = f"{rdtype}: {answer.detail or answer.reason}"
@@ -305,7 +303,7 @@ def _left_out(count: int) -> Failure | None:
 
 
 async def probe_hosts(hosts: Sequence[MxHost], vantage: Vantage) -> tuple[EndpointFacts, ...]:
-    """The facts of every address of every host, in the order of the hosts."""
+    """The facts of all addresses of all hosts, in the order of the hosts."""
     targets = targets_of(hosts, port=vantage.settings.port, most=vantage.settings.addresses)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(vantage.endpoint(target)) for target in targets]
@@ -313,7 +311,7 @@ async def probe_hosts(hosts: Sequence[MxHost], vantage: Vantage) -> tuple[Endpoi
 
 
 def targets_of(hosts: Sequence[MxHost], *, port: int, most: int) -> Iterator[Target]:
-    """What to ask of *hosts*: each address of each; those beyond *most* of one are left alone."""
+    """All addresses of all *hosts*. Those beyond the first *most* of a host are left out."""
     for host in hosts:
         for position, address in enumerate(host.addresses):
             yield Target(

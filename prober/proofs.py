@@ -37,6 +37,7 @@ from prober.records import (
     Severity,
     finding,
 )
+from prober.rules.dane import claims_security
 from prober.rules.mx import ROOT, Exchange, select_exchanges
 from prober.rules.verdict import facts_of
 
@@ -67,7 +68,7 @@ class Answered:
 class Proofs(AbstractContextManager["Proofs"]):
     """Validates the proofs in reports by *anchors*, and counts them; a context manager.
 
-    *judge* judges facts of which less is secure than the report says.
+    *judge* judges facts by today's rules.
     """
 
     def __init__(self, anchors: Anchors, judge: Callable[[DomainFacts], DomainReport]) -> None:
@@ -91,7 +92,10 @@ class Proofs(AbstractContextManager["Proofs"]):
         self._runner.close()
 
     def check(self, report: DomainReport) -> DomainReport:
-        """*report*, or what is left of it where its proof does not support what it says."""
+        """*report*, or what is left of it where its proof does not support what it says.
+
+        *report* is judged by today's rules: what it says follows from its facts.
+        """
         if report.proof is None:
             self._bare += claims_security(report)
             return report
@@ -129,13 +133,6 @@ class Proofs(AbstractContextManager["Proofs"]):
                 f"without a DNSSEC proof: {self._bare}; what these results call secure was not "
                 "validated again"
             )
-
-
-def claims_security(facts: DomainFacts | DomainReport) -> bool:
-    """Whether *facts* call any answer secure that DANE goes by."""
-    states = [facts.route.dnssec if facts.route is not None else None]
-    states += (state for host in facts.mx_hosts for state in (host.dnssec, host.tlsa_dnssec))
-    return Dnssec.SECURE in states
 
 
 def supported(facts: DomainFacts, checked: Checked) -> tuple[DomainFacts, list[str]]:

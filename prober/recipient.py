@@ -1,4 +1,4 @@
-"""One recipient: which keys are published, and the best way to send in secret.
+"""One recipient: which keys are published, and the best way to send confidential mail.
 
 RFC 7929 §3, RFC 8162 §3, draft-koch-openpgp-webkey-service §3.1. Keys are not parsed.
 """
@@ -45,7 +45,7 @@ class RecipientKey:
     source: KeySource
     found: Answer
     where: str
-    dnssec: Dnssec | None = None  # None for the Web Key Directory, which HTTPS vouches for
+    dnssec: Dnssec | None = None  # None for the Web Key Directory, which HTTPS protects
     detail: str | None = None
 
 
@@ -60,7 +60,9 @@ class RecipientReport:
     domain: DomainReport
 
 
-_DIGEST_OCTETS: Final = 28  # RFC 7929 §3: of SHA-256, so that its hexadecimal fits a label
+_DIGEST_OCTETS: Final = (
+    28  # RFC 7929 §3: the start of SHA-256, so that its hexadecimal fits into a label
+)
 _ZBASE32: Final = "ybndrfg8ejkmcpqxot1uwisza345h769"
 _LABELS: Final = {KeySource.OPENPGPKEY: "_openpgpkey", KeySource.SMIMEA: "_smimecert"}
 _NO_MAIL: Final[Mapping[RouteStatus | None, str]] = MappingProxyType(
@@ -74,13 +76,13 @@ _PROVEN: Final = (Level.AUTHENTICATED, Level.ENFORCED)
 
 
 def owner_name(local_part: str, domain: str, source: KeySource) -> str:
-    """The DNS name of a key. RFC 7929 §3, RFC 8162 §3: the local part as it is, case and all."""
+    """The DNS name of a key. RFC 7929 §3, RFC 8162 §3: the case of the local part counts."""
     digest = hashlib.sha256(_unquoted(local_part).encode()).digest()[:_DIGEST_OCTETS]
     return f"{digest.hex()}.{_LABELS[source]}.{domain}"
 
 
 def wkd_path(local_part: str, domain: str | None) -> str:
-    """The path in a Web Key Directory; with *domain* by the advanced method, §3.1."""
+    """The path in a Web Key Directory; with *domain*, of the advanced method, §3.1."""
     lower = _unquoted(local_part).lower()
     digest = hashlib.sha1(lower.encode(), usedforsecurity=False).digest()
     middle = f"{domain}/" if domain else ""
@@ -95,29 +97,35 @@ def _unquoted(local_part: str) -> str:
 
 
 def _zbase32(octets: bytes) -> str:
-    """Five bits a character. RFC 6189 §5.1.6."""
+    """Five bits per character. RFC 6189 §5.1.6."""
     bits = "".join(f"{octet:08b}" for octet in octets)
     return "".join(_ZBASE32[int(bits[i : i + 5].ljust(5, "0"), 2)] for i in range(0, len(bits), 5))
 
 
 def choose_way(report: DomainReport, keys: Sequence[RecipientKey]) -> tuple[Way, str]:
-    """The best way to send in secret, and why: forced TLS where it delivers, else a key, else none.
+    """The best way to send confidential mail, and why.
 
-    A key in DNS counts only where DNSSEC vouches for it. Without DNSSEC, anybody who answers DNS
-    could choose the key. A domain that cannot receive mail has no way at all.
+    Required TLS to verified servers comes first, then a key, then required TLS to any server, then
+    a portal. A key in DNS counts only if DNSSEC protects it: else an attacker could replace it.
     """
     if report.verdict.level is Level.NO_MAIL:
         return Way.NONE, f"this address cannot receive mail: {_why_no_mail(report)}"
     tls = forced_tls(report)
     if tls is ForcedTls.YES and report.verdict.level in _PROVEN:
-        return Way.FORCED_TLS, "forced TLS delivers, to servers that prove their names"
+        return (
+            Way.FORCED_TLS,
+            "mail that requires TLS is delivered, and the identity of every server can be verified",
+        )
     by_key = _by_key(keys)
     if by_key is not None:
         return by_key
     if tls is ForcedTls.YES:
-        reason = "forced TLS delivers and stops a listener, though no active attacker"
+        reason = "mail that requires TLS is delivered, but an active attacker could read it"
         return Way.FORCED_TLS, f"{reason}; {_why_no_key(keys)}"
-    why = "forced TLS would lose mail" if tls is ForcedTls.NO else "it is not known to take TLS"
+    if tls is ForcedTls.NO:
+        why = "mail that requires TLS would not be delivered"
+    else:
+        why = "whether the servers offer TLS is not known"
     return Way.PORTAL, f"{why}, and {_why_no_key(keys)}"
 
 
@@ -127,25 +135,28 @@ def _why_no_mail(report: DomainReport) -> str:
 
 
 def _by_key(keys: Sequence[RecipientKey]) -> tuple[Way, str] | None:
-    usable = {key.source for key in keys if key.found is Answer.YES and _is_vouched_for(key)}
+    usable = {key.source for key in keys if key.found is Answer.YES and _is_protected(key)}
     if KeySource.SMIMEA in usable:
-        return Way.SMIME, "an S/MIME certificate stands in signed DNS (RFC 8162)"
+        return Way.SMIME, "an S/MIME certificate is published in signed DNS (RFC 8162)"
     if KeySource.OPENPGPKEY in usable:
-        return Way.PGP, "an OpenPGP key stands in signed DNS (RFC 7929)"
+        return Way.PGP, "an OpenPGP key is published in signed DNS (RFC 7929)"
     if KeySource.WKD in usable:
-        return Way.PGP, "an OpenPGP key stands in the domain's Web Key Directory, over HTTPS"
+        return (
+            Way.PGP,
+            "an OpenPGP key is published in the Web Key Directory of the domain, over HTTPS",
+        )
     return None
 
 
-def _is_vouched_for(key: RecipientKey) -> bool:
+def _is_protected(key: RecipientKey) -> bool:
     return key.source is KeySource.WKD or key.dnssec is Dnssec.SECURE
 
 
 def _why_no_key(keys: Sequence[RecipientKey]) -> str:
     if any(key.found is Answer.YES for key in keys):
-        return "the key that was found is in DNS that nothing vouches for"
+        return "the key that was found is in DNS without DNSSEC, so it may be an attacker's"
     if any(key.found is Answer.NOT_TESTED for key in keys):
-        return "whether there is a key could not be learnt everywhere"
+        return "not all places for a key could be looked at"
     return "no key is published"
 
 
@@ -200,7 +211,7 @@ async def _in_dns(
 
 
 async def _in_directory(local_part: str, domain: str, vantage: Vantage) -> RecipientKey:
-    """By the advanced method, and by the direct one only where the advanced host has no name."""
+    """By the advanced method. By the direct one if the host of the advanced one has no address."""
     advanced = f"openpgpkey.{domain}"
     has_name = await vantage.resolver.query(advanced, "A")
     has_name6 = await vantage.resolver.query(advanced, "AAAA")

@@ -1,4 +1,4 @@
-"""Files of saved results: JSON as `probe scan -o results.jsonl` writes it, to be read again."""
+"""Reads files of saved results: JSON as `probe scan -o results.jsonl` writes it."""
 
 from collections.abc import Iterator
 
@@ -12,10 +12,13 @@ from prober.rules.mx import ROUTE_ANOMALIES
 class ResultsFile(TextFile):
     """A file of results, or stdin, open for reading."""
 
-    contents = "results are JSON lines, as `probe scan -o results.jsonl` writes them"
+    contents = (
+        "results are JSON lines, as `probe scan -o results.jsonl` writes them, "
+        "and reports in other formats cannot be read again"
+    )
 
     def reports(self) -> Iterator[DomainReport]:
-        """The records, one at a time. Raises InputError where it holds none, or something else."""
+        """The records, one at a time. Raises InputError if there is none, or something else."""
         count = 0
         with self.reading():
             try:
@@ -30,9 +33,9 @@ class ResultsFile(TextFile):
             raise InputError(f"{self.name}: it holds no report")
 
     def columns(self) -> Iterator[str]:
-        """The names of the columns of each record, read through to the end and rewound.
+        """The names of the columns of each record. The position in the file does not change.
 
-        Nothing where it holds something else: ``reports`` tells what.
+        Nothing if the file holds something else: ``reports`` then says what is wrong.
         """
         start = self.stream.tell()
         with self.reading():
@@ -41,9 +44,9 @@ class ResultsFile(TextFile):
 
 
 def require_possible(report: DomainReport, name: str) -> None:
-    """Raise InputError where *report*, called *name*, says what no run can have seen.
+    """Raise InputError if *report*, called *name*, has values that no run can have written.
 
-    Only what the rules rely on is looked at: a file may have been edited by hand.
+    The file may have been edited by hand. Only what the rules rely on is checked.
     """
     for number, seen in enumerate(report.endpoints):
         views: list[tuple[str, tuple[int, ...], tuple[bytes, ...]]]

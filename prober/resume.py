@@ -9,7 +9,7 @@ on resume, and their domains are probed again.
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,8 @@ import msgspec
 
 from prober.errors import ResumeError
 from prober.escape import as_text, printable
-from prober.files import Mark, open_ours, writing
+from prober.files import Mark, open_ours, why_unreadable, writing
+from prober.held_reports import Held, held_path, write_held
 from prober.net.trust import trust_store_digest
 from prober.rules.totals import Totals
 from prober.settings import Settings
@@ -102,7 +103,7 @@ def load_checkpoint(path: Path, identity: Mapping[str, str]) -> Checkpoint | Non
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ResumeError(f"cannot read {name}: {error.strerror}") from error
+        raise ResumeError(f"cannot read {name}: {why_unreadable(error)}") from error
     try:
         checkpoint = msgspec.json.decode(written, type=Checkpoint)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -160,10 +161,19 @@ class CheckpointKeeper:
         if last is not None:
             self.save(last)
 
+    def hold(self, identity: Mapping[str, str], held: Iterable[Held]) -> None:
+        """Save the reports that a resumed run takes as they are. On an error it makes them anew."""
+        path = held_path(self.path)
+        try:
+            write_held(path, identity, held)
+        except OSError as error:
+            log.warning("cannot save %s: %s; --resume probes its domains again", path, error)
+
     def discard(self) -> None:
         """Remove the checkpoint: there is nothing to resume."""
-        with contextlib.suppress(OSError):
-            self.path.unlink(missing_ok=True)
+        for path in (self.path, held_path(self.path)):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
 
     def _save(self, checkpoint: bytes) -> None:
         """Save a checkpoint. On an error the previous checkpoint stays, which is still correct."""

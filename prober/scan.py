@@ -1,4 +1,4 @@
-"""Many domains: read lazily, probed side by side, reported as they complete or in their order."""
+"""Many domains: read lazily, probed concurrently, reported as they finish or in list order."""
 
 import asyncio
 import hashlib
@@ -9,8 +9,9 @@ from typing import Final, Self
 
 from prober.domains import Entry, parse_domain
 from prober.files import unwritable
+from prober.held_reports import Held
 from prober.probe import Probing, probe_entry
-from prober.progress import Progress
+from prober.progress import Positions, Progress
 from prober.records import DomainReport
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.deep_plan import is_cut_by_budget
@@ -20,17 +21,17 @@ from prober.spool import Spool, Spooled
 from prober.vantage import Vantage
 from prober.waits import InHand, Watch
 
-_IN_MEMORY: Final = 1000  # reports held for a slow one before them; further ones wait on the disk
+_IN_MEMORY: Final = 1000  # reports that wait for a slower one; further ones wait on the disk
 
 
 class OrderedReports:
-    """Takes reports with their positions and hands each to *report*; a context manager.
+    """Takes reports with their positions, and passes each to *report*; a context manager.
 
-    Where order is kept, those that come too early wait: the first in memory, the rest in a
-    temporary file, so that one slow domain at the top neither stops the scan nor fills the memory.
+    With *ordered*, reports that come too early wait: some in memory, the rest in a temporary file.
+    So one slow domain at the top neither stops the scan nor fills the memory.
 
     With *holds_cut*, reports that the budget of ``--deep`` has cut wait until ``release``: a run
-    that goes on makes them anew. Where order is kept, all behind the first of them wait.
+    that goes on probes their domains again. Where order is kept, all behind the first of them wait.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class OrderedReports:
             self._spool.close()
 
     def take(self, position: int, report: DomainReport) -> None:
-        """Hand on the report at *position*, or hold it."""
+        """Pass on the report at *position*, or hold it."""
         if self._holds_cut and is_cut_by_budget(report.endpoints):
             self._hold(position, report, self._cut)
             return
@@ -80,18 +81,21 @@ class OrderedReports:
             self._hand_on(self._next, _read(held))
             self._skip_reported()
 
-    def release(self, before: Callable[[], None]) -> None:
-        """Hand on what waits because it was cut; first call *before*, where there is any."""
+    def release(self, before: Callable[[Iterator[Held]], None]) -> None:
+        """Hand on what waits because of the budget, if the budget has cut anything.
+
+        First call *before*, with the reports that only waited for those that were cut.
+        """
         if not self._cut:
             return
-        before()
+        before((position, _read(self._held[position])) for position in sorted(self._held))
         left = {**self._held, **self._cut}
         self._held, self._cut = {}, {}
         for position in sorted(left):
             self._hand_on(position, _read(left[position]))
 
     def _skip_reported(self) -> None:
-        """What was handed on, in this run or an earlier one, is waited for no more."""
+        """Do not wait for reports that were passed on, in this run or in an earlier one."""
         while self._next in self._progress.reported:
             self._next += 1
 
@@ -133,25 +137,32 @@ async def scan(
     ending: "Ending | None" = None,
     reader: CertificateReader | None = None,
     watch: Watch | None = None,
-    before_cut: Callable[[], None] | None = None,
+    before_cut: Callable[[Iterator[Held]], None] | None = None,
+    held: Iterable[Held] = (),
 ) -> None:
-    """Probe every entry and hand each report to *report* as it completes, or in input order.
+    """Probe all entries, and pass each report to *report* as it finishes, or in input order.
 
-    A domain that comes again is neither probed nor reported again, but counted in *progress*; one
-    that *progress* has as reported is passed over. What *report* raises ends the scan and leaves
-    as it is; so does cancellation, cleanly. *ending* lets the caller end it in an orderly way;
-    *reader* is one that the caller uses, too. *watch* lets the caller see what is waited for.
-    With *before_cut*, the reports that the budget of ``--deep`` has cut come last, and it is called
-    before the first of them; not where the scan ends early.
+    A duplicate is counted in *progress*, and neither probed nor reported. Entries that *progress*
+    has as reported are skipped. An exception of *report* ends the scan, and is raised unchanged.
+    Cancellation is clean. *ending* lets the caller end the scan early. *reader* may be one that the
+    caller uses, too. *watch* lets the caller see what the scan waits for. With *before_cut*, the
+    reports that the budget of ``--deep`` has cut come last, and it is called before the first of
+    them, with the reports that only waited for those; not if the scan ends early. *held* are such
+    reports of an earlier run: their domains are not probed again.
     """
     progress, ending = progress or Progress(), ending or Ending()
+    known = Positions()
     pending = (
         (position, entry)
         for position, entry in enumerate(unique(entries, progress))
-        if position not in progress.reported
+        if position not in progress.reported and position not in known
     )
     holds_cut = before_cut is not None
     with OrderedReports(report, progress, ordered=ordered, holds_cut=holds_cut) as delivery:
+        for position, earlier in held:
+            if position not in progress.reported:
+                known.add(position)
+                delivery.take(position, earlier)
         async with Vantage(settings, reader=reader, watch=watch) as vantage:
             running = _Running(vantage, delivery)
             try:
@@ -167,7 +178,7 @@ async def scan(
 
 
 class _Running:
-    """The domains in hand: some are being looked up, the others wait for servers."""
+    """The domains in progress: some are being looked up, the others wait for servers."""
 
     def __init__(self, vantage: Vantage, delivery: OrderedReports) -> None:
         self._vantage = vantage
@@ -177,7 +188,7 @@ class _Running:
         self.tasks: set[asyncio.Task[None]] = set()
 
     async def feed(self, pending: Iterator[tuple[int, Entry]], group: asyncio.TaskGroup) -> None:
-        """Begin one entry after the other, each when there is room for it; so read lazily."""
+        """Start one entry after the other, each when there is room. So the list is read lazily."""
         while True:
             await self._in_hand.acquire()
             await self._looking_up.acquire()
@@ -205,9 +216,9 @@ class _Running:
 
 
 class Ending:
-    """Ends a scan early: nothing new is begun, and what is in flight has a while to finish.
+    """Ends a scan early: no domain is started, and those in progress get some time to finish.
 
-    What has not finished by then is as if it had not been begun.
+    Those that do not finish in that time are not reported, as if they had not been started.
     """
 
     def __init__(self) -> None:
@@ -219,11 +230,11 @@ class Ending:
 
     @property
     def is_requested(self) -> bool:
-        """Whether the scan was to end early."""
+        """Whether the scan was asked to end early."""
         return self._requested
 
     def request(self) -> None:
-        """End it. To be called in the scan's event loop, or before that runs."""
+        """End the scan. Call this in its event loop, or before that runs."""
         self._requested = True
         if self._feeding is not None and self._timer is None:
             self._feeding.cancel()
@@ -233,7 +244,7 @@ class Ending:
     def attach(
         self, feeding: asyncio.Task[None], tasks: set[asyncio.Task[None]], grace_s: float
     ) -> None:
-        """What to end: *feeding* at once, *tasks* after *grace_s* seconds."""
+        """Set what to end: *feeding* at once, *tasks* after *grace_s* seconds."""
         self._feeding, self._tasks, self._grace_s = feeding, tasks, grace_s
         if self._requested:
             self.request()
@@ -262,13 +273,13 @@ def _log_verdict(report: DomainReport) -> None:
 
 
 def unique(entries: Iterable[Entry], progress: Progress) -> Iterator[Entry]:
-    """Each domain once, and again with other columns of the list; what is no domain every time."""
+    """Each domain once per set of its other columns. Entries with an error are never duplicates."""
     seen: set[bytes] = set()
     for entry in entries:
         if entry.domain is not None:
-            # 8 bytes a domain: among 10 million the chance of a false duplicate is 1 in 370,000
-            told = "\0".join((entry.domain, *entry.columns.values()))
-            digest = hashlib.blake2b(told.encode(), digest_size=8).digest()
+            # 8 bytes per domain: among 10 million, a false duplicate has a chance of 1 in 370,000
+            whole = "\0".join((entry.domain, *entry.columns.values()))
+            digest = hashlib.blake2b(whole.encode(), digest_size=8).digest()
             if digest in seen:
                 progress.duplicates += 1
                 continue
@@ -277,7 +288,7 @@ def unique(entries: Iterable[Entry], progress: Progress) -> Iterator[Entry]:
 
 
 async def probe_domain(name: str, settings: Settings | None = None) -> DomainReport:
-    """Probe one domain, in any spelling. Raises InputError where *name* is no domain."""
+    """Probe one domain, in any spelling. Raises InputError if *name* is not a domain."""
     entry = Entry(text=name, domain=parse_domain(name))
     async with Vantage(settings or Settings()) as vantage:
         return await probe_entry(entry, vantage)

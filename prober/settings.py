@@ -1,4 +1,4 @@
-"""Settings: names, ports, deadlines, limits. Each bound stands here once, with its reason.
+"""Settings: names, ports, deadlines, limits. Each bound is defined here once, with its reason.
 
 A setting that users can change carries its `Option`: the flag, the help, and the values allowed.
 The environment variable is named after the flag. So one field declares all of an option.
@@ -16,7 +16,7 @@ from prober.errors import InputError, SettingsError
 
 # RFC 5321 §4.1.2: a domain, with the underscore that some hosts have
 _EHLO_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,255}")
-_MAX_S: Final = 3600.0  # an hour; more, or infinity, is a slip
+_MAX_S: Final = 3600.0  # an hour; more, or infinity, is a mistake
 _FROM: Final = "From where"
 _LOOK: Final = "How to look"
 _PACE: Final = "How fast"
@@ -82,7 +82,7 @@ def _patient(settings: "Settings", _given: bool) -> "Settings":
 
 
 def _at_most(settings: "Settings", seconds: float) -> "Settings":
-    """Sessions of *seconds* at most, also with servers that are slow to greet."""
+    """Limit sessions to *seconds*, also with servers that are slow to greet."""
     slow_greeting_s = min(settings.greeting_s, seconds)
     return replace(settings, session_s=seconds, slow_greeting_s=slow_greeting_s)
 
@@ -101,7 +101,9 @@ def _require_counts(settings: "Settings | Pace") -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How hard this machine may knock. Answers never depend on it, so a resumed run may change it.
+    """How many sessions and questions at once, and how often. A resumed run may change it.
+
+    The answers do not depend on it.
 
     Seconds where the name ends in ``_s``.
     """
@@ -119,8 +121,8 @@ class Pace:
         ),
     ] = 100
     in_hand: int = 5_000  # domains begun and not yet reported, at about 20 kB each
-    sessions: int = 500  # at once in all, each with a socket; of the usual 1,024 files
-    slow_sessions: int = 1_000  # at once, with servers slow to greet: they cost a socket, no work
+    sessions: int = 500  # at once in total, each with a socket; the usual limit is 1,024 files
+    slow_sessions: int = 1_000  # at once, with servers that are slow to greet; no CPU time
     per_address: int = 2  # sessions at once on one address
     per_operator: int = 20  # the same on all addresses of one operator
     address_interval_s: Annotated[
@@ -136,11 +138,11 @@ class Pace:
         ),
     ] = 0.5
     operator_interval_s: float = 0.05  # the same on all addresses of one operator
-    slowest_interval_s: float = 60.0  # some receivers take two sessions a minute, none takes fewer
-    operator_slowest_s: float = 2.0  # a dead host of an operator's must not stop all its others
-    dns_concurrency: int = 200  # questions at once, each with a socket; of the usual 1,024 files
+    slowest_interval_s: float = 60.0  # some receivers allow two sessions per minute
+    operator_slowest_s: float = 2.0  # one dead host must not stop the other hosts of its operator
+    dns_concurrency: int = 200  # questions at once, each with a socket; usual: 1,024 files
     dns_per_s: Annotated[
-        float,  # new questions; some clouds drop what is over 1,024 packets a second
+        float,  # new questions; some clouds drop packets over 1,024 per second
         Option(
             flag="--dns-rate",
             help="Maximum DNS questions per second.",
@@ -184,15 +186,15 @@ class Pace:
 class Validation(enum.StrEnum):
     """By whom DNSSEC is validated."""
 
-    AUTO = "auto"  # the resolver where it can be believed, else this program
+    AUTO = "auto"  # the resolver if it can be trusted, else this program
     LOCAL = "local"  # this program, from the root
-    RESOLVER = "resolver"  # the resolver, or nobody
+    RESOLVER = "resolver"  # the resolver; not validated if it cannot be trusted
     OFF = "off"  # nobody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How to look: all that may change an answer, and the `Pace`, which does not.
+    """How to probe: everything that may change an answer, and the `Pace`, which does not.
 
     Seconds where the name ends in ``_s``.
     """
@@ -231,7 +233,7 @@ class Settings:
         Option(
             flag="--dnssec",
             help="Who validates DNSSEC: the resolver, probe itself from the root (local), the "
-            "resolver where it can be believed and else probe (auto), or nobody (off).",
+            "resolver if it can be trusted and else probe (auto), or nobody (off).",
             panel=_FROM,
         ),
     ] = Validation.AUTO
@@ -315,10 +317,10 @@ class Settings:
     ] = 60.0
     command_s: float = 30.0
     handshake_s: float = 20.0
-    stray_s: float = 5.0  # for a greeting behind a line that is none; no other protocol sends one
-    quit_s: float = 2.0  # politeness, not evidence: the answer is in hand by then
+    stray_s: float = 5.0  # for a greeting after a line that is not one
+    quit_s: float = 2.0  # for the reply to QUIT, which no answer depends on
     session_s: Annotated[
-        float,  # all of them together: a tarpit answers just within each
+        float,  # for all steps together: a tarpit replies just before each deadline
         Option(
             flag="--timeout",
             help="Maximum seconds per session; 150 if not given.",
@@ -330,9 +332,9 @@ class Settings:
             also=("slow_greeting_s",),
         ),
     ] = 150.0
-    slow_greeting_s: float = 300.0  # RFC 5321 §4.5.3.2.1, for who did not greet within greeting_s
+    slow_greeting_s: float = 300.0  # RFC 5321 §4.5.3.2.1, in a further session
     confirm_delay_s: Annotated[
-        float,  # rate limiters look at seconds; two looks in one prove little
+        float,  # rate limiters count per second; two sessions within one prove little
         Option(
             flag="--confirm-delay",
             help="Seconds to wait before a second session confirms a negative result.",
@@ -393,13 +395,13 @@ class Settings:
         ),
     ] = True
 
-    # DNS has its own deadlines: a resolver may take minutes over a dead zone
+    # DNS has its own deadlines: a resolver may need minutes for a dead zone
     dns_try_s: float = 3.0
     dns_s: float = 12.0  # a question with its retries
-    dns_failure_ttl_s: float = 60.0  # a failure is no fact for longer than this
+    dns_failure_ttl_s: float = 60.0  # a failure is kept no longer than this
 
     # DNSSEC validated here: signatures take 0.1 ms each, SHA-1 (for NSEC3) 1 µs
-    dnssec_signatures: int = 64  # for one answer, or one zone's keys; sound ones need under 10
+    dnssec_signatures: int = 64  # for one answer or one zone's keys; normal ones need under 10
     dnssec_hashes: int = 4_000  # the same; a name of ten labels at 100 iterations needs 1,000
     dnssec_domain_signatures: int = 4_000  # for one domain; 20 MX hosts with NSEC3 need about 400
     dnssec_domain_hashes: int = 80_000
@@ -413,23 +415,23 @@ class Settings:
             panel=_LOOK,
         ),
     ] = False
-    sts_s: float = 60.0  # all of a fetch but the look-up, so that a slow drip ends as well
+    sts_s: float = 60.0  # the whole fetch except the look-up, however slow the server is
     sts_policy_bytes: int = 65_536  # a policy of 20 MX hosts has about 1 kB
     sts_header_bytes: int = 32_768  # up to the end of the final header; most have under 2 kB
-    sts_fetch_bytes: int = 262_144  # all of a fetch as it comes, TLS and chunks around it included
+    sts_fetch_bytes: int = 262_144  # all bytes of a fetch, with those of TLS and of chunks
 
-    # bounds on what a peer can make us keep
+    # bounds on what a peer can make us store
     mx_hosts: int = 20  # the largest operators publish 5 to 7
     addresses: int = 8  # of one MX host
     tlsa_records: int = 32  # of one MX host; publishers have 1 to 4, a rollover doubles them
     transcript_lines: int = 64  # of one session; a normal one has about 25
     transcript_chars: int = 512  # RFC 5321 §4.5.3.1.5 allows a reply line 512 octets
     chain_certificates: int = 16  # a public chain has 2 to 4; OpenSSL stops at 100 kB in all
-    handshake_bytes: int = 262_144  # OpenSSL takes 100 kB of certificates, and as much of CA names
+    handshake_bytes: int = 262_144  # OpenSSL accepts 100 kB of certificates, and 100 kB of CA names
     dh_bits: int = 4096  # of a group that RFC 7919 does not name: 64 ms; OpenSSL's 10,000 take 2 s
     deep_answer_bytes: int = 131_072  # to one ClientHello of --deep; 100 kB of certificates
     deep_connections: int = 120  # of --deep-full with one endpoint; a lax server needs about 60
-    tls_overhead_bytes: int = 65_536  # after it, all but text: 2 kB of tickets, 22 bytes a record
+    tls_overhead_bytes: int = 65_536  # after the handshake: 2 kB of tickets, 22 bytes per record
 
     pace: Pace = field(default=Pace())
 
@@ -448,7 +450,7 @@ class Settings:
             )
 
     def identity(self) -> dict[str, str]:
-        """All but the pace, as text: each value under its name and the flags that set it."""
+        """All except the pace, as text: each value by its name and the flags that set it."""
         options = [(each.name, each.option) for each in declared(Settings)]
         flags = {name: [option.flag] for name, option in options}
         for _, option in options:
@@ -464,11 +466,11 @@ class Settings:
 
     @property
     def slow_lane(self) -> bool:
-        """Whether there is more patience to be had for a greeting than at first."""
+        """Whether a further session may wait longer for the greeting than the first."""
         return self.slow_greeting_s > self.greeting_s
 
     def patient(self) -> Self:
-        """The same with RFC 5321 §4.5.3.2.1's five minutes for the greeting."""
+        """The same settings with the five minutes of RFC 5321 §4.5.3.2.1 for the greeting."""
         more_s = max(0.0, self.slow_greeting_s - self.greeting_s)
         greeting_s, session_s = self.greeting_s + more_s, self.session_s + more_s
         return replace(self, greeting_s=greeting_s, session_s=session_s)

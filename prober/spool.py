@@ -1,4 +1,4 @@
-"""Reports, and other records, that wait on the disk, in a temporary file without a name."""
+"""Keeps reports and other records in a temporary file without a name, while they wait."""
 
 import contextlib
 import pickle
@@ -33,7 +33,7 @@ class Spool:
     def put(self, record: R) -> Spooled[R]:
         offset = self._file.seek(0, 2)
         pickle.dump(record, self._file, protocol=pickle.HIGHEST_PROTOCOL)
-        self._file.flush()  # a full disk is to show here
+        self._file.flush()  # so that a full disk is reported here
         return Spooled(self, offset)
 
     def get(self, offset: int) -> Any:
@@ -41,12 +41,12 @@ class Spool:
         return pickle.load(self._file)  # noqa: S301 - we alone wrote it
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):  # what a full disk did not take is wanted no more
+        with contextlib.suppress(OSError):  # what a full disk did not take is not needed
             self._file.close()
 
 
 def keep(spool: Spool, record: R) -> Spooled[R]:
-    """*record* in *spool*. Raises ReportError where the disk does not take it."""
+    """Put *record* into *spool*. Raises ReportError if the disk is full."""
     try:
         return spool.put(record)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The vantage point: what a run shares among its domains."""
+"""The vantage point: what the domains of a run share."""
 
 import asyncio
 from collections.abc import Mapping
@@ -23,10 +23,10 @@ from prober.waits import Watch
 class Vantage:
     """Resolver, TLS contexts, trust store and endpoints of one run; an async context manager.
 
-    *operator_shards*: among how many scanners the budget of an operator is divided, where those
-    are more than this one. *reader*: one that is used outside, too. *watch* lets the caller see
-    what is waited for. Raises SettingsError where the settings name a resolver or a trust store
-    that cannot be used.
+    *operator_shards* says among how many scanners an operator's limits are divided; the default is
+    one. *deep_share* is the part of the budget of ``--deep`` for this scanner; the default is all.
+    *reader* may be one that the caller uses, too. *watch* lets the caller see what the run waits
+    for. Raises SettingsError if a resolver or trust store in the settings cannot be used.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class Vantage:
         operator_shards: Mapping[str, int] = MappingProxyType({}),
         reader: CertificateReader | None = None,
         watch: Watch | None = None,
+        deep_share: int | None = None,
     ) -> None:
         self.settings = settings
         self.reader = reader or CertificateReader()
@@ -43,11 +44,11 @@ class Vantage:
         self.resolver = Resolver(settings)
         self.tls = TlsClient(settings.ca_file, chain_certificates=settings.chain_certificates)
         self.policies = PolicyClient(settings, self.resolver, self.tls.trust_store)
-        self.publications = asyncio.Semaphore(settings.pace.concurrency)  # looked at, at once
+        self.publications = asyncio.Semaphore(settings.pace.concurrency)  # at once
         self._heartbeat = Heartbeat()
         self._beating: asyncio.Task[None] | None = None
         self._endpoints = Endpoints(
-            settings, self.tls, self._heartbeat, operator_shards, self.reader, watch
+            settings, self.tls, self._heartbeat, operator_shards, self.reader, watch, deep_share
         )
 
     async def __aenter__(self) -> Self:
@@ -70,7 +71,7 @@ class Vantage:
 
     @property
     def run(self) -> Run:
-        """With what facts are gathered here."""
+        """What the facts of this run were observed with."""
         return Run(
             version=__version__,
             ehlo_name=self.settings.ehlo_name or "address-literal",
@@ -78,10 +79,15 @@ class Vantage:
             trust_store=self.tls.trust_store,
         )
 
+    @property
+    def deep_spent(self) -> int:
+        """The number of connections of ``--deep`` that were made here."""
+        return self._endpoints.deep_spent
+
     async def endpoint(self, target: Target) -> EndpointFacts:
-        """The facts of *target*, asked once a run however many domains use it."""
+        """The facts of *target*. It is probed once per run."""
         return await self._endpoints.get(target)
 
     def endpoint_so_far(self, target: Target) -> EndpointFacts:
-        """What a watched run knows of *target* by now."""
+        """What is known of *target* now, in a run with a watch."""
         return self._endpoints.so_far(target)

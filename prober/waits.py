@@ -1,6 +1,6 @@
-"""What a run waits for at this moment, and what it knows by now.
+"""What a run waits for at this moment, and what it knows so far.
 
-Only a run that somebody watches has a ``Watch``; any other notes nothing.
+Only a run whose caller shows it has a ``Watch``.
 """
 
 import enum
@@ -12,9 +12,9 @@ from prober.records import DomainReport, EndpointFacts, Failure
 
 
 class Awaited(enum.StrEnum):
-    """What is waited for, in words that a name follows. The steps of a session are named as such.
+    """What a run waits for, in words that a name follows. Steps of a session have the step's name.
 
-    ``RESOLVE``: the bound is that of one question, and there are several.
+    For ``RESOLVE`` the bound is that of one question, and there are several.
     """
 
     RESOLVE = "DNS answers about"
@@ -31,10 +31,10 @@ class Awaited(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """One wait: for what, on which host, and since when (seconds of the monotonic clock).
+    """One wait: for what, for which host, and since when (seconds of the monotonic clock).
 
-    ``at_most_s``: after so many seconds it ends; None where nobody knows. ``after`` is the failure
-    of the session before, if there was one.
+    ``at_most_s`` is the longest it can take, in seconds, or None if that is not known. ``after`` is
+    the failure of the session before, if there was one.
     """
 
     awaited: Awaited
@@ -46,7 +46,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InHand:
-    """A domain that was begun; ``so_far`` gives the report on what is known of it by now."""
+    """A domain that was started. ``so_far`` returns the report on what is known of it now."""
 
     so_far: Callable[[], DomainReport]
     since: float = field(default_factory=monotonic)
@@ -54,10 +54,10 @@ class InHand:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What is waited for, what is known of endpoints, and the domains that were begun.
+    """What the run waits for, what is known of endpoints, and the domains that were started.
 
-    A place is whatever causes one wait at a time, such as an endpoint. What is cancelled stays, so
-    that it can be looked at afterwards.
+    The key of a wait is whatever waits for one thing at a time, such as an endpoint. Entries of
+    cancelled tasks stay, so that the caller can show them.
     """
 
     waits: dict[Hashable, Wait] = field(default_factory=dict)

@@ -175,7 +175,10 @@ async def test_no_name_to_greet_with(lab: Lab, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("prober.vantage.own_fqdn", lambda: None)
     assert (await examined(lab, ehlo_name=None))["ehlo name"].answer is NO
     by_literal = (await examined(lab, ehlo_name="[192.0.2.1]"))["ehlo name"]
-    assert (by_literal.answer, by_literal.what) == (NO, "it greets with its address, [192.0.2.1]")
+    assert (by_literal.answer, by_literal.what) == (
+        NO,
+        "EHLO sends the address [192.0.2.1], not a name",
+    )
 
 
 async def test_a_name_without_an_address(lab: Lab) -> None:

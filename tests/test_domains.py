@@ -319,9 +319,9 @@ def test_a_pipe_is_a_list_too(tmp_path: Path, raw: bytes) -> None:
 
 def test_a_list_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     for path, why in [
-        (tmp_path / "none", "No such file or directory"),
-        (tmp_path, "Is a directory"),
-        (tmp_path / "none" / "x", "No such file or directory"),
+        (tmp_path / "none", "No such file or directory: check the path"),
+        (tmp_path, "Is a directory: name the files in it"),
+        (tmp_path / "none" / "x", "No such file or directory: check the path"),
     ]:
         with pytest.raises(InputError) as refused, DomainList.open(str(path)):
             pass

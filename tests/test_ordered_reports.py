@@ -2,6 +2,7 @@
 
 import importlib
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prober.errors import ReportError
+from prober.held_reports import Held
 from prober.progress import Positions, Progress
 from prober.records import Answer, DeepQuestion, DomainReport
 from prober.rules.deep_plan import budget_spent
@@ -118,8 +120,11 @@ def test_what_the_budget_has_cut_comes_last(order: list[int], cut: set[int], ord
     handed_on: list[str] = []
     progress = Progress()
 
-    def note() -> None:
+    kept: list[str] = []
+
+    def note(held: Iterator[Held]) -> None:
         handed_on.append("release")
+        kept.extend(each.input for _, each in held)
 
     def report(each: DomainReport) -> None:
         handed_on.append(each.input)
@@ -132,6 +137,7 @@ def test_what_the_budget_has_cut_comes_last(order: list[int], cut: set[int], ord
     first_cut = min(cut, default=12)
     if ordered:
         expected = [*all_in_order[:first_cut], "release", *all_in_order[first_cut:]]
+        assert kept == [name for name in all_in_order[first_cut:] if name != "cut.test" and cut]
     else:
         whole = [f"{n}.test" for n in order if n not in cut]
         expected = [*whole, "release", *(["cut.test"] * len(cut))]

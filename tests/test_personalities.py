@@ -113,6 +113,8 @@ COULD_NOT_BE_ASKED = [
         [Code.MASKED_BY_MIDDLEBOX, Code.NOT_TESTED],
     ),
     ("starttls-busy", NOT_TESTED, (Step.STARTTLS, Reason.BAD_REPLY, 421), UNTESTED),
+    ("helo-refused", NOT_TESTED, (Step.EHLO, Reason.BAD_REPLY, 550), UNTESTED),
+    ("no-starttls-then-defers", NOT_OFFERED, None, [Code.UNCONFIRMED]),
 ]
 
 
@@ -278,6 +280,7 @@ COMPLETE_TLS = [
     ("throttle", "TLSv1.3", [], Level.AUTHENTICATED),
     ("bare-lf", "TLSv1.3", [Code.BARE_LF], Level.AUTHENTICATED),
     ("misordered-chain", "TLSv1.3", [Code.CHAIN_MISORDERED], Level.AUTHENTICATED),
+    ("no-signing", "TLSv1.3", [Code.CERTIFICATE_KEY_USAGE], Level.AUTHENTICATED),
     ("malformed-san", "TLSv1.3", [Code.CERTIFICATE_SAN_MALFORMED], Level.AUTHENTICATED),
     (
         "asks-client-certificate",
@@ -292,6 +295,8 @@ COMPLETE_TLS = [
         Level.AUTHENTICATED,
     ),
     ("large-hello-intolerant", "TLSv1.3", [Code.LARGE_HELLO_INTOLERANT], Level.AUTHENTICATED),
+    ("ehlo-unknown-once", "TLSv1.3", [Code.STARTTLS_INTERMITTENT], Level.AUTHENTICATED),
+    ("handshake-resets-once", "TLSv1.3", [Code.STARTTLS_INTERMITTENT], Level.AUTHENTICATED),
     ("gains-starttls", "TLSv1.3", [Code.STARTTLS_INTERMITTENT], Level.AUTHENTICATED),
     ("tls-offers-starttls-again", "TLSv1.3", [Code.STARTTLS_AFTER_TLS], Level.AUTHENTICATED),
 ]

@@ -9,7 +9,7 @@ import os
 from copy import copy
 from importlib import import_module
 from types import MappingProxyType
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 import typer.main
@@ -30,12 +30,12 @@ COMMANDS: Final = MappingProxyType(
         "behind it.",
         "headers": "Read Received headers: was each message encrypted in transit, hop by hop?",
         "history": "Show what was seen of domains and what was sent to them, or list the runs.",
-        "hold": "Keep all that the record has of a domain; without one, list the holds.",
+        "hold": "Keep everything in the record about a domain; without a domain, list the holds.",
         "logs": "Read mail server logs: was each message that was sent encrypted?",
         "policy": "Write a policy map: for each domain the strictest policy that loses no mail.",
-        "prune": "Delete old runs and totals from the record, but for the domains on hold.",
-        "recipient": "Find the best way to write to one recipient in secret: forced TLS, PGP, "
-        "S/MIME or a portal.",
+        "prune": "Delete old runs and totals from the record, except those of domains on hold.",
+        "recipient": "Find the best way to send confidential mail to one person: TLS, PGP, S/MIME "
+        "or a portal.",
         "report": "Write reports of saved results, judged again by today's rules.",
         "schema": "Show the JSON Schema of what a command writes as JSON.",
     }
@@ -82,10 +82,30 @@ def import_command(name: str) -> TyperCommand:
     for parameter in command.params:
         if parameter.type.name in _NUMBERS:
             parameter.type.name = _NUMBERS[parameter.type.name]
+            _describe_range(parameter.type)
         if isinstance(parameter, TyperArgument):  # help shows its name; `<str>` says no more
             parameter.type = copy(parameter.type)
             parameter.type.get_metavar = lambda **_: ""  # type: ignore[method-assign]
     return command
+
+
+def _describe_range(type_: Any) -> None:
+    """Let help and errors of a number say its range in words, and not as ``1<=x<=20``."""
+    parts = (("from", type_.min), ("to", type_.max))
+    words = " ".join(f"{word} {bound:.15g}" for word, bound in parts if bound is not None)
+    convert = type_.convert
+
+    def converted(value: Any, param: Any, ctx: Any) -> Any:
+        try:
+            return convert(value, param, ctx)
+        except typer.BadParameter as error:
+            number, found, _ = error.message.partition(" is not in the range ")
+            if found:
+                error.message = f"must be {words}, not {number}"
+            raise
+
+    type_.convert = converted
+    type_._describe_range = lambda: words  # for the help; there is no public way
 
 
 app = typer.Typer(

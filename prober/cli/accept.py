@@ -11,7 +11,7 @@ from prober.cli.recording import db_option, opened
 from prober.cli.running import exit_statuses, show
 from prober.errors import InputError, SettingsError
 from prober.exceptions import parse_exception
-from prober.report.mail import accepted_line
+from prober.report.summary import accepted_line
 from prober.rules.accepted import ACCEPTABLE
 
 _PANEL: Final = "Exception"
@@ -58,8 +58,8 @@ def accept(
 ) -> None:
     """Accept that a domain falls short; without a domain, list what is accepted.
 
-    `scan --db` and `check --db` then count the domain as accepted. Exit status: 0 done; 2 usage, or
-    no such exception; 5 the record cannot be written.
+    Reports with `--db` then name the exception, and the domain does not change their exit status.
+    Exit status: 0 done; 2 usage, or no such exception; 5 the record cannot be written.
     """
     configure_logging(verbose=False)
     with exit_statuses():
@@ -76,7 +76,9 @@ def accept(
                 raise InputError(f"no exception on {named_domain(domain)} is in the record")
             elif domain is None:
                 today = datetime.now(UTC).date()
-                for each in stored_exceptions(store).values():
+                with store.reading() as connection:
+                    stored = stored_exceptions(connection)
+                for each in stored.values():
                     show(accepted_line(each) + (" (past)" if each.until < today else ""))
 
 

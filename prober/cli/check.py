@@ -23,7 +23,7 @@ from prober.cli.options import (
 )
 from prober.cli.recording import RecordOptions, recording
 from prober.cli.reporting import Reporting
-from prober.cli.running import exit_statuses, run, tell, tell_cost
+from prober.cli.running import exit_statuses, run, tell_cost
 from prober.domain_list import STDIN
 from prober.domains import is_known_domain, parse_entry, parse_server
 from prober.errors import InputError
@@ -91,7 +91,7 @@ def check(
                 count=lambda: len(entries),
                 waits=settings,
                 record=recorded.writer,
-                accepts=recorded.accepts,
+                exceptions=recorded.exceptions,
             ) as reporting,
         ):
             probing = partial(
@@ -107,15 +107,14 @@ def check(
             run(reporting.watched(probing))
         reporting.tell_blindness()
         if not report.quiet:
-            for line in recorded.accepted():
-                tell(line)
+            reporting.tell_uncovered()
         raise typer.Exit(reporting.status)
 
 
 def _require_meant(text: str, *, is_short: bool) -> None:
-    """Raise InputError for the name of a file, or where it *is_short* a misspelt command.
+    """Raise InputError for the name of a file or, if *is_short*, a misspelt command.
 
-    A file named like a domain under a known suffix does not count, nor a name with its last dot.
+    A file named like a domain under a known suffix does not count, nor a name with a final dot.
     """
     if text == STDIN or (_is_file(text) and not is_known_domain(text)):
         what = "stdin" if text == STDIN else f"{text!r} is a file, and it"

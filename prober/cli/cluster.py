@@ -4,7 +4,7 @@ import contextlib
 import ipaddress
 import logging
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from prober.cli.resuming import Resumable
 from prober.cli.running import run, tell
 from prober.domains import Entry
 from prober.errors import BlindError, InputError, ReportError, ResumeError, SettingsError
+from prober.records import AcceptedException
 from prober.report.interface import Paper
 from prober.report.output import STDOUT, Layout, ReportFormat, ReportStyle, layout_of
 from prober.settings import Settings
@@ -91,10 +92,13 @@ class ClusterOptions:
         report: ManyReportOptions,
         style: ReportStyle,
         resumable: Resumable,
+        exceptions: Mapping[str, AcceptedException],
         *,
         reports: bool = False,
     ) -> ShardedScan:
         """The scan as a job for workers. With *reports* they also return the reports themselves.
+
+        *exceptions*, by domain, are accepted.
 
         Raises SettingsError where the options contradict, or dask is not installed.
         """
@@ -113,6 +117,7 @@ class ClusterOptions:
             judging=Judging(
                 layouts=layouts,
                 require=report.required,
+                exceptions=exceptions,
                 expires_soon_days=report.expires_soon,
             ),
             identity=resumable.identity,

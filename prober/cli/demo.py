@@ -34,8 +34,8 @@ _NEXT: Final = (
     "What to try next:",
     "  `probe demo --full` shows the whole answer for each of these domains",
     "  `probe explain CODE` explains a finding, such as tlsa-invalid",
-    "  `probe demo -o demo.html` writes a report to open in a browser",
     "  `probe example.com` tests a real domain; with `--deep`, more of it",
+    "  `probe demo -o demo.html` writes a report to open in a browser",
 )
 
 
@@ -99,7 +99,7 @@ def _demonstrate(options: ReportOptions, *, full: bool) -> int:
 
 
 def _log_lines(log: Path, seen: Mapping[str, Sequence[Seen]]) -> Iterator[str]:
-    """What the example log says of mail to the domains of the demo, and what follows from it."""
+    """What the example log says about mail to the domains of the demo, and what to do about it."""
     summary = Summary()
     reading = Reading(lambda *_: None, wanted=Wanted(), internal=Internal(), summary=summary)
     reading.read(in_order([str(log)], BytesIO(), datetime.now(UTC)))

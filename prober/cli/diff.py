@@ -1,7 +1,7 @@
 """``probe diff OLD NEW``: what changed between two runs."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,13 +11,13 @@ from prober.cli.distinct_files import Read, require_distinct, staged
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import RequireOptions, option, quiet_option, with_options
 from prober.cli.recording import db_option, opened, record_files
-from prober.cli.running import exit_statuses, tell
+from prober.cli.running import exit_statuses, tell, tell_if_typed
 from prober.domain_list import STDIN
 from prober.domains import operator_of
 from prober.errors import SettingsError
 from prober.escape import printable
 from prober.records import DomainReport
-from prober.records.changes import ChangeCounts, DomainChanges
+from prober.records.changes import ChangeCounts, DomainChanges, in_one_only
 from prober.report.answer import answer
 from prober.report.changes import badness, comparison, summary
 from prober.report.output import STDOUT, ReportFormat, choose_format, open_report
@@ -107,6 +107,7 @@ def diff(
         if results or db is None:
             old, new = _two(results or [])
             require_distinct([Read(old, _FILE), Read(new, _FILE)], staged(output))
+            tell_if_typed([old, new])
             found = _worst_first(_compare_files(old, new, tally, counts, spool), spool)
             between = f"From {printable(old)} to {printable(new)}."
         else:
@@ -124,7 +125,8 @@ def diff(
 def _two(results: list[str]) -> tuple[str, str]:
     if len(results) != 2:
         raise SettingsError(
-            f"name two files of results, OLD and NEW, not {len(results)}, or a record with --db"
+            f"name two files of results, not {len(results)}: `probe diff OLD NEW`; "
+            "or compare the last two runs of a record: `probe diff --db DB`"
         )
     if results == [STDIN, STDIN]:
         raise SettingsError("'-' twice: stdin can be read only once")
@@ -132,7 +134,7 @@ def _two(results: list[str]) -> tuple[str, str]:
 
 
 def _worst_first(found: Iterable[DomainChanges], spool: Spool) -> Iterator[DomainChanges]:
-    """Those with a change, the worst first, which wait in *spool*. All are read from *found*."""
+    """The records with a change, the worst first. They wait in *spool* until all are read."""
     kept = [(badness(each), keep(spool, each)) for each in found if each.changes]
     kept.sort(key=itemgetter(0))
     return (spooled.read() for _, spooled in kept)
@@ -141,7 +143,7 @@ def _worst_first(found: Iterable[DomainChanges], spool: Spool) -> Iterator[Domai
 def _compare_runs(
     db: str, from_: str, to: str, tally: Tally, counts: ChangeCounts, spool: Spool
 ) -> tuple[str, Iterator[DomainChanges]]:
-    """Which runs are compared, and the changes of the domains in both, the worst first."""
+    """Which runs are compared, and the changes of their domains, the worst first."""
     with opened(db) as store, store.reading() as connection:
         from prober.store.asking import Comparing, changes_between
         from prober.store.reader import find_run
@@ -163,14 +165,26 @@ def _named(run: "RunRow") -> str:
 def _compare_files(
     old: str, new: str, tally: Tally, counts: ChangeCounts, spool: Spool
 ) -> Iterator[DomainChanges]:
-    """The changes of each domain that is in both files. The last report of a domain counts."""
+    """The changes of each domain of the two files. The last report of a domain counts."""
     before, now = _spooled(spool, old), _spooled(spool, new)
-    counts.only_before = len(before.keys() - now.keys())
-    counts.only_now = len(now.keys() - before.keys())
+    yield from _in_one_only(before, now, counts)
     for domain in before.keys() & now.keys():
         old_report, report = (tally.assess(each[domain].read()) for each in (before, now))
         changes = compare(report, [old_report], operator_of=operator_of)
         found = DomainChanges(domain, changes)
+        counts.add(found)
+        yield found
+
+
+def _in_one_only(
+    before: Mapping[str, Spooled[DomainReport]],
+    now: Mapping[str, Spooled[DomainReport]],
+    counts: ChangeCounts,
+) -> Iterator[DomainChanges]:
+    """The domains that are in one of the two files only."""
+    for domain in before.keys() ^ now.keys():
+        report = (before if domain in before else now)[domain].read()
+        found = in_one_only(domain, report.checked_at, before=domain in before)
         counts.add(found)
         yield found
 

@@ -32,10 +32,10 @@ _LEAST_BAR: Final = 10
 
 @dataclass(slots=True)
 class Stage:
-    """How far a run is: *done* of *total* (None: not known).
+    """How far a run is: *done* of *total* (None if not known).
 
-    ``counts`` says what they came to. ``began`` and ``done_before``: the time, and what was done
-    already, when this stage began.
+    ``counts`` says how many domains passed, failed and so on. ``began`` and ``done_before``: the
+    time when this stage began, and what was done by then.
     """
 
     name: str

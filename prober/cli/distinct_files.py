@@ -1,7 +1,7 @@
 """Refuses to overwrite an input: compares what a command reads with what it writes.
 
-By identity (device and inode), so through links and whatever way a path is written. With a report
-go the names that it has on its way: FILE.partial, FILE.resume and FILE.work.
+Files are compared by device and inode, so links and different spellings of a path do not matter.
+For a report that includes its temporary names: FILE.partial, FILE.resume, FILE.held and FILE.work.
 """
 
 import os
@@ -16,7 +16,8 @@ from typing import Final, TypeAlias
 
 from prober.errors import SettingsError
 from prober.escape import printable
-from prober.files import is_stream, partial_of
+from prober.files import is_stream, not_tested_of, partial_of
+from prober.held_reports import held_path
 from prober.resume import checkpoint_path
 
 REPORT: Final = "the report"
@@ -29,7 +30,7 @@ Identity: TypeAlias = tuple[int | str, ...]
 class Read:
     """A path that is read, or ``-``, and its description, such as "the list".
 
-    *becomes*: what may be written in its place, where that is documented.
+    *becomes*: the output that may replace it, if that is documented.
     """
 
     path: str
@@ -39,7 +40,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A path that is written, or ``-``, and its description. *folder*: its files may go."""
+    """A path that is written, or ``-``, and its description. *folder*: its files may be removed."""
 
     path: str
     what: str
@@ -53,7 +54,10 @@ def staged(path: str, what: str = REPORT) -> Iterator[Written]:
         return
     partial = partial_of(Path(path))
     yield Written(str(partial), f"the partial file of {what}")
-    yield Written(str(checkpoint_path(partial)), f"the checkpoint of {what}")
+    yield Written(str(not_tested_of(partial)), f"the partial file of {what}")
+    checkpoint = checkpoint_path(partial)
+    yield Written(str(checkpoint), f"the checkpoint of {what}")
+    yield Written(str(held_path(checkpoint)), f"the held reports of {what}")
     yield Written(f"{path}.work", f"the work folder of {what}", folder=True)
 
 
@@ -63,10 +67,10 @@ def require_distinct(
     *,
     is_input: Callable[[Path], bool] = lambda _path: False,
 ) -> None:
-    """Raise SettingsError where an output would overwrite an input or another output.
+    """Raise SettingsError if an output would overwrite an input or another output.
 
-    To be called before anything is opened for writing. *is_input* says of a file, in a folder that
-    is read, whether it is one of the inputs.
+    Call this before anything is opened for writing. *is_input* says for a file in a folder that is
+    read whether it is one of the inputs.
     """
     outputs = list(written)
     for source in read:
@@ -131,8 +135,8 @@ def _twice(one: Written, other: Written) -> str:
 def _identity(path: str, standard: int) -> Identity | None:
     """An identity that all paths of one file share; None for a device, a pipe or a socket.
 
-    A file that is not there yet is known by its folder and its name. *standard* is the descriptor
-    that ``-`` stands for.
+    A file that does not exist yet is identified by its folder and its name. *standard* is the
+    descriptor that ``-`` stands for.
     """
     try:
         status = _status_of(standard) if path == _STANDARD else Path(path).stat()

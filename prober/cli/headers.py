@@ -14,7 +14,7 @@ from prober.cli.distinct_files import OwnFiles, Read, Written, require_distinct,
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import OutputOptions, ShallowOptions, option, with_options
 from prober.cli.reporting import open_reports
-from prober.cli.running import exit_statuses, run
+from prober.cli.running import exit_statuses, run, tell_if_typed
 from prober.domains import operator_of, parse_domain
 from prober.errors import InputError, SettingsError
 from prober.headers.habits import Habits
@@ -162,6 +162,7 @@ def headers(
         written = [*read.written, *report.written]
         messages = [Read(file, "a file of messages") for file in files]
         require_distinct([*messages, *read.read, *look.read], written, is_input=is_message)
+        tell_if_typed(files)
         habits = Habits(operator_of)
         if read.habits is not None:
             load_habits(read.habits, habits)

@@ -1,4 +1,4 @@
-"""``probe history DOMAIN…`` and ``--runs``: what the record says was seen when."""
+"""``probe history DOMAIN…`` and ``--runs``: what was seen when, from the record."""
 
 from collections.abc import Sequence
 from typing import Annotated, Final

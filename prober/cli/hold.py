@@ -1,4 +1,4 @@
-"""``probe hold``: keeps all that the record has of a domain, however old it gets."""
+"""``probe hold``: keeps everything in the record about a domain, at any age."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Final
@@ -31,7 +31,7 @@ def hold(
         option("--lift", help="Lift the hold on the domains.", env="HOLD_LIFT", panel=_PANEL),
     ] = False,
 ) -> None:
-    """Keep all that the record has of a domain; without one, list the holds.
+    """Keep everything in the record about a domain; without a domain, list the holds.
 
     `probe prune` deletes nothing of a domain on hold. Exit status: 0 done; 2 usage, or no such
     hold; 5 the record cannot be written.

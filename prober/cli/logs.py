@@ -20,20 +20,20 @@ from prober.cli.log_setup import configure_logging
 from prober.cli.options import OutputOptions, option, parser_of, with_options
 from prober.cli.recording import db_option, opened, record_files
 from prober.cli.reporting import open_reports
-from prober.cli.running import exit_statuses, tell
+from prober.cli.running import exit_statuses, tell, tell_if_typed
 from prober.domains import parse_domain
 from prober.errors import InputError, SettingsError
 from prober.escape import printable
-from prober.files import read_whole
-from prober.logs.advice import MAX_SEEN, Known, Seen, advise, by_domain, name_of, seen_of
+from prober.files import read_whole, why_unreadable
+from prober.logs.advice import MAX_SEEN, Known, Seen, advise, by_domain, seen_of
 from prober.logs.daily import Daily
 from prober.logs.lines import in_order
 from prober.logs.privacy import MAX_KEY_BYTES, MIN_KEY_BYTES, Addresses, Privacy, line_without_names
 from prober.logs.reading import Reading, Wanted, parse_internal
-from prober.logs.records import Attempt, Delivery, Level, Scope
-from prober.logs.report import COUNTED, attempts
+from prober.logs.records import Attempt, Delivery, Level, Scope, name_of
+from prober.logs.report import COUNTED, attempts, claims_kind
 from prober.logs.summary import Summary
-from prober.logs.tls_report import claims_kind, read_claims
+from prober.logs.tls_report import read_claims
 from prober.policy.postfix import PostfixMap
 from prober.report.json_ import read_reports
 from prober.rules.exit_status import FAULT_OF_OURS, MEETS_ALL, SOME_FALL_SHORT, SOME_UNDECIDED
@@ -199,7 +199,7 @@ class JoinOptions:
 
     @property
     def known(self) -> Known:
-        """What the files say. Raises InputError."""
+        """What the files say about domains. Raises InputError."""
         seen: defaultdict[str, list[Seen]] = defaultdict(list)
         for path in self.results:
             with _naming(path), path.open("rb") as stream:
@@ -313,6 +313,7 @@ def logs(
     with exit_statuses():
         inputs = [*(Read(file, "a log") for file in files), *join.read, *report.read]
         require_distinct(inputs, [*report.written, *join.written])
+        tell_if_typed(files)
         if read.tls_report:
             raise typer.Exit(_tls_reports(files, report))
         raise typer.Exit(_logs(files, read, which, join, report))
@@ -369,7 +370,9 @@ class _Record:
         from prober.store.asking import past_reports
 
         seen = {name: list(reports) for name, reports in (known.seen or {}).items()}
-        clear = {name_of(name) for name, counts in by_domain(summary).items() if counts.clear}
+        clear = {
+            name_of(name) or name for name, counts in by_domain(summary).items() if counts.clear
+        }
         with self.store.reading() as connection:
             for report in past_reports(connection, sorted(clear)):
                 seen.setdefault(report.domain or "", []).append(seen_of(report))
@@ -436,12 +439,12 @@ def _keep(seen: list[Seen], report: Seen) -> None:
 
 @contextlib.contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """What is wrong with the content of *path* is said with its name."""
+    """Name *path* in errors about its content."""
     name = printable(str(path))
     try:
         yield
     except OSError as error:
-        raise InputError(f"cannot read {name}: {error.strerror}") from error
+        raise InputError(f"cannot read {name}: {why_unreadable(error)}") from error
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
 

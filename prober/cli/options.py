@@ -150,7 +150,7 @@ def for_profile(settings: Settings, required: Level | Profile) -> Settings:
 
 
 class ShallowOptions(LookOptions):
-    """The same without what tests more than the main question: another one is asked here."""
+    """The same options, without those for tests beyond the main question."""
 
     left_out = DEEP_FLAGS
 

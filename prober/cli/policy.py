@@ -1,7 +1,8 @@
 """``probe policy RESULTS…``: a policy map for an MTA, from saved results."""
 
 import enum
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Final
@@ -11,15 +12,15 @@ import typer
 from prober.cli.distinct_files import Read, require_distinct, staged
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import option, quiet_option
-from prober.cli.recording import db_option, opened, record_files
-from prober.cli.running import exit_statuses, tell
-from prober.domain_list import STDIN
+from prober.cli.recording import db_option, opened
+from prober.cli.running import exit_statuses, tell, tell_if_typed
+from prober.cli.saved import LazyProofs, read_saved, trust_anchor_option
 from prober.errors import InputError, SettingsError
-from prober.files import is_stream, read_whole
+from prober.files import is_stream, read_whole, why_unreadable
 from prober.policy.base import LiveMap, MapFormat
 from prober.policy.csv import CsvMap
 from prober.policy.decide import Patience, PolicyLevel
-from prober.policy.draft import Draft, show_changes
+from prober.policy.draft import Draft, show_changes, show_unproved
 from prober.policy.exim import EximMap
 from prober.policy.opensmtpd import OpenSmtpdMap
 from prober.policy.postfix import PostfixMap
@@ -64,6 +65,7 @@ def policy(
             show_default=False,
         ),
     ] = None,
+    trust_anchor: Annotated[Path | None, trust_anchor_option(_MAP)] = None,
     db: Annotated[str | None, db_option(_MAP)] = None,
     current: Annotated[
         Path | None,
@@ -138,27 +140,27 @@ def policy(
 ) -> None:
     """Write a policy map: for each domain the strictest policy that loses no mail.
 
-    Contacts nobody. What changes is shown on stderr. Exit status: 0 written; 1 written, and a line
-    of the live map that is kept holds mail back today; 2 usage, a file that cannot be read, or a
-    map that would drop more than half of the lines of FILE; 5 the map could not be written.
+    Contacts nobody. DNSSEC proofs in the results are validated again, and no line rests on one that
+    is not valid (docs/dnssec.md). That, and what changes, is shown on stderr. Exit status: 0
+    written; 1 written, and a line of the live map that is kept holds mail back today; 2 usage, a
+    file that cannot be read, or a map that would drop more than half of the lines of FILE; 5 the
+    map could not be written.
     """
     configure_logging(verbose=False)
     with exit_statuses():
         files = results or []
-        if files.count(STDIN) > 1:
-            raise SettingsError("'-' twice: stdin can be read only once")
-        if not files and db is None:
-            raise SettingsError("name files of results, or a record with --db")
-        _keep_apart(files, db, current, output)
+        _keep_apart(read_saved(files, db, trust_anchor), current, output)
+        tell_if_typed(files)
         format_ = _format_for(mta, postfix_version)
         live = _read_live(current, format_)
         left_out = {PolicyLevel.DANE_ONLY} if no_dane else set()
         levels = [level for level in format_.levels if level not in left_out]
         patience = Patience(require_runs=require_runs, loosen_runs=loosen_runs)
         draft = Draft(live, levels, patience, weak_dh=format_.weak_dh)
-        for file in files:
-            _add_results(draft, file)
-        runs = len(files) if files or db is None else _add_runs(draft, db, patience)
+        with LazyProofs(trust_anchor, draft.reader) as proofs:
+            for file in files:
+                _add_results(draft, proofs, file)
+            runs = len(files) if files or db is None else _add_runs(draft, proofs, db, patience)
         decisions = draft.decisions()
         text = format_.render(decisions, live, draft.provenance(runs))
         if not yes:
@@ -166,7 +168,9 @@ def policy(
         # UTF-8 on stdout, too, whatever the terminal has: it is a file that an MTA reads
         write_whole(open_target(output, what=_WRITTEN), text.encode())
         if not quiet:
-            for line in show_changes(decisions):
+            for line in itertools.chain(
+                proofs.lines(), show_changes(decisions), show_unproved(decisions)
+            ):
                 tell(line)
         raise typer.Exit(SOME_FALL_SHORT if any(d.loses for d in decisions) else MEETS_ALL)
 
@@ -185,25 +189,24 @@ def _read_live(file: Path | None, format_: MapFormat) -> LiveMap:
     try:
         return format_.parse(read_whole(file, _MAX_BYTES).decode())
     except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror or error}") from error
+        raise InputError(f"cannot read {file}: {why_unreadable(error)}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{file} is not UTF-8") from error
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
 
 
-def _keep_apart(results: Sequence[str], db: str | None, current: Path | None, output: str) -> None:
-    read = [Read(file, "a file of results") for file in results]
-    read += [Read(each.path, each.what) for each in record_files(db)]
+def _keep_apart(saved: Iterator[Read], current: Path | None, output: str) -> None:
+    read = list(saved)
     if current is not None:
         read.append(Read(str(current), "the live map", becomes=_WRITTEN))
     require_distinct(read, staged(output, _WRITTEN))
 
 
 def _require_most_kept(output: str, text: str, format_: MapFormat) -> None:
-    """Raise SettingsError where *text* would drop more than half of the lines of *output*.
+    """Raise SettingsError if *text* would drop more than half of the lines of *output*.
 
-    An MTA sends the mail of a domain without a line in whatever way it sends all other mail.
+    An MTA sends mail for a domain without a line in its default way, which may be in clear.
     """
     path = Path(output)
     if output == STDOUT or is_stream(path) or not path.exists():
@@ -211,7 +214,7 @@ def _require_most_kept(output: str, text: str, format_: MapFormat) -> None:
     try:
         before = read_whole(path, _MAX_BYTES).decode("utf-8", "surrogateescape")
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        raise InputError(f"cannot read {path}: {why_unreadable(error)}") from error
     lines = format_.lines_of(before)
     dropped = lines - format_.lines_of(text)
     if 2 * len(dropped) > len(lines):
@@ -221,19 +224,20 @@ def _require_most_kept(output: str, text: str, format_: MapFormat) -> None:
         )
 
 
-def _add_results(draft: Draft, file: str) -> None:
+def _add_results(draft: Draft, proofs: LazyProofs, file: str) -> None:
     with ResultsFile.open(file) as saved:
         for report in saved.reports():
+            judged = proofs.judge(report)
             try:
-                draft.add(report)
+                draft.add(judged, proofs.check(judged))
             except InputError as error:
                 raise InputError(f"{saved.name}: {error}") from error
 
 
-def _add_runs(draft: Draft, db: str, patience: Patience) -> int:
+def _add_runs(draft: Draft, proofs: LazyProofs, db: str, patience: Patience) -> int:
     """Use the newest observations of each domain in the record, as many as ``--patience`` says.
 
-    Gives how many runs those are of.
+    Returns the number of runs that they are from.
     """
     most = max(patience.require_runs, patience.loosen_runs or 1)
     seen: set[int] = set()
@@ -241,7 +245,7 @@ def _add_runs(draft: Draft, db: str, patience: Patience) -> int:
         from prober.store.asking import newest_reports
 
         for run_id, report in newest_reports(connection, most):
-            draft.add(report)
+            draft.add(report, proofs.check(report))
             seen.add(run_id)
         if not seen:
             raise InputError(f"{store.name}: no finished run is in it")

@@ -1,4 +1,4 @@
-"""``probe prune``: deletes what is older than it has to be kept."""
+"""``probe prune``: deletes what is older than the time for which it must be kept."""
 
 import re
 import sys
@@ -48,7 +48,7 @@ def prune(
         option("--yes", help="Delete without asking.", env="PRUNE_YES", panel=_PANEL),
     ] = False,
 ) -> None:
-    """Delete old runs and totals from the record, but for the domains on hold.
+    """Delete old runs and totals from the record, except those of domains on hold.
 
     HIPAA asks for six years (45 CFR 164.316(b)(2)(i)). Exit status: 0 deleted, or nothing to
     delete; 1 not confirmed; 2 usage; 5 the record cannot be written.

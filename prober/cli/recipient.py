@@ -38,7 +38,7 @@ def recipient(
         option("--format", "-f", help="text or json.", env="RECIPIENT_FORMAT", panel="Report"),
     ] = RecipientFormat.TEXT,
 ) -> None:
-    """Find the best way to write to one recipient in secret: forced TLS, PGP, S/MIME or a portal.
+    """Find the best way to send confidential mail to one person: TLS, PGP, S/MIME or a portal.
 
     Looks for an OpenPGP key and an S/MIME certificate in DNS and in the Web Key Directory. Exit
     status: 0 there is a way by mail; 1 only a portal is left, or the address cannot receive mail;

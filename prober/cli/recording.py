@@ -6,26 +6,24 @@ The store needs the extra ``record``; without it, one line says how to install t
 import contextlib
 import dataclasses
 import enum
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from prober.cli.distinct_files import Read, Written
 from prober.cli.options import ReportOptions, option
-from prober.cli.reporting import Accepts
 from prober.cli.running import tell
 from prober.domains import operator_of
 from prober.errors import SettingsError
-from prober.exceptions import read_exceptions
-from prober.records import DomainReport, Level
+from prober.exceptions import identity_of_exceptions, read_exceptions
+from prober.records import AcceptedException, DomainReport, Level
 from prober.records.history import RunNews
 from prober.report.answer import answer
-from prober.report.mail import MAX_LINES, accepted_line, compose
+from prober.report.mail import MAX_LINES, Open, compose
 from prober.report.output import News
 from prober.report.trend import MAX_RUNS
-from prober.rules.accepted import AcceptedException, is_accepted
+from prober.rules.accepted import covers
 from prober.rules.totals import Tally, noted_domain
 
 if TYPE_CHECKING:
@@ -48,6 +46,12 @@ def db_option(panel: str = _PANEL) -> Any:
     """``--db``. It means the same in every command, since one variable sets it."""
     help = "The record: a file (SQLite), postgresql://HOST/NAME, or @FILE with such a URL in it."
     return option("--db", metavar="DB", help=help, panel=panel)
+
+
+def exceptions_option() -> Any:
+    """``--exceptions``. It means the same in every command, since one variable sets it."""
+    help = "Accepted exceptions, in TOML: reports name them; they do not change the exit status."
+    return option("--exceptions", metavar="FILE", help=help, panel=_PANEL)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -77,26 +81,23 @@ class RecordOptions:
             show_default=True,
         ),
     ] = 3
-    exceptions: Annotated[
-        Path | None,
-        option(
-            "--exceptions",
-            metavar="FILE",
-            help="Accepted exceptions, in TOML: they do not change the exit status.",
-            panel=_PANEL,
-        ),
-    ] = None
+    exceptions: Annotated[Path | None, exceptions_option()] = None
 
     @property
     def read(self) -> Iterator[Read]:
         """The files that these options have read."""
-        if self.exceptions is not None:
-            yield Read(str(self.exceptions), "the file of exceptions")
+        yield from exceptions_read(self.exceptions)
 
     @property
     def written(self) -> Iterator[Written]:
         """The files that these options have written."""
         yield from record_files(self.db)
+
+
+def exceptions_read(path: Path | None) -> Iterator[Read]:
+    """The file of exceptions at *path*, if there is one."""
+    if path is not None:
+        yield Read(str(path), "the file of exceptions")
 
 
 def record_files(db: str | None) -> Iterator[Written]:
@@ -117,12 +118,19 @@ def require_extra() -> None:
 
 
 @contextlib.contextmanager
-def opened(db: str, *, create: bool = False) -> Iterator["Store"]:
-    """Open the record at *db*, and close it at the end. *create*: make it if there is none."""
-    require_extra()
-    from prober.store.database import open_store
+def opened(db: str, *, create: bool = False, quiet: bool = False) -> Iterator["Store"]:
+    """Open the record at *db*, and close it at the end.
 
+    *create*: make it if there is none, and say so unless *quiet*: the path may be mistyped.
+    """
+    require_extra()
+    from prober.store.database import open_store, where_from
+
+    where = where_from(db)
+    is_new = create and "://" not in where and not Path(where).exists()
     store = open_store(db, create=create)
+    if is_new and not quiet:
+        tell(f"there was no record at {where}: a new one was made")
     try:
         yield store
     finally:
@@ -131,28 +139,23 @@ def opened(db: str, *, create: bool = False) -> Iterator["Store"]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Recording:
-    """The record during a run. ``writer`` is None without a record."""
+    """The record during a run. ``writer`` is None without a record.
+
+    ``exceptions``: those of the record and those of the file, which are ``given``.
+    ``identity``: of the run, with its exceptions, which a resumed run must share.
+    """
 
     writer: "RunWriter | None"
     store: "Store | None"
     exceptions: Mapping[str, AcceptedException]
+    given: Mapping[str, AcceptedException]
     patience: int
     assess: Callable[[DomainReport], DomainReport]
-    used: dict[str, AcceptedException] = dataclasses.field(default_factory=dict)
-
-    @property
-    def wants_reports(self) -> bool:
-        """Whether workers must return the reports themselves."""
-        return self.writer is not None or self.accepts is not None
-
-    @property
-    def accepts(self) -> Accepts | None:
-        """A function that tells whether a standing is accepted; None without exceptions."""
-        return self._accept if self.exceptions else None
+    identity: dict[str, str]
 
     @property
     def news(self) -> News | None:
-        """What to ask what this run changed; None where there is no record."""
+        """The query for what this run changed; None if there is no record."""
         return None if self.writer is None else self._news
 
     def _news(self) -> RunNews | None:
@@ -164,21 +167,17 @@ class Recording:
             return None
         return news_of(self.store, self.writer.run_id)
 
-    def _accept(self, report: DomainReport) -> bool:
-        exception = self.exceptions.get(report.domain or "")
-        if exception is None:
-            return False
-        accepted = is_accepted(exception, report, datetime.now(UTC).date())
-        if accepted:
-            self.used[exception.domain] = exception
-        return accepted
+    def _is_accepted(self, seen: Open) -> bool:
+        exception = self.exceptions.get(seen.domain)
+        return exception is not None and covers(
+            exception, seen.standing, seen.level, seen.checked_at
+        )
 
-    def accepted(self) -> Iterator[str]:
-        """A line for each exception that applied."""
-        return map(accepted_line, self.used.values())
+    def mail(self, summary: str, exceptions: Iterable[str]) -> list[str] | None:
+        """The text of the run for cron to mail; None without a record.
 
-    def mail(self, summary: str) -> list[str] | None:
-        """The text of the run for cron to mail; None without a record."""
+        *exceptions*: what it says of accepted exceptions.
+        """
         if self.store is None or self.writer is None:
             return None
         from prober.store.asking import reports_of, run_news, shortfalls
@@ -186,15 +185,15 @@ class Recording:
         with self.store.reading() as connection:
             news = run_news(connection, self.writer.run_id, 1)
             still_open = shortfalls(connection, self.writer.run_id, self.patience)
-            left = [each for each in still_open if each.domain not in self.used]
+            left = [each for each in still_open if not self._is_accepted(each)]
             new = [each.domain for each in left if each.is_new][:MAX_LINES]
             reports = reports_of(connection, self.writer.run_id, new)
             noted = [noted_domain(self.assess(each), answer) for each in reports]
-        return compose(summary, news, left, noted, list(self.used.values()))
+        return compose(summary, news, left, noted, exceptions)
 
 
 def news_of(store: "Store", run_id: int) -> RunNews | None:
-    """What a run changed; None where the record cannot be read."""
+    """What a run changed; None if the record cannot be read."""
     from prober.store.asking import run_news
     from prober.store.database import StoreError
 
@@ -215,31 +214,34 @@ def recording(
     resume: bool = False,
 ) -> Iterator[Recording]:
     """The record of a run of *list_*, if one is wanted, and the exceptions that apply to it."""
-    exceptions = {} if options.exceptions is None else read_exceptions(options.exceptions)
+    given = {} if options.exceptions is None else read_exceptions(options.exceptions)
     required = report.required
     tally = Tally(require=required, operator_of=operator_of, describe=answer)
     if options.db is None:
-        yield Recording(None, None, exceptions, options.patience, tally.assess)
+        whole = {**identity, **identity_of_exceptions(given)}
+        yield Recording(None, None, given, given, options.patience, tally.assess, whole)
         return
-    with opened(options.db, create=True) as store:
+    with opened(options.db, create=True, quiet=report.quiet) as store:
         from prober.store.batch import RunPlan, Transcripts
         from prober.store.keeping import stored_exceptions
         from prober.store.writer import RunWriter
 
+        with store.reading() as connection:
+            exceptions = {**stored_exceptions(connection), **given}
+        whole = {**identity, **identity_of_exceptions(exceptions)}
         plan = RunPlan(
             list=list_,
-            identity=identity,
+            identity=whole,
             requirement=(required if isinstance(required, Level) else f"profile:{required.name}"),
             operator_of=operator_of,
             judge=tally.judge,
             transcripts=Transcripts(options.keep_transcripts.value),
             patience=options.patience,
         )
-        stored = stored_exceptions(store)
         writer = RunWriter(store, plan, resume=resume)
         if resume and writer.start is None and not report.output and not report.quiet:
             tell("nothing to go on from in the record: beginning anew")
-        yield Recording(writer, store, {**stored, **exceptions}, options.patience, tally.assess)
+        yield Recording(writer, store, exceptions, given, options.patience, tally.assess, whole)
 
 
 def without_password(command: str, db: str | None) -> str:

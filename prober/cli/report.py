@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,23 +10,31 @@ from typing import Annotated, Final
 
 import typer
 
-from prober.cli.distinct_files import Read, require_distinct
+from prober.cli.distinct_files import require_distinct
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import ManyReportOptions, named_domain, option, with_options
-from prober.cli.recording import db_option, news_of, opened, record_files
+from prober.cli.recording import (
+    db_option,
+    exceptions_option,
+    exceptions_read,
+    news_of,
+    opened,
+)
 from prober.cli.reporting import Reporting
-from prober.cli.running import exit_statuses, tell
+from prober.cli.running import exit_statuses, tell, tell_if_typed
+from prober.cli.saved import read_saved, trust_anchor_option
 from prober.dnssec.anchors import Anchors
-from prober.domain_list import STDIN
 from prober.errors import InputError, SettingsError
 from prober.escape import listed, printable, utc
+from prober.exceptions import read_exceptions
 from prober.faults import judged
 from prober.net.resolver import read_anchors
 from prober.proofs import Proofs
-from prober.records import DomainReport
+from prober.records import AcceptedException, DomainReport
 from prober.report.output import News, ReportFormat
 from prober.report.rejudged import Rejudged
 from prober.results import ResultsFile
+from prober.rules.accepted import NO_EXCEPTIONS
 from prober.rules.exit_status import CANNOT_SEE
 from prober.rules.verdict import facts_of
 from prober.spool import Spool, keep
@@ -37,10 +45,14 @@ _MAX_COLUMNS: Final = 1_000  # of the lists of all files together; one list has 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """The domains to report; none: all. *letter*: as a letter, which is on one domain."""
+    """The domains to report; none: all. *letter*: as a letter, which is on one domain.
+
+    *exceptions*: those of the file that is given, by domain.
+    """
 
     domains: tuple[str, ...]
     letter: bool
+    exceptions: Mapping[str, AcceptedException]
 
     def require_possible(self, options: ManyReportOptions) -> None:
         """Raise SettingsError where no letter can be written as the options say."""
@@ -87,16 +99,7 @@ def report(
             show_default=False,
         ),
     ] = None,
-    trust_anchor: Annotated[
-        Path | None,
-        option(
-            "--trust-anchor",
-            metavar="FILE",
-            help="DS or DNSKEY records in zone-file form, instead of the root's keys.",
-            panel="Report",
-            show_default=False,
-        ),
-    ] = None,
+    trust_anchor: Annotated[Path | None, trust_anchor_option("Report")] = None,
     db: Annotated[str | None, db_option()] = None,
     run: Annotated[
         str,
@@ -110,6 +113,7 @@ def report(
             show_default=True,
         ),
     ] = "last",
+    exceptions: Annotated[Path | None, exceptions_option()] = None,
     domain: Annotated[
         list[str] | None,
         option(
@@ -143,16 +147,12 @@ def report(
     configure_logging(verbose=options.verbose)
     with exit_statuses(), contextlib.ExitStack() as stack:
         names = results or []
-        if names.count(STDIN) > 1:
-            raise SettingsError("'-' twice: stdin can be read only once")
-        if not names and db is None:
-            raise SettingsError("name files of results, or a record with --db")
-        wanted = _Wanted(tuple(map(named_domain, domain or ())), letter)
+        read = [*read_saved(names, db, trust_anchor), *exceptions_read(exceptions)]
+        given = {} if exceptions is None else read_exceptions(exceptions)
+        wanted = _Wanted(tuple(map(named_domain, domain or ())), letter, given)
         wanted.require_possible(options)
-        read = [Read(file, "a file of results") for file in names]
-        read += [Read(each.path, each.what) for each in record_files(db)]
-        read += [Read(str(trust_anchor), "the DNSSEC trust anchors")] if trust_anchor else []
         require_distinct(read, options.written)
+        tell_if_typed(names)
         anchors = read_anchors(trust_anchor)
         if not names and db is not None:
             raise typer.Exit(_report_run(db, run, options, wanted, anchors))
@@ -169,6 +169,7 @@ def _report_run(
 ) -> int:
     with contextlib.closing(Spool()) as spool, opened(db) as store, store.reading() as connection:
         from prober.store.asking import reports_of
+        from prober.store.keeping import stored_exceptions
         from prober.store.reader import find_run
 
         run = find_run(connection, run_)
@@ -177,7 +178,8 @@ def _report_run(
         records = reports_of(connection, run.id, wanted.domains or None)
         records = wanted.of(records, f"the run {run.id} of {printable(run.list)}", spool)
         news = None if wanted.domains else partial(news_of, store, run.id)  # of the whole run
-        return _report(records, options, wanted, anchors, news=news)
+        stored = stored_exceptions(connection)
+        return _report(records, options, wanted, anchors, news=news, stored=stored)
 
 
 def _report(
@@ -188,18 +190,24 @@ def _report(
     columns: tuple[str, ...] = (),
     rejudged: Rejudged | None = None,
     news: News | None = None,
+    stored: Mapping[str, AcceptedException] = NO_EXCEPTIONS,
 ) -> int:
     """Write *records*; with *rejudged*, judge them again, and show what differs.
 
-    Their DNSSEC proofs are validated by *anchors*.
+    Their DNSSEC proofs are validated by *anchors*. *stored*: the exceptions in the record.
     """
     first = list(itertools.islice(records, 2))
     is_list = len(first) > 1
     style = options.style(scan=is_list and not options.verbose, columns=columns)
     style = replace(style, letter=wanted.letter)
-    soon = options.expires_soon
     with (
-        Reporting.open(options, style, news=news, expires_soon_days=soon) as reporting,
+        Reporting.open(
+            options,
+            style,
+            exceptions={**stored, **wanted.exceptions},
+            news=news,
+            expires_soon_days=options.expires_soon,
+        ) as reporting,
         Proofs(anchors, partial(judged, reader=reporting.reader)) as proofs,
     ):
         for then in itertools.chain(first, records):
@@ -207,12 +215,17 @@ def _report(
                 reporting.add_saved(proofs.check(then))
             else:
                 now = proofs.check(judged(facts_of(then), reporting.reader))
+                now = replace(now, accepted=then.accepted)
                 rejudged.note(then, reporting.add_saved(now))
     if not options.quiet:
         for line in itertools.chain(rejudged.lines() if rejudged else (), proofs.lines()):
             tell(line)
     if is_list or reporting.status == CANNOT_SEE:
         reporting.tell_summary(quiet=options.quiet)
+    elif not options.quiet:
+        reporting.tell_uncovered()
+    if not (options.quiet or wanted.domains):
+        reporting.tell_unmatched(wanted.exceptions, "the results")
     return reporting.status
 
 

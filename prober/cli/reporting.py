@@ -27,11 +27,12 @@ from prober.cli.resuming import (
 from prober.cli.running import tell, tell_bytes
 from prober.domains import operator_of
 from prober.errors import BlindError, blind
-from prober.escape import as_text
+from prober.escape import as_text, listed
 from prober.faults import formatted
 from prober.files import Mark, ResumeFrom, remove_drafts
+from prober.held_reports import Held, held_path, read_held
 from prober.progress import Positions, Progress
-from prober.records import DomainReport, Standing
+from prober.records import AcceptedException, DomainReport
 from prober.report.answer import answer
 from prober.report.interface import Kind, Paper, R, T
 from prober.report.json_ import read_reports
@@ -44,13 +45,21 @@ from prober.report.output import (
     domains,
     open_report,
 )
-from prober.report.summary import counted, counts_line, noted_lines, summary_lines
+from prober.report.summary import (
+    accepted_lines,
+    counted,
+    counts_line,
+    noted_lines,
+    summary_lines,
+    uncovered_lines,
+)
 from prober.report.text import TextReport
 from prober.report.words import name_of
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
+from prober.rules.accepted import NO_EXCEPTIONS
 from prober.rules.deep_plan import is_cut_by_budget
 from prober.rules.exit_status import exit_status
-from prober.rules.totals import EXPIRY_NOTICE_DAYS, Tally, Totals
+from prober.rules.totals import EXPIRY_NOTICE_DAYS, MAX_NOTED, Tally, Totals
 from prober.settings import Settings
 from prober.waits import InHand, Watch
 
@@ -58,13 +67,10 @@ _SILENCE_S: Final = 60.0  # after which a person wants to see what is known
 _MAX_SHOWN: Final = 10  # domains, of those that did not finish
 
 
-Accepts = Callable[[DomainReport], bool]  # whether it is accepted that a domain does not pass
-
-
 class Record(Protocol):
-    """Keeps the reports of a run in another place than a report file.
+    """Keeps the reports of a run elsewhere than in a report file.
 
-    ``start`` is where a run stopped that this one goes on with.
+    ``start`` is the point from which this run continues an earlier one.
     """
 
     start: Checkpoint | None
@@ -93,7 +99,6 @@ class Reporting:
         tally: Tally,
         progress: Progress,
         record: Record | None = None,
-        accepts: Accepts | None = None,
     ) -> None:
         self.progress = progress
         self.reader = tally.reader
@@ -111,10 +116,9 @@ class Reporting:
         self._keeper: CheckpointKeeper | None = None
         self._identity: dict[str, str] = {}
         self._record = record
-        self._accepts = accepts
-        self._accepted: list[tuple[str, Standing]] = []  # what workers count by its standing
         self._left_open: Checkpoint | None = None
         self._cut = 0  # domains that --deep-budget has cut
+        self.held: Iterable[Held] = ()  # reports of the earlier run that this one goes on with
 
     @classmethod
     @contextlib.contextmanager
@@ -127,7 +131,7 @@ class Reporting:
         waits: Settings | None = None,
         resumable: Resumable | None = None,
         record: Record | None = None,
-        accepts: Accepts | None = None,
+        exceptions: Mapping[str, AcceptedException] = NO_EXCEPTIONS,
         news: News | None = None,
         expires_soon_days: int = EXPIRY_NOTICE_DAYS,
     ) -> Iterator[Self]:
@@ -135,8 +139,8 @@ class Reporting:
 
         *count* says how many entries there are, for the terminal; with *waits*, the settings of the
         run, that also shows what is waited for. With *resumable*, a checkpoint is kept. *record*
-        takes every report, too, and can say where to go on. What *accepts* accepts is counted
-        apart. *news* is asked for what changed once all reports are added.
+        takes every report, too, and can say where to go on. *exceptions*, by domain, are accepted.
+        *news* is asked for what changed once all reports are added.
         """
         targets = options.output or ([] if record is not None and options.quiet else [STDOUT])
         path = checkpoint_beside(targets) if resumable is not None else None
@@ -148,6 +152,7 @@ class Reporting:
             require=options.required,
             operator_of=operator_of,
             describe=answer,
+            exceptions=exceptions,
             expires_soon_days=expires_soon_days,
             totals=start.totals,
         )
@@ -164,7 +169,9 @@ class Reporting:
             ) as writers,
         ):
             hint.armed = True
-            reporting = cls(writers, tally, progress, record, accepts)
+            reporting = cls(writers, tally, progress, record)
+            if path is not None and start.identity:
+                reporting.held = read_held(held_path(path), start.identity)
             if not options.quiet and can_show():
                 reporting._show_on_terminal(count, waits, in_lines=options.verbose)
             with reporting._recording(resumable):
@@ -181,14 +188,19 @@ class Reporting:
         elif reporting._cut and not options.quiet:
             tell(f"--deep-budget is used up: {_counted(reporting._cut, 'domain')} not fully tested")
 
-    def leave_open(self) -> None:
-        """What is added from here on, a run that goes on with this one makes anew."""
+    def leave_open(self, held: Iterable[Held]) -> None:
+        """Mark what is added from now on as cut: a run that continues this one makes it anew.
+
+        *held* are reports among these that it takes unchanged.
+        """
+        if self._keeper is not None:
+            self._keeper.hold(self._identity, held)
         checkpoint = msgspec.json.encode(self._checkpoint())  # the totals go on to change
         self._left_open = msgspec.json.decode(checkpoint, type=Checkpoint)
 
     @property
     def can_leave_open(self) -> bool:
-        """Whether another run can go on with this one: there is a checkpoint."""
+        """Whether another run can continue this one: it has a checkpoint."""
         return self._keeper is not None or self._record is not None
 
     def add(self, report: DomainReport) -> None:
@@ -214,8 +226,7 @@ class Reporting:
             writer.write_rows(row)
         if self._record is not None:
             self._record.add(report)
-        accepted = self._accepts is not None and self._accepts(report)
-        self._tally.add(report, accepted=accepted)
+        self._tally.add(report)
         self._marks = self._marks_now()
         return report
 
@@ -236,21 +247,17 @@ class Reporting:
     @property
     def wants_reports(self) -> bool:
         """Whether workers must return the reports, and not only the rows."""
-        return self._record is not None or self._accepts is not None
+        return self._record is not None
 
     def _note(self, report: DomainReport) -> None:
         if self._record is not None:
             self._record.add(report)
             if self._record.is_due:
                 self._record.flush()
-        if self._accepts is not None and self._accepts(report) and report.standing is not None:
-            self._accepted.append((report.domain or report.input, report.standing))
 
     def add_totals(self, totals: Totals) -> None:
         """Add the counts of a worker."""
         self._tally.totals.merge(totals)
-        self._tally.totals.accept(self._accepted)
-        self._accepted.clear()
 
     async def watched(self, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run *main*, and show on the terminal the progress and what it waits for.
@@ -310,7 +317,7 @@ class Reporting:
     def _refresh(self, display: Display) -> None:
         if self._stage is not None and self._is_counted_here:
             self._stage.done = self._done
-            self._stage.counts = counted(self._tally.totals.standings)
+            self._stage.counts = counted(self._tally.totals.standings, self._tally.totals.accepted)
         display.refresh()
 
     def _make_room(self) -> None:
@@ -366,13 +373,36 @@ class Reporting:
             lines = []
         if quiet:
             lines = [self.summary(), *noted_lines(totals)] if self.status else []
+            lines += self.exception_lines(MAX_NOTED) if self.status else []
         else:
             if not shows_summary:
                 lines += summary_lines(totals)[1:]
+            lines += self._uncovered()
             lines += self._written()
         for line in lines:
             tell(line)
         self.tell_blindness()
+
+    def exception_lines(self, at_most: int) -> list[str]:
+        """Lines on the exceptions that cover a domain, and on those that cover theirs no more."""
+        return [*accepted_lines(self._tally.totals, at_most), *self._uncovered(at_most)]
+
+    def _uncovered(self, at_most: int = MAX_NOTED) -> Iterator[str]:
+        return uncovered_lines(self._tally.exceptions, self._tally.totals, at_most)
+
+    def tell_uncovered(self) -> None:
+        """Say on stderr which exceptions do not cover their domain, although it does not pass."""
+        for line in self._uncovered():
+            tell(line)
+
+    def tell_unmatched(self, given: Iterable[str], where: str) -> None:
+        """Say on stderr which of the domains *given*, which have exceptions, were not reported.
+
+        *where* is what they are not in.
+        """
+        names = [domain for domain in given if domain not in self._tally.totals.exceptions]
+        if names:
+            tell(f"exceptions on domains that are not in {where}: {listed(names)}")
 
     def tell_blindness(self) -> None:
         """Say on stderr why this machine cannot probe (exit status 4), if it cannot."""
@@ -412,15 +442,15 @@ class Reporting:
             keeper.discard()
 
     def _keep_what_is_better(self, targets: Sequence[str]) -> None:
-        """Raise BlindError rather than replace older reports by those of a blind machine."""
+        """Raise BlindError rather than replace older reports if this machine cannot probe."""
         why = self._tally.totals.why_blind
         if why is not None and any(os.path.isfile(target) for target in targets):
             raise blind(why)
 
     def _checkpoint(self) -> Checkpoint:
-        """What is surely reported: everything except the reports being written now.
+        """What is certainly reported: everything except the reports that are being written.
 
-        The record has all that the checkpoint speaks of.
+        The record has everything that the checkpoint names.
         """
         checkpoint = self._left_open or Checkpoint(
             identity=self._identity,
@@ -492,8 +522,10 @@ def open_reports(
             yield writers
             for writer in writers:
                 writer.finish()
-        except BaseException:
-            for left in filter(None, (writer.left for writer in writers)):
+        except BaseException as error:
+            blind = isinstance(error, BlindError)
+            paths = (writer.left_blind if blind else writer.left for writer in writers)
+            for left in filter(None, paths):
                 tell(f"not finished; what was seen is in {left}")
             raise
 
@@ -503,10 +535,13 @@ def _clear_away(writer: ReportWriter[R, T], go_on: ResumeFrom | None) -> None:
     if writer.partial is None:
         return
     checkpoint = checkpoint_path(writer.partial)
+    held = held_path(checkpoint)
     remove_drafts(checkpoint)
+    remove_drafts(held)
     if go_on is None:  # it was of rows that were put aside
         with contextlib.suppress(OSError):
             checkpoint.unlink(missing_ok=True)
+            held.unlink(missing_ok=True)
 
 
 def _leaves_room(writer: ReportWriter[R, T]) -> bool:

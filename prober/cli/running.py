@@ -9,12 +9,13 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 import typer
 
 from prober.cli import ARGUMENTS
+from prober.domain_list import STDIN
 from prober.errors import ProbeError, ReportError
 from prober.escape import printable
 from prober.report.output import STDOUT, open_target
@@ -121,8 +122,14 @@ def tell(text: str) -> None:
         tell_bytes(f"probe: {printable(text)}\n".encode(sys.stderr.encoding, "backslashreplace"))
 
 
+def tell_if_typed(files: Sequence[str]) -> None:
+    """Say that stdin, if it is one of *files*, is the terminal, and how to end the input."""
+    if STDIN in files and sys.stdin is not None and sys.stdin.isatty():
+        tell("reading from the terminal: end the input with Ctrl-D")
+
+
 def tell_cost(settings: Settings, *, quiet: bool) -> None:
-    """Before a run begins, what it asks of the servers where that is much."""
+    """Say before a run what it asks of the servers, if that is much."""
     if settings.deep_full and not quiet:
         tell(
             "--deep-full makes about 40 further connections per endpoint, "
@@ -177,9 +184,9 @@ def exit_statuses() -> Iterator[None]:
 
 
 def _raise_terminated() -> Any:
-    """Let SIGTERM raise Terminated from here on, as SIGINT raises KeyboardInterrupt.
+    """Let SIGTERM raise Terminated from now on, as SIGINT raises KeyboardInterrupt.
 
-    So what works without an event loop cleans up, too. Gives what SIGTERM did before; None where
+    So code outside the event loop cleans up, too. Returns the handler of SIGTERM before; None if
     that stays, outside the main thread.
     """
 

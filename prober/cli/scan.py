@@ -22,12 +22,21 @@ from prober.cli.options import (
 from prober.cli.recording import Recording, RecordOptions, recording, without_password
 from prober.cli.reporting import Reporting
 from prober.cli.resuming import Resumable
-from prober.cli.running import command_line, exit_statuses, run, show, tell, tell_cost
+from prober.cli.running import (
+    command_line,
+    exit_statuses,
+    run,
+    show,
+    tell,
+    tell_cost,
+    tell_if_typed,
+)
 from prober.csv_list import CsvList
 from prober.domain_list import DomainList
 from prober.domains import Entry, is_known_domain
 from prober.errors import InputError
 from prober.records import Level, ProfileName
+from prober.report.mail import MAX_LINES
 from prober.report.output import STDOUT, choose_format
 from prober.resume import identity_of
 from prober.scan import Ending
@@ -99,18 +108,17 @@ def scan(
         tell_cost(settings, quiet=report.quiet)
         options = _options_of(report, ordered=ordered, column=column)
         identity = identity_of(list_.digest(), settings, options)
-        resumable = Resumable(
-            identity=identity,
-            command=without_password(command_line(context, add="--resume"), record.db),
-            resume=resume,
-        )
+        command = without_password(command_line(context, add="--resume"), record.db)
         logger.info("probe %s begins to scan %s", __version__, list_.name)
         entries = list_.some_entries()
         with recording(record, report, list_.name, identity, resume=resume) as recorded:
+            resumable = Resumable(identity=recorded.identity, command=command, resume=resume)
+            exceptions = recorded.exceptions
             job = None
             if cluster.is_wanted:
+                with_reports = recorded.writer is not None
                 job = cluster.job(
-                    settings, report, style, resumable, reports=recorded.wants_reports
+                    settings, report, style, resumable, exceptions, reports=with_reports
                 )
             opened = partial(
                 Reporting.open,
@@ -118,7 +126,7 @@ def scan(
                 style,
                 count=list_.count,
                 record=recorded.writer,
-                accepts=recorded.accepts,
+                exceptions=exceptions,
                 news=recorded.news,
                 expires_soon_days=report.expires_soon,
             )
@@ -128,7 +136,7 @@ def scan(
             else:
                 with cluster.clearing(job), opened() as reporting:
                     cluster.scan(entries, job, reporting, resumable.command)
-            news = recorded.mail(reporting.summary())
+            news = recorded.mail(reporting.summary(), reporting.exception_lines(MAX_LINES))
         logger.info("finished with exit status %d; %s", reporting.status, reporting.summary())
         _sum_up(report, reporting, recorded, news)
         raise typer.Exit(reporting.status)
@@ -137,6 +145,7 @@ def scan(
 def _open_list(file: str, column: str | None) -> AbstractContextManager[DomainList]:
     if not os.path.exists(file) and is_known_domain(file):
         raise InputError(f"there is no file {file!r}; to probe that domain: probe {file}")
+    tell_if_typed([file])
     return DomainList.open(file) if column is None else CsvList.open_column(file, column)
 
 
@@ -154,6 +163,7 @@ def _scan_here(
         ordered=ordered,
         ending=ending,
         reader=reporting.reader,
+        held=reporting.held,
         before_cut=reporting.leave_open if reporting.can_leave_open else None,
     )
     run(reporting.watched(probing), wind_down=ending.request)
@@ -169,9 +179,8 @@ def _sum_up(
         reporting.tell_blindness()
         return
     reporting.tell_summary(quiet=report.quiet)
-    if reporting.status or not report.quiet:
-        for line in recorded.accepted():
-            tell(line)
+    if not report.quiet:
+        reporting.tell_unmatched(recorded.given, "the list")
 
 
 def _options_of(

@@ -73,7 +73,10 @@ def render(name: str) -> str:
     """The schema of *name* as JSON. Raises InputError for an unknown name."""
     found = WRITTEN.get(SAME.get(name, name))
     if found is None:
-        raise InputError(f"no JSON is written by {quoted(name)}; use {', '.join(WRITTEN)}")
+        names = ", ".join(sorted((*WRITTEN, *SAME)))
+        raise InputError(
+            f"no command writes JSON under the name {quoted(name)}: use one of {names}"
+        )
     return msgspec.json.format(msgspec.json.encode(schema_of(found[1])), indent=2).decode()
 
 

@@ -24,7 +24,7 @@ from prober.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A key that is trusted, by its digest, for what was answered between two times."""
+    """A trusted key, by its digest, and the time for which it is trusted."""
 
     ds: DS
     since: float  # seconds since 1970
@@ -61,7 +61,7 @@ ROOT: Final[Anchors] = {
 
 
 def valid_at(anchors: Sequence[Anchor], now: float) -> tuple[DS, ...]:
-    """Those that count for an answer of that time."""
+    """The anchors that are trusted at that time."""
     return tuple(
         each.ds
         for each in anchors
@@ -70,9 +70,9 @@ def valid_at(anchors: Sequence[Anchor], now: float) -> tuple[DS, ...]:
 
 
 def parse_anchors(text: str) -> Anchors:
-    """DS or DNSKEY records in zone-file form, names absolute.
+    """The DS or DNSKEY records in a zone file with absolute names.
 
-    Raises SettingsError where it is something else, and where there are none.
+    Raises SettingsError if it holds something else, or no such record.
     """
     try:
         rrsets = dns.zonefile.read_rrsets(text, default_ttl=0, rdclass=None, origin=".")

@@ -27,7 +27,7 @@ _DS, _DNSKEY, _CNAME = dns.rdatatype.DS, dns.rdatatype.DNSKEY, dns.rdatatype.CNA
 
 
 def judge_rrset(rrset: dns.rrset.RRset, zone: Zone, reply: Reply, work: Work) -> Judgement:
-    """The state of *rrset* of *reply*, which is in *zone*, a secure one. Raises LimitError."""
+    """The state of *rrset* in *reply*. Its zone is *zone*, which is secure. Raises LimitError."""
     signatures = reply.signatures(rrset)
     if not signatures:
         return unsigned(zone.name, rrset.name, rrset.rdtype, reply)
@@ -48,7 +48,7 @@ def judge_rrset(rrset: dns.rrset.RRset, zone: Zone, reply: Reply, work: Work) ->
 
 
 def judge_denial(name: Name, rdtype: RdataType, zone: Zone, reply: Reply, work: Work) -> Judgement:
-    """The state of *reply* as a statement that *name* has no *rdtype*, or does not exist."""
+    """The state of *reply* as a proof that *name* has no *rdtype*, or does not exist."""
     denial = _deny(name, rdtype, zone, reply, work)
     wanted = Proved.NO_NAME if reply.rcode == Rcode.NXDOMAIN else Proved.NO_DATA
     if denial.proved is wanted:
@@ -59,10 +59,10 @@ def judge_denial(name: Name, rdtype: RdataType, zone: Zone, reply: Reply, work: 
 
 
 def judge_delegation(name: Name, parent: Zone, reply: Reply, work: Work) -> Zone | tuple[DS, ...]:
-    """What the answer to a question for the DS records of *name* says, which is in *parent*.
+    """The zone of *name*, by the answer to a question for its DS records, which is in *parent*.
 
-    DS records: *name* is a zone, and these vouch for its keys. Or else the zone that *name* is in:
-    *parent*, where *name* is no delegation; an insecure one (RFC 4035 §5.2); or why that is not
+    With DS records, *name* is a zone, and they vouch for its keys. Without, the result is *parent*
+    if *name* is not a delegation, else an insecure zone (RFC 4035 §5.2), or why the zone is not
     known. Raises LimitError.
     """
     rrset = reply.rrset(name, _DS)
@@ -93,9 +93,9 @@ def judge_delegation(name: Name, parent: Zone, reply: Reply, work: Work) -> Zone
 
 
 def usable_ds(name: Name, records: Sequence[DS], ttl: float = 0.0) -> Zone | tuple[DS, ...]:
-    """The DS records whose algorithm and digest are supported; without any the zone is insecure.
+    """The DS records with a supported algorithm and digest. Without any, the zone is insecure.
 
-    SHA-1 is ignored where there is a better digest. RFC 4509 §3, RFC 6840 §5.2.
+    SHA-1 is ignored if there is a better digest. RFC 4509 §3, RFC 6840 §5.2.
     """
     known = [ds for ds in records if ds.algorithm in SUPPORTED and ds.digest_type in _DIGESTS]
     if not known:
@@ -108,7 +108,7 @@ def usable_ds(name: Name, records: Sequence[DS], ttl: float = 0.0) -> Zone | tup
 
 
 def judge_keys(name: Name, anchors: Sequence[DS], reply: Reply, work: Work) -> Zone:
-    """The zone *name* with its keys: one that *anchors* vouch for signs all of them.
+    """The zone *name* with its keys. One of them must match *anchors* and sign the DNSKEY RRset.
 
     RFC 4035 §5.2, RFC 6840 §5.11: one valid path is enough. Raises LimitError.
     """
@@ -134,7 +134,7 @@ def judge_keys(name: Name, anchors: Sequence[DS], reply: Reply, work: Work) -> Z
 def verified_denials(zone: Zone, reply: Reply, work: Work) -> list[dns.rrset.RRset]:
     """The NSEC and NSEC3 RRsets of *reply* that *zone* signed.
 
-    One that was made from a wildcard is left out: the gap that it tells of is at its source.
+    One that was expanded from a wildcard is left out: its gap is at the name of the wildcard.
     """
     found = []
     for rrset in list(reply.denials())[:MAX_DENIALS]:

@@ -28,7 +28,7 @@ CNAME, DNAME = dns.rdatatype.CNAME, dns.rdatatype.DNAME
 
 
 class Proved(enum.Enum):
-    """What the records of a zone prove of a name and a type."""
+    """What the records of a zone prove about a name and a type."""
 
     NO_NAME = "the name does not exist"
     NO_DATA = "the name has no such type"
@@ -38,7 +38,7 @@ class Proved(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """A proof. ``is_delegation``: the name is that of another zone. ``reason`` where insecure."""
+    """A proof. ``is_delegation``: *name* is another zone. ``reason`` is set if it is insecure."""
 
     proved: Proved
     is_delegation: bool = False
@@ -54,7 +54,7 @@ _OPTED_OUT: Final = Denial(Proved.UNSIGNED, reason="opt-out: unsigned delegation
 def deny(
     name: Name, rdtype: RdataType, zone: Name, rrsets: Iterable[dns.rrset.RRset], work: Work
 ) -> Denial:
-    """What *rrsets*, each verified as signed by *zone*, prove of *name* and *rdtype*."""
+    """What *rrsets* prove about *name* and *rdtype*. Each is verified as signed by *zone*."""
     nsecs, nsec3s = _sort(rrsets)
     by_nsec = _deny_by_nsec(name, rdtype, zone, nsecs)
     if by_nsec.proved is not Proved.NOTHING or not nsec3s:
@@ -66,9 +66,9 @@ def deny(
 def deny_closer(
     name: Name, labels: int, zone: Name, rrsets: Iterable[dns.rrset.RRset], work: Work
 ) -> Denial:
-    """Whether *name* does not exist, so that a wildcard of *labels* labels stands for it.
+    """Whether *name* does not exist, so that a wildcard of *labels* labels may stand for it.
 
-    RFC 4035 §5.3.4, RFC 5155 §8.8. NO_NAME where that is proved.
+    RFC 4035 §5.3.4, RFC 5155 §8.8. NO_NAME if that is proved.
     """
     nsecs, nsec3s = _sort(rrsets)
     covering = _covering(name, zone, nsecs)
@@ -115,16 +115,16 @@ def _is_delegation(record: NSEC | NSEC3) -> bool:
 
 
 def _is_above_other_names(record: NSEC | NSEC3) -> bool:
-    """Such a record says nothing of the names below its own. RFC 6840 §4.1, RFC 5155 §8.3."""
+    """Such a record proves nothing about names below its own. RFC 6840 §4.1, RFC 5155 §8.3."""
     return _is_delegation(record) or _has(record, DNAME)
 
 
 def _deny_type(name: Name, rdtype: RdataType, record: NSEC | NSEC3) -> Denial:
-    """What the record at *name* itself says of *rdtype*."""
+    """What the record at *name* itself proves about *rdtype*."""
     if _has(record, rdtype) or _has(record, CNAME):
         return _NOTHING
     if rdtype == DS:
-        # the parent's word counts, and SOA stands only in the child's: RFC 4035 §5.2
+        # the record must be of the parent; one with SOA is of the child: RFC 4035 §5.2
         if _has(record, SOA) and name != dns.name.root:
             return _NOTHING
     elif _is_delegation(record):  # RFC 6840 §4.1
@@ -167,7 +167,7 @@ def _covering(name: Name, zone: Name, nsecs: _Nsecs) -> tuple[Name, Name] | None
 
 
 def _closest_encloser(name: Name, owner: Name, next_name: Name) -> Name:
-    """The longest name above *name* that exists, by the two names around the gap."""
+    """The longest existing name above *name*, by the two names around the gap."""
     common = max(name.fullcompare(each)[2] for each in (owner, next_name))
     return name.split(common)[1]
 
@@ -232,11 +232,11 @@ class _Hashed:
         return _NO_NAME if self.cover(wildcard) is not None else _NOTHING
 
     def match(self, name: Name) -> NSEC3 | None:
-        """The record of *name* itself."""
+        """The record of the name itself."""
         return self.records.get(self._hash(name))
 
     def cover(self, name: Name) -> NSEC3 | None:
-        """The record in whose gap the hash of *name* is."""
+        """The record whose gap contains the hash of *name*."""
         digest = self._hash(name)
         for owner, record in self.records.items():
             if owner < record.next:

@@ -1,7 +1,7 @@
 """Reads DNS messages whose records hold digests of any length. RFC 6698 §2.1, RFC 8162 §2.
 
-Of an SOA record in the authority section, and of its signatures, nobody reads more than that the
-record is there. They are not parsed: they are half of a signed denial.
+SOA records in the authority section and their signatures are not parsed, since only their presence
+matters here. They are half of a signed denial.
 """
 
 from typing import Final
@@ -15,9 +15,9 @@ from dns.rdata import GenericRdata
 from dns.rdatatype import RdataType
 
 _HEADER: Final = 12  # octets; RFC 1035 §4.1.1
-# From 2.9 on dnspython throws a whole response away for one digest of the wrong length in it. To a
-# sender such a record is unusable, and the others decide (RFC 6698 §4.1). So it is to take these
-# records for ones of a type that it does not know, and which no server can send: RFC 6895 §3.1.
+# Since 2.9 dnspython rejects a whole response if one digest in it has the wrong length. To a sender
+# only that record is unusable, and the others decide (RFC 6698 §4.1). So these records get a type
+# that dnspython does not know, and that no server can send: RFC 6895 §3.1.
 _WITH_DIGESTS: Final = frozenset({dns.rdatatype.TLSA, dns.rdatatype.SMIMEA})
 _UNKNOWN_TYPE: Final = RdataType(65_535)
 _SOA: Final = dns.rdatatype.SOA.to_bytes(2)
@@ -26,10 +26,10 @@ _HEADER_OF_DIGEST: Final = 3  # octets before the digest; RFC 6698 §2.1
 
 
 def from_wire(wire: bytes, rdtype: RdataType) -> dns.message.Message:
-    """The message that *wire* is; in it, TLSA or SMIMEA records of *rdtype* are GenericRdata.
+    """The message in *wire*. Its TLSA or SMIMEA records of *rdtype* are GenericRdata.
 
-    An RRset of SOA in its authority section has no records. Raises a DNSException or ValueError
-    where it is none, Truncated for one that is cut off.
+    An RRset of SOA in its authority section has no records. Raises a DNSException or ValueError if
+    *wire* is not a message, Truncated if it is cut off.
     """
     changed, soa = _as_unknown_type(wire, rdtype if rdtype in _WITH_DIGESTS else None)
     message = dns.message.from_wire(changed, raise_on_truncation=True)
@@ -43,11 +43,11 @@ def from_wire(wire: bytes, rdtype: RdataType) -> dns.message.Message:
 
 
 def _as_unknown_type(wire: bytes, with_digest: RdataType | None) -> tuple[bytes, bool]:
-    """*wire* with another type at each record that is not to be parsed, and whether SOA is there.
+    """*wire* with another type in each record that must not be parsed, and whether it has a SOA.
 
-    Those are records of the type *with_digest*, but for ones too short for one, which are faults;
-    and SOA records in the authority section with their signatures. RFC 1035 §4.1.3. Of what is no
-    message something is given back that is none, either.
+    Those are records of the type *with_digest*, except ones that are too short, which are faults;
+    and SOA records in the authority section with their signatures. RFC 1035 §4.1.3. If *wire* is
+    not a message, neither is the result.
     """
     questions, answers, authorities, others = (
         int.from_bytes(wire[at : at + 2]) for at in range(4, _HEADER, 2)
@@ -71,7 +71,7 @@ def _as_unknown_type(wire: bytes, with_digest: RdataType | None) -> tuple[bytes,
 
 
 def _with_own_type(rrset: dns.rrset.RRset, rdtype: RdataType) -> dns.rrset.RRset:
-    """*rrset*; where ``_as_unknown_type`` changed it, of *rdtype* again: signatures cover that."""
+    """*rrset*, with its own type *rdtype* again if ``_as_unknown_type`` changed that."""
     if rrset.rdtype != _UNKNOWN_TYPE:
         return rrset
     records = [each.data for each in rrset if isinstance(each, GenericRdata)]
@@ -82,7 +82,7 @@ def _with_own_type(rrset: dns.rrset.RRset, rdtype: RdataType) -> dns.rrset.RRset
 
 
 def _after_name(wire: bytes, offset: int) -> int:
-    """Where the name at *offset* ends: with the root, or with a pointer. RFC 1035 §4.1.4."""
+    """Where the name at *offset* ends: after the root, or after a pointer. RFC 1035 §4.1.4."""
     while offset < len(wire) and 0 < wire[offset] < 0xC0:
         offset += 1 + wire[offset]
     return offset + (1 if wire[offset : offset + 1] == b"\0" else 2)

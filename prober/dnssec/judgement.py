@@ -1,4 +1,4 @@
-"""What the validator works with: a reply, a judgement with its reason, and the bounds on work."""
+"""The types of the validator: a reply, a judgement with its reason, and the limits of work."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,9 +22,9 @@ from prober.records import Dnssec, Reason
 class Judgement:
     """One of the four states of RFC 4035 §4.3, and why.
 
-    ``failure`` is set where a look-up that validation needs failed, or a bound was reached: a
-    validating resolver has no answer then either. It is None where this resolver, or the trust
-    anchor, does not allow any validation.
+    ``failure`` is set if a look-up that validation needs failed, or a limit was reached: a
+    validating resolver gives no answer then either. It is None if this resolver, or the trust
+    anchor, allows no validation at all.
     """
 
     state: Dnssec
@@ -46,7 +46,7 @@ _STRENGTH: Final = (Dnssec.BOGUS, Dnssec.INDETERMINATE, Dnssec.INSECURE, Dnssec.
 
 
 def weakest(judgements: Sequence[Judgement]) -> Judgement:
-    """The judgement of an answer of several parts: that of its weakest part."""
+    """The judgement of an answer with several parts: that of its weakest part."""
     return min(judgements, key=lambda each: _STRENGTH.index(each.state))
 
 
@@ -59,7 +59,7 @@ def because(
     key_tag: int | None = None,
     failure: Reason | None = None,
 ) -> Judgement:
-    """A judgement that names zone, record, key and fault."""
+    """A judgement with a reason that names zone, record, key and fault."""
     return Judgement(
         state=state,
         zone="" if zone is None else str(zone),
@@ -76,18 +76,18 @@ indeterminate: Final = partial(because, Dnssec.INDETERMINATE)
 
 
 class LimitError(Exception):
-    """The bound on signatures or hashes is reached, of one answer or one zone."""
+    """The limit of signatures or hashes for one answer or one zone is reached."""
 
 
 class DomainLimitError(LimitError):
-    """The bound of a whole domain is reached: that says nothing of what is shared with others."""
+    """The limit for a whole domain is reached. Zones that others share are not judged by that."""
 
 
 @dataclass(slots=True)
 class Work:
-    """What may still be spent on one answer, and, by ``domain``, on all answers of a domain.
+    """The work that is left for one answer and, in ``domain``, for all answers of a domain.
 
-    Bounds KeyTrap (CVE-2023-50387) and NSEC3 exhaustion (CVE-2023-50868).
+    Limits KeyTrap (CVE-2023-50387) and NSEC3 exhaustion (CVE-2023-50868).
     """
 
     signatures: int
@@ -111,7 +111,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What came back for one question asked with DO and CD."""
+    """The reply to one question that was asked with DO and CD."""
 
     rcode: Rcode
     answer: tuple[dns.rrset.RRset, ...] = ()
@@ -151,7 +151,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
-    """The zone that a name is in, as far as the chain of trust leads. Keys only where secure."""
+    """The zone of a name, as far as the chain of trust goes. It has keys only if it is secure."""
 
     name: Name
     judgement: Judgement = SECURE

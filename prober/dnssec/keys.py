@@ -1,4 +1,4 @@
-"""The keys of a zone, each read once: its tag, its public key, and what it was seen to sign."""
+"""The keys of a zone, each parsed once: its tag, its public key, and what it signed."""
 
 import functools
 from typing import Final
@@ -19,7 +19,7 @@ _MAX_KNOWN: Final = 256  # signatures, with what they are over: 0.5 kB each
 class Key:
     """A DNSKEY record that may sign records of its zone.
 
-    It remembers the signatures that it verified: the denials of a zone come again and again.
+    It remembers the signatures that it verified, since the same denials come many times.
     """
 
     def __init__(self, record: DNSKEY) -> None:
@@ -46,7 +46,7 @@ class Key:
 
     @functools.cached_property
     def _public(self) -> GenericPublicKey | None:
-        """None where it is none: of another length, not on the curve, or not in this OpenSSL."""
+        """The public key. None if its length is wrong, or OpenSSL does not support it."""
         if self.record.algorithm in _RSA and len(self.record.key) > _MAX_RSA_KEY:
             return None
         try:

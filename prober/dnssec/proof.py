@@ -1,6 +1,6 @@
-"""The signatures behind a domain's secure answers, kept so that they can be validated later.
+"""The signatures behind the secure answers of a domain, kept so that they can be validated later.
 
-Each RRset stands once, with its signatures, as uncompressed records (RFC 9102 §2.2). The order is
+Each RRset is kept once, with its signatures, as uncompressed records (RFC 9102 §2.2). The order is
 that of RFC 9102: the answers, then the keys and DS records from their zones up to the root.
 """
 
@@ -36,9 +36,9 @@ _MAX_RRSETS: Final = 64  # of one reply; aliases and denials have few
 async def make_proof(
     answers: Mapping[Question, Reply], chain: Mapping[Question, Reply], anchors: Anchors, work: Work
 ) -> DnssecProof | None:
-    """The proof of *answers*: with them those of *chain* that their validation asks for.
+    """The proof of *answers*, with those replies of *chain* that their validation needs.
 
-    None where there are no answers, or where one of them cannot be validated from *chain* alone.
+    None if there are no answers, or if one of them cannot be validated with *chain* alone.
     """
     needed: dict[Question, Reply] = {}
 
@@ -62,10 +62,9 @@ async def make_proof(
 async def check_proof(
     proof: DnssecProof, anchors: Anchors, work: Work
 ) -> dict[Question, tuple[Judgement, Reply]]:
-    """Validate *proof* by itself, at the time at which each reply in it came.
+    """Validate *proof* alone, each reply at the time when it came.
 
-    Gives the state of every answer in it, and the answer. Raises ValueError where it cannot be
-    read.
+    Returns the state of each answer in it, and the answer. Raises ValueError if it cannot be read.
     """
     if len(proof.replies) > _MAX_REPLIES:
         raise ValueError(f"more than {_MAX_REPLIES} replies")
@@ -114,7 +113,7 @@ def _unsigned_parts(section: Sequence[dns.rrset.RRset]) -> list[dns.rrset.RRset]
 
 
 def _to_wire(rrset: dns.rrset.RRset, signatures: Sequence[RRSIG]) -> bytes:
-    """With the original TTL, so that an RRset is the same however old it was."""
+    """With the original TTL, so that an RRset has the same bytes at any age."""
     ttl = signatures[0].original_ttl if signatures else rrset.ttl
     stream = BytesIO()
     dns.rrset.from_rdata_list(rrset.name, ttl, list(rrset)).to_wire(stream)
@@ -133,7 +132,7 @@ def _from_wire(wire: bytes) -> list[dns.rrset.RRset]:
 
 
 def _count(wire: bytes) -> int:
-    """How many records *wire* has. RFC 1035 §3.2.1."""
+    """The number of records in *wire*. RFC 1035 §3.2.1."""
     at = count = 0
     while at < len(wire):
         while at < len(wire) and wire[at]:

@@ -25,7 +25,7 @@ _HALF: Final = 1 << 31
 
 
 class _Rank(enum.IntEnum):
-    """Which of several faults a reason names: that of the signature which came closest."""
+    """How close a signature came to being valid. The reason names the fault of the closest one."""
 
     UNSIGNED = 0
     UNSUPPORTED = 1
@@ -36,7 +36,7 @@ class _Rank(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The outcome for one RRset. ``signature`` is the one that verified; None: none did."""
+    """The result for one RRset. ``signature`` is the valid one; None if no signature is valid."""
 
     judgement: Judgement
     signature: RRSIG | None = None
@@ -47,8 +47,7 @@ def verify(
 ) -> Verified:
     """Whether a key of *zone* signed *rrset*: one valid signature is enough. RFC 6840 §5.11.
 
-    Whether a wildcard was expanded, and whether that was right, the caller looks at. Raises
-    LimitError.
+    Not checked: whether a wildcard was expanded, and whether that was allowed. Raises LimitError.
     """
     faults = [(_Rank.UNSIGNED, "no signature by the zone", -1)]
     for signature in signatures:
@@ -80,8 +79,8 @@ def verify(
 def unsigned(zone: Name, owner: Name, rdtype: dns.rdatatype.RdataType, reply: Reply) -> Judgement:
     """What a missing signature or denial means in a secure zone.
 
-    From a resolver that takes DNSSEC out of its answers it means nothing (RFC 3225 §3: it does not
-    set DO either); from any other it is an attack or a fault of the zone (RFC 4035 §5.5).
+    Nothing, if the resolver removes DNSSEC from its answers (RFC 3225 §3: it does not set DO
+    either). From any other resolver it means an attack or a fault of the zone (RFC 4035 §5.5).
     """
     if reply.knows_dnssec:
         return bogus(zone, owner, rdtype, "no signature, in a zone that is signed")
@@ -90,18 +89,18 @@ def unsigned(zone: Name, owner: Name, rdtype: dns.rdatatype.RdataType, reply: Re
 
 
 def is_expanded(rrset: dns.rrset.RRset, signature: RRSIG) -> bool:
-    """Whether *rrset* was made from a wildcard. RFC 4035 §5.3.4."""
+    """Whether *rrset* was expanded from a wildcard. RFC 4035 §5.3.4."""
     return signature.labels < len(rrset.name) - 1 - rrset.name.is_wild()
 
 
 def _has_its_labels(owner: Name, signature: RRSIG) -> bool:
-    """Whether *owner* can have the labels that *signature* counts. RFC 4035 §5.3.1."""
+    """Whether *owner* can have the number of labels in *signature*. RFC 4035 §5.3.1."""
     most = len(owner) - 1 - owner.is_wild()
     return signature.labels == most or (signature.labels < most and not owner.is_wild())
 
 
 def _signed_data(rrset: dns.rrset.RRset, signature: RRSIG) -> bytes:
-    """What *signature* is over, in canonical form. RFC 4034 §3.1.8.1 and §6, RFC 4035 §5.3.2."""
+    """The signed bytes of *signature*, canonical. RFC 4034 §3.1.8.1 and §6, RFC 4035 §5.3.2."""
     owner = rrset.name
     if is_expanded(rrset, signature):
         owner = _WILD + owner.split(signature.labels + 1)[1]
@@ -124,5 +123,5 @@ def _time_fault(signature: RRSIG, now: float) -> str | None:
 
 
 def utc(seconds: float) -> str:
-    """A time of DNSSEC as reasons show it."""
+    """A time in DNSSEC records, as reasons show it."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"

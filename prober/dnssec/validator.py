@@ -1,6 +1,6 @@
-"""Builds the chain of trust from an anchor down to each answer, and shares what zones have.
+"""Builds the chain of trust from an anchor down to each answer, and caches zones.
 
-It asks through a function that it is given, and judges nothing itself: see ``chain``.
+It asks through a function that it is given. The judgements are in ``chain``.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -47,7 +47,7 @@ _DS, _CNAME, _DNAME = dns.rdatatype.DS, dns.rdatatype.CNAME, dns.rdatatype.DNAME
 
 @dataclass(frozen=True, slots=True)
 class NoReply:
-    """Why a question has no reply that could be judged."""
+    """Why there is no reply that can be judged."""
 
     reason: Reason
     detail: str
@@ -58,10 +58,10 @@ Ask: TypeAlias = Callable[[Name, RdataType], Awaitable[Reply | NoReply]]
 
 
 class Validator:
-    """Judges replies; each zone's keys and its delegation are asked for and verified once.
+    """Judges replies. The keys and the delegation of each zone are fetched and verified once.
 
-    *ask* sends a question with DO and CD. *work* makes the bounds for one answer. A zone that
-    could not be looked at is asked again after *failure_ttl_s*.
+    *ask* sends a question with DO and CD. *work* makes the limits for one answer. A zone whose
+    look-up failed is asked again after *failure_ttl_s*.
     """
 
     def __init__(
@@ -89,14 +89,14 @@ class Validator:
             return _limit(name, rdtype, error)
 
     async def zone(self, name: Name) -> Zone:
-        """The closest zone at or above *name*, which ends where the chain of trust does."""
+        """The closest zone at or above *name*, or where the chain of trust ends."""
         try:
             return await self._zone(name)
         except LimitError as error:
             return Zone(name=name, judgement=_limit(name, _DS, error))
 
     async def aclose(self) -> None:
-        """Cancel what is in flight."""
+        """Cancel the questions in flight."""
         await self._zones.aclose()
 
     async def _judge(self, name: Name, rdtype: RdataType, reply: Reply, work: Work) -> Judgement:
@@ -115,7 +115,7 @@ class Validator:
         return _limit(name, rdtype, LimitError("too many aliases"))
 
     async def _judge_alias(self, alias: dns.rrset.RRset, reply: Reply, work: Work) -> Judgement:
-        """A CNAME, or, where a DNAME made it, that one: RFC 6672 §5.3.1."""
+        """A CNAME, or the DNAME that it was made from: RFC 6672 §5.3.1."""
         if not reply.signatures(alias):
             for source in _dnames_above(alias.name, reply):
                 prefix = alias.name.relativize(source.name)
@@ -149,7 +149,7 @@ class Validator:
         return judge_denial(name, rdtype, zone, reply, work)
 
     async def _zone_of(self, name: Name, rdtype: RdataType, signers: set[Name]) -> Zone:
-        """The zone that signed, where one zone did; else the one that *name* is in."""
+        """The zone that signed, if one zone did; else the zone that contains *name*."""
         above = name.parent() if rdtype == _DS and name != dns.name.root else name
         signers = {signer for signer in signers if above.is_subdomain(signer)}
         if len(signers) == 1:
@@ -186,7 +186,7 @@ class Validator:
             return Zone(name=name, judgement=_limit(name, _DS, error))
 
     async def _find_anchored(self, name: Name, trusted: Sequence[Anchor], work: Work) -> Zone:
-        """Where this fails the resolver, the clock or the anchor is at fault, and not a domain."""
+        """If this fails, the resolver, the clock or the anchor is at fault, and not a domain."""
         reply = await self._ask(name, dns.rdatatype.DNSKEY)
         if isinstance(reply, NoReply):
             return _unreachable(name, dns.rdatatype.DNSKEY, reply, failure=None)

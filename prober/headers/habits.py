@@ -7,7 +7,7 @@ stated in one year says nothing about earlier years.
 
 import enum
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from prober.headers.records import Habit, Received, TlsStatement, Trust
@@ -67,9 +67,9 @@ class Habits:
         """
         if internal and line.tls is not TlsStatement.STATED:
             return
-        if line.by is None or not _is_known_year(year):
+        if year is None or not FIRST_YEAR <= year <= LAST_YEAR:
             return
-        if not is_public_name(line.by) or not is_smtp_transfer(line):
+        if line.by is None or not is_public_name(line.by) or not is_smtp_transfer(line):
             return
         stated = int(line.tls is not TlsStatement.NOT_STATED)  # a denial counts as a statement
         silent = 1 - stated
@@ -101,12 +101,9 @@ class Habits:
         ):
             return None
         claimed = trust is Trust.CLAIMED
-        for learnt in (
-            self._of_server(line, claimed, year),
-            self._of_operator(line, claimed, year),
-        ):
-            if learnt is not None:
-                return learnt
+        learnt = self._of_server(line, claimed, year) or self._of_operator(line, claimed, year)
+        if learnt is not None:
+            return learnt
         citation = SHIPPED_HABITS.get(line.software or "")
         if citation is None or year < SHIPPED_SINCE[line.software or ""]:
             return None
@@ -115,8 +112,8 @@ class Habits:
     def __iter__(self) -> Iterator[Habit]:
         """All learnt habits, sorted by server name."""
         for server in sorted(self._servers):
-            of_server = self._servers[server]
-            yield from (of_server[key] for key in sorted(of_server, key=_sort_key))
+            of_server = self._servers[server].values()
+            yield from sorted(of_server, key=lambda each: (each.software or "", each.year or 0))
 
     def _of_server(self, line: Received, claimed: bool, year: int) -> HabitEvidence | None:
         """Evidence from lines of the same server with the same software.
@@ -188,10 +185,6 @@ def is_smtp_transfer(line: Received) -> bool:
     return SMTP_KEYWORD.search(f"{line.with_ or ''} {line.via or ''}") is not None
 
 
-def _is_known_year(year: int | None) -> bool:
-    return year is not None and FIRST_YEAR <= year <= LAST_YEAR
-
-
 def _stated(habit: Habit, claimed: bool) -> int:
     return habit.stated + (habit.claimed_stated if claimed else 0)
 
@@ -200,16 +193,9 @@ def _silent(habit: Habit, claimed: bool) -> int:
     return habit.silent + (habit.claimed_silent if claimed else 0)
 
 
-def _sort_key(key: _Key) -> tuple[str, int]:
-    software, year = key
-    return software or "", year or 0
-
-
 def _sum(one: Habit, other: Habit) -> Habit:
-    return Habit(
-        server=one.server,
-        software=one.software,
-        year=one.year,
+    return replace(
+        one,
         stated=one.stated + other.stated,
         silent=one.silent + other.silent,
         claimed_stated=one.claimed_stated + other.claimed_stated,

@@ -9,8 +9,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import msgspec
 
@@ -18,7 +17,7 @@ from prober.answer_cache import SingleFlight
 from prober.domains import Entry, parse_domain
 from prober.errors import InputError
 from prober.faults import internal_fault
-from prober.files import read_whole
+from prober.files import read_whole, why_unreadable
 from prober.headers.habits import Habits
 from prober.headers.join import join, receiving_hops
 from prober.headers.judge import judge_lines, learn_lines, parse_lines
@@ -34,7 +33,7 @@ from prober.headers.records import (
 from prober.headers.tables import MAX_PROBED
 from prober.headers.trust import TrustedBy
 from prober.probe import probe_entry, probe_hosts, resolve_addresses
-from prober.records import EndpointFacts, MxHost, Route
+from prober.records import EndpointFacts, MxHost
 from prober.report.sinks import open_sink, write_whole
 from prober.rules.verdict import is_fault
 from prober.vantage import Vantage
@@ -48,11 +47,13 @@ def infer(
     messages: Iterable[MessageHeaders], habits: Habits, trusted_by: TrustedBy
 ) -> Iterator[MessageReport]:
     """Yield the report on each message in order, after learning habits from all of them."""
-    with _Spool() as spool:
+    encoder, decoder = msgspec.json.Encoder(), msgspec.json.Decoder(_Parsed)
+    with tempfile.TemporaryFile(prefix="probe-headers-") as spool:
         for message in messages:
-            spool.add(_parse_and_learn(message, habits, trusted_by))
-        for parsed in spool:
-            yield _judge(parsed, habits, trusted_by)
+            spool.write(encoder.encode(_parse_and_learn(message, habits, trusted_by)) + b"\n")
+        spool.seek(0)
+        for line in spool:
+            yield _judge(decoder.decode(line), habits, trusted_by)
 
 
 def _parse_and_learn(message: MessageHeaders, habits: Habits, trusted_by: TrustedBy) -> "_Parsed":
@@ -85,34 +86,6 @@ class _Parsed:
     lines: tuple[Received, ...]
 
 
-class _Spool:
-    """Parsed messages in a temporary file, one per line."""
-
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="probe-headers-")
-        self._encoder = msgspec.json.Encoder()
-        self._decoder = msgspec.json.Decoder(_Parsed)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._file.close()
-
-    def add(self, parsed: _Parsed) -> None:
-        self._file.write(self._encoder.encode(parsed) + b"\n")
-
-    def __iter__(self) -> Iterator[_Parsed]:
-        self._file.seek(0)
-        for line in self._file:
-            yield self._decoder.decode(line)
-
-
 @dataclass(frozen=True, slots=True)
 class _HabitsFile:
     schema: int
@@ -129,7 +102,7 @@ def load_habits(path: Path, habits: Habits) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
+        raise InputError(f"cannot read {path}: {why_unreadable(error)}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path} is not a habits file: {error}") from error
     if loaded.schema != HEADERS_SCHEMA:
@@ -192,7 +165,9 @@ class Receivers:
         self.faults += is_fault(report)
         if is_fault(report):
             return _ProbeResult(detail=report.error)
-        return _result(report.endpoints, _no_endpoint(report.route))
+        route = report.route
+        nothing = "no domain" if route is None else f"no endpoint: {route.status}"
+        return _result(report.endpoints, nothing)
 
     async def _probe_host(self, name: str) -> "_ProbeResult":
         try:
@@ -220,10 +195,6 @@ def _result(endpoints: tuple[EndpointFacts, ...], nothing: str) -> _ProbeResult:
     failure = next((seen.failure for seen in endpoints if seen.failure is not None), None)
     detail = f"{failure.step}: {failure.reason}" if failure is not None else None
     return _ProbeResult(endpoints=endpoints, detail=detail)
-
-
-def _no_endpoint(route: Route | None) -> str:
-    return "no domain" if route is None else f"no endpoint: {route.status}"
 
 
 def _recipient_domain(report: MessageReport) -> str | None:

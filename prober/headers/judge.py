@@ -147,11 +147,15 @@ def _judge_statement(line: Received) -> tuple[Judgement, Basis, str]:
 
 def _judge_silence(line: _LineContext, habits: Habits) -> tuple[Judgement, Basis, str]:
     why_unknown = _why_unknown(line)
-    if why_unknown is None:
-        evidence = habits.evidence(line.received, line.trust.trust, line.year)
-        if evidence is not None:
-            return Judgement.NOT_ENCRYPTED, Basis.HABIT, _describe_habit(evidence, line.year)
-    return Judgement.UNKNOWN, Basis.NONE, why_unknown or _describe_silence(line.received)
+    if why_unknown is not None:
+        return Judgement.UNKNOWN, Basis.NONE, why_unknown
+    evidence = habits.evidence(line.received, line.trust.trust, line.year)
+    if evidence is not None:
+        return Judgement.NOT_ENCRYPTED, Basis.HABIT, _describe_habit(evidence, line.year)
+    silent = (
+        f"{line.received.by} does not mention TLS, and is not known to state TLS when it is used"
+    )
+    return Judgement.UNKNOWN, Basis.NONE, silent
 
 
 def _why_unknown(line: _LineContext) -> str | None:
@@ -177,10 +181,6 @@ def _why_unknown(line: _LineContext) -> str | None:
             "so a gateway in front of the server may hide the sender"
         )
     return None
-
-
-def _describe_silence(received: Received) -> str:
-    return f"{received.by} does not mention TLS, and is not known to state TLS when it is used"
 
 
 _MAX_SHOWN: Final = 100  # characters of a line that a reason quotes
@@ -209,10 +209,9 @@ def _describe_habit(evidence: HabitEvidence, year: int | None) -> str:
             shown = f"{evidence.citation}"
         case _:
             assert_never(evidence.scope)
-    took_tls = evidence.scope is HabitScope.SERVER and evidence.years and evidence.years[1] == year
-    side = ". The server accepted TLS from others that year, so the sender did not use it" * bool(
-        took_tls
-    )
+    side = ""
+    if evidence.scope is HabitScope.SERVER and evidence.years and evidence.years[1] == year:
+        side = ". The server accepted TLS from others that year, so the sender did not use it"
     return (
         f"probably not: {shown}{_describe_years(evidence)}, and this line does not{side}. The line "
         "would look the same if TLS ended at a proxy or filter in front of the server"

@@ -4,21 +4,22 @@ RFC 5322 §2.2. Bodies are skipped, so memory use depends on the header only.
 """
 
 import email.utils
-import itertools
 import logging
 import re
 from collections.abc import Callable, Iterator
 from email.parser import BytesHeaderParser
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 
 from prober.domains import parse_domain
 from prober.errors import InputError
 from prober.escape import as_text
+from prober.files import why_unreadable
 from prober.headers.records import MessageHeaders
 from prober.headers.tables import MAX_LINES
 from prober.mailbox import MAX_LINE_BYTES, Lines, files_below
 
+T = TypeVar("T")
 _log: Final = logging.getLogger(__name__)
 
 STDIN: Final = "-"
@@ -55,10 +56,8 @@ def read_messages(
         return
     path = Path(source)
     if path.is_dir():
-        first = next(files := files_below(path, left_out), None)
-        if first is None:
-            raise InputError(f"{source} holds no message: no file is in it")
-        for each in itertools.chain([first], files):
+        why = f"{source} holds no message: no file is in it"
+        for each in _not_empty(files_below(path, left_out), why):
             yield from _read_one_of_many(each)
         return
     yield from _require_message(_read_file(path), source)
@@ -96,11 +95,16 @@ def is_message(path: Path) -> bool:
 
 
 def _require_message(messages: Iterator[MessageHeaders], name: str) -> Iterator[MessageHeaders]:
-    first = next(messages, None)
+    return _not_empty(messages, f"{name} holds no message: no line of it is a header field")
+
+
+def _not_empty(items: Iterator[T], why: str) -> Iterator[T]:
+    """*items*. Raises InputError with *why* where there is none."""
+    first = next(items, None)
     if first is None:
-        raise InputError(f"{name} holds no message: no line of it is a header field")
+        raise InputError(why)
     yield first
-    yield from messages
+    yield from items
 
 
 def _read_file(path: Path) -> Iterator[MessageHeaders]:
@@ -108,7 +112,7 @@ def _read_file(path: Path) -> Iterator[MessageHeaders]:
         with path.open("rb") as stream:
             yield from read_stream(stream, as_text(str(path)))
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
+        raise InputError(f"cannot read {path}: {why_unreadable(error)}") from error
 
 
 def _read_one_of_many(path: Path) -> Iterator[MessageHeaders]:

@@ -58,19 +58,16 @@ def find_software(
 
 
 def _numbers(clauses: Clauses, by: str | None, comments: Sequence[Token]) -> Iterator[int]:
-    for comment in comments:
-        yield from _number(_COMMENT.match(comment.text))
-    yield from _number(_PROTOCOL.match(clauses.get("with").phrase))
+    matches = [_COMMENT.match(comment.text) for comment in comments]
+    matches.append(_PROTOCOL.match(clauses.get("with").phrase))
+    for found in matches:
+        if found is not None and found.lastgroup is not None:
+            yield int(found.lastgroup.removeprefix("n"))
     labels = by.split(".") if by is not None else []
     for cut in range(len(labels)):
         host = ".".join(labels[cut:])
         if host in _HOSTS:
             yield _HOSTS[host]
-
-
-def _number(found: re.Match[str] | None) -> Iterator[int]:
-    if found is not None and found.lastgroup is not None:
-        yield int(found.lastgroup.removeprefix("n"))
 
 
 _EXIM: Final = "Exim"
@@ -243,7 +240,7 @@ def _is_local(
         return False
     if sender.phrase in LOCAL_PHRASES and not sender.comments:
         return True
-    if any(LOCAL_PEERS.search(said) for said in server_comments(sender.comments)[0]):
+    if any(LOCAL_PEERS.search(said) for said in server_comments(sender.comments)):
         return True
     if (
         software == _SENDMAIL

@@ -126,6 +126,20 @@ class _PeerText:
     client_comments: int = 0  # how many comments have text of the client and no address
     ambiguous: bool = False
 
+    def ends_at_client_text(self, server_text: str) -> bool:
+        """Count a comment with text of the client, which begins with *server_text*.
+
+        True where it may be a truncated comment of the server: the address is not known then.
+        """
+        self.client_comments += 1
+        if self.address is None or not (server_text.strip() or self.client_comments > 1):
+            return False
+        self.forget_address()
+        return True
+
+    def forget_address(self) -> None:
+        self.address, self.server_text, self.ambiguous = None, "", True
+
 
 def parse_peer(
     clause: Clause, *, first_is_verified: bool, names_are_checked: bool = True
@@ -158,9 +172,8 @@ def parse_peer(
             helo, read.ambiguous = helo or first, True
         else:
             address = first_address
-    elif (
-        helo is not None
-    ):  # the first word is the reverse name; qmail does not verify it, Exim does
+    elif helo is not None:
+        # The first word is the reverse name. qmail does not verify it, Exim does.
         confirmed = confirmed or first_is_verified
         name = name or parse_host(first)
     else:
@@ -212,34 +225,22 @@ def _read_peer(clause: Clause, first: str) -> _PeerText:
             read.other_comments.append(server_text)
         rest = token.text[len(server_text) :]  # may contain another address, written by the server
         in_words = has_address and (" [" in rest if not first else "@" in rest)
-        if server_text != token.text and (in_words or not has_address):
-            read.client_comments += 1
-            if read.address is not None and (server_text.strip() or read.client_comments > 1):
-                read.address, read.server_text, read.ambiguous = (
-                    None,
-                    "",
-                    True,
-                )  # perhaps a truncated comment of the server
-                break
         is_known = read.address is not None or in_brackets
-        if server_text != token.text and read.server_text != server_text:
-            read.client_comments += 1
-            if read.address is not None and (server_text.strip() or read.client_comments > 1):
-                read.address, read.server_text, read.ambiguous = (
-                    None,
-                    "",
-                    True,
-                )  # perhaps a truncated comment of the server
-                break
-        if _ENVELOPE.match(token.text) or (is_known and (of_another or server_text != token.text)):
+        of_client = server_text != token.text
+        if of_client and (in_words or not has_address) and read.ends_at_client_text(server_text):
+            break
+        is_other = of_client and read.server_text != server_text
+        if is_other and read.ends_at_client_text(server_text):
+            break
+        if _ENVELOPE.match(token.text) or (is_known and (of_another or of_client)):
             break
     if read.address is not None and read.helo is not None and not in_brackets:
         # The first word is a bare address. Either the server wrote it, or it is a reverse name
         # that looks like an address.
         if parse_address(first) is not None and _starts_with_client(clause.comments):
-            read.address, read.server_text, read.ambiguous = None, "", True
+            read.forget_address()
     if not read.server_text and is_internal_address(read.address) and _has_public_address(clause):
-        read.address, read.ambiguous = None, True
+        read.forget_address()
     return read
 
 
@@ -279,9 +280,8 @@ def parse_receiver(clause: Clause) -> tuple[str | None, str | None]:
         return address, address
     stated = [one for word in clause.words[1:] for one in _bracketed_addresses(word.text)]
     for comment in takewhile(lambda one: not _ENVELOPE.match(one.text), clause.comments):
-        whole = parse_address(
-            comment.text
-        )  # only a comment that is nothing else: 8.1.0.9 may also be a version
+        # Without brackets only a comment that is nothing else: 8.1.0.9 may also be a version.
+        whole = parse_address(comment.text)
         stated += [whole] if whole else _bracketed_addresses(comment.text)
     return parse_host(first, no_names=NO_RECEIVERS), next(iter(stated), None)
 
@@ -295,15 +295,12 @@ def _split_client_words(comment: str) -> tuple[str, str | None]:
     return comment[: found.start()], helo[1] if helo else None
 
 
-def server_comments(comments: list[Token]) -> tuple[list[str], str | None]:
-    """What the server wrote about the peer, one item per comment, and the HELO name."""
-    own, helo = [], None
+def server_comments(comments: list[Token]) -> Iterator[str]:
+    """What the server wrote about the peer, one item per comment."""
     for comment in comments:
-        server_text, word = _split_client_words(comment.text)
-        helo = helo or word
+        server_text, _ = _split_client_words(comment.text)
         if server_text.strip() and not _UNRELATED_COMMENT.match(comment.text):
-            own.append(server_text)
-    return own, helo
+            yield server_text
 
 
 def _bracketed_addresses(text: str) -> Iterator[str]:

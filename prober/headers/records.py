@@ -171,15 +171,11 @@ class MessageHeaders:
     position: int = 1  # in a mailbox, counted from 1
     message_id: str | None = None
     sender_domain: str | None = None  # of the From field, as claimed
-    delivered_to: str | None = (
-        None  # from above the topmost Received, so the sender did not write it
-    )
+    delivered_to: str | None = None  # from above all Received, so the sender did not write it
     received: tuple[str, ...] = ()
     received_left_out: int = 0  # how many were over our limit
     x_received: int = 0  # how many X-Received fields; these are not hops
-    authentication_results: tuple[
-        str, ...
-    ] = ()  # who wrote some, also in ARC sets; shown, not judged
+    authentication_results: tuple[str, ...] = ()  # who wrote some, also in ARC; never judged
     error: str | None = None
 
 

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -17,8 +18,9 @@ from prober.headers.objects import (
     SummaryObject,
 )
 from prober.headers.records import Hop, MessageReport, Peer, TlsFacts
-from prober.headers.summary import Counts, Summary
+from prober.headers.summary import Summary
 from prober.report.interface import Cell, Row
+from prober.report.words import version_counts
 
 MESSAGE_COLUMNS: Final = (
     "file",
@@ -68,17 +70,17 @@ HOP_COLUMNS: Final = (
     "basis",
     "reason",
 )
-SUMMARY_COLUMNS: Final = (
-    "kind",
-    "name",
-    "total",
-    "encrypted",
-    "not_encrypted",
-    "unknown",
-    "claimed",
-    "share_encrypted",
-    "tls_versions",
-)
+# Where a hop's object has these columns under another name
+_IN_HOP: Final = {
+    "hop": "index",
+    "from_helo": "from_.helo",
+    "from_name": "from_.name",
+    "from_address": "from_.address",
+    "with": "with_",
+}
+_OF_MESSAGE: Final = 4  # columns at the start of ``HOP_COLUMNS``
+_hop_cells: Final = attrgetter(*(_IN_HOP.get(name, name) for name in HOP_COLUMNS[_OF_MESSAGE:]))
+SUMMARY_COLUMNS: Final = GroupObject.__struct_fields__
 
 
 def to_message_rows(report: MessageReport) -> Iterator[Row]:
@@ -113,66 +115,17 @@ def to_hop_rows(report: MessageReport) -> Iterator[Row]:
     """One row per hop, in the order of ``HOP_COLUMNS``. A message without hops gets one row."""
     message = report.message
     start: Row = (message.file, message.position, message.message_id, report.verdict)
-    for hop in report.hops:
+    for hop in map(_hop_object, report.hops):
         yield start + _hop_cells(hop)
     if not report.hops:
-        empty: list[Cell] = [None] * (len(HOP_COLUMNS) - len(start) - 1)
+        empty: list[Cell] = [None] * (len(HOP_COLUMNS) - _OF_MESSAGE - 1)
         yield (*start, *empty, report.reason)
-
-
-def _hop_cells(hop: Hop) -> Row:
-    line = hop.received
-    peer, facts = line.peer or Peer(), line.tls_facts or TlsFacts()
-    return (
-        hop.index,
-        utc(line.date) if line.date else None,
-        peer.helo,
-        peer.name,
-        peer.address,
-        line.by,
-        line.with_,
-        line.id,
-        line.software,
-        line.tls,
-        facts.protocol,
-        facts.protocol_as_written,
-        facts.cipher,
-        facts.cipher_iana,
-        facts.bits,
-        facts.key_exchange,
-        facts.client_certificate,
-        hop.trust,
-        hop.judgement,
-        hop.basis,
-        hop.reason,
-    )
 
 
 def to_summary_rows(summary: Summary) -> Iterator[Row]:
     """One row per sending domain and per receiving server, in the order of ``SUMMARY_COLUMNS``."""
-    for kind, name, counts in summary.groups():
-        yield (
-            kind,
-            name,
-            counts.total,
-            counts.encrypted,
-            counts.not_encrypted,
-            counts.unknown,
-            counts.claimed,
-            share_words(counts),
-            versions_words(counts),
-        )
-
-
-def share_words(counts: Counts) -> str | None:
-    """The share as a number between 0 and 1; None where nothing is known."""
-    return None if counts.share is None else f"{counts.share:g}"
-
-
-def versions_words(counts: Counts) -> str:
-    """Counts such as ``TLSv1.3=12 TLSv1.2=3``, the most frequent first."""
-    order = sorted(counts.versions.items(), key=lambda item: (-item[1], item[0]))
-    return " ".join(f"{version}={count}" for version, count in order)
+    for *cells, share, versions in map(msgspec.structs.astuple, _groups(summary)):
+        yield (*cells, None if share is None else f"{share:g}", version_counts(versions))
 
 
 _DELETE: Final = "\x7f"
@@ -251,10 +204,9 @@ def _hop_object(hop: Hop) -> HopObject:
     )
 
 
-def summary_object(summary: Summary) -> SummaryObject:
-    """The counts of all messages, as JSON has them."""
-    groups = (
-        GroupObject(
+def _groups(summary: Summary) -> Iterator[GroupObject]:
+    for kind, name, counts in summary.groups():
+        yield GroupObject(
             kind=kind,
             name=name,
             total=counts.total,
@@ -265,11 +217,13 @@ def summary_object(summary: Summary) -> SummaryObject:
             share_encrypted=counts.share,
             tls_versions=dict(sorted(counts.versions.items())),
         )
-        for kind, name, counts in summary.groups()
-    )
+
+
+def summary_object(summary: Summary) -> SummaryObject:
+    """The counts of all messages, as JSON has them."""
     return SummaryObject(
         messages=summary.messages,
         unreadable=summary.unreadable,
         verdicts=dict(sorted(summary.verdicts.items())),
-        groups=tuple(groups),
+        groups=tuple(_groups(summary)),
     )

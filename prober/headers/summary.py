@@ -13,7 +13,7 @@ NO_NAME: Final = "(not named)"
 SENDERS: Final = "sending-domain"
 RECEIVERS: Final = "receiving-server"
 
-_ENCRYPTED: Final = (MessageVerdict.ENCRYPTED, MessageVerdict.ENCRYPTED_EXCEPT_INTERNAL)
+ENCRYPTED: Final = (MessageVerdict.ENCRYPTED, MessageVerdict.ENCRYPTED_EXCEPT_INTERNAL)
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ def _counts(groups: dict[str, Counts], name: str | None) -> Counts:
 
 def _count_message(counts: Counts, report: MessageReport) -> None:
     counts.total += 1
-    counts.encrypted += report.verdict in _ENCRYPTED
+    counts.encrypted += report.verdict in ENCRYPTED
     counts.not_encrypted += report.verdict is MessageVerdict.NOT_ENCRYPTED
     counts.unknown += report.verdict is MessageVerdict.UNKNOWN
     counts.claimed += report.as_claimed

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-MAX_CHARACTERS: Final = (
-    8192  # per field; RFC 5322 §2.1.1 allows 998 per line, real fields have up to 2,000
-)
+MAX_CHARACTERS: Final = 8192  # per field; RFC 5322 §2.1.1: 998 per line; real fields: 2,000
 MAX_DATES: Final = 8  # how many parts between semicolons are searched for a date
 MAX_NAME: Final = 253  # RFC 1035 §2.3.4
 MAX_LINES: Final = 200  # per message; RFC 5321 §6.3 calls 100 a loop
@@ -18,9 +16,7 @@ OPERATOR_STATEMENTS: Final = 3  # how many lines of an operator's other servers 
 MAX_PROBED: Final = 200  # names per run; a mailbox usually has fewer than ten receivers
 CLOCK_TOLERANCE_S: Final = 60  # seconds by which clocks of mail servers may differ
 SAME_NETWORK_IPV4: Final = 24  # prefix length; two addresses in one such network have one operator
-SAME_NETWORK_IPV6: Final = (
-    64  # RFC 4291 §2.5.4: one link; hosting companies rent out parts of larger networks
-)
+SAME_NETWORK_IPV6: Final = 64  # RFC 4291 §2.5.4: one link; parts of larger ones are rented out
 OWN_NETWORK_IPV6: Final = 32  # RFC 6177 §2: a registry allocates this much to one provider
 MIN_KEY_BITS: Final = 40  # export ciphers; a smaller number is a number of bytes, from GnuTLS
 STRONGEST_BYTES: Final = 32

@@ -27,11 +27,11 @@ from prober.headers.rows import (
     to_hop_rows,
     to_message_rows,
     to_summary_rows,
-    versions_words,
 )
-from prober.headers.summary import SENDERS, Counts, Summary
+from prober.headers.summary import ENCRYPTED, RECEIVERS, SENDERS, Counts, Summary
 from prober.report.interface import Formatter, Kind, Paper
 from prober.report.page import Page
+from prober.report.words import version_counts
 
 _MAX_GROUPS: Final = 20  # per kind; other formats show all of them
 _STYLES: Final = {
@@ -77,13 +77,9 @@ class HeadersText(Formatter[MessageReport, Summary]):
         line = Text(verdict_words(report), style=_STYLES[report.verdict])
         name = printable(report.message.message_id or report.message.file)
         line.append(f"  {name}", style="default")
-        if report.verdict not in (
-            MessageVerdict.ENCRYPTED,
-            MessageVerdict.ENCRYPTED_EXCEPT_INTERNAL,
-        ):
+        if report.verdict not in ENCRYPTED:
             line.append(f"  {printable(report.reason)}", style="dim")
-        probes = [self._page.draw_line(text) for text in _probe_lines(report)]
-        return self._page.draw_line(line) + b"".join(probes)
+        return b"".join(map(self._page.draw_line, (line, *_probe_lines(report))))
 
     def _full_report(self, report: MessageReport) -> bytes:
         message = report.message
@@ -124,8 +120,8 @@ def _draw_summary(page: Page, summary: Summary) -> bytes:
     head = f"{summary.messages} messages: {counted}"
     table = Table.grid(padding=(0, 2))
     groups = list(summary.groups())
-    for wanted, title in ((SENDERS, "sending domain"), (None, "receiving server")):
-        rows = [group for group in groups if (group[0] == SENDERS) == (wanted == SENDERS)]
+    for kind, title in ((SENDERS, "sending domain"), (RECEIVERS, "receiving server")):
+        rows = [group for group in groups if group[0] == kind]
         table.add_row(title, "total", "encrypted", "not", "unknown", "share", "versions")
         for _, name, counts in islice(rows, _MAX_GROUPS):
             table.add_row(*(Text(cell) for cell in _cells(name, counts)))
@@ -159,12 +155,10 @@ def _hops(report: MessageReport) -> Table:
     return table
 
 
-def _probe_lines(report: MessageReport) -> list[Text]:
-    lines = []
+def _probe_lines(report: MessageReport) -> Iterator[Text]:
     for seen in report.probe:
         detail = f" ({printable(seen.detail)})" if seen.detail else ""
-        lines.append(Text(f"  probe: {printable(seen.text)}{detail}"))
-    return lines
+        yield Text(f"  probe: {printable(seen.text)}{detail}")
 
 
 def next_steps(report: MessageReport) -> Iterator[str]:
@@ -229,7 +223,7 @@ def _route(hop: Hop) -> str:
 def _cells(name: str, counts: Counts) -> tuple[str, ...]:
     share = "" if counts.share is None else f"{counts.share:.0%}"
     numbers = (counts.total, counts.encrypted, counts.not_encrypted, counts.unknown)
-    return (f"  {printable(name)}", *map(str, numbers), share, versions_words(counts))
+    return (f"  {printable(name)}", *map(str, numbers), share, version_counts(counts.versions))
 
 
 def messages(*, per_hop: bool) -> Kind[MessageReport, Summary]:

@@ -131,9 +131,10 @@ def _read_all(
             found.append(parts)
         elif unread is None and _mentions_tls(token.text):
             unread = token.text
-    for token in _other_words(clauses):
-        if unread is None and _mentions_tls(token.text):
-            unread = token.text
+    for name, first in _OTHER_WORDS:
+        for token in _phrase(clauses.get(name).words[first:]):
+            if unread is None and _mentions_tls(token.text):
+                unread = token.text
     clause = clauses.get(TLS_CLAUSE)
     if clause.words and not found:
         found += _tls_clause(clause.words)
@@ -183,11 +184,6 @@ def _clause_words(clauses: Clauses) -> Iterator[tuple[Token, bool]]:
     for token in _phrase(clauses.get("by").words[1:]):
         if AFTER_RECEIVER_NAME.match(token.text):
             yield token, True
-
-
-def _other_words(clauses: Clauses) -> Iterator[Token]:
-    for name, first in _OTHER_WORDS:
-        yield from _phrase(clauses.get(name).words[first:])
 
 
 def _phrase(words: list[Token]) -> list[Token]:

@@ -253,7 +253,7 @@ def _judge_internal(
         return Internal.SAME_HOST
     if _is_same_provider(peer, line, own_address, operator_of):
         return Internal.SAME_PROVIDER
-    keyword = _internal_keyword(line)
+    keyword = next(filter(None, map(KEYWORDS_INTERNAL.get, line.protocols)), None)
     if keyword is not None:
         return keyword
     if is_internal_address(peer.address):
@@ -261,11 +261,6 @@ def _judge_internal(
     if _are_neighbours(peer, line, own_address, operator_of):
         return Internal.SAME_NETWORK
     return Internal.INTERNAL_RELAY if _is_internal_relay(line, operator_of) else None
-
-
-def _internal_keyword(line: Received) -> Internal | None:
-    words = (word for word in line.protocols if word in KEYWORDS_INTERNAL)
-    return next((KEYWORDS_INTERNAL[word] for word in words), None)
 
 
 def _is_same_operator(
@@ -312,9 +307,8 @@ def _is_same_provider(
         return ipaddress.ip_address(peer.address) in OWN_NETWORKS[operator]
     if operator not in OWN_IPV6_NETWORK:
         return False
-    is_delivery = "https" in words and is_public_name(
-        helo
-    )  # delivery to a mailbox; no SMTP client sends HELO here
+    # Delivery to a mailbox: no SMTP client sends HELO here.
+    is_delivery = "https" in words and is_public_name(helo)
     is_own = ":" in peer.address and _share_network(peer.address, own_address, OWN_NETWORK_IPV6)
     return is_delivery or is_own
 

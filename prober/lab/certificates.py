@@ -23,6 +23,17 @@ HOSTILE_TEXT = "=cmd|' /C calc'!A0\x1b[31m\x07\t\N{RIGHT-TO-LEFT OVERRIDE}"
 
 _VALID_DAYS = (-30, 60)  # first and last day, relative to today
 _EXPIRED_DAYS = (-400, -10)
+_KEY_ENCIPHERMENT = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=True,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=False,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 MAX_ISSUED = 4096  # more than any test needs; benchmarks have many more hosts
 
 _SHA256_WITH_RSA = bytes.fromhex("2a864886f70d01010b")
@@ -46,6 +57,7 @@ class CertificateKind(enum.StrEnum):
     CN_ONLY = "cn-only"  # without subjectAltName
     WEAK_KEY = "weak-key"  # RSA 1024
     WEAK_SIGNATURE = "weak-signature"  # sha1WithRSAEncryption on the leaf
+    NO_SIGNING = "no-signing"  # RSA, with a key usage of keyEncipherment only
     MALFORMED_SAN = "malformed-san"  # an iPAddress of five bytes beside the right name
     HOSTILE_SUBJECT = "hostile-subject"
     MISSING_INTERMEDIATE = "missing-intermediate"
@@ -129,6 +141,9 @@ class LabCa:
                 return self._crafted(key, name, _san(name))
             case CertificateKind.WEAK_SIGNATURE:
                 return self._signed_with_sha1(name)
+            case CertificateKind.NO_SIGNING:
+                key = rsa.generate_private_key(65537, 2048)
+                return self._crafted(key, name, _san(name), more=(_KEY_ENCIPHERMENT,))
             case CertificateKind.MALFORMED_SAN:
                 return self._crafted(_ec_key(), name, _malformed_san(name))
             case CertificateKind.HOSTILE_SUBJECT:
@@ -154,8 +169,11 @@ class LabCa:
         subject: str,
         san: x509.ExtensionType | None,
         days: tuple[int, int] = _VALID_DAYS,
+        more: tuple[x509.ExtensionType, ...] = (),
     ) -> ServerCertificate:
         builder = _leaf(key, subject, san, days).issuer_name(self.intermediate.subject)
+        for extension in more:
+            builder = builder.add_extension(extension, critical=True)
         leaf = builder.sign(_private_key(self._intermediate.private_key_pem), hashes.SHA256())
         return ServerCertificate(key, (leaf, self.intermediate))
 

@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from prober.domains import parse_domain
-from prober.errors import InputError
 from prober.logs.objects import AdviceObject
-from prober.logs.records import Direction
+from prober.logs.records import Direction, name_of
 from prober.logs.summary import NO_DOMAIN, OTHERS, Counts, Summary, messages
 from prober.records import DomainReport, Level
 
@@ -70,11 +68,12 @@ def advise(summary: Summary, known: Known) -> Iterator[AdviceObject]:
     domains = by_domain(summary).items()
     for domain, counts in sorted(domains, key=lambda item: (-item[1].clear, item[0])):
         if known.seen is not None and counts.clear:
-            yield AdviceObject(
-                domain, *_of_probing(known.seen.get(name_of(domain), ()), counts.last_clear)
-            )
+            seen = known.seen.get(name_of(domain) or domain, ())
+            yield AdviceObject(domain, *_of_probing(seen, counts.last_clear))
         if known.required is not None:
-            yield from _of_map(domain, counts, known.required, known.listed)
+            required, listed = domain in known.required, domain in known.listed
+            for found in _of_map(counts, required=required, listed=listed):
+                yield AdviceObject(domain, *found)
 
 
 def by_domain(summary: Summary) -> dict[str, Counts]:
@@ -84,14 +83,6 @@ def by_domain(summary: Summary) -> dict[str, Counts]:
         if direction is Direction.OUT and domain not in (OTHERS, NO_DOMAIN):
             domains.setdefault(domain, Counts()).add(counts)
     return domains
-
-
-def name_of(domain: str) -> str:
-    """*domain* of a log, as results and the record spell it."""
-    try:
-        return parse_domain(domain)
-    except InputError:
-        return domain
 
 
 def _of_probing(seen: Sequence[Seen], left: datetime | None) -> tuple[str, str]:
@@ -141,27 +132,20 @@ def _words(version: str) -> str:
     return {"TLSv1": "TLS 1.0"}.get(version, version.replace("TLSv", "TLS ")) or "TLS"
 
 
-def _of_map(
-    domain: str, counts: Counts, required: frozenset[str], listed: frozenset[str]
-) -> Iterator[AdviceObject]:
-    if domain in required and counts.clear:
-        yield AdviceObject(
-            domain,
-            "map-not-obeyed",
-            f"the map requires TLS, and {messages(counts.clear)} left in clear: check that "
-            "Postfix uses it (smtp_tls_policy_maps, postfix reload), and since when",
-        )
-    if domain in required and counts.held_back:
-        held = messages(counts.held_back)
+def _of_map(counts: Counts, *, required: bool, listed: bool) -> Iterator[tuple[str, str]]:
+    """Codes and texts for a domain: whether the policy map requires TLS for it, or lists it."""
+    if required and counts.clear:
         text = (
-            f"the map requires TLS. Held back: {held}. See why in the column reply of -o FILE.csv"
+            f"the map requires TLS, and {messages(counts.clear)} left in clear: check that "
+            "Postfix uses it (smtp_tls_policy_maps, postfix reload), and since when"
         )
-        yield AdviceObject(domain, "map-holds-back", text)
-    left_well = counts.encrypted and not counts.clear and not counts.unknown
-    if domain not in listed and left_well:
-        yield AdviceObject(
-            domain,
-            "can-tighten",
-            f"all mail was encrypted ({messages(counts.encrypted)}): `probe policy` tells whether "
-            "TLS can be required",
+        yield "map-not-obeyed", text
+    if required and counts.held_back:
+        held = messages(counts.held_back)
+        text = f"the map requires TLS. Held back: {held}."
+        yield "map-holds-back", f"{text} See why in the column reply of -o FILE.csv"
+    if not listed and counts.encrypted and not counts.clear and not counts.unknown:
+        text = (
+            f"all mail was encrypted ({messages(counts.encrypted)}): `probe policy` tells whether"
         )
+        yield "can-tighten", f"{text} TLS can be required"

@@ -216,8 +216,5 @@ class Silence:
         self._waiting.clear()
 
     def _resolve(self, delivery: Delivery, *, known: bool) -> None:
-        if known:
-            session = replace(delivery.session, tls=Tls.CLEAR)
-        else:
-            session = replace(delivery.session, tls=Tls.UNKNOWN, why=delivery.session.why or NO_TLS)
+        session = Session(tls=Tls.CLEAR) if known else Session(why=NO_TLS)
         self._emit(replace(delivery, session=session))

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
-from prober.domains import parse_domain
-from prober.errors import InputError
 from prober.escape import printable
-from prober.logs.records import Delivery, Direction, Scope
+from prober.logs.records import Delivery, Direction, Scope, name_of
 from prober.logs.summary import MAX_GROUPS, NO_DOMAIN, OTHERS, Counts, Groups
 from prober.records.sent import Covered, SentCounts, SentDay, SentTotals
 
@@ -82,7 +80,7 @@ class Daily:
             return
         is_inside = reading.add(delivery.time)
         if scope is Scope.OUTSIDE:
-            key = (day, _domain(delivery.domain), is_inside)
+            key = (day, name_of(delivery.domain) or NO_DOMAIN, is_inside)
             if key not in self._groups.counts and len(self._groups.counts) >= MAX_GROUPS:
                 key = (day, OTHERS, is_inside)
             self._groups.add(key, delivery)
@@ -118,12 +116,3 @@ class Daily:
 
 def _plain(counts: Counts) -> SentCounts:
     return SentCounts(*(getattr(counts, name) for name in SentCounts._fields))
-
-
-@functools.lru_cache(maxsize=10_000)
-def _domain(domain: str) -> str:
-    """As the record spells it."""
-    try:
-        return parse_domain(domain)
-    except InputError:
-        return NO_DOMAIN

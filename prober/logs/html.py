@@ -29,13 +29,9 @@ from prober.logs.tls_report import (
     about_claims,
 )
 from prober.records import Answer
-from prober.report.html import render_page
 from prober.report.interface import Formatter, R, Row
 
-MAX_ROWS: Final = (
-    2_000  # of each table: what a browser shows in seconds; the other formats have all
-)
-_TEMPLATES: Final = Path(__file__).with_name("templates")
+MAX_ROWS: Final = 2_000  # of each table: a browser shows them in seconds; other formats have all
 _TITLE: Final = "Was the mail that was sent encrypted?"
 _CLEAR_HEAD: Final = ("time", "to", "server", "queue id", "message-id")
 _CSS: Final = MappingProxyType(
@@ -75,7 +71,7 @@ class StoryPage(Formatter[Attempt, Summary]):
     def foot(self, summary: Summary) -> bytes:
         title = "Was this message encrypted?"
         values = {"attempts": self._attempts, "more": self._more}
-        return render_page(_TEMPLATES, "story.html", title=title, legend="", **values)
+        return _rendered("story.html", title=title, legend="", **values)
 
 
 class ClaimsPage(Formatter[Claim, Claims]):
@@ -86,8 +82,7 @@ class ClaimsPage(Formatter[Claim, Claims]):
 
     def foot(self, claims: Claims) -> bytes:
         counts = ClaimCounts(claims)
-        return render_page(
-            _TEMPLATES,
+        return _rendered(
             "claims.html",
             title="Was TLS used by those who sent mail to us?",
             css=_CSS[counts.answer],
@@ -113,8 +108,7 @@ def _clear_row(attempt: Attempt) -> Row:
 def _answer(summary: Summary, clear: list[Row]) -> bytes:
     total = summary.total()
     steps, weeks = list(next_steps(summary)), list(summary.rows())
-    return render_page(
-        _TEMPLATES,
+    return _rendered(
         "logs.html",
         title=_TITLE,
         headline=headline(summary, total),
@@ -141,3 +135,10 @@ def _answer(summary: Summary, clear: list[Row]) -> bytes:
         versions=total.versions.most_common(MAX_ROWS),
         legend=" ".join(about_lines(summary)),
     )
+
+
+def _rendered(template: str, **values: object) -> bytes:
+    """The page of *template*. What HTML needs is imported only where it is asked for."""
+    from prober.report.html import render_page
+
+    return render_page(Path(__file__).with_name("templates"), template, **values)

@@ -21,6 +21,7 @@ import msgspec
 
 from prober.errors import InputError
 from prober.escape import printable
+from prober.files import why_unreadable
 
 STDIN: Final = "-"
 MAX_LINE_BYTES: Final = 16384  # servers cut their lines at 1 to 8 kB; the rest is dropped
@@ -36,7 +37,7 @@ _SYSLOG: Final = re.compile(
     re.DOTALL,
 )
 _SYSLOG_5424: Final = re.compile(
-    rf"<\d{{1,3}}>1 ({_ISO}) (\S+) (\S+) (\S+) \S+ "
+    rf"<\d{{1,3}}>1 ({_ISO}) (\S+) (\S+) (?:(\d+)|\S+) \S+ "
     r'(?:-|(?:\[(?:[^\]"\\]|\\.|"(?:[^"\\]|\\.)*")*\])+)(?: \ufeff?(.*))?',
     re.DOTALL,
 )
@@ -89,15 +90,11 @@ class LineParser:
 
     def parse(self, raw: str) -> Line | None:
         """The parts of *raw*, None where it is no line of a log."""
-        if (found := _SYSLOG.match(raw)) is not None:
+        found = _SYSLOG.match(raw) or _SYSLOG_5424.match(raw) or _SYSLOG_SPACE.match(raw)
+        if found is not None:
             stamp, host, program, pid, text = found.groups()
-        elif (found := _SYSLOG_5424.match(raw)) is not None:
-            stamp, host, program, pid, text = found.groups()
-            pid = pid if pid.isdigit() else ""
         elif raw.startswith("{"):
             return _of_journal(raw)
-        elif (found := _SYSLOG_SPACE.match(raw)) is not None:
-            stamp, host, program, pid, text = found.groups()
         elif (found := _EXIM.match(raw)) is not None:
             stamp, pid, text = found.groups()
             host, program = "", "exim" if _OF_EXIM.match(text) else ""
@@ -191,7 +188,7 @@ class Log:
         try:
             status = Path(name).stat()
         except OSError as error:
-            raise InputError(f"cannot read {self.shown}: {error.strerror}") from error
+            raise InputError(f"cannot read {self.shown}: {why_unreadable(error)}") from error
         self.identity = (status.st_dev, status.st_ino)
         self.is_stream = not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode))
         if self.is_stream:  # a FIFO, such as <(command) in a shell
@@ -218,7 +215,9 @@ class Log:
                 with open(self.name, "rb") as stream:
                     yield from _lines(_unpacked(stream))
         except _DAMAGED as error:
-            why = (isinstance(error, OSError) and error.strerror) or f"damaged: {error}"
+            why = f"damaged: {error}"
+            if isinstance(error, OSError) and error.strerror is not None:
+                why = why_unreadable(error)
             raise InputError(f"cannot read {self.shown}: {why}") from error
 
 
@@ -239,7 +238,11 @@ def in_order(names: Sequence[str], stdin: BinaryIO, now: datetime) -> list[Log]:
 
 
 def _unpacked(stream: BinaryIO) -> BinaryIO:
-    start = stream.peek(8) if isinstance(stream, io.BufferedReader) else b""
+    if not isinstance(stream, io.BufferedReader):
+        return stream
+    start = stream.peek(8)
+    if not start:  # a terminal has to be asked no second time for its end
+        return io.BytesIO()
     for magic, unpack in _UNPACK:
         if start.startswith(magic):
             return unpack(stream)  # type: ignore[return-value] # read as bytes

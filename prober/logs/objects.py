@@ -85,7 +85,7 @@ class SummaryObject(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[GroupObject, ...]
 
 
-class FailureObject(msgspec.Struct, frozen=True, kw_only=True):
+class FailureObject(msgspec.Struct, frozen=True):
     """One kind of failure that a TLS report counts. RFC 8460 section 4."""
 
     result_type: str

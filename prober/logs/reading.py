@@ -6,7 +6,7 @@ import logging
 import re
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -74,26 +74,20 @@ def _bare(message_id: str | None) -> str | None:
     return None if message_id is None else message_id.strip().removeprefix("<").removesuffix(">")
 
 
+@dataclass(kw_only=True)
 class Reading:
-    """Reads logs; *report* gets each wanted delivery, *unread* each line not understood."""
+    """Reads logs. ``report`` gets each wanted delivery, ``unread`` each line not understood."""
 
-    def __init__(
-        self,
-        report: Callable[[Delivery, Scope], None],
-        *,
-        wanted: Wanted,
-        internal: Internal,
-        summary: Summary,
-        unread: Callable[[str, int, str], None] | None = None,
-        inbound: bool = False,
-        tls_logged: bool = False,
-    ) -> None:
-        self._report = report
-        self._wanted = wanted
-        self._internal = internal
-        self._summary = summary
-        self._unread = unread
-        self._readers = make_readers(self._take, inbound=inbound, tls_logged=tls_logged)
+    report: Callable[[Delivery, Scope], None] = field(kw_only=False)
+    wanted: Wanted
+    internal: Internal
+    summary: Summary
+    unread: Callable[[str, int, str], None] | None = None
+    inbound: bool = False
+    tls_logged: bool = False
+
+    def __post_init__(self) -> None:
+        self._readers = make_readers(self._take, inbound=self.inbound, tls_logged=self.tls_logged)
 
     def read(self, logs: Sequence[Log]) -> None:
         """Read all of *logs*, in their order. Raises InputError."""
@@ -101,10 +95,10 @@ class Reading:
             self._read(log)
         for each in self._readers.values():
             each.finish()
-            self._summary.dropped += each.dropped
+            self.summary.dropped += each.dropped
 
     def _read(self, log: Log) -> None:
-        parser, summary = log.parser(), self._summary
+        parser, summary = log.parser(), self.summary
         number, is_log = 0, False
         for number, raw in enumerate(log.lines(), 1):
             line = parser.parse(raw)
@@ -125,7 +119,7 @@ class Reading:
                 _tell_fault(f"{log.shown} line {number}", error)
                 understood = False
             if not understood:
-                if self._wanted.may_have(line.time) and not _ARRIVED.match(line.text):
+                if self.wanted.may_have(line.time) and not _ARRIVED.match(line.text):
                     summary.undecide(UNREAD)
                 self._not_understood(log.name, number, raw)
         summary.lines += number
@@ -134,15 +128,15 @@ class Reading:
             raise InputError(f"{log.shown} is no log: {why}")
 
     def _take(self, delivery: Delivery) -> None:
-        if self._wanted.has(delivery):
-            scope = self._internal.scope(delivery)
-            self._summary.add(delivery, scope)
-            self._report(delivery, scope)
+        if self.wanted.has(delivery):
+            scope = self.internal.scope(delivery)
+            self.summary.add(delivery, scope)
+            self.report(delivery, scope)
 
     def _not_understood(self, name: str, number: int, raw: str) -> None:
-        self._summary.unread += 1
-        if self._unread is not None:
-            self._unread(name, number, raw)
+        self.summary.unread += 1
+        if self.unread is not None:
+            self.unread(name, number, raw)
 
 
 def parse_internal(texts: list[str]) -> Internal:

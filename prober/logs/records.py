@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from prober.domains import parse_domain
+from prober.errors import InputError
+
 LOGS_SCHEMA: Final = 1  # of the JSON of `probe logs`
 
 
@@ -112,6 +115,15 @@ class Attempt(NamedTuple):
 def domain_of(address: str) -> str:
     """The domain of an address, lower case; empty for a bounce's sender or a local name."""
     return address.rpartition("@")[2].lower().rstrip(".") if "@" in address else ""
+
+
+@functools.lru_cache(maxsize=10_000)
+def name_of(domain: str) -> str | None:
+    """*domain* of a log, as results and the record spell it. None: it is no domain."""
+    try:
+        return parse_domain(domain)
+    except InputError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from prober.escape import utc
+from prober.logs.html import ClaimsPage, LogsPage, StoryPage
 from prober.logs.objects import (
     AdviceObject,
     AttemptObject,
@@ -24,31 +25,59 @@ from prober.logs.text import (
     headline,
     is_clear,
     next_steps,
-    versions_of,
 )
-from prober.report.interface import Formatter, Kind, R, Row, Sheet, require_html
+from prober.logs.tls_report import (
+    CLAIM_COLUMNS,
+    DAYS_HEAD,
+    FAILURES_HEAD,
+    Claim,
+    ClaimCounts,
+    Claims,
+    ClaimsText,
+    about_claims,
+    to_object,
+    to_rows,
+)
+from prober.report.interface import Kind, Row, Sheet
 from prober.report.json_ import encode_report
+from prober.report.words import version_counts
 
 COLUMNS: Final = AttemptObject.__struct_fields__[1:]  # all but the schema
-_WHICH: Final = attrgetter(*COLUMNS[1:10])  # of a delivery
-_SESSION: Final = attrgetter("tls", "why", "version", *COLUMNS[14:17])
-_END: Final = attrgetter(*COLUMNS[17:])
+# Where an attempt has what is not in the delivery itself
+_ELSEWHERE: Final = {
+    "scope": "scope",
+    "tls": "delivery.session.tls",
+    "why": "delivery.session.why",
+    "tls_version": "delivery.session.version",
+    "cipher": "delivery.session.cipher",
+    "key_exchange": "delivery.session.key_exchange",
+    "identity": "delivery.session.identity",
+}
+_but_time: Final = attrgetter(*(_ELSEWHERE.get(name, f"delivery.{name}") for name in COLUMNS[1:]))
 COUNTS: Final = TotalObject.__struct_fields__
 SUMMARY_COLUMNS: Final = GroupObject.__struct_fields__
 
 
 def to_row(attempt: Attempt) -> Row:
     """One attempt, in the order of ``COLUMNS``."""
-    delivery, scope = attempt
-    which, session, end = _WHICH(delivery), _SESSION(delivery.session), _END(delivery)
-    return (utc(delivery.time), *which, scope, *session, *end)
+    return (utc(attempt.delivery.time), *_but_time(attempt))
+
+
+def _groups(summary: Summary) -> Iterator[GroupObject]:
+    for (direction, domain, week), counts in summary.rows():
+        yield GroupObject(
+            direction=direction,
+            domain=domain,
+            week=week.isoformat(),
+            **_numbers(counts),
+            tls_versions=counts.versions,
+        )
 
 
 def to_summary_rows(summary: Summary) -> Iterator[Row]:
     """One row per direction, domain and week, in the order of ``SUMMARY_COLUMNS``."""
-    for (direction, domain, week), counts in summary.rows():
-        numbers = _numbers(counts).values()
-        yield (direction, domain, week.isoformat(), *numbers, versions_of(counts))
+    for *cells, versions in map(msgspec.structs.astuple, _groups(summary)):
+        yield (*cells, version_counts(versions))
 
 
 def _numbers(counts: Counts) -> dict[str, int]:
@@ -63,16 +92,6 @@ def encode_attempt(attempt: Attempt) -> bytes:
 
 def encode_summary(summary: Summary) -> bytes:
     """The counts of a run as one line of JSON."""
-    groups = (
-        GroupObject(
-            direction=direction,
-            domain=domain,
-            week=week.isoformat(),
-            **_numbers(counts),
-            tls_versions=counts.versions,
-        )
-        for (direction, domain, week), counts in summary.rows()
-    )
     return encode_report(
         SummaryObject(
             first=None if summary.first is None else utc(summary.first),
@@ -88,7 +107,7 @@ def encode_summary(summary: Summary) -> bytes:
             lines_not_understood=summary.unread,
             joins_dropped=summary.dropped,
             advice=summary.advice,
-            groups=tuple(groups),
+            groups=tuple(_groups(summary)),
         )
     )
 
@@ -110,22 +129,7 @@ def _overview(summary: Summary) -> Iterator[Row]:
     yield from (("about", line) for line in about_lines(summary))
 
 
-_TIMES: Final = frozenset({"time"})
-
-
-def _page() -> Formatter[R, Summary]:
-    """Imported only where HTML is asked for. Raises SettingsError without its extra."""
-    require_html()
-    from prober.logs.html import LogsPage
-
-    return LogsPage()
-
-
-def _story_page() -> Formatter[Attempt, Summary]:
-    require_html()
-    from prober.logs.html import StoryPage
-
-    return StoryPage()
+_TIMES: Final = frozenset({"time", "start", "end"})
 
 
 def attempts(summary: Summary, *, story: bool) -> Kind[Attempt, Summary]:
@@ -138,7 +142,7 @@ def attempts(summary: Summary, *, story: bool) -> Kind[Attempt, Summary]:
         encode=encode_attempt,
         columns=COLUMNS,
         rows=lambda attempt: (to_row(attempt),),
-        page=_story_page if story else _page,
+        page=StoryPage if story else LogsPage,
         sheets=(
             Sheet(name="in clear", columns=COLUMNS, rows=_clear_rows, times=_TIMES),
             Sheet(
@@ -163,7 +167,7 @@ COUNTED: Final[Kind[Summary, Summary]] = Kind(
     encode=encode_summary,
     columns=SUMMARY_COLUMNS,
     rows=to_summary_rows,
-    page=_page,
+    page=LogsPage,
     sheets=(
         Sheet(name="weeks", columns=SUMMARY_COLUMNS, rows=to_summary_rows),
         Sheet(name="advice", columns=AdviceObject.__struct_fields__, rows=_advice_rows),
@@ -171,3 +175,30 @@ COUNTED: Final[Kind[Summary, Summary]] = Kind(
     overview=_overview,
 )
 """The one report on all attempts, their counts."""
+
+
+def claims_kind(claims: Claims) -> Kind[Claim, Claims]:
+    """Reports on what others claim."""
+    return Kind(
+        text=ClaimsText,
+        encode=lambda claim: encode_report(to_object(claim)),
+        columns=CLAIM_COLUMNS,
+        rows=to_rows,
+        page=ClaimsPage,
+        sheets=(
+            Sheet(name="report", columns=CLAIM_COLUMNS, rows=to_rows, times=_TIMES),
+            Sheet(
+                name="failures", columns=FAILURES_HEAD, last=lambda: ClaimCounts(claims).failures
+            ),
+            Sheet(name="days", columns=DAYS_HEAD, last=lambda: ClaimCounts(claims).days),
+        ),
+        overview=_claims_overview,
+    )
+
+
+def _claims_overview(claims: Claims) -> Iterator[Row]:
+    counts = ClaimCounts(claims)
+    yield "answer", counts.headline
+    yield "sessions", counts.total
+    yield "failed", counts.failed
+    yield from (("about", line) for line in about_claims(claims))

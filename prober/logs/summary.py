@@ -19,6 +19,7 @@ from prober.logs.records import (
     Tls,
     falls_short,
 )
+from prober.records.sent import SentCounts
 
 MAX_GROUPS: Final = 100_000  # domains times weeks; what comes later is counted together
 MAX_HELD: Final = 200_000  # recipients whose last attempt failed, until one succeeds
@@ -27,7 +28,6 @@ UNREAD: Final = "a line of the mail server was not understood"
 OTHERS: Final = "(others)"
 NO_DOMAIN: Final = "(none)"
 
-_NUMBERS: Final = ("encrypted", "verified", "clear", "held_back", "unknown", "below_verified")
 Key = tuple[Direction, str, date]
 K = TypeVar("K")
 
@@ -61,7 +61,7 @@ class Counts:
 
     def add(self, other: "Counts") -> None:
         """Count what *other* counted, too."""
-        for name in _NUMBERS:
+        for name in SentCounts._fields:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.last_clear = max(filter(None, (self.last_clear, other.last_clear)), default=None)
         self.versions.update(other.versions)

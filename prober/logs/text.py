@@ -17,6 +17,7 @@ from prober.logs.summary import UNREAD, Counts, Key, Summary, messages
 from prober.records import Answer
 from prober.report.interface import Formatter, Paper, R, Row
 from prober.report.page import Page
+from prober.report.words import version_counts
 
 MAX_SHOWN: Final = 20  # rows of each table; the other formats have all
 Part = Text | Table | Padding
@@ -222,12 +223,12 @@ def _counts_table(summary: Summary, total: Counts) -> Iterator[Part]:
     rows = list(summary.rows())
     if not rows:
         return
-    cells = [tuple(map(str, week_cells(key, each))) for key, each in rows[:MAX_SHOWN]]
+    cells = (week_cells(key, each) for key, each in rows[:MAX_SHOWN])
     yield Text("")
     yield table(HEAD, cells, folded=1, numbers=6)
     yield from _rest(len(rows) - MAX_SHOWN, "rows")
     yield Text(LEGEND, "dim")
-    if versions := versions_of(total):
+    if versions := version_counts(total.versions):
         yield Text(f"\nTLS versions: {versions.replace(' ', ', ').replace('=', ': ')}")
 
 
@@ -237,12 +238,6 @@ def week_cells(key: Key, counts: Counts) -> Row:
     name = f"{domain} (in)" if direction is Direction.IN else domain
     numbers = (counts.messages, counts.encrypted, counts.verified)
     return (name, week.isoformat(), *numbers, counts.clear, counts.held_back, counts.unknown)
-
-
-def versions_of(counts: Counts) -> str:
-    """TLS versions and how many messages went by each, the most first."""
-    ordered = sorted(counts.versions.items(), key=lambda item: (-item[1], item[0]))
-    return " ".join(f"{version}={count}" for version, count in ordered)
 
 
 def about_lines(summary: Summary) -> Iterator[str]:
@@ -261,11 +256,8 @@ def about_lines(summary: Summary) -> Iterator[str]:
         )
 
 
-def table(
-    head: Iterable[str], rows: Iterable[tuple[str, ...]], *, folded: int, numbers: int
-) -> Table:
+def table(head: Sequence[str], rows: Iterable[Row], *, folded: int, numbers: int) -> Table:
     """The first *folded* columns may be folded, the last *numbers* are aligned to the right."""
-    head = list(head)
     table = Table.grid(padding=(0, 1))
     for at in range(len(head)):
         is_number = at >= len(head) - numbers
@@ -274,5 +266,5 @@ def table(
         )
     table.add_row(*head, style="bold")
     for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
+        table.add_row(*(Text(printable(str(cell))) for cell in row))
     return table

@@ -10,26 +10,23 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final, NamedTuple
 
 import msgspec
 from msgspec import Meta, field
-from msgspec.structs import force_setattr
+from msgspec.structs import astuple, force_setattr
 from rich.table import Table
 from rich.text import Text
 
 from prober.errors import InputError
 from prober.escape import printable, utc
-from prober.files import read_whole
+from prober.files import read_whole, why_unreadable
 from prober.logs.objects import ClaimObject, FailureObject
-from prober.logs.records import LOGS_SCHEMA
 from prober.logs.text import MAX_SHOWN, STYLES, table
 from prober.mailbox import Lines, files_below
 from prober.records import Answer
-from prober.report.interface import Formatter, Kind, Paper, Row, Sheet, require_html
-from prober.report.json_ import encode_report
+from prober.report.interface import Formatter, Paper, Row
 from prober.report.page import Page
 
 MAX_FILE_BYTES: Final = 64 << 20
@@ -199,7 +196,7 @@ def _files(names: Iterable[str], stdin: BinaryIO) -> Iterator[tuple[str, bytes]]
             for each in files_below(path) if path.is_dir() else [path]:
                 yield str(each), read_whole(each, MAX_FILE_BYTES)
         except OSError as error:
-            raise InputError(f"cannot read {printable(name)}: {error.strerror}") from error
+            raise InputError(f"cannot read {printable(name)}: {why_unreadable(error)}") from error
 
 
 def _reports(raw: bytes) -> Iterator[bytes]:
@@ -229,34 +226,33 @@ def _attached(raw: bytes) -> Iterator[bytes]:
         return  # a message that Python's parser cannot read
 
 
-_OF_CLAIM: Final = ClaimObject.__struct_fields__[1:-1]  # all but the schema and the failures
-_OF_FAILURE: Final = FailureObject.__struct_fields__
-CLAIM_COLUMNS: Final = (*_OF_CLAIM, *_OF_FAILURE)
-_OF_REPORT: Final = attrgetter("report_id", "date_range.start", "date_range.end")
-_OF_POLICY: Final = attrgetter(
-    "policy.domain", "policy.policy_type", "summary.successful", "summary.failed"
-)
+CLAIM_COLUMNS: Final = (*ClaimObject.__struct_fields__[1:-1], *FailureObject.__struct_fields__)
+"""All but the schema, and the failures one by one."""
+
+
+def to_object(claim: Claim) -> ClaimObject:
+    """One claim as JSON has it."""
+    report, about = claim
+    return ClaimObject(
+        submitter=report.organization_name.strip(),
+        report_id=report.report_id,
+        start=utc(report.date_range.start),
+        end=utc(report.date_range.end),
+        domain=about.policy.domain,
+        policy=about.policy.policy_type,
+        successful=about.summary.successful,
+        failed=about.summary.failed,
+        failures=tuple(FailureObject(*astuple(each)) for each in about.failure_details or ()),
+    )
 
 
 def to_rows(claim: Claim) -> Iterator[Row]:
     """One row per kind of failure, or one for a policy without failures."""
-    report_id, start, end = _OF_REPORT(claim.report)
-    submitter = claim.report.organization_name.strip()
-    head = (submitter, report_id, utc(start), utc(end), *_OF_POLICY(claim.about))
-    nothing = (None,) * len(_OF_FAILURE)
-    for rest in map(msgspec.structs.astuple, claim.about.failure_details or ()):
-        yield head + rest
-    if not claim.about.failure_details:
-        yield head + nothing
-
-
-def encode_claim(claim: Claim) -> bytes:
-    """One claim as one line of JSON."""
-    rows = [dict(zip(CLAIM_COLUMNS, row, strict=True)) for row in to_rows(claim)]
-    about = {name: rows[0][name] for name in _OF_CLAIM}
-    failures = [{name: row[name] for name in _OF_FAILURE} for row in rows]
-    found = failures if claim.about.failure_details else []
-    return encode_report({"schema": LOGS_SCHEMA, **about, "failures": found})
+    _, *about, failures = astuple(to_object(claim))
+    for failure in failures:
+        yield (*about, *astuple(failure))
+    if not failures:
+        yield (*about, *(None for _ in FailureObject.__struct_fields__))
 
 
 class ClaimsText(Formatter[Claim, Claims]):
@@ -314,17 +310,12 @@ def _answer(claims: Claims) -> Iterator[Text | Table]:
     yield Text(counts.headline, STYLES[counts.answer])
     if counts.failures:
         yield Text("")
-        rows = map(_texts, counts.failures[:MAX_SHOWN])
-        yield table(FAILURES_HEAD, rows, folded=3, numbers=1)
+        yield table(FAILURES_HEAD, counts.failures[:MAX_SHOWN], folded=3, numbers=1)
     yield Text("")
-    yield table(DAYS_HEAD, map(_texts, counts.days[-MAX_SHOWN:]), folded=1, numbers=2)
+    yield table(DAYS_HEAD, counts.days[-MAX_SHOWN:], folded=1, numbers=2)
     first, *rest = about_claims(claims)
     yield Text(f"\n{first}", "dim")
     yield from (Text(line, "dim") for line in rest)
-
-
-def _texts(row: Row) -> tuple[str, ...]:
-    return tuple(map(str, row))
 
 
 def about_claims(claims: Claims) -> Iterator[str]:
@@ -336,42 +327,3 @@ def about_claims(claims: Claims) -> Iterator[str]:
         yield f"Could not be read as a TLS report: {claims.damaged}."
     if others := len(claims.unreadable) - claims.damaged:
         yield f"Files without a TLS report: {others}."
-
-
-def _overview(claims: Claims) -> Iterator[Row]:
-    counts = ClaimCounts(claims)
-    yield "answer", counts.headline
-    yield "sessions", counts.total
-    yield "failed", counts.failed
-    yield from (("about", line) for line in about_claims(claims))
-
-
-def _page() -> Formatter[Claim, Claims]:
-    """Imported only where HTML is asked for. Raises SettingsError without its extra."""
-    require_html()
-    from prober.logs.html import ClaimsPage
-
-    return ClaimsPage()
-
-
-def claims_kind(claims: Claims) -> Kind[Claim, Claims]:
-    """Reports on what others claim."""
-    times = frozenset({"start", "end"})
-
-    return Kind(
-        text=ClaimsText,
-        encode=encode_claim,
-        columns=CLAIM_COLUMNS,
-        rows=to_rows,
-        page=_page,
-        sheets=(
-            Sheet(name="report", columns=CLAIM_COLUMNS, rows=to_rows, times=times),
-            Sheet(
-                name="failures",
-                columns=FAILURES_HEAD,
-                last=lambda: ClaimCounts(claims).failures,
-            ),
-            Sheet(name="days", columns=DAYS_HEAD, last=lambda: ClaimCounts(claims).days),
-        ),
-        overview=_overview,
-    )

@@ -1,4 +1,4 @@
-"""Builds ClientHellos that ask one question each: what does the server accept of this alone?
+"""Builds ClientHellos that ask one question each: does the server accept one of these?
 
 RFC 8446 §4.1.2 and RFC 5246 §7.4.1.2; RFC 9846 obsoletes both and keeps the format. Pure: random
 bytes come from the caller. Nothing here offers 0-RTT or a pre-shared key, and key_share is empty
@@ -132,8 +132,8 @@ def build(offer: Offer, *, random: bytes, session_id: bytes) -> bytes:
     """The record with the ClientHello. RFC 5246 §7.4.1.2, RFC 8446 §4.1.2.
 
     *session_id* is sent with TLS 1.3 only, for middleboxes (RFC 8446 §D.4): up to TLS 1.2 it would
-    ask for a session that the server does not know. An offer without extensions says by its
-    cipher suites that renegotiation is secure: RFC 5746 §3.4.
+    ask for a session that the server does not know. An offer without extensions uses a cipher suite
+    to say that renegotiation is secure: RFC 5746 §3.4.
     """
     highest = offer.versions[0]
     extensions = b"".join(
@@ -164,8 +164,8 @@ def fits(suite: int, version: int) -> bool:
 def norm_groups(names: tuple[str, ...]) -> Offer:
     """A hello with the groups of *names* only, in any version. Raises ValueError for other names.
 
-    A server without TLS 1.3 answers by the curve of an older version. RFC 8734 §2 numbers the
-    curves of Brainpool anew for TLS 1.3.
+    A server without TLS 1.3 answers with the curve of an older version. RFC 8734 §2 gives the
+    curves of Brainpool new numbers for TLS 1.3.
     """
     numbers = {name.lower(): number for number, name in GROUPS.items()}
     unknown = [name for name in names if name.lower() not in numbers]
@@ -184,7 +184,7 @@ def norm_groups(names: tuple[str, ...]) -> Offer:
 
 
 def _matching(*patterns: str, no: str = r"\Z.") -> tuple[int, ...]:
-    """The suites that match one of *patterns*, in their order, and do not contain *no*."""
+    """The suites that match one of *patterns*, in that order, and do not contain *no*."""
     found: dict[int, None] = {}
     for pattern in patterns:
         for number, name in SUITES.items():

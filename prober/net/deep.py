@@ -47,10 +47,10 @@ async def ask_in_clear(
     heartbeat: Heartbeat | None = None,
     on_step: OnStep | None = None,
 ) -> Asked:
-    """Send *offer* in one ClientHello, and read the answer. Raises nothing for what a peer does.
+    """Send *offer* in one ClientHello, and read the answer. Never raises because of the peer.
 
-    ``accepted`` is not tested where the session stopped before the server had decided; ``failure``
-    says why. A chain is verified against the anchors of *tls*.
+    ``accepted`` is not tested if the session stopped before the server decided; ``failure`` says
+    why. A chain is verified against the anchors of *tls*.
     """
     session = _HelloSession(target, settings, question, offer, heartbeat, on_step)
     facts = await session.observe()
@@ -86,7 +86,7 @@ class _HelloSession(Session):
         )
 
     def answer(self, facts: EndpointFacts) -> DeepAnswer:
-        """The answer, once the session is over and has given *facts*."""
+        """The answer. Call it when the session has ended with *facts*."""
         answer = self._flight.answer(self._question, facts.observed_at)
         if answer.accepted is not Answer.NOT_TESTED:
             return answer
@@ -124,7 +124,7 @@ def _in_words(answer: DeepAnswer) -> str:
 
 
 def _closing_alerts(answer: DeepAnswer) -> bytes:
-    """What the client says before it closes. Nothing where the server has ended the handshake."""
+    """The alerts that the client sends before it closes. None if the server ended the handshake."""
     if answer.accepted is not Answer.YES:
         return b""
     minor = _MINOR_VERSIONS.get(answer.tls_version or "", 3)
@@ -133,7 +133,7 @@ def _closing_alerts(answer: DeepAnswer) -> bytes:
 
 
 class _HelloLink(asyncio.Protocol):
-    """Takes the place of the SMTP dialogue on the connection, and reads the answer to one hello."""
+    """Replaces the SMTP dialogue on the connection, and reads the answer to one hello."""
 
     def __init__(self, wire: Wire, upper: Dialogue, flight: ServerFlight) -> None:
         self._wire = wire
@@ -151,7 +151,7 @@ class _HelloLink(asyncio.Protocol):
         await self._answered
 
     async def leave(self, alerts: bytes, timeout_s: float) -> None:
-        """Send *alerts*, and close once they have left, or after *timeout_s*."""
+        """Send *alerts*, and close when they are sent, or after *timeout_s*."""
         if not self._wire.is_closing():
             if alerts:
                 self._wire.write(alerts)
@@ -159,7 +159,7 @@ class _HelloLink(asyncio.Protocol):
         await asyncio.wait([self._lost], timeout=timeout_s)
 
     def data_received(self, data: bytes) -> None:
-        """From the network."""
+        """Take bytes from the network."""
         if self._in_clear.takes(data):
             error = self._in_clear.read(data)
             if error is not None:
@@ -170,7 +170,7 @@ class _HelloLink(asyncio.Protocol):
             self._finish(None)
 
     def eof_received(self) -> bool:
-        """The peer closed; so does the transport."""
+        """The peer closed the connection; the transport closes too."""
         self._finish(SMTPServerDisconnected("closed in the handshake"))
         return False
 

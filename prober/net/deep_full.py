@@ -1,4 +1,4 @@
-"""All that a server accepts, one after the other: what ``--deep-full`` asks.
+"""Lists all that a server accepts: the hellos of ``--deep-full``.
 
 Each hello leaves out what the server has chosen before, until it refuses. Cipher suites are listed
 for TLS 1.3 and for the highest version below it, groups for the highest version. Pure.
@@ -90,14 +90,14 @@ def _offer(version: int, suites: Sequence[int]) -> Offer:
 
 
 def _batches(version: int) -> Iterator[tuple[int, ...]]:
-    """The suites of *version*, best first, so many that a hello stays small."""
+    """The suites of *version*, best first, in batches that keep a hello small."""
     suites = sorted((each for each in SUITES if fits(each, version)), key=_rank)
     for start in range(0, len(suites), MAX_SUITES):
         yield tuple(suites[start : start + MAX_SUITES])
 
 
 def _rank(suite: int) -> tuple[int, int]:
-    """Where in the list *suite* stands: what many servers have comes first."""
+    """The position of *suite* in the list: what many servers have comes first."""
     name = SUITES[suite]
     kinds = ("TLS_ECDHE_", "TLS_DHE_", "TLS_RSA_")
     kind = next((at for at, prefix in enumerate(kinds) if name.startswith(prefix)), len(kinds))

@@ -40,7 +40,7 @@ class Transcript:
         self._lines: list[Line] = []
 
     def note(self, peer: str, line: str) -> None:
-        """Add *line* of ``server``, ``client`` or ``probe``, cut to what the settings allow."""
+        """Add *line* of ``server``, ``client`` or ``probe``, cut to the length in the settings."""
         if len(self._lines) > self._max_lines:
             return
         if len(self._lines) == self._max_lines:
@@ -209,7 +209,7 @@ class Dialogue(SMTPProtocol):
             self.wire.abort()
 
     def run_over(self, link: TlsLink) -> None:
-        """Speak over TLS from now on."""
+        """Use TLS from now on."""
         self.transport = self.wire = link
 
 

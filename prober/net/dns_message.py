@@ -45,14 +45,14 @@ class MalformedError(Exception):
 
 
 class TooLargeError(Exception):
-    """The response passes a bound on size."""
+    """The response is larger than a limit."""
 
 
 @functools.cache
 def _around_the_name(rdtype: dns.rdatatype.RdataType, flags: int) -> tuple[bytes, bytes]:
     """The bytes before and after the name in a query, as dnspython writes them.
 
-    Joining these takes an eighth of the time of making a dnspython message per question.
+    To join these takes an eighth of the time of a new dnspython message per question.
     """
     message = dns.message.make_query(
         dns.name.root, rdtype, use_edns=0, payload=_PAYLOAD, want_dnssec=True

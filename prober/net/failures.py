@@ -36,7 +36,7 @@ class UnwantedReplyError(Exception):
 
 
 class SilentRefusalError(Exception):
-    """The server refused a command by *reply*, and then answered nothing more: *error*."""
+    """The server refused a command with *reply*, and did not answer the next one: *error*."""
 
     def __init__(self, reply: Reply, error: Exception) -> None:
         super().__init__(f"{reply.text}; then nothing more")
@@ -49,7 +49,7 @@ class AlertError(Exception):
 
 
 class LimitError(Exception):
-    """The peer sent more than a bound of ours allows."""
+    """The peer sent more than a limit allows."""
 
 
 class NoRouteError(OSError):

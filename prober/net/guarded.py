@@ -36,7 +36,7 @@ class StopError(OSError):  # aiohttp expects an OSError from a resolver
 
 
 def stop(step: Step, reason: Reason, detail: str | None) -> StopError:
-    """The error that carries this failure."""
+    """The error that has this failure."""
     return StopError(Failure(step=step, reason=reason, detail=detail))
 
 
@@ -117,7 +117,7 @@ def _result(host: str, address: str, port: int) -> ResolveResult:
 
 
 class Bounds:
-    """How much one fetch may read; *passed* is the bound that ended it."""
+    """How much one fetch may read. *passed* is the limit that ended it."""
 
     def __init__(self, settings: Settings) -> None:
         self.header_bytes = settings.sts_header_bytes
@@ -132,8 +132,8 @@ def _passed(step: Step, detail: str) -> Failure:
 class BoundedConnector(aiohttp.TCPConnector):
     """Connects so that *bounds* hold for everything that the server sends.
 
-    aiohttp bounds neither the interim responses before the final one (RFC 9110 §15.2), nor blank
-    lines, nor chunk extensions; OpenSSL bounds neither key updates nor session tickets.
+    aiohttp has no limit for interim responses before the final one (RFC 9110 §15.2), blank lines
+    and chunk extensions; OpenSSL has none for key updates and session tickets.
     """
 
     def __init__(self, bounds: Bounds, context: ssl.SSLContext, resolver: GuardedResolver) -> None:
@@ -170,7 +170,7 @@ class BoundedConnector(aiohttp.TCPConnector):
     async def _start_tls(
         self, wire: asyncio.Transport, handler: ResponseHandler, name: str | None
     ) -> asyncio.Transport:
-        """Do the TLS handshake over *wire*; close it where that fails."""
+        """Do the TLS handshake over *wire*. Close it if that fails."""
         shaking = asyncio.ensure_future(
             self._loop.start_tls(wire, handler, self._context, server_hostname=name)
         )

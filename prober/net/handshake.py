@@ -1,7 +1,6 @@
 """Splits the bytes of a server into handshake messages and alerts, as far as they are in clear.
 
-Record protocol: RFC 5246 §6.2.1, RFC 8446 §5.1. Pure: what is done with the messages is up to the
-classes that inherit.
+Record protocol: RFC 5246 §6.2.1, RFC 8446 §5.1. Pure. Subclasses say what to do with the messages.
 """
 
 from typing import Final
@@ -24,10 +23,10 @@ CERTIFICATE_STATUS: Final = 22  # RFC 6066 §8
 
 
 class HandshakeReader:
-    """Takes a server's bytes in whatever pieces they come.
+    """Takes the bytes of a server in pieces of any size.
 
-    Keeps nothing but the headers of the record and of the message that began. Ends where the
-    messages are no longer in clear, or where the class that inherits sets ``is_over``.
+    Keeps only the headers of the current record and message. Ends when the messages are no longer
+    in clear, or when the subclass sets ``is_over``.
     """
 
     def __init__(self) -> None:
@@ -41,7 +40,7 @@ class HandshakeReader:
         self._alert = b""
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes of the server's."""
+        """Take the next bytes of the server."""
         rest = memoryview(data)
         while rest and not self.is_over:
             if self._record_left:
@@ -67,10 +66,10 @@ class HandshakeReader:
         """A handshake message of *length* bytes begins."""
 
     def on_piece(self, message_type: int, piece: memoryview, left: int) -> None:
-        """The next bytes of that message, of which *left* are to come."""
+        """The next bytes of that message arrived. *left* bytes are still missing."""
 
     def on_alert(self, level: int, code: int) -> None:
-        """An alert has come whole."""
+        """A complete alert arrived."""
 
     def _begin_record(self) -> None:
         self._content_type, major = self._header[:2]

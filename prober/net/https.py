@@ -33,7 +33,7 @@ _HEADERS: Final = {
 
 @dataclass(slots=True)
 class _Attempt:
-    """What one fetch saw so far, and its current step."""
+    """What one fetch has seen so far, and its current step."""
 
     host: str
     url: str

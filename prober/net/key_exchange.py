@@ -1,9 +1,9 @@
-"""What a server says in clear up to TLS 1.2: its extensions, its DH group, and the hash it signs.
+"""Reads what a server sends in clear up to TLS 1.2: extensions, DH group, and signature hash.
 
 Up to TLS 1.2 ServerHello and ServerKeyExchange are in clear (RFC 5246 §7.4.1.3, §7.4.3), and
-pyOpenSSL has no call for what is read of them here. Pure: bytes in, values out, for any bytes. The
-messages' contents are not checked: OpenSSL does that, and a handshake that it refuses is reported
-as failed.
+pyOpenSSL has no call for the values that are read here. Pure: bytes in, values out, for any bytes.
+The contents of the messages are not checked: OpenSSL does that, and a handshake that it refuses is
+reported as failed.
 """
 
 from collections.abc import Mapping
@@ -68,7 +68,7 @@ _RFC_7919: Final = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DhGroup:
-    """A finite-field group: its name where RFC 7919 has one, and the size of its prime."""
+    """A finite-field group: its name if RFC 7919 has one, and the size of its prime in bits."""
 
     name: str | None
     bits: int
@@ -87,10 +87,10 @@ class ServerHello:
 
 
 class ServerKeyExchange(HandshakeReader):
-    """Looks for the ServerKeyExchange message in a server's bytes, in whatever pieces they come.
+    """Looks for the ServerKeyExchange message in the bytes of a server.
 
-    Stops where the server's messages are no longer in clear. Keeps the beginning of that message
-    and of the ServerHello, which has the cipher suite and the extensions, and nothing else.
+    Stops when its messages are no longer in clear. Keeps the beginning of that message, and of the
+    ServerHello, which has the cipher suite and the extensions.
     """
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class ServerKeyExchange(HandshakeReader):
         self._hello_length: int | None = None
 
     def dh_group(self) -> DhGroup | None:
-        """The group; None where the message did not come, or the cipher suite has no such group."""
+        """The group; None if the message did not come, or the cipher suite has no such group."""
         if self._cipher_suite() not in _DH_SUITES:
             return None
         return read_dh_group(bytes(self._kept[SERVER_KEY_EXCHANGE]))
@@ -107,7 +107,7 @@ class ServerKeyExchange(HandshakeReader):
     def signature_hash(self, *, elliptic: bool) -> str | None:
         """The hash of the signature in a signed ServerKeyExchange of TLS 1.2: RFC 5246 §7.4.3.
 
-        None where the message did not come, or the signature has no hash apart.
+        None if the message did not come, or the signature has no separate hash.
         """
         kept = bytes(self._kept[SERVER_KEY_EXCHANGE])
         at = _end_of_point(kept) if elliptic else _end_of_numbers(kept)
@@ -117,7 +117,7 @@ class ServerKeyExchange(HandshakeReader):
         return _PSS_HASHES.get(signature) if hash_ == _INTRINSIC else _HASHES.get(hash_)
 
     def extensions(self) -> frozenset[int] | None:
-        """The extensions of the ServerHello; None where they were not seen whole."""
+        """The extensions of the ServerHello; None if it was not complete."""
         hello = bytes(self._kept[SERVER_HELLO])
         if len(hello) != self._hello_length:
             return None
@@ -131,7 +131,7 @@ class ServerKeyExchange(HandshakeReader):
         return bytes(hello[suite : suite + 2])
 
     def on_message(self, message_type: int, length: int) -> None:
-        """Where the ServerHelloDone begins, the server has said all."""
+        """With ServerHelloDone, the server has sent everything."""
         if message_type == SERVER_HELLO:
             self._hello_length = length
         self.is_over = message_type == SERVER_HELLO_DONE
@@ -147,9 +147,9 @@ class ServerKeyExchange(HandshakeReader):
 
 
 def read_server_hello(body: bytes) -> ServerHello | None:
-    """The ServerHello, or HelloRetryRequest; None where its lengths are wrong.
+    """The ServerHello, or HelloRetryRequest; None if its lengths are wrong.
 
-    It may end without extensions: RFC 5246 §7.4.1.3. None has the same extension twice: §7.4.1.4.
+    It may end without extensions: RFC 5246 §7.4.1.3. An extension must not come twice: §7.4.1.4.
     """
     if len(body) <= _RANDOM or body[_RANDOM] > _MAX_SESSION_ID:
         return None
@@ -169,9 +169,9 @@ def read_server_hello(body: bytes) -> ServerHello | None:
 
 
 def read_dh_group(body: bytes) -> DhGroup | None:
-    """The group of a ServerKeyExchange that has one, as soon as its prime is there.
+    """The group of a ServerKeyExchange that has one, as soon as its prime has arrived.
 
-    None where it is not, or is longer than we keep. ServerDHParams: RFC 5246 §7.4.3.
+    None before that, or if the prime is longer than what is kept. ServerDHParams: RFC 5246 §7.4.3.
     """
     length = int.from_bytes(body[:2])
     prime = body[2 : 2 + length].lstrip(b"\0")
@@ -182,7 +182,7 @@ def read_dh_group(body: bytes) -> DhGroup | None:
 
 
 def read_curve(body: bytes) -> int | None:
-    """The number of the curve in a ServerKeyExchange; None where it has no named one.
+    """The number of the curve in a ServerKeyExchange; None if it has no named curve.
 
     ServerECDHParams: RFC 8422 §5.4.
     """
@@ -191,7 +191,7 @@ def read_curve(body: bytes) -> int | None:
 
 
 def _read_extensions(data: bytes) -> dict[int, bytes] | None:
-    """The extensions by type; None where lengths are wrong, or one comes twice."""
+    """The extensions by type; None if lengths are wrong, or one comes twice."""
     found: dict[int, bytes] = {}
     at = 2
     if data and int.from_bytes(data[:at]) != len(data) - at:

@@ -30,9 +30,9 @@ _PATH: Final = "/.well-known/mta-sts.txt"  # RFC 8461 §3.3
 async def observe_sts(
     domain: str, resolver: Resolver, client: "PolicyClient", *, without_txt: bool = False
 ) -> StsFacts:
-    """The TXT record of *domain* and, where some sender would fetch it, the policy file.
+    """The TXT record of *domain* and, if some sender would fetch it, the policy file.
 
-    RFC 8461 §3.1, §3.3. *without_txt* fetches the policy whatever the record says, to find a
+    RFC 8461 §3.1, §3.3. *without_txt* fetches the policy without regard to the record, to find a
     policy that no sender looks for.
     """
     txt = await observe_txt(STS_LABEL, domain, resolver)
@@ -52,10 +52,10 @@ async def observe_txt(label: str, domain: str, resolver: Resolver) -> TxtFacts:
 
 
 class PolicyClient:
-    """Fetches policies, each over its own connection: there is nothing to close.
+    """Fetches policies, each over its own connection, so there is nothing to close.
 
-    The certificate of a policy host must chain to *trust_store* and name the host in a DNS-ID
-    (RFC 8461 §3.3). Raises SettingsError where the store can no longer be read.
+    The certificate of a policy host must chain to *trust_store* and name the host in a DNS-ID (RFC
+    8461 §3.3). Raises SettingsError if the store cannot be read any more.
     """
 
     def __init__(self, settings: Settings, resolver: Resolver, trust_store: TrustStore) -> None:

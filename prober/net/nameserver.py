@@ -50,7 +50,7 @@ Fault: TypeAlias = OSError | MalformedError | TooLargeError | ErrorCode
 
 
 class NoneLeftError(Exception):
-    """Every nameserver failed; ``faults`` says how."""
+    """All nameservers failed; ``faults`` says how."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__(", ".join(map(str, faults)))
@@ -78,8 +78,8 @@ class Nameserver:
     async def ask(self, query: Query, *, tcp: bool, timeout_s: float) -> Response:
         """The response to *query*.
 
-        Raises OSError (with TimeoutError) where no response comes, and MalformedError where TCP
-        brings something else. Over UDP such packets are ignored, since anybody can send them; after
+        Raises OSError (also TimeoutError) if no response comes, and MalformedError if TCP brings
+        something else. Over UDP such packets are ignored, since anybody can send them; after
         STRAY_MESSAGES of them the question counts as timed out.
         """
         message_id = secrets.randbits(16)

@@ -161,7 +161,7 @@ def offers(keywords: Iterable[str], keyword: str) -> bool:
 
 
 def odd_offer(greeting: Reply, ehlo: Reply) -> str | None:
-    """Why some senders do not see the STARTTLS that *ehlo* offers; None where all see it.
+    """Why some senders do not see the STARTTLS in *ehlo*; None if all see it.
 
     Measured: Exim 4.96 requires ``250`` and upper case, and stops at a NUL. Postfix 3.7 does not
     accept a tab after the keyword, and reads the first word of the reply as the server's name.

@@ -36,7 +36,7 @@ from prober.dnssec.proof import make_proof
 from prober.dnssec.validator import NoReply, Validator
 from prober.errors import ProbeError, SettingsError
 from prober.escape import printable
-from prober.files import read_whole
+from prober.files import read_whole, why_unreadable
 from prober.net.dns_message import Query, Response, TooLargeError
 from prober.net.nameserver import ErrorCode, Nameserver, NoneLeftError, ask_in_turn
 from prober.pace import QuestionLimiter
@@ -101,7 +101,7 @@ Question = tuple[str, str]  # name, type
 
 @dataclass(slots=True)
 class DomainDnssec:
-    """The bounds on DNSSEC work for one domain, and its secure answers so far."""
+    """The limits of DNSSEC work for one domain, and its secure answers so far."""
 
     work: Work
     answers: dict[tuple[Name, RdataType], Reply] = field(default_factory=dict)
@@ -232,7 +232,7 @@ class Resolver:
         return _with_dnssec(answer, Dnssec.SECURE if response.authenticated else Dnssec.INSECURE)
 
     async def _or_blind(self, answer: DnsAnswer) -> DnsAnswer:
-        """*answer*; or, after a time-out, that no nameserver answers at all."""
+        """*answer*; after a time-out, an answer which says that no nameserver answers at all."""
         if answer.reason is not Reason.TIMED_OUT or await self.is_alive():
             return answer
         detail = f"none of {', '.join(self.addresses)} answers"
@@ -260,7 +260,7 @@ class Resolver:
         return judged
 
     async def _ask_for_validation(self, name: Name, rdtype: RdataType) -> Reply | NoReply:
-        """A question of the validator; a failure is confirmed by a second one."""
+        """Ask a question of the validator. A failure is confirmed by a second one."""
         query = Query(name, rdtype, checking_disabled=True)
         answer, response = await self._send(query)
         if answer.status is DnsStatus.FAILED:
@@ -281,7 +281,7 @@ class Resolver:
             self._chain.popitem(last=False)
 
     def _new_work(self) -> Work:
-        """The bounds on the work for one answer. They also count against those of its domain."""
+        """The limits of work for one answer. It also counts against those of its domain."""
         settings, domain = self._settings, _DOMAIN.get()
         within = None if domain is None else domain.work
         return Work(settings.dnssec_signatures, settings.dnssec_hashes, within)
@@ -296,7 +296,7 @@ class Resolver:
             _DOMAIN.reset(token)
 
     def new_domain(self) -> DomainDnssec:
-        """The bounds on the work for all answers of one domain, and no answers yet."""
+        """The limits of work for all answers of one domain, and no answers yet."""
         settings = self._settings
         return DomainDnssec(Work(settings.dnssec_domain_signatures, settings.dnssec_domain_hashes))
 
@@ -345,7 +345,7 @@ class Resolver:
     async def _exchange(
         self, question: Question, *, checking_disabled: bool = False
     ) -> tuple[DnsAnswer, Response | None]:
-        """The answer, and the response where one came."""
+        """The answer, and the response if one came."""
         query = _to_query(question, checking_disabled=checking_disabled)
         if isinstance(query, DnsAnswer):
             return query, None
@@ -385,7 +385,7 @@ class Resolver:
 
 
 def _to_query(question: Question, *, checking_disabled: bool) -> Query | DnsAnswer:
-    """The query for *question*; the answer to it, where no query can be made."""
+    """The query for *question*, or the answer to it if no query can be made."""
     try:
         return Query.of(*question, checking_disabled=checking_disabled)
     except (dns.name.NameTooLong, dns.name.LabelTooLong):
@@ -411,7 +411,7 @@ def _to_reply(response: Response) -> Reply:
 
 
 def _with_judgement(answer: DnsAnswer, judgement: Judgement) -> DnsAnswer:
-    """What a validating resolver would say: no answer where the data cannot be fetched."""
+    """The answer of a validating resolver: none if the data cannot be fetched."""
     if judgement.state is Dnssec.BOGUS:
         return _bogus(str(judgement))
     if judgement.failure is not None:
@@ -481,7 +481,9 @@ def read_anchors(path: Path | None) -> Anchors:
     try:
         return parse_anchors(read_whole(path, _ANCHOR_BYTES).decode())
     except OSError as error:
-        raise SettingsError(f"cannot read the trust anchors {name}: {error.strerror}") from error
+        raise SettingsError(
+            f"cannot read the trust anchors {name}: {why_unreadable(error)}"
+        ) from error
     except (UnicodeDecodeError, ProbeError) as error:
         raise SettingsError(f"the trust anchors {name}: {printable(str(error))}") from error
 

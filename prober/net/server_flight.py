@@ -1,8 +1,8 @@
-"""Reads what a server answers to one of our ClientHellos, as far as it speaks in clear.
+"""Reads what a server answers to one of our ClientHellos, as far as it is in clear.
 
-Up to TLS 1.2 that is all from ServerHello to ServerHelloDone (RFC 5246 §7.3), in TLS 1.3 the
-HelloRetryRequest (RFC 8446 §4.1.4). Pure and bounded; never raises for what a server sends. An
-answer that chooses what was not offered, or breaks off, says neither yes nor no.
+Up to TLS 1.2 that is everything from ServerHello to ServerHelloDone (RFC 5246 §7.3), in TLS 1.3 the
+HelloRetryRequest (RFC 8446 §4.1.4). Pure and bounded; never raises because of what a server sends.
+An answer that chooses what was not offered, or is incomplete, means neither yes nor no.
 """
 
 from datetime import datetime
@@ -83,13 +83,13 @@ _ORDER: Final = MappingProxyType(
 
 
 class _NotAnAnswerError(Exception):
-    """What the server sent decides nothing; the text says why."""
+    """What the server sent decides nothing. The text says why."""
 
 
 class ServerFlight(HandshakeReader):
-    """Takes the server's bytes in whatever pieces they come, until ``is_over``.
+    """Takes the bytes of the server in pieces of any size, until ``is_over``.
 
-    *most_bytes* bounds all that is read, *most_certificates* how many are kept.
+    *most_bytes* limits all that is read, *most_certificates* how many are kept.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class ServerFlight(HandshakeReader):
         self._failure: Failure | None = None
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes of the server's."""
+        """Take the next bytes of the server."""
         if self.is_over or not data:
             return
         piece = data[: self._bytes_left]
@@ -127,7 +127,7 @@ class ServerFlight(HandshakeReader):
             self._end(Reason.LIMIT, "the answer to the ClientHello is too long")
 
     def answer(self, question: DeepQuestion, observed_at: datetime) -> DeepAnswer:
-        """What is known now: neither yes nor no while the server has not said all.
+        """What is known now: neither yes nor no while the answer is incomplete.
 
         ``failure`` is None then; the caller knows why nothing more came.
         """
@@ -167,7 +167,7 @@ class ServerFlight(HandshakeReader):
         )
 
     def on_record(self, content_type: int, major: int, length: int) -> None:
-        """A record begins: RFC 5246 §6.2.1. Nothing but handshake and alerts is to be read."""
+        """A record begins: RFC 5246 §6.2.1. Only handshake messages and alerts are allowed."""
         self._records += 1
         if self._records > MAX_RECORDS:
             self._end(Reason.LIMIT, f"more than {MAX_RECORDS} records")
@@ -177,7 +177,7 @@ class ServerFlight(HandshakeReader):
             raise _NotAnAnswerError(f"a record of type {content_type} within the handshake")
 
     def on_message(self, message_type: int, length: int) -> None:
-        """A message begins. None may come twice, or before one that it follows."""
+        """A message begins. Each may come once, and only in the order of RFC 5246 §7.3."""
         self._message.clear()
         if message_type == HELLO_REQUEST and length == 0:  # ignored here: RFC 5246 §7.4.1.1
             return
@@ -188,7 +188,7 @@ class ServerFlight(HandshakeReader):
         self._seen.append(message_type)
 
     def on_piece(self, message_type: int, piece: memoryview, left: int) -> None:
-        """Keep the message until it is whole."""
+        """Keep the message until it is complete."""
         self._message += piece
         if left:
             return
@@ -205,9 +205,9 @@ class ServerFlight(HandshakeReader):
             self._read_done(body)
 
     def on_alert(self, level: int, code: int) -> None:
-        """RFC 5246 §7.2, RFC 8446 §6. A warning, of an unknown name for instance, ends nothing.
+        """RFC 5246 §7.2, RFC 8446 §6. A warning, for example of an unknown name, ends nothing.
 
-        After a ServerHello an alert is about what the server chose, and not about all that was
+        After a ServerHello an alert concerns what the server chose, not everything that was
         offered.
         """
         if code == _CLOSE_NOTIFY:
@@ -221,10 +221,10 @@ class ServerFlight(HandshakeReader):
                 self._end(Reason.ALERT, self._alert_name)
 
     def _has_no_signature(self, code: int) -> bool:
-        """Whether it is OpenSSL 3 that has TLS 1.1 or older, but no signature for it.
+        """Whether this is OpenSSL 3 with TLS 1.1 or older enabled, but without a signature for it.
 
-        At its default security level it allows neither MD5 nor SHA-1 in a signature, so every
-        suite fails, and it says internal_error before a ServerHello.
+        At its default security level it allows neither MD5 nor SHA-1 in a signature, so every suite
+        fails, and it sends internal_error before a ServerHello.
         https://github.com/openssl/openssl/commit/aba03ae
         """
         is_old = self._offer.versions[0] < TLS1_2
@@ -235,7 +235,7 @@ class ServerFlight(HandshakeReader):
         self._failure = Failure(step=Step.HANDSHAKE, reason=reason, detail=detail)
 
     def _has(self, extension: int, could_have: bool) -> bool | None:
-        """Whether the server has *extension*; None where it was not asked, or has no use for it."""
+        """Whether the server has *extension*; None if it was not asked, or cannot use it."""
         if self._hello is None or self._version >= TLS1_3:
             return None
         is_asked = extension in self._offer.extensions()
@@ -265,7 +265,7 @@ class ServerFlight(HandshakeReader):
         self._has_staple = len(body) > 4
 
     def _read_key_exchange(self, body: bytes) -> None:
-        """RFC 5246 §7.4.3, RFC 8422 §5.4. Its signature is not looked at."""
+        """RFC 5246 §7.4.3, RFC 8422 §5.4. The signature is not checked."""
         name = self._suite_name()
         if name.startswith(_ELLIPTIC):
             curve = read_curve(body)
@@ -301,7 +301,7 @@ class ServerFlight(HandshakeReader):
 
 
 def _version_of(hello: ServerHello) -> int:
-    """The version that is chosen: RFC 8446 §4.2.1."""
+    """The chosen version: RFC 8446 §4.2.1."""
     selected = hello.extensions.get(SUPPORTED_VERSIONS)
     if selected is None and hello.version < TLS1_3:
         return hello.version
@@ -314,7 +314,7 @@ def _version_of(hello: ServerHello) -> int:
 
 
 def _check_choice(hello: ServerHello, version: int, offer: Offer) -> None:
-    """Raises where the server chose what was not offered: RFC 5246 §7.4.1.3, RFC 8446 §4.1.3."""
+    """Raises if the server chose what was not offered: RFC 5246 §7.4.1.3, RFC 8446 §4.1.3."""
     if version not in offer.versions:
         raise _NotAnAnswerError("a version that was not offered")
     if hello.suite not in offer.suites or not fits(hello.suite, version):

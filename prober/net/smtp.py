@@ -55,7 +55,7 @@ _EHLO_UNKNOWN: Final = (500, 502)  # RFC 5321 §3.2: then HELO; any other refusa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What to connect to, and in whose name."""
+    """What to connect to, and for which MX host."""
 
     mx_host: str
     address: str
@@ -66,16 +66,16 @@ class Target:
 
 
 def _accepted(reply: Reply) -> Reply:
-    """*reply* where it is positive: any 2yz, as senders read it (RFC 5321 §4.2.1)."""
+    """*reply* if it is positive: any 2yz, as senders read it (RFC 5321 §4.2.1)."""
     if not 200 <= reply.code < 300:
         raise UnwantedReplyError(reply)
     return reply
 
 
 class Session(abc.ABC):
-    """One session in the making: its step, its facts so far and its transcript.
+    """One session that is running: its step, its facts so far and its transcript.
 
-    A subclass says what follows the positive reply to STARTTLS.
+    A subclass defines what follows the positive reply to STARTTLS.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Session(abc.ABC):
         )
 
     async def observe(self) -> EndpointFacts:
-        """Run the session to its end. Raises nothing for what the peer does."""
+        """Run the session to its end. Never raises because of what the peer does."""
         deadline = asyncio.timeout(self._settings.session_s)
         try:
             try:
@@ -117,10 +117,10 @@ class Session(abc.ABC):
 
     @abc.abstractmethod
     async def _secure(self, dialogue: Dialogue) -> None:
-        """What follows STARTTLS; raises one of PEER_ERRORS where the peer stops it."""
+        """What follows STARTTLS. Raises one of PEER_ERRORS if the peer stops it."""
 
     async def _run(self) -> None:
-        """All steps in order; raises one of PEER_ERRORS where the peer stops it."""
+        """All steps in order. Raises one of PEER_ERRORS if the peer stops it."""
         dialogue = await self._connect()
         greeting = await self._greeting(dialogue)
         ehlo = await self._ehlo(dialogue)
@@ -166,8 +166,8 @@ class Session(abc.ABC):
         name = self._settings.ehlo_name or _address_literal(dialogue)
         reply = await dialogue.command("EHLO", name, timeout_s=timeout_s)
         if reply.code in _EHLO_UNKNOWN:
-            dialogue.remark(AnomalyKind.HELO_ONLY, reply.text)
             _accepted(await dialogue.command("HELO", name, timeout_s=timeout_s))
+            dialogue.remark(AnomalyKind.HELO_ONLY, reply.text)
             return None
         self._facts = replace(self._facts, ehlo_keywords=ehlo_keywords(_accepted(reply)))
         return reply
@@ -175,7 +175,7 @@ class Session(abc.ABC):
     def _conclude_without_offer(
         self, dialogue: Dialogue, greeting: Reply, ehlo: Reply | None
     ) -> None:
-        """Not offered; unless a middlebox overwrote what we should have read."""
+        """STARTTLS is not offered, unless a middlebox overwrote the reply."""
         masked = masked_by(greeting, ehlo)
         if masked is None:
             self._facts = replace(self._facts, starttls=StartTls.NOT_OFFERED)
@@ -198,9 +198,10 @@ class Session(abc.ABC):
             dialogue.remark(AnomalyKind.STARTTLS_RESPONSE_INJECTION, shown)
 
     async def _require_answer(self, dialogue: Dialogue, refusal: Reply) -> None:
-        """Raise SilentRefusalError where the server answers no more after it refused STARTTLS.
+        """Raise SilentRefusalError if the server does not answer after it refused STARTTLS.
 
-        A sender that does not insist sends MAIL now. Where no answer comes, it holds the mail back.
+        A sender that does not require TLS sends MAIL now. If no answer comes, it holds the mail
+        back.
         """
         try:
             reply = await dialogue.command("NOOP", timeout_s=self._settings.command_s)
@@ -210,7 +211,7 @@ class Session(abc.ABC):
             raise SilentRefusalError(refusal, error) from error
 
     def _begin_handshake(self, dialogue: Dialogue) -> Wire:
-        """The connection for TLS. From here on, QUIT in clear would be a record that is no TLS."""
+        """The connection for TLS. After this, QUIT in clear would be an invalid TLS record."""
         self._enter(Step.HANDSHAKE, self._settings.handshake_s)
         self._may_quit = False
         if dialogue.wire is None or not dialogue.is_connected:
@@ -218,7 +219,7 @@ class Session(abc.ABC):
         return dialogue.wire
 
     async def _quit(self) -> None:
-        """RFC 5321 §4.1.1.10, without insisting on an answer: the facts are in hand."""
+        """RFC 5321 §4.1.1.10. No answer depends on the reply, so the wait for it is short."""
         if self._dialogue is None or not self._may_quit or not self._dialogue.is_connected:
             return
         self._dialogue.take_surplus()  # what stopped the session may have left some of itself
@@ -228,18 +229,21 @@ class Session(abc.ABC):
             log.debug("%s: QUIT: %r", self._target.address, error)
 
     def _close(self) -> None:
-        """Let go of the connection, without waiting."""
+        """Close the connection, without waiting."""
         if self._dialogue is not None:
             self._dialogue.close()
 
     def _stop(self, error: Exception, *, out_of_time: bool) -> None:
-        """Note what *error* means at the step where it came. docs/verdict.md."""
+        """Note the failure that *error* means at the current step. docs/verdict.md."""
         stalled_s = self._heartbeat.stalled_s(self._step_began)
         if out_of_time:  # our own patience for the whole session: no answer to any step
             detail = f"no more than {self._settings.session_s:g} s a session"
             failure = Failure(step=self.step, reason=Reason.TIMED_OUT, detail=detail)
         elif isinstance(error, TimeoutError) and stalled_s is not None:
-            detail = f"timed out, but this machine was too busy to look for {stalled_s:.1f} s"
+            detail = (
+                f"it was too busy to measure for {stalled_s:.1f} s, so this wait counts for "
+                "nothing: run it again"
+            )
             failure = Failure(step=self.step, reason=Reason.LOCAL, detail=detail)
         elif self.step is Step.POST_TLS and isinstance(error, AlertError):
             # TLS 1.3: the server may refuse after the client thinks it is done (RFC 8446 §4.4.2.4)
@@ -327,11 +331,11 @@ class _OpenSslSession(Session):
 
 
 def _starttls_after(seen: StartTls, failure: Failure, *, undecided: bool) -> StartTls:
-    """STARTTLS in the light of *failure*.
+    """Whether STARTTLS is refused, given *failure*.
 
-    A 421, and what this machine, the path to the host, or a deadline or bound of our own cut
-    short, is no answer of the host's; after the handshake TLS has completed whatever comes.
-    Anything else in answer to STARTTLS refuses it.
+    A 421 is not a refusal of STARTTLS, and neither is a failure of this machine or of the path to
+    the host, or a deadline or limit of ours. After the handshake TLS has completed, whatever
+    follows. Any other answer to STARTTLS refuses it.
     """
     if failure.step is Step.POST_TLS:
         return seen
@@ -346,7 +350,7 @@ def _in_words(failure: Failure) -> str:
 
 
 def _address_literal(dialogue: Dialogue) -> str:
-    """RFC 5321 §4.1.3: who we are, where we have no name."""
+    """RFC 5321 §4.1.3: the address of this machine, if it has no name."""
     transport = dialogue.transport
     sockname = transport.get_extra_info("sockname") if transport else None
     address = str(sockname[0]) if sockname else "127.0.0.1"

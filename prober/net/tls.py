@@ -1,7 +1,7 @@
-"""The TLS step: a handshake that accepts any certificate and keeps all that it saw.
+"""The TLS step: a handshake that accepts any certificate and keeps everything that it saw.
 
-pyOpenSSL on memory BIOs runs the OpenSSL inside the cryptography wheel, so what is seen does not
-depend on the policy of the distribution. Left out: SSLv3, RC4 and 3DES, which are not in it.
+pyOpenSSL on memory BIOs uses the OpenSSL inside the cryptography wheel, so the result does not
+depend on the policy of the distribution. SSLv3, RC4 and 3DES are not in it.
 """
 
 import asyncio
@@ -63,7 +63,7 @@ PIECE_SIZE: Final = 4096  # handed to OpenSSL at once; 150 key updates, of 20 µ
 
 @dataclass(slots=True)
 class _Observed:
-    """What OpenSSL's callbacks tell of one connection; they find it as its app data."""
+    """What the callbacks of OpenSSL saw of one connection. They find it as its app data."""
 
     verify_errors: list[VerifyError] = field(default_factory=list)
     certificate_requested: bool = False
@@ -74,7 +74,7 @@ class _Observed:
 def _on_verify(
     connection: SSL.Connection, _cert: crypto.X509, code: int, depth: int, ok: int
 ) -> bool:
-    """Note every complaint and go on: the handshake is for looking, not for trusting."""
+    """Note each complaint and continue: the handshake observes, and trusts nobody."""
     if not ok:
         observed: _Observed = connection.get_app_data()
         error = verify_error(code, depth)
@@ -84,7 +84,7 @@ def _on_verify(
 
 
 def _on_info(connection: SSL.Connection, where: int, value: int) -> None:
-    """Called some 20 times a handshake, nearly always for a state that says nothing."""
+    """Called about 20 times per handshake, nearly always for a state of no interest."""
     if where & SSL.SSL_CB_LOOP:
         if b"read server certificate request" in connection.get_state_string():
             connection.get_app_data().certificate_requested = True
@@ -100,10 +100,10 @@ def _on_info(connection: SSL.Connection, where: int, value: int) -> None:
 
 
 class TlsClient:
-    """Makes the client side of handshakes; one for a run, since OpenSSL's contexts are shared.
+    """Makes the client side of handshakes; one per run, since OpenSSL's contexts are shared.
 
-    Raises SettingsError where *ca_file* cannot be read or holds no certificate. Without
-    *ca_file* the system's store is looked for; where there is none, trust is not tested.
+    Raises SettingsError if *ca_file* cannot be read or holds no certificate. Without *ca_file* it
+    uses the store of the system; if there is none, trust is not tested.
     """
 
     def __init__(self, ca_file: Path | None, *, chain_certificates: int) -> None:
@@ -117,9 +117,9 @@ class TlsClient:
     def connection(
         self, server_name: str, hello: Hello, certificate: DeepQuestion | None = None
     ) -> SSL.Connection:
-        """A connection on memory BIOs that sends *hello*, with *server_name* where it has SNI.
+        """A connection on memory BIOs that sends *hello*, with *server_name* if it has SNI.
 
-        With *certificate*, it offers TLS 1.3 only, with the signatures of such a certificate only.
+        With *certificate*, it offers TLS 1.3 only, and only signatures of such a certificate.
         """
         if (hello, certificate) not in self._contexts:
             self._contexts[hello, certificate] = context = self._make_context(hello)
@@ -153,13 +153,13 @@ class TlsClient:
         return context
 
     def shared(self, chain: Iterable[bytes]) -> tuple[bytes, ...]:
-        """*chain* with one object for each certificate that other hosts have sent, too."""
+        """*chain* with one object per distinct certificate, also among hosts, to save memory."""
         return tuple(self._shared(der) for der in chain)
 
     def observe(
         self, facts: EndpointFacts, connection: SSL.Connection, *, completed: bool
     ) -> EndpointFacts:
-        """*facts* with what *connection* saw; the session's own values only where *completed*."""
+        """*facts* with what *connection* saw; the values of the session only if *completed*."""
         observed: _Observed = connection.get_app_data()
         sent = connection.get_peer_cert_chain() or []
         kept = sent[: self._chain_certificates]
@@ -188,7 +188,7 @@ class TlsClient:
 
 
 def refused_late(facts: EndpointFacts, *, alert: str) -> EndpointFacts:
-    """*facts* where the server took the handshake back with *alert*. RFC 8446 §4.4.2.4."""
+    """*facts* if the server ended a completed handshake with *alert*. RFC 8446 §4.4.2.4."""
     return replace(
         facts,
         alert=alert,
@@ -222,7 +222,7 @@ def _offer_signatures(context: SSL.Context, algorithms: bytes) -> None:
 
 
 def _key_exchange(connection: SSL.Connection, dh_group: DhGroup | None) -> str | None:
-    """The group; ``DH`` or ``ECDH`` where it has no name; None for plain RSA."""
+    """The group; ``DH`` or ``ECDH`` if it has no name; None for plain RSA."""
     group = connection.get_group_name() or (dh_group.name if dh_group is not None else None)
     if group is not None:
         return group
@@ -231,7 +231,7 @@ def _key_exchange(connection: SSL.Connection, dh_group: DhGroup | None) -> str |
 
 
 def _dh_group(connection: SSL.Connection) -> DhGroup | None:
-    """The finite-field group, also of a handshake that failed once the server had named it."""
+    """The finite-field group, also of a handshake that failed after the server had named it."""
     name = connection.get_group_name()
     if name is not None:  # TLS 1.3 has no finite-field groups but those of RFC 7919
         bits = name.lower().removeprefix("ffdhe")
@@ -241,7 +241,7 @@ def _dh_group(connection: SSL.Connection) -> DhGroup | None:
 
 
 def _signed_hash(connection: SSL.Connection) -> str | None:
-    """The hash with which the server signed its key exchange; None but in TLS 1.2."""
+    """The hash with which the server signed its key exchange; None except in TLS 1.2."""
     prefix = (connection.get_cipher_name() or "").partition("-")[0]
     if connection.get_protocol_version() != SSL.TLS1_2_VERSION or prefix not in ("ECDHE", "DHE"):
         return None
@@ -250,7 +250,7 @@ def _signed_hash(connection: SSL.Connection) -> str | None:
 
 
 def _extensions_12(connection: SSL.Connection) -> frozenset[int] | None:
-    """The extensions of the ServerHello; None in TLS 1.3, which has no use for those here."""
+    """The extensions of the ServerHello; None in TLS 1.3, which does not use those read here."""
     if connection.get_protocol_version() == SSL.TLS1_3_VERSION:
         return None
     observed: _Observed = connection.get_app_data()
@@ -271,9 +271,9 @@ def _truncation(sent: int, kept: int) -> tuple[Anomaly, ...]:
 def _path_positions(
     connection: SSL.Connection, chain: tuple[bytes, ...], errors: tuple[VerifyError, ...]
 ) -> tuple[int, ...]:
-    """Where in *chain* the certificates of the verified path stand, its anchor left out.
+    """The positions in *chain* of the certificates of the verified path, without its anchor.
 
-    A leaf that is itself the anchor stays. Nothing where no path to an anchor was found.
+    A leaf that is itself the anchor stays. Empty if no path to an anchor was found.
     """
     if not chain or any(error.depth > 0 or error.code not in LEAF_DATES for error in errors):
         return ()
@@ -283,7 +283,7 @@ def _path_positions(
 
 
 class Wire(Protocol):
-    """What a TCP transport can do, be it asyncio's or uvloop's, and what TLS over it can."""
+    """The methods of a TCP transport, of asyncio or uvloop, that TLS over it needs."""
 
     def write(self, data: bytes) -> None: ...
 
@@ -299,7 +299,7 @@ class Wire(Protocol):
 
 
 def is_wire(transport: asyncio.BaseTransport) -> TypeGuard[Wire]:
-    """Whether *transport* is one: by shape, since uvloop's are none of asyncio's classes."""
+    """Whether *transport* is one, by its methods: uvloop has classes of its own."""
     return hasattr(transport, "write")
 
 
@@ -316,7 +316,7 @@ class Upper(Protocol):
 
 
 class ClearReply:
-    """A reply in clear where TLS should begin, such as a 421, in however many pieces it comes."""
+    """A reply in clear instead of TLS, such as a 421, in pieces of any size."""
 
     def __init__(self) -> None:
         self._is_first = True
@@ -331,7 +331,7 @@ class ClearReply:
         return self._reader is not None
 
     def read(self, data: bytes) -> Exception | None:
-        """What the reply stops the session with; None where it is not whole yet."""
+        """The error for the reply. None if it is not complete yet."""
         if self._reader is None:
             return None
         self._unread += data
@@ -347,9 +347,9 @@ class ClearReply:
 class TlsLink(asyncio.Protocol, asyncio.Transport):
     """Protocol of the TCP transport below, transport of the SMTP dialogue above.
 
-    So EHLO and QUIT run over TLS through the same code as in clear. A peer that sends more than
-    *settings* allow without saying anything ends the session: OpenSSL itself takes any number of
-    session tickets, key updates (RFC 8446 §4.6) and HelloRequests (RFC 5246 §7.4.1.1).
+    So EHLO and QUIT over TLS use the same code as in clear. A peer that sends more than *settings*
+    allow without any text ends the session: OpenSSL itself accepts any number of session tickets,
+    key updates (RFC 8446 §4.6) and HelloRequests (RFC 5246 §7.4.1.1).
     """
 
     def __init__(
@@ -367,10 +367,10 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
         self._broken: Exception | None = None  # why nothing can be said over TLS any more
 
     async def handshake(self, timeout_s: float) -> None:
-        """Shake hands; raises one of PEER_ERRORS where that fails, or takes too long.
+        """Do the handshake. Raises one of PEER_ERRORS if it fails, or takes too long.
 
-        In TLS 1.3 the client speaks last, and its last flight leaves with what is written next: one
-        packet less, for the peer too.
+        In TLS 1.3 the client speaks last, and its last flight is sent with what is written next:
+        one packet less, also for the peer.
         """
         timer = asyncio.get_running_loop().call_later(timeout_s, self._finish, TimeoutError())
         try:
@@ -384,7 +384,7 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
             raise self._broken
 
     def data_received(self, data: bytes) -> None:
-        """From the network."""
+        """Take bytes from the network."""
         if self._in_clear.takes(data):
             error = self._in_clear.read(data)
             if error is not None:
@@ -395,7 +395,7 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
                 self._take_in(data[start : start + PIECE_SIZE])
 
     def _take_in(self, piece: bytes) -> None:
-        """Hand *piece* to OpenSSL, where the bounds allow it."""
+        """Pass *piece* to OpenSSL, if the limits allow it."""
         passed = self._count_after(piece) if self._handshake.done() else self._count_in(piece)
         if passed is not None:
             self._end(LimitError(passed))
@@ -408,7 +408,7 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
             self._advance()
 
     def _count_in(self, piece: bytes) -> str | None:
-        """The bound of a handshake that *piece* passes, in words."""
+        """The limit of a handshake that *piece* exceeds, in words."""
         settings = self._settings
         self._handshake_bytes += len(piece)
         if self._handshake_bytes > settings.handshake_bytes:
@@ -421,14 +421,14 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
         return None
 
     def _count_after(self, piece: bytes) -> str | None:
-        """The bound of what follows the handshake that *piece* passes, in words."""
+        """The limit after the handshake that *piece* exceeds, in words."""
         self._overhead_bytes += len(piece)
         if self._overhead_bytes > (most := self._settings.tls_overhead_bytes):
             return f"more than {most} bytes over TLS besides what they carry"
         return None
 
     def _end(self, error: LimitError) -> None:
-        """End the session here: nothing more is read or sent."""
+        """End the session here. Nothing more is read or sent."""
         self._broken = error
         self._finish(error)
         self._upper.fail(error)
@@ -455,7 +455,7 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
             self._handshake.exception()  # marks it as seen: nobody may be waiting any more
 
     def _explain(self, error: SSL.Error) -> Exception:
-        """*error*, or the fatal alert, or the end of the connection, that it stands for."""
+        """*error*, or the fatal alert or the end of the connection that caused it."""
         observed: _Observed = self._connection.get_app_data()
         if observed.alert is not None:
             return AlertError(alert_name(observed.alert))
@@ -488,30 +488,30 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
             return
 
     def eof_received(self) -> bool:
-        """The peer closed."""
+        """The peer closed the connection."""
         self._finish(SMTPServerDisconnected("closed in the handshake"))
         return self._upper.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection below is gone."""
+        """The connection below is closed."""
         self._finish(exc or SMTPServerDisconnected("closed in the handshake"))
         self._upper.connection_lost(exc)
 
     # the transport that the dialogue sees
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send *data* over TLS; raises what broke it, where something did."""
+        """Send *data* over TLS. Raises the error that broke the connection, if any."""
         if self._broken is not None:
             raise self._broken
         self._connection.sendall(bytes(data))
         self._flush()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """What the connection below knows, such as ``sockname``."""
+        """Information about the connection below, such as ``sockname``."""
         return self._transport.get_extra_info(name, default)
 
     def is_closing(self) -> bool:
-        """Whether the connection below is closing, and ``write`` could not tell why."""
+        """Whether the connection below is closing, and no error says why."""
         return self._broken is None and self._transport.is_closing()
 
     def abort(self) -> None:
@@ -519,5 +519,5 @@ class TlsLink(asyncio.Protocol, asyncio.Transport):
         self._transport.abort()
 
     def close(self) -> None:
-        """Close, without a close_notify: the session has ended with QUIT by then."""
+        """Close, without close_notify: QUIT has ended the session before."""
         self._transport.close()

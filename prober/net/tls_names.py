@@ -1,7 +1,7 @@
-"""Names of what a TLS handshake speaks of by number: versions, suites, groups, alerts.
+"""Names for the numbers in a TLS handshake: versions, suites, groups, alerts.
 
 From the registries at https://www.iana.org/assignments/tls-parameters/. Left out: suites with
-pre-shared keys, Kerberos, SRP and GOST, which no mail server has with strangers.
+pre-shared keys, Kerberos, SRP and GOST, which no mail server uses with strangers.
 """
 
 from types import MappingProxyType

@@ -17,9 +17,9 @@ from prober.records import Dnssec, Failure, MxHost, Reason, Step, TlsaRecord
 async def resolve_tlsa(host: MxHost, resolver: Resolver, *, port: int, most: int) -> MxHost:
     """*host* with its TLSA records for *port*, or with the fact that it has none.
 
-    *host* is unchanged where DANE does not apply: it has no addresses, or they are not secure. A
-    failed look-up is kept as a failure, on which senders defer mail, and never as "no TLSA"
-    (RFC 7672 §2.1.2). At most *most* records are kept; a failure then says so.
+    *host* is unchanged if DANE does not apply: it has no addresses, or they are not secure. A
+    failed look-up is kept as a failure, on which senders defer mail, and never as "no TLSA" (RFC
+    7672 §2.1.2). At most *most* records are kept; a failure then says so.
     """
     if not host.addresses:
         return host

@@ -1,4 +1,4 @@
-"""The trust store: its file, its trust anchors, its digest for the report, and paths to them."""
+"""The trust store: its file, its anchors, its digest for the report, and paths to the anchors."""
 
 import hashlib
 import logging
@@ -10,6 +10,7 @@ from cryptography.hazmat.bindings.openssl.binding import Binding
 from OpenSSL import SSL, crypto
 
 from prober.errors import SettingsError
+from prober.files import why_unreadable
 from prober.records import TrustStore, VerifyError
 
 log = logging.getLogger(__name__)
@@ -36,13 +37,13 @@ _VERIFY_TEXTS: Final = {
 
 
 def trust_store_digest(ca_file: Path | None) -> str | None:
-    """The SHA-256 of the trust store, as a TrustStore has it; None where there is no store."""
+    """The SHA-256 of the trust store, as in TrustStore; None if there is no store."""
     path = find_store(ca_file)
     return None if path is None else hashlib.sha256(_read(path)).hexdigest()
 
 
 def load_anchors(ca_file: Path | None) -> tuple[list[crypto.X509], TrustStore]:
-    """The anchors in *ca_file*, or in the system's store where that is None."""
+    """The anchors in *ca_file*, or in the store of the system if that is None."""
     path = find_store(ca_file)
     if path is None:
         return [], TrustStore(source=None, certificates=0, sha256=None)
@@ -61,9 +62,9 @@ def verify_error(code: int, depth: int) -> VerifyError:
 
 
 class ChainVerifier:
-    """Verifies a chain that no handshake of OpenSSL's has seen, against *anchors*.
+    """Verifies a chain that came without a handshake of OpenSSL, against *anchors*.
 
-    OpenSSL names its first complaint only, but for dates: behind those of the leaf it looks on.
+    OpenSSL names only its first complaint, except for dates: after those of the leaf it continues.
     """
 
     def __init__(self, anchors: Sequence[crypto.X509]) -> None:
@@ -71,7 +72,7 @@ class ChainVerifier:
         self._stores: dict[int, crypto.X509Store] = {}  # by their flags
 
     def verify(self, chain: Sequence[bytes]) -> tuple[tuple[int, ...], tuple[VerifyError, ...]]:
-        """The path and the complaints, as EndpointFacts has them."""
+        """The path and the complaints, in the form of EndpointFacts."""
         try:
             sent = [crypto.load_certificate(crypto.FILETYPE_ASN1, der) for der in chain]
         except (crypto.Error, ValueError):
@@ -103,7 +104,7 @@ class ChainVerifier:
             return [], verify_error(code, depth)
 
     def _make_store(self, flags: int) -> crypto.X509Store:
-        """As OpenSSL makes it for a client: for certificates of TLS servers.
+        """A store like OpenSSL's for a client: for certificates of TLS servers.
 
         pyOpenSSL has no call for the purpose; OpenSSL's is in the bindings that it is built on.
         """
@@ -119,7 +120,7 @@ class ChainVerifier:
 def pem_blocks(pem: bytes) -> Iterator[bytes]:
     """The certificates in *pem*, each with its BEGIN and END line. RFC 7468 §2.
 
-    Each byte is searched once, however many BEGIN lines have no END.
+    Each byte is searched once, even if many BEGIN lines have no END.
     """
     end = 0
     while (begin := pem.find(_BEGIN, end)) >= 0:
@@ -131,7 +132,7 @@ def pem_blocks(pem: bytes) -> Iterator[bytes]:
 
 
 def find_store(ca_file: Path | None) -> Path | None:
-    """Where the trust store is: *ca_file*, or else the system's; None where there is none."""
+    """The path of the trust store: *ca_file*, or that of the system; None if there is none."""
     return ca_file or next((Path(p) for p in _SYSTEM_STORES if Path(p).is_file()), None)
 
 
@@ -139,7 +140,9 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise SettingsError(f"cannot read the trust store {path}: {error.strerror}") from error
+        raise SettingsError(
+            f"cannot read the trust store {path}: {why_unreadable(error)}"
+        ) from error
 
 
 def _load_anchor(block: bytes) -> crypto.X509 | None:

@@ -4,7 +4,10 @@ import abc
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import ClassVar
+
+import idna
 
 from prober.domains import parse_domain
 from prober.errors import InputError
@@ -12,18 +15,35 @@ from prober.escape import printable, utc
 from prober.policy.decide import Decision, Policy, PolicyLevel
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class LiveMap:
     """A map that is in use. ``foreign``: lines that this program would not write, as they are."""
 
     policies: Mapping[str, Policy] = field(default_factory=dict)  # by domain
     foreign: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def by_hand(self) -> frozenset[str]:
         """The domains that the foreign lines are about: no other line is written for them."""
-        keys = (line.split(maxsplit=1)[0].rstrip(":") for line in self.foreign)
-        return frozenset(domain for domain in map(domain_of, keys) if domain is not None)
+        return _domains(self._keys)
+
+    @cached_property
+    def _parents(self) -> frozenset[str]:
+        """The domains below which the foreign lines hold. ``.parent``: postconf(5)."""
+        keys = (key.removeprefix("*") for key in self._keys)
+        return _domains(key[1:] for key in keys if key.startswith("."))
+
+    @property
+    def _keys(self) -> Iterator[str]:
+        return (line.split(maxsplit=1)[0].rstrip(":") for line in self.foreign)
+
+    def covers(self, domain: str) -> bool:
+        """Whether a foreign line is in force for *domain*: no new line may take its place."""
+        if domain in self.by_hand:
+            return True
+        return domain not in self.policies and any(
+            parent in self._parents for parent in _parents_of(domain)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +120,31 @@ def meaningful_lines(text: str) -> Iterator[tuple[int, str]]:
         pieces.append(line.strip())
     if pieces:
         yield begun, " ".join(pieces)
+
+
+def spellings(domain: str) -> Iterator[str]:
+    """The A-labels of *domain* and, where they differ, its U-labels.
+
+    Postfix and Exim look a domain up as it is spelt in the address: SMTPUTF8_README, "no
+    conversion"; the Exim specification, chapter 60.
+    """
+    yield domain
+    try:
+        unicode = idna.decode(domain)
+    except (idna.IDNAError, UnicodeError):
+        return
+    if unicode != domain and " " not in unicode:
+        yield unicode
+
+
+def _domains(keys: Iterable[str]) -> frozenset[str]:
+    return frozenset(domain for domain in map(domain_of, keys) if domain is not None)
+
+
+def _parents_of(domain: str) -> Iterator[str]:
+    while domain:
+        domain = domain.partition(".")[2]
+        yield domain
 
 
 def domain_of(key: str) -> str | None:

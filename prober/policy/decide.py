@@ -7,7 +7,7 @@ incomplete one tightens none.
 
 import enum
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, assert_never
 
@@ -65,6 +65,16 @@ class Evidence:
     offers: tuple[Policy, ...]  # those that deliver now and in fallback, the strictest first
     losing: frozenset[PolicyLevel]  # of verify and encrypt, those that hold mail back now
     live: Effect  # of the line that the live map has; unknown where it has none
+    claimed: "Evidence | None" = None  # what it would be if its DNSSEC proof were valid
+
+    def within(self, claimed: "Evidence") -> "Evidence":
+        """This, where the results say *claimed*, which their DNSSEC proof does not support.
+
+        No line rests on DNSSEC that is not proved, and none is there because TLSA records that
+        forbid it are not proved.
+        """
+        offers = tuple(policy for policy in self.offers if policy in claimed.offers)
+        return replace(self, offers=offers, claimed=claimed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +99,10 @@ class Change(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The line for a domain, and why. ``loses``: it is kept although it holds mail back today."""
+    """The line for a domain, and why. ``loses``: it is kept although it holds mail back today.
+
+    ``unproved``: the stricter line that it would have if its DNSSEC proofs were valid.
+    """
 
     domain: str
     before: Policy | None
@@ -97,6 +110,7 @@ class Decision:
     change: Change
     reason: str
     loses: bool = False
+    unproved: Policy | None = None
 
 
 def assess(
@@ -142,8 +156,27 @@ def decide(
     A run that is given twice counts once.
     """
     ordered = sorted({run.checked_at: run for run in runs}.values(), key=lambda run: run.checked_at)
+    decision = _decide(domain, ordered, live, levels, patience)
+    if all(run.claimed is None for run in ordered):
+        return decision
+    claimed = [run.claimed or run for run in ordered]
+    other = _decide(domain, claimed, live, levels, patience).after
+    return replace(decision, unproved=other) if _rank(other) > _rank(decision.after) else decision
+
+
+def _rank(policy: Policy | None) -> int:
+    return 0 if policy is None else _RANK[policy.level]
+
+
+def _decide(
+    domain: str,
+    ordered: Sequence[Evidence],
+    live: Policy | None,
+    levels: Collection[PolicyLevel],
+    patience: Patience,
+) -> Decision:
     proven = _strictest(ordered, levels, patience.require_runs)
-    if proven is not None and (live is None or _RANK[proven.level] > _RANK[live.level]):
+    if _rank(proven) > _rank(live):
         change = Change.NEW if live is None else Change.TIGHTENED
         why = f"{_runs(patience.require_runs)} delivered"
         return Decision(domain=domain, before=live, after=proven, change=change, reason=why)
@@ -187,11 +220,14 @@ def _decide_live(
 def _offers(report: DomainReport, views: Sequence[Views], delivery: Delivery) -> Iterator[Policy]:
     """The policies that deliver now and in fallback, the strictest first.
 
-    None where the TLSA records do not match the servers: a line replaces DANE at a sender that
-    checks it, and would deliver what RFC 7672 §2.2 says to hold back.
+    None where the TLSA records do not match the servers, or could not be looked up at a host with
+    secure addresses: a line replaces DANE at a sender that checks it, and would deliver what
+    RFC 7672 §2.1.2 and §2.2 say to hold back.
     """
     dane = delivery.dane
     if DeliveryOutcome.DEFERRED in (dane.now, dane.fallback):
+        return
+    if any(host.tlsa_failure is not None for host in report.mx_hosts):
         return
     if _delivers(dane, DeliveryOutcome.AUTHENTICATED) and dane.attacked is DeliveryOutcome.DEFERRED:
         yield Policy(level=PolicyLevel.DANE_ONLY)
@@ -215,8 +251,9 @@ def _secure_policies(sts: MtaSts | None) -> Iterator[Policy]:
     agreed = sts is not None and sts.senders_differ is None
     if agreed and sts is not None and sts.status is StsStatus.ENFORCE and sts.mx:
         names = tuple(sorted(dict.fromkeys(pattern.lower() for pattern in sts.mx)))
-        # the domain owner wrote the policy: nothing but names may get from it into a map
-        if all(name_fault(name) is None for name in names):
+        # the domain owner wrote the policy: nothing but names may get from it into a map, and no
+        # "hostname", which postconf(5) has as the name of whatever MX host DNS gives
+        if all(name_fault(name) is None and "." in name for name in names):
             match = tuple(name.removeprefix("*") for name in names)
             yield Policy(level=PolicyLevel.SECURE, match=match, sts=True)
     yield Policy(level=PolicyLevel.SECURE, match=SECURE_MATCH)

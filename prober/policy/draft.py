@@ -37,28 +37,35 @@ class Draft:
         weak_dh: bool = True,
     ) -> None:
         self._live = live
-        self._by_hand = live.by_hand
         self._levels = levels
         self._patience = patience
         self._weak_dh = weak_dh
-        self._reader = CertificateReader()
+        self.reader = CertificateReader()
         self._runs: dict[str, list[Evidence]] = defaultdict(list)
         self._trust_stores: dict[str, None] = {}
         self._first: datetime | None = None
         self._last: datetime | None = None
 
-    def add(self, report: DomainReport) -> None:
-        """Take from *report* what it says; one on no domain says nothing."""
+    def add(self, report: DomainReport, proved: DomainReport | None = None) -> None:
+        """Take from *report* what it says; one on no domain says nothing.
+
+        *proved*: what is left of it where its DNSSEC proof is not valid; if it is another report,
+        only the lines that both allow are written.
+        """
         if report.server is not None:
             raise InputError(
                 f"{report.input} was tested with --server {report.server.name}, which says nothing "
                 "of its MX hosts: a map needs results without --server"
             )
         domain = report.domain
-        if domain is None or not is_domain(domain) or domain in self._by_hand:
+        if domain is None or not is_domain(domain) or self._live.covers(domain):
             return
         live = self._live.policies.get(domain)
-        self._runs[domain].append(assess(report, live, self._reader, weak_dh=self._weak_dh))
+        evidence = assess(report, live, self.reader, weak_dh=self._weak_dh)
+        if proved is not None and proved is not report:
+            left = assess(proved, live, self.reader, weak_dh=self._weak_dh)
+            evidence = left.within(evidence)
+        self._runs[domain].append(evidence)
         store = report.run.trust_store
         anchors = "anchor" if store.certificates == 1 else "anchors"
         self._trust_stores[f"{store.certificates} {anchors} of {store.source}"] = None
@@ -116,6 +123,17 @@ def show_changes(decisions: Iterable[Decision]) -> Iterator[str]:
             what = f"{_shown(decision.before)} -> {what}"
         yield f"{_MARKS[decision.change]} {decision.domain}: {what} ({decision.reason})"
     yield f"{unchanged[Change.KEPT]} as before, {unchanged[Change.NONE]} without a line"
+
+
+def show_unproved(decisions: Iterable[Decision]) -> Iterator[str]:
+    """How many lines are weaker because a DNSSEC proof is not valid, and which."""
+    weaker = [each for each in decisions if each.unproved is not None]
+    if len(weaker) == 1:
+        yield "1 domain has a weaker line or none: its DNSSEC proof is not valid"
+    elif weaker:
+        yield f"{len(weaker)} domains have a weaker line or none: their DNSSEC proofs are not valid"
+    for each in sorted(weaker, key=lambda decision: decision.domain):
+        yield f"{each.domain}: {_shown(each.after)} instead of {_shown(each.unproved)}"
 
 
 def _shown(policy: Policy | None) -> str:

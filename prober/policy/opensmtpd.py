@@ -51,7 +51,8 @@ class OpenSmtpdMap(MapFormat):
             head, _, listed = table.partition("{")
             level = _level_of(head)
             for domain in _members(listed, head.split()[1]):
-                policies.setdefault(domain, Policy(level=level))
+                if level is PolicyLevel.VERIFY or domain not in policies:  # as the rules match
+                    policies[domain] = Policy(level=level)
         return LiveMap(policies=policies)
 
     def render(self, decisions: Sequence[Decision], live: LiveMap, provenance: Provenance) -> str:

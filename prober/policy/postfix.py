@@ -1,10 +1,8 @@
 """A policy map for Postfix: a table for ``smtp_tls_policy_maps``. postconf(5), TLS_README."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
-
-import idna
 
 from prober.errors import InputError, SettingsError
 from prober.policy.base import (
@@ -14,6 +12,7 @@ from prober.policy.base import (
     commented,
     domain_of,
     meaningful_lines,
+    spellings,
     standing,
     told,
 )
@@ -79,10 +78,14 @@ class PostfixMap(MapFormat):
         """
         policies: dict[str, Policy] = {}
         foreign: list[str] = []
+        known: set[str] = set()
         for number, line in meaningful_lines(text):
             key, _, value = line.replace("\t", " ").partition(" ")
             if value.replace(",", " ").split()[:1] not in _LEVELS_OF_POSTFIX:
                 raise InputError(f"line {number}: no level of Postfix behind {key[:80]!a}")
+            if key.lower() in known:  # "duplicate entry": Postfix uses the first one
+                continue
+            known.add(key.lower())
             domain = domain_of(key)
             policy = parse_policy(value, domain) if domain is not None else None
             if domain is None or policy is None:
@@ -98,7 +101,7 @@ class PostfixMap(MapFormat):
         lines = [
             f"{key} {show_policy(policy)}{self._attributes(domain, policy)}"
             for domain, policy in standing(decisions)
-            for key in _spellings(domain)
+            for key in spellings(domain)
         ]
         return head + "".join(f"{line}\n" for line in (*live.foreign, *lines))
 
@@ -136,14 +139,3 @@ def show_policy(policy: Policy) -> str:
     """*policy* as the right-hand side of a table."""
     names = ":".join(policy.match)
     return f"{policy.level} match={names}" if names else str(policy.level)
-
-
-def _spellings(domain: str) -> Iterator[str]:
-    """Postfix looks an address up as it is spelt: SMTPUTF8_README, "no conversion"."""
-    yield domain
-    try:
-        unicode = idna.decode(domain)
-    except (idna.IDNAError, UnicodeError):
-        return
-    if unicode != domain and " " not in unicode:
-        yield unicode

@@ -27,6 +27,7 @@ from prober.records.facts import (
 from prober.records.findings import Code, Finding, finding
 from prober.records.judged import (
     SCHEMA,
+    AcceptedException,
     Certificate,
     DomainReport,
     Endpoint,
@@ -63,6 +64,7 @@ from prober.records.words import (
 
 __all__ = [
     "SCHEMA",
+    "AcceptedException",
     "Anomaly",
     "AnomalyKind",
     "Answer",

@@ -1,4 +1,4 @@
-"""What changed of a domain between two observations of it."""
+"""What changed about a domain between two observations."""
 
 import enum
 from dataclasses import dataclass, field
@@ -44,14 +44,15 @@ class ChangeCode(enum.StrEnum):
     MTA_STS_ID = "mta-sts-id"
     MTA_STS_POLICY = "mta-sts-policy"
     TLS_RPT = "tls-rpt"
+    LOOKED_AT = "looked-at"  # the domain is in one of two runs only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One change of a domain. ``last_seen``: when ``before`` was seen for the last time.
+    """One change of a domain. ``last_seen``: when ``before`` was last seen.
 
     ``told``: whether it is worth a mail; a routine change is not. ``runs``: for lost sight, in how
-    many runs in a row. ``addresses``: of ``mx_host``; none where it concerns them all.
+    many runs in a row. ``addresses``: those of ``mx_host``; none if the change concerns them all.
     """
 
     code: ChangeCode
@@ -68,15 +69,33 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class DomainChanges:
-    """The changes of one domain, the worst first; none where all is as before."""
+    """The changes of one domain, the worst first; none if nothing changed."""
 
     domain: str
     changes: tuple[Change, ...]
 
     @property
     def worst(self) -> Direction | None:
-        """The worst direction of those worth telling; None: only routine changes, or none."""
+        """The worst direction of the changes worth a mail; None if there are none."""
         return next((change.direction for change in self.changes if change.told), None)
+
+    @property
+    def is_in_one_only(self) -> bool:
+        """Whether the domain was looked at in one of the two runs only."""
+        return any(change.code is ChangeCode.LOOKED_AT for change in self.changes)
+
+
+def in_one_only(domain: str, checked_at: datetime, *, before: bool) -> DomainChanges:
+    """What is said of a *domain* that was looked at in one run only, at *checked_at*."""
+    change = Change(
+        code=ChangeCode.LOOKED_AT,
+        direction=Direction.OTHER,
+        before="yes" if before else "no",
+        after="no" if before else "yes",
+        last_seen=checked_at,
+        since=checked_at,
+    )
+    return DomainChanges(domain, (change,))
 
 
 @dataclass(slots=True)
@@ -90,7 +109,12 @@ class ChangeCounts:
     only_now: int = 0
 
     def add(self, found: DomainChanges) -> None:
-        """Count one domain that was compared."""
+        """Count one domain."""
+        for change in found.changes:
+            if change.code is ChangeCode.LOOKED_AT:
+                self.only_before += change.before == "yes"
+                self.only_now += change.before == "no"
+                return
         self.compared += 1
         if found.worst is not None:
             self.by_worst[found.worst] = self.by_worst.get(found.worst, 0) + 1
@@ -99,5 +123,5 @@ class ChangeCounts:
 
     @property
     def unchanged(self) -> int:
-        """How many are as before, but for routine changes."""
+        """The number of domains without changes other than routine ones."""
         return self.compared - sum(self.by_worst.values()) - self.routine

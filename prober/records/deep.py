@@ -1,4 +1,4 @@
-"""What a server accepts beyond what it prefers, asked by one ClientHello per question."""
+"""What else a server accepts, asked by one ClientHello per question."""
 
 import enum
 from dataclasses import dataclass
@@ -25,9 +25,9 @@ class DeepQuestion(enum.StrEnum):
 class DeepAnswer:
     """The answer to one question.
 
-    ``accepted`` is no where the server refused the hello by an alert; it is not tested where
-    anything else stopped the session, and ``failure`` says what.
-    The other fields are what the server chose, where it accepted.
+    ``accepted`` is no if the server refused the hello with an alert. It is not tested if anything
+    else stopped the session; ``failure`` says what. The other fields are what the server chose, if
+    it accepted.
     """
 
     question: DeepQuestion
@@ -54,7 +54,7 @@ class DeepAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enumeration:
-    """All that a server accepts, in its own order of preference where it has one."""
+    """All that a server accepts, in its own order of preference if it has one."""
 
     versions: tuple[str, ...] = ()
     suites: tuple[str, ...] = ()  # by their IANA names

@@ -1,4 +1,4 @@
-"""What becomes of mail: for each kind of sender, today, at the backup hosts, and under attack."""
+"""What happens to mail, per kind of sender: today, at the backup hosts, and under attack."""
 
 import enum
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import assert_never
 
 
 class SenderKind(enum.StrEnum):
-    """How much a sender insists on. docs/policy.md says which MTA setting each one is."""
+    """What a sender requires. docs/policy.md says which setting of mail servers each one is."""
 
     OPPORTUNISTIC = "opportunistic"  # TLS where offered, else in clear: Postfix may
     MANDATORY = "mandatory"  # forced TLS 1.2 or better, any certificate: Postfix encrypt
@@ -18,7 +18,7 @@ class SenderKind(enum.StrEnum):
 
 
 class DeliveryOutcome(enum.StrEnum):
-    """What becomes of a message."""
+    """What happens to a message."""
 
     AUTHENTICATED = "authenticated"  # delivered, encrypted, to a server that proved a name
     ENCRYPTED = "encrypted"  # delivered, encrypted, to whoever answered
@@ -31,7 +31,7 @@ class DeliveryOutcome(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SenderOutcomes:
-    """What becomes of the mail of one kind of sender."""
+    """What happens to the mail of one kind of sender."""
 
     now: DeliveryOutcome  # the worst over the hosts that are asked first, of those that answer
     fallback: DeliveryOutcome  # the worst over all hosts
@@ -40,7 +40,7 @@ class SenderOutcomes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What becomes of mail to a domain, by kind of sender."""
+    """What happens to mail for a domain, per kind of sender."""
 
     opportunistic: SenderOutcomes
     mandatory: SenderOutcomes

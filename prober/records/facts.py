@@ -1,4 +1,4 @@
-"""What was observed: of an endpoint, a host, a domain. Nothing here is a judgement."""
+"""What was observed: of an endpoint, a host, a domain. No judgements."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +17,7 @@ from prober.records.words import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One session in short. The first that saw TLS, or else the first, gives the facts."""
+    """A summary of one session. The facts are from the first with TLS, or else from the first."""
 
     observed_at: datetime
     hello: Hello
@@ -29,11 +29,11 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithoutSni:
-    """What a ClientHello without SNI was answered at an address: what such senders meet.
+    """The answer to a ClientHello without SNI at an address: what senders without SNI get.
 
-    Asked once per address and run, for all MX hosts there. ``tls_version`` is set exactly when TLS
-    completed. ``chain`` is None where it is the endpoint's own chain; ``path`` and
-    ``verify_errors`` are then the endpoint's, too.
+    Asked once per address and run, for all its MX hosts. ``tls_version`` is set exactly when TLS
+    completed. ``chain`` is None if it is the same as that of the endpoint; ``path`` and
+    ``verify_errors`` are then the same, too.
     """
 
     observed_at: datetime
@@ -59,9 +59,9 @@ class WithoutSni:
 class EndpointFacts:
     """What one MX host showed at one address and port: facts, no judgement.
 
-    ``tls_version`` is set exactly when TLS completed. ``chain`` is as sent, leaf first, also
-    where the handshake failed after it; ``path`` are the positions in it of the verified path's
-    certificates below the trust anchor.
+    ``tls_version`` is set exactly when TLS completed. ``chain`` is as sent, leaf first, also if the
+    handshake failed after it. ``path`` are the positions in it of the certificates of the verified
+    path below the trust anchor.
     """
 
     mx_host: str  # A-label, lower case, no trailing dot
@@ -108,7 +108,7 @@ class TlsaRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MxHost:
-    """One MX host and its addresses. ``failure`` where a look-up failed or was not made."""
+    """One MX host and its addresses. ``failure`` if a look-up failed or was not made."""
 
     name: str
     preference: int
@@ -132,7 +132,7 @@ class GivenServer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Where DNS sends the domain's mail. ``reason`` and ``detail`` where the look-up failed."""
+    """Where DNS sends the mail of the domain. ``reason`` and ``detail`` if the look-up failed."""
 
     status: RouteStatus
     dnssec: Dnssec = Dnssec.INDETERMINATE
@@ -143,7 +143,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TxtFacts:
-    """The TXT records at one name, each one's strings joined; none where there cleanly are none."""
+    """The TXT records at one name, the strings of each joined; none if DNS says there are none."""
 
     records: tuple[str, ...] = ()
     failure: Failure | None = None
@@ -151,7 +151,7 @@ class TxtFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyFetch:
-    """One fetch of an MTA-STS policy file. RFC 8461 §3.3. ``failure`` where none was had."""
+    """One fetch of an MTA-STS policy file. RFC 8461 §3.3. ``failure`` if there is none."""
 
     url: str
     http_status: int | None = None
@@ -163,7 +163,7 @@ class PolicyFetch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StsFacts:
-    """What a domain publishes for MTA-STS. ``fetch`` is None where no policy was asked for."""
+    """What a domain publishes for MTA-STS. ``fetch`` is None if no policy was fetched."""
 
     txt: TxtFacts
     fetch: PolicyFetch | None = None
@@ -180,7 +180,7 @@ class TrustStore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """With what the facts were gathered."""
+    """What the facts were observed with."""
 
     version: str
     ehlo_name: str
@@ -190,7 +190,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofReply:
-    """One DNS response in a proof: which RRsets of the proof it has in its two sections."""
+    """One DNS response in a proof: the RRsets of the proof in its two sections."""
 
     name: str  # absolute, with the trailing dot
     type: str
@@ -210,7 +210,7 @@ class DnssecProof:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainFacts:
-    """All that was observed of one domain. ``error`` where the input is no domain."""
+    """All that was observed of one domain. ``error`` if the input is not a domain."""
 
     input: str
     domain: str | None  # A-labels, lower case, no trailing dot

@@ -1,4 +1,4 @@
-"""The catalogue of findings: one row per finding, with all that is known about it.
+"""The catalogue of findings: one row per finding, with everything known about it.
 
 A row is a member of ``Code``. A rule reports a finding with ``finding(Code.…)``, and the reports,
 ``probe explain`` and docs/findings.md read the rest from the row. How to add a finding:
@@ -20,9 +20,9 @@ _INFO: Final = Severity.INFO
 class Code(enum.StrEnum):
     """Code, severity, what it means for mail, what to do about it, and the norm.
 
-    The code is a result type of RFC 8460 §4.3 where one fits, and ours elsewhere. Codes are
-    stable; the wording may change. *meaning* is one sentence: the effect on mail, then the cause.
-    *advice* is written for the people who run the mail servers of the domain.
+    The code is a result type of RFC 8460 §4.3 if one fits, else our own. Codes are stable; the
+    wording may change. *meaning* is one sentence: the effect on mail, then the cause. *advice* is
+    written for the people who run the mail servers of the domain.
     """
 
     severity: Severity
@@ -31,7 +31,7 @@ class Code(enum.StrEnum):
     norm: str
 
     def __new__(cls, code: str, severity: Severity, meaning: str, advice: str, norm: str) -> Self:
-        """A member whose value is *code* alone, so that it is written and read as that."""
+        """A member whose value is *code* alone, since that is what JSON has."""
         row = str.__new__(cls, code)
         row._value_ = code
         row.severity = severity
@@ -67,10 +67,11 @@ class Code(enum.StrEnum):
     CERTIFICATE_NOT_TRUSTED = (
         "certificate-not-trusted",
         _HIGH,
-        "Senders cannot verify this server, because no chain leads from its certificate to a "
+        "Senders cannot verify this server, because no valid chain leads from its certificate to a "
         "trusted CA.",
-        "Make the server send its full chain. If it already does, use a certificate of a public "
-        "CA, or publish this one by DANE if you control the DNS zone of the MX host.",
+        "If an issuer was not sent, make the server send its full chain. Otherwise use a "
+        "certificate of a public CA for TLS servers, or publish this one by DANE if you control "
+        "the DNS zone of the MX host.",
         "RFC 5280 §6.1, RFC 8460 §4.3.1",
     )
     DNSSEC_INVALID = (
@@ -249,8 +250,8 @@ class Code(enum.StrEnum):
     UNCONFIRMED = (
         "unconfirmed",
         _MEDIUM,
-        "Whether this server encrypts mail is uncertain, because TLS failed once and no second "
-        "attempt could confirm that.",
+        "Whether this server encrypts mail is unknown, because one attempt found no TLS, and no "
+        "second attempt could confirm that.",
         "Probe the server again later.",
         "ours",
     )
@@ -384,7 +385,7 @@ class Code(enum.StrEnum):
     )
     UNSOLICITED_DATA = (
         "unsolicited-data",
-        _LOW,
+        _MEDIUM,
         "Senders may misread the session, because the server sent data before any command asked "
         "for it.",
         "Read the transcript (`probe -v`), and update the mail server or the device in front of "
@@ -464,6 +465,15 @@ class Code(enum.StrEnum):
         "only in the common name, which is no longer used.",
         "Install a certificate that has the name as a subjectAltName.",
         "RFC 9525 §2",
+    )
+    CERTIFICATE_KEY_USAGE = (
+        "certificate-key-usage",
+        _HIGH,
+        "Some senders, such as Exim with GnuTLS, get no TLS, because the certificate does not "
+        "allow its key to sign, which the handshake needs.",
+        "Install a certificate whose key usage includes digitalSignature, or that has no key "
+        "usage.",
+        "RFC 8446 §4.4.2.2, RFC 5280 §4.2.1.3",
     )
     CERTIFICATE_SAN_MALFORMED = (
         "certificate-san-malformed",
@@ -764,7 +774,7 @@ class Code(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing worth knowing, by a stable code. The wording of ``detail`` may change."""
+    """A fact worth knowing, by a stable code. The wording of ``detail`` may change."""
 
     code: Code
     severity: Severity

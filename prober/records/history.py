@@ -1,18 +1,19 @@
-"""What a record of runs says: plain records, so that a report needs no database."""
+"""What a record says about runs, as plain records, so that a report needs no database."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from prober.records.changes import Change, Direction, DomainChanges
+from prober.records.judged import AcceptedException
 from prober.records.sent import SentWeek
 from prober.records.words import Level, Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedRun:
-    """One run. ``finished_at`` None: it was stopped, and can be continued.
+    """One run. ``finished_at`` is None if it was stopped, and can be continued.
 
-    ``standings``: how many domains had each standing, by what was required then.
+    ``standings``: how many domains had each standing, by the requirement of that run.
     """
 
     id: int
@@ -27,7 +28,10 @@ class RecordedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainInRun:
-    """What one run saw of one domain, and what it found changed."""
+    """What one run saw of one domain, and which changes it found.
+
+    ``accepted``: the exception that is in the record now and covers what the run saw.
+    """
 
     domain: str
     run: int
@@ -35,6 +39,7 @@ class DomainInRun:
     level: Level
     standing: Standing
     changes: tuple[Change, ...]
+    accepted: AcceptedException | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +60,9 @@ class RunList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunNews:
-    """What a run changed. ``changes``: of the worst domains, the worst first.
+    """What a run changed. ``changes``: those of the worst domains, the worst first.
 
-    ``counts``: of all domains with a change, by the worst one that is worth telling. ``runs``: that
+    ``counts``: of all domains with a change, by the worst one that is worth a mail. ``runs``: that
     run and earlier ones of the same list, the newest first.
     """
 

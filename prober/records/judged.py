@@ -1,7 +1,7 @@
-"""What the rules made of the facts, and the report that holds both."""
+"""The judgements of the rules, and the report that has facts and judgements."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from prober.records.deep import DeepQuestion
@@ -35,7 +35,7 @@ SCHEMA: Final = 1  # of the JSON report; goes up when a field changes its meanin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """The leaf certificate, read and judged. ``None`` is a field that could not be read."""
+    """The leaf certificate, parsed and judged. A field that could not be read is ``None``."""
 
     subject: str | None
     issuer: str | None
@@ -55,7 +55,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherCertificate:
-    """A certificate that the endpoint shows to some senders, where the session had another chain.
+    """A certificate that the endpoint shows to some senders, with another chain than the session.
 
     Its chain is in the answer to ``question``.
     """
@@ -67,7 +67,7 @@ class OtherCertificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint(EndpointFacts):
-    """The facts of an endpoint, and what the rules make of its certificate."""
+    """The facts of an endpoint, and the judgement of its certificate."""
 
     certificate: Certificate | None = None
     certificate_without_sni: Certificate | None = None  # where another chain is sent without SNI
@@ -77,9 +77,10 @@ class Endpoint(EndpointFacts):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MtaSts:
-    """What an MTA-STS sender makes of the domain. RFC 8461. ``uncovered``: MX hosts not listed.
+    """What senders with MTA-STS do for the domain. RFC 8461. ``uncovered``: MX hosts not listed.
 
-    ``senders_differ``: which senders enforce the policy and which do not; ``None``: they agree.
+    ``senders_differ``: which senders enforce the policy and which do not; ``None`` if all do the
+    same.
     """
 
     status: StsStatus
@@ -93,7 +94,7 @@ class MtaSts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsRpt:
-    """Where a domain wants reports on TLS sent to. RFC 8460 §3."""
+    """Where a domain wants reports about TLS to be sent. RFC 8460 §3."""
 
     status: TlsRptStatus
     rua: tuple[str, ...] = ()
@@ -115,7 +116,7 @@ class Verdict:
 class FactRating:
     """How a norm rates one fact at one endpoint. ``sni``: whether the client sent SNI.
 
-    ``question``: the fact is of the answer to it, and not of the session.
+    ``question``: the fact is from the answer to it, and not from the session.
     """
 
     mx_host: str
@@ -139,8 +140,22 @@ class ProfileRatings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedException:
+    """Somebody accepts that a domain does not meet what is required. 45 CFR 164.306(d)(3).
+
+    ``what`` is the lowest level that is accepted; ``until`` is the last day, in UTC.
+    """
+
+    domain: str
+    what: Level
+    why: str
+    by: str
+    until: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DomainReport:
-    """One domain: the facts, and the verdict and findings drawn from them."""
+    """One domain: the facts, and the verdict and findings that follow from them."""
 
     schema: int = SCHEMA
     input: str
@@ -166,3 +181,4 @@ class DomainReport:
     reasons: tuple[str, ...] = ()  # why it does not meet the requirement: a Code or a Gap each
     profile_ratings: ProfileRatings | None = None  # None: no profile was asked for
     proof: DnssecProof | None = None
+    accepted: AcceptedException | None = None  # that it does not meet the requirement

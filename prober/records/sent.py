@@ -15,7 +15,7 @@ class SentDay(NamedTuple):
 
 
 class Covered(NamedTuple):
-    """What part of a day was read: the first and the last attempt, and how many there were."""
+    """Which part of a day was read: the first and the last attempt, and their number."""
 
     first: datetime
     last: datetime
@@ -43,7 +43,7 @@ class SentCounts(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentTotals:
-    """What one reading makes of one day. ``before``: what the record had of it until then."""
+    """The totals of one day in one reading. ``before``: what the record had of that day."""
 
     of: SentDay
     before: Covered | None

@@ -1,4 +1,4 @@
-"""What one session leaves behind: why it stopped, what was odd, its lines."""
+"""What is kept of a session: why it stopped, what was unusual, its lines."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anomaly:
-    """One oddity, with the text that shows it."""
+    """Something unusual, with the text that shows it."""
 
     kind: AnomalyKind
     detail: str | None = None

@@ -1,10 +1,10 @@
-"""The enums: every word of the reports that a program may compare."""
+"""The enums: the words of the reports that a program may compare."""
 
 import enum
 
 
 class Answer(enum.StrEnum):
-    """Every question has three answers. ``NOT_TESTED`` is neither a pass nor a fault."""
+    """Yes, no, or not tested. ``NOT_TESTED`` is neither good nor bad."""
 
     YES = "yes"
     NO = "no"
@@ -35,7 +35,7 @@ class Standing(enum.StrEnum):
 
 
 class Gap(enum.StrEnum):
-    """Why a domain does not meet what is required, where no finding says it."""
+    """Why a domain does not meet the requirement, if no finding says it."""
 
     NO_DOMAIN = "not-a-domain"
     FAULT = "internal-fault"  # of this program
@@ -46,7 +46,7 @@ class Gap(enum.StrEnum):
 
 
 class Encrypted(enum.StrEnum):
-    """The level in one word, for a reader who asks only that."""
+    """The level in one word, for readers who ask only whether mail is encrypted."""
 
     YES = "yes"
     PARTIAL = "partial"
@@ -56,7 +56,7 @@ class Encrypted(enum.StrEnum):
 
 
 class Dnssec(enum.StrEnum):
-    """What DNSSEC says of an answer. RFC 4035 §4.3."""
+    """The DNSSEC state of an answer. RFC 4035 §4.3."""
 
     SECURE = "secure"
     INSECURE = "insecure"
@@ -118,7 +118,7 @@ class Reason(enum.StrEnum):
 
 
 class StartTls(enum.StrEnum):
-    """What a host says of STARTTLS. RFC 3207 §4."""
+    """Whether a host offers STARTTLS. RFC 3207 §4."""
 
     NOT_TESTED = "not-tested"  # no clean EHLO reply, or a 421
     NOT_OFFERED = "not-offered"
@@ -127,7 +127,7 @@ class StartTls(enum.StrEnum):
 
 
 class Confirmed(enum.StrEnum):
-    """Whether a second session agrees with a negative."""
+    """Whether a second session confirmed a negative result."""
 
     YES = "yes"
     NO = "no"
@@ -135,7 +135,7 @@ class Confirmed(enum.StrEnum):
 
 
 class Hello(enum.StrEnum):
-    """The ClientHello of a session: what a sender offers decides what it is shown.
+    """The ClientHello of a session. A server may answer each kind differently.
 
     A large one has a post-quantum key share and takes more than one packet.
     """
@@ -149,7 +149,7 @@ class Hello(enum.StrEnum):
 
 
 class AnomalyKind(enum.StrEnum):
-    """Something a peer did that is not an answer, but that its admin will want to know."""
+    """Something unusual that a peer did, which its administrators will want to know."""
 
     BARE_LF = "bare-lf"
     HELO_ONLY = "helo-only"
@@ -166,7 +166,7 @@ class AnomalyKind(enum.StrEnum):
 
 
 class Dane(enum.StrEnum):
-    """How an endpoint stands to the TLSA records of its host. RFC 7672 §2.2."""
+    """Whether an endpoint matches the TLSA records of its host. RFC 7672 §2.2."""
 
     MATCH = "match"
     MISMATCH = "mismatch"
@@ -177,7 +177,7 @@ class Dane(enum.StrEnum):
 
 
 class StsStatus(enum.StrEnum):
-    """What a domain's MTA-STS comes to. RFC 8461 §3; the last three are the modes of a policy."""
+    """The state of MTA-STS for a domain. RFC 8461 §3; the last three are modes of a policy."""
 
     ABSENT = "absent"  # cleanly no TXT record
     TXT_INVALID = "txt-invalid"  # senders act as if there were none: RFC 8461 §3.1
@@ -190,7 +190,7 @@ class StsStatus(enum.StrEnum):
 
 
 class TlsRptStatus(enum.StrEnum):
-    """Whether a domain asks for reports on TLS. RFC 8460 §3."""
+    """Whether a domain asks for reports about TLS. RFC 8460 §3."""
 
     ABSENT = "absent"
     VALID = "valid"
@@ -218,7 +218,7 @@ class ProfileName(enum.StrEnum):
 
 
 class Rating(enum.StrEnum):
-    """How a norm rates a fact: NCSC-NL's four words, and two for where the norm gives no answer."""
+    """How a norm rates a fact: NCSC-NL's four words, and two if the norm gives no answer."""
 
     GOOD = "good"
     SUFFICIENT = "sufficient"

@@ -26,7 +26,6 @@ from prober.report.rows import severity_order
 from prober.report.words import name_of, short_trouble, trouble
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.completeness import is_tested
-from prober.rules.hellos import tls_depends_on_sender
 from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS
 from prober.rules.verdict import authenticated_by_each
 from prober.rules.views import views_of
@@ -191,7 +190,9 @@ def _on_level(report: DomainReport, reader: CertificateReader | None) -> str:
         return _without_tls(report)
     if level is Level.PARTIAL:
         return _partly_without_tls(report)
-    if level in _ENCRYPTED and any(map(tls_depends_on_sender, report.endpoints)):
+    if level in _ENCRYPTED and any(
+        each.tls_depends_on_sender for each in views_of(report.endpoints, reader)
+    ):
         return _SENDERS_DIFFER
     if level is Level.AUTHENTICATED:
         return _IDENTITY

@@ -13,7 +13,7 @@ from prober.records import Standing
 from prober.records.changes import Change, ChangeCode, ChangeCounts, Direction, DomainChanges
 from prober.records.history import RunNews
 from prober.report.answer import LABELS
-from prober.report.interface import Formatter, Kind, Paper, Row, Sheet, require_html
+from prober.report.interface import Formatter, Kind, Paper, Row, Sheet
 from prober.report.json_ import encode_report
 from prober.report.summary import domain_line
 
@@ -55,6 +55,7 @@ NAMES: Final[Mapping[ChangeCode, str]] = MappingProxyType(
         ChangeCode.MTA_STS_ID: "MTA-STS id",
         ChangeCode.MTA_STS_POLICY: "MTA-STS policy",
         ChangeCode.TLS_RPT: "TLS-RPT",
+        ChangeCode.LOOKED_AT: "looked at",
     }
 )
 
@@ -87,6 +88,8 @@ def to_do(change: Change) -> str | None:
 
 def describe(change: Change) -> str:
     """One change in words; safe to show."""
+    if change.code is ChangeCode.LOOKED_AT:
+        return _looked_at(change)
     before, after = (_shown(change.code, value) for value in (change.before, change.after))
     where = " ".join(part for part in (change.mx_host, _places(change)) if part)
     name = f"{NAMES[change.code]} at {where}" if where else NAMES[change.code]
@@ -96,6 +99,12 @@ def describe(change: Change) -> str:
     else:
         text = f"{name} was {before}, is {after}"
     return printable(text)
+
+
+def _looked_at(change: Change) -> str:
+    if change.before == "no":
+        return "looked at for the first time"
+    return f"no longer looked at, last seen {utc(change.last_seen)}"
 
 
 def _shown(code: ChangeCode, value: str | None) -> str:
@@ -116,7 +125,14 @@ def _places(change: Change) -> str:
 
 def text_line(found: DomainChanges) -> str:
     """One domain on one line: how bad, what changed, what to do."""
-    return domain_line(found.domain, DIRECTION_LABELS.get(found.worst, ""), what_changed(found))
+    return domain_line(found.domain, label(found), what_changed(found))
+
+
+def label(found: DomainChanges) -> str:
+    """How bad the changes are, in capitals."""
+    if found.is_in_one_only:
+        return "LEFT OUT" if found.changes[0].before == "yes" else "NEW"
+    return DIRECTION_LABELS.get(found.worst, "ROUTINE")
 
 
 def what_changed(found: DomainChanges) -> str:
@@ -179,8 +195,9 @@ def _domains(number: int) -> str:
 
 
 def badness(found: DomainChanges) -> tuple[int, str]:
-    """What sorts the worst first, then by name."""
-    return [*Direction, None].index(found.worst), found.domain
+    """What sorts the worst first, those in one run only last, then by name."""
+    worst = [*Direction, None].index(found.worst)
+    return len(Direction) + 1 if found.is_in_one_only else worst, found.domain
 
 
 class _ChangesText(Formatter[DomainChanges, ChangeCounts]):
@@ -214,7 +231,6 @@ def comparison(counts: ChangeCounts, between: str = "") -> Kind[DomainChanges, C
 
 
 def _page(counts: ChangeCounts, between: str) -> Formatter[DomainChanges, ChangeCounts]:
-    require_html()
     from prober.report.record_pages import ChangesPage
 
     return ChangesPage(counts, between)

@@ -5,18 +5,19 @@ from dataclasses import astuple, replace
 from typing import Final, TypeVar
 
 from prober.escape import printable, utc
-from prober.records import Level, Standing
+from prober.records import AcceptedException, Level, Standing
 from prober.records.history import DomainHistory, DomainInRun, RecordedRun, RunList
 from prober.records.sent import SentWeek
 from prober.report.answer import LABELS
 from prober.report.changes import describe
-from prober.report.interface import Formatter, Kind, Row, Sheet, require_html
+from prober.report.interface import Formatter, Kind, Row, Sheet
 from prober.report.json_ import encode_report
 from prober.report.output import plain
+from prober.report.words import accepted_words
 
 R = TypeVar("R")
 
-HISTORY_COLUMNS: Final = ("domain", "run", "checked_at", "level", "standing", "changes")
+HISTORY_COLUMNS: Final = ("domain", "run", "checked_at", "level", "standing", "changes", "accepted")
 SENT_COLUMNS: Final = tuple(SentWeek.__dataclass_fields__)
 RUN_COLUMNS: Final = (
     *("run", "list", "requirement", "version", "started_at", "finished_at", "domains"),
@@ -64,14 +65,12 @@ def _kind(
 
 
 def _history_page() -> Formatter[DomainHistory, None]:
-    require_html()
     from prober.report.record_pages import HistoryPage
 
     return HistoryPage()
 
 
 def _runs_page() -> Formatter[RunList, None]:
-    require_html()
     from prober.report.record_pages import RunsPage
 
     return RunsPage()
@@ -81,7 +80,8 @@ def _history_rows(found: DomainHistory) -> Iterator[Row]:
     for seen in found.seen:
         changes = "; ".join(f"{each.direction}: {describe(each)}" for each in seen.changes)
         at = utc(seen.checked_at)
-        yield found.domain, seen.run, at, seen.level, seen.standing, changes
+        accepted = None if seen.accepted is None else accepted_words(seen.accepted)
+        yield found.domain, seen.run, at, seen.level, seen.standing, changes, accepted
 
 
 def _sent_rows(found: DomainHistory) -> Iterator[Row]:
@@ -110,8 +110,8 @@ def stretches(found: DomainHistory) -> list[list[DomainInRun]]:
     return made
 
 
-def _what(seen: DomainInRun) -> tuple[Level, Standing]:
-    return seen.level, seen.standing
+def _what(seen: DomainInRun) -> tuple[Level, Standing, AcceptedException | None]:
+    return seen.level, seen.standing, seen.accepted
 
 
 def history_text(found: DomainHistory) -> str:
@@ -140,6 +140,8 @@ def _history_lines(found: DomainHistory) -> Iterator[str]:
         noun = "run" if len(stretch) == 1 else "runs"
         what = f"{first.level}, {LABELS[first.standing]}"
         yield f"  {utc(first.checked_at)}{until}, {len(stretch)} {noun}: {what}"
+        if first.accepted is not None:
+            yield f"    accepted: {accepted_words(first.accepted)}"
         for change in first.changes:
             yield f"    {change.direction}: {describe(change)}"
 

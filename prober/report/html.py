@@ -40,6 +40,7 @@ from prober.report.publish import publications
 from prober.report.text import basis, hosts_of, is_well, vantage
 from prober.report.trend import minute, trend_of
 from prober.report.words import (
+    accepted_words,
     exchange_words,
     failure_words,
     name_of,
@@ -63,6 +64,7 @@ _MAX_CHARACTERS: Final = 4_000  # of one text of a peer
 _MAX_TRANSCRIPTS: Final = 250_000  # bytes of all transcripts in a file
 _MAX_BARS: Final = 12  # rows of a table of the summary
 _MAX_NOTED: Final = 10
+_MAX_ACCEPTED: Final = 100  # exceptions in the summary: rows without details have only their day
 _FOLDER: Final = Path(__file__).with_name("templates")
 _LIST, _SUMMARY, _END = b"<!-- list -->\n", b"<!-- summary -->\n", b"<!-- end -->\n"
 _WARNED: Final = b"<!-- warned -->"  # where the finished file says how many pass with a warning
@@ -94,6 +96,7 @@ _RANKS: Final[Mapping[Standing | None, int]] = {
     Standing.MEETS: 5,
     Standing.NEUTRAL: 6,
 }
+_RANK_OF_ACCEPTED: Final = 3
 _RANK_OF_WARNED: Final = b"4"
 _REQUIRED: Final[Mapping[str, str]] = {
     Level.OPPORTUNISTIC: "all its mail servers encrypt mail",
@@ -327,7 +330,7 @@ def _without_known_id(line: bytes, known: set[bytes]) -> bytes:
 
 def _rank(report: DomainReport) -> bytes:
     """Four digits that sort the worst first."""
-    rank = _RANKS[report.standing]
+    rank = _RANKS[report.standing] if report.accepted is None else _RANK_OF_ACCEPTED
     if report.standing is Standing.MEETS and warning_of(report) is not None:
         rank = int(_RANK_OF_WARNED)
     high = sum(each.severity is Severity.HIGH for each in report.findings)
@@ -344,6 +347,7 @@ def _row(report: DomainReport, columns: Sequence[str], reader: CertificateReader
         "css": "warn" if warning else CLASSES[report.standing],
         "label": LABELS[report.standing] if report.standing else "NOT JUDGED",
         "why": f"but {warning}" if warning else answer(report, reader),
+        "until": report.accepted and report.accepted.until.isoformat(),
         "own": [(column, report.columns.get(column, "")) for column in shown],
     }
 
@@ -361,6 +365,7 @@ def _section(report: DomainReport, reader: CertificateReader) -> dict[str, Any]:
     has_faults = any(problem.code not in OURS for problem in main)
     wants_letter = bool(report.endpoints) and (report.standing in _FAILING or has_faults)
     return {
+        "exception": report.accepted and accepted_words(report.accepted),
         "server": server_words(report),
         "effects": effects(report),
         "reasons": _other_reasons(report, problems),
@@ -471,19 +476,32 @@ class _Chart:
 
 
 def _summary(totals: Totals) -> dict[str, Any]:
-    noted = sorted(totals.noted, key=lambda domain: domain.rank)[:_MAX_NOTED]
+    noted = sorted(totals.noted, key=lambda domain: domain.rank)
+    worst = [each for each in noted if each.accepted is None][:_MAX_NOTED]
+    exceptions = [each for each in noted if each.accepted is not None][:_MAX_ACCEPTED]
     expiring = sorted(totals.expiring.values(), key=lambda each: (each.not_after, each.mx_host))
-    failing = sum(totals.standings.get(standing, 0) for standing in _FAILING)
+    failing = sum(totals.not_accepted.get(standing, 0) for standing in _FAILING)
     return {
         "totals": totals,
         "when": _when(totals),
         "required": _required(totals.requirement),
-        "more_noted": failing - len(noted),
+        "more_noted": failing - len(worst),
         "tiles": [
-            (standing, CLASSES[standing], LABELS[standing], totals.standings.get(standing, 0))
+            (
+                CLASSES[standing],
+                LABELS[standing],
+                totals.standings.get(standing, 0),
+                totals.accepted.get(standing, 0),
+            )
             for standing in Standing
         ],
-        "noted": [(anchor_of(each.name), CLASSES[each.standing], each) for each in noted],
+        "noted": [(anchor_of(each.name), CLASSES[each.standing], each) for each in worst],
+        "exceptions": [
+            (anchor_of(each.name), CLASSES[each.standing], each, accepted_words(each.accepted))
+            for each in exceptions
+            if each.accepted is not None
+        ],
+        "more_accepted": sum(totals.accepted.values()) - len(exceptions),
         "expiring": expiring[:_MAX_NOTED],
         "charts": [chart for chart in _charts(totals) if chart.bars],
     }

@@ -102,6 +102,6 @@ class Kind(Generic[R, T]):
     encode: Callable[[R], bytes]  # a record as one line of JSON
     columns: tuple[str, ...]  # of a table
     rows: Callable[[R], Iterable[Row]]
-    page: Callable[[], Formatter[R, T]] | None = None  # HTML; None: there is none
+    page: Callable[[], Formatter[R, T]] | None = None  # HTML, if its extra is there; None: none
     sheets: tuple[Sheet[R], ...] = ()  # of a workbook; one with the table, if none are given
     overview: Callable[[T], Iterable[Row]] | None = None  # of the run: rows of a label and a value

@@ -58,6 +58,8 @@ def decode_report(line: bytes) -> DomainReport:
     Raises ``InputError``, naming the path of the fault, for what is no JSON or no such record.
     """
     try:
+        if not line.lstrip().startswith(b"{"):
+            raise InputError("no report: this is no JSON object")
         schema = _header_decoder.decode(line).schema
         if schema != SCHEMA:
             raise InputError(f"schema {schema} was written by another version; this reads {SCHEMA}")

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from prober.records import Standing
+from prober.records import Level, Standing
 from prober.records.changes import Direction
 from prober.records.history import RunNews
 from prober.report.changes import text_line
-from prober.report.summary import capped, counted, domain_line, noted_line
-from prober.rules.accepted import AcceptedException
+from prober.report.summary import capped, counted, noted_line
 from prober.rules.totals import NotedDomain
 
 MAX_LINES: Final = 500  # of one kind: a mail of more is not read
@@ -21,6 +21,8 @@ class Open:
 
     domain: str
     standing: Standing
+    level: Level
+    checked_at: datetime
     is_new: bool
     is_told: bool
 
@@ -30,11 +32,12 @@ def compose(
     news: RunNews,
     still_open: Sequence[Open],
     noted: Sequence[NotedDomain],
-    accepted: Sequence[AcceptedException],
+    exceptions: Iterable[str],
 ) -> list[str]:
     """The lines of the mail; none where all meet and nothing that matters changed.
 
-    *noted* are the answers on MAX_LINES of those *still_open* that are new.
+    *noted* are the answers on MAX_LINES of those *still_open* that are new; *exceptions* the lines
+    on accepted exceptions.
     """
     told = {direction: count for direction, count in news.counts.items() if direction is not None}
     if not still_open and told.keys() <= {Direction.BETTER}:
@@ -47,7 +50,7 @@ def compose(
         *capped(worst_changes, MAX_LINES, sum(told.values())),
         *capped(map(noted_line, worst), MAX_LINES, new),
         *_as_before(still_open),
-        *capped(map(accepted_line, accepted), MAX_LINES, len(accepted)),
+        *exceptions,
     ]
 
 
@@ -55,9 +58,3 @@ def _as_before(still_open: Iterable[Open]) -> Iterator[str]:
     old = [each.standing for each in still_open if not each.is_new and not each.is_told]
     if old:
         yield f"As before: {counted({each: old.count(each) for each in old})}."
-
-
-def accepted_line(exception: AcceptedException) -> str:
-    """What is accepted of a domain, why, by whom, and until when."""
-    what = f"Level {exception.what} until {exception.until}, by {exception.by}: {exception.why}"
-    return domain_line(exception.domain, "ACCEPTED", what.removesuffix("."))

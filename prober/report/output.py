@@ -14,9 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Generic, Protocol, Self, TypeAlias
 
-from prober.errors import ReportError, SettingsError
+from prober.errors import BlindError, ReportError, SettingsError
 from prober.escape import printable
-from prober.files import Mark, ResumeFrom, is_stream
+from prober.files import Mark, ResumeFrom, is_stream, not_tested_of
 from prober.records import DomainReport
 from prober.records.history import RunNews
 from prober.report.changes import COLUMNS as CHANGE_COLUMNS
@@ -130,8 +130,7 @@ def _overview(news: News, totals: Totals) -> Iterator[Row]:
 
 
 def _page(style: ReportStyle, news: News | None) -> Formatter[DomainReport, Totals]:
-    """Imported only where HTML is asked for. Raises SettingsError without its extra."""
-    require_html()
+    """Imported only where HTML is asked for."""
     from prober.report.html import Html, LetterPage
 
     return LetterPage() if style.letter else Html(style.columns, style.detail, news)
@@ -164,6 +163,7 @@ def _text(kind: Kind[R, T], paper: Paper) -> Formatter[R, T]:
 def _html(kind: Kind[R, T], _paper: Paper) -> Formatter[R, T]:
     if kind.page is None:
         raise SettingsError(NO_PAGE)
+    require_html()
     return kind.page()
 
 
@@ -252,6 +252,11 @@ class ReportWriter(Generic[R, T]):
         return self.partial if self._holds_rows and not self._finished else None
 
     @property
+    def left_blind(self) -> Path | None:
+        """The same where this machine turns out to be unable to probe."""
+        return not_tested_of(self.left) if self.left is not None else None
+
+    @property
     def _holds_rows(self) -> bool:
         return self.mark is not None and self.mark.size > 0
 
@@ -279,13 +284,13 @@ class ReportWriter(Generic[R, T]):
         if isinstance(formatter, MadeAtEnd) and isinstance(sink, FileSink):
             sink.make(lambda rows, path: formatter.make(rows, path, self._totals))
 
-    def abandon(self) -> None:
+    def abandon(self, *, blind: bool = False) -> None:
         """The run did not finish: no older report is touched. Never raises."""
         if self._closed:
             self._sink.clear(keep_rows=True)
             return
         self._closed = True
-        self._sink.abandon()
+        self._sink.abandon(blind=blind)
 
     def __enter__(self) -> Self:
         return self
@@ -300,7 +305,7 @@ class ReportWriter(Generic[R, T]):
             self.finish()
             self._sink.clear(keep_rows=self._keeps_rows)
         else:
-            self.abandon()
+            self.abandon(blind=isinstance(exc, BlindError))
 
     def _write(self, text: bytes) -> None:
         """The head goes out with the first report: a file with anything in it has a row in it."""

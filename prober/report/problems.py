@@ -10,6 +10,7 @@ from prober.records import Code, DomainReport, FactRating, Failure, Finding, Sta
 from prober.report.rows import severity_order
 from prober.report.words import failure_words
 from prober.rules.endpoint import describe_failure
+from prober.rules.hellos import ANOTHER_SAW
 from prober.rules.operator_advice import advice_for
 from prober.rules.profiles import PROFILES
 from prober.rules.rating import below_profile
@@ -42,7 +43,9 @@ def problems_of(report: DomainReport) -> Iterator[Problem]:
     groups: dict[Code, list[Finding]] = {}
     for finding in sorted(report.findings, key=severity_order):
         groups.setdefault(finding.code, []).append(finding)
-    said = {describe_failure(seen.failure): seen.failure for seen in report.endpoints}
+    failures = [each.failure for seen in report.endpoints for each in seen.attempts]
+    failures += [seen.failure for seen in report.endpoints]
+    said = {describe_failure(each): each for each in failures}
     for code, findings in groups.items():
         advice = dict.fromkeys(advice_for(found, operator_of) for found in findings)
         yield Problem(
@@ -53,7 +56,8 @@ def problems_of(report: DomainReport) -> Iterator[Problem]:
 def _places(findings: list[Finding], said: Mapping[str | None, Failure | None]) -> Iterator[str]:
     """Where it was found, one line for all places that share a detail.
 
-    A detail that describes a failure is in the words of the endpoint's own line; *said* finds it.
+    A detail that describes a failure of a session is in the words of the endpoint's own line;
+    *said* finds it.
     """
     by_detail: dict[str | None, list[str]] = {}
     for finding in findings:
@@ -62,8 +66,9 @@ def _places(findings: list[Finding], said: Mapping[str | None, Failure | None]) 
         detail = None if finding.code in _SAID_BY_MEANING else finding.detail
         by_detail.setdefault(detail, []).append(place)
     for detail, places in by_detail.items():
-        failure = said.get(detail)
-        words = failure_words(failure) if failure is not None else detail
+        lead = ANOTHER_SAW if detail is not None and detail.startswith(ANOTHER_SAW) else ""
+        failure = said.get(detail and detail.removeprefix(lead))
+        words = lead + failure_words(failure) if failure is not None else detail
         parts = [joined(place for place in places if place), words or ""]
         line = ": ".join(part for part in parts if part)
         if line:

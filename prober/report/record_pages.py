@@ -12,7 +12,14 @@ from prober.records import Standing
 from prober.records.changes import Change, ChangeCounts, Direction, DomainChanges
 from prober.records.history import DomainHistory, RecordedRun, RunList
 from prober.report.answer import LABELS
-from prober.report.changes import DIRECTION_LABELS, describe, summary, what_changed
+from prober.report.changes import (
+    DIRECTION_LABELS,
+    badness,
+    describe,
+    label,
+    summary,
+    what_changed,
+)
 from prober.report.history import how_sent, stretches
 from prober.report.html import (
     CLASSES,
@@ -26,6 +33,7 @@ from prober.report.html import (
 )
 from prober.report.interface import Formatter
 from prober.report.trend import Trend, trend_of
+from prober.report.words import accepted_words
 
 _ITEM: Final = b"<li data-rank="
 
@@ -69,11 +77,11 @@ class ChangesPage(Formatter[DomainChanges, ChangeCounts]):
         """One line of the file."""
         page = self._render(
             "changes_domain.html",
-            rank=[*Direction, None].index(record.worst),
+            rank=badness(record)[0],
             anchor=anchor_of(record.domain),
             name=record.domain,
             css=DIRECTION_CSS[record.worst],
-            label=DIRECTION_LABELS.get(record.worst, "ROUTINE"),
+            label=label(record),
             what=what_changed(record) or "only routine changes",
             told=[_shown(change) for change in record.changes if change.told],
             routine=[_shown(change) for change in record.changes if not change.told],
@@ -84,7 +92,8 @@ class ChangesPage(Formatter[DomainChanges, ChangeCounts]):
         legend = (
             "WORSE: mail is protected less well than before. NOT SEEN: what was seen before could "
             "not be tested this time, which proves nothing. CHANGED: different, and neither better "
-            "nor worse in itself. BETTER: the contrary of WORSE. ROUTINE: expected changes only."
+            "nor worse in itself. BETTER: the contrary of WORSE. ROUTINE: expected changes only. "
+            "LEFT OUT: looked at in the earlier run only. NEW: looked at in the later run only."
         )
         return b"</ul>\n</div>\n</section>\n" + self._render("foot.html", legend=legend)
 
@@ -122,7 +131,13 @@ class HistoryPage(Formatter[DomainHistory, None]):
 
     def body(self, record: DomainHistory) -> bytes:
         rows = [
-            (stretch[0], stretch[-1], len(stretch), CLASSES[stretch[0].standing])
+            (
+                stretch[0],
+                stretch[-1],
+                len(stretch),
+                CLASSES[stretch[0].standing],
+                stretch[0].accepted and accepted_words(stretch[0].accepted),
+            )
             for stretch in stretches(record)
         ]
         return self._render(

@@ -23,7 +23,7 @@ from prober.records import (
     Step,
 )
 from prober.report.interface import Row
-from prober.report.words import certificate_valid, name_of, trouble, worst_answer
+from prober.report.words import accepted_words, certificate_valid, name_of, trouble, worst_answer
 from prober.rules.deep import CERTIFICATE_QUESTIONS, accepts, post_quantum, weak_dh
 from prober.rules.delivery import forced_tls
 from prober.rules.operator_advice import advice_for
@@ -62,6 +62,7 @@ COLUMNS: Final = (
     "broken_suites",
     "static_key_exchange",
     "weak_dh",
+    "accepted",
 )
 
 ENDPOINT_COLUMNS: Final = (
@@ -116,6 +117,7 @@ FINDING_COLUMNS: Final = (
     "meaning",
     "advice",
     "norm",
+    "accepted",
 )
 
 TIMES: Final = frozenset({"checked_at", "observed_at", "certificate_expires"})
@@ -191,6 +193,7 @@ def to_row(report: DomainReport) -> Row:
         _joined(report.reasons),
         worst_answer(tuple(map(post_quantum, encrypted))),
         *_weaknesses_of(encrypted),
+        _accepted(report),
     )
 
 
@@ -226,7 +229,12 @@ def to_finding_rows(report: DomainReport) -> Iterator[Row]:
             found.code.meaning,
             advice_for(found, operator_of),
             found.code.norm,
+            _accepted(report),
         )
+
+
+def _accepted(report: DomainReport) -> str | None:
+    return None if report.accepted is None else accepted_words(report.accepted)
 
 
 def _endpoint_row(report: DomainReport, seen: Endpoint, preference: int | None) -> Row:

@@ -24,6 +24,7 @@ from prober.files import (
     create_ours,
     is_stream,
     new_file,
+    not_tested_of,
     open_ours,
     partial_of,
     remove_drafts,
@@ -60,7 +61,7 @@ class Sink(abc.ABC):
     def finish(self, arrange: Arrange = _as_written, *, keep_rows: bool = False) -> None: ...
 
     @abc.abstractmethod
-    def abandon(self) -> None: ...
+    def abandon(self, *, blind: bool = False) -> None: ...
 
     @abc.abstractmethod
     def sync(self) -> None: ...
@@ -105,7 +106,7 @@ class StreamSink(Sink):
         """What was written is out already, as it is."""
         self.abandon()
 
-    def abandon(self) -> None:
+    def abandon(self, *, blind: bool = False) -> None:
         """What was written cannot be taken back."""
         if self._ours:
             self._stream.close()
@@ -176,6 +177,7 @@ class FileSink(Sink):
         except OSError as exc:
             raise unwritable(self._name, exc, self._what) from exc
         self._made = True
+        self._remove_not_tested()
 
     def clear(self, *, keep_rows: bool = False) -> None:
         """Remove the rows that FILE was made of; or leave them to a run that goes on."""
@@ -202,6 +204,7 @@ class FileSink(Sink):
                     os.replace(self.partial, self._path)
                 else:
                     self._replace_with(pieces, keep_rows=keep_rows)
+            self._remove_not_tested()
             _sync_folder(self._path.parent)
         except OSError as exc:
             raise unwritable(self._name, exc, self._what) from exc
@@ -216,15 +219,25 @@ class FileSink(Sink):
         if not keep_rows:
             self.partial.unlink()
 
-    def abandon(self) -> None:
-        """FILE is as it was; the partial file stays if it holds anything."""
+    def abandon(self, *, blind: bool = False) -> None:
+        """FILE is as it was; the partial file stays if it holds anything.
+
+        If this machine is *blind*, its rows replace those of the last run that was.
+        """
         self._drop_torn_row()
         with contextlib.suppress(OSError):
             if self.mark.size == 0:
                 self.partial.unlink()
             else:
                 os.fsync(self._fd)
+                if blind:
+                    os.replace(self.partial, not_tested_of(self.partial))
         os.close(self._fd)
+
+    def _remove_not_tested(self) -> None:
+        """FILE replaces the rows of an earlier run on a machine that could not probe."""
+        with contextlib.suppress(OSError):
+            not_tested_of(self.partial).unlink(missing_ok=True)
 
     def _drop_torn_row(self) -> None:
         """Half a row may be left by a full disk, or by a signal in the middle of a write."""

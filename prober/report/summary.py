@@ -2,25 +2,30 @@
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from types import MappingProxyType
+from typing import Final, assert_never
 
 from prober.escape import printable
-from prober.records import Level, Standing
+from prober.records import AcceptedException, Level, Standing
 from prober.report.answer import LABELS
+from prober.report.words import accepted_words
+from prober.rules.accepted import ExceptionState
 from prober.rules.totals import MAX_NOTED, NotedCertificate, NotedDomain, Totals
 
 _WORST: Final = 10
 _SOONEST: Final = 10
+_NONE: Final[Mapping[Standing, int]] = MappingProxyType({})
 _NOTED: Final = (Standing.FALLS_SHORT, Standing.INVALID, Standing.UNDECIDED)
 
 
 def summary_lines(totals: Totals) -> tuple[str, ...]:
-    """Counts by standing and level, the worst domains, and the certificates that end soon."""
+    """Counts by standing and level, the worst domains, exceptions, and certificates that end."""
     return (
         f"{counts_line(totals)}.",
         f"Levels: {_levels(totals) or 'none'}. "
         f"{totals.endpoints_tested} of {totals.endpoints} endpoints tested.",
         *_listed("Worst", noted_lines(totals, _WORST)),
+        *_listed("Accepted exceptions", accepted_lines(totals, _WORST)),
         *_listed("Certificates that end soon", _expiring(totals)),
     )
 
@@ -30,34 +35,84 @@ def overview(totals: Totals) -> Iterator[tuple[str, int | str]]:
     yield "domains", totals.domains
     for standing in Standing:
         yield f"{LABELS[standing]} ({standing})", totals.standings.get(standing, 0)
+        if standing in totals.accepted:
+            yield f"{LABELS[standing]}, accepted", totals.accepted[standing]
     for level in reversed(Level):
         yield f"level {level}", totals.levels.get(level, 0)
     yield "endpoints", totals.endpoints
     yield "endpoints tested", totals.endpoints_tested
     for title, lines in (
         ("worst", noted_lines(totals, _WORST)),
+        ("accepted exception", accepted_lines(totals, _WORST)),
         ("certificate ends soon", _expiring(totals)),
     ):
         yield from ((title, line) for line in lines)
 
 
 def counts_line(totals: Totals) -> str:
-    """Such as "12 domains: 9 PASS, 2 FAIL, 1 UNKNOWN"."""
-    parts = [counted(totals.standings), f"{totals.accepted} accepted" if totals.accepted else ""]
+    """Such as "12 domains: 9 PASS, 2 FAIL (1 accepted), 1 UNKNOWN"."""
     noun = "domain" if totals.domains == 1 else "domains"
-    return f"{totals.domains} {noun}: {', '.join(filter(None, parts)) or 'none'}"
+    return f"{totals.domains} {noun}: {counted(totals.standings, totals.accepted) or 'none'}"
 
 
-def counted(standings: Mapping[Standing, int]) -> str:
-    """Such as "9 PASS, 2 FAIL"."""
-    return ", ".join(f"{standings[each]} {LABELS[each]}" for each in Standing if each in standings)
+def counted(standings: Mapping[Standing, int], accepted: Mapping[Standing, int] = _NONE) -> str:
+    """Such as "9 PASS, 2 FAIL (1 accepted)"; *accepted*: how many of them an exception covers."""
+    notes = {each: f" ({count} accepted)" for each, count in accepted.items()}
+    return ", ".join(
+        f"{standings[each]} {LABELS[each]}{notes.get(each, '')}"
+        for each in Standing
+        if each in standings
+    )
 
 
 def noted_lines(totals: Totals, at_most: int = MAX_NOTED) -> Iterator[str]:
-    """The domains that do not pass, the worst first, a line each; then how many more there are."""
+    """The domains that do not pass, the worst first, a line each; then how many more there are.
+
+    Without those that an exception covers.
+    """
     noted = sorted(totals.noted, key=lambda domain: domain.rank)
-    number = sum(totals.standings.get(standing, 0) for standing in _NOTED)
-    return capped(map(noted_line, noted), at_most, number)
+    lines = (noted_line(domain) for domain in noted if domain.accepted is None)
+    number = sum(totals.not_accepted.get(standing, 0) for standing in _NOTED)
+    return capped(lines, at_most, number)
+
+
+def accepted_lines(totals: Totals, at_most: int = MAX_NOTED) -> Iterator[str]:
+    """The exceptions that cover a domain, the worst first, a line each; then how many more."""
+    noted = sorted(totals.noted, key=lambda domain: domain.rank)
+    lines = (accepted_line(domain.accepted) for domain in noted if domain.accepted is not None)
+    return capped(lines, at_most, sum(totals.accepted.values()))
+
+
+def accepted_line(exception: AcceptedException) -> str:
+    """What is accepted of a domain, until when, by whom and why."""
+    words = accepted_words(exception)
+    return domain_line(exception.domain, "ACCEPTED", f"{words[:1].upper()}{words[1:]}")
+
+
+def uncovered_lines(
+    exceptions: Mapping[str, AcceptedException], totals: Totals, at_most: int = MAX_NOTED
+) -> Iterator[str]:
+    """Those of *exceptions* whose domain does not pass and is not covered: why, a line each."""
+    lines = []
+    for domain, state in totals.exceptions.items():
+        if domain in exceptions and (why := _why_not_covered(exceptions[domain], state)):
+            lines.append(domain_line(domain, "NOT ACCEPTED", why))
+    return capped(lines, at_most, len(lines))
+
+
+def _why_not_covered(exception: AcceptedException, state: ExceptionState) -> str | None:
+    match state:
+        case ExceptionState.APPLIES | ExceptionState.NOT_NEEDED:
+            return None
+        case ExceptionState.ENDED:
+            return f"The exception by {exception.by} ended on {exception.until}"
+        case ExceptionState.EXCEEDED:
+            return (
+                f"The exception by {exception.by} accepts level {exception.what}, which does not "
+                "cover the level that was found"
+            )
+        case _:
+            assert_never(state)
 
 
 def noted_line(domain: NotedDomain) -> str:

@@ -44,6 +44,7 @@ from prober.report.problems import Problem, joined, problems_of, profile_gaps
 from prober.report.rows import severity_order
 from prober.report.summary import summary_lines
 from prober.report.words import (
+    accepted_words,
     exchange_words,
     failure_words,
     list_words,
@@ -91,7 +92,7 @@ class TextReport(Formatter[DomainReport, Totals]):
 
     def body(self, report: DomainReport) -> bytes:
         pieces = [self._separator, self._page.draw_line(_headline(report))]
-        for line in (server_words(report), " ".join(effects(report))):
+        for line in (_exception(report), server_words(report), " ".join(effects(report))):
             if line:
                 pieces.append(self._page.draw(Text(line)))
         for block in self._blocks(report):
@@ -149,6 +150,11 @@ def _headline(report: DomainReport) -> Text:
     text.stylize("bold", 0, start)
     text.stylize(_style(report), start, end)
     return text
+
+
+def _exception(report: DomainReport) -> str | None:
+    """Who accepts that the domain does not pass; None: nobody."""
+    return None if report.accepted is None else f"Accepted: {accepted_words(report.accepted)}."
 
 
 def _style(report: DomainReport) -> str:
@@ -419,4 +425,6 @@ def _note(report: DomainReport) -> str:
     named = [*codes, *([f"{lesser} lesser finding{'' if lesser == 1 else 's'}"] if lesser else [])]
     if named:
         parts.append(", ".join(named))
+    if report.accepted is not None:
+        parts.append(f"accepted: {accepted_words(report.accepted)}")
     return "; ".join(parts)

@@ -1,12 +1,13 @@
 """Facts in English, for the cells and lines that a person reads. All of it is printable."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
 from prober.escape import listed, printable, utc
 from prober.records import (
+    AcceptedException,
     Answer,
     Certificate,
     Confirmed,
@@ -50,10 +51,10 @@ _REASONS: Final = MappingProxyType(
         Reason.RESET: "connection reset while {doing}",
         Reason.CLOSED: "connection closed while {doing}",
         Reason.BAD_REPLY: "no usable reply while {doing}",
-        Reason.MASKED: "a middlebox masked the reply while {doing}",
+        Reason.MASKED: "a device on the path overwrote the reply while {doing}",
         Reason.ALERT: "TLS alert while {doing}",
         Reason.TLS_ERROR: "TLS error while {doing}",
-        Reason.SERVFAIL: "SERVFAIL while {doing}",
+        Reason.SERVFAIL: "DNS error SERVFAIL while {doing}",
         Reason.DNS_REFUSED: "the nameserver would not answer while {doing}",
         Reason.BOGUS: "DNSSEC validation failed while {doing}",
         Reason.NO_NAMESERVER: "no nameserver answered while {doing}",
@@ -138,6 +139,12 @@ def rating_cells(rating: FactRating) -> tuple[str, str, str, str]:
     return RATED[rating.fact], value, word.replace("-", " "), f"{rating.source}{ours}"
 
 
+def accepted_words(exception: AcceptedException) -> str:
+    """What is accepted, until when, by whom and why."""
+    words = f"level {exception.what} until {exception.until}, by {exception.by}: {exception.why}"
+    return printable(words.removesuffix("."))
+
+
 def name_of(report: DomainReport) -> str:
     """The domain, or the input as it came where that is none."""
     return report.domain if report.domain is not None else report.input
@@ -173,18 +180,36 @@ def trouble(report: DomainReport) -> str:
         return failure_words(Failure(step=Step.RESOLVE, reason=route.reason, detail=route.detail))
     if route is not None and route.detail is not None:
         return printable(route.detail)
-    return next(_failures(report), "")
+    return next(_failures(report), "") or next(_seen_once(report, with_address=True), "")
 
 
 def short_trouble(report: DomainReport) -> str:
     """The same in fewer words, without what the server wrote."""
     for name, failure in _failed(report):
         host = printable(name.split(" ")[0])
-        if failure.reply_code is None or failure.reason is not Reason.BAD_REPLY:
-            return f"{host}: {reason_words(failure.reason, failure.step, failure.reply_code)}"
-        busy = " (too busy)" if failure.reply_code == SERVICE_CLOSING else ""
-        return f"{host} replied {failure.reply_code}{busy}"
-    return trouble(report)
+        code = failure.reply_code
+        if code is None or failure.reason is not Reason.BAD_REPLY:
+            return f"{host}: {reason_words(failure.reason, failure.step, code)}"
+        return f"{host} replied {code}{_code_words(code)}"
+    return next(_seen_once(report), "") or trouble(report)
+
+
+def _code_words(code: int) -> str:
+    """What a reply code that is no success means, in brackets. RFC 5321 §3.8, §4.2.1."""
+    if code == SERVICE_CLOSING:
+        return " (too busy)"
+    return {4: " (try again later)", 5: " (it refused us)"}.get(code // 100, "")
+
+
+def _seen_once(report: DomainReport, *, with_address: bool = False) -> Iterator[str]:
+    """The endpoints where one session saw no offer of STARTTLS, and no other could confirm that."""
+    for seen in report.endpoints:
+        if seen.starttls is StartTls.NOT_OFFERED and seen.confirmed is not Confirmed.YES:
+            place = f"{seen.mx_host} {seen.address}" if with_address else seen.mx_host
+            yield printable(
+                f"{place}: STARTTLS was not offered in one session, and no second attempt could "
+                "confirm that"
+            )
 
 
 def _failures(report: DomainReport) -> Iterator[str]:
@@ -365,3 +390,9 @@ def _on_mta_sts(mta_sts: MtaSts) -> str:
     if mta_sts.senders_differ:
         parts.append(f"(senders differ: {mta_sts.senders_differ})")
     return " ".join(parts)
+
+
+def version_counts(counts: Mapping[str, int]) -> str:
+    """How many went by each TLS version, such as ``TLSv1.3=12 TLSv1.2=3``, the most first."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return " ".join(f"{version}={count}" for version, count in ordered)

@@ -231,5 +231,6 @@ _WIDE: Final = frozenset(
     {
         *("domain", "checked_at", "observed_at", "certificate_expires", "mx_hosts", "mx_host"),
         *("address", "findings", "reasons", "error", "code", "detail", "meaning", "advice", "norm"),
+        "accepted",
     }
 )

@@ -1,13 +1,15 @@
-"""Accepted exceptions: a domain that falls short, and that somebody answers for. 45 CFR 164.306(d).
+"""Accepted exceptions: whether one covers that a domain falls short. 45 CFR 164.306(d)(3).
 
-An exception ends with its date, and where the domain gets worse than what was accepted.
+An exception ends with its last day, and where the domain is worse than what was accepted.
 """
 
-from dataclasses import dataclass
-from datetime import date
+import enum
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final
 
-from prober.records import DomainReport, Level, Standing
+from prober.records import AcceptedException, DomainReport, Level, Standing
 
 ACCEPTABLE: Final = (
     Level.UNKNOWN,
@@ -24,26 +26,56 @@ _ORDER: Final = (
     Level.AUTHENTICATED,
     Level.ENFORCED,
 )
+NO_EXCEPTIONS: Final[Mapping[str, AcceptedException]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AcceptedException:
-    """What is accepted of a domain: ``what`` is the lowest level; ``until`` is its last day."""
+class ExceptionState(enum.StrEnum):
+    """What an exception does for a report on its domain."""
 
-    domain: str
-    what: Level
-    why: str
-    by: str
-    until: date
+    APPLIES = "applies"
+    NOT_NEEDED = "not-needed"  # the domain meets the requirement, or receives no mail
+    ENDED = "ended"  # its last day was before the check
+    EXCEEDED = "exceeded"  # the level is worse than the one that was accepted
 
 
-def is_accepted(exception: AcceptedException, report: DomainReport, today: date) -> bool:
-    """Whether *exception* covers that *report* does not meet what is required."""
-    open_ = report.standing in (Standing.FALLS_SHORT, Standing.UNDECIDED)
-    if not open_ or today > exception.until:
-        return False
-    level = report.verdict.level
-    if level is exception.what:
-        return True
-    least = Level.OPPORTUNISTIC if exception.what not in _ORDER else exception.what
+def exception_state(
+    exception: AcceptedException, standing: Standing, level: Level, checked_at: datetime
+) -> ExceptionState:
+    """What *exception* does for a domain that had *standing* and *level* at *checked_at*.
+
+    The day is that of the check, so that a report that is written later says the same.
+    """
+    if standing not in (Standing.FALLS_SHORT, Standing.UNDECIDED):
+        return ExceptionState.NOT_NEEDED
+    if checked_at.astimezone(UTC).date() > exception.until:
+        return ExceptionState.ENDED
+    if level is exception.what or _is_no_worse(level, exception.what):
+        return ExceptionState.APPLIES
+    return ExceptionState.EXCEEDED
+
+
+def _is_no_worse(level: Level, what: Level) -> bool:
+    least = what if what in _ORDER else Level.OPPORTUNISTIC
     return level in _ORDER and _ORDER.index(level) >= _ORDER.index(least)
+
+
+def covering(
+    report: DomainReport,
+    standing: Standing,
+    exceptions: Mapping[str, AcceptedException],
+) -> AcceptedException | None:
+    """The exception that covers *report*, which has *standing*; None: it is not accepted.
+
+    Where *exceptions* has none on the domain, the one that the report was saved with counts.
+    """
+    found = exceptions.get(report.domain or "") or report.accepted
+    if found is None or found.domain != report.domain:
+        return None
+    return found if covers(found, standing, report.verdict.level, report.checked_at) else None
+
+
+def covers(
+    exception: AcceptedException, standing: Standing, level: Level, checked_at: datetime
+) -> bool:
+    """Whether *exception* covers a domain that had *standing* and *level* at *checked_at*."""
+    return exception_state(exception, standing, level, checked_at) is ExceptionState.APPLIES

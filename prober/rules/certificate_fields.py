@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import NameOID, PublicKeyAlgorithmOID
 
-from prober.rules.der import read_outline, read_validity
+from prober.rules.der import Outline, read_outline, read_validity, split
 from prober.rules.identity import SanNames, san_of
 
 T = TypeVar("T")
@@ -63,6 +63,9 @@ _SIGNATURES: Final = MappingProxyType(
         "2.16.840.1.101.3.4.3.19": ("ML-DSA-87", None),
     }
 )
+_KEY_USAGE: Final = bytes.fromhex("551d0f")  # 2.5.29.15
+_BIT_STRING: Final = 0x03
+_DIGITAL_SIGNATURE: Final = 0x80
 _RSASSA_PSS: Final = "1.2.840.113549.1.1.10"
 _READABLE_KINDS: Final = frozenset(
     {
@@ -115,7 +118,8 @@ class ReadCertificate:
     """What could be read of a certificate; ``None`` is a field that could not.
 
     ``self_signed``: it names itself as its issuer, and its own key does not refute it. ``spki`` is
-    the public key as sent, byte for byte.
+    the public key as sent, byte for byte. ``forbids_signing``: its key usage allows something, and
+    not digital signatures.
     """
 
     der: bytes
@@ -131,6 +135,7 @@ class ReadCertificate:
     key: Key | None = None
     signature: Signature | None = None
     self_signed: bool = False
+    forbids_signing: bool = False
     unreadable: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
@@ -210,6 +215,7 @@ def _read_certificate(der: bytes, guard: _Guard) -> ReadCertificate:
             issuer=issuer,
             not_before=not_before,
             not_after=not_after,
+            forbids_signing=_forbids_signing(outline),
             unreadable=tuple(guard.unreadable),
         )
     return ReadCertificate(
@@ -226,8 +232,17 @@ def _read_certificate(der: bytes, guard: _Guard) -> ReadCertificate:
         key=guard.read("public key", lambda: _read_key(parsed)),
         signature=guard.read("signature algorithm", lambda: _read_signature(parsed)),
         self_signed=subject == issuer and not _is_refuted(parsed),
+        forbids_signing=_forbids_signing(outline),
         unreadable=tuple(guard.unreadable),  # last, when all readings are done
     )
+
+
+def _forbids_signing(outline: Outline) -> bool:
+    """RFC 5280 §4.2.1.3: digitalSignature is the first bit of the key usage."""
+    usage = next((each.value for each in outline.extensions if each.oid == _KEY_USAGE), b"")
+    elements, _ = split(usage)
+    bits = elements[0].content[1:] if elements and elements[0].tag == _BIT_STRING else b""
+    return any(bits) and not bits[0] & _DIGITAL_SIGNATURE
 
 
 def _read_name(name: x509.Name, raw: Name) -> Name:

@@ -114,6 +114,7 @@ CLAUSES: Final[Mapping[Code, Clauses]] = MappingProxyType(
         Code.CERTIFICATE_SELF_SIGNED: _NOT_ONE_OF_A_CA,
         Code.CERTIFICATE_NAME_DISPUTED: _IDENTITY,
         Code.CERTIFICATE_COMMON_NAME_ONLY: _IDENTITY,
+        Code.CERTIFICATE_KEY_USAGE: MappingProxyType({Norm.NIST: "§3.2.1"} | dict(_TLS_IS_WEAK)),
         Code.CERTIFICATE_SAN_MALFORMED: _IDENTITY,
         Code.CERTIFICATE_UNREADABLE: _IDENTITY,
         Code.CERTIFICATE_KEY_WEAK: MappingProxyType(

@@ -66,7 +66,8 @@ def is_tested(endpoint: Endpoint) -> bool:
 
 def is_excused(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> bool:
     """Whether another tested endpoint replaces this one, which was not tested."""
-    tested = [other for other in endpoints if is_tested(other)]
-    if endpoint.failure is not None and endpoint.failure.reason in _NO_LOCAL_ROUTE:
-        return any(other.mx_host == endpoint.mx_host for other in tested)
-    return was_refused_twice(endpoint) and bool(tested)
+    if endpoint.failure is None:
+        return False
+    if endpoint.failure.reason in _NO_LOCAL_ROUTE:
+        return any(other.mx_host == endpoint.mx_host and is_tested(other) for other in endpoints)
+    return was_refused_twice(endpoint) and any(map(is_tested, endpoints))

@@ -18,6 +18,7 @@ from prober.records import (
     DeepQuestion,
     Dnssec,
     DomainFacts,
+    DomainReport,
     EndpointFacts,
     Finding,
     MxHost,
@@ -107,6 +108,13 @@ def has_secure_tlsa(host: MxHost) -> Answer:
             return Answer.NOT_TESTED
         case never:
             assert_never(never)
+
+
+def claims_security(facts: DomainFacts | DomainReport) -> bool:
+    """Whether *facts* call any answer secure that DANE goes by."""
+    states = [facts.route.dnssec if facts.route is not None else None]
+    states += (state for host in facts.mx_hosts for state in (host.dnssec, host.tlsa_dnssec))
+    return Dnssec.SECURE in states
 
 
 def authenticates(host: MxHost) -> Answer:

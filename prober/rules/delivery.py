@@ -8,10 +8,9 @@ then delivers to the next. The worst host counts, because a sender may use that 
 import enum
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import TypeAlias
 
-from prober.records import DomainReport, MxHost, Route, RouteStatus
+from prober.records import DomainReport, MxHost, RouteStatus
 from prober.records.delivery import Delivery, DeliveryOutcome, SenderKind, SenderOutcomes
 from prober.rules.completeness import NO_MAIL, hides_addresses, is_excused
 from prober.rules.endpoint import Outcome, proven
@@ -19,6 +18,8 @@ from prober.rules.senders import DELIVERY, UNDER_ATTACK, Destination, secure_del
 from prober.rules.views import Views
 
 DeliveryRule: TypeAlias = Callable[[Views, Destination], DeliveryOutcome]
+_AttackRule: TypeAlias = Callable[[DomainReport, Destination], DeliveryOutcome]
+_Judge: TypeAlias = Callable[[DeliveryRule, _AttackRule], SenderOutcomes]
 
 
 class ForcedTls(enum.StrEnum):
@@ -45,10 +46,10 @@ def judge_delivery(report: DomainReport, views: Sequence[Views]) -> Delivery:
     are used. If ``mta_sts`` is None it was not looked up, and what an MTA-STS sender does is
     unknown. For a domain without mail all outcomes are "not applicable".
     """
-    hosts = tuple(_hosts(report, views))
+    judge = _judge_of(report, views)
 
     def outcomes(sender: SenderKind) -> SenderOutcomes:
-        return _judge(report, hosts, DELIVERY[sender], UNDER_ATTACK[sender])
+        return judge(DELIVERY[sender], UNDER_ATTACK[sender])
 
     return Delivery(
         opportunistic=outcomes(SenderKind.OPPORTUNISTIC),
@@ -65,8 +66,8 @@ def judge_secure(
     report: DomainReport, views: Sequence[Views], match: Sequence[str]
 ) -> SenderOutcomes:
     """The same for Postfix ``secure`` with the attribute ``match=``, as words and names."""
-    hosts, attacked = tuple(_hosts(report, views)), UNDER_ATTACK[SenderKind.DOMAIN_VERIFIED]
-    return _judge(report, hosts, lambda views, to: secure_delivery(views, to, match), attacked)
+    judge, attacked = _judge_of(report, views), UNDER_ATTACK[SenderKind.DOMAIN_VERIFIED]
+    return judge(lambda views, to: secure_delivery(views, to, match), attacked)
 
 
 def forced_tls(report: DomainReport) -> ForcedTls:
@@ -83,34 +84,31 @@ def forced_tls(report: DomainReport) -> ForcedTls:
             return ForcedTls.UNKNOWN
 
 
-def _judge(
-    report: DomainReport,
-    hosts: Sequence[_Host],
-    deliver: DeliveryRule,
-    deliver_attacked: Callable[[DomainReport, Destination], DeliveryOutcome],
-) -> SenderOutcomes:
+def _judge_of(report: DomainReport, views: Sequence[Views]) -> _Judge:
+    """What judges one kind of sender after another, with all that is the same for each of them."""
     route = report.route
     if route is None or report.domain is None or route.status in NO_MAIL:
-        return _same_outcome(DeliveryOutcome.NOT_APPLICABLE)
+        return lambda *_rules: _same_outcome(DeliveryOutcome.NOT_APPLICABLE)
     if route.status is RouteStatus.DNS_ERROR:
-        return _same_outcome(DeliveryOutcome.UNKNOWN)
-    to = _destination(report, route, report.domain)
-    by_host = [_outcomes(host, deliver, to) for host in hosts]
+        return lambda *_rules: _same_outcome(DeliveryOutcome.UNKNOWN)
+    to = Destination(domain=report.domain, mx_dnssec=route.dnssec, mta_sts=report.mta_sts)
+    hosts = tuple(_hosts(report, views))
     first = sum(host.preference == hosts[0].preference for host in hosts)
     known = _any_tested(hosts[:first])
-    return SenderOutcomes(
-        now=worst(list(chain(*by_host[:first]))) if known else DeliveryOutcome.UNKNOWN,
-        fallback=worst(list(chain(*by_host))),
-        attacked=deliver_attacked(report, to),
-    )
+
+    def judge(deliver: DeliveryRule, deliver_attacked: _AttackRule) -> SenderOutcomes:
+        by_host = [worst(_outcomes(host, deliver, to)) for host in hosts]
+        return SenderOutcomes(
+            now=worst(by_host[:first]) if known else DeliveryOutcome.UNKNOWN,
+            fallback=worst(by_host),
+            attacked=deliver_attacked(report, to),
+        )
+
+    return judge
 
 
 def _same_outcome(outcome: DeliveryOutcome) -> SenderOutcomes:
     return SenderOutcomes(now=outcome, fallback=outcome, attacked=outcome)
-
-
-def _destination(report: DomainReport, route: Route, domain: str) -> Destination:
-    return Destination(domain=domain, mx_dnssec=route.dnssec, mta_sts=report.mta_sts)
 
 
 def _hosts(report: DomainReport, views: Sequence[Views]) -> Iterator[_Host]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final, assert_never
 
 from prober.records import (
+    Anomaly,
     AnomalyKind,
     Answer,
     Attempt,
@@ -108,7 +109,7 @@ def _that_counts(first: EndpointFacts, second: EndpointFacts) -> EndpointFacts:
 
 def _confirmation(first: EndpointFacts, second: EndpointFacts) -> Confirmed:
     match outcome(first), outcome(second):
-        case _, Outcome.COMPLETED:
+        case (_, Outcome.COMPLETED) | (Outcome.COMPLETED, _):
             return Confirmed.NOT_NEEDED
         case Outcome.NEGATIVE, Outcome.NEGATIVE:
             return _confirmed_negative(first, second)
@@ -192,7 +193,7 @@ def session_findings(facts: EndpointFacts) -> tuple[Finding, ...]:
         *(
             (_ANOMALY_FINDINGS[anomaly.kind], anomaly.detail)
             for anomaly in facts.anomalies
-            if anomaly.kind in _ANOMALY_FINDINGS
+            if anomaly.kind in _ANOMALY_FINDINGS and _is_proven(anomaly, facts)
         ),
     )
     return tuple(
@@ -204,6 +205,13 @@ def session_findings(facts: EndpointFacts) -> tuple[Finding, ...]:
 _Found = Iterator[tuple[Code, str | None]]
 
 
+def _is_proven(anomaly: Anomaly, facts: EndpointFacts) -> bool:
+    """Whether *anomaly* counts. HELO alone shows no STARTTLS: it must be confirmed like that."""
+    if anomaly.kind is not AnomalyKind.HELO_ONLY:
+        return True
+    return facts.starttls is StartTls.NOT_OFFERED and proven(facts) is Outcome.NEGATIVE
+
+
 def _on_outcome(facts: EndpointFacts) -> _Found:
     why = describe_failure(facts.failure)
     match outcome(facts):
@@ -213,10 +221,10 @@ def _on_outcome(facts: EndpointFacts) -> _Found:
         case Outcome.COMPLETED:
             if facts.failure is not None:
                 yield Code.SESSION_FAILED_AFTER_TLS, why
+        case Outcome.NEGATIVE if facts.confirmed is not Confirmed.YES:
+            yield Code.UNCONFIRMED, why or "STARTTLS was not offered, in one session"
         case Outcome.NEGATIVE:
             yield _negative_code(facts), why
-            if facts.confirmed is not Confirmed.YES:
-                yield Code.UNCONFIRMED, "no further session could confirm it"
         case never:
             assert_never(never)
 

@@ -19,16 +19,20 @@ TERMINATED: Final = 143  # 128 + SIGTERM
 
 
 def exit_status(totals: Totals) -> int:
-    """The first that applies of: cannot see, a fault of ours, falls short, invalid, undecided."""
+    """The first that applies of: cannot see, a fault of ours, falls short, invalid, undecided.
+
+    A domain that an exception covers counts for none of the last three.
+    """
     if totals.why_blind is not None:
         return CANNOT_SEE
     if totals.faults:
         return FAULT_OF_OURS
-    if Standing.FALLS_SHORT in totals.standings:
+    standings = totals.not_accepted
+    if Standing.FALLS_SHORT in standings:
         return SOME_FALL_SHORT
-    if Standing.INVALID in totals.standings:
+    if Standing.INVALID in standings:
         return SOME_INVALID
-    if Standing.UNDECIDED in totals.standings:
+    if Standing.UNDECIDED in standings:
         return SOME_UNDECIDED
     return MEETS_ALL
 

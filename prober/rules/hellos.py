@@ -14,7 +14,8 @@ Not covered: senders with fewer TLS versions or suites than OpenSSL and GnuTLS h
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Final, TypeVar
 
@@ -28,6 +29,7 @@ from prober.records import (
     EndpointFacts,
     Hello,
     StartTls,
+    WithoutSni,
 )
 from prober.rules.endpoint import (
     Outcome,
@@ -37,6 +39,8 @@ from prober.rules.endpoint import (
     outcome,
     uses_sni,
 )
+
+ANOTHER_SAW: Final = "another session saw: "  # begins the detail of starttls-intermittent
 
 F = TypeVar("F", bound=EndpointFacts)
 
@@ -60,7 +64,12 @@ class HelloFinding:
 
 
 def with_sni(facts: F) -> F:
-    """*facts* as a sender with SNI gets them. No TLS, if only a hello without SNI gets TLS."""
+    """*facts* as a sender with SNI gets them. No TLS, if only a hello without SNI gets TLS.
+
+    The sessions without SNI are left out of its attempts, unless every session completed TLS.
+    """
+    if _all_completed(facts):
+        return facts
     sessions = tuple(attempt for attempt in facts.attempts if uses_sni(attempt.hello))
     if len(sessions) == len(facts.attempts):
         return facts
@@ -120,6 +129,48 @@ def without_sni(endpoint: Endpoint) -> Endpoint | None:
     )
 
 
+_ONLY_RATED: Final = frozenset(  # by norms: neither delivery nor proof depends on these
+    {
+        "key_exchange",
+        "key_exchange_hash",
+        "encrypt_then_mac",
+        "extended_master_secret",
+        "secure_renegotiation",
+    }
+)
+_ELSEWHERE: Final = frozenset({"observed_at", "alert", "chain", "path", "verify_errors"})
+_RESULT: Final = attrgetter(
+    *(
+        field.name
+        for field in fields(WithoutSni)
+        if field.name not in _ONLY_RATED and field.name not in _ELSEWHERE
+    )
+)
+
+
+def sni_makes_no_difference(endpoint: EndpointFacts) -> bool:
+    """Whether delivery and proof are the same with SNI and without it, as at most servers.
+
+    Every session completed TLS, and those without SNI saw the same chain, TLS version and cipher
+    suite. The key-exchange group may differ: the first hello without SNI has no ML-KEM.
+    """
+    plain = endpoint.without_sni
+    return (
+        plain is not None
+        and plain.chain is None
+        and bool(_RESULT(plain) == _RESULT(endpoint))
+        and _all_completed(endpoint)
+    )
+
+
+def _all_completed(facts: EndpointFacts) -> bool:
+    """Whether every session completed TLS, and one of them with the first hello."""
+    attempts = facts.attempts
+    return all(attempt.tls_version is not None for attempt in attempts) and any(
+        attempt.hello is Hello.DEFAULT for attempt in attempts
+    )
+
+
 def completes(facts: EndpointFacts) -> Mapping[Hello, Answer]:
     """Whether TLS completes for each hello that common senders use.
 
@@ -130,8 +181,11 @@ def completes(facts: EndpointFacts) -> Mapping[Hello, Answer]:
     plain, plain_large = _result(facts, Hello.NO_SNI), _result(facts, Hello.NO_SNI_LARGE)
     if small is Answer.NOT_TESTED and large is Answer.YES:
         small = Answer.YES
+    # a single session is not proof
+    if large is Answer.NO and small is Answer.YES and _failures(facts, Hello.DEFAULT) < 2:
+        large = Answer.NOT_TESTED
     if plain is Answer.NO and plain_large is Answer.NOT_TESTED:
-        plain = Answer.NOT_TESTED  # a single session is not proof
+        plain = Answer.NOT_TESTED
     if plain_large is Answer.NOT_TESTED and plain is Answer.YES and small is Answer.YES:
         plain_large = large
     return MappingProxyType(
@@ -151,13 +205,17 @@ def _result(facts: EndpointFacts, hello: Hello) -> Answer:
     return Answer.NO if any(map(failed_in_handshake, sessions)) else Answer.NOT_TESTED
 
 
+def _failures(facts: EndpointFacts, hello: Hello) -> int:
+    return sum(failed_in_handshake(each) for each in facts.attempts if each.hello is hello)
+
+
 def hello_findings(facts: EndpointFacts) -> Iterator[HelloFinding]:
     """Findings on why TLS completes in some sessions with *facts* and not in others."""
+    if outcome(facts) is not Outcome.COMPLETED or _all_completed(facts):
+        return
     results = completes(facts)
     with_name = (results[Hello.DEFAULT], results[Hello.SMALL])
     plain = results[Hello.NO_SNI]
-    if outcome(facts) is not Outcome.COMPLETED:
-        return
     if results[Hello.DEFAULT] is Answer.NO and results[Hello.SMALL] is Answer.YES:
         yield HelloFinding(
             code=Code.LARGE_HELLO_INTOLERANT, detail=_describe_failed(facts, Hello.DEFAULT)
@@ -169,9 +227,11 @@ def hello_findings(facts: EndpointFacts) -> Iterator[HelloFinding]:
             yield HelloFinding(code=Code.SNI_REQUIRED, detail=_describe_failed(facts, Hello.NO_SNI))
     if Answer.YES not in with_name:
         yield from _on_unusual_hello(facts, plain)
-    elif any(_saw_no_tls(attempt) for attempt in facts.attempts):
-        first = next(attempt for attempt in facts.attempts if _saw_no_tls(attempt))
-        yield _intermittent(_describe(first))
+    else:
+        large_fails = results[Hello.DEFAULT] is Answer.NO
+        unexplained = (each for each in facts.attempts if _saw_no_tls(each, large_fails))
+        if first := next(unexplained, None):
+            yield _intermittent(_describe(first))
 
 
 def _on_unusual_hello(facts: EndpointFacts, plain: Answer) -> Iterator[HelloFinding]:
@@ -192,13 +252,18 @@ def _on_unusual_hello(facts: EndpointFacts, plain: Answer) -> Iterator[HelloFind
 
 
 def _intermittent(description: str) -> HelloFinding:
-    detail = f"another session saw: {description}"
+    detail = f"{ANOTHER_SAW}{description}"
     return HelloFinding(code=Code.STARTTLS_INTERMITTENT, detail=detail)
 
 
-def _saw_no_tls(attempt: Attempt) -> bool:
-    """Whether a session had no TLS for a reason that no other hello explains."""
-    return outcome(attempt) is Outcome.NEGATIVE and not failed_in_handshake(attempt)
+def _saw_no_tls(attempt: Attempt, large_fails: bool) -> bool:
+    """Whether a session had no TLS for a reason that its hello does not explain.
+
+    *large_fails*: TLS always fails with the first, large hello.
+    """
+    if not failed_in_handshake(attempt):
+        return outcome(attempt) is Outcome.NEGATIVE
+    return attempt.hello is Hello.DEFAULT and not large_fails
 
 
 def _describe_failed(facts: EndpointFacts, hello: Hello) -> str:
@@ -208,7 +273,7 @@ def _describe_failed(facts: EndpointFacts, hello: Hello) -> str:
 
 
 def _describe(attempt: Attempt) -> str:
-    return describe_failure(attempt.failure) or f"STARTTLS {attempt.starttls}"
+    return describe_failure(attempt.failure) or f"STARTTLS {attempt.starttls.replace('-', ' ')}"
 
 
 def tls_depends_on_sender(facts: EndpointFacts) -> bool:

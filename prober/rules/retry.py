@@ -44,13 +44,16 @@ def next_session(
 
     - A negative result is tried twice.
     - A failed handshake is tried with each hello that common senders use. *sni_only* leaves out
-      those without SNI.
+      those without SNI. Where the small hello completes, the first one is tried once more, to tell
+      its size from chance.
     - A temporary failure is tried once more.
     - A 421 is tried again later, up to *busy_tries* sessions in total.
     - With *slow_lane*, a server that did not greet in time is tried with a longer time-out.
     """
-    if outcome(facts) is Outcome.COMPLETED or not facts.attempts:
+    if not facts.attempts:
         return None
+    if outcome(facts) is Outcome.COMPLETED:
+        return FIRST if facts.attempts[-1].hello is Hello.SMALL else None
     first, last = facts.attempts[0], facts.attempts[-1]
     seen = outcome(last)
     if seen is not Outcome.NEGATIVE and uses_sni(first.hello) and not uses_sni(last.hello):

@@ -231,10 +231,10 @@ def _agreed(views: Views, meet: Callable[[View], DeliveryOutcome]) -> DeliveryOu
 
     Each kind of sender stands for both: hellos.py names them.
     """
+    if views.sni_makes_no_difference:
+        return _same((views.seen,), meet)
     plain = views.without_sni
-    if plain is None:
-        return _UNKNOWN
-    return _same((views.with_sni, plain), meet)
+    return _UNKNOWN if plain is None else _same((views.with_sni, plain), meet)
 
 
 def _same(views: Sequence[View], meet: Callable[[View], DeliveryOutcome]) -> DeliveryOutcome:

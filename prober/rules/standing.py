@@ -1,10 +1,11 @@
 """Whether a domain meets what is required, and for what reasons. docs/verdict.md."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, assert_never
 
 from prober.records import (
+    AcceptedException,
     Answer,
     Code,
     DomainReport,
@@ -15,6 +16,7 @@ from prober.records import (
     Severity,
     Standing,
 )
+from prober.rules.accepted import NO_EXCEPTIONS, covering
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.completeness import covers_every_endpoint
 from prober.rules.endpoint import Outcome, proven
@@ -32,12 +34,16 @@ from prober.rules.views import View, Views, views_of
 
 
 def assess(
-    report: DomainReport, require: Level | Profile, reader: CertificateReader | None = None
+    report: DomainReport,
+    require: Level | Profile,
+    reader: CertificateReader | None = None,
+    exceptions: Mapping[str, AcceptedException] = NO_EXCEPTIONS,
 ) -> DomainReport:
     """*report* with the requirement, its standing and the reasons for it.
 
     There is at least one reason unless the domain meets the requirement. *reader* remembers
-    certificates from one report to the next.
+    certificates from one report to the next. *exceptions*, by domain, are accepted; one changes no
+    standing.
     """
     views = views_of(report.endpoints, reader)
     ratings = None
@@ -53,6 +59,7 @@ def assess(
         standing=standing,
         reasons=reasons,
         profile_ratings=ratings,
+        accepted=covering(report, standing, exceptions),
     )
 
 
@@ -183,6 +190,7 @@ _OPEN: Final = frozenset(
         Code.TLS13_INTOLERANT,
         Code.LARGE_HELLO_INTOLERANT,
         Code.ANONYMOUS_ONLY,
+        Code.CERTIFICATE_KEY_USAGE,
         Code.STARTTLS_INTERMITTENT,
         Code.STARTTLS_OFFER_MALFORMED,
         Code.STARTTLS_RESPONSE_INJECTION,

@@ -3,12 +3,13 @@
 Reports are counted one at a time, and none is kept.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from prober.records import (
+    AcceptedException,
     DomainFacts,
     DomainReport,
     EndpointFacts,
@@ -19,6 +20,7 @@ from prober.records import (
     Standing,
     Step,
 )
+from prober.rules.accepted import ExceptionState, exception_state
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.norms import Profile
 from prober.rules.spread import Spread
@@ -42,17 +44,22 @@ _RANK_OF_STANDING: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotedDomain:
-    """A domain that falls short, is undecided or invalid, with the answer in a sentence."""
+    """A domain that falls short, is undecided or invalid, with the answer in a sentence.
+
+    ``accepted``: the exception that covers it.
+    """
 
     standing: Standing
     level: Level
     name: str
     answer: str
+    accepted: AcceptedException | None = None
 
     @property
-    def rank(self) -> tuple[int, int, str]:
-        """Sorts the worst first."""
-        return _RANK_OF_STANDING[self.standing], list(Level).index(self.level), self.name
+    def rank(self) -> tuple[bool, int, int, str]:
+        """Sorts the worst first, and what is accepted last."""
+        rank = _RANK_OF_STANDING[self.standing]
+        return self.accepted is not None, rank, list(Level).index(self.level), self.name
 
 
 def noted_domain(report: DomainReport, describe: Callable[[DomainReport], str]) -> NotedDomain:
@@ -64,6 +71,7 @@ def noted_domain(report: DomainReport, describe: Callable[[DomainReport], str]) 
         level=report.verdict.level,
         name=report.domain if report.domain is not None else report.input,
         answer=describe(report),
+        accepted=report.accepted,
     )
 
 
@@ -91,7 +99,8 @@ class Totals:
     dns_answered: bool = False
     dns_silent: bool = False
     faults: int = 0  # of this program
-    accepted: int = 0  # domains that an exception covers; ``standings`` leaves them out
+    accepted: dict[Standing, int] = field(default_factory=dict)  # of the domains in ``standings``
+    exceptions: dict[str, ExceptionState] = field(default_factory=dict)  # by domain, of those given
     noted: list[NotedDomain] = field(default_factory=list)  # the worst MAX_NOTED
     expiring: dict[str, NotedCertificate] = field(default_factory=dict)  # by SHA-256; the soonest
     spread: Spread = field(default_factory=Spread)
@@ -102,12 +111,21 @@ class Totals:
         """How many reports were counted."""
         return sum(self.levels.values())
 
+    @property
+    def not_accepted(self) -> dict[Standing, int]:
+        """How many domains have each standing, without those that an exception covers."""
+        left = {each: self.standings[each] - self.accepted.get(each, 0) for each in self.standings}
+        return {standing: count for standing, count in left.items() if count}
+
     def merge(self, other: "Totals") -> None:
         """Count what *other* counted, too."""
         for level, count in other.levels.items():
             self.levels[level] = self.levels.get(level, 0) + count
         for standing, count in other.standings.items():
             self.standings[standing] = self.standings.get(standing, 0) + count
+        for standing, count in other.accepted.items():
+            self.accepted[standing] = self.accepted.get(standing, 0) + count
+        self.exceptions |= other.exceptions
         self.incomplete += other.incomplete
         self.endpoints += other.endpoints
         self.endpoints_tested += other.endpoints_tested
@@ -119,23 +137,12 @@ class Totals:
         self.dns_answered |= other.dns_answered
         self.dns_silent |= other.dns_silent
         self.faults += other.faults
-        self.accepted += other.accepted
         self.noted.extend(other.noted)
         self._keep_worst(MAX_NOTED)
         for digest, certificate in other.expiring.items():
             self.note_certificate(digest, certificate)
         self.spread.merge(other.spread)
         self.requirement = self.requirement or other.requirement
-
-    def accept(self, domains: Sequence[tuple[str, Standing]]) -> None:
-        """Count as accepted *domains* that were counted by these standings."""
-        for _, standing in domains:
-            self.accepted += 1
-            self.standings[standing] -= 1
-            if not self.standings[standing]:
-                del self.standings[standing]
-        names = {name for name, _ in domains}
-        self.noted = [each for each in self.noted if each.name not in names]
 
     def note_domain(self, domain: NotedDomain) -> None:
         """Keep *domain*, unless MAX_NOTED others are worse."""
@@ -181,37 +188,35 @@ class Tally:
     """Counts reports, each held against what is required.
 
     *operator_of* names who runs an MX host: its registered domain. *describe* gives the answer of
-    a report in a sentence. A certificate is noted when it ends within *expires_soon_days*. *reader*
-    remembers certificates.
+    a report in a sentence. *exceptions*, by domain, are accepted. A certificate is noted when it
+    ends within *expires_soon_days*. *reader* remembers certificates.
     """
 
     require: Level | Profile
     operator_of: Callable[[str], str]
     describe: Callable[[DomainReport, CertificateReader], str]
+    exceptions: Mapping[str, AcceptedException] = field(default_factory=dict)
     expires_soon_days: int = EXPIRY_NOTICE_DAYS
     totals: Totals = field(default_factory=Totals)
     reader: CertificateReader = field(default_factory=CertificateReader)
 
     def assess(self, report: DomainReport) -> DomainReport:
         """*report* with its standing against what is required, and the reasons."""
-        return assess(report, self.require, self.reader)
+        return assess(report, self.require, self.reader, self.exceptions)
 
     def judge(self, facts: DomainFacts) -> DomainReport:
         """The report on *facts*, assessed."""
         return self.assess(judge_domain(facts, self.reader))
 
-    def add(self, report: DomainReport, *, accepted: bool = False) -> None:
-        """Count one report, as ``assess`` returned it; *accepted*: an exception covers it."""
+    def add(self, report: DomainReport) -> None:
+        """Count one report, as ``assess`` returned it."""
         totals, verdict, standing = self.totals, report.verdict, report.standing
         if standing is None:
             raise ValueError("a report is assessed before it is counted")
         totals.requirement = report.requirement
         totals.faults += is_fault(report)
         totals.levels[verdict.level] = totals.levels.get(verdict.level, 0) + 1
-        if accepted:
-            totals.accepted += 1
-        else:
-            self._note_standing(report, standing)
+        self._note_standing(report, standing)
         totals.incomplete += not verdict.complete and verdict.level is not Level.INVALID
         totals.endpoints += verdict.endpoints
         totals.endpoints_tested += verdict.endpoints_tested
@@ -224,6 +229,12 @@ class Tally:
     def _note_standing(self, report: DomainReport, standing: Standing) -> None:
         totals = self.totals
         totals.standings[standing] = totals.standings.get(standing, 0) + 1
+        if report.accepted is not None:
+            totals.accepted[standing] = totals.accepted.get(standing, 0) + 1
+        given = self.exceptions.get(report.domain or "")
+        if given is not None:
+            level, at = report.verdict.level, report.checked_at
+            totals.exceptions[given.domain] = exception_state(given, standing, level, at)
         if standing in _RANK_OF_STANDING:
             totals.note_domain(noted_domain(report, lambda each: self.describe(each, self.reader)))
 

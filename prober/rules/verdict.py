@@ -25,6 +25,7 @@ from prober.records import (
     Reason,
     Route,
     Severity,
+    TlsRpt,
     TrustStore,
     Verdict,
     finding,
@@ -47,7 +48,7 @@ from prober.rules.endpoint import (
     tls_findings,
     was_refused_twice,
 )
-from prober.rules.hellos import hello_findings, tls_depends_on_sender
+from prober.rules.hellos import hello_findings
 from prober.rules.mta_sts import judge_sts, sts_enforces, sts_findings
 from prober.rules.mx import may_receive, route_findings
 from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS
@@ -85,6 +86,7 @@ def judge_domain(facts: DomainFacts, reader: CertificateReader | None = None) ->
     )
     views = views_of(endpoints, reader)
     mta_sts = judge_sts(facts.sts, facts.mx_hosts)
+    tls_rpt = judge_tls_rpt(facts.tls_rpt_txt)
     verdict = Verdict(
         level=(level := _judge_level(facts, error, views, mta_sts)),
         encrypted=summarize_encrypted(level),
@@ -109,8 +111,8 @@ def judge_domain(facts: DomainFacts, reader: CertificateReader | None = None) ->
         tls_rpt_txt=facts.tls_rpt_txt,
         proof=facts.proof,
         mta_sts=mta_sts,
-        tls_rpt=judge_tls_rpt(facts.tls_rpt_txt),
-        findings=_findings(facts, views, tuple(chain.from_iterable(tlsa)), mta_sts),
+        tls_rpt=tls_rpt,
+        findings=_findings(facts, views, tuple(chain.from_iterable(tlsa)), mta_sts, tls_rpt),
     )
     delivery = None if facts.route is None else judge_delivery(report, views)
     return replace(report, delivery=delivery)
@@ -365,7 +367,7 @@ def is_proof_open(view: View) -> bool:
 
 def depends_on_sender(views: Views, *, asks_for_proof: bool) -> bool:
     """Whether common senders differ in what they meet: TLS, or with *asks_for_proof* its proof."""
-    if tls_depends_on_sender(views.seen.endpoint):
+    if views.tls_depends_on_sender:
         return True
     return asks_for_proof and (
         _proof_depends_on_sni(views) or proof_depends_on_certificate(views.seen)
@@ -374,6 +376,8 @@ def depends_on_sender(views: Views, *, asks_for_proof: bool) -> bool:
 
 def _proof_depends_on_sni(views: Views) -> bool:
     """Whether only senders with SNI are shown a certificate that proves the MX host."""
+    if views.sni_makes_no_difference:
+        return False
     seen, plain = views.seen, views.without_sni
     if plain is None or plain.endpoint.tls_version is None or seen.endpoint.dane is Dane.MATCH:
         return False
@@ -388,6 +392,7 @@ def _findings(
     views: Sequence[Views],
     tlsa: Sequence[TlsaJudgement],
     mta_sts: MtaSts | None,
+    tls_rpt: TlsRpt | None,
 ) -> tuple[Finding, ...]:
     """All findings, the most severe first."""
     endpoints = tuple(each.seen.endpoint for each in views)
@@ -395,7 +400,7 @@ def _findings(
         *route_findings(facts),
         *dane_findings(facts, tlsa),
         *sts_findings(facts.sts, mta_sts, endpoints),
-        *tls_rpt_findings(judge_tls_rpt(facts.tls_rpt_txt)),
+        *tls_rpt_findings(tls_rpt),
     ]
     for each in views:
         findings += _excused_or_not(each, endpoints)
@@ -454,12 +459,18 @@ def _on_deep(endpoint: Endpoint) -> Iterator[Finding]:
 def _on_hellos(views: Views) -> Iterator[Finding]:
     """Where TLS, or the proof of a name, depends on the sender's ClientHello."""
     endpoint = views.seen.endpoint
+    if views.sni_makes_no_difference:
+        return
     details = [(each.code, each.detail) for each in hello_findings(endpoint)]
-    shown = views.without_sni.endpoint if views.without_sni is not None else None
+    plain = views.without_sni
+    shown = plain.endpoint if plain is not None else None
     if shown is not None:
         usual = set(tls_findings(endpoint))
         others = (pair for pair in tls_findings(shown) if pair not in usual)
         details += [(code, f"without SNI: {detail or code}") for code, detail in others]
+    if plain is not None and plain.gnutls_refuses and not views.seen.gnutls_refuses:
+        why = "without SNI: no digitalSignature in the key usage of the certificate"
+        details.append((Code.CERTIFICATE_KEY_USAGE, why))
     if _proof_depends_on_sni(views):
         errors = shown.certificate.errors if shown and shown.certificate else ()
         why = "; ".join(errors) or "it does not prove the MX host"

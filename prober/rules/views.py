@@ -11,11 +11,17 @@ from typing import Final, assert_never
 
 from prober.records import Answer, Attempt, Endpoint, Failure, Reason, StartTls
 from prober.records.delivery import DeliveryOutcome
-from prober.rules.certificate import judge_authenticity, judge_path_strength
+from prober.rules.certificate import gnutls_refuses, judge_authenticity, judge_path_strength
 from prober.rules.certificate_fields import CertificateReader, ReadCertificate
 from prober.rules.deep import answer_to, with_chain
 from prober.rules.endpoint import Outcome, outcome, proven
-from prober.rules.hellos import READ_DIFFERENTLY, with_sni, without_sni
+from prober.rules.hellos import (
+    READ_DIFFERENTLY,
+    sni_makes_no_difference,
+    tls_depends_on_sender,
+    with_sni,
+    without_sni,
+)
 from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS, MIN_CIPHER_BITS
 
 _ENCRYPTED: Final = DeliveryOutcome.ENCRYPTED
@@ -71,7 +77,13 @@ class View:
     @cached_property
     def opportunistic(self) -> DeliveryOutcome:
         """What becomes of mail where TLS is used if it is there. RFC 7435 §3."""
-        return _opportunistic(self.endpoint)
+        delivery = _opportunistic(self.endpoint)
+        return _UNKNOWN if delivery is _ENCRYPTED and self.gnutls_refuses else delivery
+
+    @cached_property
+    def gnutls_refuses(self) -> bool:
+        """Whether senders with GnuTLS end the handshake that we completed."""
+        return gnutls_refuses(self.endpoint, self.leaf)
 
     @cached_property
     def mandatory(self) -> DeliveryOutcome:
@@ -85,6 +97,7 @@ class Views:
     def __init__(self, endpoint: Endpoint, reader: CertificateReader) -> None:
         self.seen = View(endpoint, reader)
         self._reader = reader
+        self.sni_makes_no_difference = sni_makes_no_difference(endpoint)
 
     @cached_property
     def with_sni(self) -> View:
@@ -96,6 +109,14 @@ class Views:
         """The same without SNI; None where that was not looked at."""
         endpoint = without_sni(self.seen.endpoint)
         return None if endpoint is None else self._of(endpoint)
+
+    @cached_property
+    def tls_depends_on_sender(self) -> bool:
+        """Whether TLS completes for some common senders and not for others."""
+        met = [view for view in (self.seen, self.without_sni) if view is not None]
+        return tls_depends_on_sender(self.seen.endpoint) or any(
+            shown.gnutls_refuses for view in met for shown in (view, *view.others)
+        )
 
     def _of(self, endpoint: Endpoint) -> View:
         return self.seen if endpoint is self.seen.endpoint else View(endpoint, self._reader)
@@ -111,6 +132,8 @@ def views_of(
 
 def as_shown(endpoint: Endpoint) -> tuple[Endpoint, ...]:
     """*endpoint*, once for each certificate that it is known to show: that of the session first."""
+    if not endpoint.other_certificates:  # seen by --deep only
+        return (endpoint,)
     view = view_of(endpoint)
     return tuple(each.endpoint for each in (view, *view.others))
 

@@ -13,7 +13,7 @@ import stat
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import resource_tracker
 from pathlib import Path
 from time import monotonic
@@ -28,12 +28,15 @@ from prober.domains import Entry
 from prober.errors import ProbeError, SettingsError, blind
 from prober.progress import Progress
 from prober.records import Run
+from prober.rules.deep_plan import MAX_CONNECTIONS
 from prober.rules.totals import Totals
 from prober.scan import unique
+from prober.sharded.deep_shares import DeepShares
 from prober.sharded.files import read_pieces, read_record
 from prober.sharded.folder import Job, Plan, WorkFolder
 from prober.sharded.owner import Owner, for_each, race
 from prober.sharded.stages import (
+    Probed,
     ShardedScan,
     Work,
     count_operators,
@@ -292,6 +295,8 @@ class _Coordinator:
         self._job = job
         self._show = show
         self._run: Run | None = None
+        self._endpoints: dict[int, int] = {}  # by partition, as the count stage returned them
+        self._shares: DeepShares | None = None  # from the probe stage on, with --deep
 
     async def run_stages(self, entries: Iterable[Entry], progress: Progress) -> None:
         """Run all stages. A task whose last file exists is skipped."""
@@ -302,8 +307,23 @@ class _Coordinator:
         shards = range(folder.plan.shards)
         progress.duplicates = folder.plan.duplicates
         await self._stage("counting", partitions, count_operators, folder.counted, int)
-        await self._stage("probing", partitions, probe_partition, folder.probed, Run)
+        self._shares = self._deep_shares()
+        await self._stage("probing", partitions, probe_partition, folder.probed, Probed)
+        self._shares = None
         await self._stage("judging", shards, judge_shard, folder.judged, Totals)
+
+    def _deep_shares(self) -> DeepShares | None:
+        """How to divide the budget of ``--deep``. Partitions that were probed before get none."""
+        settings, folder = self._job.settings, self._owner.folder
+        if not settings.deep:
+            return None
+        left = {
+            partition: number
+            for partition, number in self._endpoints.items()
+            if not folder.probed(partition).exists()
+        }
+        most = MAX_CONNECTIONS + (settings.deep_connections if settings.deep_full else 0)
+        return DeepShares(settings.pace.deep_budget, left, most)
 
     def _plan(self, entries: Iterable[Entry], progress: Progress) -> Iterator[int]:
         """Yield the numbers of the shards. Each shard is written when its number is needed."""
@@ -338,7 +358,8 @@ class _Coordinator:
             path = last_file(number)
             is_done = path.exists()
             self._add_result(
-                read_record(path, type_) if is_done else await self._submit(task, work, number)
+                number,
+                read_record(path, type_) if is_done else await self._submit(task, work, number),
             )
             done += 1
             self._show(name, done, len(numbers) if isinstance(numbers, range) else None)
@@ -362,6 +383,8 @@ class _Coordinator:
     async def _submit(self, task: Callable[[Work, int], T], work: Work, number: int) -> T:
         """Run *task* on a worker, and return its result. Dask repeats it if the worker dies."""
         key = f"{task.__name__}-{number}-{self._owner.token}"
+        if self._shares is not None:
+            work = replace(work, deep_share=self._shares.take(number))
         future = self._client.submit(task, work, number, key=key, pure=False)
         # Shielded, since distributed shares one fetch of results among all who wait. A waiting task
         # that is cancelled before the fetch starts breaks each later one of this client.
@@ -385,12 +408,19 @@ class _Coordinator:
             future.release()
         return result
 
-    def _add_result(self, result: object) -> None:
-        if isinstance(result, Totals):
-            self.totals.merge(result)
-        if isinstance(result, Run):
-            self._run = self._run or result
-            require_same(self._run, result)
+    def _add_result(self, number: int, result: object) -> None:
+        match result:
+            case Totals():
+                self.totals.merge(result)
+            case Run():
+                self._run = self._run or result
+                require_same(self._run, result)
+            case Probed(run=run, deep_spent=spent):
+                self._add_result(number, run)
+                if self._shares is not None:
+                    self._shares.settle(number, spent)
+            case int():
+                self._endpoints[number] = result
 
 
 def _ignore_result(fetching: asyncio.Future[object]) -> None:

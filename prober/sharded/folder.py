@@ -77,7 +77,7 @@ class WorkFolder:
         return self._of("operators", partition, "shared")
 
     def counted(self, partition: int) -> Path:
-        """The last file of the count stage: the number of those operators."""
+        """The last file of the count stage: the number of endpoints to probe with ``--deep``."""
         return self._of("operators", partition, "json")
 
     def store(self, partition: int) -> Path:

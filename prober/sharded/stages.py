@@ -8,7 +8,7 @@ import contextlib
 import ipaddress
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -21,7 +21,7 @@ from prober.faults import formatted, judged, observed
 from prober.files import writing
 from prober.net.smtp import Target
 from prober.probe import begin, observe_published, observe_route, targets_of
-from prober.records import DomainFacts, EndpointFacts, Level, Reason, Run
+from prober.records import AcceptedException, DomainFacts, EndpointFacts, Level, Reason, Run
 from prober.report.answer import answer
 from prober.report.output import Layout
 from prober.rules.norms import Profile
@@ -56,6 +56,7 @@ class Judging:
 
     layouts: tuple[Layout, ...]
     require: Level | Profile
+    exceptions: Mapping[str, AcceptedException] = field(default_factory=dict)  # by domain
     expires_soon_days: int = EXPIRY_NOTICE_DAYS
 
 
@@ -85,11 +86,20 @@ class Work:
     at_once: int  # number of workers that run at the same time
     settings: Settings  # this worker's share
     judging: Judging
+    deep_share: int | None = None  # of the budget of --deep, for a partition; None: all of it
 
     @property
     def folder(self) -> WorkFolder:
         """The work folder."""
         return self.owner.folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """What the probe stage of one partition returns: its run, and its connections of ``--deep``."""
+
+    run: Run
+    deep_spent: int
 
 
 def worker_share(settings: Settings, *, on_machine: int, at_once: int) -> Settings:
@@ -110,12 +120,6 @@ def worker_share(settings: Settings, *, on_machine: int, at_once: int) -> Settin
         dns_per_s=pace.dns_per_s / on_resolver,
     )
     return replace(settings, pace=worker_share)
-
-
-def partition_share(settings: Settings, partitions: int) -> Settings:
-    """*settings* with the share of one of *partitions* in the budget of ``--deep``."""
-    budget = max(1, settings.pace.deep_budget // partitions)
-    return replace(settings, pace=replace(settings.pace, deep_budget=budget))
 
 
 def _is_remote(resolver: str) -> bool:
@@ -184,6 +188,7 @@ def _raise_if_blind(work: Work, seen: Sequence[DomainFacts]) -> None:
 def _tally(work: Work) -> Tally:
     return Tally(
         require=work.judging.require,
+        exceptions=work.judging.exceptions,
         operator_of=operator_of,
         describe=answer,
         expires_soon_days=work.judging.expires_soon_days,
@@ -229,36 +234,41 @@ def _targets_of(facts: DomainFacts, settings: Settings) -> Iterator[Target]:
 def count_operators(work: Work, partition: int) -> int:
     """Write the operators with addresses in several partitions, and in how many partitions.
 
-    Returns how many such operators this partition has. The work is partitioned by operator, because
-    a long list may have nearly as many operators as domains: too many for one process.
+    The work is partitioned by operator, because a long list may have nearly as many operators as
+    domains: too many for one process. Returns how many endpoints the partition has, which decides
+    its share in the budget of ``--deep``; without ``--deep`` they are not counted, and it is 0.
     """
     counts: Counter[str] = Counter()
     for held in _section_of_all(work, work.folder.operators, partition):
         counts[held.decode().partition(" ")[0]] += 1
     shared = {operator: count for operator, count in counts.items() if count > 1}
     write_record(work.folder.shared(partition), shared)
-    write_record(work.folder.counted(partition), len(shared))
-    return len(shared)
+    is_deep = work.settings.deep
+    endpoints = len(_section_of_all(work, work.folder.targets, partition)) if is_deep else 0
+    write_record(work.folder.counted(partition), endpoints)
+    return endpoints
 
 
-def probe_partition(work: Work, partition: int) -> Run:
+def probe_partition(work: Work, partition: int) -> Probed:
     """Probe every endpoint of the partition once, and write the facts to its store.
 
-    Returns the description of this worker's run. Raises BlindError if no connection succeeds.
+    Returns a description of this worker's run. Raises BlindError if no connection succeeds.
     """
     return work.owner.run(_probe(work, partition))
 
 
-async def _probe(work: Work, partition: int) -> Run:
+async def _probe(work: Work, partition: int) -> Probed:
     done = work.folder.probed(partition)
     if done.exists():
-        return read_record(done, Run)
+        return read_record(done, Probed)
     lines = _section_of_all(work, work.folder.targets, partition)
     # Sorted by a hash: many endpoints of one operator in a row would wait for its limit together.
     targets = map(decode_target, sorted(lines, key=digest_of))
     tally = _tally(work)
-    settings = partition_share(work.settings, work.partitions)
-    async with Vantage(settings, operator_shards=_operator_shards(work)) as vantage:
+    vantage = Vantage(
+        work.settings, operator_shards=_operator_shards(work), deep_share=work.deep_share
+    )
+    async with vantage:
         with StoreWriter.open(work.folder.store(partition)) as store:
 
             async def probe_one(target: Target) -> None:
@@ -270,9 +280,9 @@ async def _probe(work: Work, partition: int) -> Run:
                     raise blind(why)
 
             await for_each(targets, probe_one, at_once=min(len(lines), work.settings.pace.in_hand))
-        run = vantage.run
-    write_record(work.folder.probed(partition), run)
-    return run
+        probed = Probed(run=vantage.run, deep_spent=vantage.deep_spent)
+    write_record(done, probed)
+    return probed
 
 
 def _operator_shards(work: Work) -> Mapping[str, int]:

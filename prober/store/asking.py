@@ -1,4 +1,4 @@
-"""What the record answers: what changed in a run or between two, and what was seen when."""
+"""Queries of the record: what changed in a run or between two runs, and what was seen when."""
 
 import heapq
 from collections import Counter
@@ -9,15 +9,24 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from prober.records import DomainFacts, DomainReport, Level, Standing
-from prober.records.changes import Change, ChangeCode, ChangeCounts, Direction, DomainChanges
+from prober.records import AcceptedException, DomainFacts, DomainReport, Level, Standing
+from prober.records.changes import (
+    Change,
+    ChangeCode,
+    ChangeCounts,
+    Direction,
+    DomainChanges,
+    in_one_only,
+)
 from prober.records.history import DomainHistory, DomainInRun, RecordedRun, RunNews
 from prober.report.changes import badness
 from prober.report.mail import Open
+from prober.rules.accepted import covers
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.drift import compare
 from prober.rules.verdict import judge_domain
 from prober.store import schema
+from prober.store.keeping import stored_exceptions
 from prober.store.past import Past
 from prober.store.reader import (
     FactReader,
@@ -76,9 +85,9 @@ def _change(row: sa.Row[tuple[object, ...]]) -> Change:
 
 
 def shortfalls(connection: sa.Connection, run_id: int, patience: int) -> list[Open]:
-    """The lines of a run that fall short, are undecided, or name no domain.
+    """The entries of a run that fall short, are undecided, or are not a domain.
 
-    Not those that met what is required when they were last seen, fewer than *patience* runs ago.
+    Without those that met the requirement when they were last seen, fewer than *patience* runs ago.
     """
     table, change = schema.observation, schema.change
     earlier = table.alias()
@@ -95,6 +104,8 @@ def shortfalls(connection: sa.Connection, run_id: int, patience: int) -> list[Op
         sa.select(
             schema.domain.c.name,
             table.c.standing,
+            table.c.level,
+            table.c.checked_at,
             is_old.label("is_old"),
             is_told.label("is_told"),
         )
@@ -107,6 +118,8 @@ def shortfalls(connection: sa.Connection, run_id: int, patience: int) -> list[Op
         Open(
             domain=row.name,
             standing=Standing(row.standing),
+            level=Level(row.level),
+            checked_at=row.checked_at,
             is_new=not row.is_old,
             is_told=bool(row.is_told),
         )
@@ -115,7 +128,7 @@ def shortfalls(connection: sa.Connection, run_id: int, patience: int) -> list[Op
 
 
 def _is_awaited(run_id: int, patience: int) -> sa.ColumnElement[bool]:
-    """Whether sight of an observation's standing was lost, fewer than *patience* runs ago."""
+    """Whether the domain met the requirement when last seen, fewer than *patience* runs ago."""
     change = schema.change
     return (
         sa.exists()
@@ -139,15 +152,21 @@ class Comparing:
 def changes_between(
     connection: sa.Connection, old: int, new: int, how: Comparing, counts: ChangeCounts
 ) -> Iterator[DomainChanges]:
-    """What changed of each domain that is in both runs, judged by the rules of today."""
+    """What changed of each domain of the two runs, judged by the rules of today.
+
+    Inputs that are no domains are left out.
+    """
+    for run_id, other in ((old, new), (new, old)):
+        for found in _in_one_only(connection, run_id, other):
+            counts.add(found)
+            yield found
     before, after = schema.observation.alias("before"), schema.observation.alias("after")
     both = before.join(after, before.c.domain_id == after.c.domain_id)
-    in_both = (before.c.run_id == old) & (after.c.run_id == new)
+    is_domain = (before.c.level != Level.INVALID.value) & (after.c.level != Level.INVALID.value)
+    in_both = (before.c.run_id == old) & (after.c.run_id == new) & is_domain
     counts.compared = _count(
         connection, sa.select(sa.func.count()).select_from(both).where(in_both)
     )
-    counts.only_before = _observed(connection, old) - counts.compared
-    counts.only_now = _observed(connection, new) - counts.compared
     differs = sa.or_(
         after.c.lost_sight,
         before.c.facts_id != after.c.facts_id,
@@ -189,10 +208,18 @@ def _names(connection: sa.Connection, ids: Sequence[int]) -> dict[int, str]:
     return {row.id: row.name for row in connection.execute(query)}
 
 
-def _observed(connection: sa.Connection, run_id: int) -> int:
+def _in_one_only(connection: sa.Connection, run_id: int, other: int) -> Iterator[DomainChanges]:
+    """The domains of the run *run_id* that are not in the run *other*."""
     table = schema.observation
-    query = sa.select(sa.func.count()).select_from(table).where(table.c.run_id == run_id)
-    return _count(connection, query)
+    in_other = sa.select(table.c.domain_id).where(table.c.run_id == other)
+    query = (
+        sa.select(schema.domain.c.name, table.c.checked_at)
+        .join(schema.domain, schema.domain.c.id == table.c.domain_id)
+        .where(table.c.run_id == run_id, table.c.level != Level.INVALID.value)
+        .where(table.c.domain_id.not_in(in_other))
+    )
+    for row in connection.execute(query.execution_options(yield_per=1_000)):
+        yield in_one_only(row.name, row.checked_at, before=run_id < other)
 
 
 def _count(connection: sa.Connection, query: sa.Select[int]) -> int:
@@ -200,7 +227,7 @@ def _count(connection: sa.Connection, query: sa.Select[int]) -> int:
 
 
 def history(connection: sa.Connection, name: str) -> list[Observation]:
-    """What each run says of the domain *name*, newest first."""
+    """What each run found about the domain *name*, newest first."""
     table = schema.observation
     query = (
         observed()
@@ -212,7 +239,7 @@ def history(connection: sa.Connection, name: str) -> list[Observation]:
 
 
 def past_reports(connection: sa.Connection, names: Sequence[str]) -> Iterator[DomainReport]:
-    """What each run says of each of the domains *names*, judged by the rules of today."""
+    """What each run found about each of the domains *names*, judged by the rules of today."""
     reader = CertificateReader()
     past = Past(connection, lambda facts: judge_domain(facts, reader))
     for name in names:
@@ -220,10 +247,11 @@ def past_reports(connection: sa.Connection, names: Sequence[str]) -> Iterator[Do
 
 
 def domain_history(connection: sa.Connection, name: str) -> DomainHistory:
-    """What each run saw of the domain *name*, and what it found changed, the oldest first."""
+    """What each run saw of the domain *name*, and which changes it found, the oldest first."""
     changes: dict[int, list[Change]] = {}
     for run_id, change in domain_changes(connection, name):
         changes.setdefault(run_id, []).append(change)
+    exception = stored_exceptions(connection).get(name)
     seen = (
         DomainInRun(
             domain=name,
@@ -232,16 +260,21 @@ def domain_history(connection: sa.Connection, name: str) -> DomainHistory:
             level=Level(each.level),
             standing=Standing(each.standing),
             changes=tuple(changes.get(each.run_id, ())),
+            accepted=exception if exception and _covers(exception, each) else None,
         )
         for each in history(connection, name)[::-1]
     )
     return DomainHistory(name, tuple(seen), tuple(sent_weeks(connection, name)))
 
 
+def _covers(exception: AcceptedException, seen: Observation) -> bool:
+    return covers(exception, Standing(seen.standing), Level(seen.level), seen.checked_at)
+
+
 def recorded_runs(
     connection: sa.Connection, *, of_list: int | None = None, newest: int | None = None
 ) -> tuple[RecordedRun, ...]:
-    """The runs, the newest first, with how many domains had each standing.
+    """The runs, newest first, with the number of domains per standing.
 
     With *of_list*, only that run and the finished ones before it of the same list.
     """
@@ -277,7 +310,7 @@ def _standings(connection: sa.Connection, ids: Sequence[int]) -> dict[int, dict[
 
 
 def run_news(connection: sa.Connection, run_id: int, newest: int) -> RunNews:
-    """What the run found changed; at most *newest* runs of its list."""
+    """The changes that the run found; at most *newest* runs of its list."""
     counts: Counter[Direction | None] = Counter()
 
     def counted() -> Iterator[DomainChanges]:
@@ -293,7 +326,7 @@ def run_news(connection: sa.Connection, run_id: int, newest: int) -> RunNews:
 def reports_of(
     connection: sa.Connection, run_id: int, names: Sequence[str] | None = None
 ) -> Iterator[DomainReport]:
-    """Every report of a run, or those on the domains *names*, judged by the rules of today.
+    """All reports of a run, or those on the domains *names*, judged by the rules of today.
 
     With their proofs of DNSSEC.
     """
@@ -312,7 +345,10 @@ def reports_of(
 
 
 def newest_reports(connection: sa.Connection, most: int) -> Iterator[tuple[int, DomainReport]]:
-    """Of each domain the newest reports of finished runs, at most so many, each with its run."""
+    """The newest reports of each domain from finished runs, each with its run; at most so many.
+
+    With their proofs of DNSSEC.
+    """
     table = schema.observation
     newest = table.c.run_id.desc()
     rank = sa.func.row_number().over(partition_by=table.c.domain_id, order_by=newest)
@@ -331,7 +367,7 @@ def newest_reports(connection: sa.Connection, most: int) -> Iterator[tuple[int, 
         .where(ranked.c.rank <= most)
         .order_by(table.c.domain_id, table.c.run_id)
     )
-    return _judged(connection, query)
+    return _judged(connection, query, proofs=True)
 
 
 def _judged(

@@ -1,4 +1,4 @@
-"""Writes some observations in one transaction: facts by content, then what each domain had."""
+"""Writes some observations in one transaction: facts by content, then the observations."""
 
 import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,7 +31,7 @@ _NEGATIVE: Final = (Level.NONE, Level.PARTIAL)
 
 
 class Transcripts(enum.StrEnum):
-    """Which observations keep what was said, line by line."""
+    """Which observations keep the transcripts of their sessions."""
 
     ALL = "all"
     CHANGED = "changed"  # those that changed, and those whose level is none or partial
@@ -40,7 +40,7 @@ class Transcripts(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlan:
-    """What a run is, and how it is kept."""
+    """The parameters of a run, and what is kept of it."""
 
     list: str
     identity: Mapping[str, str]
@@ -52,12 +52,12 @@ class RunPlan:
 
 
 def stored_name(report: DomainReport) -> str:
-    """What the domain is called in the record; of no domain, what was given."""
+    """The name of the domain in the record; the input, if it is not a domain."""
     return column(report.domain or report.input)
 
 
 def column(text: str) -> str:
-    """*text* as every database takes it: no NUL, no lone surrogate, not too long."""
+    """*text* in a form that every database accepts: no NUL, no lone surrogate, not too long."""
     return printable(text)[:MAX_TEXT]
 
 
@@ -65,7 +65,7 @@ _Seen = tuple[DomainReport, int, Observation | None, int]  # with domain, newest
 
 
 class Batch:
-    """A transaction of the run *run_id*. *known* are the ids of facts by their digest.
+    """A transaction of the run *run_id*. *known* has the ids of facts by digest.
 
     *may_repeat*: an earlier part of the run may have written some of the domains.
     """
@@ -91,7 +91,7 @@ class Batch:
         self._insert = dialect.insert
 
     def write(self, pending: Sequence[DomainReport]) -> None:
-        """Write *pending*, reports that were assessed, in which no domain comes twice."""
+        """Write *pending*, assessed reports, in which no domain comes twice."""
         if not pending:
             return
         domains = self._domain_ids([stored_name(each) for each in pending])
@@ -156,7 +156,7 @@ class Batch:
         return self._domain_ids(names)
 
     def _newest_before(self, ids: Sequence[int]) -> dict[int, Observation]:
-        """The newest observation of each domain in an earlier run."""
+        """The newest observation of each domain in earlier runs."""
         table = schema.observation
         other = table.alias()
         newest = (
@@ -172,7 +172,7 @@ class Batch:
         return found
 
     def _store(self, facts: Sequence[Fact], pending: Sequence[DomainReport] = ()) -> None:
-        """Store what is not stored yet, parts first, and remember the ids."""
+        """Store the facts that are new, parts first, and remember their ids."""
         if len(self._known) > _MAX_CACHED:
             self._known.clear()
         new = {each.digest: each for each in _with_parts(facts) if each.digest not in self._known}
@@ -206,7 +206,7 @@ class Batch:
     def _store_certificates(
         self, new: Mapping[bytes, Fact], pending: Sequence[DomainReport]
     ) -> None:
-        """What a reader wants to know of each new leaf certificate."""
+        """Store the readable fields of each new leaf certificate."""
         rows: dict[int, dict[str, object]] = {}
         for endpoint in (one for each in pending for one in each.endpoints):
             read = endpoint.certificate
@@ -225,7 +225,7 @@ class Batch:
     def _evidence(
         self, each: DomainReport, before: Observation | None, facts_id: int
     ) -> int | None:
-        """The id of all that was seen, where that is to be kept."""
+        """The id of the evidence, if it is kept."""
         changed = before is None or before.facts_id != facts_id
         keeps = self._plan.transcripts
         negative = each.verdict.level in _NEGATIVE
@@ -237,7 +237,7 @@ class Batch:
         return self._known[found.digest]
 
     def _changes(self, seen: Sequence[_Seen]) -> dict[int, tuple[Change, ...]]:
-        """What changed of each domain, where anything may have."""
+        """The changes of each domain whose facts differ."""
         candidates = {
             domain_id
             for each, domain_id, before, facts_id in seen
@@ -261,7 +261,7 @@ class Batch:
         return found
 
     def _replace(self, table: sa.Table, rows: list[dict[str, object]]) -> None:
-        """Insert *rows*, each in place of one with the same key."""
+        """Insert *rows*. Each replaces one with the same key."""
         if rows:
             insert = self._insert(table)
             values = {each.name: insert.excluded[each.name] for each in table.c}
@@ -271,7 +271,7 @@ class Batch:
             )
 
     def _delete(self, domain_ids: Sequence[int]) -> None:
-        """What an earlier part of the run said of the same domains."""
+        """Delete what an earlier part of the run wrote about the same domains."""
         for table in (schema.change, schema.proof, schema.observation):
             for some in batched(domain_ids):
                 old = sa.delete(table).where(table.c.domain_id.in_(some))

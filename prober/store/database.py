@@ -1,7 +1,7 @@
-"""Opens a record: a path is SQLite, a URL PostgreSQL. What can go wrong has a clear message here.
+"""Opens a record: a path is SQLite, a URL PostgreSQL. Errors say what to do.
 
-A SQLite file is made for this user alone (mode 0600) and in WAL mode, so that readers never wait
-for a writer. Passwords are never shown: not in messages, not in the command to go on with.
+A SQLite file is readable by this user only (mode 0600) and in WAL mode, so that readers never wait
+for a writer. Passwords are never shown: not in messages, and not in commands that are suggested.
 """
 
 import contextlib
@@ -54,19 +54,19 @@ class Store:
     name: str
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close all connections."""
         self.engine.dispose()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A connection to read with. Raises StoreError."""
-        with told(self.name), self.engine.connect() as connection:
+        """A connection for reading. Raises StoreError."""
+        with translated_errors(self.name), self.engine.connect() as connection:
             yield connection
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A connection in a transaction, committed where the context ends well."""
-        with told(self.name), self.engine.connect() as connection:
+        """A connection with a transaction, which is committed if the block succeeds."""
+        with translated_errors(self.name), self.engine.connect() as connection:
             connection = connection.execution_options(probe_writes=True)
             with connection.begin():
                 yield connection
@@ -79,8 +79,8 @@ class Store:
 
 
 @contextlib.contextmanager
-def told(name: str) -> Iterator[None]:
-    """Turn the faults of a database into a StoreError that says what to do."""
+def translated_errors(name: str) -> Iterator[None]:
+    """Turn errors of the database into a StoreError that says what to do."""
     try:
         yield
     except DBAPIError as error:
@@ -96,7 +96,7 @@ def _in_words(error: BaseException | None) -> str:
 
 
 def where_from(where: str) -> str:
-    """*where* itself; of ``@FILE``, the first line of that file, so that it shows in no list."""
+    """*where*; for ``@FILE``, the first line of that file, which no list of processes shows."""
     if not where.startswith("@"):
         return where
     try:
@@ -124,7 +124,7 @@ def shown(where: str) -> str:
 def open_store(where: str, *, create: bool = True) -> Store:
     """The record at *where*, its schema brought up to date.
 
-    With *create*, one is made at a path where nothing is. Raises StoreError or InputError.
+    With *create*, a new record is made if there is no file. Raises StoreError or InputError.
     """
     where = where_from(where)
     name = shown(where)
@@ -158,7 +158,7 @@ MISSING: Final = (
 
 
 def _sqlite(path: Path, name: str, *, create: bool) -> sa.Engine:
-    with told(name):
+    with translated_errors(name):
         if not create and not path.exists():
             raise InputError(f"there is no record at {name}: `probe scan --db` makes one")
         require_trusted_links(path)
@@ -178,14 +178,14 @@ def _sqlite(path: Path, name: str, *, create: bool) -> sa.Engine:
 
 
 def _prepare(connection: Any, _record: object) -> None:
-    """SQLAlchemy begins transactions here, not the driver."""
+    """SQLAlchemy begins transactions, not the driver."""
     connection.isolation_level = None
     for setting in ("synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
         connection.execute(f"PRAGMA {setting}")
 
 
 def _begin(connection: sa.Connection) -> None:
-    """A writer waits for its turn at once: a reader that became one could not wait."""
+    """Take the write lock at the start: a reader that becomes a writer later cannot wait for it."""
     writes = connection.get_execution_options().get("probe_writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -201,7 +201,10 @@ def _bring_up(store: Store) -> None:
             f"this one has {VERSION}): update the program"
         )
     if store.path is not None:
-        with told(store.name), contextlib.closing(sqlite3.connect(store.path)) as connection:
+        with (
+            translated_errors(store.name),
+            contextlib.closing(sqlite3.connect(store.path)) as connection,
+        ):
             connection.execute("PRAGMA journal_mode=WAL")
     with store.writing() as connection:
         _lock(connection)
@@ -210,7 +213,7 @@ def _bring_up(store: Store) -> None:
 
 
 def _version(connection: sa.Connection, name: str) -> str | None:
-    """The version of the schema; None where there is none. InputError where others made it."""
+    """The version of the schema; None if there is none. InputError if it is not a record."""
     tables = sa.inspect(connection).get_table_names()
     if "alembic_version" not in tables:
         if connection.dialect.name == "sqlite" and tables:

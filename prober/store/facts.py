@@ -1,6 +1,6 @@
-"""Facts as they are stored: by content, with a certificate in place of its digest, and back again.
+"""The stored form of facts: by content, with certificates replaced by their digests.
 
-What is *compared* leaves out what changes by itself: times, greetings, transcripts, texts of
+What is *compared* leaves out what changes all the time: times, greetings, transcripts, texts of
 failures, the order of a DNS answer. *Evidence* is everything, as it was seen.
 """
 
@@ -56,7 +56,7 @@ RRSET: Final = "rrset"
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One fact: its bytes, and the facts that it refers to by their digests."""
+    """One fact: its bytes, and the digests of the facts that it refers to."""
 
     kind: str
     digest: bytes
@@ -66,7 +66,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Domain:
-    """What is stored of a domain: the facts without run and endpoints, and those by digest."""
+    """The stored form of a domain: the facts without run and endpoints, and their digests."""
 
     facts: DomainFacts
     endpoints: tuple[bytes, ...]
@@ -82,7 +82,7 @@ _OBSERVED: Final = tuple(field.name for field in fields(EndpointFacts))
 
 
 def without_judgement(facts: DomainFacts) -> DomainFacts:
-    """*facts*, whose endpoints may be those of a report, with nothing but what was observed."""
+    """*facts* without judgements, also in its endpoints: only what was observed."""
     observed = tuple(
         EndpointFacts(**{name: getattr(each, name) for name in _OBSERVED})
         for each in facts.endpoints
@@ -96,12 +96,12 @@ def fact(kind: str, body: bytes, parts: tuple[Fact, ...] = ()) -> Fact:
 
 
 def vantage_fact(run: Run) -> Fact:
-    """With what the facts were gathered."""
+    """What the facts were observed with."""
     return fact(VANTAGE, encode(run))
 
 
 def domain_fact(facts: DomainFacts | DomainReport) -> Fact:
-    """What is compared of *facts*; not the columns of the list, nor proofs of DNS answers."""
+    """The part of *facts* that is compared, without the columns of the list and DNSSEC proofs."""
     order = sorted(facts.endpoints, key=lambda each: (each.mx_host, each.address))
     endpoints = tuple(map(_endpoint_fact, order))
     stored = _Domain(
@@ -124,7 +124,7 @@ def domain_fact(facts: DomainFacts | DomainReport) -> Fact:
 
 
 def evidence_fact(facts: DomainFacts, *, transcripts: bool) -> Fact:
-    """All of *facts* but their proof, compressed; certificates by digest."""
+    """All of *facts* except their proof, compressed; certificates by digest."""
     facts = without_judgement(facts)
     chains: list[Fact] = []
     endpoints = []
@@ -140,7 +140,7 @@ def evidence_fact(facts: DomainFacts, *, transcripts: bool) -> Fact:
 
 
 def proof_fact(proof: DnssecProof) -> Fact:
-    """The replies of *proof*, compressed, behind a digest of its parts: the RRsets, in order."""
+    """The replies of *proof*, compressed, after a digest of its parts: the RRsets, in order."""
     rrsets = tuple(fact(RRSET, each) for each in proof.rrsets)
     joined = hashlib.sha256(b"".join(each.digest for each in rrsets)).digest()
     return fact(PROOF, joined + zlib.compress(encode(proof.replies), 9), rrsets)
@@ -152,7 +152,7 @@ def _endpoint_fact(endpoint: EndpointFacts) -> Fact:
 
 
 def _packed(endpoint: EndpointFacts) -> tuple[EndpointFacts, tuple[Fact, ...]]:
-    """*endpoint* with the digest of each certificate in its place, and the certificates.
+    """*endpoint* with digests in place of its certificates, and the certificates.
 
     The leaf certificate comes first.
     """
@@ -179,7 +179,7 @@ def _with_chains(deep: DeepFacts, other: Callable[[bytes], bytes]) -> DeepFacts:
 
 
 def _steady(endpoint: EndpointFacts) -> EndpointFacts:
-    """What is compared of *endpoint*, which may be that of a report."""
+    """The part of *endpoint* that is compared."""
     observed = {name: getattr(endpoint, name) for name in _OBSERVED}
     observed |= {
         "observed_at": _EPOCH,
@@ -210,7 +210,7 @@ def _steady_plain(plain: WithoutSni | None) -> WithoutSni | None:
 
 
 def _steady_deep(deep: DeepFacts | None) -> DeepFacts | None:
-    """What is compared of *deep*: not how many connections it took."""
+    """The part of *deep* that is compared: not the number of connections."""
     if deep is None:
         return None
     answers = (
@@ -225,7 +225,7 @@ def _steady_deep(deep: DeepFacts | None) -> DeepFacts | None:
 
 
 def _bare(failure: Failure | None) -> Failure | None:
-    """*failure* without its text, which may hold a session id; a fault of ours needs it."""
+    """*failure* without its text, which may hold a session id. An internal fault keeps it."""
     if failure is None or failure.detail is None or failure.reason is Reason.FAULT:
         return failure
     return replace(failure, detail=None)
@@ -272,14 +272,14 @@ def unpack_vantage(body: bytes) -> Run:
 
 
 def unpack_evidence(body: bytes, run: Run, certificates: Bodies) -> DomainFacts:
-    """All that was seen."""
+    """Everything that was seen."""
     facts = msgspec.json.decode(_decompressed(body), type=DomainFacts)
     endpoints = tuple(_unpacked(each, certificates) for each in facts.endpoints)
     return replace(facts, run=run, endpoints=endpoints)
 
 
 def unpack_proof(body: bytes, rrsets: Sequence[bytes]) -> DnssecProof:
-    """The proof that *body* and *rrsets* are of."""
+    """The proof in *body* and *rrsets*."""
     replies = msgspec.json.decode(_decompressed(body[_DIGEST:]), type=tuple[ProofReply, ...])
     return DnssecProof(rrsets=tuple(rrsets), replies=replies)
 
@@ -293,7 +293,7 @@ def _decompressed(body: bytes) -> bytes:
 
 
 def unpack_domain(body: bytes, run: Run, facts: Bodies, *, at: datetime, ms: int) -> DomainFacts:
-    """What is compared, as if everything had been seen at *at*."""
+    """The compared facts, as if everything had been seen at *at*."""
     stored = msgspec.json.decode(body, type=_Domain)
     seen = (msgspec.json.decode(facts[each], type=EndpointFacts) for each in stored.endpoints)
     return replace(

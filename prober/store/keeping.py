@@ -1,23 +1,20 @@
-"""Retention: deleting old runs, domains on hold; and the exceptions that are kept here."""
+"""Retention: deletes old runs, except domains on hold. Also keeps the accepted exceptions."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from prober.records import Level
-from prober.rules.accepted import AcceptedException
+from prober.records import AcceptedException, Level
 from prober.store import schema
 from prober.store.database import Store
 from prober.store.facts import CERTIFICATE, DOMAIN, ENDPOINT, EVIDENCE, PROOF, RRSET, VANTAGE
 from prober.store.reader import batched
 
 
-def stored_exceptions(store: Store) -> dict[str, AcceptedException]:
+def stored_exceptions(connection: sa.Connection) -> dict[str, AcceptedException]:
     """The accepted exceptions in the record, by domain."""
-    table = schema.exception
-    with store.reading() as connection:
-        rows = connection.execute(sa.select(table)).all()
+    rows = connection.execute(sa.select(schema.exception)).all()
     return {
         row.domain: AcceptedException(
             domain=row.domain, what=Level(row.what), why=row.why, by=row.by, until=row.until
@@ -27,7 +24,7 @@ def stored_exceptions(store: Store) -> dict[str, AcceptedException]:
 
 
 def store_exception(store: Store, exception: AcceptedException) -> None:
-    """Keep *exception*, in place of an earlier one on the same domain."""
+    """Store *exception*. It replaces an earlier one for the same domain."""
     table = schema.exception
     with store.writing() as connection:
         connection.execute(sa.delete(table).where(table.c.domain == exception.domain))
@@ -42,7 +39,7 @@ def store_exception(store: Store, exception: AcceptedException) -> None:
 
 
 def drop_exception(store: Store, domain: str) -> bool:
-    """Forget the exception on *domain*; whether there was one."""
+    """Delete the exception for *domain*. Returns whether there was one."""
     table = schema.exception
     with store.writing() as connection:
         return connection.execute(sa.delete(table).where(table.c.domain == domain)).rowcount > 0
@@ -57,7 +54,7 @@ def set_hold(store: Store, domain: str, why: str, now: datetime) -> None:
 
 
 def lift_hold(store: Store, domain: str) -> bool:
-    """Lift the hold on *domain*; whether there was one."""
+    """Lift the hold on *domain*. Returns whether there was one."""
     table = schema.hold
     with store.writing() as connection:
         return connection.execute(sa.delete(table).where(table.c.domain == domain)).rowcount > 0
@@ -75,7 +72,7 @@ def holds(store: Store) -> list[tuple[str, str, datetime]]:
 class Pruning:
     """What is deleted: the observations of old runs, and the runs that are empty then.
 
-    ``sent``: totals of a domain on a day of a mail server.
+    ``sent``: totals of sent mail per domain and day.
     """
 
     older_than: datetime
@@ -85,7 +82,7 @@ class Pruning:
 
 
 def plan_pruning(connection: sa.Connection, older_than: datetime) -> Pruning:
-    """What pruning would delete; the observations of domains on hold stay."""
+    """What pruning would delete. The observations of domains on hold stay."""
     old, count = _old(older_than), sa.func.count()
     kept = sa.select(schema.observation.c.run_id).where(_is_held())
     runs = sa.select(count).select_from(schema.run).where(schema.run.c.started_at < older_than)
@@ -100,7 +97,7 @@ def plan_pruning(connection: sa.Connection, older_than: datetime) -> Pruning:
 
 
 def prune(store: Store, older_than: datetime, now: datetime) -> Pruning:
-    """Delete what ``plan_pruning`` counts and the facts that nothing refers to then; record it."""
+    """Delete what ``plan_pruning`` counts, and the facts that nothing refers to then; log it."""
     with store.writing() as connection:
         done = plan_pruning(connection, older_than)
         for table in (schema.change, schema.proof, schema.observation):
@@ -154,7 +151,7 @@ def _is_held(table: sa.Table = schema.observation) -> sa.ColumnElement[bool]:
 
 
 def _drop_unused(connection: sa.Connection) -> None:
-    """Delete the facts that nothing refers to: wholes first, then what they were made of."""
+    """Delete the facts that nothing refers to, each before its parts."""
     fact, part, seen = schema.fact, schema.part, schema.observation
     columns = {
         DOMAIN: seen.c.facts_id,
@@ -177,5 +174,5 @@ def _drop_unused(connection: sa.Connection) -> None:
 
 
 def prunings(connection: sa.Connection) -> int:
-    """How often something was deleted: facts that were known may be gone since."""
+    """How often something was deleted. After that, facts with known ids may be gone."""
     return connection.execute(sa.select(sa.func.count()).select_from(schema.pruned)).scalar_one()

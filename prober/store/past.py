@@ -12,7 +12,7 @@ from prober.store.reader import FactReader, Observation, batched, observations, 
 
 
 class Past:
-    """Loads what was seen of a domain before; each distinct state is judged once per domain."""
+    """Loads the earlier observations of a domain. Each distinct state is judged once per domain."""
 
     def __init__(
         self, connection: sa.Connection, judge: Callable[[DomainFacts], DomainReport]
@@ -24,10 +24,9 @@ class Past:
     def before(
         self, domain_ids: Sequence[int], run_id: int, patience: int = 1
     ) -> dict[int, list[DomainReport]]:
-        """Of each domain the observations before the run *run_id*, newest first.
+        """The observations of each domain before the run *run_id*, newest first.
 
-        As many as are compared. Where all of those could not look, the newest one that could is
-        the last.
+        As many as are compared. If none of those could look, the newest one that could comes last.
         """
         most = max(KNOWN_RUNS, patience)
         rows = [row for some in batched(domain_ids) for row in self._newest(some, run_id, most)]
@@ -72,7 +71,7 @@ class Past:
         return observations(self._connection, query)
 
     def judged(self, rows: Sequence[Observation]) -> dict[tuple[int, int], DomainReport]:
-        """*rows* as they are judged today, by domain and run."""
+        """*rows* as judged by the rules of today, by domain and run."""
         first = {_state(row): row for row in rows}
         known = {
             _state(row): self._judge(facts)
@@ -85,5 +84,5 @@ class Past:
 
 
 def _state(row: Observation) -> tuple[int, str]:
-    """What decides the report: the facts, and the level, which dates of certificates move."""
+    """What decides the report: the facts, and the level, which changes when certificates expire."""
     return row.facts_id, row.level

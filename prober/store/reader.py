@@ -21,13 +21,13 @@ T = TypeVar("T")
 
 
 def batched(items: Sequence[T], size: int = _AT_ONCE) -> Iterator[Sequence[T]]:
-    """*items*, so many at once as one query takes."""
+    """*items* in batches, each small enough for one query."""
     return (items[at : at + size] for at in range(0, len(items), size))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:
-    """One run. ``finished_at`` None: it was stopped, and can be gone on with."""
+    """One run. ``finished_at`` is None if it was stopped, and can be continued."""
 
     id: int
     list: str
@@ -40,7 +40,7 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What a run says of a domain, and where its facts are."""
+    """What a run found about a domain, and where its facts are."""
 
     domain_id: int
     run_id: int
@@ -65,12 +65,12 @@ def observations(
 
 
 def observed() -> sa.Select[tuple[object, ...]]:
-    """A query for observations, to be narrowed."""
+    """A query for observations; the caller adds conditions."""
     return sa.select(*_OBSERVED)
 
 
 def run_rows() -> sa.Select[tuple[object, ...]]:
-    """A query for runs, newest first, to be narrowed."""
+    """A query for runs, newest first; the caller adds conditions."""
     counted = (
         sa.select(sa.func.count())
         .select_from(schema.observation)
@@ -98,9 +98,9 @@ def find_run(
 ) -> RunRow:
     """The finished run that *wanted* names: an id, a day, ``last``, or ``previous``.
 
-    ``last`` is the newest scan; ``previous`` the newest before the run *before*, of the same list
-    *list_* where there is one. A day stands for the newest run that began on it or before it.
-    Raises InputError.
+    ``last`` is the newest scan. ``previous`` is the newest one before the run *before*, of the same
+    list or of *list_*. A day means the newest run that began on that day or before. Raises
+    InputError.
     """
     finished = [each for each in runs(connection) if each.finished_at is not None]
     scans = [each for each in finished if each.list != CHECK]
@@ -131,7 +131,7 @@ def _end_of(day: str) -> datetime:
 
 
 class FactReader:
-    """Loads the facts of observations, each stored fact once; proofs of DNSSEC if *proofs*."""
+    """Loads the facts of observations, each stored fact once; DNSSEC proofs if *proofs*."""
 
     def __init__(self, connection: sa.Connection, *, proofs: bool = False) -> None:
         self._connection = connection
@@ -162,7 +162,7 @@ class FactReader:
             yield row, facts if proof is None else replace(facts, proof=proof)
 
     def _proofs(self, rows: Sequence[Observation]) -> dict[tuple[int, int], DnssecProof]:
-        """By domain and run."""
+        """The proofs by domain and run."""
         table, part, fact = schema.proof, schema.part, schema.fact
         query = sa.select(table).where(
             table.c.domain_id.in_({row.domain_id for row in rows}),
@@ -196,7 +196,7 @@ class FactReader:
         return found
 
     def _parts(self, wholes: Iterable[int]) -> list[tuple[int, bytes, bytes]]:
-        """Id, digest and body of what *wholes* are made of."""
+        """Id, digest and body of the parts of *wholes*."""
         found = []
         columns = (schema.fact.c.id, schema.fact.c.digest, schema.fact.c.body)
         for some in batched(sorted(wholes)):

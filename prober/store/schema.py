@@ -13,7 +13,7 @@ VERSION: Final = "0004"  # of the newest migration
 
 
 class UtcTime(sa.TypeDecorator[datetime]):
-    """A time in UTC; SQLite has no zones."""
+    """A time in UTC. SQLite has no time zones."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
@@ -205,7 +205,7 @@ SENT_VIEWS: Final = {
 
 
 def create(connection: sa.Connection, tables: Sequence[sa.Table], views: Mapping[str, str]) -> None:
-    """Make *tables* and *views*, which are those of one version."""
+    """Create *tables* and *views*, those of one version."""
     _metadata.create_all(connection, tables=tables)
     for name, query in views.items():
         connection.execute(sa.text(f"CREATE VIEW {name} AS {query}"))  # text of ours alone

@@ -1,4 +1,4 @@
-"""Daily totals of sent mail: which time of which log was read, and what went to each domain."""
+"""Daily totals of sent mail: which part of which log was read, and what went to each domain."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
@@ -14,7 +14,7 @@ _AT_ONCE = 1_000  # rows of one statement
 
 
 def covered_days(store: Store, server: str, software: str) -> dict[date, Covered]:
-    """Which time of each day was read of the log of *server*."""
+    """Which part of each day was read of the log of *server*."""
     table = schema.sent_day
     columns = (table.c.day, table.c.first, table.c.last, table.c.attempts)
     query = sa.select(*columns).where(table.c.server == server, table.c.software == software)
@@ -26,8 +26,8 @@ def covered_days(store: Store, server: str, software: str) -> dict[date, Covered
 def keep_totals(store: Store, totals: Iterable[SentTotals]) -> None:
     """Add *totals* to the record, all of them or none.
 
-    Raises StoreError, also where another program has added to one of the days since ``before`` was
-    read: what is new in *totals* is not known then.
+    Raises StoreError, also if another program has added to one of the days since ``before`` was
+    read: then it is not known which part of *totals* is new.
     """
     with store.writing() as connection:
         if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
@@ -41,7 +41,7 @@ def keep_totals(store: Store, totals: Iterable[SentTotals]) -> None:
 
 
 def _day_id(connection: sa.Connection, totals: SentTotals, name: str) -> int:
-    """The row of the day, which says now what was read of it."""
+    """The row of the day, updated with the part that was read."""
     table, covered = schema.sent_day, totals.covered._asdict()
     where = sa.and_(*(table.c[key] == value for key, value in totals.of._asdict().items()))
     found = connection.execute(sa.select(table).where(where)).first()
@@ -75,7 +75,7 @@ def _add(connection: sa.Connection, day_id: int, totals: SentTotals) -> None:
 
 
 def sent_weeks(connection: sa.Connection, domain: str) -> list[SentWeek]:
-    """What was sent to *domain*, by week, the oldest first."""
+    """The mail sent to *domain*, by week, the oldest first."""
     table, day = schema.sent, schema.sent_day
     columns = [sa.func.sum(table.c[name]).label(name) for name in SentCounts._fields]
     query = (

@@ -1,7 +1,7 @@
-"""Writes a run to a record while it goes on: some observations at a time, each in one transaction.
+"""Writes a run to a record while it runs: some observations at a time, each batch a transaction.
 
-What was committed is never lost, and a run that is stopped is gone on with from its checkpoint,
-which is committed together with the observations. Where the record cannot be written any more, the
+Committed observations are never lost. A run that was stopped is continued from its checkpoint,
+which is committed together with the observations. If the record cannot be written any more, the
 rest of the run goes to a results file beside it.
 """
 
@@ -37,8 +37,8 @@ _AT_ONCE: Final = 500  # reports of one transaction
 class RunWriter:
     """The record of one run, as a scan sees it: it takes reports, and saves checkpoints.
 
-    ``start`` is where an earlier run stopped that this one goes on with. ``spilt`` is the results
-    file that has what could not be written to the record.
+    ``start`` is the checkpoint of an earlier run that this one continues. ``spilt`` is the results
+    file with what could not be written to the record.
     """
 
     def __init__(self, store: Store, plan: RunPlan, *, resume: bool = False) -> None:
@@ -60,23 +60,23 @@ class RunWriter:
 
     @property
     def run_id(self) -> int:
-        """Of the run in the record."""
+        """The id of the run in the record."""
         return self._run_id
 
     @property
     def is_due(self) -> bool:
-        """Whether enough has come, or enough time has passed, to write it."""
+        """Whether there are enough reports, or enough time has passed, to write them."""
         return len(self._pending) >= _AT_ONCE or (bool(self._pending) and monotonic() > self._due)
 
     def add(self, report: DomainReport) -> None:
-        """Take one report. Raises StoreError only where it can be kept nowhere."""
+        """Take one report. Raises StoreError only if it cannot be kept anywhere."""
         if self._spill is not None:
             self._spill.write(encode_report(report) + b"\n")
         else:
             self._pending.append(report)
 
     def flush(self, checkpoint: Checkpoint | None = None) -> None:
-        """Write what has come, and with it where the run stands."""
+        """Write the reports taken, and with them the checkpoint."""
         if self._spill is not None:
             return
         self._due = monotonic() + _EVERY_S
@@ -92,9 +92,9 @@ class RunWriter:
         self._pending.clear()
 
     def finish(self, left_open: Checkpoint | None = None) -> None:
-        """The run is whole. Raises StoreError where the record could not be written.
+        """The run is complete. Raises StoreError if the record could not be written.
 
-        With *left_open*, another run can go on with it from there.
+        With *left_open*, another run can continue it from there.
         """
         self.flush()
         if self._spill is None:
@@ -108,7 +108,7 @@ class RunWriter:
             ) from self._fault
 
     def abandon(self, checkpoint: Checkpoint | None, *, blind: bool = False) -> None:
-        """The run was stopped. Never raises. Of a machine that cannot see nothing is kept."""
+        """The run was stopped. Never raises. Nothing is kept if this machine cannot probe."""
         try:
             if blind:
                 self._forget()
@@ -148,9 +148,9 @@ class RunWriter:
             return int(connection.execute(statement).scalar_one())
 
     def _go_on(self) -> int:
-        """The newest run of the same list and settings, if that is to be gone on with; else 0.
+        """The id of the newest run of the same list and settings, if it is to be continued; else 0.
 
-        An older one was left for good: what it saw is of another time.
+        Older runs are not continued: what they saw is of another time.
         """
         query = (
             sa.select(schema.run.c.id, schema.run.c.checkpoint, schema.run.c.finished_at)
@@ -180,7 +180,7 @@ class RunWriter:
             connection.execute(sa.delete(schema.run).where(schema.run.c.id == self._run_id))
 
     def _begin_to_spill(self, error: StoreError) -> None:
-        """From here on to a results file; raises *error* where that cannot be written either."""
+        """From now on, write to a results file. Raises *error* if that cannot be written either."""
         path = self._store.path
         name = f"{path.name if path else 'record'}.run-{self._run_id}.jsonl"
         self.spilt = (path.parent if path else Path()) / name

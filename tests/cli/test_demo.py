@@ -61,8 +61,8 @@ async def test_the_demo_says_of_each_domain_what_it_teaches_and_what_to_try_next
         "probe: What to try next:",
         "probe:   `probe demo --full` shows the whole answer for each of these domains",
         "probe:   `probe explain CODE` explains a finding, such as tlsa-invalid",
-        "probe:   `probe demo -o demo.html` writes a report to open in a browser",
         "probe:   `probe example.com` tests a real domain; with `--deep`, more of it",
+        "probe:   `probe demo -o demo.html` writes a report to open in a browser",
     ]
 
 

@@ -62,7 +62,7 @@ def test_counts_then_a_line_per_domain_the_worst_first(old: str, new: str) -> No
     ended = invoke("diff", old, new)
 
     assert (ended.status, ended.err) == (1, "")
-    first, worse, lost = ended.out.splitlines()
+    first, worse, lost, new_, left_out = ended.out.splitlines()
     assert first == (
         "3 domains compared: 1 worse, 1 not seen this time, 0 changed otherwise, 0 better, "
         "0 with routine changes only, 1 as before; 1 no longer looked at; "
@@ -75,6 +75,10 @@ def test_counts_then_a_line_per_domain_the_worst_first(old: str, new: str) -> No
         ". To do: ask the operator to offer TLS again; until then use another way."
     )
     assert lost.startswith(f"b.example: NOT SEEN. STARTTLS at {MX} 192.0.2.1 could not be seen")
+    assert new_ == "first.example: NEW. looked at for the first time."
+    assert left_out == (
+        "gone.example: LEFT OUT. no longer looked at, last seen 2026-01-02T03:04:05Z."
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,7 +107,12 @@ def test_json_is_one_object_per_domain(old: str, new: str) -> None:
     ended = invoke("diff", old, new, "--format", "jsonl", "--quiet")
 
     found = [json.loads(line) for line in ended.out.splitlines()]
-    assert [each["domain"] for each in found] == ["c.example", "b.example"]
+    in_one_only = {"first.example": ("no", "yes"), "gone.example": ("yes", "no")}
+    assert [each["domain"] for each in found] == ["c.example", "b.example", *in_one_only]
+    for each in found[2:]:
+        (change,) = each["changes"]
+        assert (change["code"], change["direction"]) == ("looked-at", "other")
+        assert (change["before"], change["after"]) == in_one_only[each["domain"]]
     change = next(each for each in found[0]["changes"] if each["code"] == "starttls")
     assert change == {
         "code": "starttls",
@@ -127,7 +136,30 @@ def test_csv_is_one_row_per_change(old: str, new: str, tmp_path: Path) -> None:
     assert ended.err.startswith("probe: 3 domains compared: ")
     head, *rows = csv.reader(io.StringIO(target.read_text()))
     assert tuple(head) == COLUMNS
-    assert {row[0] for row in rows} == {"b.example", "c.example"}
+    assert {row[0] for row in rows} == {
+        "b.example",
+        "c.example",
+        "first.example",
+        "gone.example",
+    }
+
+
+def test_a_page_names_those_in_one_file_only(old: str, new: str, tmp_path: Path) -> None:
+    target = tmp_path / "changes.html"
+    invoke("diff", old, new, "--output", str(target))
+    text = target.read_text()
+    assert "no longer looked at, last seen" in text
+    assert "LEFT OUT" in text
+    assert "looked at for the first time" in text
+
+
+def test_an_input_that_is_no_domain_is_not_counted(tmp_path: Path) -> None:
+    invalid = judge_domain(domain(domain=None, input="no domain", error="no domain"))
+    before = saved(tmp_path / "old.jsonl", report(good()), invalid)
+    now = saved(tmp_path / "new.jsonl", report(good(), 1), invalid)
+    ended = invoke("diff", before, now)
+    assert ended.out.startswith("1 domain compared: ")
+    assert ended.out.endswith(", 1 as before\n")
 
 
 def test_the_requirement_decides_the_standing(tmp_path: Path) -> None:
@@ -156,6 +188,10 @@ def test_two_files_are_needed(files: list[str]) -> None:
     ended = invoke("diff", *files)
 
     assert ended.status == 2
+    assert ended.err == (
+        f"probe: name two files of results, not {len(files)}: `probe diff OLD NEW`; "
+        "or compare the last two runs of a record: `probe diff --db DB`\n"
+    )
 
 
 def test_a_file_that_is_no_results_file(old: str, tmp_path: Path) -> None:

@@ -213,3 +213,11 @@ def test_wrong_usage_is_told_on_stderr(args: list[str], complaint: str) -> None:
     assert (ended.status, ended.out) == (exit_status.SOME_INVALID, "")
     assert complaint in ended.err
     assert "probe check -h" in ended.err or "probe scan -h" in ended.err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_ranges_in_words(command: str) -> None:
+    """typer's own words are ``1<=x<=20``. Ours replace a private method of it."""
+    out = invoke(command, "--help").out
+    assert not re.search(r"[<>]=|=[<>]", out)
+    assert command != "check" or "[from 1 to 65535]" in out

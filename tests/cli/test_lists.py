@@ -32,8 +32,10 @@ def scan_lines(path: Path, lines: Iterable[bytes]) -> Ended:
 @pytest.mark.parametrize(
     ("raw", "complaint"),
     [
-        pytest.param(b"", "names no domain: write one per line", id="empty"),
-        pytest.param(b"# a.test\n\n \t\n", "names no domain: write one per line", id="comments"),
+        pytest.param(b"", "has no domain in it: write one per line", id="empty"),
+        pytest.param(
+            b"# a.test\n\n \t\n", "has no domain in it: write one per line", id="comments"
+        ),
         pytest.param(gzip.compress(b"a.test\n"), "is gzip data; a list is UTF-8", id="gzip"),
         pytest.param(b"PK\x03\x04\x14\0\6", "is a ZIP archive, or a spreadsheet", id="xlsx"),
         pytest.param(b"\x7fELF\2\1\1\0", "is a program; a list is UTF-8 text", id="ELF"),
@@ -56,13 +58,13 @@ def test_a_list_without_a_line_to_read_is_told(
 
 def test_a_list_that_is_not_there_is_told(path: Path) -> None:
     ended = scan_offline(str(path))
-    complaint = f"probe: cannot read {path}: No such file or directory\n"
+    complaint = f"probe: cannot read {path}: No such file or directory: check the path\n"
     assert (ended.status, ended.out, ended.err) == (USAGE, "", complaint)
 
 
 def test_a_folder_is_no_list(tmp_path: Path) -> None:
     ended = scan_offline(str(tmp_path))
-    complaint = f"probe: cannot read {tmp_path}: Is a directory\n"
+    complaint = f"probe: cannot read {tmp_path}: Is a directory: name the files in it\n"
     assert (ended.status, ended.out, ended.err) == (USAGE, "", complaint)
 
 

@@ -137,6 +137,7 @@ def test_history_in_other_formats(db: str, tmp_path: Path, extension: str) -> No
 
 def test_the_same_log_twice_and_rotated_logs_that_overlap(db: str) -> None:
     lines = [line(f"A{at:05}", CLEAR, f"10:00:{at:02}") for at in range(10)]
+    open_store(db).close()
     repeated = [bool(logs(db, "".join(part)).err) for part in (lines[:5], lines[:5], lines[3:])]
     assert repeated == [False, False, True]
     logs(db, "".join(lines))
@@ -196,3 +197,14 @@ def test_old_totals_are_pruned(db: str) -> None:
     ended = invoke("prune", "--db", db, "--keep", "6y", "--yes")
     assert ended.out == ("deleted 0 observations and 0 runs, and 2 daily totals of sent mail\n")
     assert invoke("history", CLEAR, "--db", db).status == 2
+
+
+def test_a_new_record_is_told(db: str, tmp_path: Path) -> None:
+    """The path may be mistyped, and then nothing of the record was read."""
+    told = f"probe: there was no record at {db}: a new one was made"
+    assert told in logs(db, LOG).err.splitlines()
+    assert told not in logs(db, LOG).err.splitlines()
+    pointer = tmp_path / "pointer"
+    pointer.write_text(f"{tmp_path / 'other.db'}\n")
+    err = logs(f"@{pointer}", LOG).err
+    assert f"there was no record at {tmp_path / 'other.db'}: a new one was made" in err

@@ -185,7 +185,25 @@ def test_a_machine_that_cannot_see_replaces_no_older_report(tmp_path: Path, list
     assert ended.status == 4
     assert "this machine cannot probe" in ended.err
     assert output.read_text() == OLD
-    assert (tmp_path / "r.csv.partial").read_text().count("\n") == 4
+    assert f"what was seen is in {output}.partial.not-tested\n" in ended.err
+    assert (tmp_path / "r.csv.partial.not-tested").read_text().count("\n") == 4
+
+
+def test_retries_of_a_machine_that_cannot_see_leave_one_file(tmp_path: Path, list_: str) -> None:
+    """What another run left is none of theirs: it is put aside, and stays."""
+    output = tmp_path / "r.csv"
+    output.write_text(OLD)
+    (tmp_path / "r.csv.partial").write_text("rows of another run\n")
+    for _ in range(3):
+        assert scan_offline(list_, "-o", str(output)).status == 4
+    names = {"r.csv", "r.csv.partial.1", "r.csv.partial.not-tested", Path(list_).name}
+    assert {path.name for path in tmp_path.iterdir()} == names
+
+    output.unlink()  # now there is no older report to keep, so the file is written
+    scan_offline(list_, "-o", str(output))
+    names.remove("r.csv.partial.not-tested")
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert (tmp_path / "r.csv.partial.1").read_text() == "rows of another run\n"
 
 
 def test_one_file_by_two_names_is_the_same_output(tmp_path: Path, list_: str) -> None:

@@ -180,6 +180,20 @@ def test_lines_of_others_are_theirs(results: Path, tmp_path: Path) -> None:
     assert lines_of(ended.out) == ["example.com may"]
 
 
+def test_no_line_replaces_one_of_others_for_all_that_is_below_a_domain(tmp_path: Path) -> None:
+    """postconf(5): Postfix looks for the domain itself first, and then for .parent."""
+    names = ("a.parent.test", "b.parent.test", "parent.test")
+    results = saved(tmp_path / "run.jsonl", *(report(self_signed(), name=name) for name in names))
+    live = tmp_path / "live"
+    live.write_text(".parent.test secure match=.hoster.test ciphers=high\nb.parent.test encrypt\n")
+    ended = invoke("policy", str(results), "--for", "postfix", "--current", str(live))
+    assert lines_of(ended.out) == [
+        ".parent.test secure match=.hoster.test ciphers=high",
+        "b.parent.test encrypt",
+        "parent.test encrypt",
+    ]
+
+
 def test_a_result_that_names_no_domain_writes_no_line(tmp_path: Path) -> None:
     """Result files may come from anywhere; a map may not hold what anybody likes."""
     hostile = replace(report(good()), domain="example.com may\n*")

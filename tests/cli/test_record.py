@@ -1,17 +1,20 @@
 """``--db``: runs in a record, what cron mails of them, exceptions, and going on."""
 
+import io
 import signal
 import sys
 from pathlib import Path
 
 import pytest
 
+from prober.report.json_ import read_reports
 from prober.rules.deep_plan import is_cut_by_budget
 from prober.store.asking import reports_of
 from prober.store.database import open_store
 from prober.store.reader import RunRow, runs
 from tests.cli.commands import Probe, scan_offline
 from tests.support.waiting import until
+from tests.support.workbooks import read_sheets
 
 in_module_loop = pytest.mark.asyncio(loop_scope="module")
 
@@ -79,6 +82,7 @@ async def test_nothing_is_said_where_all_meet(probe: Probe, path: Path, db: str)
 async def test_the_exit_status_and_the_report_do_not_depend_on_the_record(
     probe: Probe, path: Path, db: str, tmp_path: Path
 ) -> None:
+    await probe.scan(str(path), "--db", db)
     with_db = await probe.scan(str(path), "--ordered", "--db", db)
     without = await probe.scan(str(path), "--ordered")
 
@@ -118,6 +122,9 @@ why = "They get a new server (ticket 4711)"
 by = "J. Doe, privacy officer"
 until = {until}
 """
+NO_LONGER = (
+    "clear.test: NOT ACCEPTED. The exception by J. Doe, privacy officer ended on 2020-12-31."
+)
 
 
 @in_module_loop
@@ -136,8 +143,42 @@ async def test_an_accepted_exception_does_not_turn_the_exit_status(
     ended = await probe.scan(str(path), "--db", db, "-q", *accept)
     assert (ended.status, ended.out.splitlines()[1:]) == (
         1,
-        ["As before: 1 FAIL."],
+        [
+            "As before: 1 FAIL.",
+            NO_LONGER,
+        ],
     )
+
+
+SHOWN = (
+    "clear.test: ACCEPTED. Level none until 2099-12-31, by J. Doe, privacy officer: "
+    "They get a new server (ticket 4711)."
+)
+WORKERS = ("--workers", "1", "--shard-size", "2")
+
+
+@in_module_loop
+@pytest.mark.parametrize("args", [(), WORKERS], ids=["here", "workers"])
+async def test_every_report_file_names_the_exception(
+    probe: Probe, path: Path, tmp_path: Path, args: tuple[str, ...]
+) -> None:
+    file, paths = tmp_path / "exceptions.toml", [tmp_path / f"r.{kind}" for kind in KINDS]
+    write(file, ACCEPTED.format(until="2099-12-31"))
+    outputs = [each for target in paths for each in ("-o", str(target))]
+    ended = await probe.scan(str(path), "--exceptions", str(file), *outputs, *args)
+
+    assert ended.status == 0
+    assert ended.err.startswith("probe: 4 domains: 2 PASS, 1 FAIL (1 accepted), 1 NO MAIL\n")
+    assert f"probe:   {SHOWN}\n" in ended.err
+    for target in paths[:-1]:
+        assert "They get a new server (ticket 4711)" in target.read_text()
+    found = read_reports(io.BytesIO((tmp_path / "r.jsonl").read_bytes()))
+    assert [each.domain for each in found if each.accepted] == ["clear.test"]
+    sheets = read_sheets(tmp_path / "r.xlsx")
+    assert [row["domain"] for row in sheets["domains"] if row["accepted"]] == ["clear.test"]
+
+
+KINDS = ("txt", "csv", "json", "jsonl", "html", "xlsx")
 
 
 @in_module_loop
@@ -149,10 +190,46 @@ async def test_an_exception_is_shown_with_its_reason(
     ended = await probe.scan(str(path), "--exceptions", str(file))
 
     assert ended.status == 0
-    assert ended.err.splitlines()[1:] == [
-        "probe: clear.test: ACCEPTED. Level none until 2099-12-31, by J. Doe, privacy officer: "
-        "They get a new server (ticket 4711)."
+    assert f"  {SHOWN}" in ended.out.splitlines()
+    assert ended.err == "probe: 4 domains: 2 PASS, 1 FAIL (1 accepted), 1 NO MAIL\n"
+    quiet = await probe.scan(str(path), "--exceptions", str(file), "-q")
+    assert (quiet.status, quiet.err) == (0, "")
+
+
+@in_module_loop
+async def test_an_exception_that_covers_nothing_is_named(
+    probe: Probe, path: Path, tmp_path: Path
+) -> None:
+    file, accepted = tmp_path / "exceptions.toml", ACCEPTED.format(until="2020-12-31")
+    write(file, accepted + accepted.replace("clear.test", "cleer.test"))
+    scanned = await probe.scan(str(path), "--exceptions", str(file))
+
+    assert scanned.status == 1
+    assert scanned.err.splitlines()[1:] == [
+        f"probe: {NO_LONGER}",
+        "probe: exceptions on domains that are not in the list: cleer.test",
     ]
+    checked = await probe.check("clear.test", "--exceptions", str(file))
+    assert (checked.status, checked.err) == (1, f"probe: {NO_LONGER}\n")
+    quiet = await probe.scan(str(path), "--exceptions", str(file), "-q")
+    assert quiet.err.splitlines()[-1] == f"probe: {NO_LONGER}"
+
+
+@in_module_loop
+async def test_a_check_names_the_exception_in_the_record(probe: Probe, db: str) -> None:
+    await probe.check("clear.test", "--db", db)
+    until = ("--until", "2099-12-31", "--by", "J. Doe", "--why", "New server")
+    accepted = await probe.run("accept", "clear.test", "--db", db, "--what", "none", *until)
+    assert accepted.status == 0
+    ended = await probe.check("clear.test", "--db", db)
+
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.startswith("clear.test: FAIL. ")
+    line = "Accepted: level none until 2099-12-31, by J. Doe: New server."
+    assert line in ended.out.splitlines()
+    again = await probe.run("report", "--db", db, "--run", "1")
+    assert again.status == 0
+    assert line in again.out.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -207,6 +284,34 @@ async def test_a_stopped_scan_is_gone_on_with(
     assert ended.err.startswith("probe: 3 domains: 1 PASS, 1 FAIL, 1 UNKNOWN")
     [run] = runs_in(db)
     assert (run.finished_at is None, run.observations) == (False, 3)
+
+
+@in_module_loop
+async def test_a_run_is_not_gone_on_with_under_other_exceptions(
+    probe: Probe, tmp_path: Path
+) -> None:
+    """Its rows name them."""
+    path, file = tmp_path / "list.txt", tmp_path / "exceptions.toml"
+    write(path, "good.test\nclear.test\nsilent.test\n")
+    write(file, ACCEPTED.format(until="2099-12-31"))
+    report = tmp_path / "report.jsonl"
+    partial = tmp_path / "report.jsonl.partial"
+    args = (*probe.look, "--timeout", "4", str(path), "--exceptions", str(file), "-o", str(report))
+
+    async with probe.running("scan", *args) as running:
+        await until(lambda: partial.exists() and partial.read_bytes().count(b"\n") == 2)
+        running.send(signal.SIGINT)
+        assert (await running.ended()).status == 130
+    write(file, ACCEPTED.format(until="2098-12-31"))
+    refused = await probe.run("scan", *args, "--resume")
+    assert refused.status == 2
+    assert "accepted exceptions was sha256 " in refused.err
+
+    write(file, ACCEPTED.format(until="2099-12-31"))
+    ended = await probe.run("scan", *args, "--resume")
+    assert ended.status == 3
+    assert f"probe:   {SHOWN}\n" in ended.err  # of a domain that the stopped run had reported
+    assert report.read_bytes().count(b'"until":"2099-12-31"') == 1
 
 
 @pytest.mark.parametrize("with_report", [True, False], ids=["report-file", "record-alone"])
@@ -274,3 +379,11 @@ def test_a_password_is_not_in_the_message(path: Path) -> None:
 
     assert ended.status == 5
     assert "secret" not in ended.err
+
+
+def test_a_new_record_is_told_unless_quiet(tmp_path: Path) -> None:
+    for quiet, name in ((False, "a.db"), (True, "b.db")):
+        options = ("-q",) if quiet else ()
+        ended = scan_offline("-", "--db", str(tmp_path / name), *options, stdin=b"a.test\n")
+        told = f"there was no record at {tmp_path / name}: a new one was made" in ended.err
+        assert told is not quiet

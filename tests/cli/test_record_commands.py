@@ -7,11 +7,12 @@ import pytest
 import sqlalchemy as sa
 
 from prober.records import EndpointFacts
+from prober.rules.verdict import judge_domain
 from prober.store import schema
 from prober.store.database import open_store
 from tests.cli.commands import invoke
 from tests.store.builders import good, record, report, started
-from tests.support.builders import MX, confirmed, not_offered, untested
+from tests.support.builders import MX, confirmed, domain, not_offered, untested
 
 NEGATIVE = confirmed(not_offered())
 
@@ -46,6 +47,22 @@ def test_the_last_two_runs_are_compared(db: str, days: list[EndpointFacts], stat
 
     assert (ended.status, ended.err) == (status, "")
     assert ended.out.startswith("2 domains compared: ")
+
+
+def test_domains_in_one_run_only_are_named_and_no_invalid_input(db: str) -> None:
+    """As two files with the same reports are compared."""
+    store = open_store(db)
+    invalid = judge_domain(domain(domain=None, input="no domain", error="no domain"))
+    more = judge_domain(domain(domain=None, input="neither", error="no domain"))
+    record(store, [report(good()), report(good(), name="gone.example"), invalid])
+    record(store, [report(good(), day=1), report(good(), name="new.example", day=1), invalid, more])
+    store.close()
+    ended = invoke("diff", "--db", db)
+    counts, left_out, new = ended.out.splitlines()
+    assert counts.startswith("1 domain compared: ")
+    assert counts.endswith(", 1 as before; 1 no longer looked at; 1 looked at for the first time")
+    assert new == "new.example: NEW. looked at for the first time."
+    assert left_out.startswith("gone.example: LEFT OUT. no longer looked at, last seen ")
 
 
 def test_other_runs_are_compared(db: str) -> None:

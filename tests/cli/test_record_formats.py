@@ -241,3 +241,21 @@ def test_a_report_has_the_worst_of_many_changes_and_counts_the_others(
 
 def test_every_standing_is_a_column_of_the_runs() -> None:
     assert set(RUN_COLUMNS) >= {each.value.replace("-", "_") for each in Standing}
+
+
+@pytest.mark.parametrize("extension", FORMATS)
+def test_a_history_names_the_exception_that_covered_a_run(
+    db: str, tmp_path: Path, extension: str
+) -> None:
+    """It ends with the second run: the first one passes, the third one came later."""
+    accept = ("--what", "none", "--by", "J. Doe", "--why", "New server", "--until", "2026-01-03")
+    assert invoke("accept", "example.com", "--db", db, *accept).status == 0
+    target = tmp_path / f"history.{extension}"
+    assert invoke("history", "example.com", "--db", db, "-o", str(target)).status == 0
+
+    if extension in ("json", "jsonl"):
+        found = [json.loads(line)["accepted"] for line in target.read_text().splitlines()]
+        assert [each and each["by"] for each in found] == [None, "J. Doe", None]
+        return
+    text = text_of(target)
+    assert text.count("level none until 2026-01-03, by J. Doe: New server") == 1

@@ -243,8 +243,16 @@ def test_fields_that_an_older_version_did_not_write_may_be_missing(results: str)
     ("content", "why"),
     [
         pytest.param(b"", "it holds no report", id="empty"),
-        pytest.param(b"example.com\nexample.org\n", "line 1: no report", id="a-list"),
-        pytest.param(b"domain,level\na.test,none\n", "line 1: no report", id="a-csv-report"),
+        pytest.param(
+            b"example.com\nexample.org\n",
+            "line 1: no report: this is no JSON object; results are JSON",
+            id="a-list",
+        ),
+        pytest.param(
+            b"domain,level\na.test,none\n",
+            "reports in other formats cannot be read again",
+            id="a-csv-report",
+        ),
         pytest.param(b'{"domain": "a.test"}\n', "line 1: no report", id="other-json"),
         pytest.param(b'{"schema": 99}\n', "line 1: schema 99 was written by another", id="schema"),
         pytest.param(b"\x1f\x8b\x08\x00" * 9, "is gzip data; results are JSON lines", id="gzip"),
@@ -385,3 +393,59 @@ def test_one_result_of_a_machine_that_saw_nothing_is_explained(tmp_path: Path) -
 
     assert ended.status == 4
     assert "no nameserver answers: this says nothing about the domains" in ended.err
+
+
+EXCEPTION = """
+[[exception]]
+domain = "{domain}"
+what = "none"
+why = "New server in March"
+by = "J. Doe"
+until = {until}
+"""
+
+
+def exceptions(path: Path, domain: str = "clear.test", until: str = "2099-12-31") -> str:
+    path.write_text(EXCEPTION.format(domain=domain, until=until))
+    return str(path)
+
+
+def test_exceptions_are_given_to_saved_results(results: str, tmp_path: Path) -> None:
+    target, file = tmp_path / "r.jsonl", exceptions(tmp_path / "exceptions.toml")
+    ended = invoke("report", results, "--exceptions", file, "-o", str(target))
+
+    assert ended.status == 0
+    assert "2 domains: 1 PASS, 1 FAIL (1 accepted)" in ended.err
+    found = [json.loads(line) for line in target.read_text().splitlines()]
+    assert [each["accepted"] and each["accepted"]["by"] for each in found] == [None, "J. Doe"]
+    assert found[1]["standing"] == "falls-short"
+
+
+def test_results_keep_the_exceptions_that_they_were_saved_with(
+    results: str, tmp_path: Path
+) -> None:
+    """They are judged again; a file of exceptions counts before them."""
+    target, file = str(tmp_path / "r.jsonl"), tmp_path / "exceptions.toml"
+    invoke("report", results, "--exceptions", exceptions(file), "-o", target)
+
+    kept = invoke("report", target)
+    assert kept.status == 0
+    assert "accepted: level none until 2099-12-31, by J. Doe: New server in March" in kept.out
+    ended = invoke("report", target, "--exceptions", exceptions(file, until="2020-01-01"))
+    assert ended.status == 1
+    assert "clear.test: NOT ACCEPTED. The exception by J. Doe ended on 2020-01-01." in ended.err
+
+
+def test_exceptions_on_no_domain_of_the_results_are_named(results: str, tmp_path: Path) -> None:
+    file = exceptions(tmp_path / "exceptions.toml", domain="cleer.test")
+    said = "exceptions on domains that are not in the results: cleer.test"
+    assert said in invoke("report", results, "--exceptions", file).err
+    some = invoke("report", results, "--exceptions", file, "--domain", "good.test")
+    assert "cleer.test" not in some.err
+
+
+def test_a_file_of_exceptions_is_not_overwritten(results: str, tmp_path: Path) -> None:
+    file = exceptions(tmp_path / "exceptions.toml")
+    ended = invoke("report", results, "--exceptions", file, "-o", file)
+    assert ended.status == 2
+    assert "the file of exceptions" in ended.err

@@ -239,6 +239,31 @@ async def test_what_the_budget_has_cut_is_tested_by_a_run_that_goes_on(
 
 
 @in_one_loop
+async def test_ordered_only_what_the_budget_has_cut_is_probed_again(
+    probe: Probe, tmp_path: Path
+) -> None:
+    whole, cut = folders(tmp_path)
+    list_ = tmp_path / "list.txt"
+    write(list_, BUDGETED)
+    expected = await probe.scan(str(list_), *outputs(whole), "--deep", "--ordered")
+    args = ("scan", *probe.look, str(list_), *outputs(cut), "--ordered", "--deep")
+    await probe.run(*args, "--deep-budget", "1")
+    assert untested(cut / "r.jsonl") == ["good.test", "self-signed.test", "also-good.test"]
+    assert names(cut / "r.csv") == BUDGETED
+    in_clear = probe.lab.servers["mx1.clear.test"]
+    seen = in_clear.count
+    last = await probe.run(*args, "--resume")
+
+    assert (last.status, in_clear.count) == (expected.status, seen)
+    assert untested(cut / "r.jsonl") == []
+    assert names(cut / "r.csv") == BUDGETED
+    for name in ("r.csv", "r.jsonl"):
+        assert rows(cut / name) == rows(whole / name)
+    assert summary(cut / "r.txt") == summary(whole / "r.txt")
+    assert set(os.listdir(cut)) == {"r.csv", "r.jsonl", "r.txt", "r.xlsx"}
+
+
+@in_one_loop
 async def test_a_run_that_goes_on_leaves_the_report_until_its_own_is_whole(
     probe: Probe, tmp_path: Path
 ) -> None:
@@ -316,7 +341,7 @@ def test_a_machine_that_cannot_see_ends_early_and_asks_all_again_later(tmp_path:
     blind = scan_offline(str(list_), "-o", str(report), "--concurrency", "2")
     assert blind.status == 4
     assert "this machine cannot probe, so the run ends here: no nameserver answers" in blind.err
-    assert 20 <= len((tmp_path / "r.csv.partial").read_text().splitlines()) < 100
+    assert 20 <= len((tmp_path / "r.csv.partial.not-tested").read_text().splitlines()) < 100
     assert not report.exists()
     assert not (tmp_path / "r.csv.resume").exists()  # nothing was seen: nothing to go on from
     assert "--resume" not in blind.err
@@ -330,7 +355,7 @@ def test_what_a_blind_machine_saw_of_a_short_list_is_asked_again_later(tmp_path:
     blind = scan_offline(str(list_), "-o", str(report))
     assert blind.status == 4
     assert report.read_text() == "last week's\n"
-    assert (tmp_path / "r.csv.partial").exists()
+    assert (tmp_path / "r.csv.partial.not-tested").exists()
     assert not (tmp_path / "r.csv.resume").exists()
 
 

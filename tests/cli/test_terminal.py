@@ -53,6 +53,10 @@ class Terminal:
         """The same as one line, for what may be folded."""
         return " ".join(" ".join(self.lines).split())
 
+    def type(self, keys: bytes) -> None:
+        """What a person types."""
+        os.write(self._master, keys)
+
     def read(self) -> None:
         """Take what is shown until nobody has the terminal open any more."""
         decoder = codecs.getincrementaldecoder("utf-8")()
@@ -391,3 +395,25 @@ async def test_what_passes_with_a_serious_finding_is_not_green(probe: Probe) -> 
     assert re.search(r"\x1b\[1;33mPASS\b", check)
     assert re.search(r"\x1b\[1;33mPASS\b", scan)
     assert not re.search(r"\x1b\[[\d;]*32m", check + scan)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("scan", "-"),
+        ("report", "-"),
+        ("diff", "-", "/dev/null"),
+        ("policy", "-", "--for", "csv"),
+        ("headers", "-"),
+        ("logs", "-"),
+    ],
+    ids=lambda args: args[0],
+)
+async def test_who_must_type_the_input_is_told_how_to_end_it(
+    probe: Probe, args: tuple[str, ...]
+) -> None:
+    async with terminal() as screen, probe.running(*args, stdin=screen.slave) as run:
+        screen.type(b"\x04")
+        ended = await run.ended()
+    told = "probe: reading from the terminal: end the input with Ctrl-D"
+    assert ended.err.splitlines()[0] == told

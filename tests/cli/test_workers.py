@@ -141,7 +141,9 @@ async def test_a_signal_ends_the_workers_and_keeps_what_was_done(
 
 @in_module_loop
 @pytest.mark.parametrize(
-    ("count", "left"), [(1, {"r.csv.partial"}), (50, set())], ids=["told at the end", "at once"]
+    ("count", "left"),
+    [(1, {"r.csv.partial.not-tested"}), (50, set())],
+    ids=["told at the end", "at once"],
 )
 async def test_what_blind_workers_saw_is_asked_again_later(
     probe: Probe, tmp_path: Path, count: int, left: set[str]

@@ -44,6 +44,7 @@ def verify(ca: LabCa, kind: CertificateKind, name: str = NAME) -> int:
         (CertificateKind.CN_ONLY, 0),
         (CertificateKind.WEAK_KEY, 0),
         (CertificateKind.WEAK_SIGNATURE, 0),
+        (CertificateKind.NO_SIGNING, 0),
         (CertificateKind.MALFORMED_SAN, 0),
         (CertificateKind.HOSTILE_SUBJECT, 0),
         (CertificateKind.MISSING_INTERMEDIATE, NO_ISSUER),

@@ -1,4 +1,4 @@
-"""Reads the lines of a test: what comes out, and what was not understood."""
+"""Reads the lines of a test: what comes out, and what was not understood. And one delivery."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,9 +6,22 @@ from datetime import UTC, datetime
 
 from prober.logs.lines import LineParser
 from prober.logs.reading import make_readers, software_of
-from prober.logs.records import Delivery, Tls
+from prober.logs.records import Content, Delivery, Session, Status, Tls
 
 WRITTEN = datetime(2026, 11, 28, 18, 0, tzinfo=UTC)  # when the logs of the tests were
+SENT = Delivery(
+    time=datetime(2026, 3, 10, tzinfo=UTC),
+    server="mx1",
+    software="postfix",
+    queue_id="AAAAAA",
+    domain="example.com",
+    recipient="a@example.com",
+    address="192.0.2.1",
+    status=Status.SENT,
+    content=Content.LEFT,
+    session=Session(tls=Tls.ENCRYPTED),
+)
+"""It left encrypted. A test replaces what it is about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from prober.logs.advice import Known, Seen, advise
-from prober.logs.records import Content, Delivery, Scope, Session, Status, Tls
+from prober.logs.records import Content, Scope, Session, Tls
 from prober.logs.summary import Summary
 from prober.records import GivenServer, Level
 from prober.report.json_ import encode_report
 from tests.cli.commands import invoke
+from tests.logs.reading import SENT
 from tests.report.samples import passes
 
 LEFT = datetime(2026, 3, 10, tzinfo=UTC)
@@ -22,18 +23,7 @@ def summary(
     tls: Tls = Tls.CLEAR, content: Content = Content.LEFT, domain: str = "example.com"
 ) -> Summary:
     made = Summary()
-    delivery = Delivery(
-        time=LEFT,
-        server="mx1",
-        software="postfix",
-        queue_id="AAAAAA",
-        domain=domain,
-        recipient=f"a@{domain}",
-        address="192.0.2.1",
-        status=Status.SENT,
-        content=content,
-        session=Session(tls=tls),
-    )
+    delivery = replace(SENT, time=LEFT, domain=domain, content=content, session=Session(tls=tls))
     made.add(delivery, Scope.OUTSIDE)
     return made
 

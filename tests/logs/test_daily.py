@@ -18,10 +18,10 @@ from prober.logs.records import (
     Identity,
     Scope,
     Session,
-    Status,
     Tls,
 )
 from prober.records.sent import Covered, SentCounts, SentDay
+from tests.logs.reading import SENT
 
 BEGIN = datetime(2026, 3, 10, 22, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -63,18 +63,7 @@ class Kept:
 
 
 def sent(hours: float, **fields: object) -> Delivery:
-    whole = Delivery(
-        time=BEGIN + hours * HOUR,
-        server="mx1",
-        software="postfix",
-        queue_id=f"Q{hours}",
-        domain="example.com",
-        recipient="a@example.com",
-        address="192.0.2.1",
-        status=Status.SENT,
-        content=Content.LEFT,
-        session=Session(tls=Tls.ENCRYPTED),
-    )
+    whole = replace(SENT, time=BEGIN + hours * HOUR, queue_id=f"Q{hours}")
     return replace(whole, **fields)  # type: ignore[arg-type]
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prober.logs.base import BEGINS, NOT_SENT
-from prober.logs.records import Content, Delivery, Identity, Status, Tls
+from prober.logs.records import Delivery, Tls
 from tests.logs.reading import read, told
 from tests.logs.test_postfix import HOSTILE
 
@@ -39,59 +39,16 @@ def run(*texts: str, inbound: bool = False) -> list[Delivery]:
     return outcome.deliveries
 
 
-@pytest.mark.parametrize(
-    ("texts", "tls", "identity", "version"),
-    [
-        pytest.param((TLS,), Tls.ENCRYPTED, Identity.UNKNOWN, "TLSv1.3", id="7.x"),
-        pytest.param((TLS, f'{ID} mta server-cert-check result="success"'), Tls.ENCRYPTED,
-                     Identity.VERIFIED, "TLSv1.3", id="6.8-success"),
-        pytest.param((TLS, f'{ID} mta server-cert-check result="failure"'), Tls.ENCRYPTED,
-                     Identity.NONE, "TLSv1.3", id="6.8-failure"),
-        pytest.param((f"{ID} mta tls ciphers=TLSv1.2:ECDHE-RSA-CHACHA20-POLY1305:256",),
-                     Tls.ENCRYPTED, Identity.UNKNOWN, "TLSv1.2", id="tls12"),
-        pytest.param((f"{ID} mta tls ciphers=a new form",), Tls.ENCRYPTED, Identity.UNKNOWN, None,
-                     id="new-form"),
-        pytest.param((), Tls.CLEAR, Identity.UNKNOWN, None, id="clear"),
-        pytest.param((DOWNGRADED, CONNECTING, CONNECTED), Tls.CLEAR, Identity.UNKNOWN, None,
-                     id="downgraded"),
-        pytest.param((TLS, DOWNGRADED, CONNECTED), Tls.CLEAR, Identity.UNKNOWN, None,
-                     id="downgraded-late"),
-        pytest.param((f"{OTHER} mta tls ciphers=TLSv1.3:X:256",), Tls.CLEAR, Identity.UNKNOWN, None,
-                     id="another-session"),
-        pytest.param((f'{ID} mta server-cert-check result="success"',), Tls.CLEAR,
-                     Identity.UNKNOWN, None, id="check-without-tls"),
-    ],
-)  # fmt: skip
-def test_the_session_is_joined(
-    texts: tuple[str, ...], tls: Tls, identity: Identity, version: str | None
-) -> None:
-    (delivery,) = run(CONNECTING, CONNECTED, *texts, done())
-    seen = delivery.session
-    assert (seen.tls, seen.identity, seen.version) == (tls, identity, version)
-    assert (delivery.relay, delivery.address) == ("mx.example.com", "192.0.2.1")
+def test_the_message_and_the_domain_are_read() -> None:
+    (delivery,) = run(CONNECTING, CONNECTED, TLS, done())
     assert (delivery.queue_id, delivery.domain) == ("f6e94209", "example.com")
 
 
-def test_a_session_that_began_before_the_log_is_unknown() -> None:
-    (delivery,) = run(done())
-    assert (delivery.session.tls, delivery.session.why) == (Tls.UNKNOWN, BEGINS)
-
-
-@pytest.mark.parametrize(
-    ("result", "relay", "status", "content"),
-    [
-        ("Ok", "192.0.2.1 (mx.example.com)", Status.SENT, Content.LEFT),
-        ("TempFail", "192.0.2.1 (mx.example.com)", Status.DEFERRED, Content.UNKNOWN),
-        ("PermFail", "[2001:db8::1] (mx.example.com)", Status.BOUNCED, Content.UNKNOWN),
-        ("TempFail", "-", Status.DEFERRED, Content.HELD),
-        ("TempFail", "example.com", Status.DEFERRED, Content.HELD),
-        ("Expired", "-", Status.BOUNCED, Content.HELD),
-    ],
-)
-def test_results(result: str, relay: str, status: Status, content: Content) -> None:
-    (delivery,) = run(CONNECTING, CONNECTED, TLS, done(result, relay=relay))
-    assert (delivery.status, delivery.content) == (status, content)
-    assert (delivery.session.why == NOT_SENT) == (content is Content.HELD)
+def test_unknown_has_its_reason() -> None:
+    (began_before,) = run(done())
+    assert (began_before.session.tls, began_before.session.why) == (Tls.UNKNOWN, BEGINS)
+    (not_reached,) = run(CONNECTING, CONNECTED, TLS, done("TempFail", relay="-"))
+    assert not_reached.session.why == NOT_SENT
 
 
 def test_deliveries_to_this_machine_are_local() -> None:
@@ -196,6 +153,8 @@ DOCUMENTED = [
     ("7.9 check", session(TLS, UNVERIFIED_7, done()), VERIFIED.replace("verified", "none")),
     ("7.9 check", session(TLS, NO_CERTIFICATE_7, done()), VERIFIED.replace("verified", "none")),
     ("a check without TLS", session(CHECK_7, done()), IN_CLEAR),
+    ("a check without TLS", session(CHECK_68, done()), IN_CLEAR),
+    ("another session's TLS", session(TLS.replace(ID, OTHER), done()), IN_CLEAR),
     ("another session's check", session(TLS, CHECK_7.replace(ID, OTHER), done()), ENCRYPTED),
     # ssl.c ssl_to_text(), to.c tls_to_text(): version, cipher, bits
     ("6.8 ciphers", session(tls("TLSv1.2:ECDHE-RSA-AES256-GCM-SHA384:256"), done()),
@@ -208,6 +167,7 @@ DOCUMENTED = [
     ("7.9 ciphers", session(tls("TLSv1.3:AEAD-AES256-GCM-SHA384:256"), done()), ENCRYPTED),
     ("7.9 ciphers", session(tls("TLSv1.3:TLS_CHACHA20_POLY1305_SHA256:256"), done()), ENCRYPTED),
     ("7.9 ciphers", session(tls("TLSv1.3:AEAD-AES128-GCM-SHA256:128"), done()), ENCRYPTED),
+    ("a new form", session(tls("a new form"), done()), f"sent left encrypted/unknown {PEER}"),
     # mta_session.c mta_connect(): "%s%s:%d" of scheme, address and port
     ("smtp", session(done()), IN_CLEAR),
     ("smtps", (CONNECTING.replace("smtp://192.0.2.1:25", "smtps://192.0.2.1:465"), CONNECTED, TLS,
@@ -239,6 +199,7 @@ DOCUMENTED = [
     # mta_io(): the downgrade
     ("downgraded", session(DOWNGRADED, *BEGIN, done()), IN_CLEAR),
     ("downgraded after TLS", session(TLS, DOWNGRADED, *BEGIN, done()), IN_CLEAR),
+    ("downgraded, connected", session(TLS, DOWNGRADED, CONNECTED, done()), IN_CLEAR),
     ("downgraded, 6.7", session(DOWNGRADED.replace("Error", "TLS Error"), *BEGIN, done()),
      IN_CLEAR),
     ("retried with TLS", session(f"{ID} mta error reason=Connection timeout", *BEGIN, TLS, done()),
@@ -271,6 +232,8 @@ DOCUMENTED = [
     ("550", session(TLS, failed("550 5.1.1 no", "PermFail")),
      PERHAPS.replace("deferred", "bounced")),
     ("550 in clear", session(failed("550 5.1.1 no", "PermFail")), f"bounced unknown clear {PEER}"),
+    ("550 by IPv6", session(TLS, done("PermFail", relay="[2001:db8::1] (mx.example.com)")),
+     "bounced unknown encrypted/unknown TLSv1.3 mx.example.com[2001:db8::1]"),
     ("imitation", session(TLS, failed("550 SSL certificate check failed")), PERHAPS),
     ("quotes", session(TLS, failed('550 "result="Ok" stat="250')), PERHAPS),
     # mta.c mta_flush(), mta_on_mx(): no session, the relay is a domain
@@ -282,6 +245,10 @@ DOCUMENTED = [
      "bounced held unknown -[-]"),
     ("network", (done("TempFail", session="0" * 16, relay="example.com", stat="Network error on "
      "destination MXs"),), "deferred held unknown -[-]"),
+    ("no relay", session(TLS, done("TempFail", relay="-")), "deferred held unknown -[-]"),
+    ("no address", session(TLS, done("TempFail", relay="example.com")),
+     "deferred held unknown -[-]"),
+    ("expired", session(TLS, done("Expired", relay="-")), "bounced held unknown -[-]"),
     # mda.c mda_log(): rcpt= only where the address was rewritten
     ("mda", (local("user=jane delay=1s result=Ok stat=Delivered"),), "sent left unknown local"),
     ("mda rcpt", (local("rcpt=<j@us.test> user=jane delay=1s result=Ok stat=Delivered"),),

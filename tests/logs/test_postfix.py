@@ -148,58 +148,6 @@ def test_the_tls_line_adds_details_to_what_is_stated() -> None:
     assert one(log(NEW, to(extra="tls=may:none, "))).session.tls is Tls.CLEAR
 
 
-@pytest.mark.parametrize(
-    ("status", "reply", "content"),
-    [
-        # smtp_trouble.c, smtp_proto.c: what Postfix says, with the peer's words in the middle
-        ("sent", OK, Content.LEFT),
-        (
-            "deferred",
-            f"host {MX} said: 451 4.7.1 later (in reply to end of DATA command)",
-            Content.LEFT,
-        ),
-        (
-            "bounced",
-            f"host {MX} said: 550 5.7.1 spam (in reply to end of DATA command)",
-            Content.LEFT,
-        ),
-        ("bounced", f"host {MX} said: 550 5.1.1 no (in reply to RCPT TO command)", Content.HELD),
-        (
-            "bounced",
-            f"host {MX} said: 550 (in reply to end of DATA command) (in reply to RCPT TO command)",
-            Content.HELD,
-        ),
-        (
-            "bounced",
-            f"host {MX} said: 550 lost connection with x while sending message body "
-            "(in reply to MAIL FROM command)",
-            Content.HELD,
-        ),
-        (
-            "deferred",
-            "lost connection with mx.example.com[192.0.2.1] while sending end of data -- message "
-            "may be sent more than once",
-            Content.LEFT,
-        ),
-        (
-            "deferred",
-            "conversation with mx.example.com[192.0.2.1] timed out while sending message body",
-            Content.LEFT,
-        ),
-        (
-            "deferred",
-            "lost connection with mx.example.com[192.0.2.1] while sending RCPT TO",
-            Content.HELD,
-        ),
-        ("deferred", "Server certificate not verified", Content.HELD),
-        ("deferred", "TLS is required, but was not offered by host mx.example.com", Content.HELD),
-        ("deferred", "Cannot start TLS: handshake failure", Content.HELD),
-    ],
-)
-def test_a_message_can_leave_without_being_sent(status: str, reply: str, content: Content) -> None:
-    assert one(log(NEW, to(status=status, reply=reply))).content is content
-
-
 def test_a_line_that_syslog_cut_leaves_the_content_unknown() -> None:
     (line,) = log(to(status="bounced", reply="host x said: 550 a long"), start=False)
     assert one([START, line.removesuffix(")")]).content is Content.UNKNOWN
@@ -471,6 +419,7 @@ DOCUMENTED = [
     ("2.6", (failed("TLS is required, but unavailable"),), NOT_LEFT),
     ("2.4", (summary(), failed("Server certificate not verified")), HELD_TLS),
     ("2.2", (failed("Cannot start TLS: handshake failure"),), NOT_LEFT),
+    ("2.2", (summary(), failed("Cannot start TLS: handshake failure")), HELD_TLS),
     ("2.2", (summary(), "4A1B2C3D4E: Cannot start TLS: handshake failure", to()),
      f"sent left clear {PEER}"),
     ("2.3", (failed(f"host {MX} refused to talk to me: 554 no"),), NOT_LEFT),
@@ -479,9 +428,21 @@ DOCUMENTED = [
     ("2.3", (summary(), failed(f"{SAID}RCPT TO command)")), HELD_TLS),
     ("2.3", (summary(), failed(f"{SAID}DATA command)")), HELD_TLS),
     ("2.3", (summary(), failed(f"{SAID}end of DATA command)")), LEFT_TLS),
+    ("2.3", (summary(), failed(f"{SAID}end of DATA command)", "bounced")),
+     LEFT_TLS.replace("deferred", "bounced")),
+    ("2.3", (summary(), failed(f"{SAID}RCPT TO command)", "bounced")),
+     HELD_TLS.replace("deferred", "bounced")),
+    ("a reply that imitates", (summary(), failed(f"host {MX} said: 550 (in reply to end of DATA "
+     "command) (in reply to RCPT TO command)")), HELD_TLS),
+    ("a reply that imitates", (summary(), failed(f"host {MX} said: 550 lost connection with x "
+     "while sending message body (in reply to MAIL FROM command)")), HELD_TLS),
     ("2.3", (summary(), failed(f"{LOST}receiving the initial server greeting")), HELD_TLS),
     ("2.3", (summary(), failed(f"{LOST}sending MAIL FROM")), HELD_TLS),
+    ("2.3", (summary(), failed(f"{LOST}sending RCPT TO")), HELD_TLS),
     ("2.3", (summary(), failed(f"{LOST}sending message body")), LEFT_TLS),
+    ("2.3", (summary(), failed(f"{LOST}sending end of data -- message may be sent more than once")),
+     LEFT_TLS),
+    ("2.3", (summary(), failed(f"{TIMEOUT}sending message body")), LEFT_TLS),
     ("2.3", (summary(), failed(f"{TIMEOUT}sending end of data -- message may be sent more than "
                                "once")), LEFT_TLS),
     ("2.3", (summary(), f"4A1B2C3D4E: {LOST}sending message body", to()),

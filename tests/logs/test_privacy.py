@@ -1,6 +1,6 @@
 """No local part of an address gets into a report by default."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given
@@ -8,26 +8,15 @@ from hypothesis import strategies as st
 
 from prober.logs.base import MAX_TEXT
 from prober.logs.privacy import Addresses, Privacy
-from prober.logs.records import Content, Delivery, Status
-from tests.logs.reading import read
+from prober.logs.records import Delivery
+from tests.logs.reading import SENT, read
 from tests.logs.test_postfix import START, to
 
 KEY = b"0123456789abcdef"
 
 
 def delivery(recipient: str, reply: str, message_id: str | None = None) -> Delivery:
-    return Delivery(
-        time=datetime(2026, 11, 28, tzinfo=UTC),
-        server="mx1",
-        software="postfix",
-        queue_id="AAAAAA",
-        message_id=message_id,
-        domain="example.com",
-        recipient=recipient,
-        status=Status.BOUNCED,
-        content=Content.HELD,
-        reply=reply,
-    )
+    return replace(SENT, recipient=recipient, reply=reply, message_id=message_id)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import asyncio
 import re
 import smtplib
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from email.message import EmailMessage
 from functools import partial
@@ -21,6 +21,8 @@ import pytest
 from prober.lab.internet import Lab
 from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.sound import Expired, SelfSigned, WellConfigured, Wildcard
+from prober.policy.base import LiveMap, Provenance
+from prober.policy.exim import EximMap
 from tests.mta import sandbox
 from tests.mta.base import RunningMta, Site, running
 from tests.mta.certificates import MtaCa
@@ -29,7 +31,17 @@ from tests.mta.opensmtpd import OPENSMTPD
 from tests.mta.opensmtpd_sender import deliver_by_opensmtpd
 from tests.mta.sender import resolver_for
 from tests.mta.servers import require
-from tests.mta.test_policy import Written, look, publish_tlsa, tlsa_of, to, world, write_map
+from tests.mta.test_policy import (
+    BUECHER,
+    Written,
+    domain,
+    look,
+    publish_tlsa,
+    tlsa_of,
+    to,
+    world,
+    write_map,
+)
 from tests.personalities.sound import WeakDh
 from tests.support.accepting import Accepting
 
@@ -61,7 +73,7 @@ remote:
   allow_localhost
 {options}
 begin retry
-* * F,1h,10m
+* * F,1h,1s
 """
 _FATE: Final = re.compile(r" (=>|==|\*\*) (\S+@\S+) (.*)$")
 _TIMEOUT_S: Final = 120.0
@@ -152,6 +164,126 @@ async def test_exim_verifies_only_where_it_also_requires_tls(
         assert " CV=yes " in fates[name]
 
 
+REUSED: Final = Written(name="verified.test", personality=Expired(), line="verify")
+SETTING: Final = "connection_max_messages = 1"
+
+
+@pytest.mark.parametrize("is_set", [False, True], ids=["by-default", "as-the-head-says"])
+async def test_exim_verifies_each_domain_of_a_shared_server(
+    is_set: bool, mta_ca: MtaCa, tmp_path: Path
+) -> None:
+    """By default Exim 4.96 sends what waits for a server over the connection of another domain.
+
+    That connection was opened as the line of the other domain says, or as none says.
+    """
+    require(EXIM)
+    text = EximMap().render([], LiveMap(), Provenance(version="0", files=1, first=None, last=None,
+                                                      trust_stores=()))  # fmt: skip
+    assert SETTING in text
+    if not is_set:
+        text = text.replace(f"#   {SETTING}\n", "")
+    text += "verified.test: verify\n"
+    async with world(REUSED.domain, domain("elsewhere.test", WellConfigured())) as at:
+        at.lab.dns.add("opportunistic.test", "MX", f"10 mx.{REUSED.name}")
+        async with resolver_for(at.lab.dns) as resolver:
+            send = partial(_send_in_turn, at.lab, text, resolver, mta_ca, tmp_path / "exim")
+            fates = await asyncio.to_thread(send, awaits_all=not is_set)
+
+    assert fates["opportunistic.test"].startswith("=> "), fates
+    assert fates["verified.test"].startswith("== " if is_set else "=> "), fates
+    assert " CV=yes " not in fates["verified.test"]
+
+
+def _send_in_turn(
+    lab: Lab, text: str, resolver: str, ca: MtaCa, folder: Path, *, awaits_all: bool
+) -> Mapping[str, str]:
+    """What Exim logs of a message that waits for a server, and of one that goes there then.
+
+    *awaits_all*: until the first one has left, too.
+    """
+    folder.mkdir()
+    configure = partial(_configure, lab, text, resolver)
+    with running(replace(EXIM, configure=configure), "none", ca, folder) as mta:
+        _submit(mta, ("verified.test",))
+        fates = _await_fates(mta, ("verified.test",))
+        assert fates["verified.test"].startswith("== "), fates
+        while not fates.get("opportunistic.test", "").startswith("=> "):
+            before = len(list(_fates(mta.log())))
+            _submit(mta, ("opportunistic.test",))  # a server that failed is left alone for a second
+            _await(partial(_has_more, mta, before), mta)
+            fates = dict(_fates(mta.log()))
+        _submit(mta, ("elsewhere.test",))
+        _await_fates(mta, ("elsewhere.test",))
+        if awaits_all:
+            _await(lambda: dict(_fates(mta.log()))["verified.test"].startswith("=> "), mta)
+        return dict(_fates(mta.log()))
+
+
+def _has_more(mta: RunningMta, fates: int) -> bool:
+    return len(list(_fates(mta.log()))) > fates
+
+
+def _await(is_so: Callable[[], bool], mta: RunningMta) -> None:
+    deadline = time.monotonic() + _TIMEOUT_S
+    while not is_so():
+        assert time.monotonic() < deadline, mta.log()
+        time.sleep(0.05)
+
+
+def _submit(mta: RunningMta, names: Iterable[str]) -> None:
+    """Give Exim a message to each of *names*, one of which may be in Unicode."""
+    with smtplib.SMTP(mta.address, mta.port, "client.test", timeout=30) as client:
+        for name in names:
+            message = EmailMessage()
+            message.set_content("a line")
+            client.ehlo()
+            client.command_encoding = "utf-8"
+            client.sendmail("sender@sender.test", [to(name)], message.as_bytes(), ["SMTPUTF8"])
+
+
+IN_UNICODE: Final = ("bücher.test", "BÜCHER.test")
+
+
+@pytest.mark.parametrize(
+    ("macro", "names"),
+    [
+        pytest.param("$domain", IN_UNICODE[:1], id="as-written-before"),
+        pytest.param("${utf8_domain_to_alabel:$domain}", IN_UNICODE, id="as-the-head-says"),
+    ],
+)
+async def test_exim_finds_a_domain_in_any_spelling(
+    macro: str, names: tuple[str, ...], mta_ca: MtaCa, tmp_path: Path
+) -> None:
+    """An address in UTF-8 (RFC 6531) leaves the domain as it is spelt."""
+    require(EXIM)
+    served = domain(BUECHER, SelfSigned())
+    async with world(served) as at:
+        reports = await look(at.lab)
+        text = write_map(reports.values(), tmp_path, kind="exim")
+        assert "${utf8_domain_to_alabel:$domain}" in text
+        text = text.replace("${utf8_domain_to_alabel:$domain}", macro)
+        at.take_over(BUECHER, NoStarttls())
+        async with resolver_for(at.lab.dns) as resolver:
+            for name in names:
+                send = partial(_fate_of, at.lab, text, resolver, name, mta_ca, tmp_path / name)
+                assert " == " in await asyncio.to_thread(send), name
+    assert at.mailbox.arrivals == []
+
+
+def _fate_of(lab: Lab, text: str, resolver: str, name: str, ca: MtaCa, folder: Path) -> str:
+    """What Exim logs of one message to *name*."""
+    folder.mkdir()
+    configure = partial(_configure, lab, text, resolver)
+    with running(replace(EXIM, configure=configure), "none", ca, folder) as mta:
+        _submit(mta, (name,))
+        _await(lambda: bool(_last_words(mta.log())), mta)
+        return _last_words(mta.log())[-1]
+
+
+def _last_words(log: str) -> list[str]:
+    return [line for line in log.splitlines() if re.search(r" (=>|==|\*\*) ", line)]
+
+
 def _deliver(
     lab: Lab, policy_map: str, resolver: str, names: tuple[str, ...], ca: MtaCa, folder: Path
 ) -> Mapping[str, str]:
@@ -159,11 +291,7 @@ def _deliver(
     folder.mkdir()
     configure = partial(_configure, lab, policy_map, resolver)
     with running(replace(EXIM, configure=configure), "none", ca, folder) as mta:
-        with smtplib.SMTP(mta.address, mta.port, "client.test", timeout=30) as client:
-            for name in names:
-                message = EmailMessage()
-                message.set_content("a line")
-                client.send_message(message, "sender@sender.test", [to(name)])
+        _submit(mta, names)
         return _await_fates(mta, names)
 
 
@@ -188,11 +316,13 @@ def _configure(lab: Lab, policy_map: str, resolver: str, site: Site) -> tuple[st
     site.write("over-etc/resolv.conf", f"nameserver {resolver}\noptions trust-ad\n")
     site.write("ca.pem", lab.ca_file.read_text())
     site.write("tls_policy", policy_map)
-    macro, *options = _asked_for(policy_map)
+    settings = list(_asked_for(policy_map))
+    macros = [each for each in settings if each.startswith("TLS_")]
+    options = [each for each in settings if each not in macros]
     site.write(
         "exim.conf",
         _EXIM_CONF.format(
-            macro=macro,
+            macro="\n".join(macros),
             options="\n".join(f"  {option}" for option in options),
             host_name=site.host_name,
             address=site.address,
@@ -205,8 +335,8 @@ def _configure(lab: Lab, policy_map: str, resolver: str, site: Site) -> tuple[st
 
 
 def _asked_for(policy_map: str) -> Iterator[str]:
-    """The settings in the head of the map, with this sandbox's paths: first the macro."""
-    for setting in re.findall(r"^#   (\w+ = .+)$", policy_map, re.MULTILINE):
+    """The settings in the head of the map, with this sandbox's paths."""
+    for setting in re.findall(r"^#   (\w+ = .+?)(?:  +\(.*)?$", policy_map, re.MULTILINE):
         if not setting.startswith("openssl_options"):  # Debian's Exim has GnuTLS
             setting = setting.replace("/etc/exim4/tls_policy", "/srv/tls_policy")
             yield setting.replace("certificates = system", "certificates = /srv/ca.pem")

@@ -30,6 +30,7 @@ from prober.net.route import require_route
 from prober.net.smtp import Target, probe_endpoint
 from prober.net.tls import TlsClient
 from prober.records import AnomalyKind, EndpointFacts, Reason, StartTls, Step
+from prober.report.words import failure_words
 from prober.rules.endpoint import Outcome, outcome
 from prober.settings import Settings
 from tests.personalities.starttls import HandshakeSilent, StarttlsSilent
@@ -440,6 +441,10 @@ async def test_a_loop_that_was_blocked_is_no_answer_of_the_hosts(
     beating.cancel()
     assert facts.failure is not None
     assert (facts.failure.reason, facts.starttls) == (Reason.LOCAL, StartTls.NOT_TESTED)
+    why = failure_words(facts.failure)
+    assert why.startswith("a problem on this machine while ")
+    assert " (it was too busy to measure for " in why
+    assert why.endswith(" s, so this wait counts for nothing: run it again)")
 
 
 async def test_a_heartbeat_that_knows_of_no_stall_excuses_nothing() -> None:

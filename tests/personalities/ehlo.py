@@ -42,6 +42,13 @@ class HeloOnly(NoStarttls):
         await self.say(peer, 502, "Command not implemented")
 
 
+class HeloRefused(HeloOnly):
+    """502 to EHLO and 550 to HELO, so whether it has extensions is not known."""
+
+    async def on_helo(self, peer: Peer) -> None:
+        await self.say(peer, 550, "5.7.1 Access denied")
+
+
 class LowerCaseKeywords(Scripted):
     """Sends keywords in lower case, which is allowed. RFC 5321 §4.1.1.1."""
 

@@ -33,3 +33,35 @@ class Throttle(Scripted):
         since = peer.session.started - self.window
         sessions = itertools.islice(reversed(peer.sessions), self.most + 1)
         return sum(session.started >= since for session in sessions)
+
+
+class EhloUnknownOnce(Scripted):
+    """Knows only HELO in the first session, but EHLO in all later ones."""
+
+    async def on_ehlo(self, peer: Peer) -> None:
+        if peer.session.number == 1:
+            await self.say(peer, 502, "5.5.1 Command not implemented")
+        else:
+            await super().on_ehlo(peer)
+
+
+class NoStarttlsThenDefers(Personality):
+    """Does not offer STARTTLS in the first session, and greets all later ones with 450."""
+
+    async def converse(self, peer: Peer) -> None:
+        if peer.session.number > 1:
+            peer.send(b"450 4.7.1 Try again later\r\n")
+            peer.close()
+        else:
+            await NoStarttls().converse(peer)
+
+
+class HandshakeResetsOnce(Scripted):
+    """Resets after the ClientHello in the first session, but in no later one."""
+
+    async def handshake(self, peer: Peer) -> None:
+        if peer.session.number == 1:
+            await peer.hello()
+            peer.reset()
+        else:
+            await super().handshake(peer)

@@ -46,6 +46,12 @@ class AsksClientCertificate(Scripted):
     tls = ASKS_CLIENT
 
 
+class NoSigning(Scripted):
+    """A key usage without digitalSignature, which GnuTLS refuses. RFC 8446 §4.4.2.2."""
+
+    certificate = CertificateKind.NO_SIGNING
+
+
 class NotYetValid(Scripted):
     """A certificate that is not valid yet."""
 

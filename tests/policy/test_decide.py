@@ -23,10 +23,13 @@ from prober.records import (
     Dnssec,
     DomainReport,
     EndpointFacts,
+    Failure,
     MtaSts,
     MxHost,
+    Reason,
     Route,
     RouteStatus,
+    Step,
     StsStatus,
     TlsaRecord,
     VerifyError,
@@ -91,6 +94,17 @@ def signed(dane: Dane, tlsa: tuple[TlsaRecord, ...] = (TLSA,), **fields: Any) ->
 
 NO_TLS = confirmed(not_offered())
 HAS_HOST = signed(Dane.NONE, ())
+TLSA_FAILED = replace(
+    HAS_HOST,
+    mx_hosts=(
+        replace(
+            HAS_HOST.mx_hosts[0],
+            tlsa_dnssec=None,
+            tlsa_failure=Failure(step=Step.RESOLVE, reason=Reason.SERVFAIL, detail="TLSA"),
+        ),
+    ),
+    endpoints=tuple(replace(each, dane=Dane.NOT_TESTED) for each in HAS_HOST.endpoints),
+)
 UNLISTED = MxHost(name="mx.elsewhere.example", preference=20)
 IN_STS_FORM = replace(BY_STS, sts=True)
 OFFERS = {
@@ -133,6 +147,13 @@ OFFERS = {
         report(good(), mta_sts=replace(ENFORCE, mx=(MX, "mx.example.com ciphers=export"))),
         (SECURE, VERIFY, ENCRYPT),
     ),
+    # postconf(5): hostname and nexthop in match= are no names
+    "sts-words-of-postfix": (
+        report(good(), mta_sts=replace(ENFORCE, mx=("*.example.com", "hostname"))),
+        (SECURE, VERIFY, ENCRYPT),
+    ),
+    # RFC 7672 §2.1.2: a DANE sender defers; nobody knows whether a line would replace DANE
+    "tlsa-look-up-failed": (TLSA_FAILED, ()),
     # RFC 7672 §2.2: no certificate of a CA makes up for a mismatch
     "dane-mismatch": (signed(Dane.MISMATCH), ()),
     "dane-unusable": (signed(Dane.UNUSABLE), (SECURE, VERIFY, ENCRYPT)),

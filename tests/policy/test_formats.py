@@ -168,6 +168,7 @@ def test_exim_has_no_name_of_ones_own_choice() -> None:
         "dane.test: dane-only",
         "hosted.test: verify",
         "xn--bcher-kva.test: encrypt",
+        "bücher.test: encrypt",
     ]
 
 
@@ -268,6 +269,10 @@ def test_no_text_does_harm(format_: MapFormat, text: str) -> None:
             id="postconf-5-continued",
         ),
         pytest.param("a.test encrypt\na.test verify\n", {"a.test": ENCRYPT}, (), id="first-wins"),
+        # what Postfix does not use is not written: first in the new map, it would be used
+        pytest.param("a.test verify\nA.test may\n", {"a.test": VERIFY}, (), id="dead-foreign"),
+        pytest.param("a.test may\na.test verify\n", {}, ("a.test may",), id="dead-own"),
+        pytest.param("[a.test] may\n[a.test] verify\n", {}, ("[a.test] may",), id="dead-next-hop"),
         pytest.param("A.Test\tencrypt\n", {"a.test": ENCRYPT}, (), id="case-and-tab"),
         pytest.param(
             "xn--bcher-kva.test encrypt\nbücher.test encrypt\n",
@@ -287,6 +292,32 @@ def test_domains_of_foreign_lines_are_theirs_alone() -> None:
     live = PostfixMap().parse("a.test may\n.b.test may\nBücher.test may\n")
     assert live.by_hand == {"a.test", "xn--bcher-kva.test"}
     assert EximMap().parse("c.test: may\n").by_hand == {"c.test"}
+
+
+def test_foreign_lines_are_also_about_what_is_below_their_domain() -> None:
+    live = PostfixMap().parse(".B.test verify\n.bücher.test may\n[.c.test] may\nd.test may\n")
+    below = {"a.b.test", "x.a.b.test", "mail.xn--bcher-kva.test"}
+    for domain in (*below, "b.test", "ab.test", "c.test", "a.d.test", "test"):
+        assert live.covers(domain) == (domain in below or domain == "d.test"), domain
+    assert EximMap().parse("*.b.test: may\n").covers("a.b.test")
+    assert not LiveMap().covers("a.b.test")
+
+
+@pytest.mark.parametrize("text", ["verify,may", "may,verify"])
+def test_exim_uses_the_first_of_two_lines(text: str) -> None:
+    first, second = text.split(",")
+    live = EximMap().parse(f"a.test: {first}\nA.test: {second}\n")
+    if first == "verify":
+        assert live == LiveMap(policies={"a.test": VERIFY})
+    else:
+        assert live == LiveMap(foreign=("a.test: may",))
+
+
+@pytest.mark.parametrize("order", [("verify", "encrypt"), ("encrypt", "verify")])
+def test_opensmtpd_matches_the_table_to_verify_first(order: tuple[str, str]) -> None:
+    """The head of the map has the rules in this order, wherever the tables are."""
+    text = "".join(f'table tls_{each} {{ "a.test" }}\n' for each in order)
+    assert OpenSmtpdMap().parse(text) == LiveMap(policies={"a.test": VERIFY})
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 """Whole records with defaults, and the one set of reports that every golden file is made of."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from prober.records import (
+    AcceptedException,
     Anomaly,
     AnomalyKind,
     Answer,
@@ -277,6 +278,18 @@ def fails() -> DomainReport:
     return make_report(Level.NONE, (bare, alert), domain="fails.example", findings=findings)
 
 
+def accepted() -> DomainReport:
+    """It fails, and somebody answers for that."""
+    exception = AcceptedException(
+        domain="accepted.example",
+        what=Level.NONE,
+        why="New server in March (ticket 4711)",
+        by="J. Doe, privacy officer",
+        until=date(2027, 3, 31),
+    )
+    return replace(fails(), input=exception.domain, domain=exception.domain, accepted=exception)
+
+
 def partly() -> DomainReport:
     """One endpoint encrypts, one is known not to, one was throttled, one host has no address."""
     throttled = Failure(
@@ -487,5 +500,6 @@ def all_samples() -> tuple[DomainReport, ...]:
         hostile_input(),
         large(),
         deep(),
+        accepted(),
     )
     return tuple(map(assessed, samples))

@@ -4,7 +4,7 @@ import enum
 import types
 import typing
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from hypothesis import strategies as st
 
@@ -17,6 +17,7 @@ _PLAIN: dict[object, st.SearchStrategy[object]] = {
     bool: st.booleans(),
     bytes: st.binary(max_size=20),
     datetime: st.datetimes(timezones=st.just(UTC)),
+    date: st.dates(),
 }
 
 

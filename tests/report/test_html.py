@@ -314,15 +314,6 @@ def test_a_file_is_arranged_when_it_is_finished(tmp_path: Path) -> None:
     assert target.stat().st_mode & 0o777 == 0o644
 
 
-def test_the_summary_counts_what_is_accepted() -> None:
-    totals = samples.totals_of(samples.fails())
-    totals.accept([("fails.example", Standing.FALLS_SHORT)])
-    writer = html.Html()
-    page = read_page(writer.head() + writer.foot(totals))
-    assert "1 domain accepted: an exception of the record covers it." in page.text
-    assert "Which domains do not pass" not in page.text
-
-
 def test_an_empty_run_is_a_sound_page() -> None:
     page = arranged()
     require_harmless(page)

@@ -35,7 +35,7 @@ def test_the_columns_are_those_of_the_design_in_its_order() -> None:
         " endpoints_tls tls_versions ciphers key_exchanges certificates_valid certificate_expires"
         " days_to_expiry dnssec dane mta_sts tls_rpt forced_tls findings error elapsed_ms"
         " requirement standing reasons post_quantum legacy_versions broken_suites"
-        " static_key_exchange weak_dh"
+        " static_key_exchange weak_dh accepted"
     )
 
 

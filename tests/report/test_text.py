@@ -7,10 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from prober.records import (
+    Attempt,
     Code,
     Dnssec,
     DomainReport,
     Failure,
+    Hello,
     Level,
     Line,
     MtaSts,
@@ -19,6 +21,7 @@ from prober.records import (
     RatedFact,
     Reason,
     Standing,
+    StartTls,
     Step,
     StsStatus,
     TlsaRecord,
@@ -120,7 +123,10 @@ def test_a_terminal_gets_the_whole_answer_within_its_width(
     first = text.split("\n\n")[0]
 
     assert max(map(len, text.splitlines())) <= width
-    assert first.replace("\n", "").replace(" ", "") == headline(report).replace(" ", "")
+    paragraph = first.replace("\n", "").replace(" ", "")
+    exception = paragraph.removeprefix(headline(report).replace(" ", ""))
+    assert exception != paragraph
+    assert exception.startswith("Accepted:") is (report.accepted is not None)
 
 
 def plain() -> Formatter[DomainReport, Totals]:
@@ -205,6 +211,27 @@ def test_a_shared_detail_stands_once_and_others_by_themselves() -> None:
     assert "c.example: other" in lines
 
 
+def test_why_another_session_failed_is_told_in_words() -> None:
+    failure = Failure(step=Step.STARTTLS, reason=Reason.BAD_REPLY, reply_code=454, detail="454 no")
+    attempt = Attempt(
+        observed_at=samples.NOW,
+        hello=Hello.DEFAULT,
+        starttls=StartTls.REFUSED,
+        tls_version=None,
+        cipher=None,
+        failure=failure,
+    )
+    endpoint = samples.make_endpoint(attempts=(attempt,))
+    detail = "another session saw: bad-reply at starttls: 454 no"
+    found = finding(Code.STARTTLS_INTERMITTENT, mx_host=endpoint.mx_host, detail=detail)
+
+    text = " ".join(
+        shown(samples.make_report(Level.OPPORTUNISTIC, (endpoint,), findings=(found,))).split()
+    )
+
+    assert "another session saw: reply 454 while waiting for the answer to STARTTLS (no)" in text
+
+
 def test_advice_on_dane_depends_on_who_runs_the_mx_host() -> None:
     hosts = ("mx1.example.com", "aspmx.l.google.com", "alt1.aspmx.l.google.com")
     findings = tuple(finding(Code.TLSA_INSECURE, mx_host=host) for host in hosts)
@@ -260,9 +287,9 @@ def test_a_scan_gives_a_line_a_domain_and_a_summary() -> None:
         formatter.foot(totals_of(*every))
         .decode()
         .startswith(
-            "\n14 domains: 5 PASS, 2 FAIL, 4 UNKNOWN, 1 NO MAIL, 2 INVALID.\n"
-            "Levels: 1 enforced, 1 authenticated, 4 opportunistic, 1 partial, 1 none, 2 unknown,"
-            " 2 no-mail, 2 invalid. 24 of 26 endpoints tested.\n"
+            "\n15 domains: 5 PASS, 3 FAIL (1 accepted), 4 UNKNOWN, 1 NO MAIL, 2 INVALID.\n"
+            "Levels: 1 enforced, 1 authenticated, 4 opportunistic, 1 partial, 2 none, 2 unknown,"
+            " 2 no-mail, 2 invalid. 26 of 28 endpoints tested.\n"
             "Worst:\n  fails.example: FAIL. Mail is sent unencrypted or is held back: "
         )
     )

@@ -23,6 +23,7 @@ from prober.report.words import (
     failure_words,
     outcome_words,
     reason_words,
+    short_trouble,
     starttls_words,
     tls_words,
     trouble,
@@ -168,6 +169,9 @@ def test_an_endpoint_in_words(endpoint: Endpoint, starttls: str, tls: str, outco
     assert outcome_words(endpoint) == outcome
 
 
+SEEN_ONCE = make_failed_endpoint(
+    starttls=StartTls.NOT_OFFERED, confirmed=Confirmed.NO, failure=None
+)
 NO_IPV6 = make_failed_endpoint(failure=Failure(step=Step.CONNECT, reason=Reason.NO_IPV6_HERE))
 
 
@@ -176,14 +180,18 @@ NO_IPV6 = make_failed_endpoint(failure=Failure(step=Step.CONNECT, reason=Reason.
     [
         pytest.param(samples.passes(), "", id="nothing"),
         pytest.param(samples.invalid(), "line 7: a URL, not a domain", id="input"),
-        pytest.param(samples.dns_error(), "SERVFAIL while looking up the name (MX)", id="route"),
+        pytest.param(
+            samples.dns_error(), "DNS error SERVFAIL while looking up the name (MX)", id="route"
+        ),
         pytest.param(
             replace(samples.nowhere(), route=Route(status=RouteStatus.NXDOMAIN, detail="a\x00")),
             "a\\x00",
             id="detail-of-the-route",
         ),
         pytest.param(
-            samples.partly(), "mx4.partly.example: SERVFAIL while looking up the name", id="host"
+            samples.partly(),
+            "mx4.partly.example: DNS error SERVFAIL while looking up the name",
+            id="host",
         ),
         pytest.param(
             samples.unknown(),
@@ -200,7 +208,39 @@ NO_IPV6 = make_failed_endpoint(failure=Failure(step=Step.CONNECT, reason=Reason.
             "mx1.example.com 192.0.2.1: no IPv6 on this machine",
             id="nothing-but-ipv6",
         ),
+        pytest.param(
+            samples.make_report(Level.UNKNOWN, (SEEN_ONCE,), complete=False),
+            "mx1.example.com 192.0.2.1: STARTTLS was not offered in one session, and no second "
+            "attempt could confirm that",
+            id="not-offered-once",
+        ),
     ],
 )
 def test_the_first_trouble(report: DomainReport, words: str) -> None:
     assert trouble(report) == words
+
+
+@pytest.mark.parametrize(
+    ("step", "code", "words"),
+    [
+        (Step.GREETING, 421, "mx1.example.com replied 421 (too busy)"),
+        (Step.GREETING, 450, "mx1.example.com replied 450 (try again later)"),
+        (Step.STARTTLS, 454, "mx1.example.com replied 454 (try again later)"),
+        (Step.EHLO, 550, "mx1.example.com replied 550 (it refused us)"),
+        (Step.EHLO, 220, "mx1.example.com replied 220"),
+    ],
+)
+def test_a_reply_code_is_explained(step: Step, code: int, words: str) -> None:
+    failure = Failure(step=step, reason=Reason.BAD_REPLY, reply_code=code)
+    report = samples.make_report(
+        Level.UNKNOWN, (make_failed_endpoint(failure=failure),), complete=False
+    )
+    assert short_trouble(report) == words
+
+
+def test_one_session_without_an_offer_is_told_as_such() -> None:
+    report = samples.make_report(Level.UNKNOWN, (SEEN_ONCE,), complete=False)
+    assert short_trouble(report) == (
+        "mx1.example.com: STARTTLS was not offered in one session, and no second attempt could "
+        "confirm that"
+    )

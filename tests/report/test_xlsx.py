@@ -245,10 +245,10 @@ def test_a_sheet_that_is_full_leaves_rows_out_and_says_so(
     sheets, summary = read_sheets(target), read_summary(target)
     assert {name: len(rows) for name, rows in sheets.items()} == dict.fromkeys(sheets, 10)
     assert summary["NOT in sheet domains"] == (
-        "4 rows: a sheet holds 10 rows; CSV and JSON reports have all"
+        "5 rows: a sheet holds 10 rows; CSV and JSON reports have all"
     )
-    assert str(summary["NOT in sheet endpoints"]).startswith("22 rows")
-    assert summary["domains"] == 14
+    assert str(summary["NOT in sheet endpoints"]).startswith("24 rows")
+    assert summary["domains"] == 15
     assert summary["rows in sheet domains"] == 10
     assert next(iter(summary)).startswith("NOT in sheet")
 

@@ -346,16 +346,61 @@ def test_one_bad_field_costs_only_itself(der: bytes, lost: set[str], error: str 
     assert (Code.CERTIFICATE_UNREADABLE in codes(der)) is bool(lost)
 
 
+@pytest.mark.parametrize(
+    ("usage", "forbids"),
+    [
+        pytest.param("03020520", True, id="5280-4.2.1.3-key-encipherment"),
+        pytest.param("03020308", True, id="5280-4.2.1.3-key-agreement"),
+        pytest.param("0303070080", True, id="5280-4.2.1.3-decipher-only"),
+        pytest.param("03020780", False, id="5280-4.2.1.3-digital-signature"),
+        pytest.param("030205a0", False, id="5280-4.2.1.3-both"),
+        pytest.param("03020700", False, id="no-bit"),
+        pytest.param("030100", False, id="no-octet"),
+        pytest.param("", False, id="empty"),
+        pytest.param("0500", False, id="null"),
+    ],
+)
+def test_what_the_key_may_be_used_for(usage: str, *, forbids: bool) -> None:
+    key_usage = extension(bytes.fromhex("0603551d0f"), bytes.fromhex(usage))
+    assert read_certificate(forge(GOOD_SAN, key_usage)).forbids_signing is forbids
+
+
+def test_without_a_key_usage_the_key_may_sign() -> None:
+    assert not read_certificate(forge(GOOD_SAN)).forbids_signing
+
+
 def test_verification_errors_come_first_with_their_depth() -> None:
     bad = forge(GOOD_SAN, subject=rdn(b"\xff"))
 
     errors = judge(bad, errors=[(0, 20), (1, 10)]).errors
 
     assert errors[:2] == (
-        "error 20 (X509 error 20 at depth 0)",
-        "error 10 (X509 error 10 at depth 1)",
+        "its issuer is no trust anchor and was not sent (X509 error 20 at depth 0)",
+        "an issuer's certificate has expired (X509 error 10 at depth 1)",
     )
     assert errors[2].startswith("subject: ")
+
+
+@pytest.mark.parametrize(
+    ("depth", "code", "words"),
+    [
+        (1, 9, "an issuer's certificate is not valid yet"),
+        (0, 18, "it is self-signed"),
+        (1, 19, "its chain ends in a self-signed certificate that is no trust anchor"),
+        (1, 24, "an issuer is no CA"),
+        (2, 25, "the chain is longer than an issuer allows"),
+        (0, 26, "it is not for TLS servers (extended key usage)"),
+        (1, 26, "an issuer's certificate is not for TLS servers (extended key usage)"),
+        (0, 34, "a critical extension is unknown"),
+        (0, 47, "its CA may not issue for this name (name constraints)"),
+        (0, 48, "its CA may not issue for this name (name constraints)"),
+        (1, 79, "an issuer is no CA"),
+        (0, 9999, "error 9999"),
+    ],
+)
+def test_verification_errors_are_in_plain_words(depth: int, code: int, words: str) -> None:
+    (error, *_) = judge(LEAF, errors=[(depth, code)]).errors
+    assert error == f"{words} (X509 error {code} at depth {depth})"
 
 
 def test_texts_and_lists_are_capped() -> None:
@@ -771,7 +816,8 @@ def test_no_issuer_is_missed_without_reason(found: Callable[[], set[Code]]) -> N
         ),
         pytest.param(
             lambda: details(LEAF, errors=[(0, 10), (0, 20), (1, 7)]),
-            "error 20 (X509 error 20 at depth 0), error 7 (X509 error 7 at depth 1)",
+            "its issuer is no trust anchor and was not sent (X509 error 20 at depth 0), "
+            "a signature is wrong (X509 error 7 at depth 1)",
             id="not-trusted",
         ),
         pytest.param(

@@ -1,6 +1,7 @@
 """Outcome, confirmation and findings of an endpoint. RFC 3207 §4, docs/verdict.md."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from prober.records import (
     Confirmed,
     EndpointFacts,
     Failure,
+    Hello,
     Reason,
     StartTls,
     Step,
@@ -38,6 +40,9 @@ REFUSED = endpoint(
     starttls=StartTls.REFUSED,
     failure=Failure(step=Step.STARTTLS, reason=Reason.BAD_REPLY, reply_code=454),
 )
+
+
+HELO_ONLY = Anomaly(kind=AnomalyKind.HELO_ONLY, detail="502 no")
 
 
 def codes(facts: EndpointFacts) -> list[Code]:
@@ -122,6 +127,13 @@ def test_a_negative_counts_once_confirmed() -> None:
             Outcome.COMPLETED,
             id="refused-then-completed",
         ),
+        pytest.param(
+            completed(Hello.SMALL),
+            handshake_failed(),
+            Confirmed.NOT_NEEDED,
+            Outcome.COMPLETED,
+            id="completed-then-failed",
+        ),
     ],
 )
 def test_two_sessions(
@@ -161,9 +173,25 @@ def test_only_a_connection_refused_twice_is_not_listening() -> None:
         pytest.param(untested(), [Code.NOT_TESTED], id="timed-out"),
         pytest.param(confirmed(not_offered()), [Code.STARTTLS_NOT_SUPPORTED], id="not-offered"),
         pytest.param(
-            not_offered(confirmed=Confirmed.NO),
-            [Code.STARTTLS_NOT_SUPPORTED, Code.UNCONFIRMED],
-            id="unconfirmed",
+            not_offered(confirmed=Confirmed.NO), [Code.UNCONFIRMED], id="not-offered-once"
+        ),
+        pytest.param(
+            not_offered(confirmed=Confirmed.NO, anomalies=(HELO_ONLY,)),
+            [Code.UNCONFIRMED],
+            id="helo-only-once",
+        ),
+        pytest.param(
+            confirmed(not_offered(anomalies=(HELO_ONLY,))),
+            [Code.STARTTLS_NOT_SUPPORTED, Code.EHLO_NOT_SUPPORTED],
+            id="rfc5321-3.2-helo-only",
+        ),
+        pytest.param(completed(anomalies=(HELO_ONLY,)), [], id="helo-in-another-session"),
+        pytest.param(untested(anomalies=(HELO_ONLY,)), [Code.NOT_TESTED], id="helo-refused-too"),
+        pytest.param(
+            replace(REFUSED, confirmed=Confirmed.NO), [Code.UNCONFIRMED], id="refused-once"
+        ),
+        pytest.param(
+            handshake_failed(confirmed=Confirmed.NO), [Code.UNCONFIRMED], id="tls-failed-once"
         ),
         pytest.param(confirmed(REFUSED), [Code.STARTTLS_REFUSED], id="refused"),
         pytest.param(confirmed(handshake_failed()), [Code.TLS_FAILED], id="tls-failed"),
@@ -195,7 +223,9 @@ def test_only_a_connection_refused_twice_is_not_listening() -> None:
             id="rfc3207-4.2",
         ),
         pytest.param(
-            merge_sessions(untested(reason=Reason.REFUSED), completed()), [], id="refused-once"
+            merge_sessions(untested(reason=Reason.REFUSED), completed()),
+            [],
+            id="connection-refused-once",
         ),
     ],
 )
@@ -207,7 +237,6 @@ def test_session_findings(facts: EndpointFacts, expected: list[Code]) -> None:
     ("kind", "code"),
     [
         (AnomalyKind.BARE_LF, Code.BARE_LF),
-        (AnomalyKind.HELO_ONLY, Code.EHLO_NOT_SUPPORTED),
         (AnomalyKind.UNSOLICITED, Code.UNSOLICITED_DATA),
         (AnomalyKind.STARTTLS_RESPONSE_INJECTION, Code.STARTTLS_RESPONSE_INJECTION),
         (AnomalyKind.MASKED, Code.MASKED_BY_MIDDLEBOX),
@@ -216,6 +245,13 @@ def test_session_findings(facts: EndpointFacts, expected: list[Code]) -> None:
 )
 def test_anomalies_of_a_session_are_findings(kind: AnomalyKind, code: Code) -> None:
     assert codes(completed(anomalies=(Anomaly(kind=kind, detail="x"),))) == [code]
+
+
+def test_what_was_seen_once_is_in_the_detail() -> None:
+    (found,) = session_findings(not_offered(confirmed=Confirmed.NO))
+    assert found.detail == "STARTTLS was not offered, in one session"
+    (found,) = session_findings(replace(REFUSED, confirmed=Confirmed.NO))
+    assert found.detail == "bad-reply at starttls"
 
 
 def test_merging_never_turns_a_failure_to_look_into_a_counted_negative() -> None:

@@ -27,14 +27,20 @@ from prober.records import (
 from prober.records.delivery import DeliveryOutcome, SenderKind
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.endpoint import Outcome, add_without_sni, merge_sessions, outcome, proven
-from prober.rules.hellos import completes, hello_findings, with_sni, without_sni
+from prober.rules.hellos import (
+    completes,
+    hello_findings,
+    sni_makes_no_difference,
+    with_sni,
+    without_sni,
+)
 from prober.rules.profiles import PROFILES
 from prober.rules.rating import judge_profile
 from prober.rules.senders import DELIVERY, Destination
-from prober.rules.standing import judge_standing
+from prober.rules.standing import assess, judge_standing
 from prober.rules.verdict import judge_domain, judge_endpoint
 from prober.rules.views import Views
-from tests.rules.certificates import issue
+from tests.rules.certificates import extension, forge, issue, san_extension
 from tests.support.builders import (
     MX,
     TRUST,
@@ -50,6 +56,11 @@ CA = issue("ca.example")
 GOOD = issue(MX, san=(MX,), by=CA).der
 OTHER = issue("default.example", san=("default.example",), by=CA).der
 SELF_SIGNED = VerifyError(depth=0, code=18, text="self signed")
+
+KEY_ENCIPHERMENT = bytes.fromhex("03020520")  # RFC 5280 §4.2.1.3
+NO_SIGNING = forge(
+    san_extension(MX.encode()), extension(bytes.fromhex("0603551d0f"), KEY_ENCIPHERMENT)
+)
 
 YES, NO, NOT_TESTED = Answer.YES, Answer.NO, Answer.NOT_TESTED
 AUTHENTICATED = DeliveryOutcome.AUTHENTICATED
@@ -76,7 +87,9 @@ NO_PLAIN = (fails(Hello.NO_SNI), fails(Hello.NO_SNI_LARGE))
 
 ALL_ALIKE = seen(works(), plain=(PLAIN,))
 SNI_ONLY_ASKED = seen(works())
-LARGE_INTOLERANT = seen(fails(), works(Hello.SMALL), plain=(PLAIN,))
+LARGE_INTOLERANT = seen(fails(), works(Hello.SMALL), fails(), plain=(PLAIN,))
+LARGE_FAILED_ONCE = seen(fails(), works(Hello.SMALL), works(), plain=(PLAIN,))
+LARGE_UNCONFIRMED = seen(fails(), works(Hello.SMALL), untested(), plain=(PLAIN,))
 SNI_REFUSED = seen(fails(), fails(Hello.SMALL), PLAIN, plain=(PLAIN,))
 SNI_REQUIRED = seen(works(), plain=NO_PLAIN)
 NO_TLS = seen(fails(), fails(Hello.SMALL), seen(*NO_PLAIN), fails(Hello.ANONYMOUS), plain=NO_PLAIN)
@@ -92,6 +105,7 @@ PLAIN_NOT_SEEN = seen(works(), plain=(untested(),))
 PLAIN_ONCE = seen(works(), plain=(fails(Hello.NO_SNI), untested()))
 PLAIN_BY_LARGE = seen(works(), plain=(fails(Hello.NO_SNI), PLAIN_LARGE))
 MOODY = seen(not_offered(), works(), plain=(PLAIN,))
+GNUTLS_REFUSES = seen(works(chain=(NO_SIGNING,)), plain=(works(Hello.NO_SNI, chain=(NO_SIGNING,)),))
 OLD_RESULTS = seen(fails(reason=Reason.RESET), works(Hello.TLS12))
 
 
@@ -103,6 +117,12 @@ OLD_RESULTS = seen(fails(reason=Reason.RESET), works(Hello.TLS12))
         pytest.param(SNI_ONLY_ASKED, (YES, YES, NOT_TESTED, NOT_TESTED), id="sni-only"),
         pytest.param(PLAIN_NOT_SEEN, (YES, YES, NOT_TESTED, NOT_TESTED), id="not-seen-without"),
         pytest.param(LARGE_INTOLERANT, (NO, YES, YES, NO), id="large-hello-intolerant"),
+        pytest.param(LARGE_FAILED_ONCE, (YES, YES, YES, YES), id="large-hello-failed-once"),
+        pytest.param(
+            LARGE_UNCONFIRMED,
+            (NOT_TESTED, YES, YES, NOT_TESTED),
+            id="large-hello-failed-once-and-not-confirmed",
+        ),
         pytest.param(SNI_REFUSED, (NO, NO, YES, NOT_TESTED), id="sni-refused"),
         pytest.param(SNI_REQUIRED, (YES, YES, NO, NO), id="sni-required"),
         pytest.param(PLAIN_BY_LARGE, (YES, YES, NO, YES), id="without-sni-at-times"),
@@ -124,6 +144,10 @@ def test_which_hellos_complete(facts: EndpointFacts, expected: tuple[Answer, ...
         pytest.param(NO_TLS, [], id="none"),
         pytest.param(confirmed(not_offered()), [], id="not-offered"),
         pytest.param(LARGE_INTOLERANT, [Code.LARGE_HELLO_INTOLERANT], id="large-hello-intolerant"),
+        pytest.param(LARGE_FAILED_ONCE, [Code.STARTTLS_INTERMITTENT], id="large-hello-failed-once"),
+        pytest.param(
+            LARGE_UNCONFIRMED, [Code.STARTTLS_INTERMITTENT], id="large-hello-not-confirmed"
+        ),
         pytest.param(SNI_REFUSED, [Code.SNI_REFUSED], id="sni-refused"),
         pytest.param(SNI_REQUIRED, [Code.SNI_REQUIRED], id="sni-required"),
         pytest.param(ANONYMOUS, [Code.ANONYMOUS_ONLY], id="anonymous-only"),
@@ -136,6 +160,11 @@ def test_which_hellos_complete(facts: EndpointFacts, expected: tuple[Answer, ...
 )
 def test_hello_findings(facts: EndpointFacts, codes: list[Code]) -> None:
     assert [finding.code for finding in hello_findings(facts)] == codes
+
+
+def test_an_offer_that_was_missing_once_is_told_in_words() -> None:
+    (found,) = hello_findings(MOODY)
+    assert found.detail == "another session saw: STARTTLS not offered"
 
 
 def test_a_handshake_that_failed_counts_once_it_failed_without_sni_too() -> None:
@@ -210,6 +239,12 @@ ANOTHER_PLAIN = works(Hello.NO_SNI, chain=(OTHER,), verify_errors=(SELF_SIGNED,)
         pytest.param(SNI_REFUSED, [UNKNOWN] * 7, id="sni-refused"),
         pytest.param(SNI_REQUIRED, [UNKNOWN] * 7, id="sni-required"),
         pytest.param(LARGE_INTOLERANT, [UNKNOWN] * 7, id="large-hello-intolerant"),
+        pytest.param(GNUTLS_REFUSES, [UNKNOWN] * 7, id="8446-4.4.2.2-key-may-not-sign"),
+        pytest.param(
+            seen(works(), plain=(works(Hello.NO_SNI, chain=(NO_SIGNING,)),)),
+            [UNKNOWN] * 7,
+            id="key-may-not-sign-without-sni",
+        ),
         pytest.param(
             seen(works(), plain=(ANOTHER_PLAIN,)),
             [ENCRYPTED, ENCRYPTED, UNKNOWN, UNKNOWN, UNKNOWN, ENCRYPTED, ENCRYPTED],
@@ -255,6 +290,13 @@ def noted(kind: AnomalyKind) -> EndpointFacts:
         pytest.param(LARGE_INTOLERANT, Level.AUTHENTICATED, Standing.UNDECIDED, id="large-hello"),
         pytest.param(CAPPED, Level.AUTHENTICATED, Standing.UNDECIDED, id="tls-1.3"),
         pytest.param(ANONYMOUS, Level.OPPORTUNISTIC, Standing.UNDECIDED, id="anonymous"),
+        pytest.param(GNUTLS_REFUSES, Level.AUTHENTICATED, Standing.UNDECIDED, id="key-usage"),
+        pytest.param(
+            seen(works(), plain=(works(Hello.NO_SNI, chain=(NO_SIGNING,)),)),
+            Level.AUTHENTICATED,
+            Standing.UNDECIDED,
+            id="key-usage-without-sni",
+        ),
         pytest.param(MOODY, Level.AUTHENTICATED, Standing.MEETS, id="moody"),
         pytest.param(
             noted(AnomalyKind.STARTTLS_OFFER_MALFORMED),
@@ -276,6 +318,34 @@ def test_the_level_counts_tls_of_some_and_the_standing_tls_of_all(
     report = judge_domain(domain(facts))
     assert report.verdict.level is level
     assert judge_standing(report, Level.OPPORTUNISTIC) is standing
+
+
+@pytest.mark.parametrize(
+    ("changes", "codes"),
+    [
+        pytest.param({}, [Code.CERTIFICATE_KEY_USAGE], id="8446-4.4.2.2-tls-1.3"),
+        pytest.param(
+            {"tls_version": "TLSv1.2", "key_exchange": "x25519"},
+            [Code.CERTIFICATE_KEY_USAGE],
+            id="5246-7.4.2-ecdhe",
+        ),
+        pytest.param(
+            {"tls_version": "TLSv1.2", "key_exchange": None}, [], id="5246-7.4.2-static-rsa"
+        ),
+        pytest.param(
+            {"chain": (GOOD,)}, [Code.CERTIFICATE_KEY_USAGE], id="8446-4.4.2.2-without-sni-only"
+        ),
+    ],
+)
+def test_a_key_that_may_not_sign_is_found_where_the_handshake_needs_a_signature(
+    changes: dict[str, Any], codes: list[Code]
+) -> None:
+    session = {"chain": (NO_SIGNING,)} | changes
+    plain = session | {"chain": (NO_SIGNING,)}
+    facts = seen(works(**session), plain=(works(Hello.NO_SNI, **plain),))
+    report = assess(judge_domain(domain(facts)), Level.OPPORTUNISTIC)
+    assert [found.code for found in report.findings] == codes
+    assert list(report.reasons) == codes
 
 
 def test_a_certificate_shown_only_with_sni_is_undecided_for_authenticated() -> None:
@@ -301,3 +371,57 @@ def test_a_view_without_sni_has_its_own_certificate() -> None:
     view = without_sni(endpoint)
     assert view is not None
     assert (view.chain, view.certificate) == ((OTHER,), endpoint.certificate_without_sni)
+
+
+_SAME = seen(works(cipher_bits=256), plain=(works(Hello.NO_SNI, cipher_bits=256),))
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param(_SAME, True, id="the-same-without-sni"),
+        pytest.param(
+            seen(works(key_exchange="X25519MLKEM768"), plain=(works(Hello.NO_SNI),)),
+            True,
+            id="another-group",
+        ),
+        pytest.param(seen(works()), False, id="without-sni-not-tested"),
+        pytest.param(seen(works(), plain=(ANOTHER_PLAIN,)), False, id="another-chain"),
+        pytest.param(seen(works(), plain=NO_PLAIN), False, id="no-tls-without-sni"),
+        pytest.param(seen(fails(), works(Hello.SMALL), plain=(PLAIN,)), False, id="large-fails"),
+        pytest.param(seen(not_offered(), works(), plain=(PLAIN,)), False, id="by-mood"),
+        *(
+            pytest.param(
+                seen(works(), plain=(works(Hello.NO_SNI, **{field: value}),)), False, id=field
+            )
+            for field, value in (
+                ("tls_version", "TLSv1.2"),
+                ("cipher", "TLS_CHACHA20_POLY1305_SHA256"),
+                ("cipher_bits", 112),
+                ("key_exchange_bits", 1024),
+                ("failure", untested().failure),
+            )
+        ),
+    ],
+)
+def test_whether_sni_makes_a_difference(facts: EndpointFacts, expected: bool) -> None:
+    assert sni_makes_no_difference(facts) is expected
+
+
+@pytest.mark.parametrize("kind", SenderKind)
+def test_where_sni_makes_no_difference_all_senders_meet_what_was_seen(kind: SenderKind) -> None:
+    endpoint = judge_endpoint(_SAME, TRUST, CertificateReader(), dane=Dane.MATCH)
+    plain = without_sni(endpoint)
+    assert plain is not None
+    to = Destination(domain="example.com", mx_dnssec=Dnssec.SECURE, mta_sts=None)
+    met = {
+        DELIVERY[kind](Views(replace(each, without_sni=None), CertificateReader()), to)
+        for each in (replace(endpoint, attempts=()), replace(plain, attempts=()))
+    }
+    assert met == {DELIVERY[kind](Views(endpoint, CertificateReader()), to)}
+
+
+def test_the_list_of_attempts_is_cut_only_where_a_session_had_no_tls() -> None:
+    assert with_sni(_SAME) is _SAME
+    mixed = seen(works(), plain=(fails(Hello.NO_SNI), PLAIN_LARGE))
+    assert [each.hello for each in with_sni(mixed).attempts] == [Hello.DEFAULT]

@@ -70,19 +70,21 @@ UNKNOWN = key(KeySource.SMIMEA, Answer.NOT_TESTED)
         pytest.param(NULL_MX, (WKD,), Way.NONE, "null MX", id="rfc7505-null-mx-and-a-key"),
         pytest.param(GONE, NONE, Way.NONE, "does not exist", id="unknown-domain"),
         pytest.param(NO_HOST, NONE, Way.NONE, "no mail server", id="no-mail-host"),
-        pytest.param(FAILED, NONE, Way.PORTAL, "not known to take TLS", id="dns-failed"),
-        pytest.param(CLEAR, NONE, Way.PORTAL, "would lose mail, and no key", id="nothing"),
-        pytest.param(UNSEEN, NONE, Way.PORTAL, "not known to take TLS", id="unseen"),
-        pytest.param(CLEAR, (UNKNOWN,), Way.PORTAL, "could not be learnt", id="unknown-is-no-key"),
-        pytest.param(
-            CLEAR, (INSECURE_PGP,), Way.PORTAL, "nothing vouches for", id="rfc7929-insecure"
-        ),
+        pytest.param(FAILED, NONE, Way.PORTAL, "offer TLS is not known", id="dns-failed"),
+        pytest.param(CLEAR, NONE, Way.PORTAL, "would not be delivered, and no key", id="nothing"),
+        pytest.param(UNSEEN, NONE, Way.PORTAL, "offer TLS is not known", id="unseen"),
+        pytest.param(CLEAR, (UNKNOWN,), Way.PORTAL, "not all places", id="unknown-is-no-key"),
+        pytest.param(CLEAR, (INSECURE_PGP,), Way.PORTAL, "without DNSSEC", id="rfc7929-insecure"),
         pytest.param(CLEAR, (PGP,), Way.PGP, "RFC 7929", id="openpgpkey"),
         pytest.param(CLEAR, (WKD,), Way.PGP, "Web Key Directory", id="wkd"),
         pytest.param(CLEAR, (PGP, SMIME), Way.SMIME, "RFC 8162", id="smimea"),
-        pytest.param(ENCRYPTED, NONE, Way.FORCED_TLS, "no active attacker", id="encrypted"),
+        pytest.param(
+            ENCRYPTED, NONE, Way.FORCED_TLS, "an active attacker could read it", id="encrypted"
+        ),
         pytest.param(ENCRYPTED, (PGP,), Way.PGP, "RFC 7929", id="a-key-beats-unproven-tls"),
-        pytest.param(PROVEN, (PGP,), Way.FORCED_TLS, "prove their names", id="proven-tls"),
+        pytest.param(
+            PROVEN, (PGP,), Way.FORCED_TLS, "every server can be verified", id="proven-tls"
+        ),
     ],
 )
 def test_the_best_way(

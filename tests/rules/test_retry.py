@@ -56,7 +56,13 @@ def look(hello: Hello = Hello.DEFAULT) -> NextSession:
         pytest.param([BUSY, BUSY, BUSY], id="busy-as-often-as-we-try"),
         pytest.param([not_offered(), BUSY, BUSY, BUSY], id="busy-when-to-confirm"),
         pytest.param([FAILED, FAILED_SMALL, FAILED_NO_SNI, FAILED_CAPPED], id="by-every-hello"),
-        pytest.param([FAILED, completed(Hello.SMALL)], id="completed-with-a-small-hello"),
+        pytest.param(
+            [FAILED, completed(Hello.SMALL), FAILED], id="large-hello-failed-twice-and-small-not"
+        ),
+        pytest.param(
+            [FAILED, completed(Hello.SMALL), completed()], id="large-hello-failed-only-once"
+        ),
+        pytest.param([FAILED, completed(Hello.SMALL), NO_ANSWER], id="large-hello-not-confirmed"),
         pytest.param([FAILED, not_offered()], id="then-not-offered"),
         pytest.param([replied(521)], id="521-takes-no-mail-rfc7504"),
         pytest.param(
@@ -95,6 +101,10 @@ def test_an_endpoint_that_was_not_contacted_is_not_retried() -> None:
             [FAILED, FAILED_SMALL, replied(421, hello=Hello.NO_SNI)],
             look(Hello.TLS12),
             id="address-busy-without-sni",
+        ),
+        pytest.param([FAILED, completed(Hello.SMALL)], look(), id="large-hello-once-more"),
+        pytest.param(
+            [NO_ANSWER, FAILED, completed(Hello.SMALL)], look(), id="large-hello-after-a-time-out"
         ),
         pytest.param([NO_ANSWER, not_offered()], look(), id="seen-at-last-to-be-confirmed"),
         pytest.param([BUSY, not_offered()], look(), id="seen-after-421-to-be-confirmed"),

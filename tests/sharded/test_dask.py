@@ -23,6 +23,7 @@ import pytest_asyncio
 from prober.errors import BlindError, ReportError, ResumeError, SettingsError
 from prober.lab.internet import Lab
 from prober.records import Run, TrustStore
+from prober.rules.deep_plan import is_cut_by_budget
 from prober.sharded.dask import ClusterError, local_workers, running_scheduler, scan_in_shards
 from prober.sharded.files import write_record
 from prober.sharded.folder import Job, WorkFolder
@@ -92,6 +93,24 @@ async def workers_of(client: distributed.Client, number: int) -> dict[str, int]:
 
     await until_async(are_there)
     return pids
+
+
+async def test_partitions_use_a_small_budget_of_deep_and_no_more(
+    lab: Lab, client: distributed.Client, tmp_path: Path
+) -> None:
+    """An equal share of each of the eight partitions would be too small for one server."""
+    job = a_scan(tmp_path / "work", lab, JSONL)
+    pace = replace(job.settings.pace, deep_budget=24)
+    rows = Rows()
+    await run(replace(job, settings=replace(job.settings, deep=True, pace=pace)), client, rows)
+    asked: dict[tuple[str, object], int] = {}
+    cut = 0
+    for endpoint in (each for report in rows.reports for each in report.endpoints):
+        if endpoint.deep is not None:
+            asked[endpoint.address, endpoint.deep.observed_at] = endpoint.deep.connections
+            cut += is_cut_by_budget([endpoint])
+    assert 24 - 2 * 8 < sum(asked.values()) <= 24
+    assert cut
 
 
 async def test_two_processes_report_the_same_as_one(

@@ -30,7 +30,6 @@ from prober.sharded.stages import (
     Work,
     count_operators,
     judge_shard,
-    partition_share,
     probe_partition,
     resolve_shard,
     worker_share,
@@ -235,12 +234,6 @@ def test_workers_share_the_limits_of_a_machine_and_a_resolver(
     part = worker_share(Settings(resolvers=resolvers, pace=whole), on_machine=2, at_once=8).pace
     assert (part.dns_per_s, part.sessions, part.dns_concurrency) == (dns_per_s, 250, 100)
     assert (part.per_address, part.per_operator) == (whole.per_address, whole.per_operator)
-
-
-@pytest.mark.parametrize(("budget", "share"), [(20_000, 2_500), (3, 1)])
-def test_partitions_divide_the_budget_of_deep(budget: int, share: int) -> None:
-    settings = Settings(pace=Pace(deep_budget=budget))
-    assert partition_share(settings, 8).pace.deep_budget == share
 
 
 def test_a_share_is_never_zero() -> None:

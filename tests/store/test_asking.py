@@ -8,10 +8,9 @@ import sqlalchemy as sa
 
 from prober.domains import operator_of
 from prober.errors import InputError
-from prober.records import DnssecProof, DomainReport, Level, ProofReply, Standing
+from prober.records import AcceptedException, DnssecProof, DomainReport, Level, ProofReply, Standing
 from prober.records.changes import ChangeCounts, Direction
 from prober.resume import Checkpoint
-from prober.rules.accepted import AcceptedException
 from prober.store import asking, schema
 from prober.store.asking import (
     Comparing,
@@ -62,7 +61,12 @@ def test_two_runs_are_compared(store: Store) -> None:
     )
 
     changed, counts = between(store, 1, 2)
-    assert changed == {"b.example": Direction.WORSE, "c.example": Direction.LOST_SIGHT}
+    assert changed == {
+        "b.example": Direction.WORSE,
+        "c.example": Direction.LOST_SIGHT,
+        "d.example": Direction.OTHER,  # in one run only
+        "e.example": Direction.OTHER,
+    }
     assert (counts.compared, counts.unchanged) == (3, 1)
     assert (counts.only_before, counts.only_now) == (1, 1)
 
@@ -211,7 +215,8 @@ def test_exceptions_are_kept(store: Store) -> None:
     store_exception(store, exception)
     store_exception(store, exception)
 
-    assert stored_exceptions(store) == {"a.example": exception}
+    with store.reading() as connection:
+        assert stored_exceptions(connection) == {"a.example": exception}
     assert drop_exception(store, "a.example")
     assert not drop_exception(store, "a.example")
 

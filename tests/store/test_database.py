@@ -15,7 +15,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from prober.errors import InputError
 from prober.store import schema
 from prober.store.asking import history
-from prober.store.database import Store, StoreError, open_store, shown, told, where_from
+from prober.store.database import (
+    Store,
+    StoreError,
+    open_store,
+    shown,
+    translated_errors,
+    where_from,
+)
 from tests.store.builders import good, record, report
 
 FOLDER = Path(__file__).parent
@@ -115,7 +122,7 @@ def test_a_locked_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     ],
 )
 def test_what_the_system_refuses_is_told_with_what_to_do(error: int, advice: str) -> None:
-    with pytest.raises(StoreError, match=f"^probe.db: {advice}"), told("probe.db"):
+    with pytest.raises(StoreError, match=f"^probe.db: {advice}"), translated_errors("probe.db"):
         raise OSError(error, os.strerror(error), "probe.db")
 
 

@@ -24,5 +24,8 @@ def open_report(
     return open_any(os.fspath(target), kind, totals or Totals(), format_, go_on)
 
 
-def formatter(format_: ReportFormat, *, per_endpoint: bool = False) -> DomainFormatter:
-    return format_.formatter(domains(ReportStyle(per_endpoint=per_endpoint)), Paper())
+def formatter(
+    format_: ReportFormat, *, per_endpoint: bool = False, style: ReportStyle | None = None
+) -> DomainFormatter:
+    style = style or ReportStyle(per_endpoint=per_endpoint)
+    return format_.formatter(domains(style), Paper())
