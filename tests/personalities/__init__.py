@@ -50,8 +50,11 @@ def every_domain() -> tuple[LabDomain, ...]:
 _NEVER_ANSWER: Final[Mapping[str, tuple[float, tuple[str, ...]]]] = MappingProxyType(
     {
         "greeting_s": (0.5, ("silent", "tarpit")),
-        "stray_s": (0.5, ("not-smtp", "starttls-unreadable")),
-        "command_s": (1.5, ("ehlo-silent", "starttls-silent", "tls-silent")),
+        "stray_s": (0.5, ("not-smtp",)),
+        "command_s": (
+            1.5,
+            ("ehlo-silent", "starttls-silent", "starttls-unreadable", "tls-silent"),
+        ),
         "handshake_s": (0.3, ("handshake-silent",)),
     }
 )
