@@ -3,6 +3,7 @@
 import enum
 import itertools
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Final
@@ -15,6 +16,7 @@ from prober.cli.options import option, quiet_option
 from prober.cli.recording import db_option, opened
 from prober.cli.running import exit_statuses, tell, tell_if_typed
 from prober.cli.saved import LazyProofs, read_saved, trust_anchor_option
+from prober.clock import now
 from prober.errors import InputError, SettingsError
 from prober.files import is_stream, read_whole, why_unreadable
 from prober.policy.base import LiveMap, MapFormat
@@ -98,6 +100,18 @@ def policy(
             panel=_MAP,
         ),
     ] = None,
+    max_age: Annotated[
+        int | None,
+        option(
+            "--max-age",
+            min=1,
+            max=36_500,
+            metavar="DAYS",
+            help="Leave out results that are older than DAYS days. If not given: use all.",
+            env="POLICY_MAX_AGE",
+            panel=_MAP,
+        ),
+    ] = None,
     postfix_version: Annotated[
         str | None,
         option(
@@ -156,7 +170,14 @@ def policy(
         left_out = {PolicyLevel.DANE_ONLY} if no_dane else set()
         levels = [level for level in format_.levels if level not in left_out]
         patience = Patience(require_runs=require_runs, loosen_runs=loosen_runs)
-        draft = Draft(live, levels, patience, weak_dh=format_.weak_dh)
+        draft = Draft(
+            live,
+            levels,
+            patience,
+            weak_dh=format_.weak_dh,
+            asks_behind_alias=format_.asks_behind_alias,
+            oldest=None if max_age is None else now() - timedelta(days=max_age),
+        )
         with LazyProofs(trust_anchor, draft.reader) as proofs:
             for file in files:
                 _add_results(draft, proofs, file)
@@ -168,9 +189,8 @@ def policy(
         # UTF-8 on stdout, too, whatever the terminal has: it is a file that an MTA reads
         write_whole(open_target(output, what=_WRITTEN), text.encode())
         if not quiet:
-            for line in itertools.chain(
-                proofs.lines(), show_changes(decisions), show_unproved(decisions)
-            ):
+            shown = draft.show_too_old(), proofs.lines(), show_changes(decisions)
+            for line in itertools.chain(*shown, show_unproved(decisions)):
                 tell(line)
         raise typer.Exit(SOME_FALL_SHORT if any(d.loses for d in decisions) else MEETS_ALL)
 

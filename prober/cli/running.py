@@ -155,7 +155,7 @@ def show(line: str) -> None:
 @contextlib.contextmanager
 def exit_statuses() -> Iterator[None]:
     """Turn errors and signals into a message on stderr and the exit status in the README."""
-    before = _raise_terminated()
+    before = _raise_signals()
     try:
         yield
     except ProbeError as error:
@@ -179,15 +179,16 @@ def exit_statuses() -> Iterator[None]:
         tell("this is a fault of the program: please report it, with the lines above")
         raise typer.Exit(FAULT_OF_OURS) from error
     finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
+        for number, action in before.items():
+            if signal.getsignal(number) is not signal.SIG_IGN:  # once it has come, one is enough
+                signal.signal(number, action)
 
 
-def _raise_terminated() -> Any:
-    """Let SIGTERM raise Terminated from now on, as SIGINT raises KeyboardInterrupt.
+def _raise_signals() -> dict[int, Any]:
+    """Let SIGTERM raise Terminated from now on, and SIGINT KeyboardInterrupt.
 
-    So code outside the event loop cleans up, too. Returns the handler of SIGTERM before; None if
-    that stays, outside the main thread.
+    So code outside the event loop cleans up, too. Returns their handlers before; none where
+    those stay, outside the main thread. An ignored SIGINT stays ignored.
     """
 
     def end(_number: int, _frame: object) -> None:
@@ -195,5 +196,8 @@ def _raise_terminated() -> Any:
         raise Terminated
 
     if threading.current_thread() is not threading.main_thread():
-        return None
-    return signal.signal(signal.SIGTERM, end)
+        return {}
+    before: dict[int, Any] = {signal.SIGTERM: signal.signal(signal.SIGTERM, end)}
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
+    return before

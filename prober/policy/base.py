@@ -62,6 +62,9 @@ class MapFormat(abc.ABC):
 
     levels: ClassVar[Collection[PolicyLevel]]  # that the MTA can be told to require
     weak_dh: ClassVar[bool] = True  # every build accepts DH groups below 2048 bits
+    asks_behind_alias: ClassVar[bool] = (
+        False  # by SNI for the target of an MX host that is an alias
+    )
 
     @abc.abstractmethod
     def parse(self, text: str) -> LiveMap:

@@ -119,12 +119,14 @@ def assess(
     reader: CertificateReader | None = None,
     *,
     weak_dh: bool = True,
+    asks_behind_alias: bool = False,
 ) -> Evidence:
     """What *report* says of every policy, and of the one that the *live* map has.
 
     *reader* remembers certificates from one report to the next. *weak_dh*: whether every build of
     the sender accepts Diffie-Hellman groups below 2048 bits. If not, no policy is known to deliver
-    to a server that chooses such a group.
+    to a server that chooses such a group. *asks_behind_alias*: where an MX host is an alias, the
+    sender asks for the name behind it by SNI, verifies the alias, and looks TLSA up behind it only.
     """
     views = views_of(report.endpoints, reader)
     delivery = judge_delivery(report, views)
@@ -134,13 +136,26 @@ def assess(
     }
     effect = Effect.UNKNOWN if live is None else _judge_live(report, views, delivery, live)
     refused = not weak_dh and any(map(chose_weak_dh, report.endpoints))
+    untold = _untold_by_alias(report) if asks_behind_alias else frozenset()
+    if effect is Effect.DELIVERS and live is not None:
+        effect = Effect.UNKNOWN if refused or live.level in untold else effect
+    offers = () if refused else tuple(_offers(report, views, delivery))
     return Evidence(
         checked_at=report.checked_at,
         complete=covers_every_endpoint(report, report.endpoints),
-        offers=() if refused else tuple(_offers(report, views, delivery)),
+        offers=tuple(each for each in offers if each.level not in untold),
         losing=frozenset(level for level, effect in effects.items() if effect is Effect.LOSES),
-        live=Effect.UNKNOWN if refused and effect is Effect.DELIVERS else effect,
+        live=effect,
     )
+
+
+def _untold_by_alias(report: DomainReport) -> frozenset[PolicyLevel]:
+    """What a sender that asks for the name behind an alias may not meet. RFC 7672 §2.2.2."""
+    aliases = [host for host in report.mx_hosts if host.alias_of is not None]
+    untold = {PolicyLevel.SECURE, PolicyLevel.VERIFY} if aliases else set[PolicyLevel]()
+    if any(host.tlsa_base != host.alias_of for host in aliases):
+        untold.add(PolicyLevel.DANE_ONLY)
+    return frozenset(untold)
 
 
 def decide(

@@ -3,11 +3,13 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
 from prober.domains import is_domain
 from prober.errors import InputError
+from prober.escape import utc
 from prober.policy.base import LiveMap, Provenance
 from prober.policy.decide import (
     Change,
@@ -26,7 +28,10 @@ from prober.version import __version__
 
 
 class Draft:
-    """A policy map that is being made. *levels* are those that may be written."""
+    """A policy map that is being made. *levels* are those that may be written.
+
+    Results from before *oldest* do not count.
+    """
 
     def __init__(
         self,
@@ -35,12 +40,18 @@ class Draft:
         patience: Patience,
         *,
         weak_dh: bool = True,
+        asks_behind_alias: bool = False,
+        oldest: datetime | None = None,
     ) -> None:
         self._live = live
+        self._oldest = oldest
+        self._too_old = 0
         self._levels = levels
         self._patience = patience
-        self._weak_dh = weak_dh
         self.reader = CertificateReader()
+        self._assess = partial(
+            assess, weak_dh=weak_dh, asks_behind_alias=asks_behind_alias, reader=self.reader
+        )
         self._runs: dict[str, list[Evidence]] = defaultdict(list)
         self._trust_stores: dict[str, None] = {}
         self._first: datetime | None = None
@@ -60,10 +71,13 @@ class Draft:
         domain = report.domain
         if domain is None or not is_domain(domain) or self._live.covers(domain):
             return
+        if self._oldest is not None and report.checked_at < self._oldest:
+            self._too_old += 1
+            return
         live = self._live.policies.get(domain)
-        evidence = assess(report, live, self.reader, weak_dh=self._weak_dh)
+        evidence = self._assess(report, live)
         if proved is not None and proved is not report:
-            left = assess(proved, live, self.reader, weak_dh=self._weak_dh)
+            left = self._assess(proved, live)
             evidence = left.within(evidence)
         self._runs[domain].append(evidence)
         store = report.run.trust_store
@@ -71,6 +85,12 @@ class Draft:
         self._trust_stores[f"{store.certificates} {anchors} of {store.source}"] = None
         self._first = min(filter(None, (self._first, report.checked_at)))
         self._last = max(filter(None, (self._last, report.checked_at)))
+
+    def show_too_old(self) -> Iterator[str]:
+        """How many results do not count because of their age."""
+        if self._too_old and self._oldest is not None:
+            noun = "result is" if self._too_old == 1 else "results are"
+            yield f"{self._too_old} {noun} from before {utc(self._oldest)} and left out"
 
     def decisions(self) -> tuple[Decision, ...]:
         """A decision for every domain in the results or in the live map."""

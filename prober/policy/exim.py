@@ -48,6 +48,7 @@ class EximMap(MapFormat):
     """``domain: level``, one a line; IDN domains in both their spellings."""
 
     levels = (PolicyLevel.DANE_ONLY, PolicyLevel.VERIFY, PolicyLevel.ENCRYPT)
+    asks_behind_alias = True  # $host is the target, and no variable has the alias
 
     def parse(self, text: str) -> LiveMap:
         policies: dict[str, Policy] = {}

@@ -75,12 +75,17 @@ async def local_workers(number: int) -> AsyncIterator[distributed.Client]:
 
     They use TLS with keys made for this run: a scheduler runs any code that a client sends, and
     every user of the machine can connect to loopback. Raises SettingsError if the temporary folder
-    is open to other users.
+    is open to other users, and ClusterError if they do not start.
     """
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(_private_settings())
         with block_sigint():
-            client = await _finish_start(_start_workers(number, stack))
+            try:
+                client = await _finish_start(_start_workers(number, stack))
+            except (RuntimeError, OSError) as error:
+                raise ClusterError(
+                    f"the workers on this machine did not start: {error}; they need 127.0.0.1"
+                ) from error
         yield client
 
 

@@ -128,13 +128,22 @@ class WorkFolder:
                 return self._continue(job, resume=resume)
             if not (self._finished.exists() or self._has_leftovers_only()):
                 raise ResumeError(f"{self.path} is not empty: choose an empty or new folder")
-            self._clear()
-            for name in _FOLDERS:
-                (self.path / name).mkdir(mode=0o700)
-            write_record(self._job, job)
+            self._begin(job)
         except OSError as error:
             raise unwritable(str(self.path), error, "the work folder") from error
         return job
+
+    def _begin(self, job: Job) -> None:
+        self._clear()
+        try:
+            for name in _FOLDERS:
+                (self.path / name).mkdir(mode=0o700)
+            write_record(self._job, job)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._clear()
+                self.path.rmdir()
+            raise
 
     def _has_leftovers_only(self) -> bool:
         """Whether the folder holds only what a run leaves that was killed before it started."""

@@ -32,13 +32,13 @@ _ADVICE: Final = (
     ("locked", "another program holds a lock on it: end that, and try again"),
     ("permission denied", "permission denied: run this as the user that owns it"),
     ("no such file", "its folder does not exist: make it, or name another file"),
-    ("no space", "no space is left: free some, and go on with --resume"),
-    ("full", "no space is left: free some, and go on with --resume"),
+    ("no space", "no space is left: free some, and run it again (a scan with --resume)"),
+    ("full", "no space is left: free some, and run it again (a scan with --resume)"),
     ("readonly", "it is read-only: make the file and its folder writable"),
     ("unable to open", "cannot open it: check that its folder exists and is writable"),
     ("not a database", "it is no database, or it is damaged: restore it from a backup"),
     ("malformed", "it is damaged: restore it from a backup"),
-    ("disk i/o", "the disk failed or is full: check it, and go on with --resume"),
+    ("disk i/o", "the disk failed or is full: check it, and run it again (a scan with --resume)"),
 )
 
 
@@ -80,9 +80,14 @@ class Store:
 
 @contextlib.contextmanager
 def translated_errors(name: str) -> Iterator[None]:
-    """Turn errors of the database into a StoreError that says what to do."""
+    """Turn errors of the database into a StoreError that says what to do.
+
+    A broken pipe is raised unchanged: it comes from the reader of a report.
+    """
     try:
         yield
+    except BrokenPipeError:
+        raise
     except DBAPIError as error:
         raise StoreError(f"{name}: {_in_words(error.orig)}") from error
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
@@ -129,14 +134,24 @@ def open_store(where: str, *, create: bool = True) -> Store:
     where = where_from(where)
     name = shown(where)
     is_url = "://" in where
+    is_new = not is_url and not Path(where).exists()
     engine = _postgres(where, name) if is_url else _sqlite(Path(where), name, create=create)
     store = Store(engine, name)
     try:
         _bring_up(store)
     except BaseException:
         store.close()
+        if is_new:
+            _remove_empty(Path(where))
         raise
     return store
+
+
+def _remove_empty(path: Path) -> None:
+    """Remove the file of a record that could not be made, unless another program writes to it."""
+    with contextlib.suppress(OSError):
+        if path.stat().st_size == 0 and not path.with_name(f"{path.name}-wal").exists():
+            path.unlink()
 
 
 def _postgres(where: str, name: str) -> sa.Engine:

@@ -1,7 +1,7 @@
 """``probe policy``: from files of results to a map, what it shows, and how it ends."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -407,6 +407,40 @@ def test_a_run_that_could_not_look_loosens_nothing(
 
     ended = invoke("policy", "--db", db, "--for", "postfix", *loosen)
     assert len(lines_of(ended.out)) == lines
+
+
+@pytest.mark.parametrize("source", ["file", "record"])
+@pytest.mark.parametrize(
+    ("options", "lines", "left_out"),
+    [
+        pytest.param((), ["new.test encrypt", "old.test encrypt"], 0, id="all"),
+        pytest.param(("--max-age", "30"), ["live.test encrypt", "new.test encrypt"], 2, id="new"),
+        pytest.param(("--max-age", "900"), ["new.test encrypt", "old.test encrypt"], 0, id="long"),
+    ],
+)
+def test_results_that_are_too_old_do_not_count(
+    source: str, options: tuple[str, ...], lines: list[str], left_out: int, tmp_path: Path
+) -> None:
+    """They write no line, and loosen none."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    ages = {"new.test": (1, self_signed()), "old.test": (400, self_signed())}
+    ages["live.test"] = (400, NEGATIVE)
+    reports = [
+        replace(report(endpoint, name=name), checked_at=now - timedelta(days=days))
+        for name, (days, endpoint) in ages.items()
+    ]
+    db = str(tmp_path / "probe.db")
+    store = open_store(db)
+    record(store, reports)
+    store.close()
+    file = saved(tmp_path / "run.jsonl", *reports)
+    read = ["--db", db] if source == "record" else [str(file)]
+    live = tmp_path / "live"
+    live.write_text("live.test encrypt\n")
+    arguments = ("--for", "postfix", "--current", str(live), "--loosen-runs", "1")
+    ended = invoke("policy", *read, *arguments, *options)
+    assert lines_of(ended.out) == lines
+    assert (f"probe: {left_out} results are from before " in ended.err) == bool(left_out)
 
 
 def test_neither_results_nor_a_record() -> None:

@@ -140,3 +140,24 @@ async def test_what_reads_a_pipe_can_be_stopped_and_leaves_no_file(
 
     assert (ended.status, ended.out, ended.err) == (status, "", f"probe: {word}\n")
     assert os.listdir(tmp_path) == []
+
+
+@both_signals
+async def test_a_signal_during_the_start_ends_it_without_a_traceback(
+    tmp_path: Path, number: signal.Signals, status: int, word: str
+) -> None:
+    """The import of the command line waits here, for as long as the test wants."""
+    (tmp_path / "typer.py").write_text(
+        "import time\nprint('importing', flush=True)\ntime.sleep(60)\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "prober", "explain"),
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    await process.stdout.readline()
+    process.send_signal(number)
+    _, err = await process.communicate()
+    assert (process.returncode, err.decode()) == (status, f"probe: {word}\n")

@@ -19,6 +19,7 @@ from typing import Final
 import pytest
 
 from prober.lab.internet import Lab
+from prober.lab.peer import Peer
 from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.sound import Expired, SelfSigned, WellConfigured, Wildcard
 from prober.policy.base import LiveMap, Provenance
@@ -165,6 +166,7 @@ async def test_exim_verifies_only_where_it_also_requires_tls(
 
 
 REUSED: Final = Written(name="verified.test", personality=Expired(), line="verify")
+NO_RESULTS: Final = Provenance(version="0", files=0, first=None, last=None, trust_stores=())
 SETTING: Final = "connection_max_messages = 1"
 
 
@@ -177,8 +179,7 @@ async def test_exim_verifies_each_domain_of_a_shared_server(
     That connection was opened as the line of the other domain says, or as none says.
     """
     require(EXIM)
-    text = EximMap().render([], LiveMap(), Provenance(version="0", files=1, first=None, last=None,
-                                                      trust_stores=()))  # fmt: skip
+    text = EximMap().render([], LiveMap(), NO_RESULTS)
     assert SETTING in text
     if not is_set:
         text = text.replace(f"#   {SETTING}\n", "")
@@ -239,6 +240,40 @@ def _submit(mta: RunningMta, names: Iterable[str]) -> None:
             client.ehlo()
             client.command_encoding = "utf-8"
             client.sendmail("sender@sender.test", [to(name)], message.as_bytes(), ["SMTPUTF8"])
+
+
+class NotingNames(WellConfigured):
+    """Remembers which names clients ask for by SNI."""
+
+    def __init__(self, names: list[str | None]) -> None:
+        self._names = names
+
+    async def handshake(self, peer: Peer) -> None:
+        await super().handshake(peer)
+        self._names.append(peer.session.sni)
+
+
+async def test_exim_asks_for_the_name_behind_an_alias_and_verifies_the_alias(
+    mta_ca: MtaCa, tmp_path: Path
+) -> None:
+    """So what a server shows to a client that asks for the alias tells nothing of Exim's mail."""
+    require(EXIM)
+    names: list[str | None] = []
+    served = domain("real.test", NotingNames(names))
+    async with world(served) as at:
+        for name in ("verify.test", "encrypt.test"):
+            at.lab.dns.add(name, "MX", f"10 mx.{name}")
+            at.lab.dns.add(f"mx.{name}", "CNAME", "mx.real.test.")
+        text = EximMap().render([], LiveMap(), NO_RESULTS)
+        text += "verify.test: verify\nencrypt.test: encrypt\n"
+        async with resolver_for(at.lab.dns) as resolver:
+            sent = ("encrypt.test", "verify.test")
+            sending = partial(_deliver, at.lab, text, resolver, sent, mta_ca, tmp_path / "exim")
+            fates = await asyncio.to_thread(sending)
+
+    assert fates["encrypt.test"].startswith("=> "), fates
+    assert fates["verify.test"].startswith("== "), fates
+    assert set(names) == {"mx.real.test"}
 
 
 IN_UNICODE: Final = ("bücher.test", "BÜCHER.test")

@@ -53,6 +53,7 @@ BY_STS = Policy(level=PolicyLevel.SECURE, match=(".example.com",))
 PINNED = Policy(level=PolicyLevel.SECURE, match=("mx.elsewhere.example",))
 VERIFY = Policy(level=PolicyLevel.VERIFY)
 ENCRYPT = Policy(level=PolicyLevel.ENCRYPT)
+LOSES, DELIVERS = Effect.LOSES, Effect.DELIVERS
 
 CA = issue("ca.example")
 GOOD = issue(MX, by=CA).der
@@ -180,6 +181,35 @@ def test_a_sender_that_may_refuse_weak_dh_gets_no_line_for_it() -> None:
     assert assess(report(NO_TLS), ENCRYPT, weak_dh=False).live is Effect.LOSES
 
 
+def aliased(seen: DomainReport, tlsa_base: str | None = None) -> DomainReport:
+    """*seen*, whose MX host is an alias."""
+    hosts = (replace(each, alias_of="real.example", tlsa_base=tlsa_base) for each in seen.mx_hosts)
+    return replace(seen, mx_hosts=tuple(hosts))
+
+
+@pytest.mark.parametrize(
+    ("seen", "offers"),
+    [
+        pytest.param(HAS_HOST, (SECURE, VERIFY, ENCRYPT), id="no-alias"),
+        pytest.param(aliased(HAS_HOST), (ENCRYPT,), id="alias"),
+        pytest.param(
+            aliased(signed(Dane.MATCH), "real.example"), (DANE_ONLY, ENCRYPT), id="tlsa-behind-it"
+        ),
+        pytest.param(aliased(signed(Dane.MATCH), MX), (ENCRYPT,), id="tlsa-at-the-alias"),
+    ],
+)
+def test_what_a_sender_that_asks_for_the_name_behind_an_alias_proves(
+    seen: DomainReport, offers: tuple[Policy, ...]
+) -> None:
+    """Exim sends that name as SNI, verifies the alias, and looks TLSA up behind it only."""
+    assert assess(seen, asks_behind_alias=True).offers == offers
+    for live in (VERIFY, DANE_ONLY, ENCRYPT):
+        before = assess(seen, live).live
+        kept = assess(seen, live, asks_behind_alias=True).live
+        unknown = before is DELIVERS and live not in offers
+        assert kept is (Effect.UNKNOWN if unknown else before)
+
+
 def test_a_policy_knows_that_its_names_are_those_of_mta_sts() -> None:
     offers = assess(OFFERS["sts-enforce"][0]).offers
     assert [policy for policy in offers if policy.sts] == [BY_STS]
@@ -242,7 +272,6 @@ def run(day: int = 0, **fields: Any) -> Evidence:
 BOTH_LOSE = frozenset({PolicyLevel.VERIFY, PolicyLevel.ENCRYPT})
 VERIFY_LOSES = frozenset({PolicyLevel.VERIFY})
 LEVELS = tuple(PolicyLevel)
-LOSES, DELIVERS = Effect.LOSES, Effect.DELIVERS
 
 
 def runs(count: int, **fields: Any) -> tuple[Evidence, ...]:

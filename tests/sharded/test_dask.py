@@ -527,3 +527,15 @@ async def test_local_workers_serve_no_http_pages() -> None:
         }
     assert told
     assert {answer.partition(b"\r\n")[0] for answer in told.values()} <= {b"", NO_SUCH_PAGE}
+
+
+async def test_workers_that_cannot_start_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where 127.0.0.1 cannot be reached."""
+
+    async def fail(_number: int, _stack: AsyncExitStack) -> distributed.Client:
+        raise RuntimeError("Cluster failed to start: timed out")
+
+    monkeypatch.setattr("prober.sharded.dask._start_workers", fail)
+    with pytest.raises(ClusterError, match=r"did not start: Cluster failed .* need 127\.0\.0\.1"):
+        async with local_workers(1):
+            pass

@@ -1,5 +1,6 @@
 """The work folder: started once, resumed by the same scan only, removed without files of others."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,18 @@ def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
         ReportError, match=r"file/work: cannot write the work folder: its folder is a"
     ):
         WorkFolder(file / "work").claim(JOB, resume=False)
+
+
+def test_a_run_that_cannot_begin_leaves_no_folder(
+    folder: WorkFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_path: Path, _record: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("prober.sharded.folder.write_record", full)
+    with pytest.raises(ReportError, match="no space is left"):
+        folder.claim(JOB, resume=False)
+    assert not folder.path.exists()
 
 
 def test_the_tasks_of_a_run_see_that_another_took_over(folder: WorkFolder) -> None:

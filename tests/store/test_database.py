@@ -227,3 +227,25 @@ def test_an_older_record_is_brought_up(where: str, version: str) -> None:
 def test_foreign_keys_hold(store: Store) -> None:
     with pytest.raises(StoreError), store.writing() as connection:
         connection.execute(sa.insert(schema.part).values(whole_id=1, position=0, part_id=2))
+
+
+def test_a_record_that_cannot_be_made_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk. A file that was there stays, even if it is empty."""
+
+    def full(_store: Store) -> None:
+        raise StoreError("no space is left")
+
+    monkeypatch.setattr("prober.store.database._bring_up", full)
+    there = tmp_path / "there.db"
+    there.touch()
+    for path in (tmp_path / "new.db", there):
+        with pytest.raises(StoreError):
+            open_store(str(path))
+    assert list(tmp_path.iterdir()) == [there]
+
+
+def test_a_reader_that_leaves_is_no_fault_of_the_record() -> None:
+    with pytest.raises(BrokenPipeError), translated_errors("the record"):
+        raise BrokenPipeError
