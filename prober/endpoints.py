@@ -230,7 +230,7 @@ class Endpoints:
         if target.left_out is not None:
             return Reason.LIMIT, target.left_out
         if not may_contact(address, allow_private=self.settings.allow_private):
-            return Reason.PRIVATE_ADDRESS, "not globally reachable; --allow-private contacts it"
+            return Reason.PRIVATE_ADDRESS, _not_public(address)
         is_ipv6 = ":" in address
         if is_ipv6 and not self.settings.use_ipv6:
             return Reason.NO_IPV6_HERE, "--ipv4-only"
@@ -266,6 +266,13 @@ class Endpoints:
             facts = await ask(on_step)
             turn.report(overloaded=asks_to_slow_down(facts))
         return facts
+
+
+def _not_public(address: str) -> str:
+    """Why *address* is not contacted. --allow-private contacts all but an unspecified one."""
+    if may_contact(address, allow_private=True):
+        return "not globally reachable; --allow-private contacts it"
+    return "no host can have this address"
 
 
 def not_contacted(

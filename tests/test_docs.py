@@ -11,6 +11,7 @@ from prober.net import dns_message, guarded, nameserver, reply, tls
 from prober.records import Code, Level
 from prober.rules import dane_path, der, exit_status
 from prober.settings import Settings
+from tests.personalities import EVERY
 from tests.support import findings_page
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +32,19 @@ def test_the_examples_in_contributing_md_are_in_the_code() -> None:
         for name, *added in (part.splitlines() for part in example.split("+++ ")[1:]):
             lines = [line.strip().removeprefix("+") for line in added if line.strip()]
             assert "\n".join(lines) in (ROOT / name).read_text()
+
+
+def test_traps_md_names_tests_servers_and_findings_that_exist() -> None:
+    page = (ROOT / "docs/traps.md").read_text()
+    rows = [line.split("|") for line in page.splitlines() if line.startswith("| ")]
+    assert {len(row) for row in rows} == {5}
+    for _, _, says, tests, _ in rows:
+        named = re.findall(r"`([^`]+)`", tests)
+        paths = [each for each in named if each.startswith("tests/")]
+        assert [each for each in paths if not (ROOT / each).exists()] == []
+        assert set(named) - set(paths) <= set(EVERY)
+        codes = [each for each in re.findall(r"`([a-z-]+)`", says) if "-" in each]
+        assert set(codes) <= set(Code)
 
 
 def test_verdict_md_explains_every_level() -> None:

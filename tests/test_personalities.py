@@ -280,6 +280,7 @@ COMPLETE_TLS = [
     ("throttle", "TLSv1.3", [], Level.AUTHENTICATED),
     ("bare-lf", "TLSv1.3", [Code.BARE_LF], Level.AUTHENTICATED),
     ("misordered-chain", "TLSv1.3", [Code.CHAIN_MISORDERED], Level.AUTHENTICATED),
+    ("no-secure-renegotiation", "TLSv1.2", [Code.RENEGOTIATION_INSECURE], Level.AUTHENTICATED),
     ("no-signing", "TLSv1.3", [Code.CERTIFICATE_KEY_USAGE], Level.AUTHENTICATED),
     ("malformed-san", "TLSv1.3", [Code.CERTIFICATE_SAN_MALFORMED], Level.AUTHENTICATED),
     (

@@ -196,6 +196,18 @@ async def test_an_address_that_is_not_global_is_not_contacted(dns_server: LabDns
     assert report.verdict.level is Level.UNKNOWN
 
 
+async def test_an_unspecified_address_is_never_contacted(dns_server: LabDns) -> None:
+    dns_server.add("unspecified.test", "MX", "10 mx.unspecified.test")
+    dns_server.add("mx.unspecified.test", "AAAA", "::")
+
+    report = await probe(dns_server, "unspecified.test", allow_private=True)
+
+    (endpoint,) = report.endpoints
+    assert endpoint.failure is not None
+    assert endpoint.failure.reason is Reason.PRIVATE_ADDRESS
+    assert endpoint.failure.detail == "no host can have this address"
+
+
 async def test_hosts_beyond_the_bound_are_listed(dns_server: LabDns) -> None:
     report = await probe(dns_server, "many-hosts.test", mx_hosts=2)
 

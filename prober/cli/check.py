@@ -59,7 +59,7 @@ def check(
             parser=parser_of(parse_server),
             metavar="NAME[@ADDRESS]",
             help="Test this server as if it were the only MX host of each domain, for instance "
-            "before it goes live. The record does not get it.",
+            "before it goes live. The result is not kept in the record.",
             panel="How to look",
         ),
     ] = None,

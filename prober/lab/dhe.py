@@ -25,6 +25,15 @@ PRIME_1024 = int(
     "c6c23213c9f24ba65db418a1040cdb1c5a72dbf04ec1abec8d38a604cd0de1d6b6ffe487680c3ecd657a0f",
     16,
 )
+PRIME_2048 = int(  # ffdhe2048, RFC 7919 appendix A.1
+    "FFFFFFFFFFFFFFFFADF85458A2BB4A9AAFDC5620273D3CF1D8B9C583CE2D3695A9E13641146433FBCC939DCE249B3EF9"
+    "7D2FE363630C75D8F681B202AEC4617AD3DF1ED5D5FD65612433F51F5F066ED0856365553DED1AF3B557135E7F57C935"
+    "984F0C70E0E68B77E2A689DAF3EFE8721DF158A136ADE73530ACCA4F483A797ABC0AB182B324FB61D108A94BB2C8E3FB"
+    "B96ADAB760D7F4681D4F42A3DE394DF4AE56EDE76372BB190B07A7C8EE0A6D709E02FCE1CDF7E2ECC03404CD28342F61"
+    "9172FE9CE98583FF8E4F1232EEF28183C3FE3B1B4C6FAD733BB5FCBC2EC22005C58EF1837D1683B2C6F34A26C1B2EFFA"
+    "886B423861285C97FFFFFFFFFFFFFFFF",
+    16,
+)
 _GENERATOR = 2
 _SUITE = bytes.fromhex("009e")  # TLS_DHE_RSA_WITH_AES_128_GCM_SHA256
 _TLS12 = b"\x03\x03"
@@ -35,14 +44,20 @@ _CLOSE_NOTIFY = b"\x01\x00"
 
 
 class DheConnection:
-    """The part of ``SSL.Connection`` that ``Peer`` needs. The certificate must have an RSA key."""
+    """The part of ``SSL.Connection`` that ``Peer`` needs. The certificate must have an RSA key.
 
-    def __init__(self, certificate: ServerCertificate, prime: int) -> None:
+    Without *renegotiation_info* it is like a server from before RFC 5746.
+    """
+
+    def __init__(
+        self, certificate: ServerCertificate, prime: int, *, renegotiation_info: bool = True
+    ) -> None:
         if not isinstance(certificate.key, rsa.RSAPrivateKey):
             raise TypeError("the cipher suite needs an RSA key")
         self._key = certificate.key
         self._chain = [item.public_bytes(Encoding.DER) for item in certificate.chain]
         self._prime = prime
+        self._extensions = _RENEGOTIATION_INFO if renegotiation_info else b""
         self._secret = secrets.randbits(256)
         self._random = secrets.token_bytes(32)
         self._incoming, self._outgoing = bytearray(), bytearray()
@@ -124,7 +139,7 @@ class DheConnection:
 
     def _flight(self, client_random: bytes) -> bytes:
         """All messages from ServerHello to ServerHelloDone. RFC 5246 §7.4.1 to §7.4.5."""
-        hello = _TLS12 + self._random + b"\0" + _SUITE + b"\0" + _vector(_RENEGOTIATION_INFO)
+        hello = _TLS12 + self._random + b"\0" + _SUITE + b"\0" + _vector(self._extensions)
         chain = b"".join(_vector(der, 3) for der in self._chain)
         public = pow(_GENERATOR, self._secret, self._prime)
         params = b"".join(_vector(_bytes(item)) for item in (self._prime, _GENERATOR, public))

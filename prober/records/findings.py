@@ -618,8 +618,8 @@ class Code(enum.StrEnum):
     RENEGOTIATION_INSECURE = (
         "renegotiation-insecure",
         _MEDIUM,
-        "Senders with OpenSSL 3 get no TLS from this server by TLS 1.2 or older, because the "
-        "server does not support secure renegotiation.",
+        "Senders with OpenSSL 3, such as Postfix on current systems, get no TLS from this server "
+        "by TLS 1.2 or older, because the server does not support secure renegotiation.",
         "Update the TLS library of the mail server, or the device in front of it.",
         "RFC 5746 §3.4, RFC 9325 §3.5",
     )

@@ -16,7 +16,7 @@ from prober.records import (
     EndpointFacts,
 )
 from prober.rules.ciphers import is_anonymous, is_broken, is_static
-from prober.rules.endpoint import describe_failure
+from prober.rules.endpoint import describe_failure, openssl_refuses
 from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS, MIN_DH_BITS
 
 F = TypeVar("F", bound=EndpointFacts)
@@ -135,8 +135,7 @@ def deep_findings(facts: EndpointFacts) -> _Found:
         yield Code.POST_QUANTUM_MISSING, None
     if compresses(facts):
         yield Code.COMPRESSION_ACCEPTED, None
-    seen = (facts.secure_renegotiation, shown_by_extension(facts, _secure_renegotiation))
-    if False in seen:
+    if shown_by_extension(facts, _secure_renegotiation) is False and not openssl_refuses(facts):
         yield Code.RENEGOTIATION_INSECURE, None
     yield from _on_not_tested(facts.deep.answers)
 

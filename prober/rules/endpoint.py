@@ -250,10 +250,20 @@ def tls_findings(facts: EndpointFacts) -> Iterator[tuple[Code, str | None]]:
         yield Code.TLS_VERSION_OBSOLETE, facts.tls_version
     if facts.cipher_bits is not None and facts.cipher_bits < MIN_CIPHER_BITS:
         yield Code.CIPHER_WEAK, f"{facts.cipher}, {facts.cipher_bits} bits"
+    if openssl_refuses(facts):
+        yield Code.RENEGOTIATION_INSECURE, facts.tls_version
     if facts.client_certificate_requested:
         yield Code.CLIENT_CERTIFICATE_REQUESTED, None
     if _has_keyword("STARTTLS", facts.ehlo_keywords_tls or ()):
         yield Code.STARTTLS_AFTER_TLS, None  # RFC 3207 §4.2
+
+
+def openssl_refuses(facts: EndpointFacts) -> bool:
+    """Whether senders with OpenSSL 3 end the handshake, which we completed. RFC 5746 §3.4.
+
+    Measured: OpenSSL 3.0 (Postfix 3.7) ends it, GnuTLS 3.7 (Exim 4.96) does not.
+    """
+    return facts.tls_version is not None and facts.secure_renegotiation is False
 
 
 def offers_requiretls(facts: EndpointFacts) -> Answer:

@@ -129,9 +129,9 @@ def without_sni(endpoint: Endpoint) -> Endpoint | None:
     )
 
 
-_ONLY_RATED: Final = frozenset(  # by norms: neither delivery nor proof depends on these
+_ONLY_RATED: Final = frozenset(  # by norms: neither delivery nor proof depends on their values
     {
-        "key_exchange",
+        "key_exchange",  # only whether there is one: see gnutls_refuses
         "key_exchange_hash",
         "encrypt_then_mac",
         "extended_master_secret",
@@ -159,6 +159,7 @@ def sni_makes_no_difference(endpoint: EndpointFacts) -> bool:
         plain is not None
         and plain.chain is None
         and bool(_RESULT(plain) == _RESULT(endpoint))
+        and (plain.key_exchange is None) is (endpoint.key_exchange is None)
         and _all_completed(endpoint)
     )
 

@@ -14,7 +14,7 @@ from prober.records.delivery import DeliveryOutcome
 from prober.rules.certificate import gnutls_refuses, judge_authenticity, judge_path_strength
 from prober.rules.certificate_fields import CertificateReader, ReadCertificate
 from prober.rules.deep import answer_to, with_chain
-from prober.rules.endpoint import Outcome, outcome, proven
+from prober.rules.endpoint import Outcome, openssl_refuses, outcome, proven
 from prober.rules.hellos import (
     READ_DIFFERENTLY,
     sni_makes_no_difference,
@@ -78,7 +78,12 @@ class View:
     def opportunistic(self) -> DeliveryOutcome:
         """What becomes of mail where TLS is used if it is there. RFC 7435 §3."""
         delivery = _opportunistic(self.endpoint)
-        return _UNKNOWN if delivery is _ENCRYPTED and self.gnutls_refuses else delivery
+        return _UNKNOWN if delivery is _ENCRYPTED and self.libraries_differ else delivery
+
+    @property
+    def libraries_differ(self) -> bool:
+        """Whether the TLS library of some senders ends the handshake that ours completed."""
+        return self.gnutls_refuses or openssl_refuses(self.endpoint)
 
     @cached_property
     def gnutls_refuses(self) -> bool:
@@ -113,9 +118,10 @@ class Views:
     @cached_property
     def tls_depends_on_sender(self) -> bool:
         """Whether TLS completes for some common senders and not for others."""
-        met = [view for view in (self.seen, self.without_sni) if view is not None]
+        plain = None if self.sni_makes_no_difference else self.without_sni
+        met = [view for view in (self.seen, plain) if view is not None]
         return tls_depends_on_sender(self.seen.endpoint) or any(
-            shown.gnutls_refuses for view in met for shown in (view, *view.others)
+            shown.libraries_differ for view in met for shown in (view, *view.others)
         )
 
     def _of(self, endpoint: Endpoint) -> View:

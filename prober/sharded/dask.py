@@ -394,6 +394,7 @@ class _Coordinator:
         # Shielded, since distributed shares one fetch of results among all who wait. A waiting task
         # that is cancelled before the fetch starts breaks each later one of this client.
         fetching = asyncio.ensure_future(future)
+        fetching.add_done_callback(_mark_retrieved)
         try:
             result: T = await asyncio.shield(fetching)
         except distributed.KilledWorker as error:
@@ -407,7 +408,6 @@ class _Coordinator:
         except asyncio.CancelledError as error:
             if fetching.cancelled():  # by dask, not by us
                 raise ClusterError(f"{task.__name__} {number}: dask cancelled it") from error
-            fetching.add_done_callback(_ignore_result)
             raise
         finally:
             future.release()
@@ -428,8 +428,8 @@ class _Coordinator:
                 self._endpoints[number] = result
 
 
-def _ignore_result(fetching: asyncio.Future[object]) -> None:
-    """Retrieve the exception of a fetch that nobody waits for, or else asyncio logs it."""
+def _mark_retrieved(fetching: "asyncio.Future[object]") -> None:
+    """Keep asyncio from logging the error of a fetch that nobody waits for any more."""
     if not fetching.cancelled():
         fetching.exception()
 

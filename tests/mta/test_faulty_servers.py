@@ -27,7 +27,7 @@ from tests.mta.exim_sender import deliver_by_exim
 from tests.mta.sender import deliver
 from tests.mta.servers import SERVERS, require
 from tests.mta.test_policy import domain, look, seen, to, world
-from tests.personalities.sound import NoSigning
+from tests.personalities.sound import NoSecureRenegotiation, NoSigning
 from tests.personalities.starttls import (
     AnonymousOnly,
     EmptyLineBeforeReply,
@@ -131,6 +131,7 @@ SAME: Final[Mapping[str, tuple[Scripted, DeliveryOutcome]]] = {
 DIFFER: Final[Mapping[str, Scripted]] = {
     "anonymous-only": AnonymousOnly(),
     "key-usage-without-signature": NoSigning(),
+    "no-secure-renegotiation": NoSecureRenegotiation(),
     "injection": StarttlsInjection(),
     "empty-line-first": EmptyLineBeforeReply(),
     "line-without-code-first": AnswersStarttls(b"hello\r\n220 ok\r\n", goes_on=True),

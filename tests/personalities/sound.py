@@ -1,7 +1,7 @@
 """Servers that speak SMTP and TLS as the RFCs ask, and differ in TLS version or certificate."""
 
 from prober.lab.certificates import CertificateKind
-from prober.lab.dhe import PRIME_1024, DheConnection
+from prober.lab.dhe import PRIME_1024, PRIME_2048, DheConnection
 from prober.lab.peer import Peer
 from prober.lab.personalities.scripted import Scripted
 from prober.lab.tls import (
@@ -38,6 +38,16 @@ class WeakDh(Scripted):
 
     async def handshake(self, peer: Peer) -> None:
         await peer.run_tls(DheConnection(peer.certificate(self.certificate), PRIME_1024))
+
+
+class NoSecureRenegotiation(Scripted):
+    """TLS 1.2 without the extension of RFC 5746, which OpenSSL 3 requires."""
+
+    certificate = CertificateKind.RSA
+
+    async def handshake(self, peer: Peer) -> None:
+        certificate = peer.certificate(self.certificate)
+        await peer.run_tls(DheConnection(certificate, PRIME_2048, renegotiation_info=False))
 
 
 class AsksClientCertificate(Scripted):

@@ -201,6 +201,12 @@ def test_only_a_connection_refused_twice_is_not_listening() -> None:
             id="failed-after-tls",
         ),
         pytest.param(completed(tls_version="TLSv1.1"), [Code.TLS_VERSION_OBSOLETE], id="rfc8996"),
+        pytest.param(
+            completed(tls_version="TLSv1.2", secure_renegotiation=False),
+            [Code.RENEGOTIATION_INSECURE],
+            id="rfc5746-3.4",
+        ),
+        pytest.param(completed(tls_version="TLSv1.2", secure_renegotiation=True), [], id="rfc5746"),
         pytest.param(completed(cipher_bits=56), [Code.CIPHER_WEAK], id="cipher"),
         # RFC 9325 §4.5: 2048 bits are REQUIRED
         pytest.param(completed(key_exchange_bits=2047), [Code.DH_WEAK], id="dh-2047"),

@@ -106,6 +106,10 @@ PLAIN_ONCE = seen(works(), plain=(fails(Hello.NO_SNI), untested()))
 PLAIN_BY_LARGE = seen(works(), plain=(fails(Hello.NO_SNI), PLAIN_LARGE))
 MOODY = seen(not_offered(), works(), plain=(PLAIN,))
 GNUTLS_REFUSES = seen(works(chain=(NO_SIGNING,)), plain=(works(Hello.NO_SNI, chain=(NO_SIGNING,)),))
+OLD_RENEGOTIATION: dict[str, Any] = {"tls_version": "TLSv1.2", "secure_renegotiation": False}
+OPENSSL_REFUSES = seen(
+    works(**OLD_RENEGOTIATION), plain=(works(Hello.NO_SNI, **OLD_RENEGOTIATION),)
+)
 OLD_RESULTS = seen(fails(reason=Reason.RESET), works(Hello.TLS12))
 
 
@@ -239,6 +243,12 @@ ANOTHER_PLAIN = works(Hello.NO_SNI, chain=(OTHER,), verify_errors=(SELF_SIGNED,)
         pytest.param(SNI_REFUSED, [UNKNOWN] * 7, id="sni-refused"),
         pytest.param(SNI_REQUIRED, [UNKNOWN] * 7, id="sni-required"),
         pytest.param(LARGE_INTOLERANT, [UNKNOWN] * 7, id="large-hello-intolerant"),
+        pytest.param(OPENSSL_REFUSES, [UNKNOWN] * 7, id="5746-3.4-no-secure-renegotiation"),
+        pytest.param(
+            seen(works(), plain=(works(Hello.NO_SNI, **OLD_RENEGOTIATION),)),
+            [UNKNOWN] * 7,
+            id="no-secure-renegotiation-without-sni",
+        ),
         pytest.param(GNUTLS_REFUSES, [UNKNOWN] * 7, id="8446-4.4.2.2-key-may-not-sign"),
         pytest.param(
             seen(works(), plain=(works(Hello.NO_SNI, chain=(NO_SIGNING,)),)),
@@ -290,6 +300,13 @@ def noted(kind: AnomalyKind) -> EndpointFacts:
         pytest.param(LARGE_INTOLERANT, Level.AUTHENTICATED, Standing.UNDECIDED, id="large-hello"),
         pytest.param(CAPPED, Level.AUTHENTICATED, Standing.UNDECIDED, id="tls-1.3"),
         pytest.param(ANONYMOUS, Level.OPPORTUNISTIC, Standing.UNDECIDED, id="anonymous"),
+        pytest.param(OPENSSL_REFUSES, Level.AUTHENTICATED, Standing.UNDECIDED, id="renegotiation"),
+        pytest.param(
+            seen(works(), plain=(works(Hello.NO_SNI, **OLD_RENEGOTIATION),)),
+            Level.AUTHENTICATED,
+            Standing.UNDECIDED,
+            id="renegotiation-without-sni",
+        ),
         pytest.param(GNUTLS_REFUSES, Level.AUTHENTICATED, Standing.UNDECIDED, id="key-usage"),
         pytest.param(
             seen(works(), plain=(works(Hello.NO_SNI, chain=(NO_SIGNING,)),)),
@@ -348,6 +365,12 @@ def test_a_key_that_may_not_sign_is_found_where_the_handshake_needs_a_signature(
     assert list(report.reasons) == codes
 
 
+def test_a_server_that_openssl_refuses_is_told_so() -> None:
+    report = assess(judge_domain(domain(OPENSSL_REFUSES)), Level.OPPORTUNISTIC)
+    assert [found.code for found in report.findings] == [Code.RENEGOTIATION_INSECURE]
+    assert list(report.reasons) == [Code.RENEGOTIATION_INSECURE]
+
+
 def test_a_certificate_shown_only_with_sni_is_undecided_for_authenticated() -> None:
     report = judge_domain(domain(seen(works(), plain=(ANOTHER_PLAIN,))))
     assert Code.SNI_REQUIRED in [finding.code for finding in report.findings]
@@ -384,6 +407,11 @@ _SAME = seen(works(cipher_bits=256), plain=(works(Hello.NO_SNI, cipher_bits=256)
             seen(works(key_exchange="X25519MLKEM768"), plain=(works(Hello.NO_SNI),)),
             True,
             id="another-group",
+        ),
+        pytest.param(  # senders with GnuTLS may refuse one of them, and not the other
+            seen(works(key_exchange="x25519"), plain=(works(Hello.NO_SNI, key_exchange=None),)),
+            False,
+            id="plain-rsa-without-sni",
         ),
         pytest.param(seen(works()), False, id="without-sni-not-tested"),
         pytest.param(seen(works(), plain=(ANOTHER_PLAIN,)), False, id="another-chain"),
