@@ -39,7 +39,7 @@ from tests.report.samples import passes
 from tests.rules.certificates import issue
 from tests.support.policy_hosts import policy_text
 
-INPUTS: Final = int(os.environ.get("FUZZ_INPUTS", "5000"))
+INPUTS: Final = int(os.environ.get("FUZZ_INPUTS", "20000"))
 SEED: Final = 20
 LINES: Final = Path(__file__).parent / "received" / "lines.jsonl"
 QUERY: Final = Query.of("mx.example.test", "A")
