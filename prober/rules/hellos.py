@@ -129,13 +129,14 @@ def without_sni(endpoint: Endpoint) -> Endpoint | None:
     )
 
 
-_ONLY_RATED: Final = frozenset(  # by norms: neither delivery nor proof depends on these
+# Norms rate these; neither delivery nor proof depends on them. That there is a key exchange with a
+# signature depends on the cipher suite and the TLS version, which are compared.
+_ONLY_RATED: Final = frozenset(
     {
         "key_exchange",
         "key_exchange_hash",
         "encrypt_then_mac",
         "extended_master_secret",
-        "secure_renegotiation",
     }
 )
 _ELSEWHERE: Final = frozenset({"observed_at", "alert", "chain", "path", "verify_errors"})

@@ -124,7 +124,7 @@ def _reasons(
             yield from _shortfalls(report, views, require)
         case Standing.UNDECIDED:
             proof, by_profile = _asks_for_proof(require), isinstance(require, Profile)
-            yield from _open_questions(report, asks_for_proof=proof, by_profile=by_profile)
+            yield from _open_questions(report, views, asks_for_proof=proof, by_profile=by_profile)
         case _:
             assert_never(standing)
 
@@ -216,7 +216,7 @@ _PROOF_OPEN: Final = frozenset(
 
 
 def _open_questions(
-    report: DomainReport, *, asks_for_proof: bool, by_profile: bool
+    report: DomainReport, views: Sequence[Views], *, asks_for_proof: bool, by_profile: bool
 ) -> Iterator[Code | Gap]:
     if is_fault(report):
         yield Gap.FAULT
@@ -224,5 +224,7 @@ def _open_questions(
     relevant = _OPEN | _PROOF_OPEN if asks_for_proof else _OPEN
     if by_profile:
         relevant |= {Code.DEEP_NOT_TESTED}
+    if not any(each.tls_depends_on_sender for each in views):  # --deep found it, below TLS 1.3
+        relevant -= {Code.RENEGOTIATION_INSECURE}
     codes = [each.code for each in report.findings if each.code in relevant]
     yield from codes or (Gap.NOT_SEEN,)
