@@ -118,7 +118,8 @@ class Reporting:
         self._record = record
         self._left_open: Checkpoint | None = None
         self._cut = 0  # domains that --deep-budget has cut
-        self.held: Iterable[Held] = ()  # reports of the earlier run that this one goes on with
+        self._goes_on = False  # with an earlier run
+        self.held: Iterable[Held] = ()  # reports of that run
 
     @classmethod
     @contextlib.contextmanager
@@ -168,9 +169,10 @@ class Reporting:
                 quiet=options.quiet,
             ) as writers,
         ):
-            hint.armed = True
+            hint.armed, hint.goes_on = True, bool(start.identity)
             reporting = cls(writers, tally, progress, record)
             if path is not None and start.identity:
+                reporting._goes_on = True
                 reporting.held = read_held(held_path(path), start.identity)
             if not options.quiet and can_show():
                 reporting._show_on_terminal(count, waits, in_lines=options.verbose)
@@ -429,7 +431,8 @@ class Reporting:
             self._keep_what_is_better([writer.target for writer in self._writers])
         except BaseException as error:
             # of a machine that cannot see, all is to be asked again
-            if not self.progress.reported or isinstance(error, BlindError):
+            is_empty = not (self.progress.reported or self._goes_on)
+            if is_empty or isinstance(error, BlindError):
                 keeper.close()
                 keeper.discard()
             else:

@@ -63,9 +63,13 @@ def _require_ours(path: Path) -> None:
 
 @dataclass(slots=True)
 class ResumeHint:
-    """Whether a stopped run can be resumed: only once its reports are open."""
+    """Whether a stopped run can be resumed: only once its reports are open.
+
+    *goes_on*: it continues an earlier run, whose reports may wait in FILE.held.
+    """
 
     armed: bool = False
+    goes_on: bool = False
 
 
 @contextlib.contextmanager
@@ -76,7 +80,7 @@ def suggest_resume(progress: Progress, resumable: Resumable | None) -> Iterator[
         yield hint
     except BaseException as error:
         is_possible = hint.armed and not isinstance(error, BlindError)
-        if is_possible and resumable is not None and progress.reported:
+        if is_possible and resumable is not None and (progress.reported or hint.goes_on):
             tell(f"go on with: {resumable.command}")
         raise
 

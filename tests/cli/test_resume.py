@@ -264,6 +264,30 @@ async def test_ordered_only_what_the_budget_has_cut_is_probed_again(
 
 
 @in_one_loop
+async def test_reports_that_wait_outlive_a_run_that_is_stopped_before_its_first_report(
+    probe: Probe, tmp_path: Path
+) -> None:
+    report, list_ = tmp_path / "r.csv", tmp_path / "list.txt"
+    write(list_, ["good.test", "clear.test"])
+    args = ("scan", *probe.look, str(list_), "-o", str(report), "--ordered", "--deep")
+    await probe.run(*args, "--deep-budget", "1")
+    good, in_clear = (probe.lab.servers[f"mx1.{name}"] for name in ("good.test", "clear.test"))
+    seen, seen_in_clear = good.count, in_clear.count
+    probe.lab.dns.delay("_mta-sts.good.test", 60.0, "TXT")
+    async with probe.running(*args, "--resume") as running:
+        await until(lambda: good.count > seen)
+        running.send(signal.SIGINT)
+        stopped = await running.ended()
+    probe.lab.dns.delay("_mta-sts.good.test", None, "TXT")
+    assert "probe: go on with: " in stopped.err
+    last = await probe.run(*args, "--resume")
+
+    assert (last.status, in_clear.count) == (1, seen_in_clear)
+    assert names(report) == ["good.test", "clear.test"]
+    assert os.listdir(tmp_path) == ["list.txt", "r.csv"]
+
+
+@in_one_loop
 async def test_a_run_that_goes_on_leaves_the_report_until_its_own_is_whole(
     probe: Probe, tmp_path: Path
 ) -> None:
