@@ -191,9 +191,9 @@ class Reporting:
             tell(f"--deep-budget is used up: {_counted(reporting._cut, 'domain')} not fully tested")
 
     def leave_open(self, held: Iterable[Held]) -> None:
-        """Mark what is added from now on as cut: a run that continues this one makes it anew.
+        """Mark what is added from now on as cut: a resumed run probes these domains again.
 
-        *held* are reports among these that it takes unchanged.
+        *held* are the reports among them that it uses unchanged.
         """
         if self._keeper is not None:
             self._keeper.hold(self._identity, held)
@@ -386,7 +386,7 @@ class Reporting:
         self.tell_blindness()
 
     def exception_lines(self, at_most: int) -> list[str]:
-        """Lines on the exceptions that cover a domain, and on those that cover theirs no more."""
+        """Lines on the exceptions that cover a domain, and on those that no longer do."""
         return [*accepted_lines(self._tally.totals, at_most), *self._uncovered(at_most)]
 
     def _uncovered(self, at_most: int = MAX_NOTED) -> Iterator[str]:
@@ -430,7 +430,7 @@ class Reporting:
             yield
             self._keep_what_is_better([writer.target for writer in self._writers])
         except BaseException as error:
-            # of a machine that cannot see, all is to be asked again
+            # if this machine cannot probe, a later run must start from the beginning
             is_empty = not (self.progress.reported or self._goes_on)
             if is_empty or isinstance(error, BlindError):
                 keeper.close()

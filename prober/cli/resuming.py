@@ -44,7 +44,7 @@ def starting_point(path: Path | None, resumable: Resumable | None, *, quiet: boo
         raise SettingsError("--resume goes on with a report in a file: name it with --output")
     found = load_checkpoint(path, resumable.identity)
     if found is None and not quiet:
-        tell(f"nothing to go on from ({path} is not there): beginning anew")
+        tell(f"there is no run to continue ({path} is not there): starting a new one")
         work = path.with_suffix(".work")
         if work.exists():
             tell(f"{work} holds a run of several workers: to go on with that, add --workers")

@@ -1,4 +1,4 @@
-"""What the commands that judge saved results share: what they read, and the DNSSEC proofs in it."""
+"""What the commands that judge saved results share: which files they read, and DNSSEC proofs."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ def trust_anchor_option(panel: str) -> Any:
 
 
 def read_saved(files: Sequence[str], db: str | None, trust_anchor: Path | None) -> Iterator[Read]:
-    """What is read: the files of results, the record, and the trust anchors.
+    """The files that a command reads: results, the record, and the trust anchors.
 
     Raises SettingsError where neither files nor a record are named, or stdin twice.
     """
@@ -43,7 +43,7 @@ def read_saved(files: Sequence[str], db: str | None, trust_anchor: Path | None) 
 
 
 class LazyProofs(contextlib.ExitStack):
-    """Validates proofs by *trust_anchor* as ``Proofs`` does, which is imported once it is needed.
+    """Validates proofs by *trust_anchor*, by a ``Proofs`` that is imported when it is needed.
 
     *reader* remembers certificates. Raises SettingsError where the trust anchors cannot be read.
     """
@@ -55,11 +55,11 @@ class LazyProofs(contextlib.ExitStack):
         self._proofs = None if trust_anchor is None else self._load()
 
     def judge(self, saved: DomainReport) -> DomainReport:
-        """*saved*, of a file; judged again where it has a proof, which is one of its facts only."""
+        """*saved*, a report of a file. Judged again if it has a proof, as ``check`` needs that."""
         return saved if saved.proof is None else judged(facts_of(saved), self._reader)
 
     def check(self, report: DomainReport) -> DomainReport:
-        """*report*, or what is left of it where its proof does not support what it says."""
+        """*report*, judged without the DNSSEC that its proof does not support."""
         if report.proof is None and not claims_security(report):
             return report
         self._proofs = self._proofs or self._load()

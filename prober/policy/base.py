@@ -38,7 +38,7 @@ class LiveMap:
         return (line.split(maxsplit=1)[0].rstrip(":") for line in self.foreign)
 
     def covers(self, domain: str) -> bool:
-        """Whether a foreign line is in force for *domain*: no new line may take its place."""
+        """Whether a foreign line applies to *domain*, so that no new line may take its place."""
         if domain in self.by_hand:
             return True
         return domain not in self.policies and any(
@@ -62,9 +62,7 @@ class MapFormat(abc.ABC):
 
     levels: ClassVar[Collection[PolicyLevel]]  # that the MTA can be told to require
     weak_dh: ClassVar[bool] = True  # every build accepts DH groups below 2048 bits
-    asks_behind_alias: ClassVar[bool] = (
-        False  # by SNI for the target of an MX host that is an alias
-    )
+    asks_behind_alias: ClassVar[bool] = False  # SNI has the target of an MX host that is an alias
 
     @abc.abstractmethod
     def parse(self, text: str) -> LiveMap:

@@ -68,10 +68,10 @@ class Evidence:
     claimed: "Evidence | None" = None  # what it would be if its DNSSEC proof were valid
 
     def within(self, claimed: "Evidence") -> "Evidence":
-        """This, where the results say *claimed*, which their DNSSEC proof does not support.
+        """This evidence, from facts without the DNSSEC that their proof does not support.
 
-        No line rests on DNSSEC that is not proved, and none is there because TLSA records that
-        forbid it are not proved.
+        *claimed* is the evidence from all facts. A policy is offered only if both offer it. So none
+        needs unproved DNSSEC, and none is offered because TLSA records that forbid it are unproved.
         """
         offers = tuple(policy for policy in self.offers if policy in claimed.offers)
         return replace(self, offers=offers, claimed=claimed)
@@ -126,7 +126,7 @@ def assess(
     *reader* remembers certificates from one report to the next. *weak_dh*: whether every build of
     the sender accepts Diffie-Hellman groups below 2048 bits. If not, no policy is known to deliver
     to a server that chooses such a group. *asks_behind_alias*: where an MX host is an alias, the
-    sender asks for the name behind it by SNI, verifies the alias, and looks TLSA up behind it only.
+    sender sends its target as SNI, verifies the alias, and looks up TLSA at the target only.
     """
     views = views_of(report.endpoints, reader)
     delivery = judge_delivery(report, views)
@@ -136,26 +136,29 @@ def assess(
     }
     effect = Effect.UNKNOWN if live is None else _judge_live(report, views, delivery, live)
     refused = not weak_dh and any(map(chose_weak_dh, report.endpoints))
-    untold = _untold_by_alias(report) if asks_behind_alias else frozenset()
+    unsafe = _unsafe_behind_alias(report) if asks_behind_alias else frozenset()
     if effect is Effect.DELIVERS and live is not None:
-        effect = Effect.UNKNOWN if refused or live.level in untold else effect
+        effect = Effect.UNKNOWN if refused or live.level in unsafe else effect
     offers = () if refused else tuple(_offers(report, views, delivery))
     return Evidence(
         checked_at=report.checked_at,
         complete=covers_every_endpoint(report, report.endpoints),
-        offers=tuple(each for each in offers if each.level not in untold),
+        offers=tuple(each for each in offers if each.level not in unsafe),
         losing=frozenset(level for level, effect in effects.items() if effect is Effect.LOSES),
         live=effect,
     )
 
 
-def _untold_by_alias(report: DomainReport) -> frozenset[PolicyLevel]:
-    """What a sender that asks for the name behind an alias may not meet. RFC 7672 §2.2.2."""
+def _unsafe_behind_alias(report: DomainReport) -> frozenset[PolicyLevel]:
+    """The levels that may not deliver if the sender asks for the name behind an alias, by SNI.
+
+    RFC 7672 §2.2.2.
+    """
     aliases = [host for host in report.mx_hosts if host.alias_of is not None]
-    untold = {PolicyLevel.SECURE, PolicyLevel.VERIFY} if aliases else set[PolicyLevel]()
+    unsafe = {PolicyLevel.SECURE, PolicyLevel.VERIFY} if aliases else set[PolicyLevel]()
     if any(host.tlsa_base != host.alias_of for host in aliases):
-        untold.add(PolicyLevel.DANE_ONLY)
-    return frozenset(untold)
+        unsafe.add(PolicyLevel.DANE_ONLY)
+    return frozenset(unsafe)
 
 
 def decide(
@@ -266,8 +269,8 @@ def _secure_policies(sts: MtaSts | None) -> Iterator[Policy]:
     agreed = sts is not None and sts.senders_differ is None
     if agreed and sts is not None and sts.status is StsStatus.ENFORCE and sts.mx:
         names = tuple(sorted(dict.fromkeys(pattern.lower() for pattern in sts.mx)))
-        # the domain owner wrote the policy: nothing but names may get from it into a map, and no
-        # "hostname", which postconf(5) has as the name of whatever MX host DNS gives
+        # The domain owner wrote the policy, so only names may get from it into a map. The word
+        # "hostname" may not: in match= it stands for any MX host that DNS returns, postconf(5).
         if all(name_fault(name) is None and "." in name for name in names):
             match = tuple(name.removeprefix("*") for name in names)
             yield Policy(level=PolicyLevel.SECURE, match=match, sts=True)

@@ -349,7 +349,7 @@ _UNCOMPARED = {Dane.NONE, Dane.NOT_TESTED}
 
 
 def published_lines(report: DomainReport) -> Iterator[str]:
-    """One line for each that is there, or that could not be learnt; nothing for what is absent."""
+    """One line for each that is there or could not be tested; none for what is absent."""
     dane = _on_dane(report)
     if dane is not None:
         yield f"DANE: {dane}"

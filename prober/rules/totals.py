@@ -232,7 +232,7 @@ class Tally:
         if report.accepted is not None:
             totals.accepted[standing] = totals.accepted.get(standing, 0) + 1
         given = self.exceptions.get(report.domain or "")
-        if given is not None:
+        if given is not None and report.server is None:
             level, at = report.verdict.level, report.checked_at
             totals.exceptions[given.domain] = exception_state(given, standing, level, at)
         if standing in _RANK_OF_STANDING:

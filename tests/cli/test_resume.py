@@ -161,7 +161,7 @@ async def test_a_table_is_gone_on_with_and_only_by_the_same_column(
 
     probe.lab.dns.delay("also-good.test", None, "MX")
     last = await probe.run(*args, "--resume")
-    assert "beginning anew" not in last.err
+    assert "starting a new one" not in last.err
     written = list(csv.DictReader(report.read_text().splitlines()))
     assert sorted(row["list_owner"] for row in written) == ["Ann", "Bob", "Eve"]
 
@@ -352,7 +352,7 @@ def test_where_there_is_nothing_to_go_on_from_it_begins_anew(tmp_path: Path) -> 
     list_, report = tmp_path / "list.txt", tmp_path / "r.csv"
     list_.write_text("a.test\n")
     ended = scan_offline(str(list_), "-o", str(report), "--resume")
-    assert ended.err.startswith("probe: nothing to go on from (")
+    assert ended.err.startswith("probe: there is no run to continue (")
     assert len(report.read_text().splitlines()) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["list.txt", "r.csv"]
     quiet = scan_offline(str(list_), "-o", str(tmp_path / "q.csv"), "--resume", "--quiet")
@@ -367,7 +367,9 @@ def test_a_machine_that_cannot_see_ends_early_and_asks_all_again_later(tmp_path:
     assert "this machine cannot probe, so the run ends here: no nameserver answers" in blind.err
     assert 20 <= len((tmp_path / "r.csv.partial.not-tested").read_text().splitlines()) < 100
     assert not report.exists()
-    assert not (tmp_path / "r.csv.resume").exists()  # nothing was seen: nothing to go on from
+    assert not (
+        tmp_path / "r.csv.resume"
+    ).exists()  # nothing was seen, so there is nothing to continue
     assert "--resume" not in blind.err
 
 
