@@ -30,10 +30,10 @@ def as_ascii(raw: bytes) -> str:
     return raw.decode("ascii", "backslashreplace")
 
 
-def listed(texts: Collection[str]) -> str:
-    """The first few of *texts*, and how many more there are."""
-    more = len(texts) - _MAX_LISTED
-    first = ", ".join(itertools.islice(texts, _MAX_LISTED))
+def listed(texts: Collection[str], at_most: int = _MAX_LISTED) -> str:
+    """The first *at_most* of *texts*, and how many more there are."""
+    more = len(texts) - at_most
+    first = ", ".join(itertools.islice(texts, at_most))
     return f"{first} and {more} more" if more > 0 else first
 
 
@@ -51,3 +51,8 @@ def _escaped(code: int) -> str:
 def utc(time: datetime) -> str:
     """RFC 3339, in UTC, to the second."""
     return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def minute(time: datetime) -> str:
+    """In UTC, such as "2026-01-02 03:04"."""
+    return utc(time)[:16].replace("T", " ")

@@ -47,6 +47,21 @@ def test_the_version_is_shown_without_what_draws_the_help() -> None:
     assert "rich" not in imported_by("from prober.cli import main; main()", "--version")
 
 
+@pytest.mark.parametrize(
+    ("args", "collects"),
+    [
+        pytest.param(("--help",), False, id="help"),
+        pytest.param(("explain", "dh-weak"), True, id="a-command"),
+    ],
+)
+def test_start_up_collects_no_garbage_and_a_command_does(
+    args: tuple[str, ...], collects: bool
+) -> None:
+    code = "import gc\nfrom prober.cli import main\ntry: main()\nexcept SystemExit: pass\n"
+    done = run(f"{code}import sys; print(gc.isenabled(), file=sys.stderr)", args)
+    assert done.stderr.split() == [str(collects)]
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_imports_no_other_and_nothing_that_few_runs_need(command: str) -> None:
     imported = imported_by(f"from prober.cli import import_command; import_command({command!r})")
@@ -65,16 +80,14 @@ def test_a_command_imports_no_other_and_nothing_that_few_runs_need(command: str)
         ("xlsx", {"xlsxwriter"}),
     ],
 )
-@pytest.mark.parametrize("command", ["report", "diff"])
 def test_a_format_imports_only_what_it_needs(
-    tmp_path: Path, command: str, extension: str, needed: set[str]
+    tmp_path: Path, extension: str, needed: set[str]
 ) -> None:
     results = tmp_path / "results.jsonl"
     results.write_bytes(encode_report(samples.fails()) + b"\n")
-    read = [str(results)] * (2 if command == "diff" else 1)
     target = str(tmp_path / f"out.{extension}")
     imported = imported_by(
-        "from prober.cli import main; main()", command, *read, "-o", target, "-q"
+        "from prober.cli import main; main()", "diff", *[str(results)] * 2, "-o", target, "-q"
     )
     assert imported & {"jinja2", "xlsxwriter", "sqlalchemy"} == needed
     assert Path(target).exists()

@@ -4,6 +4,7 @@ A command's module is imported when the command is used, so that ``--help`` and 
 nothing of what probes.
 """
 
+import gc
 import logging
 import os
 from copy import copy
@@ -168,6 +169,7 @@ for _name, _summary in COMMANDS.items():
 
 def main() -> None:
     """The command ``probe``."""
+    gc.disable()  # 5 % of --help: until the command runs, there is no garbage
     _hold_standard_descriptors()
     logging.getLogger("prober").addHandler(logging.NullHandler())  # until it is configured
     try:
@@ -199,10 +201,11 @@ def _end_closed_pipe(error: OSError) -> NoReturn:
 
 
 def _collect_garbage_rarely() -> None:
-    """Keep the imported modules out of garbage collection. Called once they are imported."""
+    """Turn garbage collection on, without the imported modules. Called once they are imported."""
     from prober.runtime import collect_garbage_rarely
 
     collect_garbage_rarely()
+    gc.enable()
 
 
 def _hold_standard_descriptors() -> None:

@@ -15,13 +15,12 @@ from prober.cli.running import exit_statuses, tell, tell_if_typed
 from prober.domain_list import STDIN
 from prober.domains import operator_of
 from prober.errors import SettingsError
-from prober.escape import printable
+from prober.escape import minute, printable
 from prober.records import DomainReport
 from prober.records.changes import ChangeCounts, DomainChanges, in_one_only
 from prober.report.answer import answer
 from prober.report.changes import badness, comparison, summary
 from prober.report.output import STDOUT, ReportFormat, choose_format, open_report
-from prober.report.trend import minute
 from prober.results import ResultsFile
 from prober.rules.drift import compare
 from prober.rules.exit_status import diff_status

@@ -47,14 +47,14 @@ from prober.report.output import (
 )
 from prober.report.summary import (
     accepted_lines,
-    counted,
+    by_standing,
     counts_line,
     noted_lines,
     summary_lines,
     uncovered_lines,
 )
 from prober.report.text import TextReport
-from prober.report.words import name_of
+from prober.report.words import counted, name_of
 from prober.resume import Checkpoint, CheckpointKeeper, checkpoint_path
 from prober.rules.accepted import NO_EXCEPTIONS
 from prober.rules.deep_plan import is_cut_by_budget
@@ -188,7 +188,7 @@ class Reporting:
         if reporting._left_open is not None and resumable is not None and not options.quiet:
             tell(f"--deep-budget is used up; to go on with it: {resumable.command}")
         elif reporting._cut and not options.quiet:
-            tell(f"--deep-budget is used up: {_counted(reporting._cut, 'domain')} not fully tested")
+            tell(f"--deep-budget is used up: {counted(reporting._cut, 'domain')} not fully tested")
 
     def leave_open(self, held: Iterable[Held]) -> None:
         """Mark what is added from now on as cut: a resumed run probes these domains again.
@@ -319,7 +319,8 @@ class Reporting:
     def _refresh(self, display: Display) -> None:
         if self._stage is not None and self._is_counted_here:
             self._stage.done = self._done
-            self._stage.counts = counted(self._tally.totals.standings, self._tally.totals.accepted)
+            totals = self._tally.totals
+            self._stage.counts = by_standing(totals.standings, totals.accepted)
         display.refresh()
 
     def _make_room(self) -> None:
@@ -358,9 +359,9 @@ class Reporting:
         """One line: how many domains, and how many of them pass, fail and so on."""
         totals = self._tally.totals
         repeated = self.progress.duplicates
-        note = f"; {_counted(repeated, 'repeated line')} left out" if repeated else ""
+        note = f"; {counted(repeated, 'repeated line')} left out" if repeated else ""
         if totals.faults:
-            note += f"; {_counted(totals.faults, 'internal fault')}: please report it, with the log"
+            note += f"; {counted(totals.faults, 'internal fault')}: please report it, with the log"
         return f"{counts_line(totals)}{note}"
 
     def tell_summary(self, *, quiet: bool) -> None:
@@ -494,10 +495,6 @@ class Reporting:
 
 def _on_one_terminal() -> bool:
     return sys.stdout.isatty() and sys.stderr.isatty()
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """Which policy a sender may set for a domain: the strictest that loses no mail. docs/policy.md.
 
-Users rely on a live map. So no line asks for less than the map does, except with --loosen-runs and
-after several runs that prove that it loses mail. An unknown result loosens no line, and an
+Users rely on a live map. So no line requires less than the one before, except with --loosen-runs
+and after several runs which prove that it loses mail. An unknown result loosens no line, and an
 incomplete one tightens none.
 """
 
@@ -15,8 +15,8 @@ from prober.records import DomainReport, MtaSts, StsStatus
 from prober.records.delivery import Delivery, DeliveryOutcome, SenderOutcomes
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.completeness import covers_every_endpoint
-from prober.rules.deep import chose_weak_dh
 from prober.rules.delivery import judge_delivery, judge_secure
+from prober.rules.endpoint import chose_weak_dh
 from prober.rules.identity import name_fault
 from prober.rules.senders import SECURE_MATCH
 from prober.rules.sts_policy import is_covered
@@ -39,8 +39,8 @@ _RANK: Final = {level: rank for rank, level in enumerate(reversed(PolicyLevel), 
 class Policy:
     """What to require. ``match``: the names that ``secure`` accepts, in Postfix's spelling.
 
-    ``sts``: the domain's MTA-STS policy lists these names. Policies are compared without it:
-    whether it is written depends on the format of the map and the version of Postfix.
+    ``sts``: the MTA-STS policy of the domain lists these names. Policies are compared without it,
+    since the format of the map and the version of Postfix decide whether it is written.
     """
 
     level: PolicyLevel
@@ -49,7 +49,7 @@ class Policy:
 
 
 class Effect(enum.StrEnum):
-    """What a policy does to today's mail."""
+    """What a policy does to mail today."""
 
     DELIVERS = "delivers"
     LOSES = "loses"  # a server that senders try first does not meet it: mail is held back
@@ -58,7 +58,7 @@ class Effect(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What one run says of a domain, for a map."""
+    """What one run found about a domain, for a map."""
 
     checked_at: datetime
     complete: bool  # every endpoint was seen; other gaps make single policies unknown
@@ -68,10 +68,10 @@ class Evidence:
     claimed: "Evidence | None" = None  # what it would be if its DNSSEC proof were valid
 
     def within(self, claimed: "Evidence") -> "Evidence":
-        """This evidence, from facts without the DNSSEC that their proof does not support.
+        """This evidence, limited by *claimed*: what the results say without regard to their proof.
 
-        *claimed* is the evidence from all facts. A policy is offered only if both offer it. So none
-        needs unproved DNSSEC, and none is offered because TLSA records that forbid it are unproved.
+        No line may rest on DNSSEC that is not proved. Nor is a line added because TLSA records that
+        forbid it are not proved.
         """
         offers = tuple(policy for policy in self.offers if policy in claimed.offers)
         return replace(self, offers=offers, claimed=claimed)
@@ -86,7 +86,7 @@ class Patience:
 
 
 class Change(enum.StrEnum):
-    """How a domain's line changes."""
+    """How the line of a domain changes."""
 
     NONE = "none"  # no line, before or after
     NEW = "new"
@@ -121,12 +121,12 @@ def assess(
     weak_dh: bool = True,
     asks_behind_alias: bool = False,
 ) -> Evidence:
-    """What *report* says of every policy, and of the one that the *live* map has.
+    """What *report* says about each policy, and about the *live* one.
 
     *reader* remembers certificates from one report to the next. *weak_dh*: whether every build of
     the sender accepts Diffie-Hellman groups below 2048 bits. If not, no policy is known to deliver
-    to a server that chooses such a group. *asks_behind_alias*: where an MX host is an alias, the
-    sender sends its target as SNI, verifies the alias, and looks up TLSA at the target only.
+    to a server that chooses such a group. *asks_behind_alias*: if an MX host is an alias, the
+    sender sends SNI for the name behind it, verifies the alias, and looks up TLSA behind it only.
     """
     views = views_of(report.endpoints, reader)
     delivery = judge_delivery(report, views)
@@ -136,29 +136,29 @@ def assess(
     }
     effect = Effect.UNKNOWN if live is None else _judge_live(report, views, delivery, live)
     refused = not weak_dh and any(map(chose_weak_dh, report.endpoints))
-    unsafe = _unsafe_behind_alias(report) if asks_behind_alias else frozenset()
+    unknown = _unknown_behind_alias(report) if asks_behind_alias else frozenset()
     if effect is Effect.DELIVERS and live is not None:
-        effect = Effect.UNKNOWN if refused or live.level in unsafe else effect
+        effect = Effect.UNKNOWN if refused or live.level in unknown else effect
     offers = () if refused else tuple(_offers(report, views, delivery))
     return Evidence(
         checked_at=report.checked_at,
-        complete=covers_every_endpoint(report, report.endpoints),
-        offers=tuple(each for each in offers if each.level not in unsafe),
+        complete=covers_every_endpoint(report),
+        offers=tuple(each for each in offers if each.level not in unknown),
         losing=frozenset(level for level, effect in effects.items() if effect is Effect.LOSES),
         live=effect,
     )
 
 
-def _unsafe_behind_alias(report: DomainReport) -> frozenset[PolicyLevel]:
-    """The levels that may not deliver if the sender asks for the name behind an alias, by SNI.
+def _unknown_behind_alias(report: DomainReport) -> frozenset[PolicyLevel]:
+    """The policies that are unknown for a sender which asks for the name behind an alias.
 
     RFC 7672 §2.2.2.
     """
     aliases = [host for host in report.mx_hosts if host.alias_of is not None]
-    unsafe = {PolicyLevel.SECURE, PolicyLevel.VERIFY} if aliases else set[PolicyLevel]()
+    unknown = {PolicyLevel.SECURE, PolicyLevel.VERIFY} if aliases else set[PolicyLevel]()
     if any(host.tlsa_base != host.alias_of for host in aliases):
-        unsafe.add(PolicyLevel.DANE_ONLY)
-    return frozenset(unsafe)
+        unknown.add(PolicyLevel.DANE_ONLY)
+    return frozenset(unknown)
 
 
 def decide(
@@ -169,7 +169,7 @@ def decide(
     levels: Collection[PolicyLevel],
     patience: Patience,
 ) -> Decision:
-    """The line for *domain* after *runs*, which may come in any order; one of *levels*, or none.
+    """The line for *domain* after *runs*, in any order; one of *levels*, or none.
 
     A run that is given twice counts once.
     """
@@ -238,8 +238,8 @@ def _decide_live(
 def _offers(report: DomainReport, views: Sequence[Views], delivery: Delivery) -> Iterator[Policy]:
     """The policies that deliver now and in fallback, the strictest first.
 
-    None where the TLSA records do not match the servers, or could not be looked up at a host with
-    secure addresses: a line replaces DANE at a sender that checks it, and would deliver what
+    None if the TLSA records do not match the servers, or could not be looked up at a host with
+    secure addresses: a line replaces DANE at a sender that checks it, and would deliver mail that
     RFC 7672 §2.1.2 and §2.2 say to hold back.
     """
     dane = delivery.dane
@@ -264,13 +264,13 @@ def _offers(report: DomainReport, views: Sequence[Views], delivery: Delivery) ->
 def _secure_policies(sts: MtaSts | None) -> Iterator[Policy]:
     """Names that do not come from DNS: those in the MTA-STS policy, and the domain itself.
 
-    The names of today's MX hosts are not used, because they may change without notice.
+    The names of the present MX hosts are not used, because they may change without notice.
     """
     agreed = sts is not None and sts.senders_differ is None
     if agreed and sts is not None and sts.status is StsStatus.ENFORCE and sts.mx:
         names = tuple(sorted(dict.fromkeys(pattern.lower() for pattern in sts.mx)))
-        # The domain owner wrote the policy, so only names may get from it into a map. The word
-        # "hostname" may not: in match= it stands for any MX host that DNS returns, postconf(5).
+        # the domain owner wrote the policy: nothing but names may get from it into a map, and no
+        # "hostname", which postconf(5) has as the name of whatever MX host DNS gives
         if all(name_fault(name) is None and "." in name for name in names):
             match = tuple(name.removeprefix("*") for name in names)
             yield Policy(level=PolicyLevel.SECURE, match=match, sts=True)
@@ -297,12 +297,12 @@ def _judge_live(
 
 
 def mx_patterns(match: Iterable[str]) -> tuple[str, ...]:
-    """The names of a policy in the spelling of MTA-STS, where ``.example.com`` is a wildcard."""
+    """The names of a policy in the spelling of MTA-STS: ``*.example.com`` for ``.example.com``."""
     return tuple(f"*{name}" if name.startswith(".") else name for name in match)
 
 
 def _judge_sts_line(report: DomainReport, delivery: Delivery, live: Policy) -> Effect:
-    """Postfix goes only to the MX hosts that the line lists, and each has to prove its own name."""
+    """Postfix uses only the MX hosts in the line, and each must prove its own name."""
     patterns = mx_patterns(live.match)
     listed = [is_covered(host.name, patterns) for host in report.mx_hosts]
     if listed and not any(listed):
@@ -313,7 +313,7 @@ def _judge_sts_line(report: DomainReport, delivery: Delivery, live: Policy) -> E
 
 
 def _judge_dane_only(dane: SenderOutcomes) -> Effect:
-    """Where a DANE sender delivers without TLSA, or by TLSA it cannot use, dane-only does not."""
+    """If a DANE sender delivers without TLSA, or with unusable TLSA, dane-only does not deliver."""
     if dane.now in (DeliveryOutcome.CLEAR, DeliveryOutcome.ENCRYPTED):
         return Effect.LOSES
     return _effect(dane, DeliveryOutcome.AUTHENTICATED)
@@ -332,7 +332,7 @@ def _delivers(outcomes: SenderOutcomes, delivered: DeliveryOutcome) -> bool:
 def _strictest(
     runs: Sequence[Evidence], levels: Collection[PolicyLevel], wanted: int
 ) -> Policy | None:
-    """The strictest policy that each of the last *wanted* runs offers, all of them complete."""
+    """The strictest policy that each of the last *wanted* runs allows, all of them complete."""
     last = runs[-wanted:]
     if len(last) < wanted or not all(run.complete for run in last):
         return None
@@ -345,7 +345,7 @@ def _strictest(
 
 
 def _count_losses(runs: Sequence[Evidence]) -> int:
-    """How many runs, from the last one back, prove that the live line loses mail."""
+    """How many runs in a row, up to the last, prove that the live line loses mail."""
     count = 0
     for run in reversed(runs):
         if run.live is not Effect.LOSES:

@@ -60,6 +60,8 @@ from prober.records.words import (
     Step,
     StsStatus,
     TlsRptStatus,
+    all_of,
+    any_of,
 )
 
 __all__ = [
@@ -119,5 +121,7 @@ __all__ = [
     "Verdict",
     "VerifyError",
     "WithoutSni",
+    "all_of",
+    "any_of",
     "finding",
 ]

@@ -1,6 +1,7 @@
 """The enums: the words of the reports that a program may compare."""
 
 import enum
+from collections.abc import Iterable
 
 
 class Answer(enum.StrEnum):
@@ -9,6 +10,22 @@ class Answer(enum.StrEnum):
     YES = "yes"
     NO = "no"
     NOT_TESTED = "not-tested"
+
+
+def all_of(answers: Iterable[Answer]) -> Answer:
+    """Yes if there are some and all are yes; no as soon as one is no."""
+    found = set(answers)
+    if Answer.NO in found:
+        return Answer.NO
+    return Answer.YES if found == {Answer.YES} else Answer.NOT_TESTED
+
+
+def any_of(answers: Iterable[Answer]) -> Answer:
+    """Yes as soon as one is yes; no if all are no, or there is none."""
+    found = set(answers)
+    if Answer.YES in found:
+        return Answer.YES
+    return Answer.NOT_TESTED if Answer.NOT_TESTED in found else Answer.NO
 
 
 class Level(enum.StrEnum):

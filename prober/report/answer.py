@@ -26,9 +26,10 @@ from prober.report.rows import severity_order
 from prober.report.words import name_of, short_trouble, trouble
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.completeness import is_tested
+from prober.rules.endpoint import Outcome, proven
 from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS
 from prober.rules.verdict import authenticated_by_each
-from prober.rules.views import views_of
+from prober.rules.views import View, views_of
 
 LABELS: Final[Mapping[Standing, str]] = MappingProxyType(
     {
@@ -83,8 +84,8 @@ _NO_MAIL: Final[Mapping[RouteStatus | None, str]] = MappingProxyType(
 )
 _IDENTITY: Final = "Mail is encrypted, and every server's identity is verified"
 _SENDERS_DIFFER: Final = "Some senders encrypt mail to this domain and others do not"
-_ENCRYPTED: Final = (Level.OPPORTUNISTIC, Level.AUTHENTICATED, Level.ENFORCED)
-_DELIVERED: Final = (DeliveryOutcome.ENCRYPTED, DeliveryOutcome.AUTHENTICATED)
+ENCRYPTED: Final = (Level.OPPORTUNISTIC, Level.AUTHENTICATED, Level.ENFORCED)
+DELIVERED: Final = (DeliveryOutcome.ENCRYPTED, DeliveryOutcome.AUTHENTICATED)
 
 
 def headline(report: DomainReport) -> str:
@@ -157,6 +158,25 @@ def reasons(report: DomainReport) -> tuple[str, ...]:
     return tuple(_REASONS.get(reason) or printable(reason) for reason in report.reasons)
 
 
+def by_sender(delivery: Delivery) -> Iterator[tuple[str, tuple[str, str, str]]]:
+    """Each kind of sender, and what becomes of its mail: today, at backup hosts, under attack."""
+    for kind in SenderKind:
+        met = delivery.of(kind)
+        yield SENDERS[kind], (OUTCOMES[met.now], OUTCOMES[met.fallback], OUTCOMES[met.attacked])
+
+
+def is_well(endpoint: Endpoint, reader: CertificateReader | None = None) -> Answer:
+    """Yes: TLS and identity are as they should be. No: one of them is not.
+
+    *reader* remembers certificates from one endpoint to the next.
+    """
+    if not is_tested(endpoint):
+        return Answer.NOT_TESTED
+    if proven(endpoint) is not Outcome.COMPLETED:
+        return Answer.NO
+    return authenticated_by_each(View(endpoint, reader or CertificateReader()))
+
+
 def kinds_differ(delivery: Delivery) -> bool:
     """Whether what a sender checks decides what becomes of its mail today.
 
@@ -165,7 +185,7 @@ def kinds_differ(delivery: Delivery) -> bool:
     """
     kinds = [kind for kind in SenderKind if kind is not SenderKind.DOMAIN_VERIFIED]
     outcomes = [delivery.of(kind).now for kind in kinds]
-    return len({"encrypted" if each in _DELIVERED else each for each in outcomes}) > 1
+    return len({"encrypted" if each in DELIVERED else each for each in outcomes}) > 1
 
 
 def _gaps(report: DomainReport) -> Iterator[str]:
@@ -190,7 +210,7 @@ def _on_level(report: DomainReport, reader: CertificateReader | None) -> str:
         return _without_tls(report)
     if level is Level.PARTIAL:
         return _partly_without_tls(report)
-    if level in _ENCRYPTED and any(
+    if level in ENCRYPTED and any(
         each.tls_depends_on_sender for each in views_of(report.endpoints, reader)
     ):
         return _SENDERS_DIFFER
@@ -245,9 +265,9 @@ def _partly_without_tls(report: DomainReport) -> str:
             return "Mail is sent unencrypted to at least one server: not all complete TLS"
         case DeliveryOutcome.DEFERRED, _:
             return "Mail is held back at a server that does not complete TLS"
-        case now, DeliveryOutcome.CLEAR if now in _DELIVERED:
+        case now, DeliveryOutcome.CLEAR if now in DELIVERED:
             return "Mail is encrypted, but would be sent unencrypted to a backup server"
-        case now, DeliveryOutcome.DEFERRED if now in _DELIVERED:
+        case now, DeliveryOutcome.DEFERRED if now in DELIVERED:
             return "Mail is encrypted, but would be held back at a backup server"
         case _:
             return "Mail is encrypted at some servers only: not all complete TLS"
@@ -303,14 +323,14 @@ def _requiring_tls(delivery: Delivery) -> Iterator[str]:
     match delivery.mandatory.now, delivery.mandatory.fallback:
         case DeliveryOutcome.DEFERRED, _:
             return
-        case now, fallback if now in _DELIVERED and fallback in _DELIVERED:
+        case now, fallback if now in DELIVERED and fallback in DELIVERED:
             yield "You can require TLS for this domain without losing mail."
-        case now, DeliveryOutcome.DEFERRED if now in _DELIVERED:
+        case now, DeliveryOutcome.DEFERRED if now in DELIVERED:
             yield (
                 "You can require TLS for this domain, but mail waits while its first servers are "
                 "down: a backup server does not complete TLS."
             )
-        case now, _ if now in _DELIVERED:
+        case now, _ if now in DELIVERED:
             yield "You can require TLS for this domain; a backup server could not be tested."
         case _, DeliveryOutcome.DEFERRED:
             yield "If you require TLS for this domain, at least one server holds mail back."
@@ -326,7 +346,7 @@ def _on_attackers(delivery: Delivery) -> str:
     kept = [
         name
         for name, outcomes in checks
-        if outcomes.now in _DELIVERED and outcomes.attacked is DeliveryOutcome.DEFERRED
+        if outcomes.now in DELIVERED and outcomes.attacked is DeliveryOutcome.DEFERRED
     ]
     if kept:
         return (

@@ -5,10 +5,9 @@ Text of the certificates is as it was read: the page escapes it.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
-from prober.escape import utc
+from prober.escape import minute
 from prober.records import Answer, Certificate, DomainReport, Endpoint
 from prober.report.words import certificate_words
 from prober.rules.certificate import name_text
@@ -82,17 +81,13 @@ def _sent(seen: Endpoint, at: int, read: ReadCertificate) -> SentCertificate:
     return SentCertificate(
         subject=name_text(read.subject) or _NOT_READ,
         issuer=name_text(read.issuer) or _NOT_READ,
-        begins=_minute(read.not_before),
-        ends=_minute(read.not_after),
+        begins=minute(read.not_before) if read.not_before is not None else "?",
+        ends=minute(read.not_after) if read.not_after is not None else "?",
         key=read.key.text if read.key else _NOT_READ,
         signature=read.signature.text if read.signature else _NOT_READ,
         on_path=on_path if seen.path else "not known",
         sha256=read.sha256,
     )
-
-
-def _minute(time: datetime | None) -> str:
-    return utc(time)[:16].replace("T", " ") if time is not None else "?"
 
 
 def _path_words(seen: Endpoint, read: list[ReadCertificate]) -> str:

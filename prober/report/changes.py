@@ -8,7 +8,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final
 
-from prober.escape import printable, utc
+from prober.escape import listed, printable, utc
 from prober.records import Standing
 from prober.records.changes import Change, ChangeCode, ChangeCounts, Direction, DomainChanges
 from prober.records.history import RunNews
@@ -16,6 +16,7 @@ from prober.report.answer import LABELS
 from prober.report.interface import Formatter, Kind, Paper, Row, Sheet
 from prober.report.json_ import encode_report
 from prober.report.summary import domain_line
+from prober.report.words import counted
 
 COLUMNS: Final = (
     *("domain", "direction", "code", "mx_host", "addresses", "before", "after"),
@@ -24,6 +25,7 @@ COLUMNS: Final = (
 
 TIMES: Final = frozenset({"last_seen", "since"})
 SHEET: Final = "changes"  # of a workbook
+_MAX_ADDRESSES: Final = 2  # in one sentence
 NO_NEWS: Final = "Unknown: the record could not be read or written."
 
 NAMES: Final[Mapping[ChangeCode, str]] = MappingProxyType(
@@ -91,7 +93,8 @@ def describe(change: Change) -> str:
     if change.code is ChangeCode.LOOKED_AT:
         return _looked_at(change)
     before, after = (_shown(change.code, value) for value in (change.before, change.after))
-    where = " ".join(part for part in (change.mx_host, _places(change)) if part)
+    addresses = listed(change.addresses, _MAX_ADDRESSES)
+    where = " ".join(part for part in (change.mx_host, addresses) if part)
     name = f"{NAMES[change.code]} at {where}" if where else NAMES[change.code]
     if change.direction is Direction.LOST_SIGHT:
         runs = f" in {change.runs} runs" if change.runs > 1 else ""
@@ -112,15 +115,6 @@ def _shown(code: ChangeCode, value: str | None) -> str:
     if code is ChangeCode.STANDING and value in set(Standing):
         return LABELS[Standing(value)]
     return str(value)
-
-
-_MAX_SHOWN: Final = 2  # addresses in one sentence
-
-
-def _places(change: Change) -> str:
-    more = len(change.addresses) - _MAX_SHOWN
-    shown = ", ".join(change.addresses[:_MAX_SHOWN])
-    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def text_line(found: DomainChanges) -> str:
@@ -158,7 +152,7 @@ def summary(counts: ChangeCounts) -> str:
     parts = [f"{counts.by_worst.get(each, 0)} {_DIRECTIONS[each]}" for each in Direction]
     parts.append(f"{counts.routine} with routine changes only")
     parts.append(f"{counts.unchanged} as before")
-    text = f"{_domains(counts.compared)} compared: {', '.join(parts)}"
+    text = f"{counted(counts.compared, 'domain')} compared: {', '.join(parts)}"
     if counts.only_before:
         text += f"; {counts.only_before} no longer looked at"
     if counts.only_now:
@@ -186,12 +180,8 @@ def news_summary(news: RunNews) -> str:
     since = f"Since run {before.id} of {utc(before.started_at)[:10]}"
     if not parts:
         return f"{since}: no change to report."
-    changed = _domains(sum(counts.values()) - counts.get(None, 0))
+    changed = counted(sum(counts.values()) - counts.get(None, 0), "domain")
     return f"{since}, {changed} changed: {', '.join(parts)}."
-
-
-def _domains(number: int) -> str:
-    return f"{number} domain{'' if number == 1 else 's'}"
 
 
 def badness(found: DomainChanges) -> tuple[int, str]:

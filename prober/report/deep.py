@@ -19,7 +19,7 @@ from prober.records import (
     Enumeration,
 )
 from prober.report.problems import joined
-from prober.report.words import certificate_words, failure_words, shown_version
+from prober.report.words import certificate_words, counted, failure_words, shown_version
 from prober.rules.deep import CERTIFICATE_QUESTIONS, post_quantum
 
 QUESTIONS: Final[Mapping[DeepQuestion, str]] = MappingProxyType(
@@ -121,7 +121,7 @@ def _details(endpoint: Endpoint) -> Iterator[str]:
     if deep.enumeration is not None:
         yield from _enumerated(deep.enumeration)
     count = deep.connections + (deep.enumeration.connections if deep.enumeration else 0)
-    yield f"Asked by {count} connection{'' if count == 1 else 's'}"
+    yield f"Asked by {counted(count, 'connection')}"
 
 
 def _answers(endpoint: Endpoint) -> dict[DeepQuestion, DeepAnswer]:

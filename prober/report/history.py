@@ -13,7 +13,7 @@ from prober.report.changes import describe
 from prober.report.interface import Formatter, Kind, Row, Sheet
 from prober.report.json_ import encode_report
 from prober.report.output import plain
-from prober.report.words import accepted_words
+from prober.report.words import accepted_words, counted
 
 R = TypeVar("R")
 
@@ -121,8 +121,8 @@ def history_text(found: DomainHistory) -> str:
 
 
 def _week_line(sent: SentWeek) -> str:
-    noun = "message" if sent.messages == 1 else "messages"
-    return f"  week of {sent.week}: sent {sent.messages} {noun}: {how_sent(sent)}"
+    messages = counted(sent.messages, "message")
+    return f"  week of {sent.week}: sent {messages}: {how_sent(sent)}"
 
 
 def how_sent(sent: SentWeek) -> str:
@@ -137,9 +137,9 @@ def _history_lines(found: DomainHistory) -> Iterator[str]:
     for stretch in stretches(found):
         first, last = stretch[0], stretch[-1]
         until = f" to {utc(last.checked_at)}" if len(stretch) > 1 else ""
-        noun = "run" if len(stretch) == 1 else "runs"
+        runs = counted(len(stretch), "run")
         what = f"{first.level}, {LABELS[first.standing]}"
-        yield f"  {utc(first.checked_at)}{until}, {len(stretch)} {noun}: {what}"
+        yield f"  {utc(first.checked_at)}{until}, {runs}: {what}"
         if first.accepted is not None:
             yield f"    accepted: {accepted_words(first.accepted)}"
         for change in first.changes:

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from prober.escape import printable, utc
+from prober.escape import minute, printable, utc
 from prober.records import (
     Answer,
     Code,
@@ -27,9 +27,8 @@ from prober.records import (
     Standing,
 )
 from prober.records.changes import Direction
-from prober.records.delivery import SenderKind
 from prober.records.history import RunNews
-from prober.report.answer import LABELS, OUTCOMES, SENDERS, answer, effects, reasons, warning_of
+from prober.report.answer import LABELS, answer, by_sender, effects, is_well, reasons, warning_of
 from prober.report.chains import chains_of
 from prober.report.changes import DIRECTION_LABELS, NO_NEWS, news_summary, what_changed
 from prober.report.deep import accepted
@@ -37,20 +36,21 @@ from prober.report.interface import MAX_SECTIONS, Formatter
 from prober.report.letter import OURS, Letter, write_letter
 from prober.report.problems import Problem, joined, problems_of, profile_gaps
 from prober.report.publish import publications
-from prober.report.text import basis, hosts_of, is_well, vantage
-from prober.report.trend import minute, trend_of
+from prober.report.trend import trend_of
 from prober.report.words import (
     accepted_words,
-    exchange_words,
+    basis,
     failure_words,
+    hosts_of,
     name_of,
     outcome_words,
     published_lines,
     rating_cells,
     server_words,
+    session_cells,
     shown_version,
-    starttls_words,
-    version_words,
+    transcript_line,
+    vantage,
 )
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.clauses import CLAUSES
@@ -212,14 +212,18 @@ class Html(Formatter[DomainReport, Totals]):
         return _arranged(written, self._detail)
 
     def _render(self, name: str, **values: object) -> bytes:
-        text = self._environment.get_template(name).render(**values)
-        return f"{text.rstrip()}\n".encode(errors="replace")
+        return render(self._environment, name, **values)
+
+
+def render(environment: Environment, template: str, **values: object) -> bytes:
+    """What *template* makes of *values*, in lines."""
+    text = environment.get_template(template).render(**values)
+    return f"{text.rstrip()}\n".encode(errors="replace")
 
 
 def render_page(folder: Path, template: str, **values: object) -> bytes:
     """A page of a wing: its *template* in its *folder*, which extends page.html."""
-    text = environment(folder).get_template(template).render(**values)
-    return f"{text.rstrip()}\n".encode(errors="replace")
+    return render(environment(folder), template, **values)
 
 
 def letter_page(letter: Letter) -> bytes:
@@ -412,17 +416,12 @@ def _matrix(report: DomainReport, reader: CertificateReader) -> Iterator[_Server
     for host in hosts_of(report):
         seen = [endpoint for endpoint in report.endpoints if endpoint.mx_host == host.name]
         for endpoint in seen:
-            done = endpoint.tls_version is not None
             yield _Server(
                 preference=host.preference,
                 host=host.name,
                 address=endpoint.address,
                 mark=_MARKS[is_well(endpoint, reader)],
-                cells=(
-                    version_words(endpoint) if done else starttls_words(endpoint),
-                    exchange_words(endpoint) if done else "",
-                    endpoint.cipher or "",
-                ),
+                cells=session_cells(endpoint),
                 outcome=outcome_words(endpoint),
             )
         if not seen:
@@ -441,20 +440,15 @@ def _senders(report: DomainReport) -> Iterator[tuple[str, tuple[str, ...]]]:
     if report.delivery is None or not report.endpoints:
         return
     rows: dict[tuple[str, ...], list[str]] = {}
-    for kind in SenderKind:
-        met = report.delivery.of(kind)
-        outcomes = tuple(OUTCOMES[each] for each in (met.now, met.fallback, met.attacked))
-        rows.setdefault(outcomes, []).append(SENDERS[kind])
+    for sender, outcomes in by_sender(report.delivery):
+        rows.setdefault(outcomes, []).append(sender)
     yield from (("; ".join(kinds), outcomes) for outcomes, kinds in rows.items())
-
-
-_PEERS: Final = {"server": "S:", "client": "C:"}
 
 
 def _transcript(seen: Endpoint) -> list[str]:
     """Of its sessions, those of --deep last."""
     lines = (*seen.transcript, *(seen.deep.transcript if seen.deep is not None else ()))
-    return [f"{said.ms:>7} ms {_PEERS.get(said.peer, '--')} {said.line}" for said in lines]
+    return list(map(transcript_line, lines))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -542,7 +536,7 @@ def _when(totals: Totals) -> str:
     first, last = totals.spread.first, totals.spread.last
     if first is None or last is None:
         return ""
-    begin, end = utc(first)[:16].replace("T", " "), utc(last)[:16].replace("T", " ")
+    begin, end = minute(first), minute(last)
     if begin == end:
         return f"{begin} UTC"
     return f"{begin} to {end[11:] if begin[:10] == end[:10] else end} UTC"

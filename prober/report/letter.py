@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Final
 
 from prober.escape import listed, printable, utc
-from prober.records import Code, DomainReport, Finding, Gap, Level, Severity
+from prober.records import Code, DomainReport, Finding, Gap, Severity
 from prober.records.delivery import Delivery, DeliveryOutcome
-from prober.report.answer import answer, reasons
+from prober.report.answer import DELIVERED, ENCRYPTED, answer, reasons
 from prober.report.problems import problems_of
 from prober.report.publish import Topic, is_plain, publications
 from prober.report.words import name_of, server_words
@@ -23,7 +23,6 @@ _MAX_PROBLEMS: Final = 6
 _MAX_HOSTS: Final = 2
 _PORT: Final = 25
 _TO_CHANGE: Final = (Severity.HIGH, Severity.MEDIUM)
-_ENCRYPTED: Final = (Level.OPPORTUNISTIC, Level.AUTHENTICATED, Level.ENFORCED)
 _WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "MX": "MX host: a mail server that receives mail for the domain, as named in DNS.",
@@ -148,9 +147,8 @@ def _effects(delivery: Delivery) -> Iterator[str]:
     for name, met in (("DANE", delivery.dane), ("MTA-STS", delivery.mta_sts)):
         if met.now is DeliveryOutcome.DEFERRED:
             yield f"Senders that check {name} hold back mail to you."
-    delivered = (DeliveryOutcome.ENCRYPTED, DeliveryOutcome.AUTHENTICATED)
     checks = {delivery.dane.attacked, delivery.mta_sts.attacked}
-    if forced.now in delivered and checks <= {DeliveryOutcome.INTERCEPTED, DeliveryOutcome.CLEAR}:
+    if forced.now in DELIVERED and checks <= {DeliveryOutcome.INTERCEPTED, DeliveryOutcome.CLEAR}:
         yield (
             "Mail to you can be encrypted. Somebody who can redirect it on its way can still read "
             "it, because nothing requires senders to check which server is yours."
@@ -195,7 +193,7 @@ def _without_problems(report: DomainReport) -> Iterator[Part]:
     why = [line for line in reasons(report) if line not in ours]
     if why:
         yield Part(title="Why it is not enough", lines=tuple(why))
-    elif ours or report.verdict.level in _ENCRYPTED:
+    elif ours or report.verdict.level in ENCRYPTED:
         but = ", but could not test everything" if ours else ""
         line = f"We found nothing that you must change{but}."
         yield Part(title="What to change", lines=(line,))
@@ -203,7 +201,7 @@ def _without_problems(report: DomainReport) -> Iterator[Part]:
 
 def _publish(report: DomainReport) -> Iterator[Part]:
     """Only where TLS works: without it, a policy does not help."""
-    if report.verdict.level not in _ENCRYPTED:
+    if report.verdict.level not in ENCRYPTED:
         return
     wanted = set(_topics(report))
     for each in publications(report):

@@ -9,7 +9,7 @@ from prober.records import Level, Standing
 from prober.records.changes import Direction
 from prober.records.history import RunNews
 from prober.report.changes import text_line
-from prober.report.summary import capped, counted, noted_line
+from prober.report.summary import by_standing, capped, noted_line
 from prober.rules.totals import NotedDomain
 
 MAX_LINES: Final = 500  # of one kind: a mail of more is not read
@@ -57,4 +57,4 @@ def compose(
 def _as_before(still_open: Iterable[Open]) -> Iterator[str]:
     old = [each.standing for each in still_open if not each.is_new and not each.is_told]
     if old:
-        yield f"As before: {counted({each: old.count(each) for each in old})}."
+        yield f"As before: {by_standing({each: old.count(each) for each in old})}."

@@ -1,4 +1,4 @@
-"""Rich, tamed: turns what it draws into bytes, with nothing of a peer's read as markup."""
+"""Draws with rich, and returns bytes. Nothing that a peer sent is read as markup."""
 
 import io
 from types import MappingProxyType
@@ -51,7 +51,7 @@ class Page:
         return self._encoded(captured.get())
 
     def draw_line(self, line: RenderableType) -> bytes:
-        """*line* unfolded, for who reads lines; on a terminal folded between words."""
+        """*line* on one line, for programs that read lines; on a terminal folded at words."""
         with self._console.capture() as captured:
             self._console.print(line, soft_wrap=not self._paper.terminal)
         return self._encoded(captured.get())

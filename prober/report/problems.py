@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from prober.domains import operator_of
-from prober.escape import printable
+from prober.escape import listed, printable
 from prober.records import Code, DomainReport, FactRating, Failure, Finding, Standing
 from prober.report.rows import severity_order
 from prober.report.words import failure_words
@@ -88,6 +88,4 @@ def profile_gaps(report: DomainReport) -> dict[FactRating, list[str]]:
 
 def joined(places: Iterable[str]) -> str:
     """The first few of *places*, each once, and how many more there are."""
-    known = list(dict.fromkeys(places))
-    more = f" and {len(known) - _PLACES} more" if len(known) > _PLACES else ""
-    return ", ".join(known[:_PLACES]) + more
+    return listed(dict.fromkeys(places), _PLACES)

@@ -4,7 +4,8 @@ The words are those of the text reports, in ``changes`` and ``history``; the pag
 its safety are those of ``html``. docs/report.md.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import groupby
 from typing import BinaryIO, Final
 
@@ -30,6 +31,7 @@ from prober.report.html import (
     anchor_of,
     environment,
     not_listed,
+    render,
 )
 from prober.report.interface import Formatter
 from prober.report.trend import Trend, trend_of
@@ -38,16 +40,11 @@ from prober.report.words import accepted_words
 _ITEM: Final = b"<li data-rank="
 
 
-class _Pages:
-    """Renders templates, each to lines of bytes."""
-
-    def __init__(self, title: str) -> None:
-        self._environment = environment()
-        self._environment.globals.update(title=title)
-
-    def __call__(self, template: str, /, **values: object) -> bytes:
-        text = self._environment.get_template(template).render(**values)
-        return f"{text.rstrip()}\n".encode(errors="replace")
+def _renderer(title: str) -> Callable[..., bytes]:
+    """``render`` for a page with this *title*."""
+    templates = environment()
+    templates.globals.update(title=title)
+    return partial(render, templates)
 
 
 class ChangesPage(Formatter[DomainChanges, ChangeCounts]):
@@ -59,7 +56,7 @@ class ChangesPage(Formatter[DomainChanges, ChangeCounts]):
     def __init__(self, counts: ChangeCounts, between: str = "") -> None:
         self._counts = counts
         self._between = between
-        self._render = _Pages("What changed for mail to these domains")
+        self._render = _renderer("What changed for mail to these domains")
 
     def head(self) -> bytes:
         tiles = [
@@ -124,7 +121,7 @@ class HistoryPage(Formatter[DomainHistory, None]):
     """What the runs saw of each domain, a row for each stretch of runs that saw the same."""
 
     def __init__(self) -> None:
-        self._render = _Pages("What was seen of these domains, and when")
+        self._render = _renderer("What was seen of these domains, and when")
 
     def head(self) -> bytes:
         return self._render("head.html")
@@ -156,7 +153,7 @@ class RunsPage(Formatter[RunList, None]):
     """The runs of a record, and for each list a line over its runs."""
 
     def __init__(self) -> None:
-        self._render = _Pages("Runs of the record")
+        self._render = _renderer("Runs of the record")
 
     def head(self) -> bytes:
         return self._render("head.html")

@@ -5,7 +5,7 @@ from typing import Final
 
 from prober.records import DomainReport, Finding, Standing
 from prober.report.answer import LABELS
-from prober.report.words import name_of
+from prober.report.words import counted, name_of
 from prober.version import __version__
 
 _OPEN: Final = (Standing.FALLS_SHORT, Standing.UNDECIDED)
@@ -53,13 +53,9 @@ class Rejudged:
 
     def lines(self) -> Iterator[str]:
         """How many records there are, who wrote them, and which domains are judged differently."""
-        noun = "result" if self._records == 1 else "results"
-        versions = " and ".join(self._versions)
+        results, versions = counted(self._records, "result"), " and ".join(self._versions)
         counts = "; ".join(self._counts())
-        yield (
-            f"{self._records} {noun} of probe {versions} judged again by probe {__version__}: "
-            + (counts)
-        )
+        yield f"{results} of probe {versions} judged again by probe {__version__}: {counts}"
         yield from self._lines
         if self._differing > len(self._lines):
             yield f"and {self._differing - len(self._lines)} more"

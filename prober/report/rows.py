@@ -21,13 +21,15 @@ from prober.records import (
     Finding,
     Severity,
     Step,
+    all_of,
+    any_of,
 )
 from prober.report.interface import Row
-from prober.report.words import accepted_words, certificate_valid, name_of, trouble, worst_answer
+from prober.report.words import accepted_words, certificate_valid, name_of, trouble
 from prober.rules.deep import CERTIFICATE_QUESTIONS, accepts, post_quantum, weak_dh
 from prober.rules.delivery import forced_tls
 from prober.rules.operator_advice import advice_for
-from prober.rules.views import as_shown
+from prober.rules.views import as_shown, first_expiry
 
 COLUMNS: Final = (
     "domain",
@@ -158,7 +160,7 @@ def to_row(report: DomainReport) -> Row:
     """One row a domain, in the order of ``COLUMNS``."""
     verdict, route = report.verdict, report.route
     encrypted = [seen for seen in report.endpoints if seen.tls_version is not None]
-    expires = _earliest_expiry(report.endpoints)
+    expires = first_expiry(report.endpoints)
     hosts = sorted(report.mx_hosts, key=lambda host: (host.preference, host.name))
     dane = {seen.dane for seen in report.endpoints}
     return (
@@ -175,9 +177,7 @@ def to_row(report: DomainReport) -> Row:
         _joined(sorted(seen.tls_version or "" for seen in encrypted)),
         _joined(sorted(seen.cipher or "" for seen in encrypted)),
         _joined(sorted(seen.key_exchange or NO_GROUP for seen in encrypted)),
-        worst_answer(
-            tuple(certificate_valid(each) for seen in encrypted for each in as_shown(seen))
-        ),
+        all_of(certificate_valid(each) for seen in encrypted for each in as_shown(seen)),
         utc(expires) if expires else None,
         (expires - report.checked_at).days if expires else None,
         route.dnssec if route else None,
@@ -191,7 +191,7 @@ def to_row(report: DomainReport) -> Row:
         report.requirement,
         report.standing,
         _joined(report.reasons),
-        worst_answer(tuple(map(post_quantum, encrypted))),
+        all_of(map(post_quantum, encrypted)),
         *_weaknesses_of(encrypted),
         _accepted(report),
     )
@@ -286,14 +286,7 @@ def _weaknesses(seen: Endpoint) -> tuple[Answer, ...]:
 def _weaknesses_of(endpoints: Sequence[Endpoint]) -> Row:
     """The same over all of them; not tested where there is none."""
     columns = zip(*map(_weaknesses, endpoints), strict=True)
-    return tuple(map(_any_accepts, columns)) or (_NOT_TESTED,) * _WEAKNESSES
-
-
-def _any_accepts(answers: tuple[Answer, ...]) -> Answer:
-    """Yes if one does, else not tested if one is not tested, else no."""
-    if Answer.YES in answers:
-        return Answer.YES
-    return Answer.NOT_TESTED if Answer.NOT_TESTED in answers else Answer.NO
+    return tuple(map(any_of, columns)) or (_NOT_TESTED,) * _WEAKNESSES
 
 
 def _bare_row(
@@ -303,7 +296,7 @@ def _bare_row(
     failure: Failure | None,
     detail: str | None = None,
 ) -> Row:
-    """The row of what has no endpoint: who, and why."""
+    """The row of a host, or of a domain, without an endpoint, with the reason."""
     known = {
         "domain": name_of(report),
         "checked_at": utc(report.checked_at),
@@ -346,12 +339,6 @@ def _route_failure(report: DomainReport) -> Failure | None:
     if route is None or route.reason is None:
         return None
     return Failure(step=Step.RESOLVE, reason=route.reason, detail=route.detail)
-
-
-def _earliest_expiry(endpoints: Iterable[Endpoint]) -> datetime | None:
-    shown = (each for seen in endpoints for each in as_shown(seen))
-    leaves = [each.certificate for each in shown if each.certificate is not None]
-    return min((leaf.not_after for leaf in leaves if leaf.not_after is not None), default=None)
 
 
 def _joined(values: Iterable[str]) -> str:

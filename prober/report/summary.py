@@ -8,7 +8,7 @@ from typing import Final, assert_never
 from prober.escape import printable
 from prober.records import AcceptedException, Level, Standing
 from prober.report.answer import LABELS
-from prober.report.words import accepted_words
+from prober.report.words import accepted_words, counted
 from prober.rules.accepted import ExceptionState
 from prober.rules.totals import MAX_NOTED, NotedCertificate, NotedDomain, Totals
 
@@ -51,11 +51,11 @@ def overview(totals: Totals) -> Iterator[tuple[str, int | str]]:
 
 def counts_line(totals: Totals) -> str:
     """Such as "12 domains: 9 PASS, 2 FAIL (1 accepted), 1 UNKNOWN"."""
-    noun = "domain" if totals.domains == 1 else "domains"
-    return f"{totals.domains} {noun}: {counted(totals.standings, totals.accepted) or 'none'}"
+    domains = counted(totals.domains, "domain")
+    return f"{domains}: {by_standing(totals.standings, totals.accepted) or 'none'}"
 
 
-def counted(standings: Mapping[Standing, int], accepted: Mapping[Standing, int] = _NONE) -> str:
+def by_standing(standings: Mapping[Standing, int], accepted: Mapping[Standing, int] = _NONE) -> str:
     """Such as "9 PASS, 2 FAIL (1 accepted)"; *accepted*: how many of them an exception covers."""
     notes = {each: f" ({count} accepted)" for each, count in accepted.items()}
     return ", ".join(
@@ -146,8 +146,8 @@ def _expiring(totals: Totals) -> Iterator[str]:
 
 
 def _expiring_line(each: NotedCertificate) -> str:
-    noun = "domain" if each.domains == 1 else "domains"
-    return printable(f"{each.not_after:%Y-%m-%d} {each.mx_host} ({each.domains} {noun})")
+    domains = counted(each.domains, "domain")
+    return printable(f"{each.not_after:%Y-%m-%d} {each.mx_host} ({domains})")
 
 
 def _listed(title: str, lines: Iterator[str]) -> Iterator[str]:

@@ -17,7 +17,6 @@ from rich.text import Text
 
 from prober.escape import printable, utc
 from prober.records import (
-    Answer,
     DomainReport,
     Endpoint,
     Level,
@@ -26,14 +25,14 @@ from prober.records import (
     Severity,
     Standing,
 )
-from prober.records.delivery import Delivery, SenderKind
+from prober.records.delivery import Delivery
 from prober.report.answer import (
     LABELS,
-    OUTCOMES,
-    SENDERS,
     answer,
+    by_sender,
     effects,
     headline,
+    is_well,
     kinds_differ,
     warning_of,
 )
@@ -45,23 +44,21 @@ from prober.report.rows import severity_order
 from prober.report.summary import summary_lines
 from prober.report.words import (
     accepted_words,
-    exchange_words,
+    basis,
+    counted,
     failure_words,
+    hosts_of,
     list_words,
     name_of,
     outcome_words,
     published_lines,
     rating_words,
     server_words,
-    starttls_words,
-    version_words,
+    session_cells,
+    transcript_line,
+    vantage,
 )
-from prober.rules.certificate_fields import CertificateReader
-from prober.rules.completeness import is_tested
-from prober.rules.endpoint import Outcome, proven
 from prober.rules.totals import Totals
-from prober.rules.verdict import authenticated_by_each
-from prober.rules.views import View
 
 STANDING_STYLES: Final[Mapping[Standing, str]] = MappingProxyType(
     {
@@ -77,7 +74,6 @@ _SEVERITY_STYLES: Final = MappingProxyType(
     {Severity.HIGH: "red", Severity.MEDIUM: "yellow", Severity.LOW: "cyan", Severity.INFO: "dim"}
 )
 _IN_FULL: Final = (Severity.HIGH, Severity.MEDIUM)  # the others take a line together
-_PEERS: Final = MappingProxyType({"server": "S:", "client": "C:"})
 _GAP: Final = 2  # between columns
 _MIN_LAST: Final = 24  # what the last column of the endpoints needs, before they are laid out anew
 
@@ -134,8 +130,7 @@ class TextReport(Formatter[DomainReport, Totals]):
         title = Text(printable(f"{name}, {utc(at)}"), style="bold")
         lines = [self._page.draw("", title)]
         for line in said:
-            text = Text(f"{line.ms:>7} ms {_PEERS.get(line.peer, '--')} {printable(line.line)}")
-            lines.append(self._page.draw_line(text))
+            lines.append(self._page.draw_line(Text(printable(transcript_line(line)))))
         return lines
 
 
@@ -245,41 +240,21 @@ def _host_line(host: MxHost) -> Text:
     return Text(f"MX {host.preference} {printable(host.name)}{why}")
 
 
-def hosts_of(report: DomainReport) -> list[MxHost]:
-    """The MX hosts by preference, those too that are known by an endpoint only."""
-    hosts = {host.name: host for host in report.mx_hosts}
-    for endpoint in report.endpoints:
-        hosts.setdefault(endpoint.mx_host, MxHost(name=endpoint.mx_host, preference=0))
-    return sorted(hosts.values(), key=lambda host: (host.preference, host.name))
-
-
 def _rows(report: DomainReport, host: MxHost, page: Page, *, suites: bool) -> Iterator[_Row]:
     for seen in report.endpoints:
         if seen.mx_host == host.name:
-            done = seen.tls_version is not None
+            session, exchange, suite = session_cells(seen)
             yield _Row(
                 mark=page.mark(is_well(seen)),
                 host=f"{host.preference} {printable(host.name)}",
                 cells=(
                     printable(seen.address),
-                    version_words(seen) if done else starttls_words(seen),
-                    exchange_words(seen) if done else "",
-                    printable(seen.cipher or "") if suites else "",
+                    session,
+                    exchange,
+                    suite if suites else "",
                 ),
                 rest=outcome_words(seen),
             )
-
-
-def is_well(endpoint: Endpoint, reader: CertificateReader | None = None) -> Answer:
-    """Yes: TLS and identity are as they should be. No: one of them is not.
-
-    *reader* remembers certificates from one endpoint to the next.
-    """
-    if not is_tested(endpoint):
-        return Answer.NOT_TESTED
-    if proven(endpoint) is not Outcome.COMPLETED:
-        return Answer.NO
-    return authenticated_by_each(View(endpoint, reader or CertificateReader()))
 
 
 def _accepted(report: DomainReport, *, verbose: bool) -> Iterator[Sequence[RenderableType]]:
@@ -296,10 +271,8 @@ def _senders(delivery: Delivery) -> Table:
         table.add_column(overflow="fold")
     titles = ("a sender that", "today", "backup", "under attack")
     table.add_row(*(Text(title, style="dim") for title in titles))
-    for kind in SenderKind:
-        met = delivery.of(kind)
-        words = (OUTCOMES[each] for each in (met.now, met.fallback, met.attacked))
-        table.add_row(Text(SENDERS[kind]), *map(Text, words))
+    for sender, outcomes in by_sender(delivery):
+        table.add_row(Text(sender), *map(Text, outcomes))
     return table
 
 
@@ -340,36 +313,6 @@ def _problem_block(problem: Problem) -> Table:
     for line in (code.meaning, *problem.places, problem.advice):
         block.add_row("", Text(line))
     return block
-
-
-def basis(report: DomainReport) -> str:
-    """What the answer rests on: the requirement, what was tested, and when."""
-    parts = []
-    if report.requirement is not None:
-        parts.append(f"Required: {report.requirement}.")
-    if report.verdict.level is not Level.INVALID:
-        parts.append(f"Level: {report.verdict.level}, {counts(report)}.")
-    parts.append(f"Checked {utc(report.checked_at)} in {report.elapsed_ms / 1000:.1f} s.")
-    return printable(" ".join(parts))
-
-
-def counts(report: DomainReport) -> str:
-    """Such as "3 of 4 endpoints tested"."""
-    total = report.verdict.endpoints
-    return (
-        f"{report.verdict.endpoints_tested} of {total} endpoint{'' if total == 1 else 's'} tested"
-    )
-
-
-def vantage(report: DomainReport) -> str:
-    """From where and with what it was seen."""
-    run, route = report.run, report.route
-    anchors = run.trust_store.certificates
-    parts = [f"EHLO {run.ehlo_name}", f"resolver {', '.join(run.resolver) or 'none'}"]
-    if route is not None:
-        parts.append(f"MX lookup: {route.status}, DNSSEC {route.dnssec}")
-    parts.append(f"{anchors} trust anchor{'' if anchors == 1 else 's'}")
-    return printable(f"{'; '.join(parts)}; probe {run.version}.")
 
 
 _NO_NOTES: Final[Mapping[str, str]] = MappingProxyType({})
@@ -422,7 +365,7 @@ def _note(report: DomainReport) -> str:
     found = sorted(report.findings, key=severity_order)
     codes = dict.fromkeys(one.code for one in found if one.severity in _IN_FULL)
     lesser = len({one.code for one in found} - set(codes))
-    named = [*codes, *([f"{lesser} lesser finding{'' if lesser == 1 else 's'}"] if lesser else [])]
+    named = [*codes, *([counted(lesser, "lesser finding")] if lesser else [])]
     if named:
         parts.append(", ".join(named))
     if report.accepted is not None:

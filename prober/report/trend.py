@@ -5,11 +5,10 @@ It looks at no network and no database; HTML reports show it.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from prober.escape import utc
+from prober.escape import minute
 from prober.records import Standing
 from prober.records.history import RecordedRun
 from prober.report.answer import LABELS
@@ -26,7 +25,7 @@ _NAMES: Final = MappingProxyType({"fail": "FAIL and INVALID", "unknown": "UNKNOW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Curve:
     """One line of the drawing. ``points`` as SVG has them, from the oldest run to the newest."""
 
     css: str
@@ -55,7 +54,7 @@ class Trend:
 
     of: str
     most: int
-    lines: tuple[Line, ...]
+    lines: tuple[Curve, ...]
     labels: tuple[str, ...]
     rows: tuple[Figures, ...]  # the newest first
 
@@ -73,7 +72,7 @@ def trend_of(runs: Sequence[RecordedRun]) -> Trend | None:
         of=shown[0].list,
         most=most,
         lines=tuple(
-            Line(css=css, name=_NAMES[css], points=tuple(_points(line, most)))
+            Curve(css=css, name=_NAMES[css], points=tuple(_points(line, most)))
             for css, line in counts.items()
         ),
         labels=tuple(LABELS[each] for each in standings),
@@ -88,11 +87,6 @@ def trend_of(runs: Sequence[RecordedRun]) -> Trend | None:
             for run in shown
         ),
     )
-
-
-def minute(time: datetime) -> str:
-    """In UTC, such as "2026-01-02 03:04"."""
-    return utc(time)[:16].replace("T", " ")
 
 
 def _count(run: RecordedRun, standings: Sequence[Standing]) -> int:

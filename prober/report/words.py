@@ -18,7 +18,10 @@ from prober.records import (
     Endpoint,
     FactRating,
     Failure,
+    Level,
+    Line,
     MtaSts,
+    MxHost,
     RatedFact,
     Rating,
     Reason,
@@ -26,7 +29,9 @@ from prober.records import (
     Step,
     StsStatus,
     TlsRptStatus,
+    all_of,
 )
+from prober.rules.completeness import NO_LOCAL_ROUTE
 from prober.rules.deep import CERTIFICATE_QUESTIONS
 from prober.rules.endpoint import offers_requiretls
 from prober.rules.retry import SERVICE_CLOSING
@@ -68,7 +73,7 @@ _REASONS: Final = MappingProxyType(
         Reason.UNFINISHED: "still {doing}",
     }
 )
-_NOT_THE_DOMAINS: Final = frozenset({Reason.NO_IPV4_HERE, Reason.NO_IPV6_HERE})
+_PEERS: Final = MappingProxyType({"server": "S:", "client": "C:"})
 
 
 def reason_words(reason: Reason, step: Step, reply_code: int | None = None) -> str:
@@ -137,6 +142,11 @@ def rating_cells(rating: FactRating) -> tuple[str, str, str, str]:
     word = "to be phased out" if rating.rating is Rating.PHASE_OUT else str(rating.rating)
     ours = f"; our reading: {rating.ours.removesuffix('.')}" if rating.ours is not None else ""
     return RATED[rating.fact], value, word.replace("-", " "), f"{rating.source}{ours}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Such as "1 domain" or "2 domains"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def accepted_words(exception: AcceptedException) -> str:
@@ -221,9 +231,44 @@ def _failed(report: DomainReport) -> Iterator[tuple[str, Failure]]:
     named = [(host.name, host.failure) for host in report.mx_hosts]
     named += [(f"{seen.mx_host} {seen.address}", seen.failure) for seen in report.endpoints]
     for name, failure in named:
-        if failure is None or (report.verdict.complete and failure.reason in _NOT_THE_DOMAINS):
+        if failure is None or (report.verdict.complete and failure.reason in NO_LOCAL_ROUTE):
             continue
         yield name, failure
+
+
+def hosts_of(report: DomainReport) -> list[MxHost]:
+    """The MX hosts by preference, those too that are known by an endpoint only."""
+    hosts = {host.name: host for host in report.mx_hosts}
+    for endpoint in report.endpoints:
+        hosts.setdefault(endpoint.mx_host, MxHost(name=endpoint.mx_host, preference=0))
+    return sorted(hosts.values(), key=lambda host: (host.preference, host.name))
+
+
+def basis(report: DomainReport) -> str:
+    """What the answer rests on: the requirement, what was tested, and when."""
+    parts = []
+    if report.requirement is not None:
+        parts.append(f"Required: {report.requirement}.")
+    if report.verdict.level is not Level.INVALID:
+        parts.append(f"Level: {report.verdict.level}, {counts(report)}.")
+    parts.append(f"Checked {utc(report.checked_at)} in {report.elapsed_ms / 1000:.1f} s.")
+    return printable(" ".join(parts))
+
+
+def counts(report: DomainReport) -> str:
+    """Such as "3 of 4 endpoints tested"."""
+    total = counted(report.verdict.endpoints, "endpoint")
+    return f"{report.verdict.endpoints_tested} of {total} tested"
+
+
+def vantage(report: DomainReport) -> str:
+    """From where and with what it was seen."""
+    run, route = report.run, report.route
+    parts = [f"EHLO {run.ehlo_name}", f"resolver {', '.join(run.resolver) or 'none'}"]
+    if route is not None:
+        parts.append(f"MX lookup: {route.status}, DNSSEC {route.dnssec}")
+    parts.append(counted(run.trust_store.certificates, "trust anchor"))
+    return printable(f"{'; '.join(parts)}; probe {run.version}.")
 
 
 def starttls_words(endpoint: Endpoint) -> str:
@@ -252,11 +297,16 @@ def exchange_words(endpoint: Endpoint) -> str:
     return printable(exchange or "RSA")
 
 
-def tls_words(endpoint: Endpoint) -> str:
-    """TLS version, cipher and key-exchange group, as far as there are any."""
-    exchange = exchange_words(endpoint) if endpoint.key_exchange else None
-    parts = (endpoint.tls_version, endpoint.cipher, exchange)
-    return printable(", ".join(part for part in parts if part is not None))
+def session_cells(endpoint: Endpoint) -> tuple[str, str, str]:
+    """TLS version, key-exchange group and cipher suite; else the answer to STARTTLS alone."""
+    if endpoint.tls_version is None:
+        return starttls_words(endpoint), "", ""
+    return version_words(endpoint), exchange_words(endpoint), printable(endpoint.cipher or "")
+
+
+def transcript_line(line: Line) -> str:
+    """A line of a transcript, as it was said: not yet printable."""
+    return f"{line.ms:>7} ms {_PEERS.get(line.peer, '--')} {line.line}"
 
 
 def outcome_words(endpoint: Endpoint) -> str:
@@ -302,14 +352,7 @@ def certificate_valid(endpoint: Endpoint) -> Answer:
     """
     if endpoint.certificate is None:
         return Answer.NOT_TESTED if endpoint.chain else Answer.NO
-    return worst_answer(_answers(endpoint.certificate))
-
-
-def worst_answer(answers: tuple[Answer, ...]) -> Answer:
-    """No if one is no, else not tested if one is not tested or there is none, else yes."""
-    if Answer.NO in answers:
-        return Answer.NO
-    return Answer.NOT_TESTED if Answer.NOT_TESTED in answers or not answers else Answer.YES
+    return all_of(_answers(endpoint.certificate))
 
 
 def _answers(certificate: Certificate) -> tuple[Answer, ...]:
@@ -349,7 +392,7 @@ _UNCOMPARED = {Dane.NONE, Dane.NOT_TESTED}
 
 
 def published_lines(report: DomainReport) -> Iterator[str]:
-    """One line for each that is there or could not be tested; none for what is absent."""
+    """A line for each of DANE, MTA-STS, TLS-RPT and REQUIRETLS that is published or not tested."""
     dane = _on_dane(report)
     if dane is not None:
         yield f"DANE: {dane}"

@@ -23,6 +23,7 @@ from prober.records import (
     MxHost,
     RouteStatus,
     Standing,
+    StartTls,
     StsStatus,
     TlsaRecord,
     TlsRptStatus,
@@ -39,8 +40,10 @@ from prober.rules.deep import (
     weak_dh,
 )
 from prober.rules.endpoint import Outcome, proven
+from prober.rules.mx import lookup_failed, may_receive
 from prober.rules.tlsa import show
 from prober.rules.verdict import (
+    RANK,
     authenticated,
     depends_on_sender,
     is_fault,
@@ -150,7 +153,7 @@ def read_tls_rpt(report: DomainReport) -> Value | None:
 
 def read_addresses(host: MxHost) -> frozenset[str] | None:
     """The addresses of *host*; None where a look-up failed."""
-    return None if host.failure is not None else frozenset(host.addresses)
+    return None if lookup_failed(host) else frozenset(host.addresses)
 
 
 def read_tlsa(host: MxHost) -> frozenset[TlsaRecord] | None:
@@ -175,7 +178,9 @@ def read_outcome(endpoint: Endpoint) -> Value | None:
             return Value(Outcome.COMPLETED, "TLS completes", 1)
         case Outcome.NEGATIVE:
             text = (
-                "TLS fails" if endpoint.starttls == "offered" else f"STARTTLS {_negative(endpoint)}"
+                "TLS fails"
+                if endpoint.starttls is StartTls.OFFERED
+                else f"STARTTLS {_negative(endpoint)}"
             )
             return Value(text, text, 0)
 
@@ -321,16 +326,15 @@ def issuer_of(certificate: Certificate) -> str:
 def read_level(report: DomainReport) -> Value | None:
     """The level; None where the evidence does not decide.
 
-    Also where only another certificate keeps it low: not every run looks for one, and that it
-    proves nothing is a change of its own.
+    None also where only another certificate keeps it low: not every run looks for one, and
+    ``other-certificate`` is the change that reports it.
     """
     level = report.verdict.level
     if level is Level.UNKNOWN:
         return None
     if level is Level.OPPORTUNISTIC and _is_low_by_other_certificate(report):
         return None
-    order = (Level.NONE, Level.PARTIAL, Level.OPPORTUNISTIC, Level.AUTHENTICATED, Level.ENFORCED)
-    return Value(level, level, order.index(level) if level in order else None)
+    return Value(level, level, RANK.get(level))
 
 
 def _is_low_by_other_certificate(report: DomainReport) -> bool:
@@ -346,13 +350,14 @@ _STANDINGS: Final = {Standing.FALLS_SHORT: 0, Standing.UNDECIDED: 1, Standing.ME
 def read_standing(report: DomainReport) -> Value | None:
     """The standing; *undecided* only where senders differ or the domain has no host."""
     standing = report.standing
-    if standing is None or (standing is Standing.UNDECIDED and not _is_decidedly_open(report)):
+    if standing is None or (standing is Standing.UNDECIDED and not _is_undecided_by_facts(report)):
         return None
     return Value(standing, standing, _STANDINGS.get(standing))
 
 
-def _is_decidedly_open(report: DomainReport) -> bool:
-    if is_fault(report) or not covers_every_endpoint(report, report.endpoints):
+def _is_undecided_by_facts(report: DomainReport) -> bool:
+    """Whether *undecided* is what was seen: senders differ, or there is no host to test."""
+    if is_fault(report) or not covers_every_endpoint(report):
         return False
     if report.route is not None and report.route.status in _WITHOUT_HOST:
         return True
@@ -370,8 +375,8 @@ def blind_spots(report: DomainReport) -> frozenset[tuple[str, str]]:
 def _blind_spots(report: DomainReport) -> Iterator[tuple[str, str]]:
     if read_route(report) is None:
         yield "route", ""
-    for host in report.mx_hosts:
-        if read_addresses(host) is None:
+    for host in filter(may_receive, report.mx_hosts):  # no other host decides the level
+        if lookup_failed(host):
             yield "addresses", host.name
         if host.tlsa_failure is not None:
             yield "tlsa", host.name

@@ -1,11 +1,11 @@
 """Judges the certificate of an endpoint: trust, dates, name, strength, and what is odd about it.
 
-Trust is OpenSSL's verification, as observed (RFC 5280 §6); dates and names are judged here, so that
-one fault hides no other. Revocation is not checked: to ask would tell a third party whom we look
-at. Nor are certificate transparency, or key usage beyond what OpenSSL does.
+Trust is OpenSSL's verification, as observed (RFC 5280 §6). Dates and names are judged here, so that
+every fault is found. Not checked: revocation, since a query tells the CA which servers are tested,
+certificate transparency, and key usage beyond what OpenSSL does.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
@@ -21,7 +21,8 @@ from prober.records import (
     Finding,
     TrustStore,
     VerifyError,
-    finding,
+    all_of,
+    any_of,
 )
 from prober.rules.certificate_fields import Name, ReadCertificate
 from prober.rules.chain import (
@@ -31,6 +32,7 @@ from prober.rules.chain import (
     weak_key,
     weak_signature,
 )
+from prober.rules.endpoint import Found, findings_at, has_anomaly
 from prober.rules.identity import SanNames, acceptance, dispute
 from prober.rules.thresholds import EXPIRES_SOON_DAYS, EXPIRES_SOON_SHARE
 
@@ -114,10 +116,9 @@ def judge_authenticity(
     """
     if certificate is None:
         return Answer.NOT_TESTED if facts.tls_version is None else Answer.NO
-    answers = (certificate.trusted, certificate.in_date, certificate.name_matches, path_strength)
-    if Answer.NO in answers:
-        return Answer.NO
-    return Answer.NOT_TESTED if Answer.NOT_TESTED in answers else Answer.YES
+    return all_of(
+        (certificate.trusted, certificate.in_date, certificate.name_matches, path_strength)
+    )
 
 
 def judge_path_strength(facts: EndpointFacts, chain: Sequence[ReadCertificate]) -> Answer:
@@ -128,9 +129,8 @@ def judge_path_strength(facts: EndpointFacts, chain: Sequence[ReadCertificate]) 
     if not chain:
         return Answer.NOT_TESTED
     answer = judge_strength(chain[at] for at in facts.path or (0,))
-    if answer is Answer.YES and _is_truncated(facts):  # the missing certificates may be on the path
-        return Answer.NOT_TESTED
-    return answer
+    lacks_some = has_anomaly(facts, AnomalyKind.CHAIN_TRUNCATED)  # which may be on the path
+    return Answer.NOT_TESTED if answer is Answer.YES and lacks_some else answer
 
 
 def gnutls_refuses(facts: EndpointFacts, leaf: ReadCertificate | None) -> bool:
@@ -154,7 +154,7 @@ def certificate_findings(
     certificate = endpoint.certificate
     if certificate is None:
         return ()
-    pairs = (
+    found = (
         *_on_dates(endpoint, chain[0], now),
         *_on_trust(endpoint, certificate, chain[0]),
         *_on_names(endpoint, certificate, chain[0]),
@@ -163,10 +163,7 @@ def certificate_findings(
         *_on_strength(endpoint, chain),
         *_on_order(endpoint, certificate, chain),
     )
-    return tuple(
-        finding(code, mx_host=endpoint.mx_host, address=endpoint.address, detail=detail)
-        for code, detail in pairs
-    )
+    return findings_at(endpoint, found)
 
 
 def _judge_trust(facts: EndpointFacts, trust: TrustStore) -> Answer:
@@ -184,8 +181,7 @@ def _distrust(facts: EndpointFacts) -> list[VerifyError]:
 def _judge_name(san: SanNames | None, mx_host: str) -> Answer:
     if san is None:
         return Answer.NOT_TESTED
-    answers = {acceptance(name, mx_host) for name in san.names}
-    return next((each for each in (Answer.YES, Answer.NOT_TESTED) if each in answers), Answer.NO)
+    return any_of(acceptance(name, mx_host) for name in san.names)
 
 
 def _judge_dates(facts: EndpointFacts, leaf: ReadCertificate, now: datetime) -> Answer:
@@ -212,14 +208,7 @@ def _leaf_has(facts: EndpointFacts, code: int) -> bool:
     return any(error.depth == 0 and error.code == code for error in facts.verify_errors)
 
 
-def _is_truncated(facts: EndpointFacts) -> bool:
-    return any(anomaly.kind is AnomalyKind.CHAIN_TRUNCATED for anomaly in facts.anomalies)
-
-
-_Found = Iterator[tuple[Code, str]]
-
-
-def _on_dates(facts: EndpointFacts, leaf: ReadCertificate, now: datetime) -> _Found:
+def _on_dates(facts: EndpointFacts, leaf: ReadCertificate, now: datetime) -> Found:
     if _is_early(facts, leaf, now):
         yield Code.CERTIFICATE_NOT_YET_VALID, _since(leaf.not_before, "valid from", now)
     if _is_late(facts, leaf, now):
@@ -244,7 +233,7 @@ def _since(moment: datetime | None, verb: str, now: datetime) -> str:
     return f"{verb} {moment.date()}, {f'in {count}' if moment > now else f'{count} ago'}"
 
 
-def _on_trust(facts: EndpointFacts, certificate: Certificate, leaf: ReadCertificate) -> _Found:
+def _on_trust(facts: EndpointFacts, certificate: Certificate, leaf: ReadCertificate) -> Found:
     if certificate.trusted is Answer.NO:
         yield Code.CERTIFICATE_NOT_TRUSTED, listed(tuple(map(_complaint, _distrust(facts))))
     if certificate.trusted is Answer.YES:  # then it is its own anchor, which is no fault
@@ -253,7 +242,7 @@ def _on_trust(facts: EndpointFacts, certificate: Certificate, leaf: ReadCertific
         yield Code.CERTIFICATE_SELF_SIGNED, f"issued by itself: {_label(leaf.subject)}"
 
 
-def _on_names(facts: EndpointFacts, certificate: Certificate, leaf: ReadCertificate) -> _Found:
+def _on_names(facts: EndpointFacts, certificate: Certificate, leaf: ReadCertificate) -> Found:
     if certificate.name_matches is Answer.NO:
         names = listed(leaf.san.names) if leaf.san is not None else ""
         detail = f"not for {facts.mx_host}, but for {names or 'no host'}"
@@ -275,19 +264,19 @@ def _on_names(facts: EndpointFacts, certificate: Certificate, leaf: ReadCertific
         yield Code.CERTIFICATE_SAN_MALFORMED, listed(leaf.san.malformed)
 
 
-def _on_usage(facts: EndpointFacts, leaf: ReadCertificate) -> _Found:
+def _on_usage(facts: EndpointFacts, leaf: ReadCertificate) -> Found:
     if gnutls_refuses(facts, leaf):
         yield Code.CERTIFICATE_KEY_USAGE, f"{_where(0, leaf)}: no digitalSignature in its key usage"
 
 
-def _on_reading(facts: EndpointFacts, chain: Sequence[ReadCertificate]) -> _Found:
+def _on_reading(facts: EndpointFacts, chain: Sequence[ReadCertificate]) -> Found:
     for position in facts.path or (0,):
         if unreadable := chain[position].unreadable:
             detail = f"{_where(position, chain[position])}: {listed(unreadable)}"
             yield Code.CERTIFICATE_UNREADABLE, detail
 
 
-def _on_strength(facts: EndpointFacts, chain: Sequence[ReadCertificate]) -> _Found:
+def _on_strength(facts: EndpointFacts, chain: Sequence[ReadCertificate]) -> Found:
     for position in facts.path or (0,):
         where = _where(position, chain[position])
         if key := weak_key(chain[position]):
@@ -298,10 +287,14 @@ def _on_strength(facts: EndpointFacts, chain: Sequence[ReadCertificate]) -> _Fou
 
 def _on_order(
     facts: EndpointFacts, certificate: Certificate, chain: Sequence[ReadCertificate]
-) -> _Found:
-    """A private root that is not sent looks like a missing intermediate."""
+) -> Found:
+    """A private root that is not sent cannot be told from a missing intermediate."""
     lacks_issuer = any(error.code in _NO_ISSUER for error in facts.verify_errors)
-    if certificate.trusted is Answer.NO and lacks_issuer and not _is_truncated(facts):
+    if (
+        certificate.trusted is Answer.NO
+        and lacks_issuer
+        and not has_anomaly(facts, AnomalyKind.CHAIN_TRUNCATED)
+    ):
         last = missing_issuer(chain)
         if last is not None:
             issuer = f"its issuer {_label(chain[last].issuer)} was not sent and is no trust anchor"

@@ -1,12 +1,12 @@
 """How the certificates of a chain belong together, and whether they are strong enough.
 
-Certificates are told apart by position as sent, 0 being the leaf. Who issued whom goes by names
-alone (RFC 5280 §6.1.3 (a)(4)): whether signatures verify is OpenSSL's to say, in the facts.
+A certificate is named by its position as sent; 0 is the leaf. Which one issued another is decided
+by names alone (RFC 5280 §6.1.3 (a)(4)). OpenSSL has verified the signatures: the facts say so.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from prober.records import Answer
+from prober.records import Answer, all_of
 from prober.rules.certificate_fields import Key, ReadCertificate, Signature
 from prober.rules.thresholds import MIN_KEY_BITS, WEAK_SIGNATURE_DIGESTS
 
@@ -22,7 +22,7 @@ def weak_key(certificate: ReadCertificate) -> Key | None:
 def weak_signature(certificate: ReadCertificate) -> Signature | None:
     """The signature, where its digest does not resist collisions.
 
-    A certificate's signature on itself proves nothing, so nothing hangs on its strength.
+    A certificate's signature on itself proves nothing, so its strength does not matter.
     """
     signature = certificate.signature
     if signature is None or certificate.self_signed:
@@ -32,19 +32,20 @@ def weak_signature(certificate: ReadCertificate) -> Signature | None:
 
 def judge_strength(certificates: Iterable[ReadCertificate]) -> Answer:
     """Whether every key and signature is strong; not tested where one could not be read."""
-    answer = Answer.YES
-    for certificate in certificates:
-        if weak_key(certificate) or weak_signature(certificate):
-            return Answer.NO
-        if certificate.key is None or certificate.signature is None:
-            answer = Answer.NOT_TESTED
-    return answer
+    return all_of(map(_is_strong, certificates))
+
+
+def _is_strong(certificate: ReadCertificate) -> Answer:
+    if weak_key(certificate) or weak_signature(certificate):
+        return Answer.NO
+    is_read = certificate.key is not None and certificate.signature is not None
+    return Answer.YES if is_read else Answer.NOT_TESTED
 
 
 def missing_issuer(chain: Sequence[ReadCertificate]) -> int | None:
-    """Where the way up from the leaf ends because nobody sent its issuer.
+    """The position of the first certificate, from the leaf up, whose issuer was not sent.
 
-    ``None`` where it ends in a certificate that names itself as issuer, or that is unreadable.
+    None where the chain ends in a certificate that names itself as issuer, or is unreadable.
     """
     position, visited = 0, {0}
     while not _is_top(chain[position]):

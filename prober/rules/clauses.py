@@ -39,6 +39,13 @@ _NOT_OFFERED: Final[Clauses] = MappingProxyType(dict(_MAIL_IS_CLEAR) | {Norm.BOD
 _TLS_IS_WEAK: Final[Clauses] = MappingProxyType(
     {Norm.BSI_MAIL: "§4.1.3", Norm.HIPAA: "(e)(1), (e)(2)(ii)"}
 )
+
+
+def _weak_tls(clauses: Clauses) -> Clauses:
+    """*clauses* on one weakness of TLS, and those that ask for strong TLS."""
+    return MappingProxyType(dict(clauses) | dict(_TLS_IS_WEAK))
+
+
 _IDENTITY: Final[Clauses] = MappingProxyType(
     {Norm.NIST: "§3.2.1, §4.5", Norm.NIST_MAIL: "§5.2", Norm.BSI_MAIL: "§4.1.12"}
 )
@@ -87,12 +94,10 @@ CLAUSES: Final[Mapping[Code, Clauses]] = MappingProxyType(
         Code.STARTTLS_OFFER_MALFORMED: _NOT_OFFERED,
         Code.LARGE_HELLO_INTOLERANT: _TLS_IS_WEAK,
         # SP 800-52r2: the server shall process and answer SNI
-        Code.SNI_REFUSED: MappingProxyType({Norm.NIST: "§3.4.1"} | dict(_TLS_IS_WEAK)),
+        Code.SNI_REFUSED: _weak_tls({Norm.NIST: "§3.4.1"}),
         Code.SNI_REQUIRED: _TLS_IS_WEAK,
-        Code.TLS13_INTOLERANT: MappingProxyType({Norm.NIST: "§3.1"} | dict(_TLS_IS_WEAK)),
-        Code.ANONYMOUS_ONLY: MappingProxyType(
-            {Norm.NIST: "§3.2, §3.3.1", Norm.NCSC_NL: "appendix B"} | dict(_TLS_IS_WEAK)
-        ),
+        Code.TLS13_INTOLERANT: _weak_tls({Norm.NIST: "§3.1"}),
+        Code.ANONYMOUS_ONLY: _weak_tls({Norm.NIST: "§3.2, §3.3.1", Norm.NCSC_NL: "appendix B"}),
         Code.SESSION_FAILED_AFTER_TLS: _NONE,
         Code.MASKED_BY_MIDDLEBOX: _NOT_OFFERED,
         Code.EHLO_NOT_SUPPORTED: _NOT_OFFERED,
@@ -100,15 +105,11 @@ CLAUSES: Final[Mapping[Code, Clauses]] = MappingProxyType(
         Code.UNSOLICITED_DATA: _NONE,
         Code.CLIENT_CERTIFICATE_REQUESTED: _NONE,
         # TLS and certificates
-        Code.TLS_VERSION_OBSOLETE: MappingProxyType(
-            {Norm.NIST: "§3.1", Norm.NCSC_NL: "§3.3.1"} | dict(_TLS_IS_WEAK)
+        Code.TLS_VERSION_OBSOLETE: _weak_tls({Norm.NIST: "§3.1", Norm.NCSC_NL: "§3.3.1"}),
+        Code.CIPHER_WEAK: _weak_tls(
+            {Norm.NIST: "§3.3.1", Norm.NCSC_NL: "appendix B; §3.3.3, §3.3.4"}
         ),
-        Code.CIPHER_WEAK: MappingProxyType(
-            {Norm.NIST: "§3.3.1", Norm.NCSC_NL: "appendix B; §3.3.3, §3.3.4"} | dict(_TLS_IS_WEAK)
-        ),
-        Code.DH_WEAK: MappingProxyType(
-            {Norm.NIST: "§3.4.2", Norm.NCSC_NL: "§3.3.3"} | dict(_TLS_IS_WEAK)
-        ),
+        Code.DH_WEAK: _weak_tls({Norm.NIST: "§3.4.2", Norm.NCSC_NL: "§3.3.3"}),
         Code.CERTIFICATE_NOT_YET_VALID: _IDENTITY,
         Code.CERTIFICATE_EXPIRES_SOON: _NONE,
         Code.CERTIFICATE_SELF_SIGNED: _NOT_ONE_OF_A_CA,
@@ -117,45 +118,28 @@ CLAUSES: Final[Mapping[Code, Clauses]] = MappingProxyType(
         Code.CERTIFICATE_KEY_USAGE: MappingProxyType({Norm.NIST: "§3.2.1"} | dict(_TLS_IS_WEAK)),
         Code.CERTIFICATE_SAN_MALFORMED: _IDENTITY,
         Code.CERTIFICATE_UNREADABLE: _IDENTITY,
-        Code.CERTIFICATE_KEY_WEAK: MappingProxyType(
-            {Norm.NIST: "§3.2.1", Norm.NCSC_NL: "§3.3.2"} | dict(_TLS_IS_WEAK)
-        ),
-        Code.CERTIFICATE_SIGNATURE_WEAK: MappingProxyType(
-            {Norm.NIST: "§3.2.1", Norm.NCSC_NL: "§3.3.5"} | dict(_TLS_IS_WEAK)
-        ),
+        Code.CERTIFICATE_KEY_WEAK: _weak_tls({Norm.NIST: "§3.2.1", Norm.NCSC_NL: "§3.3.2"}),
+        Code.CERTIFICATE_SIGNATURE_WEAK: _weak_tls({Norm.NIST: "§3.2.1", Norm.NCSC_NL: "§3.3.5"}),
         Code.CHAIN_INCOMPLETE: _IDENTITY,
         Code.CHAIN_MISORDERED: _NONE,
         Code.CHAIN_TRUNCATED: _NONE,
         Code.TRUST_NOT_TESTED: _NONE,
         # what else the server accepts
-        Code.LEGACY_VERSION_ACCEPTED: MappingProxyType(
-            {Norm.NIST: "§3.1", Norm.NCSC_NL: "§3.3.1"} | dict(_TLS_IS_WEAK)
+        Code.LEGACY_VERSION_ACCEPTED: _weak_tls({Norm.NIST: "§3.1", Norm.NCSC_NL: "§3.3.1"}),
+        Code.BROKEN_SUITE_ACCEPTED: _weak_tls(
+            {Norm.NIST: "§3.3.1", Norm.NCSC_NL: "appendix B; §3.3.3, §3.3.4", Norm.BOD: "II.1.a.ii"}
         ),
-        Code.BROKEN_SUITE_ACCEPTED: MappingProxyType(
-            {
-                Norm.NIST: "§3.3.1",
-                Norm.NCSC_NL: "appendix B; §3.3.3, §3.3.4",
-                Norm.BOD: "II.1.a.ii",
-            }
-            | dict(_TLS_IS_WEAK)
+        Code.ANONYMOUS_SUITE_ACCEPTED: _weak_tls(
+            {Norm.NIST: "§3.2, §3.3.1", Norm.NCSC_NL: "appendix B"}
         ),
-        Code.ANONYMOUS_SUITE_ACCEPTED: MappingProxyType(
-            {Norm.NIST: "§3.2, §3.3.1", Norm.NCSC_NL: "appendix B"} | dict(_TLS_IS_WEAK)
+        Code.STATIC_KEY_EXCHANGE_ACCEPTED: _weak_tls(
+            {Norm.NIST: "§3.3.1", Norm.NCSC_NL: "appendix B; §3.3.3"}
         ),
-        Code.STATIC_KEY_EXCHANGE_ACCEPTED: MappingProxyType(
-            {Norm.NIST: "§3.3.1", Norm.NCSC_NL: "appendix B; §3.3.3"} | dict(_TLS_IS_WEAK)
-        ),
-        Code.DH_WEAK_ACCEPTED: MappingProxyType(
-            {Norm.NIST: "§3.4.2", Norm.NCSC_NL: "§3.3.3"} | dict(_TLS_IS_WEAK)
-        ),
+        Code.DH_WEAK_ACCEPTED: _weak_tls({Norm.NIST: "§3.4.2", Norm.NCSC_NL: "§3.3.3"}),
         Code.POST_QUANTUM_MISSING: _NONE,
         Code.CERTIFICATES_DIFFER: _IDENTITY,
-        Code.COMPRESSION_ACCEPTED: MappingProxyType(
-            {Norm.NIST: "§3.7", Norm.NCSC_NL: "§3.4.1"} | dict(_TLS_IS_WEAK)
-        ),
-        Code.RENEGOTIATION_INSECURE: MappingProxyType(
-            {Norm.NIST: "§3.4.1", Norm.NCSC_NL: "§3.4.2"} | dict(_TLS_IS_WEAK)
-        ),
+        Code.COMPRESSION_ACCEPTED: _weak_tls({Norm.NIST: "§3.7", Norm.NCSC_NL: "§3.4.1"}),
+        Code.RENEGOTIATION_INSECURE: _weak_tls({Norm.NIST: "§3.4.1", Norm.NCSC_NL: "§3.4.2"}),
         Code.DEEP_NOT_TESTED: _NONE,
         # DANE
         Code.TLSA_NOT_TESTED: _NONE,

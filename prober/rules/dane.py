@@ -1,7 +1,8 @@
 """DANE for SMTP: how an endpoint stands to the TLSA records of its host. RFC 7672, 7671, 6698.
 
-What the TLSA records ask of the endpoint is judged whatever the MX RRset is; behind an unsigned one
-it is a fact that some senders use (RFC 7672 §2.2.1), and no promise: ``is_dane_usable`` is no.
+The endpoint is compared with the TLSA records also where the MX RRset is not signed: some senders
+use them then (RFC 7672 §2.2.1). An attacker can still name another host, so ``is_dane_usable`` is
+no.
 """
 
 import functools
@@ -25,12 +26,14 @@ from prober.records import (
     Reason,
     Route,
     TlsaRecord,
+    all_of,
+    any_of,
     finding,
 )
 from prober.rules.certificate_fields import CertificateReader
-from prober.rules.dane_path import PathFinder
+from prober.rules.dane_path import PathFinder, ReasonedAnswer
 from prober.rules.deep import kind_of
-from prober.rules.endpoint import Outcome, describe_failure, proven
+from prober.rules.endpoint import Found, Outcome, describe_failure, findings_at, has_anomaly, proven
 from prober.rules.hellos import with_sni
 from prober.rules.identity import acceptance
 from prober.rules.tlsa import DANE_TA, deciding, selects, show, usable, why_unusable
@@ -136,10 +139,7 @@ def is_dane_usable(host: MxHost, route: Route) -> Answer:
     """
     looked_up = bool(host.addresses) or host.failure is None
     usable_tlsa = authenticates(host) if looked_up else Answer.NOT_TESTED
-    answers = (_is_secure(route.dnssec), usable_tlsa)
-    if Answer.NO in answers:
-        return Answer.NO
-    return Answer.NOT_TESTED if Answer.NOT_TESTED in answers else Answer.YES
+    return all_of((is_secure(route.dnssec), usable_tlsa))
 
 
 def server_name(host: MxHost) -> str:
@@ -158,7 +158,8 @@ def _match_records(
     """
     records = usable(host.tlsa)
     if not facts.chain:
-        return tuple(_no(record, "no certificate was sent") for record in records)
+        why = "no certificate was sent"
+        return tuple(RecordMatch(record=each, answer=Answer.NO, why=why) for each in records)
     chain = _Chain(facts, reader, references=(host.tlsa_base or host.name, domain), now=now)
     return tuple(chain.match(record) for record in records)
 
@@ -168,13 +169,19 @@ def _weigh(host: MxHost, matches: Sequence[RecordMatch]) -> Dane:
     if not usable(host.tlsa):
         return Dane.UNUSABLE
     counted = deciding(host.tlsa)
-    answers = {match.answer for match in matches if match.record in counted}
-    if Answer.YES in answers:
-        return Dane.MATCH
-    return Dane.NOT_TESTED if Answer.NOT_TESTED in answers else Dane.MISMATCH
+    match any_of(match.answer for match in matches if match.record in counted):
+        case Answer.YES:
+            return Dane.MATCH
+        case Answer.NO:
+            return Dane.MISMATCH
+        case Answer.NOT_TESTED:
+            return Dane.NOT_TESTED
+        case never:
+            assert_never(never)
 
 
-def _is_secure(dnssec: Dnssec) -> Answer:
+def is_secure(dnssec: Dnssec) -> Answer:
+    """Whether DNSSEC protects an answer; not tested where that is not known. RFC 4035 §4.3."""
     match dnssec:
         case Dnssec.SECURE:
             return Answer.YES
@@ -202,9 +209,7 @@ class _Chain:
     ) -> None:
         self._chain = tuple(map(reader.read, facts.chain))
         self._now = now
-        self._truncated = any(
-            anomaly.kind is AnomalyKind.CHAIN_TRUNCATED for anomaly in facts.anomalies
-        )
+        self._truncated = has_anomaly(facts, AnomalyKind.CHAIN_TRUNCATED)
         self._references = references
 
     @functools.cached_property
@@ -213,55 +218,49 @@ class _Chain:
         return PathFinder(self._chain, now=self._now)
 
     def match(self, record: TlsaRecord) -> RecordMatch:
-        return self._match_ta(record) if record.usage == DANE_TA else self._match_ee(record)
+        found = self._match_ta(record) if record.usage == DANE_TA else self._match_ee(record)
+        return RecordMatch(record=record, answer=found.answer, why=found.why)
 
-    def _match_ee(self, record: TlsaRecord) -> RecordMatch:
+    def _match_ee(self, record: TlsaRecord) -> ReasonedAnswer:
         """RFC 7672 §3.1.1: names, dates and issuers are not checked."""
-        answer = selects(record, self._chain[0])
-        if answer is Answer.NOT_TESTED:
-            return _unknown(record, "the leaf certificate cannot be read")
-        if answer is Answer.NO:
-            return _no(record, f"not the server's {_PART[record.selector]}")
-        return RecordMatch(record=record, answer=Answer.YES)
+        match selects(record, self._chain[0]):
+            case Answer.YES:
+                return ReasonedAnswer(Answer.YES)
+            case Answer.NO:
+                return ReasonedAnswer(Answer.NO, f"not the server's {_PART[record.selector]}")
+            case Answer.NOT_TESTED:
+                return ReasonedAnswer(Answer.NOT_TESTED, "the leaf certificate cannot be read")
+            case never:
+                assert_never(never)
 
-    def _match_ta(self, record: TlsaRecord) -> RecordMatch:
+    def _match_ta(self, record: TlsaRecord) -> ReasonedAnswer:
         """RFC 7672 §3.1.2, §3.2: there must be a path to the anchor, and a matching name."""
         path = self._paths.judge(record)
-        name, why_not = self._name
         if path.answer is Answer.NO and self._truncated:
-            return _unknown(record, "the chain was cut short")
-        if path.answer is Answer.NO:
-            return _no(record, path.why)
-        if name is Answer.NO:
-            return _no(record, why_not)
-        if Answer.NOT_TESTED in (path.answer, name):
-            return _unknown(record, path.why or why_not)
-        return RecordMatch(record=record, answer=Answer.YES)
+            return ReasonedAnswer(Answer.NOT_TESTED, "the chain was cut short")
+        found = {each.answer: each for each in (self._name, path)}  # of two, that of the path
+        return found.get(Answer.NO) or found.get(Answer.NOT_TESTED) or path
 
     @functools.cached_property
-    def _name(self) -> tuple[Answer, str]:
+    def _name(self) -> ReasonedAnswer:
         """RFC 7672 §3.2.3: without a DNS-ID the common name counts, unlike in RFC 9525."""
         leaf = self._chain[0]
         if leaf.san is None:
-            return Answer.NOT_TESTED, "the leaf certificate's names cannot be read"
+            return ReasonedAnswer(Answer.NOT_TESTED, "the leaf certificate's names cannot be read")
         names = leaf.san.names
         if not names and leaf.subject is not None:
             names = leaf.subject.common_names
-        answers = {acceptance(name, host) for name in names for host in self._references}
-        if Answer.YES in answers:
-            return Answer.YES, ""
-        if Answer.NOT_TESTED in answers:
-            return Answer.NOT_TESTED, "senders differ on the leaf certificate's name"
         wanted = " or ".join(dict.fromkeys(self._references))
-        return Answer.NO, f"the leaf certificate is not for {wanted}"
-
-
-def _no(record: TlsaRecord, why: str) -> RecordMatch:
-    return RecordMatch(record=record, answer=Answer.NO, why=why)
-
-
-def _unknown(record: TlsaRecord, why: str) -> RecordMatch:
-    return RecordMatch(record=record, answer=Answer.NOT_TESTED, why=why)
+        match any_of(acceptance(name, host) for name in names for host in self._references):
+            case Answer.YES:
+                return ReasonedAnswer(Answer.YES)
+            case Answer.NO:
+                return ReasonedAnswer(Answer.NO, f"the leaf certificate is not for {wanted}")
+            case Answer.NOT_TESTED:
+                why = "senders differ on the leaf certificate's name"
+                return ReasonedAnswer(Answer.NOT_TESTED, why)
+            case never:
+                assert_never(never)
 
 
 _MAX_SHOWN: Final = 5  # records in one sentence
@@ -290,7 +289,7 @@ def _on_resolver(facts: DomainFacts) -> Iterator[Finding]:
 
 
 def _is_unvouched(host: MxHost) -> bool:
-    """Whether DNSSEC is unknown although nothing failed. A failure has its own finding."""
+    """Whether DNSSEC is unknown although no look-up failed. A failure has its own finding."""
     undecided = has_secure_tlsa(host) is Answer.NOT_TESTED
     failed = host.failure is not None or host.tlsa_failure is not None
     return undecided and not failed and bool(host.addresses)
@@ -328,10 +327,10 @@ def _on_endpoints(host: MxHost, judged: Sequence[TlsaJudgement]) -> Iterator[Fin
             case Outcome.COMPLETED:
                 # beside a certificate that matches: Code.CERTIFICATES_DIFFER says it
                 if each.other is None or _place(each) not in matching:
-                    yield from _on_match(each)
+                    yield from findings_at(each.seen, _on_match(each))
             case Outcome.NEGATIVE:
                 if each.other is None:
-                    yield _on_no_tls(each.seen)
+                    yield from findings_at(each.seen, [_on_no_tls(each.seen)])
             case Outcome.NOT_TESTED:  # the session's findings say why
                 pass
             case never:
@@ -343,13 +342,12 @@ def _place(judged: TlsaJudgement) -> tuple[str, str]:
     return judged.seen.mx_host, judged.seen.address
 
 
-def _on_no_tls(facts: EndpointFacts) -> Finding:
+def _on_no_tls(facts: EndpointFacts) -> tuple[Code, str]:
     why = describe_failure(facts.failure) or "STARTTLS is not offered"
-    detail = f"its TLSA records make TLS mandatory, but: {why}"
-    return finding(Code.DANE_NO_TLS, mx_host=facts.mx_host, address=facts.address, detail=detail)
+    return Code.DANE_NO_TLS, f"its TLSA records make TLS mandatory, but: {why}"
 
 
-def _on_match(judged: TlsaJudgement) -> Iterator[Finding]:
+def _on_match(judged: TlsaJudgement) -> Found:
     told = judged.matches
     if judged.dane is Dane.MISMATCH:
         code = Code.TLSA_INVALID
@@ -358,11 +356,10 @@ def _on_match(judged: TlsaJudgement) -> Iterator[Finding]:
         told = tuple(each for each in told if each.answer is Answer.NOT_TESTED)
     else:
         return
-    mx_host, address = judged.seen.mx_host, judged.seen.address
     detail = _listed(map(_describe, told))
     if judged.other is not None:
         detail = f"{kind_of(judged.other)}: {detail}"
-    yield finding(code, mx_host=mx_host, address=address, detail=detail)
+    yield code, detail
 
 
 def _on_spare(host: MxHost, seen: Sequence[RecordMatch]) -> Iterator[Finding]:

@@ -37,14 +37,14 @@ _CERT_SIGN: Final = 0x04  # bit 5 of the first octet, RFC 5280 §4.2.1.3
 
 
 @dataclass(frozen=True, slots=True)
-class PathAnswer:
+class ReasonedAnswer:
     """An answer, and a short reason where it is not yes."""
 
     answer: Answer
     why: str = ""
 
 
-_YES: Final = PathAnswer(Answer.YES)
+_YES: Final = ReasonedAnswer(Answer.YES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,10 +103,10 @@ class PathFinder:
         )
         self._signatures = _Signatures()
 
-    def judge(self, record: TlsaRecord) -> PathAnswer:
+    def judge(self, record: TlsaRecord) -> ReasonedAnswer:
         """Whether a valid path ends in the anchor that *record* (usage DANE-TA(2)) names."""
         search = _Search(record, self._sent, self._signatures)
-        best: PathAnswer | None = None
+        best: ReasonedAnswer | None = None
         for path in search.paths():
             judgement = _judge_path(path, self._now)
             if judgement.answer is Answer.YES:
@@ -114,10 +114,10 @@ class PathFinder:
             if best is None or judgement.answer is Answer.NOT_TESTED:
                 best = judgement
         if search.steps > MAX_STEPS:
-            return PathAnswer(Answer.NOT_TESTED, "too many ways through the chain")
+            return ReasonedAnswer(Answer.NOT_TESTED, "too many ways through the chain")
         if best is None and any(each.outline is None for each in self._sent):
-            return PathAnswer(Answer.NOT_TESTED, "a certificate of the chain cannot be read")
-        return best or PathAnswer(Answer.NO, "no path from the leaf certificate leads to it")
+            return ReasonedAnswer(Answer.NOT_TESTED, "a certificate of the chain cannot be read")
+        return best or ReasonedAnswer(Answer.NO, "no path from the leaf certificate leads to it")
 
 
 class _Search:
@@ -182,58 +182,60 @@ class _Signatures:
         return self._known[key]
 
 
-def _judge_path(path: _Path, now: datetime) -> PathAnswer:
+def _judge_path(path: _Path, now: datetime) -> ReasonedAnswer:
     """The first fault of a path, apart from its signatures."""
-    doubt: PathAnswer | None = None
+    doubt: ReasonedAnswer | None = None
     if path.verified is Answer.NOT_TESTED:
-        doubt = PathAnswer(Answer.NOT_TESTED, "a signature of its path cannot be verified here")
+        doubt = ReasonedAnswer(Answer.NOT_TESTED, "a signature of its path cannot be verified here")
     for depth, certificate in enumerate(path.certificates):
         for judgement in _judge_step(path, depth, certificate, now):
             if judgement.answer is Answer.NO:
-                return PathAnswer(Answer.NO, f"{certificate.label} {judgement.why}")
-            doubt = doubt or PathAnswer(Answer.NOT_TESTED, f"{certificate.label} {judgement.why}")
+                return ReasonedAnswer(Answer.NO, f"{certificate.label} {judgement.why}")
+            doubt = doubt or ReasonedAnswer(
+                Answer.NOT_TESTED, f"{certificate.label} {judgement.why}"
+            )
     return doubt or _YES
 
 
 def _judge_step(
     path: _Path, depth: int, certificate: _Certificate, now: datetime
-) -> Iterator[PathAnswer]:
+) -> Iterator[ReasonedAnswer]:
     """RFC 5280 §6.1.3, §6.1.4. Of an anchor only name and key are checked.
 
-    OpenSSL, which most senders verify with, asks for its right to issue as well, and for its dates
-    where it is a root; an answer of ours that such a sender does not share would help nobody.
+    OpenSSL, which most senders verify with, also checks whether the anchor may issue, and its dates
+    if it is a root. So they are checked here, too: the answer is to be that of most senders.
     """
     is_anchor = path.ends_at_certificate and certificate is path.certificates[-1]
     if not is_anchor or certificate.self_issued:
         yield from _on_dates(certificate.read, now)
     if certificate.outline is None or not certificate.outline.whole:
-        yield PathAnswer(Answer.NOT_TESTED, "has extensions that cannot be read")
+        yield ReasonedAnswer(Answer.NOT_TESTED, "has extensions that cannot be read")
     yield from _on_purpose(certificate)
     if depth > 0:
         between = sum(not each.self_issued for each in path.certificates[1:depth])
         yield from _on_issuing(certificate, between)
 
 
-def _on_dates(read: ReadCertificate, now: datetime) -> Iterator[PathAnswer]:
+def _on_dates(read: ReadCertificate, now: datetime) -> Iterator[ReasonedAnswer]:
     if read.not_before is None or read.not_after is None:
-        yield PathAnswer(Answer.NOT_TESTED, "has dates that cannot be read")
+        yield ReasonedAnswer(Answer.NOT_TESTED, "has dates that cannot be read")
     elif now < read.not_before:
-        yield PathAnswer(Answer.NO, f"is valid from {read.not_before.date()}")
+        yield ReasonedAnswer(Answer.NO, f"is valid from {read.not_before.date()}")
     elif now > read.not_after:
-        yield PathAnswer(Answer.NO, f"expired on {read.not_after.date()}")
+        yield ReasonedAnswer(Answer.NO, f"expired on {read.not_after.date()}")
 
 
-def _on_purpose(certificate: _Certificate) -> Iterator[PathAnswer]:
+def _on_purpose(certificate: _Certificate) -> Iterator[ReasonedAnswer]:
     """RFC 5280 §4.2.1.12: where purposes are named, a TLS server's must be among them.
 
     "Any" does not stand for it: the RFC leaves that open, and OpenSSL, most senders', refuses.
     """
     value = certificate.extension(_EXTENDED_KEY_USAGE)
     if value is not None and _SERVER_AUTH not in (each.content for each in _elements_of(value)):
-        yield PathAnswer(Answer.NO, "is not for TLS servers")
+        yield ReasonedAnswer(Answer.NO, "is not for TLS servers")
 
 
-def _on_issuing(certificate: _Certificate, between: int) -> Iterator[PathAnswer]:
+def _on_issuing(certificate: _Certificate, between: int) -> Iterator[ReasonedAnswer]:
     """RFC 5280 §6.1.4 (k) to (n). *between*: the number of certificates down to the leaf."""
     usage = certificate.extension(_KEY_USAGE)
     may_sign = usage is None or any(
@@ -243,11 +245,13 @@ def _on_issuing(certificate: _Certificate, between: int) -> Iterator[PathAnswer]
     fields = {each.tag: each.content for each in _elements_of(constraints or b"")}
     is_authority = any(fields.get(_BOOLEAN, b"")) or _is_version_1_root(certificate)
     if not is_authority or not may_sign:
-        yield PathAnswer(Answer.NO, "may issue no certificates")
+        yield ReasonedAnswer(Answer.NO, "may issue no certificates")
     if _INTEGER in fields and between > int.from_bytes(fields[_INTEGER]):
-        yield PathAnswer(Answer.NO, f"allows fewer than {between} certificates between it and leaf")
+        yield ReasonedAnswer(
+            Answer.NO, f"allows fewer than {between} certificates between it and leaf"
+        )
     if certificate.extension(_NAME_CONSTRAINTS) is not None:
-        yield PathAnswer(Answer.NOT_TESTED, "has name constraints, which are not checked here")
+        yield ReasonedAnswer(Answer.NOT_TESTED, "has name constraints, which are not checked here")
 
 
 def _is_version_1_root(certificate: _Certificate) -> bool:

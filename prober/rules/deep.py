@@ -3,7 +3,7 @@
 An answer that is missing or not tested is neither yes nor no, here and for every caller.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import groupby
 from typing import Final, TypeVar
@@ -16,7 +16,7 @@ from prober.records import (
     EndpointFacts,
 )
 from prober.rules.ciphers import is_anonymous, is_broken, is_static
-from prober.rules.endpoint import describe_failure, openssl_refuses
+from prober.rules.endpoint import Found, chose_weak_dh, describe_failure, openssl_refuses
 from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS, MIN_DH_BITS
 
 F = TypeVar("F", bound=EndpointFacts)
@@ -34,8 +34,7 @@ def is_post_quantum(key_exchange: str) -> bool:
 
 def answer_to(facts: EndpointFacts, question: DeepQuestion) -> DeepAnswer | None:
     """The answer to *question*; None where it was not asked."""
-    answers = facts.deep.answers if facts.deep is not None else ()
-    return next((each for each in answers if each.question is question), None)
+    return next((each for each in _answers(facts) if each.question is question), None)
 
 
 def accepts(facts: EndpointFacts, question: DeepQuestion) -> Answer:
@@ -66,8 +65,11 @@ def weak_dh(facts: EndpointFacts) -> Answer:
 
 def accepted_answers(facts: EndpointFacts) -> tuple[DeepAnswer, ...]:
     """Those in which the server accepted the hello."""
-    answers = facts.deep.answers if facts.deep is not None else ()
-    return tuple(each for each in answers if each.accepted is Answer.YES)
+    return tuple(each for each in _answers(facts) if each.accepted is Answer.YES)
+
+
+def _answers(facts: EndpointFacts) -> tuple[DeepAnswer, ...]:
+    return facts.deep.answers if facts.deep is not None else ()
 
 
 def shown_by_extension(
@@ -119,10 +121,7 @@ def kind_of(question: DeepQuestion) -> str:
     return f"{kind} certificate"
 
 
-_Found = Iterator[tuple[Code, str | None]]
-
-
-def deep_findings(facts: EndpointFacts) -> _Found:
+def deep_findings(facts: EndpointFacts) -> Found:
     """What is worth knowing of the answers, certificates left out."""
     if facts.deep is None:
         return
@@ -144,12 +143,7 @@ def _secure_renegotiation(answer: DeepAnswer) -> bool | None:
     return answer.secure_renegotiation
 
 
-def chose_weak_dh(facts: EndpointFacts) -> bool:
-    """Whether the server chose a group of fewer than 2048 bits: the finding ``dh-weak``."""
-    return facts.key_exchange_bits is not None and facts.key_exchange_bits < MIN_DH_BITS
-
-
-def _on_versions(facts: EndpointFacts) -> _Found:
+def _on_versions(facts: EndpointFacts) -> Found:
     is_told = facts.tls_version not in (None, *ACCEPTABLE_TLS_VERSIONS)  # chose an old one
     if accepts(facts, DeepQuestion.LEGACY_VERSION) is Answer.YES and not is_told:
         answer = answer_to(facts, DeepQuestion.LEGACY_VERSION)
@@ -159,7 +153,7 @@ def _on_versions(facts: EndpointFacts) -> _Found:
         yield Code.LEGACY_VERSION_ACCEPTED, ", ".join(older) or chosen
 
 
-def _on_suites(facts: EndpointFacts) -> _Found:
+def _on_suites(facts: EndpointFacts) -> Found:
     """Which suites: all that were enumerated, else the one that the server chose."""
     suites = _known_suites(facts)
     broken = [name for name in suites if is_broken(name)]
@@ -184,7 +178,7 @@ def _known_suites(facts: EndpointFacts) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*(name for name in chosen if name is not None), *listed)))
 
 
-def _on_not_tested(answers: Iterable[DeepAnswer]) -> _Found:
+def _on_not_tested(answers: Iterable[DeepAnswer]) -> Found:
     """Once an endpoint: the questions, by what stopped them."""
     stopped = [
         (describe_failure(each.failure) or "no reason known", str(each.question))

@@ -91,7 +91,7 @@ class Plan:
     def not_tested(
         self, answers: Sequence[DeepAnswer], failure: Failure, at: datetime
     ) -> tuple[DeepAnswer, ...]:
-        """*answers*, and for each other question that *failure* kept it from being asked."""
+        """*answers*, and those to all other questions: not tested, because of *failure*."""
         answered = {answer.question for answer in answers}
         left = (question for question in self.questions if question not in answered)
         cut = (_not_tested(question, failure, at) for question in left)
@@ -104,7 +104,7 @@ class Plan:
         return replace(answer, offered_groups=self.norm_groups)
 
     def _without_unseen(self, answers: tuple[DeepAnswer, ...]) -> tuple[DeepAnswer, ...]:
-        """*answers*; no refusal speaks of certificates where no session and no hello got any."""
+        """*answers*; a refusal says nothing of certificates if no session was shown any."""
         asked = [answer for answer in answers if answer.question in _CERTIFICATES.values()]
         refusals = [answer for answer in asked if answer.accepted is Answer.NO]
         if self.main.tls_version is not None or len(refusals) < len(_CERTIFICATES):

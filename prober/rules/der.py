@@ -1,8 +1,8 @@
 """A small DER reader (X.690 §8.1) for raw parts of X.509 that `cryptography` does not give.
 
-It never raises and never recurses, and its work is bounded by the length of its input: that comes
-from a stranger. Indefinite lengths and tags above 30 do not occur in the outline of a certificate
-and end the reading.
+It never raises and never recurses, and its work is bounded by the length of its input, which comes
+from a peer. It stops at an indefinite length or a tag above 30, which do not occur in the outline
+of a certificate.
 """
 
 from datetime import UTC, datetime
@@ -45,9 +45,7 @@ class Outline(NamedTuple):
 
 
 def split(encoded: bytes, *, most: int = MAX_ELEMENTS) -> tuple[tuple[Element, ...], bytes]:
-    """The elements of *encoded* in order, and the rest that is no element, and
-    what comes after *most* of them.
-    """
+    """The first *most* elements of *encoded* in order, and the bytes after them."""
     elements: list[Element] = []
     offset = 0
     while len(elements) < most and (element := _element_at(encoded, offset)) is not None:

@@ -56,11 +56,11 @@ def compare(
     ]
     changes += _on_verdict(history, changes)
     order = list(Direction)
-    merged = [_patiently(change, patience) for change in _merged(changes)]
+    merged = [_with_patience(change, patience) for change in _merged(changes)]
     return tuple(sorted(merged, key=lambda change: order.index(change.direction)))
 
 
-def _patiently(change: Change, patience: int) -> Change:
+def _with_patience(change: Change, patience: int) -> Change:
     if change.direction is not Direction.LOST_SIGHT:
         return change
     return replace(change, told=change.told and change.runs == patience)
@@ -69,7 +69,7 @@ def _patiently(change: Change, patience: int) -> Change:
 def _on_domain(history: History, operator_of: Callable[[str], str]) -> Iterator[Change]:
     route = history.changed(ChangeCode.ROUTE, read_route)
     yield from found(route)
-    if read_route(history.report) is None:  # all else hangs on it
+    if read_route(history.report) is None:  # all others depend on it
         return
     if read_mx_hosts(history.report) is not None:
         yield from found(history.changed(ChangeCode.DNSSEC, read_dnssec))
@@ -82,7 +82,7 @@ def _on_domain(history: History, operator_of: Callable[[str], str]) -> Iterator[
 
 
 def _on_tls_rpt(history: History) -> Change | None:
-    """Without reports mail is as safe as before: that they are gone is not worse."""
+    """Mail is as safe without reports, so a domain that no longer wants them is not worse."""
     change = history.changed(ChangeCode.TLS_RPT, read_tls_rpt)
     if change is not None and change.direction is Direction.WORSE:
         return replace(change, direction=Direction.OTHER)
@@ -123,7 +123,7 @@ def _show_policy(policy: StsPolicyValue) -> str:
 
 
 def _on_verdict(history: History, others: Sequence[Change]) -> Iterator[Change]:
-    """Level and standing; not where only other members of a known pool were met."""
+    """Level and standing; no change where only another server of a known pool answered."""
     for change in found(_on_level(history), _on_standing(history)):
         if change.direction is Direction.WORSE and _is_by_pool(history, change, others):
             continue
@@ -142,7 +142,7 @@ def _is_by_pool(history: History, change: Change, others: Sequence[Change]) -> b
 
 
 def _on_level(history: History) -> Change | None:
-    base = _carried(history.earlier, _level_counts)
+    base = _last_comparable(history.earlier, _level_counts)
     if base is None or not _level_counts(history.report, base):
         return None
     before, after = read_level(base), read_level(history.report)
@@ -150,9 +150,11 @@ def _on_level(history: History) -> Change | None:
 
 
 def _on_standing(history: History) -> Change | None:
-    base = _carried(
+    base = _last_comparable(
         history.earlier,
-        lambda seen, _base: read_standing(seen) is not None and _asks_alike(seen, history.report),
+        lambda seen, _base: (
+            read_standing(seen) is not None and _rates_same_facts(seen, history.report)
+        ),
     )
     if base is None:
         return None
@@ -171,8 +173,8 @@ def _on_standing(history: History) -> Change | None:
     return _verdict_change(history, ChangeCode.STANDING, base, before, after)
 
 
-def _asks_alike(seen: DomainReport, report: DomainReport) -> bool:
-    """Whether a profile was held against as much: with --deep it asks more of the same server."""
+def _rates_same_facts(seen: DomainReport, report: DomainReport) -> bool:
+    """Whether both runs rated the same facts under a profile: --deep adds some."""
     profiles = [(each.requirement or "").startswith("profile:") for each in (seen, report)]
     asked = [
         {each.deep is not None for each in of.endpoints if each.tls_version is not None}
@@ -188,10 +190,10 @@ def _leading(
     return seen[:until]
 
 
-def _carried(
+def _last_comparable(
     earlier: Sequence[DomainReport], counts: Callable[[DomainReport, DomainReport | None], bool]
 ) -> DomainReport | None:
-    """The newest that *counts* against the one that counted before it."""
+    """The newest earlier report that *counts*, which is also given the last one that counted."""
     base: DomainReport | None = None
     for seen in reversed(earlier):
         if counts(seen, base):
@@ -200,9 +202,9 @@ def _carried(
 
 
 def _level_counts(seen: DomainReport, base: DomainReport | None) -> bool:
-    """Whether the level of *seen* can be held against that of *base*.
+    """Whether the level of *seen* can be compared with that of *base*.
 
-    It can where as much was seen, or where what was seen proves that it is lower.
+    It can if as much was seen, or if what was seen proves that the level is lower.
     """
     after = read_level(seen)
     if after is None:

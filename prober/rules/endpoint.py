@@ -4,8 +4,8 @@ RFC 3207 §4 for STARTTLS; RFC 8460 §4.3 for the words.
 """
 
 import enum
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import fields, replace
 from typing import Final, assert_never
 
 from prober.records import (
@@ -54,7 +54,7 @@ def outcome(facts: EndpointFacts | Attempt | WithoutSni) -> Outcome:
 
 
 def failed_in_handshake(seen: EndpointFacts | Attempt | WithoutSni) -> bool:
-    """Whether STARTTLS was granted and the handshake failed: then the ClientHello matters."""
+    """Whether STARTTLS was granted and the handshake failed, maybe because of the ClientHello."""
     return seen.starttls is StartTls.OFFERED and seen.tls_version is None
 
 
@@ -72,7 +72,7 @@ def depends_on_hello(facts: EndpointFacts) -> bool:
 
 
 def proven(facts: EndpointFacts) -> Outcome:
-    """What counts: a negative only once a second session agreed."""
+    """The outcome that counts: a negative one only if a second session confirmed it."""
     seen = outcome(facts)
     if seen is Outcome.NEGATIVE and facts.confirmed is not Confirmed.YES:
         return Outcome.NOT_TESTED
@@ -89,7 +89,7 @@ def was_refused_twice(facts: EndpointFacts) -> bool:
 
 
 def merge_sessions(first: EndpointFacts, second: EndpointFacts) -> EndpointFacts:
-    """The facts of both: what completed TLS stands; a negative stands, confirmed or not."""
+    """The facts of both: of the one that completed TLS, else of one with a negative outcome."""
     merged = replace(
         _that_counts(first, second),
         attempts=first.attempts + second.attempts,
@@ -114,13 +114,14 @@ def _confirmation(first: EndpointFacts, second: EndpointFacts) -> Confirmed:
         case Outcome.NEGATIVE, Outcome.NEGATIVE:
             return _confirmed_negative(first, second)
         case Outcome.NOT_TESTED, Outcome.NOT_TESTED:
-            return Confirmed.YES if _same_trouble(first, second) else Confirmed.NO
+            agree = _where(first.failure) == _where(second.failure)
+            return Confirmed.YES if agree else Confirmed.NO
         case _:
             return Confirmed.NO
 
 
 def _confirmed_negative(first: EndpointFacts, second: EndpointFacts) -> Confirmed:
-    """Two sessions agree; a failed handshake counts once it failed by each kind of hello."""
+    """Two sessions agree; a failed handshake is confirmed if each kind of hello failed."""
     attempts = first.attempts + second.attempts
     failed = {attempt.hello for attempt in attempts if failed_in_handshake(attempt)}
     if not failed:
@@ -134,26 +135,10 @@ def _confirmed_negative(first: EndpointFacts, second: EndpointFacts) -> Confirme
 def add_without_sni(facts: EndpointFacts, plain: EndpointFacts) -> EndpointFacts:
     """*facts* of an MX host with *plain*, what its address answers to a hello without SNI."""
     known = any(not uses_sni(attempt.hello) for attempt in facts.attempts)
-    same_chain = plain.chain == facts.chain
-    without_sni = WithoutSni(
-        observed_at=plain.observed_at,
-        starttls=plain.starttls,
-        confirmed=plain.confirmed,
-        tls_version=plain.tls_version,
-        cipher=plain.cipher,
-        cipher_bits=plain.cipher_bits,
-        key_exchange=plain.key_exchange,
-        key_exchange_bits=plain.key_exchange_bits,
-        key_exchange_hash=plain.key_exchange_hash,
-        encrypt_then_mac=plain.encrypt_then_mac,
-        extended_master_secret=plain.extended_master_secret,
-        secure_renegotiation=plain.secure_renegotiation,
-        alert=plain.alert,
-        chain=None if same_chain else plain.chain,
-        path=() if same_chain else plain.path,
-        verify_errors=() if same_chain else plain.verify_errors,
-        failure=plain.failure,
-    )
+    observed = {field.name: getattr(plain, field.name) for field in fields(WithoutSni)}
+    if plain.chain == facts.chain:
+        observed |= {"chain": None, "path": (), "verify_errors": ()}
+    without_sni = WithoutSni(**observed)
     if known:
         return replace(facts, without_sni=without_sni)
     return replace(
@@ -163,10 +148,6 @@ def add_without_sni(facts: EndpointFacts, plain: EndpointFacts) -> EndpointFacts
         transcript=facts.transcript + plain.transcript,
         anomalies=tuple(dict.fromkeys(facts.anomalies + plain.anomalies)),
     )
-
-
-def _same_trouble(first: EndpointFacts, second: EndpointFacts) -> bool:
-    return _where(first.failure) == _where(second.failure)
 
 
 def _where(failure: Failure | None) -> tuple[Step, Reason] | None:
@@ -185,24 +166,25 @@ _ANOMALY_FINDINGS: Final = {
 }
 
 
-def session_findings(facts: EndpointFacts) -> tuple[Finding, ...]:
-    """Findings on the SMTP and TLS sessions; those on certificates are another module's."""
-    pairs = (
-        *_on_outcome(facts),
-        *tls_findings(facts),
-        *(
-            (_ANOMALY_FINDINGS[anomaly.kind], anomaly.detail)
-            for anomaly in facts.anomalies
-            if anomaly.kind in _ANOMALY_FINDINGS and _is_proven(anomaly, facts)
-        ),
-    )
+Found = Iterable[tuple[Code, str | None]]
+"""Findings on an endpoint: each code, and the detail."""
+
+
+def findings_at(facts: EndpointFacts, found: Found) -> tuple[Finding, ...]:
+    """*found* as findings that name the endpoint of *facts*."""
     return tuple(
         finding(code, mx_host=facts.mx_host, address=facts.address, detail=detail)
-        for code, detail in pairs
+        for code, detail in found
     )
 
 
-_Found = Iterator[tuple[Code, str | None]]
+def session_findings(facts: EndpointFacts) -> Found:
+    """Findings on the SMTP and TLS sessions; those on certificates are another module's."""
+    yield from _on_outcome(facts)
+    yield from tls_findings(facts)
+    for anomaly in facts.anomalies:
+        if anomaly.kind in _ANOMALY_FINDINGS and _is_proven(anomaly, facts):
+            yield _ANOMALY_FINDINGS[anomaly.kind], anomaly.detail
 
 
 def _is_proven(anomaly: Anomaly, facts: EndpointFacts) -> bool:
@@ -212,7 +194,7 @@ def _is_proven(anomaly: Anomaly, facts: EndpointFacts) -> bool:
     return facts.starttls is StartTls.NOT_OFFERED and proven(facts) is Outcome.NEGATIVE
 
 
-def _on_outcome(facts: EndpointFacts) -> _Found:
+def _on_outcome(facts: EndpointFacts) -> Found:
     why = describe_failure(facts.failure)
     match outcome(facts):
         case Outcome.NOT_TESTED:
@@ -239,16 +221,15 @@ def _negative_code(facts: EndpointFacts) -> Code:
             return Code.TLS_FAILED
 
 
-def tls_findings(facts: EndpointFacts) -> Iterator[tuple[Code, str | None]]:
+def tls_findings(facts: EndpointFacts) -> Found:
     """What is worth knowing of the TLS that was negotiated."""
-    bits = facts.key_exchange_bits
-    if bits is not None and bits < MIN_DH_BITS:  # may be why the handshake failed
-        yield Code.DH_WEAK, f"DH {bits}"
+    if chose_weak_dh(facts):  # may be why the handshake failed
+        yield Code.DH_WEAK, f"DH {facts.key_exchange_bits}"
     if facts.tls_version is None:
         return
     if facts.tls_version not in ACCEPTABLE_TLS_VERSIONS:
         yield Code.TLS_VERSION_OBSOLETE, facts.tls_version
-    if facts.cipher_bits is not None and facts.cipher_bits < MIN_CIPHER_BITS:
+    if chose_weak_cipher(facts):
         yield Code.CIPHER_WEAK, f"{facts.cipher}, {facts.cipher_bits} bits"
     if openssl_refuses(facts):
         yield Code.RENEGOTIATION_INSECURE, facts.tls_version
@@ -264,6 +245,21 @@ def openssl_refuses(facts: EndpointFacts) -> bool:
     Measured: OpenSSL 3.0 (Postfix 3.7) ends it, GnuTLS 3.7 (Exim 4.96) does not.
     """
     return facts.tls_version is not None and facts.secure_renegotiation is False
+
+
+def chose_weak_dh(facts: EndpointFacts) -> bool:
+    """Whether the server chose a Diffie-Hellman group that is too small. RFC 9325 §4.5."""
+    return facts.key_exchange_bits is not None and facts.key_exchange_bits < MIN_DH_BITS
+
+
+def chose_weak_cipher(facts: EndpointFacts) -> bool:
+    """Whether the server chose a cipher of fewer than 112 bits. NIST SP 800-131A r2 §2."""
+    return facts.cipher_bits is not None and facts.cipher_bits < MIN_CIPHER_BITS
+
+
+def has_anomaly(facts: EndpointFacts, *kinds: AnomalyKind) -> bool:
+    """Whether one of *kinds* was seen."""
+    return any(anomaly.kind in kinds for anomaly in facts.anomalies)
 
 
 def offers_requiretls(facts: EndpointFacts) -> Answer:

@@ -13,8 +13,8 @@ and refuse another. The table was measured, and read in the senders' sources:
 Not covered: senders with fewer TLS versions or suites than OpenSSL and GnuTLS have by default.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Final, TypeVar
@@ -32,10 +32,12 @@ from prober.records import (
     WithoutSni,
 )
 from prober.rules.endpoint import (
+    Found,
     Outcome,
     depends_on_hello,
     describe_failure,
     failed_in_handshake,
+    has_anomaly,
     outcome,
     uses_sni,
 )
@@ -44,23 +46,17 @@ ANOTHER_SAW: Final = "another session saw: "  # begins the detail of starttls-in
 
 F = TypeVar("F", bound=EndpointFacts)
 
-# Other reasons why TLS depends on the sender: some senders cannot read replies that we can read.
-READ_DIFFERENTLY: Final = frozenset(
-    {
-        AnomalyKind.REPLY_MALFORMED,
-        AnomalyKind.STARTTLS_OFFER_MALFORMED,
-        AnomalyKind.STARTTLS_RESPONSE_INJECTION,  # Postfix continues with TLS, Exim in clear
-        AnomalyKind.UNSOLICITED,  # replies no longer match commands, so mail bounces or waits
-    }
+_READ_DIFFERENTLY: Final = (
+    AnomalyKind.REPLY_MALFORMED,
+    AnomalyKind.STARTTLS_OFFER_MALFORMED,
+    AnomalyKind.STARTTLS_RESPONSE_INJECTION,  # Postfix continues with TLS, Exim in clear
+    AnomalyKind.UNSOLICITED,  # replies no longer match commands, so mail bounces or waits
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HelloFinding:
-    """Why TLS depends on the sender's ClientHello."""
-
-    code: Code
-    detail: str
+def is_read_differently(facts: EndpointFacts) -> bool:
+    """Whether some senders cannot read replies that others, and we, can read."""
+    return has_anomaly(facts, *_READ_DIFFERENTLY)
 
 
 def with_sni(facts: F) -> F:
@@ -106,34 +102,18 @@ def without_sni(endpoint: Endpoint) -> Endpoint | None:
     seen = endpoint.without_sni
     if seen is None:
         return None
-    same = seen.chain is None
-    return replace(
-        endpoint,
-        starttls=seen.starttls,
-        confirmed=seen.confirmed,
-        tls_version=seen.tls_version,
-        cipher=seen.cipher,
-        cipher_bits=seen.cipher_bits,
-        key_exchange=seen.key_exchange,
-        key_exchange_bits=seen.key_exchange_bits,
-        key_exchange_hash=seen.key_exchange_hash,
-        encrypt_then_mac=seen.encrypt_then_mac,
-        extended_master_secret=seen.extended_master_secret,
-        secure_renegotiation=seen.secure_renegotiation,
-        chain=endpoint.chain if seen.chain is None else seen.chain,
-        path=endpoint.path if same else seen.path,
-        verify_errors=endpoint.verify_errors if same else seen.verify_errors,
-        certificate=endpoint.certificate if same else endpoint.certificate_without_sni,
-        failure=seen.failure,
-        attempts=tuple(attempt for attempt in endpoint.attempts if not uses_sni(attempt.hello)),
-    )
+    observed = {field.name: getattr(seen, field.name) for field in fields(seen)}
+    if seen.chain is None:  # the chain of the endpoint
+        observed |= {name: getattr(endpoint, name) for name in ("chain", "path", "verify_errors")}
+    else:
+        observed["certificate"] = endpoint.certificate_without_sni
+    sessions = tuple(attempt for attempt in endpoint.attempts if not uses_sni(attempt.hello))
+    return replace(endpoint, **observed, attempts=sessions)
 
 
-# Norms rate these; neither delivery nor proof depends on them. That there is a key exchange with a
-# signature depends on the cipher suite and the TLS version, which are compared.
-_ONLY_RATED: Final = frozenset(
+_ONLY_RATED: Final = frozenset(  # by norms: neither delivery nor proof depends on their values
     {
-        "key_exchange",
+        "key_exchange",  # only whether there is one: see gnutls_refuses
         "key_exchange_hash",
         "encrypt_then_mac",
         "extended_master_secret",
@@ -160,6 +140,7 @@ def sni_makes_no_difference(endpoint: EndpointFacts) -> bool:
         plain is not None
         and plain.chain is None
         and bool(_RESULT(plain) == _RESULT(endpoint))
+        and (plain.key_exchange is None) is (endpoint.key_exchange is None)
         and _all_completed(endpoint)
     )
 
@@ -210,7 +191,7 @@ def _failures(facts: EndpointFacts, hello: Hello) -> int:
     return sum(failed_in_handshake(each) for each in facts.attempts if each.hello is hello)
 
 
-def hello_findings(facts: EndpointFacts) -> Iterator[HelloFinding]:
+def hello_findings(facts: EndpointFacts) -> Found:
     """Findings on why TLS completes in some sessions with *facts* and not in others."""
     if outcome(facts) is not Outcome.COMPLETED or _all_completed(facts):
         return
@@ -218,14 +199,12 @@ def hello_findings(facts: EndpointFacts) -> Iterator[HelloFinding]:
     with_name = (results[Hello.DEFAULT], results[Hello.SMALL])
     plain = results[Hello.NO_SNI]
     if results[Hello.DEFAULT] is Answer.NO and results[Hello.SMALL] is Answer.YES:
-        yield HelloFinding(
-            code=Code.LARGE_HELLO_INTOLERANT, detail=_describe_failed(facts, Hello.DEFAULT)
-        )
+        yield Code.LARGE_HELLO_INTOLERANT, _describe_failed(facts, Hello.DEFAULT)
     if Answer.YES in with_name and plain is Answer.NO:
         if results[Hello.NO_SNI_LARGE] is Answer.YES:
             yield _intermittent(_describe_failed(facts, Hello.NO_SNI))
         else:
-            yield HelloFinding(code=Code.SNI_REQUIRED, detail=_describe_failed(facts, Hello.NO_SNI))
+            yield Code.SNI_REQUIRED, _describe_failed(facts, Hello.NO_SNI)
     if Answer.YES not in with_name:
         yield from _on_unusual_hello(facts, plain)
     else:
@@ -235,26 +214,22 @@ def hello_findings(facts: EndpointFacts) -> Iterator[HelloFinding]:
             yield _intermittent(_describe(first))
 
 
-def _on_unusual_hello(facts: EndpointFacts, plain: Answer) -> Iterator[HelloFinding]:
+def _on_unusual_hello(facts: EndpointFacts, plain: Answer) -> Found:
     """Why TLS failed with SNI and TLS 1.3, but completed with another hello."""
     tried = {attempt.hello for attempt in facts.attempts}
     if plain is Answer.YES:
-        yield HelloFinding(code=Code.SNI_REFUSED, detail=_describe_failed(facts, Hello.DEFAULT))
+        yield Code.SNI_REFUSED, _describe_failed(facts, Hello.DEFAULT)
     elif tried & {Hello.TLS12, Hello.ANONYMOUS}:
         if not facts.chain:
-            yield HelloFinding(code=Code.ANONYMOUS_ONLY, detail=facts.cipher or "")
+            yield Code.ANONYMOUS_ONLY, facts.cipher or ""
         elif Hello.SMALL in tried:
-            yield HelloFinding(
-                code=Code.TLS13_INTOLERANT, detail=_describe_failed(facts, Hello.SMALL)
-            )
+            yield Code.TLS13_INTOLERANT, _describe_failed(facts, Hello.SMALL)
         else:  # old results without the small hello: either the size or the version
-            detail = _describe_failed(facts, Hello.DEFAULT)
-            yield HelloFinding(code=Code.LARGE_HELLO_INTOLERANT, detail=detail)
+            yield Code.LARGE_HELLO_INTOLERANT, _describe_failed(facts, Hello.DEFAULT)
 
 
-def _intermittent(description: str) -> HelloFinding:
-    detail = f"{ANOTHER_SAW}{description}"
-    return HelloFinding(code=Code.STARTTLS_INTERMITTENT, detail=detail)
+def _intermittent(description: str) -> tuple[Code, str]:
+    return Code.STARTTLS_INTERMITTENT, f"{ANOTHER_SAW}{description}"
 
 
 def _saw_no_tls(attempt: Attempt, large_fails: bool) -> bool:
@@ -282,5 +257,5 @@ def tls_depends_on_sender(facts: EndpointFacts) -> bool:
 
     A server that sometimes fails for every sender does not count.
     """
-    codes = {finding.code for finding in hello_findings(facts)} - {Code.STARTTLS_INTERMITTENT}
-    return bool(codes) or any(anomaly.kind in READ_DIFFERENTLY for anomaly in facts.anomalies)
+    codes = {code for code, _ in hello_findings(facts)} - {Code.STARTTLS_INTERMITTENT}
+    return bool(codes) or is_read_differently(facts)

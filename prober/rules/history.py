@@ -59,16 +59,16 @@ class History:
         if last is None:
             return None
         after = read(self.report)
-        where = {"mx_host": mx_host, "addresses": (address,) if address else ()}
         change = Change(
             code=code,
             direction=Direction.LOST_SIGHT,
+            mx_host=mx_host,
+            addresses=(address,) if address else (),
             before=last.value.text,
             after=None,
             last_seen=last.at,
             since=last.unseen_since or self.at,
             runs=last.unseen_runs + 1,
-            **where,  # type: ignore[arg-type] # fields of Change
         )
         if after is None:
             return change

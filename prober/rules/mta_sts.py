@@ -23,11 +23,13 @@ from prober.records import (
     StsStatus,
     finding,
 )
-from prober.rules.endpoint import Outcome, describe_failure, proven
+from prober.rules.endpoint import Outcome, describe_failure, findings_at, proven
 from prober.rules.hellos import with_sni
+from prober.rules.mx import cannot_be_host
 from prober.rules.sts_policy import (
     StsPolicy,
     StsRecord,
+    fetched_body,
     is_covered,
     parse_policy,
     parse_sts_txt,
@@ -74,10 +76,10 @@ def judge_sts(facts: StsFacts | None, mx_hosts: Sequence[MxHost]) -> MtaSts | No
 
 
 def _judge_policy(identifier: str, fetch: PolicyFetch | None, mx_hosts: Sequence[MxHost]) -> MtaSts:
-    if fetch is None or fetch.failure is not None or fetch.body is None:
+    policy = _policy_in(fetch)
+    if policy is None:
         why = describe_failure(fetch.failure) if fetch is not None else "it was not requested"
         return MtaSts(status=StsStatus.FETCH_FAILED, id=identifier, detail=why)
-    policy = _policy_in(fetch)
     if isinstance(policy, Invalid):
         return MtaSts(status=StsStatus.POLICY_INVALID, id=identifier, detail=policy.reason)
     applies = policy.mode is not StsStatus.NONE
@@ -91,16 +93,19 @@ def _judge_policy(identifier: str, fetch: PolicyFetch | None, mx_hosts: Sequence
     )
 
 
-def _policy_in(fetch: PolicyFetch) -> StsPolicy | Invalid:
-    """Parse a fetched policy. §3.2.
+def _policy_in(fetch: PolicyFetch | None) -> StsPolicy | Invalid | None:
+    """Parse a fetched policy; None if there is none to parse. §3.2.
 
     The media type "MUST be text/plain", and senders SHOULD check it.
     """
+    body = fetched_body(fetch)
+    if fetch is None or body is None:
+        return None
     served_as = media_type(fetch.content_type)
     if served_as != "text/plain":
         served = quoted(served_as) if served_as else "no media type"
         return Invalid(f"it is served as {served}; RFC 8461 §3.2 asks for text/plain")
-    return parse_policy(fetch.body or "")
+    return parse_policy(body)
 
 
 def _uncovered(patterns: tuple[str, ...], mx_hosts: Iterable[MxHost]) -> tuple[str, ...]:
@@ -108,8 +113,7 @@ def _uncovered(patterns: tuple[str, ...], mx_hosts: Iterable[MxHost]) -> tuple[s
     return tuple(
         host.name
         for host in mx_hosts
-        if not (host.failure is not None and host.failure.reason is Reason.INVALID_NAME)
-        and not is_covered(host.name, patterns)
+        if not cannot_be_host(host) and not is_covered(host.name, patterns)
     )
 
 
@@ -121,9 +125,19 @@ def covers_every_mx(mta_sts: MtaSts, mx_hosts: Sequence[MxHost]) -> bool:
 def sts_enforces(mta_sts: MtaSts | None, mx_hosts: Sequence[MxHost]) -> Answer:
     """Whether the domain tells MTA-STS senders to require TLS, for every MX host.
 
+    The endpoints are not checked here.
+    """
+    is_enforced = sts_in_force(mta_sts)
+    if mta_sts is None or is_enforced is not Answer.YES:
+        return is_enforced
+    return Answer.YES if covers_every_mx(mta_sts, mx_hosts) else Answer.NO
+
+
+def sts_in_force(mta_sts: MtaSts | None) -> Answer:
+    """Whether senders enforce an MTA-STS policy of the domain.
+
     Not tested if the record or the policy could not be fetched, because senders may have a policy
     from earlier (§3.3, §5.1). Also not tested if some senders enforce the policy and others do not.
-    The endpoints are not checked here.
     """
     if mta_sts is None or mta_sts.senders_differ is not None:
         return Answer.NOT_TESTED
@@ -131,7 +145,7 @@ def sts_enforces(mta_sts: MtaSts | None, mx_hosts: Sequence[MxHost]) -> Answer:
         case StsStatus.TEMPFAIL | StsStatus.FETCH_FAILED:
             return Answer.NOT_TESTED
         case StsStatus.ENFORCE:
-            return Answer.YES if covers_every_mx(mta_sts, mx_hosts) else Answer.NO
+            return Answer.YES
         case (
             StsStatus.ABSENT
             | StsStatus.TXT_INVALID
@@ -217,12 +231,9 @@ def _findings_by_status(
 
 def _missing_txt_findings(facts: StsFacts) -> Iterator[Finding]:
     """Report a policy that no sender will look for (§3.1), if the answer was a valid policy."""
-    fetch = facts.fetch
-    if fetch is None or fetch.failure is not None or fetch.body is None:
-        return
-    policy = _policy_in(fetch)
-    if isinstance(policy, StsPolicy):
-        yield finding(Code.STS_WITHOUT_TXT, detail=f"mode {policy.mode}, at {fetch.url}")
+    policy = _policy_in(facts.fetch)
+    if facts.fetch is not None and isinstance(policy, StsPolicy):
+        yield finding(Code.STS_WITHOUT_TXT, detail=f"mode {policy.mode}, at {facts.fetch.url}")
 
 
 def _code_of_fetch(fetch: PolicyFetch | None) -> Code:
@@ -245,11 +256,6 @@ def _policy_findings(mta_sts: MtaSts, endpoints: Iterable[Endpoint]) -> Iterator
     for endpoint in endpoints:
         refusals = sts_refusals(with_sni(endpoint))  # §4.1
         if refusals and is_covered(endpoint.mx_host, mta_sts.mx):
-            yield finding(
-                Code.STS_MX_FAILS,
-                mx_host=endpoint.mx_host,
-                address=endpoint.address,
-                detail=", ".join(refusals),
-            )
+            yield from findings_at(endpoint, [(Code.STS_MX_FAILS, ", ".join(refusals))])
     if mta_sts.max_age is not None and mta_sts.max_age < SHORT_MAX_AGE_S:
         yield finding(Code.STS_MAX_AGE_SHORT, detail=f"{mta_sts.max_age} s, less than a day")

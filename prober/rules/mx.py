@@ -110,10 +110,19 @@ def why_no_host(name: str) -> str | None:
     return None
 
 
+def cannot_be_host(host: MxHost) -> bool:
+    """Whether no sender can reach *host*, because of its name: see ``why_no_host``."""
+    return host.failure is not None and host.failure.reason is Reason.INVALID_NAME
+
+
+def lookup_failed(host: MxHost) -> bool:
+    """Whether *host* may have addresses that we do not know."""
+    return host.failure is not None and not cannot_be_host(host)
+
+
 def may_receive(host: MxHost) -> bool:
     """Whether *host* has an address, or may have one because a look-up failed."""
-    unknown = host.failure is not None and host.failure.reason is not Reason.INVALID_NAME
-    return bool(host.addresses) or unknown
+    return bool(host.addresses) or lookup_failed(host)
 
 
 def is_ip_literal(name: str) -> bool:

@@ -1,9 +1,9 @@
-"""How an endpoint fares under a profile: each fact with its rating and the paragraph.
+"""Rates the facts of an endpoint under a profile: each with its rating and the paragraph.
 
-Rated is what was negotiated with a client that offers everything, so the best that the server has.
-With ``--deep`` also what else it accepts: old versions, forbidden suites, small groups, each
-certificate, and whether it has a group that the norm asks for. Without, that is not tested, and a
-norm may be broken unseen.
+The session is rated: its client offers everything, so the server chose the best that it has. With
+``--deep``, the other things that the server accepts are rated, too: old versions, forbidden suites,
+small groups, each certificate, and whether it has a group that the norm asks for. Without
+``--deep`` they are not tested, so a server may break the norm in them without being found out.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,12 +22,9 @@ from prober.records import (
     ProfileRatings,
     RatedFact,
     Rating,
-    RouteStatus,
-    Standing,
 )
 from prober.rules.certificate_fields import Key, ReadCertificate, Signature
 from prober.rules.ciphers import iana_name
-from prober.rules.completeness import covers_every_endpoint
 from prober.rules.deep import (
     CERTIFICATE_QUESTIONS,
     answer_to,
@@ -39,8 +36,6 @@ from prober.rules.norms import Feature, Profile, Value, at_least
 from prober.rules.verdict import (
     authenticated,
     authenticated_by_each,
-    depends_on_sender,
-    is_fault,
 )
 from prober.rules.views import View, Views, views_of
 
@@ -117,40 +112,6 @@ def below_profile(ratings: ProfileRatings, profile: Profile) -> tuple[FactRating
     return tuple(row for row in ratings.ratings if _decides_against(row, row.rating, profile))
 
 
-def judge_profile(
-    report: DomainReport, profile: Profile, views: Sequence[Views] | None = None
-) -> Standing:
-    """How *report* stands to *profile*: the meaning of ``--require profile``.
-
-    It falls short as soon as one endpoint is proven to lack TLS, an aspect rated below the
-    profile's floor, or the proof that the profile asks for; it meets when every endpoint was
-    tested and none of that is unknown. *views* are those of its endpoints, where they are known.
-    """
-    if is_fault(report):
-        return Standing.UNDECIDED
-    if report.route is None:
-        return Standing.INVALID
-    if report.route.status is RouteStatus.NULL_MX:
-        return Standing.NEUTRAL
-    views = views_of(report.endpoints) if views is None else views
-    answers = [meets_profile(each.seen, profile) for each in views]
-    if Answer.NO in answers:
-        return Standing.FALLS_SHORT
-    proof = profile.authenticated
-    if any(depends_on_sender(each, asks_for_proof=proof) for each in views):
-        return Standing.UNDECIDED
-    plain = [each.without_sni for each in views]
-    if any(view is not None and meets_profile(view, profile) is Answer.NO for view in plain):
-        return Standing.UNDECIDED  # senders with SNI meet it, those without do not
-    completed = [Outcome.COMPLETED is proven(endpoint) for endpoint in report.endpoints]
-    known = all(
-        answer is Answer.YES for answer, done in zip(answers, completed, strict=True) if done
-    )
-    if any(completed) and known and covers_every_endpoint(report, report.endpoints):
-        return Standing.MEETS
-    return Standing.UNDECIDED
-
-
 def meets_profile(view: View, profile: Profile) -> Answer:
     """Whether every rating reaches the floor of *profile*, and the proof it asks for is there."""
     endpoint = view.endpoint
@@ -179,9 +140,9 @@ def _proof(view: View) -> Answer:
 def _decides_against(row: _Rated | FactRating, rating: Rating, profile: Profile) -> bool:
     """Whether this fact alone keeps the endpoint below the floor.
 
-    A group does so only where the norm itself rates it insufficient. Every hello of the main
-    sessions offers X25519, P-256, P-384 and P-521, so a server that takes such a group was offered
-    better. So does an old version that the server accepts beside a newer one: SP 800-52r2 §3.1 lets
+    A group does so only where the norm itself rates it insufficient: every hello of the main
+    sessions offers X25519, P-256, P-384 and P-521, so the server was offered a better one. The same
+    holds for an old version that the server accepts beside a newer one: SP 800-52r2 §3.1 lets
     servers have it for clients that need it.
     """
     if row.fact is RatedFact.KEY_EXCHANGE or row.question is DeepQuestion.LEGACY_VERSION:
@@ -190,9 +151,11 @@ def _decides_against(row: _Rated | FactRating, rating: Rating, profile: Profile)
 
 
 def _leaves_open(rated: _Rated, profile: Profile) -> bool:
-    """Whether nothing can be said without this fact. A group that the norm does not name is seen:
-    whether the server has one that the norm names, too, is another question, which --deep asks.
-    What was asked and got no answer is open, and so is whether an old version is needed.
+    """Whether the profile is undecided because this fact is unknown.
+
+    A group that the norm does not name is known: whether the server also has one that the norm
+    names is another question, which --deep asks. A question without an answer is open, and so is
+    whether an old version is needed.
     """
     if rated.question is DeepQuestion.LEGACY_VERSION and _is_below(
         rated.norm.rating, profile.floor
@@ -213,16 +176,17 @@ def _rated(view: View, profile: Profile) -> Iterator[_Rated]:
         return
     yield _by_name(RatedFact.PROTOCOL, endpoint.tls_version, profile)
     yield _suite(endpoint.cipher, profile)
-    yield from _key_exchange(endpoint, profile)
-    if endpoint.key_exchange is not None:
-        yield _key_exchange_hash(endpoint.key_exchange_hash, profile)
+    if endpoint.key_exchange is not None:  # else plain RSA, which the suite is rated by
+        yield from _group(endpoint.key_exchange, endpoint.key_exchange_bits, profile)
+        # not seen in TLS 1.3, which encrypts the signature: RFC 8446 §4.4.3
+        yield _by_name(RatedFact.KEY_EXCHANGE_HASH, endpoint.key_exchange_hash, profile)
     yield from _certificates(view, profile)
     yield from _features(endpoint, profile)
     yield from _deep(view, profile)
 
 
 def _deep(view: View, profile: Profile) -> Iterator[_Rated]:
-    """What the server accepts beyond that, question by question; nothing of what it refuses."""
+    """What else the server accepts, question by question; nothing of what it refuses."""
     endpoint = view.endpoint
     for question, fact in _DECIDING.items():
         answer = answer_to(endpoint, question)
@@ -235,7 +199,7 @@ def _deep(view: View, profile: Profile) -> Iterator[_Rated]:
             yield replace(row, question=other.question)
 
 
-# What each question decides by. The others decide nothing: no norm here asks for post-quantum.
+# The fact that the answer to each question is rated by. No norm here asks for post-quantum.
 _DECIDING: Final = MappingProxyType(
     {
         DeepQuestion.LEGACY_VERSION: RatedFact.PROTOCOL,
@@ -255,7 +219,7 @@ def _of_answer(
     if answer.question is DeepQuestion.NORM_GROUPS:
         yield from _norm_groups(answer, endpoint, profile)
     elif answer.accepted is Answer.NOT_TESTED:
-        yield _Rated(fact, None, _not_seen(fact, profile))
+        yield _not_tested(fact, profile)
     elif answer.accepted is Answer.YES and answer.question not in CERTIFICATE_QUESTIONS:
         yield from _accepted(answer, fact, profile)
 
@@ -263,17 +227,13 @@ def _of_answer(
 def _accepted(answer: DeepAnswer, fact: RatedFact, profile: Profile) -> Iterator[_Rated]:
     """The version, the suite or the group of a hello that offers little else."""
     if fact is RatedFact.PROTOCOL:
-        version = answer.tls_version
-        unseen = _Rated(fact, None, _not_seen(fact, profile))
-        yield unseen if version is None else _by_name(fact, version, profile)
+        yield _by_name(fact, answer.tls_version, profile)
         return
     if fact is RatedFact.KEY_EXCHANGE:
         name, bits = answer.key_exchange or _NAMELESS[0], answer.key_exchange_bits
         yield from _group(name, bits, profile)
-    if answer.cipher is not None:  # by IANA's name already, and older ones than OpenSSL knows
+    if answer.cipher is not None or fact is RatedFact.SUITE:  # by its IANA name already
         yield _by_name(RatedFact.SUITE, answer.cipher, profile)
-    elif fact is RatedFact.SUITE:
-        yield _Rated(fact, None, _not_seen(fact, profile))
 
 
 def _norm_groups(answer: DeepAnswer, endpoint: Endpoint, profile: Profile) -> Iterator[_Rated]:
@@ -290,7 +250,7 @@ def _norm_groups(answer: DeepAnswer, endpoint: Endpoint, profile: Profile) -> It
         return  # seen in the session, and rated there
     offered, chosen = set(map(_group_name, answer.offered_groups)), answer.key_exchange or ""
     if answer.accepted is Answer.NOT_TESTED:
-        yield _Rated(RatedFact.KEY_EXCHANGE, None, _not_seen(RatedFact.KEY_EXCHANGE, profile))
+        yield _not_tested(RatedFact.KEY_EXCHANGE, profile)
     elif answer.accepted is Answer.NO and wanted <= offered:
         yield _Rated(RatedFact.KEY_EXCHANGE, "no", needed.absent)
     elif answer.accepted is Answer.YES and _group_name(chosen) in wanted:
@@ -328,7 +288,10 @@ def _path(view: View) -> tuple[ReadCertificate, ...]:
     return tuple(view.chain[position] for position in positions)
 
 
-def _by_name(fact: RatedFact, name: str, profile: Profile) -> _Rated:
+def _by_name(fact: RatedFact, name: str | None, profile: Profile) -> _Rated:
+    """The row of *name* in the table of *fact*; not tested where there is no name."""
+    if name is None:
+        return _not_tested(fact, profile)
     tables = {
         RatedFact.PROTOCOL: profile.protocols,
         RatedFact.SUITE: profile.suites,
@@ -340,45 +303,30 @@ def _by_name(fact: RatedFact, name: str, profile: Profile) -> _Rated:
     return _Rated(fact, name, tables[fact].get(key, profile.others[fact]))
 
 
-def _not_seen(fact: RatedFact, profile: Profile) -> Value:
-    """Not tested, with the paragraph that it would be rated by."""
-    return Value(Rating.NOT_TESTED, profile.others[fact].source)
+def _not_tested(fact: RatedFact, profile: Profile, value: str | None = None) -> _Rated:
+    """*fact* as not tested, with the paragraph that it would be rated by."""
+    return _Rated(fact, value, Value(Rating.NOT_TESTED, profile.others[fact].source))
 
 
 def _suite(cipher: str | None, profile: Profile) -> _Rated:
     name = iana_name(cipher) if cipher is not None else None
     if name is None:
-        return _Rated(RatedFact.SUITE, cipher, _not_seen(RatedFact.SUITE, profile))
+        return _not_tested(RatedFact.SUITE, profile, cipher)
     return _by_name(RatedFact.SUITE, name, profile)
-
-
-def _key_exchange(endpoint: Endpoint, profile: Profile) -> Iterator[_Rated]:
-    """Nothing for plain RSA, which the suite's rating is about."""
-    if endpoint.key_exchange is not None:
-        yield from _group(endpoint.key_exchange, endpoint.key_exchange_bits, profile)
 
 
 def _group(name: str, bits: int | None, profile: Profile) -> Iterator[_Rated]:
     if name not in _NAMELESS:
         yield _by_name(RatedFact.KEY_EXCHANGE, name, profile)
     elif bits is None:  # not seen, as in results from before it was read
-        yield _Rated(RatedFact.KEY_EXCHANGE, name, _not_seen(RatedFact.KEY_EXCHANGE, profile))
+        yield _not_tested(RatedFact.KEY_EXCHANGE, profile, name)
     else:
         yield _Rated(RatedFact.KEY_EXCHANGE, f"{name} {bits}", at_least(bits, profile.dh_bits))
 
 
-def _key_exchange_hash(name: str | None, profile: Profile) -> _Rated:
-    """Not tested in TLS 1.3, where the signature is encrypted. RFC 8446 §4.4.3."""
-    if name is None:
-        unseen = _not_seen(RatedFact.KEY_EXCHANGE_HASH, profile)
-        return _Rated(RatedFact.KEY_EXCHANGE_HASH, None, unseen)
-    return _by_name(RatedFact.KEY_EXCHANGE_HASH, name, profile)
-
-
 def _key(key: Key | None, profile: Profile) -> _Rated:
     if key is None or _is_dotted(key.kind):  # or an algorithm that we have no name for
-        text = None if key is None else key.text
-        return _Rated(RatedFact.KEY, text, _not_seen(RatedFact.KEY, profile))
+        return _not_tested(RatedFact.KEY, profile, None if key is None else key.text)
     name = key.text.removeprefix("EC ") if key.kind == "EC" else key.kind
     steps = profile.key_bits.get(key.kind)
     if steps is not None and name not in profile.keys and key.bits is not None:
@@ -402,18 +350,18 @@ _FAMILIES: Final = MappingProxyType(
 
 def _signature(signature: Signature | None, profile: Profile) -> _Rated:
     """The worse of the two: what the norm says of the algorithm, and of the hash."""
-    unseen = _not_seen(RatedFact.SIGNATURE, profile)
     if signature is None:
-        return _Rated(RatedFact.SIGNATURE, None, unseen)
+        return _not_tested(RatedFact.SIGNATURE, profile)
+    unknown = _not_tested(RatedFact.SIGNATURE, profile, signature.text)
     family = next((name for part, name in _FAMILIES.items() if part in signature.text), None)
     if family is None:
-        return _Rated(RatedFact.SIGNATURE, signature.text, unseen)
+        return unknown
     other = profile.others[RatedFact.SIGNATURE]
     by_family = profile.signatures.get(family, other)
     if signature.digest is not None:
         by_digest = profile.digests.get(signature.digest, other)
     else:  # RSASSA-PSS with parameters that could not be read; the others have none apart
-        by_digest = unseen if family == "rsa-pss" else by_family
+        by_digest = unknown.norm if family == "rsa-pss" else by_family
     return _Rated(RatedFact.SIGNATURE, signature.text, _worse(by_family, by_digest))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from prober.records import EndpointFacts, Reason, StartTls, Step
+from prober.records import Attempt, EndpointFacts, Reason, StartTls, Step
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.endpoint import Outcome, proven, was_refused_twice
 from prober.rules.identity import matches
@@ -91,18 +91,16 @@ _LOCAL_REASONS = frozenset(
 
 def ended_before_sni(facts: EndpointFacts) -> bool:
     """Whether every session ended before a ClientHello sent the name. SNI: RFC 6066 §3."""
-    return bool(facts.attempts) and all(
-        attempt.tls_version is None
-        and (attempt.starttls is StartTls.NOT_OFFERED or attempt.failure is not None)
-        and (
-            attempt.failure is None
-            or (
-                attempt.failure.step in _STEPS_BEFORE_SNI
-                and attempt.failure.reason not in _LOCAL_REASONS
-            )
-        )
-        for attempt in facts.attempts
-    )
+    return bool(facts.attempts) and all(map(_ended_before_sni, facts.attempts))
+
+
+def _ended_before_sni(attempt: Attempt) -> bool:
+    if attempt.tls_version is not None:
+        return False
+    failure = attempt.failure
+    if failure is None:
+        return attempt.starttls is StartTls.NOT_OFFERED
+    return failure.step in _STEPS_BEFORE_SNI and failure.reason not in _LOCAL_REASONS
 
 
 def completed_tls(facts: EndpointFacts) -> bool:

@@ -20,13 +20,15 @@ from prober.records import (
     DomainReport,
     MtaSts,
     MxHost,
-    Reason,
-    StsStatus,
+    all_of,
+    any_of,
 )
 from prober.records.delivery import DeliveryOutcome, SenderKind
 from prober.rules.certificate_fields import ReadCertificate
-from prober.rules.dane import authenticates, has_secure_tlsa
+from prober.rules.dane import authenticates, has_secure_tlsa, is_secure
 from prober.rules.identity import acceptance, dispute, name_fault
+from prober.rules.mta_sts import sts_in_force
+from prober.rules.mx import cannot_be_host, may_receive
 from prober.rules.views import View, Views
 
 _AUTHENTICATED: Final = DeliveryOutcome.AUTHENTICATED
@@ -131,19 +133,16 @@ def dane_delivery(views: Views, to: Destination) -> DeliveryOutcome:
 def mta_sts_delivery(views: Views, to: Destination) -> DeliveryOutcome:
     """RFC 8461 §4, §5: under ``enforce`` a listed MX host, and a certificate that names it.
 
-    The sender then sends SNI (§4.1). Without a policy in force it is an opportunistic sender. Not
-    looked up (``mta_sts`` is None), not to be looked up, or not fetched is unknown: the sender may
-    hold a policy from before. So is a policy that some senders enforce and others do not.
+    The sender then sends SNI (§4.1). Without a policy in force it is an opportunistic sender.
+    Unknown where ``sts_in_force`` is not tested.
     """
-    if to.mta_sts is None or to.mta_sts.senders_differ is not None:
-        return _UNKNOWN
-    match to.mta_sts.status:
-        case StsStatus.ENFORCE:
+    match sts_in_force(to.mta_sts):
+        case Answer.YES if to.mta_sts is not None:
             return _policy_delivery(views, to, to.mta_sts)
-        case StsStatus.TEMPFAIL | StsStatus.FETCH_FAILED:
-            return _UNKNOWN
-        case _:
+        case Answer.NO:
             return opportunistic_delivery(views, to)
+        case _:
+            return _UNKNOWN
 
 
 DELIVERY: Final[Mapping[SenderKind, Callable[[Views, Destination], DeliveryOutcome]]] = (
@@ -166,29 +165,14 @@ def verified_under_attack(report: DomainReport, to: Destination) -> DeliveryOutc
 
     TLS_README, "Mandatory server certificate verification": "vulnerable to forged MX records".
     """
-    match to.mx_dnssec:
-        case Dnssec.SECURE:
-            return _DEFERRED
-        case Dnssec.INSECURE:
-            return _INTERCEPTED
-        case Dnssec.BOGUS | Dnssec.INDETERMINATE:
-            return _UNKNOWN
-        case _:
-            assert_never(to.mx_dnssec)
+    return _outcome(is_secure(to.mx_dnssec), yes=_DEFERRED, no=_INTERCEPTED)
 
 
 def dane_under_attack(report: DomainReport, to: Destination) -> DeliveryOutcome:
     """The worst MX host counts: the attacker blocks the others, or names an unsigned one."""
-    match to.mx_dnssec:
-        case Dnssec.SECURE:
-            hosts = (_tlsa_under_attack(host) for host in report.mx_hosts if _can_be_reached(host))
-            return min(hosts, key=_WORST_FIRST_ATTACKED.index, default=_UNKNOWN)
-        case Dnssec.INSECURE:
-            return _CLEAR
-        case Dnssec.BOGUS | Dnssec.INDETERMINATE:
-            return _UNKNOWN
-        case _:
-            assert_never(to.mx_dnssec)
+    hosts = (_tlsa_under_attack(host) for host in report.mx_hosts if _can_be_reached(host))
+    weakest = min(hosts, key=_WORST_FIRST_ATTACKED.index, default=_UNKNOWN)
+    return _outcome(is_secure(to.mx_dnssec), yes=weakest, no=_CLEAR)
 
 
 def mta_sts_under_attack(report: DomainReport, to: Destination) -> DeliveryOutcome:
@@ -196,15 +180,7 @@ def mta_sts_under_attack(report: DomainReport, to: Destination) -> DeliveryOutco
 
     At first contact he can suppress it, as he can everything else that is opportunistic.
     """
-    if to.mta_sts is None or to.mta_sts.senders_differ is not None:
-        return _UNKNOWN
-    match to.mta_sts.status:
-        case StsStatus.ENFORCE:
-            return _DEFERRED
-        case StsStatus.TEMPFAIL | StsStatus.FETCH_FAILED:
-            return _UNKNOWN
-        case _:
-            return _CLEAR
+    return _outcome(sts_in_force(to.mta_sts), yes=_DEFERRED, no=_CLEAR)
 
 
 UNDER_ATTACK: Final[Mapping[SenderKind, Callable[[DomainReport, Destination], DeliveryOutcome]]] = (
@@ -224,6 +200,11 @@ UNDER_ATTACK: Final[Mapping[SenderKind, Callable[[DomainReport, Destination], De
         }
     )
 )
+
+
+def _outcome(answer: Answer, *, yes: DeliveryOutcome, no: DeliveryOutcome) -> DeliveryOutcome:
+    """*yes* or *no*, as *answer* says; unknown where it is not tested."""
+    return {Answer.YES: yes, Answer.NO: no, Answer.NOT_TESTED: _UNKNOWN}[answer]
 
 
 def _agreed(views: Views, meet: Callable[[View], DeliveryOutcome]) -> DeliveryOutcome:
@@ -262,28 +243,17 @@ def _secure(view: View, to: Destination, match: Sequence[str]) -> DeliveryOutcom
         return _pkix(view, Answer.NOT_TESTED)
     wanted = [_spelt_out(each, view.endpoint.mx_host, to) for each in match]
     names = (*leaf.san.names, *leaf.san.refused)
-    answers = {_covers(name, each) for name in names for each in wanted}
-    if Answer.YES in answers:
-        return _pkix(view, Answer.YES)
-    differ = Answer.NOT_TESTED in answers or any(
-        _names_by_subject_only(leaf, each) for each in wanted
-    )
-    return _pkix(view, Answer.NOT_TESTED if differ else Answer.NO)
+    named = any_of(_covers(name, each) for name in names for each in wanted)
+    if named is Answer.NO and any(_names_by_subject_only(leaf, each) for each in wanted):
+        named = Answer.NOT_TESTED
+    return _pkix(view, named)
 
 
 def _pkix(view: View, named: Answer) -> DeliveryOutcome:
     """A certificate by RFC 5280 §6, where *named* says whether its names will do."""
     if view.mandatory is not _ENCRYPTED:
         return view.mandatory
-    match _judge_pkix(view, named):
-        case Answer.YES:
-            return _AUTHENTICATED
-        case Answer.NO:
-            return _DEFERRED
-        case Answer.NOT_TESTED:
-            return _UNKNOWN
-        case never:
-            assert_never(never)
+    return _outcome(_judge_pkix(view, named), yes=_AUTHENTICATED, no=_DEFERRED)
 
 
 def _judge_pkix(view: View, named: Answer) -> Answer:
@@ -292,11 +262,8 @@ def _judge_pkix(view: View, named: Answer) -> Answer:
     certificate = view.endpoint.certificate
     if certificate is None:
         return Answer.NOT_TESTED if view.endpoint.tls_version is None else Answer.NO
-    answers = (certificate.trusted, certificate.in_date, named)
-    if Answer.NO in answers:
-        return Answer.NO
-    is_open = Answer.NOT_TESTED in answers or view.path_strength is not Answer.YES
-    return Answer.NOT_TESTED if is_open else Answer.YES
+    strong = Answer.YES if view.path_strength is Answer.YES else Answer.NOT_TESTED
+    return all_of((certificate.trusted, certificate.in_date, named, strong))
 
 
 def _some_sender_takes(leaf: ReadCertificate | None, host: str) -> bool:
@@ -349,19 +316,11 @@ def _policy_delivery(views: Views, to: Destination, sts: MtaSts) -> DeliveryOutc
 
 def _tlsa_under_attack(host: MxHost) -> DeliveryOutcome:
     """RFC 7672 §2.1.1, §2.2: only a secure answer to a secure host binds the sender."""
-    match has_secure_tlsa(host):
-        case Answer.NOT_TESTED:
-            return _UNKNOWN
-        case Answer.NO:
-            return _CLEAR
-        case Answer.YES:
-            return _DEFERRED if authenticates(host) is Answer.YES else _INTERCEPTED
-        case never:
-            assert_never(never)
+    secure = _DEFERRED if authenticates(host) is Answer.YES else _INTERCEPTED
+    return _outcome(has_secure_tlsa(host), yes=secure, no=_CLEAR)
 
 
 def _can_be_reached(host: MxHost) -> bool:
-    """Whether a sender can be made to go to *host*: not where it surely has no address."""
-    if host.failure is not None:
-        return host.failure.reason is not Reason.INVALID_NAME
-    return bool(host.addresses) or host.dnssec is not Dnssec.SECURE
+    """Whether a sender can be made to go to *host*: an attacker can forge an unsigned address."""
+    forgeable = not cannot_be_host(host) and host.dnssec is not Dnssec.SECURE
+    return may_receive(host) or forgeable

@@ -63,7 +63,7 @@ def _of_host(
 
 
 def _on_addresses(history: History, name: str) -> Change | None:
-    """Told only where the host has lost all of them; large operators give some in turn."""
+    """Worth a mail only if all of them are gone: large operators return some of many in turn."""
     of = _of_host(name, read_addresses)
 
     def read(report: DomainReport) -> Value | None:
@@ -83,7 +83,7 @@ def _on_addresses(history: History, name: str) -> Change | None:
 
 
 def _on_tlsa(history: History, host: MxHost) -> Change | None:
-    """Another set that matches as well; whether it matches, and none at all, ``dane`` tells."""
+    """Another set of records. Whether one matches, and whether there are any, ``dane`` reports."""
     of = _of_host(host.name, read_tlsa)
 
     def read(report: DomainReport) -> Value | None:
@@ -101,7 +101,7 @@ def _on_tlsa(history: History, host: MxHost) -> Change | None:
 
 
 def _spare(report: DomainReport, host: MxHost) -> bool:
-    """Whether a record matches no leaf that is shown: it is of another key. RFC 7671 §8.1."""
+    """Whether a record matches no leaf certificate seen, so is of another key. RFC 7671 §8.1."""
     leaves = [
         leaf
         for each in report.endpoints
@@ -151,7 +151,7 @@ def _on_endpoint(history: History, endpoint: Endpoint) -> Iterator[Change]:
         return
     for code, read in _ENDPOINT_ASPECTS:
         change = _aspect(history, endpoint, code, read)
-        if change is None or _is_without_meaning(change):
+        if change is None or _is_reported_elsewhere(change):
             continue
         yield change
     yield from _on_deep(history, endpoint)
@@ -159,17 +159,17 @@ def _on_endpoint(history: History, endpoint: Endpoint) -> Iterator[Change]:
 
 
 def _on_deep(history: History, endpoint: Endpoint) -> Iterator[Change]:
-    """What else the server accepts. A run that did not ask lost sight of it, which is no news."""
+    """What else the server accepts. That a run without --deep did not see it is worth no mail."""
     for code, read in _DEEP_ASPECTS:
         for change in found(_aspect(history, endpoint, code, read)):
             is_asked = endpoint.deep is not None or change.direction is not Direction.LOST_SIGHT
             yield replace(change, told=change.told and is_asked)
 
 
-def _is_without_meaning(change: Change) -> bool:
-    """The same answer by another certificate, which has a change of its own; lost PQ sight."""
+def _is_reported_elsewhere(change: Change) -> bool:
+    """Whether something else reports it: a change of the certificate, or a finding."""
     if change.code is ChangeCode.KEY_EXCHANGE and change.direction is Direction.LOST_SIGHT:
-        return True  # a session with a smaller hello; that it was needed is a finding
+        return True  # the session used another hello: there is a finding on that
     return change.code is ChangeCode.PROOF and change.before == change.after
 
 
@@ -277,7 +277,7 @@ def _is_usual(
 def _on_next_key(
     history: History, endpoint: Endpoint, before: Certificate, after: Certificate, at: datetime
 ) -> Iterator[Change]:
-    """TLSA was replaced together with the key: it will not survive the next one. RFC 7671 §8.1."""
+    """TLSA records that were replaced with the key will not match the next. RFC 7671 §8.1."""
     host = _host_in(history.report, endpoint.mx_host)
     keys_change = None not in (before.spki_sha256, after.spki_sha256) and (
         before.spki_sha256 != after.spki_sha256

@@ -3,19 +3,19 @@
 Endpoints are counted by TLS version, key exchange and post-quantum, domains by everything else.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from prober.records import Answer, Code, DomainReport, Endpoint
+from prober.records import Answer, Code, DomainReport
 from prober.rules.deep import post_quantum
-from prober.rules.views import as_shown
+from prober.rules.views import first_expiry
 
 MAX_NAMES: Final = 2_000
 """The first so many operators (and other names) are counted each on their own."""
 OTHERS: Final = "others"
-NO_GROUP: Final = "RSA"  # TLS completed without a key-exchange group
+_PLAIN_RSA: Final = "RSA"  # TLS completed without a key-exchange group
 EXPIRED: Final = "expired"
 _WEEKS: Final = (1, 2, 4, 8, 13, 26)
 LATER: Final = "later"
@@ -46,10 +46,10 @@ class Spread:
         for seen in report.endpoints:
             if seen.tls_version is not None:
                 _count(self.tls_versions, seen.tls_version)
-                _count(self.key_exchanges, seen.key_exchange or NO_GROUP)
+                _count(self.key_exchanges, seen.key_exchange or _PLAIN_RSA)
                 answer = post_quantum(seen)
                 self.post_quantum[answer] = self.post_quantum.get(answer, 0) + 1
-        expires = _first_expiry(report.endpoints)
+        expires = first_expiry(report.endpoints)
         if expires is not None:
             _count(self.expiry, _expiry_name(expires - report.checked_at))
         for operator in {operator_of(host.name) for host in report.mx_hosts}:
@@ -83,12 +83,6 @@ def _count(counts: dict[str, int], name: str, by: int = 1) -> None:
     if name not in counts and len(counts) >= MAX_NAMES:
         name = OTHERS
     counts[name] = counts.get(name, 0) + by
-
-
-def _first_expiry(endpoints: Iterable[Endpoint]) -> datetime | None:
-    shown = (each for seen in endpoints for each in as_shown(seen))
-    leaves = [each.certificate for each in shown if each.certificate is not None]
-    return min((leaf.not_after for leaf in leaves if leaf.not_after is not None), default=None)
 
 
 def _expiry_name(left: timedelta) -> str:

@@ -15,13 +15,14 @@ from prober.records import (
     RouteStatus,
     Severity,
     Standing,
+    all_of,
 )
 from prober.rules.accepted import NO_EXCEPTIONS, covering
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.completeness import covers_every_endpoint
 from prober.rules.endpoint import Outcome, proven
 from prober.rules.norms import Profile
-from prober.rules.rating import judge_profile, meets_profile, rate_report
+from prober.rules.rating import meets_profile, rate_report
 from prober.rules.verdict import (
     RANK,
     authenticated,
@@ -46,32 +47,30 @@ def assess(
     standing.
     """
     views = views_of(report.endpoints, reader)
-    ratings = None
+    requirement, ratings = str(require), None
     if isinstance(require, Profile):
-        requirement, standing = f"profile:{require.name}", judge_profile(report, require, views)
-        ratings = rate_report(report, require, views)
-    else:
-        requirement, standing = str(require), judge_standing(report, require, views)
-    reasons = tuple(dict.fromkeys(_reasons(report, views, standing, require)))
+        requirement, ratings = f"profile:{require.name}", rate_report(report, require, views)
+    standing = judge_standing(report, require, views)
     return replace(
         report,
         requirement=requirement,
         standing=standing,
-        reasons=reasons,
+        reasons=tuple(dict.fromkeys(_reasons(report, views, standing, require))),
         profile_ratings=ratings,
         accepted=covering(report, standing, exceptions),
     )
 
 
 def judge_standing(
-    report: DomainReport, require: Level, views: Sequence[Views] | None = None
+    report: DomainReport, require: Level | Profile, views: Sequence[Views] | None = None
 ) -> Standing:
-    """How *report* stands to the level *require*, one of REQUIRABLE.
+    """How *report* stands to *require*: a level of REQUIRABLE, or a profile.
 
-    It falls short when one confirmed fact alone keeps it below; it meets when the level suffices,
-    every endpoint that senders use was tested and, where more than opportunistic is required, trust
-    and TLSA were, too. It is undecided where that depends on the sender. A domain that does not
-    exist is undecided. *views* are those of its endpoints, where they are known.
+    It falls short when one confirmed fact alone keeps an endpoint below: no TLS, the proof of the
+    MX host that is asked for, or an aspect rated below the floor of the profile. It meets when what
+    is asked for was seen at every endpoint that senders use. It is undecided where that depends on
+    the sender. A domain that does not exist is undecided. *views* are those of its endpoints, where
+    they are known.
     """
     if is_fault(report):
         return Standing.UNDECIDED
@@ -80,34 +79,57 @@ def judge_standing(
     if report.route.status is RouteStatus.NULL_MX:
         return Standing.NEUTRAL
     views = views_of(report.endpoints) if views is None else views
-    if any(_keeps_below(each.seen, require) for each in views):
+    answers = {each: _meets(each.seen, require) for each in views}
+    if Answer.NO in answers.values() or _lacks_policy(report, require):
         return Standing.FALLS_SHORT
-    if require is Level.ENFORCED and report.endpoints:
-        insists = judge_requirable(report.route, report.mx_hosts, report.mta_sts)
-        if insists is Answer.NO:
-            return Standing.FALLS_SHORT
-    asks_for_proof = RANK[require] >= RANK[Level.AUTHENTICATED]
+    asks_for_proof = _asks_for_proof(require)
     if any(depends_on_sender(each, asks_for_proof=asks_for_proof) for each in views):
         return Standing.UNDECIDED
-    is_open = asks_for_proof and any(is_proof_open(each.seen) for each in views)
-    complete = covers_every_endpoint(report, report.endpoints) and not is_open
-    level = report.verdict.level
-    if level in RANK and RANK[level] >= RANK[require] and complete:
+    completed = [each for each in views if proven(each.seen.endpoint) is Outcome.COMPLETED]
+    is_met = all_of(answers[each] for each in completed) is Answer.YES
+    if is_met and _reaches(report, require, views) and covers_every_endpoint(report):
         return Standing.MEETS
     return Standing.UNDECIDED
 
 
-def _keeps_below(view: View, require: Level) -> bool:
+def _meets(view: View, require: Level | Profile) -> Answer:
+    """Whether the endpoint is as *require* asks; no only by a confirmed fact."""
+    if isinstance(require, Profile):
+        return meets_profile(view, require)
     match proven(view.endpoint):
         case Outcome.NEGATIVE:
-            return True
+            return Answer.NO
         case Outcome.NOT_TESTED:
-            return False
+            return Answer.NOT_TESTED
+        case Outcome.COMPLETED if not _asks_for_proof(require):
+            return Answer.YES
+        case Outcome.COMPLETED if authenticated(view) is Answer.NO:
+            return Answer.NO
         case Outcome.COMPLETED:
-            asks_for_proof = RANK[require] >= RANK[Level.AUTHENTICATED]
-            return asks_for_proof and authenticated(view) is Answer.NO
+            return Answer.NOT_TESTED if is_proof_open(view) else Answer.YES
         case never:
             assert_never(never)
+
+
+def _reaches(report: DomainReport, require: Level | Profile, views: Sequence[Views]) -> bool:
+    """Whether the level suffices; of a profile, whether no sender without SNI meets less."""
+    if not isinstance(require, Profile):
+        return RANK.get(report.verdict.level, -1) >= RANK[require]
+    plain = [each.without_sni for each in views if each.without_sni is not None]
+    return not any(meets_profile(view, require) is Answer.NO for view in plain)
+
+
+def _lacks_policy(report: DomainReport, require: Level | Profile) -> bool:
+    """Whether senders have to be told to require TLS, and are not."""
+    if require is not Level.ENFORCED or report.route is None or not report.endpoints:
+        return False
+    return judge_requirable(report.route, report.mx_hosts, report.mta_sts) is Answer.NO
+
+
+def _asks_for_proof(require: Level | Profile) -> bool:
+    if isinstance(require, Profile):
+        return require.authenticated
+    return RANK[require] >= RANK[Level.AUTHENTICATED]
 
 
 def _reasons(
@@ -123,16 +145,9 @@ def _reasons(
         case Standing.FALLS_SHORT:
             yield from _shortfalls(report, views, require)
         case Standing.UNDECIDED:
-            proof, by_profile = _asks_for_proof(require), isinstance(require, Profile)
-            yield from _open_questions(report, views, asks_for_proof=proof, by_profile=by_profile)
+            yield from _open_questions(report, views, require)
         case _:
             assert_never(standing)
-
-
-def _asks_for_proof(require: Level | Profile) -> bool:
-    if isinstance(require, Profile):
-        return require.authenticated
-    return RANK[require] >= RANK[Level.AUTHENTICATED]
 
 
 def _shortfalls(
@@ -140,20 +155,20 @@ def _shortfalls(
 ) -> Iterator[Code | Gap]:
     """What keeps the endpoints below *require*; each confirmed."""
     for view in (each.seen for each in views):
-        if isinstance(require, Profile):
-            if meets_profile(view, require) is not Answer.NO:
-                continue
-            proof = authenticated(view) is Answer.NO and require.authenticated
-            if proven(view.endpoint) is Outcome.COMPLETED and not proof:
-                yield Gap.BELOW_PROFILE
-                continue
-        elif not _keeps_below(view, require):
+        if _meets(view, require) is not Answer.NO:
             continue
-        yield from _worst_of(report, view.endpoint)
-    if require is Level.ENFORCED and report.endpoints and report.route is not None:
-        insists = judge_requirable(report.route, report.mx_hosts, report.mta_sts)
-        if insists is Answer.NO:
-            yield Gap.TLS_NOT_REQUIRED
+        if isinstance(require, Profile) and not _fails_without_profile(view, require):
+            yield Gap.BELOW_PROFILE
+        else:
+            yield from _worst_of(report, view.endpoint)
+    if _lacks_policy(report, require):
+        yield Gap.TLS_NOT_REQUIRED
+
+
+def _fails_without_profile(view: View, profile: Profile) -> bool:
+    """Whether the endpoint lacks TLS, or the proof that *profile* asks for."""
+    lacks_proof = profile.authenticated and authenticated(view) is Answer.NO
+    return proven(view.endpoint) is not Outcome.COMPLETED or lacks_proof
 
 
 def _worst_of(report: DomainReport, endpoint: Endpoint) -> Iterator[Code | Gap]:
@@ -216,13 +231,13 @@ _PROOF_OPEN: Final = frozenset(
 
 
 def _open_questions(
-    report: DomainReport, views: Sequence[Views], *, asks_for_proof: bool, by_profile: bool
+    report: DomainReport, views: Sequence[Views], require: Level | Profile
 ) -> Iterator[Code | Gap]:
     if is_fault(report):
         yield Gap.FAULT
         return
-    relevant = _OPEN | _PROOF_OPEN if asks_for_proof else _OPEN
-    if by_profile:
+    relevant = _OPEN | _PROOF_OPEN if _asks_for_proof(require) else _OPEN
+    if isinstance(require, Profile):
         relevant |= {Code.DEEP_NOT_TESTED}
     if not any(each.tls_depends_on_sender for each in views):  # --deep found it, below TLS 1.3
         relevant -= {Code.RENEGOTIATION_INSECURE}

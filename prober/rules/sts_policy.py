@@ -5,13 +5,13 @@ which reading is used here.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from prober.escape import quoted
-from prober.records import StsStatus
+from prober.records import PolicyFetch, StsStatus
 from prober.rules.identity import matches, name_fault
 from prober.rules.txt_record import Invalid, is_extension_value, read_fields
 
@@ -65,6 +65,11 @@ def parse_sts_txt(records: Sequence[str]) -> StsRecord | Invalid | None:
     return StsRecord(first_id)
 
 
+def fetched_body(fetch: PolicyFetch | None) -> str | None:
+    """The policy file; None if it was not requested, or the fetch failed."""
+    return None if fetch is None or fetch.failure is not None else fetch.body
+
+
 def parse_policy(body: str) -> StsPolicy | Invalid:
     """Parse the policy file *body*. Lines end in LF or CRLF. §3.2.
 
@@ -76,7 +81,7 @@ def parse_policy(body: str) -> StsPolicy | Invalid:
     for number, line in enumerate(body.removesuffix("\n").split("\n"), 1):
         text = line.removesuffix("\r").rstrip(" \t")
         field = _POLICY_FIELD.fullmatch(text)
-        if not text:
+        if not text:  # the grammar forbids it, but most senders skip it (mox does not)
             empty.append(number)
         elif field is None:
             return Invalid(f"line {number}: {quoted(text)} is no 'name: value'")
@@ -84,16 +89,8 @@ def parse_policy(body: str) -> StsPolicy | Invalid:
             patterns.append(field["value"].lower())
         else:
             fields.setdefault(field["name"], field["value"])
-    return _policy(fields, tuple(dict.fromkeys(patterns)), tuple(_empty_line_remarks(empty)))
-
-
-def _empty_line_remarks(lines: list[int]) -> Iterator[str]:
-    """A remark for empty lines.
-
-    The grammar forbids them, but most senders skip them (mox does not).
-    """
-    if lines:
-        yield f"line {lines[0]} is empty, which RFC 8461 §3.2 does not allow"
+    remarks = [f"line {number} is empty, which RFC 8461 §3.2 does not allow" for number in empty]
+    return _policy(fields, tuple(dict.fromkeys(patterns)), tuple(remarks[:1]))
 
 
 def _policy(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from prober.records import PolicyFetch, StsStatus
-from prober.rules.sts_policy import MAX_AGE_LIMIT_S, VERSION, StsPolicy, parse_policy
+from prober.rules.sts_policy import MAX_AGE_LIMIT_S, VERSION, StsPolicy, fetched_body, parse_policy
 
 Enforced = frozenset[str] | None
 """The MX patterns that are enforced, in lower case; None if nothing is enforced."""
@@ -50,9 +50,10 @@ def disagreement(records: Sequence[str], fetch: PolicyFetch | None, *, valid_txt
 
     *valid_txt*: whether the TXT *records* are valid by RFC 8461. Without a policy, all agree.
     """
-    if fetch is None or fetch.failure is not None or fetch.body is None:
+    body = fetched_body(fetch)
+    if fetch is None or body is None:
         return ""
-    body, content_type = fetch.body, fetch.content_type
+    content_type = fetch.content_type
     readers: dict[str, Enforced] = {
         "strict readers": _strict(body, content_type) if valid_txt else None,
         "postfix-mta-sts-resolver": (

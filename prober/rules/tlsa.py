@@ -1,7 +1,7 @@
 """TLSA records: which ones SMTP senders can use, and which certificates they match.
 
-RFC 6698 §2.1 for the fields, RFC 7671 §9 for the choice among digests, RFC 7672 §3.1 for what is
-left of it all in SMTP. What a match proves is dane.py's to say.
+RFC 6698 §2.1 for the fields, RFC 7671 §9 for the choice among digests, RFC 7672 §3.1 for the usages
+in SMTP. ``dane`` judges what a match proves.
 """
 
 import hashlib
@@ -61,7 +61,7 @@ def why_unusable(record: TlsaRecord) -> str | None:
 
 
 def usable(records: Iterable[TlsaRecord]) -> tuple[TlsaRecord, ...]:
-    """The records that a sender can use. It ignores the others."""
+    """The records that a sender can use; senders ignore the others."""
     return tuple(record for record in records if why_unusable(record) is None)
 
 

@@ -1,6 +1,6 @@
 """From facts to a verdict: level, completeness, standing against a requirement. docs/verdict.md."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from itertools import chain
 from typing import Final, assert_never
@@ -28,6 +28,8 @@ from prober.records import (
     TlsRpt,
     TrustStore,
     Verdict,
+    all_of,
+    any_of,
     finding,
 )
 from prober.rules.certificate import certificate_findings, judge_certificate
@@ -42,7 +44,9 @@ from prober.rules.dane import TlsaJudgement, dane_findings, is_dane_usable, judg
 from prober.rules.deep import deep_findings, kind_of, other_chains, with_chain
 from prober.rules.delivery import judge_delivery
 from prober.rules.endpoint import (
+    Found,
     Outcome,
+    findings_at,
     proven,
     session_findings,
     tls_findings,
@@ -62,6 +66,8 @@ RANK: Final = {
     Level.AUTHENTICATED: 3,
     Level.ENFORCED: 4,
 }
+_DOMAIN_FACTS: Final = tuple(field.name for field in fields(DomainFacts))
+_ENDPOINT_FACTS: Final = tuple(field.name for field in fields(EndpointFacts))
 REQUIRABLE: Final = (Level.OPPORTUNISTIC, Level.AUTHENTICATED, Level.ENFORCED)
 
 
@@ -94,22 +100,10 @@ def judge_domain(facts: DomainFacts, reader: CertificateReader | None = None) ->
         endpoints=len(endpoints),
         endpoints_tested=sum(is_tested(endpoint) for endpoint in endpoints),
     )
+    observed = {name: getattr(facts, name) for name in _DOMAIN_FACTS}
     report = DomainReport(
-        input=facts.input,
-        domain=facts.domain,
-        columns=facts.columns,
-        server=facts.server,
-        checked_at=facts.checked_at,
-        elapsed_ms=facts.elapsed_ms,
-        run=facts.run,
-        error=error,
+        **(observed | {"error": error, "endpoints": endpoints}),
         verdict=verdict,
-        route=facts.route,
-        mx_hosts=facts.mx_hosts,
-        endpoints=endpoints,
-        sts=facts.sts,
-        tls_rpt_txt=facts.tls_rpt_txt,
-        proof=facts.proof,
         mta_sts=mta_sts,
         tls_rpt=tls_rpt,
         findings=_findings(facts, views, tuple(chain.from_iterable(tlsa)), mta_sts, tls_rpt),
@@ -155,11 +149,7 @@ def _fault_of(endpoints: Sequence[EndpointFacts]) -> str | None:
 
 def facts_of(report: DomainReport) -> DomainFacts:
     """The facts in a report, for judging them again."""
-    names = (field.name for field in fields(DomainFacts))
-    return DomainFacts(**{name: getattr(report, name) for name in names})
-
-
-_ENDPOINT_FACTS: Final = tuple(field.name for field in fields(EndpointFacts))
+    return DomainFacts(**{name: getattr(report, name) for name in _DOMAIN_FACTS})
 
 
 def judge_endpoint(
@@ -174,14 +164,10 @@ def judge_endpoint(
 
     *dane* is of the session's chain, *others* of ``other_chains`` in their order.
     """
-    certificate = None
-    if facts.chain:
-        leaf = reader.read(facts.chain[0])
-        certificate = judge_certificate(facts, leaf, now=facts.observed_at, trust=trust)
     observed = {name: getattr(facts, name) for name in _ENDPOINT_FACTS}
     return Endpoint(
         **observed,
-        certificate=certificate,
+        certificate=_judge_leaf(facts, trust, reader) if facts.chain else None,
         certificate_without_sni=_certificate_without_sni(facts, trust, reader),
         dane=dane,
         other_certificates=tuple(
@@ -199,9 +185,7 @@ def _other_certificate(
     facts: EndpointFacts, answer: DeepAnswer, trust: TrustStore, reader: CertificateReader
 ) -> Certificate:
     """The leaf of *answer*. Neither a path nor an error: nobody verified it, so not tested."""
-    shown = with_chain(facts, answer)
-    leaf = reader.read(answer.chain[0])
-    certificate = judge_certificate(shown, leaf, now=answer.observed_at, trust=trust)
+    certificate = _judge_leaf(with_chain(facts, answer), trust, reader)
     if answer.path or answer.verify_errors:
         return certificate
     return replace(certificate, trusted=Answer.NOT_TESTED)
@@ -216,13 +200,18 @@ def _certificate_without_sni(
         return None
     shown = replace(
         facts,
+        observed_at=seen.observed_at,
         tls_version=seen.tls_version,
         chain=seen.chain,
         path=seen.path,
         verify_errors=seen.verify_errors,
     )
-    leaf = reader.read(seen.chain[0])
-    return judge_certificate(shown, leaf, now=seen.observed_at, trust=trust)
+    return _judge_leaf(shown, trust, reader)
+
+
+def _judge_leaf(facts: EndpointFacts, trust: TrustStore, reader: CertificateReader) -> Certificate:
+    leaf = reader.read(facts.chain[0])
+    return judge_certificate(facts, leaf, now=facts.observed_at, trust=trust)
 
 
 def _judge_tlsa(
@@ -298,7 +287,7 @@ def authenticated_by_each(view: View) -> Answer:
     """The same of every certificate that the endpoint is known to show: which one a sender gets
     depends on what it offers. RFC 5246 §7.4.2.
     """
-    return _every(map(authenticated, (view, *view.others)))
+    return all_of(map(authenticated, (view, *view.others)))
 
 
 def proof_depends_on_certificate(view: View) -> bool:
@@ -312,23 +301,13 @@ def judge_requirable(route: Route, mx_hosts: Sequence[MxHost], mta_sts: MtaSts |
     A host that could not be looked up counts among them, and so do those beyond our bound; one that
     surely has no address does not.
     """
-    by_dane = _every(is_dane_usable(host, route) for host in mx_hosts if may_receive(host))
+    by_dane = all_of(is_dane_usable(host, route) for host in mx_hosts if may_receive(host))
     by_sts = sts_enforces(mta_sts, mx_hosts)
     if by_sts is Answer.YES and any(
         anomaly.kind is AnomalyKind.MX_LEFT_OUT for anomaly in route.anomalies
     ):
         by_sts = Answer.NOT_TESTED
-    if Answer.YES in (by_dane, by_sts):
-        return Answer.YES
-    return Answer.NOT_TESTED if Answer.NOT_TESTED in (by_dane, by_sts) else Answer.NO
-
-
-def _every(answers: Iterable[Answer]) -> Answer:
-    """Yes where there are some and all are; one that is no outweighs those not tested."""
-    each = set(answers)
-    if Answer.NO in each:
-        return Answer.NO
-    return Answer.YES if each == {Answer.YES} else Answer.NOT_TESTED
+    return any_of((by_dane, by_sts))
 
 
 def summarize_encrypted(level: Level) -> Encrypted:
@@ -350,9 +329,8 @@ def summarize_encrypted(level: Level) -> Encrypted:
 
 def _is_complete(facts: DomainFacts, views: Sequence[Views]) -> bool:
     """Whether nothing that could change the level was left unseen."""
-    endpoints = tuple(each.seen.endpoint for each in views)
     is_open = any(is_proof_open(each.seen) for each in views)
-    return saw_every_endpoint(facts, endpoints) and not is_open
+    return saw_every_endpoint(facts) and not is_open
 
 
 def is_proof_open(view: View) -> bool:
@@ -430,8 +408,7 @@ def _certificate_findings(view: View) -> Iterator[Finding]:
             yield from (replace(each, detail=f"{name}: {each.detail}") for each in found)
     if proof_depends_on_certificate(view):
         detail = "; ".join(failing) or f"only the {' and the '.join(proving)} proves the MX host"
-        where = (endpoint.mx_host, endpoint.address)
-        yield finding(Code.CERTIFICATES_DIFFER, mx_host=where[0], address=where[1], detail=detail)
+        yield from findings_at(endpoint, [(Code.CERTIFICATES_DIFFER, detail)])
 
 
 def _faults(shown: View, found: Sequence[Finding]) -> str:
@@ -444,36 +421,28 @@ def _faults(shown: View, found: Sequence[Finding]) -> str:
 def _excused_or_not(views: Views, endpoints: Sequence[Endpoint]) -> tuple[Finding, ...]:
     endpoint = views.seen.endpoint
     if was_refused_twice(endpoint) and is_excused(endpoint, endpoints):
-        where = (endpoint.mx_host, endpoint.address)
         detail = "TCP refused twice, another endpoint answers"
-        return (finding(Code.MX_NOT_LISTENING, mx_host=where[0], address=where[1], detail=detail),)
-    return (*session_findings(endpoint), *_on_hellos(views), *_on_deep(endpoint))
+        return findings_at(endpoint, [(Code.MX_NOT_LISTENING, detail)])
+    found = (*session_findings(endpoint), *_on_hellos(views), *deep_findings(endpoint))
+    return findings_at(endpoint, found)
 
 
-def _on_deep(endpoint: Endpoint) -> Iterator[Finding]:
-    """What the server accepts beyond what it chose."""
-    for code, detail in deep_findings(endpoint):
-        yield finding(code, mx_host=endpoint.mx_host, address=endpoint.address, detail=detail)
-
-
-def _on_hellos(views: Views) -> Iterator[Finding]:
+def _on_hellos(views: Views) -> Found:
     """Where TLS, or the proof of a name, depends on the sender's ClientHello."""
     endpoint = views.seen.endpoint
     if views.sni_makes_no_difference:
         return
-    details = [(each.code, each.detail) for each in hello_findings(endpoint)]
+    yield from hello_findings(endpoint)
     plain = views.without_sni
     shown = plain.endpoint if plain is not None else None
     if shown is not None:
         usual = set(tls_findings(endpoint))
         others = (pair for pair in tls_findings(shown) if pair not in usual)
-        details += [(code, f"without SNI: {detail or code}") for code, detail in others]
+        yield from ((code, f"without SNI: {detail or code}") for code, detail in others)
     if plain is not None and plain.gnutls_refuses and not views.seen.gnutls_refuses:
         why = "without SNI: no digitalSignature in the key usage of the certificate"
-        details.append((Code.CERTIFICATE_KEY_USAGE, why))
+        yield Code.CERTIFICATE_KEY_USAGE, why
     if _proof_depends_on_sni(views):
         errors = shown.certificate.errors if shown and shown.certificate else ()
         why = "; ".join(errors) or "it does not prove the MX host"
-        details.append((Code.SNI_REQUIRED, f"without SNI another certificate is sent: {why}"))
-    for code, detail in details:
-        yield finding(code, mx_host=endpoint.mx_host, address=endpoint.address, detail=detail)
+        yield Code.SNI_REQUIRED, f"without SNI another certificate is sent: {why}"

@@ -6,6 +6,7 @@ in senders.py asks the same of what they meet, and more of its certificates than
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
 from typing import Final, assert_never
 
@@ -14,15 +15,21 @@ from prober.records.delivery import DeliveryOutcome
 from prober.rules.certificate import gnutls_refuses, judge_authenticity, judge_path_strength
 from prober.rules.certificate_fields import CertificateReader, ReadCertificate
 from prober.rules.deep import answer_to, with_chain
-from prober.rules.endpoint import Outcome, openssl_refuses, outcome, proven
+from prober.rules.endpoint import (
+    Outcome,
+    chose_weak_cipher,
+    openssl_refuses,
+    outcome,
+    proven,
+)
 from prober.rules.hellos import (
-    READ_DIFFERENTLY,
+    is_read_differently,
     sni_makes_no_difference,
     tls_depends_on_sender,
     with_sni,
     without_sni,
 )
-from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS, MIN_CIPHER_BITS
+from prober.rules.thresholds import ACCEPTABLE_TLS_VERSIONS
 
 _ENCRYPTED: Final = DeliveryOutcome.ENCRYPTED
 _CLEAR: Final = DeliveryOutcome.CLEAR
@@ -118,7 +125,8 @@ class Views:
     @cached_property
     def tls_depends_on_sender(self) -> bool:
         """Whether TLS completes for some common senders and not for others."""
-        met = [view for view in (self.seen, self.without_sni) if view is not None]
+        plain = None if self.sni_makes_no_difference else self.without_sni
+        met = [view for view in (self.seen, plain) if view is not None]
         return tls_depends_on_sender(self.seen.endpoint) or any(
             shown.libraries_differ for view in met for shown in (view, *view.others)
         )
@@ -141,6 +149,13 @@ def as_shown(endpoint: Endpoint) -> tuple[Endpoint, ...]:
         return (endpoint,)
     view = view_of(endpoint)
     return tuple(each.endpoint for each in (view, *view.others))
+
+
+def first_expiry(endpoints: Iterable[Endpoint]) -> datetime | None:
+    """When the first certificate that *endpoints* are known to show ends."""
+    shown = (each for seen in endpoints for each in as_shown(seen))
+    leaves = [each.certificate for each in shown if each.certificate is not None]
+    return min((leaf.not_after for leaf in leaves if leaf.not_after is not None), default=None)
 
 
 def view_of(endpoint: Endpoint) -> View:
@@ -166,7 +181,7 @@ def _without_tls(endpoint: Endpoint) -> DeliveryOutcome:
         each for each in endpoint.attempts if outcome(each) is Outcome.NEGATIVE
     ]
     steps = {_without_tls_at(each.starttls, each.failure) for each in sessions or [endpoint]}
-    if len(steps) > 1 or READ_DIFFERENTLY & {each.kind for each in endpoint.anomalies}:
+    if len(steps) > 1 or is_read_differently(endpoint):
         return _UNKNOWN
     return steps.pop()
 
@@ -195,8 +210,7 @@ def _mandatory(endpoint: Endpoint, opportunistic: DeliveryOutcome) -> DeliveryOu
         return _DEFERRED
     if endpoint.tls_version is not None and endpoint.tls_version not in ACCEPTABLE_TLS_VERSIONS:
         return _DEFERRED
-    weak = endpoint.cipher_bits is not None and endpoint.cipher_bits < MIN_CIPHER_BITS
-    return _UNKNOWN if weak else opportunistic
+    return _UNKNOWN if chose_weak_cipher(endpoint) else opportunistic
 
 
 def _senders_differ(endpoint: Endpoint) -> bool:
@@ -207,5 +221,4 @@ def _senders_differ(endpoint: Endpoint) -> bool:
     Or the session broke once TLS was up.
     """
     earlier = any(outcome(attempt) is Outcome.NEGATIVE for attempt in endpoint.attempts)
-    trouble = READ_DIFFERENTLY & {each.kind for each in endpoint.anomalies}
-    return earlier or bool(trouble) or endpoint.failure is not None
+    return earlier or is_read_differently(endpoint) or endpoint.failure is not None

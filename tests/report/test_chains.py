@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -30,6 +31,14 @@ CA = issue("Issuing CA", by=ROOT, san=None)
 LEAF = issue(by=CA)
 OTHER = issue("other.example.com", by=CA)
 CHAIN = (LEAF.der, CA.der, OTHER.der)
+SESSION = Attempt(
+    observed_at=NOW,
+    hello=Hello.DEFAULT,
+    starttls=StartTls.OFFERED,
+    tls_version="TLSv1.3",
+    cipher=None,
+    failure=None,
+)
 
 
 def report_on(*endpoints: Endpoint) -> DomainReport:
@@ -97,17 +106,7 @@ def test_equal_chains_are_shown_once_and_one_without_sni_apart() -> None:
     plain = WithoutSni(
         observed_at=NOW, starttls=StartTls.OFFERED, tls_version="TLSv1.3", chain=(OTHER.der,)
     )
-    attempts = tuple(
-        Attempt(
-            observed_at=NOW,
-            hello=hello,
-            starttls=StartTls.OFFERED,
-            tls_version="TLSv1.3",
-            cipher=None,
-            failure=None,
-        )
-        for hello in (Hello.DEFAULT, Hello.NO_SNI)
-    )
+    attempts = (SESSION, replace(SESSION, hello=Hello.NO_SNI))
     first = samples.make_endpoint(
         chain=CHAIN,
         path=(0, 1),
@@ -121,6 +120,25 @@ def test_equal_chains_are_shown_once_and_one_without_sni_apart() -> None:
         ("mx1.example.com, mx2.example.com", 3),
         ("mx1.example.com (without SNI)", 1),
     ]
+
+
+def test_days_of_a_certificate_without_sni_count_from_its_own_session() -> None:
+    """The session without SNI is made once per address and run, perhaps days before."""
+    plain = WithoutSni(
+        observed_at=NOW - timedelta(days=2),
+        starttls=StartTls.OFFERED,
+        tls_version="TLSv1.3",
+        chain=(OTHER.der,),
+    )
+    seen = samples.make_endpoint(
+        chain=CHAIN,
+        observed_at=NOW,
+        without_sni=plain,
+        attempts=(SESSION, replace(SESSION, hello=Hello.NO_SNI)),
+        certificate_without_sni=samples.make_certificate(not_after=NOW + timedelta(days=5)),
+    )
+    _, shown = chains_of(report_on(seen), CertificateReader())
+    assert shown.words == "certificate valid for 7 days"
 
 
 def test_a_certificate_with_hostile_names_is_shown_and_does_nothing() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from prober.errors import SettingsError
 from prober.files import ResumeFrom
@@ -117,6 +117,7 @@ def test_text_of_others_is_shown_and_does_nothing(text: str, make: object) -> No
     assert len(page) < 500_000
 
 
+@settings(max_examples=25)
 @given(reports())
 def test_any_report_is_a_sound_page(report: DomainReport) -> None:
     page = arranged(*assessed(report))

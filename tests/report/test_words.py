@@ -23,9 +23,8 @@ from prober.report.words import (
     failure_words,
     outcome_words,
     reason_words,
+    session_cells,
     short_trouble,
-    starttls_words,
-    tls_words,
     trouble,
 )
 from tests.report import samples
@@ -106,40 +105,35 @@ def test_no_certificate_is_not_one_that_was_not_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "starttls", "tls", "outcome"),
+    ("endpoint", "cells", "outcome"),
     [
         pytest.param(
             make_endpoint(dane=Dane.MISMATCH),
-            "offered",
-            "TLSv1.3, TLS_AES_256_GCM_SHA384, X25519MLKEM768",
+            ("TLS 1.3", "X25519MLKEM768", "TLS_AES_256_GCM_SHA384"),
             "certificate valid for 60 days; DANE mismatch",
             id="completed",
         ),
         pytest.param(
             make_endpoint(certificate=make_certificate(name_matches=Answer.NOT_TESTED)),
-            "offered",
-            "TLSv1.3, TLS_AES_256_GCM_SHA384, X25519MLKEM768",
+            ("TLS 1.3", "X25519MLKEM768", "TLS_AES_256_GCM_SHA384"),
             "certificate trusted for 60 days, its name uncertain",
             id="name-that-senders-differ-on",
         ),
         pytest.param(
             make_endpoint(key_exchange="DH", key_exchange_bits=1024),
-            "offered",
-            "TLSv1.3, TLS_AES_256_GCM_SHA384, DH 1024",
+            ("TLS 1.3", "DH 1024", "TLS_AES_256_GCM_SHA384"),
             "certificate valid for 60 days",
             id="dh",
         ),
         pytest.param(
             make_endpoint(key_exchange="ffdhe2048", key_exchange_bits=2048),
-            "offered",
-            "TLSv1.3, TLS_AES_256_GCM_SHA384, ffdhe2048",
+            ("TLS 1.3", "ffdhe2048", "TLS_AES_256_GCM_SHA384"),
             "certificate valid for 60 days",
             id="dh-with-a-name",
         ),
         pytest.param(
             make_failed_endpoint(),
-            "not tested",
-            "",
+            ("not tested", "", ""),
             "timed out waiting for the greeting",
             id="not-tested",
         ),
@@ -147,8 +141,7 @@ def test_no_certificate_is_not_one_that_was_not_read() -> None:
             make_failed_endpoint(
                 starttls=StartTls.NOT_OFFERED, confirmed=Confirmed.YES, failure=None
             ),
-            "not offered",
-            "",
+            ("not offered", "", ""),
             "confirmed by a second attempt",
             id="confirmed",
         ),
@@ -156,16 +149,14 @@ def test_no_certificate_is_not_one_that_was_not_read() -> None:
             make_failed_endpoint(
                 starttls=StartTls.NOT_OFFERED, confirmed=Confirmed.NO, failure=None
             ),
-            "not offered, unconfirmed",
-            "",
+            ("not offered, unconfirmed", "", ""),
             "",
             id="unconfirmed",
         ),
     ],
 )
-def test_an_endpoint_in_words(endpoint: Endpoint, starttls: str, tls: str, outcome: str) -> None:
-    assert starttls_words(endpoint) == starttls
-    assert tls_words(endpoint) == tls
+def test_an_endpoint_in_words(endpoint: Endpoint, cells: tuple[str, ...], outcome: str) -> None:
+    assert session_cells(endpoint) == cells
     assert outcome_words(endpoint) == outcome
 
 

@@ -243,10 +243,18 @@ def hosts(*names: str) -> DomainFacts:
     return domain(*(good(chain, mx_host=name) for name in names))
 
 
-def no_address(**fields: Any) -> DomainFacts:
-    host = MxHost(name=MX2, preference=20, dnssec=Dnssec.INSECURE, **fields)
+def beside(**host: Any) -> DomainFacts:
+    """A good host, and another one without an address."""
+    defaults: dict[str, Any] = {"name": MX2, "preference": 20, "dnssec": Dnssec.INSECURE}
     facts = domain(good())
-    return replace(facts, mx_hosts=(*facts.mx_hosts, host))
+    return replace(facts, mx_hosts=(*facts.mx_hosts, MxHost(**(defaults | host))))
+
+
+NO_HOST_NAME: dict[str, Any] = {
+    "name": "no host.example.com",
+    "dnssec": Dnssec.INDETERMINATE,
+    "failure": Failure(step=Step.RESOLVE, reason=Reason.INVALID_NAME),
+}
 
 
 GOOD = domain(good())
@@ -340,9 +348,9 @@ NOTHING: dict[str, Sequence[DomainFacts]] = {
     "no-trust-store-and-back": [GOOD, NO_CERTIFICATE_STORE, GOOD],
     "trust-never-tested": [NO_CERTIFICATE_STORE, NO_CERTIFICATE_STORE],
     "host-look-up-fails-and-back": [
-        no_address(addresses=()),
-        no_address(failure=SERVFAIL),
-        no_address(addresses=()),
+        beside(addresses=()),
+        beside(failure=SERVFAIL),
+        beside(addresses=()),
     ],
     "invalid": [domain(domain=None, route=None, error="no"), domain(domain=None, error="no")],
     "fault-of-ours-and-back": [GOOD, domain(good(), error="internal fault: x"), GOOD],
@@ -379,7 +387,7 @@ CHANGES: dict[str, Row] = {
     ),
     "trust-store-gone": ([GOOD, NO_CERTIFICATE_STORE], {"lost-sight certificate-proof"}),
     "host-look-up-fails": (
-        [no_address(addresses=()), no_address(failure=SERVFAIL)],
+        [beside(addresses=()), beside(failure=SERVFAIL)],
         {"lost-sight addresses", "lost-sight standing"},
     ),
     # worse
@@ -466,7 +474,7 @@ CHANGES: dict[str, Row] = {
         {"worse route", "other level", "worse standing"},
     ),
     "no-address-left": (
-        [domain(good(), good(mx_host=MX2)), no_address()],
+        [domain(good(), good(mx_host=MX2)), beside()],
         {"worse addresses"},
     ),
     "worse-while-another-loses-sight": (
@@ -618,6 +626,18 @@ CHANGES: dict[str, Row] = {
     "certificate-trusted": (
         [SELF_SIGNED_DOMAIN, domain(good(REISSUED))],
         {"better level", "better certificate-proof", "other certificate-issuer"},
+    ),
+    "certificate-trusted-beside-a-name-that-is-no-host": (
+        [SELF_SIGNED_DOMAIN, beside(**NO_HOST_NAME)],
+        {"better level", "better certificate-proof", "other mx-hosts~"},
+    ),
+    "certificate-trusted-beside-a-host-without-an-address": (
+        [SELF_SIGNED_DOMAIN, beside(dnssec=Dnssec.SECURE)],
+        {"better level", "better certificate-proof", "other mx-hosts~"},
+    ),
+    "certificate-trusted-beside-a-host-that-is-not-seen": (
+        [SELF_SIGNED_DOMAIN, beside(failure=SERVFAIL)],
+        {"better certificate-proof", "lost-sight standing", "other mx-hosts~"},
     ),
     "tlsa-gained": ([signed(), signed("one")], {"better dane", "better level"}),
     "dnssec-gained": ([dnssec(Dnssec.INSECURE), dnssec(Dnssec.SECURE)], {"better dnssec"}),

@@ -36,7 +36,6 @@ from prober.rules.hellos import (
     without_sni,
 )
 from prober.rules.profiles import PROFILES
-from prober.rules.rating import judge_profile
 from prober.rules.senders import DELIVERY, Destination
 from prober.rules.standing import assess, judge_standing
 from prober.rules.verdict import judge_domain, judge_endpoint
@@ -164,12 +163,12 @@ def test_which_hellos_complete(facts: EndpointFacts, expected: tuple[Answer, ...
     ],
 )
 def test_hello_findings(facts: EndpointFacts, codes: list[Code]) -> None:
-    assert [finding.code for finding in hello_findings(facts)] == codes
+    assert [code for code, _ in hello_findings(facts)] == codes
 
 
 def test_an_offer_that_was_missing_once_is_told_in_words() -> None:
-    (found,) = hello_findings(MOODY)
-    assert found.detail == "another session saw: STARTTLS not offered"
+    ((_, detail),) = hello_findings(MOODY)
+    assert detail == "another session saw: STARTTLS not offered"
 
 
 def test_a_handshake_that_failed_counts_once_it_failed_without_sni_too() -> None:
@@ -405,7 +404,7 @@ def test_old_tls_without_sni_is_reported_and_leaves_a_profile_undecided() -> Non
 
     (found,) = (each for each in report.findings if each.code is Code.TLS_VERSION_OBSOLETE)
     assert found.detail == "without SNI: TLSv1"
-    assert judge_profile(report, PROFILES[ProfileName.DEFAULT]) is Standing.UNDECIDED
+    assert judge_standing(report, PROFILES[ProfileName.DEFAULT]) is Standing.UNDECIDED
 
 
 def test_a_view_without_sni_has_its_own_certificate() -> None:
@@ -426,6 +425,19 @@ _SAME = seen(works(cipher_bits=256), plain=(works(Hello.NO_SNI, cipher_bits=256)
             seen(works(key_exchange="X25519MLKEM768"), plain=(works(Hello.NO_SNI),)),
             True,
             id="another-group",
+        ),
+        pytest.param(  # senders with GnuTLS may refuse one of them, and not the other
+            seen(works(key_exchange="x25519"), plain=(works(Hello.NO_SNI, key_exchange=None),)),
+            False,
+            id="plain-rsa-without-sni",
+        ),
+        pytest.param(  # senders with OpenSSL refuse one of them: RFC 5746 §3.4
+            seen(
+                works(secure_renegotiation=True),
+                plain=(works(Hello.NO_SNI, secure_renegotiation=False),),
+            ),
+            False,
+            id="insecure-renegotiation-without-sni",
         ),
         pytest.param(seen(works()), False, id="without-sni-not-tested"),
         pytest.param(seen(works(), plain=(ANOTHER_PLAIN,)), False, id="another-chain"),

@@ -22,7 +22,8 @@ from prober.records import (
 from prober.rules.certificate_fields import CertificateReader
 from prober.rules.norms import Profile
 from prober.rules.profiles import PROFILES
-from prober.rules.rating import below_profile, judge_profile, rate, rate_report
+from prober.rules.rating import below_profile, rate, rate_report
+from prober.rules.standing import judge_standing
 from prober.rules.verdict import judge_domain, judge_endpoint
 from prober.rules.views import View
 from tests.rules.certificates import (
@@ -617,10 +618,10 @@ NULL_MX = domain(route=Route(status=RouteStatus.NULL_MX))
     ],
 )
 def test_standing(facts: DomainFacts, profile: Profile, expected: Standing) -> None:
-    assert judge_profile(judge_domain(facts), profile) is expected
+    assert judge_standing(judge_domain(facts), profile) is expected
 
 
 def test_whether_hipaa_asks_for_a_certificate_is_the_users_choice() -> None:
     strict = replace(HIPAA, authenticated=True)
     report = judge_domain(domain(seen(verify_errors=(SELF_SIGNED,))))
-    assert judge_profile(report, strict) is Standing.FALLS_SHORT
+    assert judge_standing(report, strict) is Standing.FALLS_SHORT

@@ -25,8 +25,8 @@ from prober.records import (
 )
 from prober.rules.norms import Profile, norm_groups
 from prober.rules.profiles import PROFILES
-from prober.rules.rating import judge_profile, rate_report
-from prober.rules.standing import assess
+from prober.rules.rating import rate_report
+from prober.rules.standing import assess, judge_standing
 from prober.rules.verdict import judge_domain
 from tests.rules.certificates import Issued, issue, rsa_1024
 from tests.support.builders import MX, completed, domain
@@ -52,7 +52,7 @@ def report(deep: DeepFacts | None, **fields: Any) -> DomainReport:
 def by_profile(deep: DeepFacts | None, **fields: Any) -> list[Standing]:
     """The standing under each profile, in their order."""
     judged = report(deep, **fields)
-    return [judge_profile(judged, profile) for profile in PROFILES.values()]
+    return [judge_standing(judged, profile) for profile in PROFILES.values()]
 
 
 def shows(certificate: Issued, question: DeepQuestion = Q.RSA_CERTIFICATE, **more: Any) -> Any:
@@ -315,8 +315,8 @@ def test_a_question_without_an_answer_leaves_the_profile_open(question: DeepQues
 def test_not_tested_never_decides(questions: list[DeepQuestion], profile: Profile) -> None:
     """Not for and not against: a pass becomes open at the most, and so does a fault never."""
     deep = asked(*(said(question, Answer.NOT_TESTED) for question in questions))
-    assert judge_profile(report(deep), profile) in (MEETS, OPEN)
-    assert judge_profile(report(deep, cipher="DES-CBC3-SHA"), profile) is SHORT
+    assert judge_standing(report(deep), profile) in (MEETS, OPEN)
+    assert judge_standing(report(deep, cipher="DES-CBC3-SHA"), profile) is SHORT
 
 
 def test_rows_say_what_they_are_about() -> None:

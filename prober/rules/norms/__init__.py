@@ -26,7 +26,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
-    """How a norm rates a server that has a feature of TLS, and one that has it not."""
+    """How a norm rates a server with a feature of TLS, and one without it."""
 
     present: Value
     absent: Value
