@@ -33,7 +33,7 @@ class ExceptionState(enum.StrEnum):
     """What an exception does for a report on its domain."""
 
     APPLIES = "applies"
-    NOT_NEEDED = "not-needed"  # the domain meets the requirement, or receives no mail
+    NOT_NEEDED = "not-needed"  # the domain meets the requirement, has no mail, or with --server
     ENDED = "ended"  # its last day was before the check
     EXCEEDED = "exceeded"  # the level is worse than the one that was accepted
 

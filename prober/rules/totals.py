@@ -232,9 +232,11 @@ class Tally:
         if report.accepted is not None:
             totals.accepted[standing] = totals.accepted.get(standing, 0) + 1
         given = self.exceptions.get(report.domain or "")
-        if given is not None and report.server is None:
+        if given is not None:
             level, at = report.verdict.level, report.checked_at
-            totals.exceptions[given.domain] = exception_state(given, standing, level, at)
+            state = exception_state(given, standing, level, at)
+            is_of_domain = report.server is None
+            totals.exceptions[given.domain] = state if is_of_domain else ExceptionState.NOT_NEEDED
         if standing in _RANK_OF_STANDING:
             totals.note_domain(noted_domain(report, lambda each: self.describe(each, self.reader)))
 

@@ -149,6 +149,11 @@ GIVEN = {
 }
 
 
+def test_an_exception_is_not_needed_for_a_test_of_another_server() -> None:
+    report = replace(report_on("b.example", SHORT), server=GivenServer(name="new.b.example"))
+    assert totals_of(GIVEN, report).exceptions == {"b.example": NOT_NEEDED}
+
+
 def test_an_accepted_domain_is_counted_by_its_standing_and_apart() -> None:
     reports = [report_on(f"{letter}.example", SHORT) for letter in "abcz"]
     counted = totals_of(GIVEN, *reports, report_on("d.example", MEETS))
