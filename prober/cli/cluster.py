@@ -132,7 +132,7 @@ class ClusterOptions:
         from prober.sharded.dask import local_workers, running_scheduler, scan_in_shards
 
         if job.resume and not job.continues_run:
-            tell(f"nothing to go on from ({job.folder} holds no run): beginning anew")
+            tell(f"there is no run to continue in {job.folder}: starting a new one")
 
         if self.scheduler is not None:
             cluster = running_scheduler(self.scheduler)

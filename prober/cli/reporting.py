@@ -118,7 +118,8 @@ class Reporting:
         self._record = record
         self._left_open: Checkpoint | None = None
         self._cut = 0  # domains that --deep-budget has cut
-        self.held: Iterable[Held] = ()  # reports of the earlier run that this one goes on with
+        self._goes_on = False  # with an earlier run
+        self.held: Iterable[Held] = ()  # reports of that run
 
     @classmethod
     @contextlib.contextmanager
@@ -168,9 +169,10 @@ class Reporting:
                 quiet=options.quiet,
             ) as writers,
         ):
-            hint.armed = True
+            hint.armed, hint.goes_on = True, bool(start.identity)
             reporting = cls(writers, tally, progress, record)
             if path is not None and start.identity:
+                reporting._goes_on = True
                 reporting.held = read_held(held_path(path), start.identity)
             if not options.quiet and can_show():
                 reporting._show_on_terminal(count, waits, in_lines=options.verbose)
@@ -189,9 +191,9 @@ class Reporting:
             tell(f"--deep-budget is used up: {counted(reporting._cut, 'domain')} not fully tested")
 
     def leave_open(self, held: Iterable[Held]) -> None:
-        """Mark what is added from now on as cut: a run that continues this one makes it anew.
+        """Mark what is added from now on as cut: a resumed run probes these domains again.
 
-        *held* are reports among these that it takes unchanged.
+        *held* are the reports among them that it uses unchanged.
         """
         if self._keeper is not None:
             self._keeper.hold(self._identity, held)
@@ -385,7 +387,7 @@ class Reporting:
         self.tell_blindness()
 
     def exception_lines(self, at_most: int) -> list[str]:
-        """Lines on the exceptions that cover a domain, and on those that cover theirs no more."""
+        """Lines on the exceptions that cover a domain, and on those that no longer do."""
         return [*accepted_lines(self._tally.totals, at_most), *self._uncovered(at_most)]
 
     def _uncovered(self, at_most: int = MAX_NOTED) -> Iterator[str]:
@@ -429,8 +431,9 @@ class Reporting:
             yield
             self._keep_what_is_better([writer.target for writer in self._writers])
         except BaseException as error:
-            # of a machine that cannot see, all is to be asked again
-            if not self.progress.reported or isinstance(error, BlindError):
+            # if this machine cannot probe, a later run must start from the beginning
+            is_empty = not (self.progress.reported or self._goes_on)
+            if is_empty or isinstance(error, BlindError):
                 keeper.close()
                 keeper.discard()
             else:

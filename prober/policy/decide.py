@@ -136,29 +136,29 @@ def assess(
     }
     effect = Effect.UNKNOWN if live is None else _judge_live(report, views, delivery, live)
     refused = not weak_dh and any(map(chose_weak_dh, report.endpoints))
-    untold = _untold_by_alias(report) if asks_behind_alias else frozenset()
+    unknown = _unknown_behind_alias(report) if asks_behind_alias else frozenset()
     if effect is Effect.DELIVERS and live is not None:
-        effect = Effect.UNKNOWN if refused or live.level in untold else effect
+        effect = Effect.UNKNOWN if refused or live.level in unknown else effect
     offers = () if refused else tuple(_offers(report, views, delivery))
     return Evidence(
         checked_at=report.checked_at,
         complete=covers_every_endpoint(report),
-        offers=tuple(each for each in offers if each.level not in untold),
+        offers=tuple(each for each in offers if each.level not in unknown),
         losing=frozenset(level for level, effect in effects.items() if effect is Effect.LOSES),
         live=effect,
     )
 
 
-def _untold_by_alias(report: DomainReport) -> frozenset[PolicyLevel]:
+def _unknown_behind_alias(report: DomainReport) -> frozenset[PolicyLevel]:
     """The policies that are unknown for a sender which asks for the name behind an alias.
 
     RFC 7672 §2.2.2.
     """
     aliases = [host for host in report.mx_hosts if host.alias_of is not None]
-    untold = {PolicyLevel.SECURE, PolicyLevel.VERIFY} if aliases else set[PolicyLevel]()
+    unknown = {PolicyLevel.SECURE, PolicyLevel.VERIFY} if aliases else set[PolicyLevel]()
     if any(host.tlsa_base != host.alias_of for host in aliases):
-        untold.add(PolicyLevel.DANE_ONLY)
-    return frozenset(untold)
+        unknown.add(PolicyLevel.DANE_ONLY)
+    return frozenset(unknown)
 
 
 def decide(

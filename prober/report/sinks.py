@@ -270,7 +270,9 @@ class FileSink(Sink):
         finished = not self.partial.exists() and self._path.exists() and mark.size > 0
         path = self._path if finished else self.partial
         if mark.size and not path.exists():
-            raise ResumeError(f"{printable(str(path))} is gone: leave --resume out to begin anew")
+            raise ResumeError(
+                f"{printable(str(path))} is gone: leave --resume out to start a new run"
+            )
         fd = _open(path)
         try:
             self._lock(fd)
@@ -300,7 +302,7 @@ class FileSink(Sink):
         if _mark_of(fd, mark.size) != mark:
             raise ResumeError(
                 f"{printable(str(path))} is not as the run left it: "
-                "leave --resume out to begin anew; what is there is put aside then"
+                "leave --resume out to start a new run; the old rows are kept under another name"
             )
 
     def _lock(self, fd: int) -> None:
