@@ -154,7 +154,7 @@ class ClusterOptions:
         except BaseException:
             if WorkFolder(job.folder.absolute()).is_begun:
                 tell(f"not finished; what was done is in {job.folder}")
-                tell(f"go on with: {command}")
+                tell(f"continue with: {command}")
             raise
         reporting.add_totals(totals)
 

@@ -158,11 +158,11 @@ class Reporting:
             totals=start.totals,
         )
         progress = Progress(reported=Positions(start.reported))
-        go_on = resume_points(targets, path, start)
+        resume_from = resume_points(targets, path, start)
         with (
             suggest_resume(progress, resumable if path or record else None) as hint,
             open_reports(
-                go_on,
+                resume_from,
                 options.format_,
                 domains(style, news and functools.cache(news)),
                 tally.totals,
@@ -186,7 +186,7 @@ class Reporting:
         if record is not None:  # the report files are whole by now
             record.finish(reporting._left_open)
         if reporting._left_open is not None and resumable is not None and not options.quiet:
-            tell(f"--deep-budget is used up; to go on with it: {resumable.command}")
+            tell(f"--deep-budget is used up; continue with: {resumable.command}")
         elif reporting._cut and not options.quiet:
             tell(f"--deep-budget is used up: {counted(reporting._cut, 'domain')} not fully tested")
 
@@ -512,10 +512,10 @@ def open_reports(
     """
     with contextlib.ExitStack() as stack:
         writers: list[ReportWriter[R, T]] = []
-        for target, go_on in targets.items():
-            writer = open_report(target, kind, totals, format_, go_on)
+        for target, resume_from in targets.items():
+            writer = open_report(target, kind, totals, format_, resume_from)
             writers.append(stack.enter_context(writer))
-            _clear_away(writer, go_on)
+            _clear_away(writer, resume_from)
             if writer.kept is not None and not quiet:
                 tell(f"{target}: rows of an earlier run that did not finish are in {writer.kept}")
         try:
@@ -530,7 +530,7 @@ def open_reports(
             raise
 
 
-def _clear_away(writer: ReportWriter[R, T], go_on: ResumeFrom | None) -> None:
+def _clear_away(writer: ReportWriter[R, T], resume_from: ResumeFrom | None) -> None:
     """Remove the temporary files of killed runs beside the partial file, which is locked."""
     if writer.partial is None:
         return
@@ -538,7 +538,7 @@ def _clear_away(writer: ReportWriter[R, T], go_on: ResumeFrom | None) -> None:
     held = held_path(checkpoint)
     remove_drafts(checkpoint)
     remove_drafts(held)
-    if go_on is None:  # it was of rows that were put aside
+    if resume_from is None:  # it was of rows that were put aside
         with contextlib.suppress(OSError):
             checkpoint.unlink(missing_ok=True)
             held.unlink(missing_ok=True)

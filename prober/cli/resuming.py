@@ -47,7 +47,7 @@ def starting_point(path: Path | None, resumable: Resumable | None, *, quiet: boo
         tell(f"there is no run to continue ({path} is not there): starting a new one")
         work = path.with_suffix(".work")
         if work.exists():
-            tell(f"{work} holds a run of several workers: to go on with that, add --workers")
+            tell(f"{work} holds a run of several workers: add --workers to continue it")
     return found or beginning
 
 
@@ -81,7 +81,7 @@ def suggest_resume(progress: Progress, resumable: Resumable | None) -> Iterator[
     except BaseException as error:
         is_possible = hint.armed and not isinstance(error, BlindError)
         if is_possible and resumable is not None and (progress.reported or hint.goes_on):
-            tell(f"go on with: {resumable.command}")
+            tell(f"continue with: {resumable.command}")
         raise
 
 

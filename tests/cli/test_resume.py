@@ -177,7 +177,7 @@ async def test_after_ctrl_c_the_command_that_it_tells_goes_on(probe: Probe, tmp_
         running.send(signal.SIGINT)
         ended = await running.ended()
     assert ended.status == 130
-    assert f"probe: go on with: {ended.command} --resume" in ended.err.splitlines()
+    assert f"probe: continue with: {ended.command} --resume" in ended.err.splitlines()
     before = partial.read_text()
 
     last = await probe.run(*args, "--resume", "--timeout", "0.5")
@@ -279,7 +279,7 @@ async def test_reports_that_wait_outlive_a_run_that_is_stopped_before_its_first_
         running.send(signal.SIGINT)
         stopped = await running.ended()
     probe.lab.dns.delay("_mta-sts.good.test", None, "TXT")
-    assert "probe: go on with: " in stopped.err
+    assert "probe: continue with: " in stopped.err
     last = await probe.run(*args, "--resume")
 
     assert (last.status, in_clear.count) == (1, seen_in_clear)

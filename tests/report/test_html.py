@@ -368,7 +368,7 @@ def test_a_file_that_goes_on_is_the_same_as_one_written_at_once(tmp_path: Path) 
     assert mark is not None
     stopped.write(found[0])  # no checkpoint knows of it
     stopped.abandon()
-    with open_report(target, totals=totals, go_on=ResumeFrom(mark)) as writer:
+    with open_report(target, totals=totals, resume_from=ResumeFrom(mark)) as writer:
         for report in found[4:]:
             writer.write(report)
     assert target.read_bytes() == arranged(*found)
