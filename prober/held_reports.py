@@ -1,7 +1,7 @@
-"""Reports that wait in a file for a run that goes on: those behind what the budget has cut.
+"""Reports that wait in a file for the resumed run: those after a domain that the budget has cut.
 
 With ``--ordered`` they cannot be written before the domains that are probed again. The file is
-FILE.held, beside the checkpoint FILE.resume: the identity of the run, then a report per line.
+FILE.held, beside the checkpoint FILE.resume: the identity of the run, then one report per line.
 """
 
 import os
@@ -29,7 +29,7 @@ def held_path(checkpoint: Path) -> Path:
 
 
 def write_held(path: Path, identity: Mapping[str, str], held: Iterable[Held]) -> None:
-    """Write *held* to *path*; remove an earlier file where there is none. Raises OSError."""
+    """Write *held* to *path*. If there are none, remove an earlier file. Raises OSError."""
     reports = iter(held)
     first = next(reports, None)
     if first is None:
@@ -46,9 +46,9 @@ def _line(position: int, report: DomainReport) -> bytes:
 
 
 def read_held(path: Path, identity: Mapping[str, str]) -> Iterator[Held]:
-    """Yield what waits in *path*: nothing where there is no file, or one of another run.
+    """Yield the reports in *path*: none if there is no file, or if it belongs to another run.
 
-    Raises ResumeError where the file cannot be read or is damaged.
+    Raises ResumeError if the file cannot be read or is damaged.
     """
     name = printable(str(path))
     try:

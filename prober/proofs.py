@@ -1,7 +1,7 @@
-"""Saved results that hold proofs of DNSSEC: each proof is validated again, without a network.
+"""Validates the DNSSEC proofs in saved results again, without a network.
 
-What a report calls secure, and its proof does not support, is indeterminate afterwards, and the
-report is judged again: DANE is then not tested. docs/dnssec.md.
+What a report calls secure without support in its proof becomes indeterminate, and the report is
+judged again: DANE is then not tested. docs/dnssec.md.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ _SEVERITIES: Final = tuple(Severity)
 class Answered:
     """What a proof shows about one question: the code, and the records behind the aliases.
 
-    ``name``: where the aliases end, with a dot.
+    ``name``: the name at the end of the aliases, with a final dot.
     """
 
     rcode: Rcode
@@ -92,7 +92,7 @@ class Proofs(AbstractContextManager["Proofs"]):
         self._runner.close()
 
     def check(self, report: DomainReport) -> DomainReport:
-        """*report*, or what is left of it where its proof does not support what it says.
+        """*report*; if its proof does not support what it says, the report without that.
 
         *report* is judged by today's rules: what it says follows from its facts.
         """
@@ -136,7 +136,7 @@ class Proofs(AbstractContextManager["Proofs"]):
 
 
 def supported(facts: DomainFacts, checked: Checked) -> tuple[DomainFacts, list[str]]:
-    """*facts* with nothing secure that *checked*, their proof, does not support; and what was not.
+    """*facts*, secure only where the proof in *checked* supports it, and the claims it does not.
 
     Compared are the route, the addresses of the MX hosts, and their TLSA records.
     """
@@ -170,7 +170,7 @@ _Shown = Mapping[tuple[str, str], Answered]
 
 
 def shows_route(facts: DomainFacts, route: Route, answer: Answered | None) -> bool:
-    """Whether the MX answer is the one that *route* and the MX hosts are from."""
+    """Whether *route* and the MX hosts follow from the MX answer."""
     if answer is None:
         return False
     if facts.server is not None:  # it need not be in DNS yet
@@ -196,7 +196,7 @@ def _has_no_data(answer: Answered) -> bool:
 
 
 def _selects(answer: Answered, facts: DomainFacts, route: Route) -> bool:
-    """Whether a sender that has the MX records of *answer* tries the MX hosts of *facts*."""
+    """Whether a sender with the MX records of *answer* tries the MX hosts of *facts*."""
     parts = (record.rpartition(" ") for record in answer.records)
     exchanges = [
         Exchange(preference=int(preference), host=host.removesuffix(".") or ROOT)
@@ -212,7 +212,7 @@ def _selects(answer: Answered, facts: DomainFacts, route: Route) -> bool:
 
 
 def shows_addresses(facts: DomainFacts, host: MxHost, shown: _Shown) -> bool:
-    """Whether *host* has its addresses by secure answers, or surely has none."""
+    """Whether secure answers show the addresses of *host*, or that it has none."""
     answers = [shown.get((f"{host.name}.", rdtype)) for rdtype in ("A", "AAAA")]
     known = {text for each in answers if each is not None for text in each.records}
     if facts.server is not None and facts.server.address is not None:
@@ -223,7 +223,7 @@ def shows_addresses(facts: DomainFacts, host: MxHost, shown: _Shown) -> bool:
 
 
 def shows_tlsa(facts: DomainFacts, host: MxHost, shown: _Shown) -> bool:
-    """Whether the TLSA records of *host*, or that there are none, are what an answer says."""
+    """Whether an answer has the TLSA records of *host*, or shows that there are none."""
     if f"{host.tlsa_base}." not in _bases(host, shown):
         return False
     records = {f"{t.usage} {t.selector} {t.matching_type} {t.data.hex()}" for t in host.tlsa}
@@ -242,9 +242,10 @@ def shows_tlsa(facts: DomainFacts, host: MxHost, shown: _Shown) -> bool:
 
 
 def _bases(host: MxHost, shown: _Shown) -> Iterator[str]:
-    """The names at which TLSA records count for *host*: its own, and that of its alias.
+    """The names whose TLSA records count for *host*: its own, and that behind its alias.
 
-    RFC 7672 §2.2.2. Without this, the records of any signed name could be given as those of *host*.
+    RFC 7672 §2.2.2. Without this check, records of any signed name could be given as those of
+    *host*.
     """
     yield f"{host.name}."
     for rdtype in ("A", "AAAA"):
@@ -289,7 +290,7 @@ def _faults(facts: DomainFacts, checked: Checked) -> Iterator[str]:
 
 
 def _with_finding(report: DomainReport, detail: str) -> DomainReport:
-    """*report* with the finding, in place of the one that no resolver here can be believed."""
+    """*report* with the finding. It replaces the one which says that no resolver can be trusted."""
     others = [
         each
         for each in report.findings

@@ -162,7 +162,7 @@ class CheckpointKeeper:
             self.save(last)
 
     def hold(self, identity: Mapping[str, str], held: Iterable[Held]) -> None:
-        """Save the reports that a resumed run takes as they are. On an error it makes them anew."""
+        """Save reports that a resumed run uses unchanged. After an error it probes them again."""
         path = held_path(self.path)
         try:
             write_held(path, identity, held)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from math import inf
 
@@ -19,9 +20,12 @@ _ON_BOTH = (
     "test_smtp.py",
 )
 _EXTERNAL = ("mta", "dnssec", "deep")  # folders whose tests need servers that are not Python
-_DASK = ("test_engine.py", "test_workers.py")
 _EACH_ALONE = ("test_bulk.py", "test_resume.py")  # slow tests that share no slow fixture
-_LONG = (*_DASK, *_EACH_ALONE, "test_benchmarks.py", "test_headers.py", "test_streams.py")
+_LONG = (  # folders and files, the longest first
+    *("mta", "deep", "dnssec", "test_dask.py", "test_workers.py", "test_record.py"),
+    *("test_personalities.py", "test_html_browser.py", "test_terminal.py", "test_faults.py"),
+    *("test_imports.py", "test_streams.py", *_EACH_ALONE, "test_benchmarks.py"),
+)
 
 settings.register_profile(
     "timeless",  # how long an example takes says how busy the machine is
@@ -30,6 +34,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("timeless")
+
+
+def pytest_sessionstart() -> None:
+    """A test run in the background ignores SIGINT, and so would all processes that it starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_asyncio_loop_factories(
@@ -62,19 +72,21 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark what needs other programs, and name the group that one worker runs.
 
     Tests of one group run one after another in one worker, so that a fixture with a server starts
-    it once: those of one file, those of a folder with servers, and those of Dask's clusters, which
-    use all cores.
+    it once: those of one file, and those of a folder with servers.
     """
     folder, name = item.path.parent.name, item.path.name
     if folder in _EXTERNAL:
         item.add_marker("external")
         item.add_marker(pytest.mark.xdist_group(folder))
-    elif name in _DASK:
-        item.add_marker(pytest.mark.xdist_group("dask"))
     elif name not in _EACH_ALONE:
         item.add_marker(pytest.mark.xdist_group(f"{folder}-{name}"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long comes first, so that no worker is left with it at the end."""
-    items.sort(key=lambda item: item.path.name not in _LONG)
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    names = {item.path.parent.name, item.path.name}
+    return next((rank for rank, name in enumerate(_LONG) if name in names), len(_LONG))

@@ -132,7 +132,7 @@ class ClusterOptions:
         from prober.sharded.dask import local_workers, running_scheduler, scan_in_shards
 
         if job.resume and not job.continues_run:
-            tell(f"nothing to go on from ({job.folder} holds no run): beginning anew")
+            tell(f"there is no run to continue in {job.folder}: starting a new one")
 
         if self.scheduler is not None:
             cluster = running_scheduler(self.scheduler)
@@ -154,7 +154,7 @@ class ClusterOptions:
         except BaseException:
             if WorkFolder(job.folder.absolute()).is_begun:
                 tell(f"not finished; what was done is in {job.folder}")
-                tell(f"go on with: {command}")
+                tell(f"continue with: {command}")
             raise
         reporting.add_totals(totals)
 

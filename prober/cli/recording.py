@@ -251,7 +251,7 @@ def recording(
         )
         writer = RunWriter(store, plan, resume=resume)
         if resume and writer.start is None and not report.output and not report.quiet:
-            tell("nothing to go on from in the record: beginning anew")
+            tell("there is no run to continue in the record: starting a new one")
         yield Recording(writer, store, exceptions, given, options.patience, tally.assess, whole)
 
 

@@ -118,7 +118,8 @@ class Reporting:
         self._record = record
         self._left_open: Checkpoint | None = None
         self._cut = 0  # domains that --deep-budget has cut
-        self.held: Iterable[Held] = ()  # reports of the earlier run that this one goes on with
+        self._goes_on = False  # with an earlier run
+        self.held: Iterable[Held] = ()  # reports of that run
 
     @classmethod
     @contextlib.contextmanager
@@ -157,20 +158,21 @@ class Reporting:
             totals=start.totals,
         )
         progress = Progress(reported=Positions(start.reported))
-        go_on = resume_points(targets, path, start)
+        resume_from = resume_points(targets, path, start)
         with (
             suggest_resume(progress, resumable if path or record else None) as hint,
             open_reports(
-                go_on,
+                resume_from,
                 options.format_,
                 domains(style, news and functools.cache(news)),
                 tally.totals,
                 quiet=options.quiet,
             ) as writers,
         ):
-            hint.armed = True
+            hint.armed, hint.goes_on = True, bool(start.identity)
             reporting = cls(writers, tally, progress, record)
             if path is not None and start.identity:
+                reporting._goes_on = True
                 reporting.held = read_held(held_path(path), start.identity)
             if not options.quiet and can_show():
                 reporting._show_on_terminal(count, waits, in_lines=options.verbose)
@@ -184,14 +186,14 @@ class Reporting:
         if record is not None:  # the report files are whole by now
             record.finish(reporting._left_open)
         if reporting._left_open is not None and resumable is not None and not options.quiet:
-            tell(f"--deep-budget is used up; to go on with it: {resumable.command}")
+            tell(f"--deep-budget is used up; continue with: {resumable.command}")
         elif reporting._cut and not options.quiet:
             tell(f"--deep-budget is used up: {counted(reporting._cut, 'domain')} not fully tested")
 
     def leave_open(self, held: Iterable[Held]) -> None:
-        """Mark what is added from now on as cut: a run that continues this one makes it anew.
+        """Mark what is added from now on as cut: a resumed run probes these domains again.
 
-        *held* are reports among these that it takes unchanged.
+        *held* are the reports among them that it uses unchanged.
         """
         if self._keeper is not None:
             self._keeper.hold(self._identity, held)
@@ -385,7 +387,7 @@ class Reporting:
         self.tell_blindness()
 
     def exception_lines(self, at_most: int) -> list[str]:
-        """Lines on the exceptions that cover a domain, and on those that cover theirs no more."""
+        """Lines on the exceptions that cover a domain, and on those that no longer do."""
         return [*accepted_lines(self._tally.totals, at_most), *self._uncovered(at_most)]
 
     def _uncovered(self, at_most: int = MAX_NOTED) -> Iterator[str]:
@@ -429,8 +431,9 @@ class Reporting:
             yield
             self._keep_what_is_better([writer.target for writer in self._writers])
         except BaseException as error:
-            # of a machine that cannot see, all is to be asked again
-            if not self.progress.reported or isinstance(error, BlindError):
+            # if this machine cannot probe, a later run must start from the beginning
+            is_empty = not (self.progress.reported or self._goes_on)
+            if is_empty or isinstance(error, BlindError):
                 keeper.close()
                 keeper.discard()
             else:
@@ -509,10 +512,10 @@ def open_reports(
     """
     with contextlib.ExitStack() as stack:
         writers: list[ReportWriter[R, T]] = []
-        for target, go_on in targets.items():
-            writer = open_report(target, kind, totals, format_, go_on)
+        for target, resume_from in targets.items():
+            writer = open_report(target, kind, totals, format_, resume_from)
             writers.append(stack.enter_context(writer))
-            _clear_away(writer, go_on)
+            _clear_away(writer, resume_from)
             if writer.kept is not None and not quiet:
                 tell(f"{target}: rows of an earlier run that did not finish are in {writer.kept}")
         try:
@@ -527,7 +530,7 @@ def open_reports(
             raise
 
 
-def _clear_away(writer: ReportWriter[R, T], go_on: ResumeFrom | None) -> None:
+def _clear_away(writer: ReportWriter[R, T], resume_from: ResumeFrom | None) -> None:
     """Remove the temporary files of killed runs beside the partial file, which is locked."""
     if writer.partial is None:
         return
@@ -535,7 +538,7 @@ def _clear_away(writer: ReportWriter[R, T], go_on: ResumeFrom | None) -> None:
     held = held_path(checkpoint)
     remove_drafts(checkpoint)
     remove_drafts(held)
-    if go_on is None:  # it was of rows that were put aside
+    if resume_from is None:  # it was of rows that were put aside
         with contextlib.suppress(OSError):
             checkpoint.unlink(missing_ok=True)
             held.unlink(missing_ok=True)

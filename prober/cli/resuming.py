@@ -44,10 +44,10 @@ def starting_point(path: Path | None, resumable: Resumable | None, *, quiet: boo
         raise SettingsError("--resume goes on with a report in a file: name it with --output")
     found = load_checkpoint(path, resumable.identity)
     if found is None and not quiet:
-        tell(f"nothing to go on from ({path} is not there): beginning anew")
+        tell(f"there is no run to continue ({path} is not there): starting a new one")
         work = path.with_suffix(".work")
         if work.exists():
-            tell(f"{work} holds a run of several workers: to go on with that, add --workers")
+            tell(f"{work} holds a run of several workers: add --workers to continue it")
     return found or beginning
 
 
@@ -63,9 +63,13 @@ def _require_ours(path: Path) -> None:
 
 @dataclass(slots=True)
 class ResumeHint:
-    """Whether a stopped run can be resumed: only once its reports are open."""
+    """Whether a stopped run can be resumed: only once its reports are open.
+
+    *goes_on*: it continues an earlier run, whose reports may wait in FILE.held.
+    """
 
     armed: bool = False
+    goes_on: bool = False
 
 
 @contextlib.contextmanager
@@ -76,8 +80,8 @@ def suggest_resume(progress: Progress, resumable: Resumable | None) -> Iterator[
         yield hint
     except BaseException as error:
         is_possible = hint.armed and not isinstance(error, BlindError)
-        if is_possible and resumable is not None and progress.reported:
-            tell(f"go on with: {resumable.command}")
+        if is_possible and resumable is not None and (progress.reported or hint.goes_on):
+            tell(f"continue with: {resumable.command}")
         raise
 
 

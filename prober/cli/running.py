@@ -180,7 +180,7 @@ def exit_statuses() -> Iterator[None]:
         raise typer.Exit(FAULT_OF_OURS) from error
     finally:
         for number, action in before.items():
-            if signal.getsignal(number) is not signal.SIG_IGN:  # once it has come, one is enough
+            if signal.getsignal(number) is not signal.SIG_IGN:  # it came: ignore more of them
                 signal.signal(number, action)
 
 

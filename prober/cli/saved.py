@@ -1,4 +1,4 @@
-"""What the commands that judge saved results share: what they read, and the DNSSEC proofs in it."""
+"""Reading saved results: the options of the commands that do so, and the DNSSEC proofs."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -28,9 +28,9 @@ def trust_anchor_option(panel: str) -> Any:
 
 
 def read_saved(files: Sequence[str], db: str | None, trust_anchor: Path | None) -> Iterator[Read]:
-    """What is read: the files of results, the record, and the trust anchors.
+    """The files that are read: results, the record, and the trust anchors.
 
-    Raises SettingsError where neither files nor a record are named, or stdin twice.
+    Raises SettingsError if neither files nor a record are named, or if stdin is named twice.
     """
     if files.count(STDIN) > 1:
         raise SettingsError("'-' twice: stdin can be read only once")
@@ -43,9 +43,9 @@ def read_saved(files: Sequence[str], db: str | None, trust_anchor: Path | None) 
 
 
 class LazyProofs(contextlib.ExitStack):
-    """Validates proofs by *trust_anchor* as ``Proofs`` does, which is imported once it is needed.
+    """Validates proofs with *trust_anchor*. ``Proofs`` is imported only when it is needed.
 
-    *reader* remembers certificates. Raises SettingsError where the trust anchors cannot be read.
+    *reader* remembers certificates. Raises SettingsError if the trust anchors cannot be read.
     """
 
     def __init__(self, trust_anchor: Path | None, reader: CertificateReader) -> None:
@@ -55,11 +55,11 @@ class LazyProofs(contextlib.ExitStack):
         self._proofs = None if trust_anchor is None else self._load()
 
     def judge(self, saved: DomainReport) -> DomainReport:
-        """*saved*, of a file; judged again where it has a proof, which is one of its facts only."""
+        """*saved*, judged again if it has a proof, since a proof supports only its facts."""
         return saved if saved.proof is None else judged(facts_of(saved), self._reader)
 
     def check(self, report: DomainReport) -> DomainReport:
-        """*report*, or what is left of it where its proof does not support what it says."""
+        """*report*; if its proof does not support what it says, the report without that."""
         if report.proof is None and not claims_security(report):
             return report
         self._proofs = self._proofs or self._load()

@@ -241,8 +241,8 @@ class Session(abc.ABC):
             failure = Failure(step=self.step, reason=Reason.TIMED_OUT, detail=detail)
         elif isinstance(error, TimeoutError) and stalled_s is not None:
             detail = (
-                f"it was too busy to measure for {stalled_s:.1f} s, so this wait counts for "
-                "nothing: run it again"
+                f"it was too busy to measure for {stalled_s:.1f} s, so this time-out does not "
+                "count: run it again"
             )
             failure = Failure(step=self.step, reason=Reason.LOCAL, detail=detail)
         elif self.step is Step.POST_TLS and isinstance(error, AlertError):

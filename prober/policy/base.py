@@ -1,4 +1,4 @@
-"""What every format of a policy map has in common. docs/policy.md."""
+"""What all formats of a policy map share. docs/policy.md."""
 
 import abc
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,19 +17,19 @@ from prober.policy.decide import Decision, Policy, PolicyLevel
 
 @dataclass(frozen=True, kw_only=True)
 class LiveMap:
-    """A map that is in use. ``foreign``: lines that this program would not write, as they are."""
+    """A map that is in use. ``foreign``: lines that this program does not write, unchanged."""
 
     policies: Mapping[str, Policy] = field(default_factory=dict)  # by domain
     foreign: tuple[str, ...] = ()
 
     @cached_property
     def by_hand(self) -> frozenset[str]:
-        """The domains that the foreign lines are about: no other line is written for them."""
+        """The domains in the foreign lines. No other line is written for them."""
         return _domains(self._keys)
 
     @cached_property
     def _parents(self) -> frozenset[str]:
-        """The domains below which the foreign lines hold. ``.parent``: postconf(5)."""
+        """The domains whose subdomains the foreign lines are for. ``.parent``: postconf(5)."""
         keys = (key.removeprefix("*") for key in self._keys)
         return _domains(key[1:] for key in keys if key.startswith("."))
 
@@ -38,7 +38,7 @@ class LiveMap:
         return (line.split(maxsplit=1)[0].rstrip(":") for line in self.foreign)
 
     def covers(self, domain: str) -> bool:
-        """Whether a foreign line is in force for *domain*: no new line may take its place."""
+        """Whether a foreign line applies to *domain*: no new line may replace it."""
         if domain in self.by_hand:
             return True
         return domain not in self.policies and any(
@@ -48,7 +48,7 @@ class LiveMap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """What a map was made from."""
+    """The origin of a map."""
 
     version: str
     files: int
@@ -71,7 +71,7 @@ class MapFormat(abc.ABC):
         """The map in *text*. Raises ``InputError`` with the line that cannot be read."""
 
     def lines_of(self, text: str) -> frozenset[str]:
-        """The domains and the lines of others in *text*; all its lines where it is no such map."""
+        """The domains and the foreign lines in *text*; all its lines if it is not such a map."""
         try:
             live = self.parse(text)
         except InputError:
@@ -91,7 +91,7 @@ def standing(decisions: Iterable[Decision]) -> Iterator[tuple[str, Policy]]:
 
 
 def told(provenance: Provenance) -> Iterator[str]:
-    """Where a map comes from, for its head."""
+    """The origin of a map, as lines for its head."""
     files = f"{provenance.files} file{'' if provenance.files == 1 else 's'} of results"
     when = ""
     if provenance.first is not None and provenance.last is not None:
@@ -103,14 +103,15 @@ def told(provenance: Provenance) -> Iterator[str]:
 
 
 def commented(lines: Iterable[str]) -> str:
-    """*lines* as comments of the kind that Postfix, Exim and OpenSMTPD all know."""
+    """*lines* as comments in the syntax of Postfix, Exim and OpenSMTPD."""
     return "".join(f"# {line}".rstrip() + "\n" for line in lines)
 
 
 def meaningful_lines(text: str) -> Iterator[tuple[int, str]]:
     """The logical lines of a table, and where each begins: postconf(5), exim's lsearch.
 
-    Comments and blank lines go, and a line that begins with white space continues the last one.
+    Comments and blank lines are left out. A line that begins with white space continues the last
+    one.
     """
     begun, pieces = 0, list[str]()
     for number, line in enumerate(text.split("\n"), start=1):
@@ -126,9 +127,9 @@ def meaningful_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def spellings(domain: str) -> Iterator[str]:
-    """The A-labels of *domain* and, where they differ, its U-labels.
+    """The A-labels of *domain* and, if they differ, its U-labels.
 
-    Postfix and Exim look a domain up as it is spelt in the address: SMTPUTF8_README, "no
+    Postfix and Exim look a domain up in the spelling of the address: SMTPUTF8_README, "no
     conversion"; the Exim specification, chapter 60.
     """
     yield domain
@@ -151,7 +152,7 @@ def _parents_of(domain: str) -> Iterator[str]:
 
 
 def domain_of(key: str) -> str | None:
-    """The domain that a key of a live map names; ``None`` for ``.parent``, ``[host]`` and such."""
+    """The domain in a key of a live map; ``None`` for ``.parent``, ``[host]`` and the like."""
     try:
         return parse_domain(key) if "@" not in key else None
     except InputError:

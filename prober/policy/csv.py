@@ -1,4 +1,4 @@
-"""A policy map as CSV, for people and for MTAs that have no format of their own here."""
+"""A policy map as CSV, for people and for MTAs without a format here."""
 
 import csv
 import io
@@ -14,12 +14,12 @@ COLUMNS: Final = ("domain", "policy", "match", "before", "change", "reason", "lo
 
 
 class CsvMap(MapFormat):
-    """One row for every domain that was decided on, also those without a policy."""
+    """One row per domain that was decided on, also for those without a policy."""
 
     levels = tuple(PolicyLevel)
 
     def parse(self, text: str) -> LiveMap:
-        """Reads the first three columns of what ``render`` writes; the others may be missing."""
+        """Read the first three columns of what ``render`` writes; the others may be missing."""
         rows = csv.DictReader(io.StringIO(text, newline=None))
         try:
             policies = dict(_policies(rows))

@@ -1,7 +1,7 @@
 """Which policy a sender may set for a domain: the strictest that loses no mail. docs/policy.md.
 
-Users rely on a live map. So no line asks for less than the map does, except with --loosen-runs and
-after several runs that prove that it loses mail. An unknown result loosens no line, and an
+Users rely on a live map. So no line requires less than the one before, except with --loosen-runs
+and after several runs which prove that it loses mail. An unknown result loosens no line, and an
 incomplete one tightens none.
 """
 
@@ -39,8 +39,8 @@ _RANK: Final = {level: rank for rank, level in enumerate(reversed(PolicyLevel), 
 class Policy:
     """What to require. ``match``: the names that ``secure`` accepts, in Postfix's spelling.
 
-    ``sts``: the domain's MTA-STS policy lists these names. Policies are compared without it:
-    whether it is written depends on the format of the map and the version of Postfix.
+    ``sts``: the MTA-STS policy of the domain lists these names. Policies are compared without it,
+    since the format of the map and the version of Postfix decide whether it is written.
     """
 
     level: PolicyLevel
@@ -49,7 +49,7 @@ class Policy:
 
 
 class Effect(enum.StrEnum):
-    """What a policy does to today's mail."""
+    """What a policy does to mail today."""
 
     DELIVERS = "delivers"
     LOSES = "loses"  # a server that senders try first does not meet it: mail is held back
@@ -58,7 +58,7 @@ class Effect(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What one run says of a domain, for a map."""
+    """What one run found about a domain, for a map."""
 
     checked_at: datetime
     complete: bool  # every endpoint was seen; other gaps make single policies unknown
@@ -68,9 +68,9 @@ class Evidence:
     claimed: "Evidence | None" = None  # what it would be if its DNSSEC proof were valid
 
     def within(self, claimed: "Evidence") -> "Evidence":
-        """This, where the results say *claimed*, which their DNSSEC proof does not support.
+        """This evidence, limited by *claimed*: what the results say without regard to their proof.
 
-        No line rests on DNSSEC that is not proved, and none is there because TLSA records that
+        No line may rest on DNSSEC that is not proved. Nor is a line added because TLSA records that
         forbid it are not proved.
         """
         offers = tuple(policy for policy in self.offers if policy in claimed.offers)
@@ -86,7 +86,7 @@ class Patience:
 
 
 class Change(enum.StrEnum):
-    """How a domain's line changes."""
+    """How the line of a domain changes."""
 
     NONE = "none"  # no line, before or after
     NEW = "new"
@@ -121,12 +121,12 @@ def assess(
     weak_dh: bool = True,
     asks_behind_alias: bool = False,
 ) -> Evidence:
-    """What *report* says of every policy, and of the one that the *live* map has.
+    """What *report* says about each policy, and about the *live* one.
 
     *reader* remembers certificates from one report to the next. *weak_dh*: whether every build of
     the sender accepts Diffie-Hellman groups below 2048 bits. If not, no policy is known to deliver
-    to a server that chooses such a group. *asks_behind_alias*: where an MX host is an alias, the
-    sender asks for the name behind it by SNI, verifies the alias, and looks TLSA up behind it only.
+    to a server that chooses such a group. *asks_behind_alias*: if an MX host is an alias, the
+    sender sends SNI for the name behind it, verifies the alias, and looks up TLSA behind it only.
     """
     views = views_of(report.endpoints, reader)
     delivery = judge_delivery(report, views)
@@ -136,26 +136,29 @@ def assess(
     }
     effect = Effect.UNKNOWN if live is None else _judge_live(report, views, delivery, live)
     refused = not weak_dh and any(map(chose_weak_dh, report.endpoints))
-    untold = _untold_by_alias(report) if asks_behind_alias else frozenset()
+    unknown = _unknown_behind_alias(report) if asks_behind_alias else frozenset()
     if effect is Effect.DELIVERS and live is not None:
-        effect = Effect.UNKNOWN if refused or live.level in untold else effect
+        effect = Effect.UNKNOWN if refused or live.level in unknown else effect
     offers = () if refused else tuple(_offers(report, views, delivery))
     return Evidence(
         checked_at=report.checked_at,
         complete=covers_every_endpoint(report),
-        offers=tuple(each for each in offers if each.level not in untold),
+        offers=tuple(each for each in offers if each.level not in unknown),
         losing=frozenset(level for level, effect in effects.items() if effect is Effect.LOSES),
         live=effect,
     )
 
 
-def _untold_by_alias(report: DomainReport) -> frozenset[PolicyLevel]:
-    """What a sender that asks for the name behind an alias may not meet. RFC 7672 §2.2.2."""
+def _unknown_behind_alias(report: DomainReport) -> frozenset[PolicyLevel]:
+    """The policies that are unknown for a sender which asks for the name behind an alias.
+
+    RFC 7672 §2.2.2.
+    """
     aliases = [host for host in report.mx_hosts if host.alias_of is not None]
-    untold = {PolicyLevel.SECURE, PolicyLevel.VERIFY} if aliases else set[PolicyLevel]()
+    unknown = {PolicyLevel.SECURE, PolicyLevel.VERIFY} if aliases else set[PolicyLevel]()
     if any(host.tlsa_base != host.alias_of for host in aliases):
-        untold.add(PolicyLevel.DANE_ONLY)
-    return frozenset(untold)
+        unknown.add(PolicyLevel.DANE_ONLY)
+    return frozenset(unknown)
 
 
 def decide(
@@ -166,7 +169,7 @@ def decide(
     levels: Collection[PolicyLevel],
     patience: Patience,
 ) -> Decision:
-    """The line for *domain* after *runs*, which may come in any order; one of *levels*, or none.
+    """The line for *domain* after *runs*, in any order; one of *levels*, or none.
 
     A run that is given twice counts once.
     """
@@ -235,8 +238,8 @@ def _decide_live(
 def _offers(report: DomainReport, views: Sequence[Views], delivery: Delivery) -> Iterator[Policy]:
     """The policies that deliver now and in fallback, the strictest first.
 
-    None where the TLSA records do not match the servers, or could not be looked up at a host with
-    secure addresses: a line replaces DANE at a sender that checks it, and would deliver what
+    None if the TLSA records do not match the servers, or could not be looked up at a host with
+    secure addresses: a line replaces DANE at a sender that checks it, and would deliver mail that
     RFC 7672 §2.1.2 and §2.2 say to hold back.
     """
     dane = delivery.dane
@@ -261,7 +264,7 @@ def _offers(report: DomainReport, views: Sequence[Views], delivery: Delivery) ->
 def _secure_policies(sts: MtaSts | None) -> Iterator[Policy]:
     """Names that do not come from DNS: those in the MTA-STS policy, and the domain itself.
 
-    The names of today's MX hosts are not used, because they may change without notice.
+    The names of the present MX hosts are not used, because they may change without notice.
     """
     agreed = sts is not None and sts.senders_differ is None
     if agreed and sts is not None and sts.status is StsStatus.ENFORCE and sts.mx:
@@ -294,12 +297,12 @@ def _judge_live(
 
 
 def mx_patterns(match: Iterable[str]) -> tuple[str, ...]:
-    """The names of a policy in the spelling of MTA-STS, where ``.example.com`` is a wildcard."""
+    """The names of a policy in the spelling of MTA-STS: ``*.example.com`` for ``.example.com``."""
     return tuple(f"*{name}" if name.startswith(".") else name for name in match)
 
 
 def _judge_sts_line(report: DomainReport, delivery: Delivery, live: Policy) -> Effect:
-    """Postfix goes only to the MX hosts that the line lists, and each has to prove its own name."""
+    """Postfix uses only the MX hosts in the line, and each must prove its own name."""
     patterns = mx_patterns(live.match)
     listed = [is_covered(host.name, patterns) for host in report.mx_hosts]
     if listed and not any(listed):
@@ -310,7 +313,7 @@ def _judge_sts_line(report: DomainReport, delivery: Delivery, live: Policy) -> E
 
 
 def _judge_dane_only(dane: SenderOutcomes) -> Effect:
-    """Where a DANE sender delivers without TLSA, or by TLSA it cannot use, dane-only does not."""
+    """If a DANE sender delivers without TLSA, or with unusable TLSA, dane-only does not deliver."""
     if dane.now in (DeliveryOutcome.CLEAR, DeliveryOutcome.ENCRYPTED):
         return Effect.LOSES
     return _effect(dane, DeliveryOutcome.AUTHENTICATED)
@@ -329,7 +332,7 @@ def _delivers(outcomes: SenderOutcomes, delivered: DeliveryOutcome) -> bool:
 def _strictest(
     runs: Sequence[Evidence], levels: Collection[PolicyLevel], wanted: int
 ) -> Policy | None:
-    """The strictest policy that each of the last *wanted* runs offers, all of them complete."""
+    """The strictest policy that each of the last *wanted* runs allows, all of them complete."""
     last = runs[-wanted:]
     if len(last) < wanted or not all(run.complete for run in last):
         return None
@@ -342,7 +345,7 @@ def _strictest(
 
 
 def _count_losses(runs: Sequence[Evidence]) -> int:
-    """How many runs, from the last one back, prove that the live line loses mail."""
+    """How many runs in a row, up to the last, prove that the live line loses mail."""
     count = 0
     for run in reversed(runs):
         if run.live is not Effect.LOSES:

@@ -1,4 +1,4 @@
-"""From the results of one run or many to a policy map: reads, decides, and keeps little of each."""
+"""Makes a policy map from the results of one or more runs. It keeps little of each result."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
@@ -28,7 +28,7 @@ from prober.version import __version__
 
 
 class Draft:
-    """A policy map that is being made. *levels* are those that may be written.
+    """A policy map in progress. *levels* are those that may be written.
 
     Results from before *oldest* do not count.
     """
@@ -58,10 +58,10 @@ class Draft:
         self._last: datetime | None = None
 
     def add(self, report: DomainReport, proved: DomainReport | None = None) -> None:
-        """Take from *report* what it says; one on no domain says nothing.
+        """Note what *report* says about its domain. A report without a domain is skipped.
 
-        *proved*: what is left of it where its DNSSEC proof is not valid; if it is another report,
-        only the lines that both allow are written.
+        *proved*: the report without what its DNSSEC proof does not support. If it differs, only
+        lines that both allow are written.
         """
         if report.server is not None:
             raise InputError(
@@ -87,7 +87,7 @@ class Draft:
         self._last = max(filter(None, (self._last, report.checked_at)))
 
     def show_too_old(self) -> Iterator[str]:
-        """How many results do not count because of their age."""
+        """How many results are left out because of their age, in a line."""
         if self._too_old and self._oldest is not None:
             noun = "result is" if self._too_old == 1 else "results are"
             yield f"{self._too_old} {noun} from before {utc(self._oldest)} and left out"
@@ -107,7 +107,7 @@ class Draft:
         )
 
     def provenance(self, files: int) -> Provenance:
-        """Where it all comes from: *files* files, and what was in them."""
+        """The origin of the map: *files* files, and what was in them."""
         return Provenance(
             version=__version__,
             files=files,
@@ -130,7 +130,7 @@ _MARKS: Final = MappingProxyType(
 
 
 def show_changes(decisions: Iterable[Decision]) -> Iterator[str]:
-    """Each change, each line that is kept although it loses mail, and how many are as they were."""
+    """Each change, each kept line that loses mail, and how many lines are unchanged."""
     unchanged: Counter[Change] = Counter()
     for decision in sorted(decisions, key=lambda each: each.domain):
         if decision.change is Change.NONE or (

@@ -1,8 +1,8 @@
-"""A policy map for Exim: a file for ``lsearch``, and the transport options that obey it.
+"""A policy map for Exim: a file for ``lsearch``, and the transport options that use it.
 
 The Exim specification, chapter 30 (the smtp transport): the options are host lists, which Exim
-expands first. Exim checks a certificate against the name of the host, and has nothing for the name
-of the domain; so ``secure`` is not among its levels.
+expands first. Exim checks a certificate against the name of the host, and cannot check it against
+the domain, so ``secure`` is not among its levels.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ For dane-only, in the router: dnssec_request_domains = *, and a resolver that va
 
 
 class EximMap(MapFormat):
-    """``domain: level``, one a line; IDN domains in both their spellings."""
+    """``domain: level``, one per line; IDN domains in both spellings."""
 
     levels = (PolicyLevel.DANE_ONLY, PolicyLevel.VERIFY, PolicyLevel.ENCRYPT)
     asks_behind_alias = True  # $host is the target, and no variable has the alias

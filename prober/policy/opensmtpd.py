@@ -1,6 +1,6 @@
 """Policy tables for OpenSMTPD: a file to ``include`` in smtpd.conf. smtpd.conf(5), table(5).
 
-``match … for domain`` takes a list, and a list has no values; so each level has a table, and inline
+``match … for domain`` takes a list, and a list has no values. So each level has a table; inline
 tables keep both in one file. OpenSMTPD has no DANE, and no setting for the name to verify.
 """
 
@@ -41,7 +41,7 @@ class OpenSmtpdMap(MapFormat):
     weak_dh = False  # Debian's has OpenSSL 3, with the security level 2
 
     def parse(self, text: str) -> LiveMap:
-        """Reads what ``render`` writes; anything else is no map of ours."""
+        """Read what ``render`` writes. Anything else is not a map of this program."""
         lines = (line for line in text.split("\n") if not line.lstrip().startswith("#"))
         *tables, rest = "\n".join(lines).split("}")
         if rest.strip():
@@ -56,7 +56,7 @@ class OpenSmtpdMap(MapFormat):
         return LiveMap(policies=policies)
 
     def render(self, decisions: Sequence[Decision], live: LiveMap, provenance: Provenance) -> str:
-        """Raises ``SettingsError`` where a table has more members than smtpd.conf can hold."""
+        """Raises ``SettingsError`` if a table has more members than smtpd.conf can hold."""
         tables = [commented([*told(provenance), *PRESUMED.splitlines()])]
         lines = tuple(standing(decisions))
         for name, level in _TABLES.items():
@@ -84,7 +84,7 @@ def _level_of(head: str) -> PolicyLevel:
 
 
 def _members(listed: str, table: str) -> Iterator[str]:
-    """The domains between the braces: each in quotes, and nothing but separators between them."""
+    """The domains between the braces: each in quotes, with only separators between them."""
     pieces = listed.split('"')  # by turns what is between quoted members, and a member
     if len(pieces) % 2 == 0 or any(piece.strip(_SEPARATORS) for piece in pieces[::2]):
         raise InputError(f"table {table} has a member that is not in quotes: quote all of them")

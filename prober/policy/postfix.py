@@ -54,10 +54,10 @@ _LEVELS_OF_POSTFIX: Final = [
 
 
 class PostfixMap(MapFormat):
-    """``domain level [match=name:name]``, one a line; IDN domains in both their spellings.
+    """``domain level [match=name:name]``, one per line; IDN domains in both spellings.
 
-    *version* is that of the Postfix which is to read it; without one, every version can. Raises
-    ``SettingsError`` where it is no version.
+    *version* is that of the Postfix that reads it; without it, every version can. Raises
+    ``SettingsError`` if it is not a version.
     """
 
     levels = tuple(PolicyLevel)
@@ -72,7 +72,7 @@ class PostfixMap(MapFormat):
         self._enforces_sts = tuple(parts) >= _ENFORCES_STS
 
     def parse(self, text: str) -> LiveMap:
-        """Lines of other levels, attributes or keys stay as they are: they are foreign.
+        """Read a table. Lines with other levels, attributes or keys are foreign: they stay.
 
         Raises InputError for a line without a level of Postfix: the file is another kind of map.
         """
@@ -106,7 +106,7 @@ class PostfixMap(MapFormat):
         return head + "".join(f"{line}\n" for line in (*live.foreign, *lines))
 
     def _attributes(self, domain: str, policy: Policy) -> str:
-        """What makes a line one of MTA-STS. TLSRPT_README; one mx_host_pattern for each name."""
+        """The attributes that mark an MTA-STS line. TLSRPT_README; one mx_host_pattern per name."""
         if not policy.sts or not self._enforces_sts:
             return ""
         patterns = (f" mx_host_pattern={pattern}" for pattern in mx_patterns(policy.match))
@@ -114,7 +114,7 @@ class PostfixMap(MapFormat):
 
 
 def parse_policy(value: str, domain: str) -> Policy | None:
-    """The policy for *domain* in the right-hand side of a table; ``None`` if we do not write it."""
+    """The policy for *domain* in a right-hand side; ``None`` if this program does not write it."""
     word, *attributes = value.replace(",", " ").split() or [""]
     if word not in tuple(PolicyLevel):
         return None

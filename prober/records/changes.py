@@ -86,7 +86,7 @@ class DomainChanges:
 
 
 def in_one_only(domain: str, checked_at: datetime, *, before: bool) -> DomainChanges:
-    """What is said of a *domain* that was looked at in one run only, at *checked_at*."""
+    """The change for a *domain* that was looked at in one run only, at *checked_at*."""
     change = Change(
         code=ChangeCode.LOOKED_AT,
         direction=Direction.OTHER,

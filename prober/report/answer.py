@@ -196,7 +196,7 @@ def _gaps(report: DomainReport) -> Iterator[str]:
 
 
 def _in_a_sentence(meaning: str) -> str:
-    """What a finding means, to go on with a sentence; which server it is, is said elsewhere."""
+    """What a finding means, as part of a sentence that does not name the server."""
     return _uncapitalised(meaning.replace("this server", "a server").removesuffix("."))
 
 

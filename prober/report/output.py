@@ -263,7 +263,7 @@ class ReportWriter(Generic[R, T]):
     def finish(self, *, keep_rows: bool = False) -> None:
         """The report is whole. Raises as ``write`` does, and is then abandoned.
 
-        With *keep_rows*, another run can go on with it.
+        With *keep_rows*, another run can continue it.
         """
         if self._closed:
             return
@@ -321,12 +321,12 @@ def open_report(
     kind: Kind[R, T],
     totals: T,
     format_: ReportFormat | None = None,
-    go_on: ResumeFrom | None = None,
+    resume_from: ResumeFrom | None = None,
 ) -> ReportWriter[R, T]:
     """A writer for the file *target*, or for stdout where that is ``-``, of reports of one *kind*.
 
     *totals* is what the caller counts the records in, for formats that end with a summary. With
-    *go_on*, a file that an earlier run left goes on where that stopped.
+    *resume_from*, the file of an earlier run is continued where that stopped.
 
     Without *format_* the file's extension says it, and stdout is text. Raises ``SettingsError``
     where neither does, ``ReportError`` where the file cannot be written; so open it before a scan.
@@ -340,14 +340,16 @@ def open_report(
                 f"{name}: {chosen} can only be written to a file: --output FILE.{chosen}"
             )
         formatter.require_installed()
-    return ReportWriter(target, formatter, open_target(target, go_on), totals)
+    return ReportWriter(target, formatter, open_target(target, resume_from), totals)
 
 
-def open_target(target: str, go_on: ResumeFrom | None = None, what: str = "the report") -> Sink:
+def open_target(
+    target: str, resume_from: ResumeFrom | None = None, what: str = "the report"
+) -> Sink:
     """The file *target*, or stdout where that is ``-``; see ``open_sink``."""
     if target == STDOUT:
         return StreamSink(_stdout(what), "stdout")
-    return open_sink(Path(target), go_on, what)
+    return open_sink(Path(target), resume_from, what)
 
 
 def layout_of(target: str, format_: ReportFormat | None, style: ReportStyle) -> Layout:

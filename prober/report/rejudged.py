@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from typing import Final
 
-from prober.records import DomainReport, Finding
+from prober.records import DomainReport, Finding, Standing
 from prober.report.answer import LABELS
 from prober.report.words import counted, name_of
 from prober.version import __version__
 
+_OPEN: Final = (Standing.FALLS_SHORT, Standing.UNDECIDED)
 _MAX_LINES: Final = 1_000
 _MAX_VERSIONS: Final = 10
 _MAX_VERSION: Final = 50  # characters
@@ -45,6 +46,9 @@ class Rejudged:
             was, is_ = (_judgement(each, with_standing=comparable) for each in (then, now))
             parts = [f"was {was}", f"is {is_}"]
             parts += [f"{label}: {codes}" for label, codes in _changes(new, gone) if codes]
+            if then.accepted is not None and now.accepted is None and now.standing in _OPEN:
+                by = then.accepted.by[:_MAX_NAME]
+                parts.append(f"the exception by {by} no longer covers it")
             self._lines.append(f"{name_of(now)[:_MAX_NAME]}: {'; '.join(parts)}")
 
     def lines(self) -> Iterator[str]:

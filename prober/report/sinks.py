@@ -70,18 +70,18 @@ class Sink(abc.ABC):
         """Remove the rows that a finished report was made of; or let go of them."""
 
 
-def open_sink(path: Path, go_on: ResumeFrom | None = None, what: str = "the report") -> Sink:
+def open_sink(path: Path, resume_from: ResumeFrom | None = None, what: str = "the report") -> Sink:
     """A file, or what else stands at *path*: a device, a FIFO or ``/dev/stdout`` as it is.
 
     Everything that can be wrong with the path shows here, before there is anything to write. With
-    *go_on*, a file goes on behind that mark; ResumeError where it is not what was written.
+    *resume_from*, a file is continued after that mark; ResumeError if it was changed since.
     """
     if is_stream(path):
         try:
             return StreamSink(open(path, "ab"), str(path), ours=True)
         except OSError as exc:
             raise unwritable(str(path), exc, what) from exc
-    return FileSink(path, go_on, what)
+    return FileSink(path, resume_from, what)
 
 
 class StreamSink(Sink):
@@ -123,24 +123,24 @@ class StreamSink(Sink):
 
 
 class FileSink(Sink):
-    """FILE by way of ``FILE.partial``; with *go_on* behind what an earlier run has written."""
+    """FILE by way of ``FILE.partial``; with *resume_from*, after the rows of an earlier run."""
 
     partial: Path
     mark: Mark
 
     def __init__(
-        self, path: Path, go_on: ResumeFrom | None = None, what: str = "the report"
+        self, path: Path, resume_from: ResumeFrom | None = None, what: str = "the report"
     ) -> None:
         self._name = str(path)
         self._what = what
         self._path = Path(os.path.realpath(path))  # a link stays one; its target is replaced
         self.partial = partial_of(path)
         self._made = False
-        self.mark = go_on.mark if go_on is not None else NOTHING
+        self.mark = resume_from.mark if resume_from is not None else NOTHING
         try:
             require_trusted_links(path)
             _check_replaceable(self._path)
-            self._fd = self._claim() if go_on is None else self._reclaim(go_on)
+            self._fd = self._claim() if resume_from is None else self._reclaim(resume_from)
         except OSError as exc:
             raise unwritable(self._name, exc, self._what) from exc
 
@@ -212,7 +212,7 @@ class FileSink(Sink):
             os.close(self._fd)
 
     def _replace_with(self, pieces: Iterator[bytes], *, keep_rows: bool) -> None:
-        """The partial file stays until FILE is whole, so that --resume can go on with it."""
+        """The partial file stays until FILE is whole, so that --resume can continue it."""
         with new_file(self._path) as draft, open(draft, "wb") as stream:
             stream.writelines(pieces)
             os.fchmod(stream.fileno(), stat.S_IMODE(os.fstat(self._fd).st_mode))
@@ -260,21 +260,23 @@ class FileSink(Sink):
                 raise
             os.close(fd)
 
-    def _reclaim(self, go_on: ResumeFrom) -> int:
+    def _reclaim(self, resume_from: ResumeFrom) -> int:
         """The partial file as it was at the mark, locked.
 
         Where a run has finished, or was stopped while it did, the partial file is the report by
         now: its rows are copied, and it stays until the new one is whole.
         """
-        mark = go_on.mark
+        mark = resume_from.mark
         finished = not self.partial.exists() and self._path.exists() and mark.size > 0
         path = self._path if finished else self.partial
         if mark.size and not path.exists():
-            raise ResumeError(f"{printable(str(path))} is gone: leave --resume out to begin anew")
+            raise ResumeError(
+                f"{printable(str(path))} is gone: leave --resume out to start a new run"
+            )
         fd = _open(path)
         try:
             self._lock(fd)
-            if not (_is_at(fd, path) and go_on.is_current()):
+            if not (_is_at(fd, path) and resume_from.is_current()):
                 name = printable(self._name)
                 raise ResumeError(f"{name}: another run has gone on with it meanwhile: try again")
             self._require(fd, mark, path)
@@ -300,7 +302,7 @@ class FileSink(Sink):
         if _mark_of(fd, mark.size) != mark:
             raise ResumeError(
                 f"{printable(str(path))} is not as the run left it: "
-                "leave --resume out to begin anew; what is there is put aside then"
+                "leave --resume out to start a new run; the old rows are kept under another name"
             )
 
     def _lock(self, fd: int) -> None:

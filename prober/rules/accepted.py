@@ -33,7 +33,7 @@ class ExceptionState(enum.StrEnum):
     """What an exception does for a report on its domain."""
 
     APPLIES = "applies"
-    NOT_NEEDED = "not-needed"  # the domain meets the requirement, or receives no mail
+    NOT_NEEDED = "not-needed"  # the domain meets the requirement, has no mail, or with --server
     ENDED = "ended"  # its last day was before the check
     EXCEEDED = "exceeded"  # the level is worse than the one that was accepted
 
@@ -66,10 +66,11 @@ def covering(
 ) -> AcceptedException | None:
     """The exception that covers *report*, which has *standing*; None: it is not accepted.
 
-    Where *exceptions* has none on the domain, the one that the report was saved with counts.
+    If *exceptions* has none for the domain, the one that the report was saved with counts. None
+    covers a test of another server than the domain's own (``--server``).
     """
     found = exceptions.get(report.domain or "") or report.accepted
-    if found is None or found.domain != report.domain:
+    if found is None or found.domain != report.domain or report.server is not None:
         return None
     return found if covers(found, standing, report.verdict.level, report.checked_at) else None
 

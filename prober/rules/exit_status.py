@@ -21,7 +21,7 @@ TERMINATED: Final = 143  # 128 + SIGTERM
 def exit_status(totals: Totals) -> int:
     """The first that applies of: cannot see, a fault of ours, falls short, invalid, undecided.
 
-    A domain that an exception covers counts for none of the last three.
+    A domain that an exception covers counts neither as falling short nor as undecided.
     """
     if totals.why_blind is not None:
         return CANNOT_SEE

@@ -117,7 +117,6 @@ _ONLY_RATED: Final = frozenset(  # by norms: neither delivery nor proof depends 
         "key_exchange_hash",
         "encrypt_then_mac",
         "extended_master_secret",
-        "secure_renegotiation",
     }
 )
 _ELSEWHERE: Final = frozenset({"observed_at", "alert", "chain", "path", "verify_errors"})

@@ -145,7 +145,7 @@ def _reasons(
         case Standing.FALLS_SHORT:
             yield from _shortfalls(report, views, require)
         case Standing.UNDECIDED:
-            yield from _open_questions(report, require)
+            yield from _open_questions(report, views, require)
         case _:
             assert_never(standing)
 
@@ -230,12 +230,16 @@ _PROOF_OPEN: Final = frozenset(
 )
 
 
-def _open_questions(report: DomainReport, require: Level | Profile) -> Iterator[Code | Gap]:
+def _open_questions(
+    report: DomainReport, views: Sequence[Views], require: Level | Profile
+) -> Iterator[Code | Gap]:
     if is_fault(report):
         yield Gap.FAULT
         return
     relevant = _OPEN | _PROOF_OPEN if _asks_for_proof(require) else _OPEN
     if isinstance(require, Profile):
         relevant |= {Code.DEEP_NOT_TESTED}
+    if not any(each.tls_depends_on_sender for each in views):  # --deep found it, below TLS 1.3
+        relevant -= {Code.RENEGOTIATION_INSECURE}
     codes = [each.code for each in report.findings if each.code in relevant]
     yield from codes or (Gap.NOT_SEEN,)

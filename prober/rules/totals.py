@@ -234,7 +234,9 @@ class Tally:
         given = self.exceptions.get(report.domain or "")
         if given is not None:
             level, at = report.verdict.level, report.checked_at
-            totals.exceptions[given.domain] = exception_state(given, standing, level, at)
+            state = exception_state(given, standing, level, at)
+            is_of_domain = report.server is None
+            totals.exceptions[given.domain] = state if is_of_domain else ExceptionState.NOT_NEEDED
         if standing in _RANK_OF_STANDING:
             totals.note_domain(noted_domain(report, lambda each: self.describe(each, self.reader)))
 

@@ -6,10 +6,10 @@ from prober.rules.deep_plan import MAX_CONNECTIONS
 
 
 class DeepShares:
-    """Gives each partition a share of *budget* when it is begun, and takes back what is left of it.
+    """Gives each partition a share of *budget* when it starts, and takes back what it did not use.
 
-    *endpoints* is the number of endpoints of each partition, and *most* the number of connections
-    that one endpoint may need. The shares that are out never exceed what is left of the budget.
+    *endpoints* is the number of endpoints per partition, and *most* the number of connections that
+    one endpoint may need. The shares in use never exceed what is left of the budget.
     """
 
     def __init__(self, budget: int, endpoints: Mapping[int, int], most: int) -> None:
@@ -19,7 +19,7 @@ class DeepShares:
         self._out: dict[int, int] = {}
 
     def take(self, partition: int) -> int:
-        """The share of *partition*: by its endpoints, among all partitions that still wait.
+        """The share of *partition*, by its endpoints among those of all waiting partitions.
 
         It is enough for one endpoint, if so much is left: a smaller share would ask nothing.
         """
@@ -32,5 +32,5 @@ class DeepShares:
         return share
 
     def settle(self, partition: int, spent: int) -> None:
-        """Partition *partition* is done, and has made *spent* connections."""
+        """Partition *partition* has ended, and made *spent* connections."""
         self._left += max(0, self._out.pop(partition, 0) - spent)

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from prober.cli import app
 from prober.lab.internet import EHLO_NAME, Lab
+from tests.cli.forks import Forked, ForkServer
 from tests.support.json_schemas import require_valid_json_of
 
 PATIENCE_S = 120.0  # a run that takes this long hangs
@@ -61,7 +62,7 @@ def scan_offline(*args: str, stdin: bytes = b"") -> Ended:
 class Running:
     """``probe ARGS`` in a process of its own, with what came out of it once it has ended."""
 
-    def __init__(self, process: asyncio.subprocess.Process, args: Sequence[str]) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | Forked, args: Sequence[str]) -> None:
         self.process = process
         self._command = shlex.join(["python", "-m", "prober", *args])
 
@@ -76,6 +77,7 @@ class Running:
 
 
 Stream = int | IO[bytes]
+_NEW_PROCESSES = {"--workers", "--scheduler"}  # what these options start imports the main module
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class Probe:
     """
 
     lab: Lab
+    forks: ForkServer
 
     @property
     def sight(self) -> tuple[str, ...]:
@@ -131,14 +134,22 @@ class Probe:
         in_bash: str | None = None,
     ) -> AsyncIterator[Running]:
         """The process, which does not outlive this context."""
-        process = await asyncio.create_subprocess_exec(
-            *(("bash", "-c", in_bash, "bash") if in_bash else ()),
-            *(sys.executable, "-m", "prober", *args),
-            env=environment(env),
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-        )
+        process: asyncio.subprocess.Process | Forked
+        if (
+            in_bash
+            or _NEW_PROCESSES.intersection(args)
+            or any("PYTHON" in name for name in env or ())
+        ):
+            process = await asyncio.create_subprocess_exec(
+                *(("bash", "-c", in_bash, "bash") if in_bash else ()),
+                *(sys.executable, "-m", "prober", *args),
+                env=environment(env),
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+            )
+        else:
+            process = await self._forked(args, environment(env), (stdin, stdout, stderr))
         try:
             async with asyncio.timeout(PATIENCE_S):
                 yield Running(process, args)
@@ -147,6 +158,20 @@ class Probe:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+            if isinstance(process, Forked):
+                process.close()
+
+    async def _forked(
+        self, args: Sequence[str], env: Mapping[str, str], streams: Sequence[Stream]
+    ) -> Forked:
+        """A fork, which starts in a tenth of the time and is else as good as a new process."""
+        with open(os.devnull, "r+b") as nothing:  # noqa: ASYNC230
+            descriptors = []
+            for stream in streams:
+                given = stream if isinstance(stream, int) else stream.fileno()
+                here = {asyncio.subprocess.PIPE: None, asyncio.subprocess.DEVNULL: nothing.fileno()}
+                descriptors.append(here.get(given, given))
+            return await self.forks.start(args, env, descriptors)
 
 
 def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:

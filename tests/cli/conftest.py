@@ -1,7 +1,7 @@
 """One small Internet a module, in the loop of its tests."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
@@ -13,7 +13,8 @@ from prober.lab.personalities.ehlo import NoStarttls
 from prober.lab.personalities.greeting import Busy, Refuses, Silent
 from prober.lab.personalities.scripted import Scripted
 from prober.lab.personalities.sound import SelfSigned, WellConfigured
-from tests.cli.commands import Probe
+from tests.cli.commands import Probe, environment
+from tests.cli.forks import ForkServer
 
 HELD = asyncio.Event()
 
@@ -52,7 +53,13 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prober.net.resolver._RETRY_DELAY_S", 0.01)
 
 
+@pytest.fixture(scope="session")
+def forks() -> Iterator[ForkServer]:
+    with ForkServer(environment()) as server:
+        yield server
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def probe() -> AsyncIterator[Probe]:
+async def probe(forks: ForkServer) -> AsyncIterator[Probe]:
     async with Lab(DOMAINS) as lab:
-        yield Probe(lab)
+        yield Probe(lab, forks)

@@ -276,7 +276,7 @@ async def test_a_stopped_scan_is_gone_on_with(
         running.send(signal.SIGINT)
         stopped = await running.ended()
     assert stopped.status == 130
-    assert "go on with: " in stopped.err
+    assert "continue with: " in stopped.err
     assert [(run.finished_at, run.observations) for run in runs_in(db)] == [(None, 2)]
 
     ended = await probe.run("scan", *args, "--resume")
@@ -325,7 +325,7 @@ async def test_what_the_budget_of_deep_has_cut_is_tested_later(
     args = (str(path), "--db", db, *output, "--deep", "--deep-budget", "7")
 
     first = await probe.scan(*args)
-    assert "--deep-budget is used up; to go on with it: " in first.err
+    assert "--deep-budget is used up; continue with: " in first.err
     assert len(cut_in(db)) == 1
     second = await probe.scan(*args, "--resume")
     assert "--deep-budget" not in second.err

@@ -15,6 +15,7 @@ from prober.lab.personalities.sound import Tls12Only, WellConfigured
 from prober.store.asking import domain_changes
 from prober.store.database import open_store
 from tests.cli.commands import Probe
+from tests.cli.forks import ForkServer
 
 GOOD, PLAIN, BUSY, OLD = WellConfigured(), NoStarttls(), Busy(), Tls12Only()
 SCANS = 10
@@ -69,10 +70,12 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-async def test_ten_scans_tell_what_changed_and_nothing_else(path: Path, tmp_path: Path) -> None:
+async def test_ten_scans_tell_what_changed_and_nothing_else(
+    forks: ForkServer, path: Path, tmp_path: Path
+) -> None:
     db = str(tmp_path / "probe.db")
     async with Lab([mail_domain(name, GOOD) for name in SCRIPT]) as lab:
-        probe = Probe(lab)
+        probe = Probe(lab, forks)
         renewed = _with_certificate(lab, "mx1.renewed.test", (-80, 10))
         for scan in range(1, SCANS + 1):
             for name, script in SCRIPT.items():

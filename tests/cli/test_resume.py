@@ -161,7 +161,7 @@ async def test_a_table_is_gone_on_with_and_only_by_the_same_column(
 
     probe.lab.dns.delay("also-good.test", None, "MX")
     last = await probe.run(*args, "--resume")
-    assert "beginning anew" not in last.err
+    assert "starting a new one" not in last.err
     written = list(csv.DictReader(report.read_text().splitlines()))
     assert sorted(row["list_owner"] for row in written) == ["Ann", "Bob", "Eve"]
 
@@ -177,7 +177,7 @@ async def test_after_ctrl_c_the_command_that_it_tells_goes_on(probe: Probe, tmp_
         running.send(signal.SIGINT)
         ended = await running.ended()
     assert ended.status == 130
-    assert f"probe: go on with: {ended.command} --resume" in ended.err.splitlines()
+    assert f"probe: continue with: {ended.command} --resume" in ended.err.splitlines()
     before = partial.read_text()
 
     last = await probe.run(*args, "--resume", "--timeout", "0.5")
@@ -264,6 +264,30 @@ async def test_ordered_only_what_the_budget_has_cut_is_probed_again(
 
 
 @in_one_loop
+async def test_reports_that_wait_outlive_a_run_that_is_stopped_before_its_first_report(
+    probe: Probe, tmp_path: Path
+) -> None:
+    report, list_ = tmp_path / "r.csv", tmp_path / "list.txt"
+    write(list_, ["good.test", "clear.test"])
+    args = ("scan", *probe.look, str(list_), "-o", str(report), "--ordered", "--deep")
+    await probe.run(*args, "--deep-budget", "1")
+    good, in_clear = (probe.lab.servers[f"mx1.{name}"] for name in ("good.test", "clear.test"))
+    seen, seen_in_clear = good.count, in_clear.count
+    probe.lab.dns.delay("_mta-sts.good.test", 60.0, "TXT")
+    async with probe.running(*args, "--resume") as running:
+        await until(lambda: good.count > seen)
+        running.send(signal.SIGINT)
+        stopped = await running.ended()
+    probe.lab.dns.delay("_mta-sts.good.test", None, "TXT")
+    assert "probe: continue with: " in stopped.err
+    last = await probe.run(*args, "--resume")
+
+    assert (last.status, in_clear.count) == (1, seen_in_clear)
+    assert names(report) == ["good.test", "clear.test"]
+    assert os.listdir(tmp_path) == ["list.txt", "r.csv"]
+
+
+@in_one_loop
 async def test_a_run_that_goes_on_leaves_the_report_until_its_own_is_whole(
     probe: Probe, tmp_path: Path
 ) -> None:
@@ -328,7 +352,7 @@ def test_where_there_is_nothing_to_go_on_from_it_begins_anew(tmp_path: Path) -> 
     list_, report = tmp_path / "list.txt", tmp_path / "r.csv"
     list_.write_text("a.test\n")
     ended = scan_offline(str(list_), "-o", str(report), "--resume")
-    assert ended.err.startswith("probe: nothing to go on from (")
+    assert ended.err.startswith("probe: there is no run to continue (")
     assert len(report.read_text().splitlines()) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["list.txt", "r.csv"]
     quiet = scan_offline(str(list_), "-o", str(tmp_path / "q.csv"), "--resume", "--quiet")
@@ -343,7 +367,9 @@ def test_a_machine_that_cannot_see_ends_early_and_asks_all_again_later(tmp_path:
     assert "this machine cannot probe, so the run ends here: no nameserver answers" in blind.err
     assert 20 <= len((tmp_path / "r.csv.partial.not-tested").read_text().splitlines()) < 100
     assert not report.exists()
-    assert not (tmp_path / "r.csv.resume").exists()  # nothing was seen: nothing to go on from
+    assert not (
+        tmp_path / "r.csv.resume"
+    ).exists()  # nothing was seen, so there is nothing to continue
     assert "--resume" not in blind.err
 
 

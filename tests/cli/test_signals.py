@@ -60,7 +60,7 @@ async def test_a_scan_that_is_stopped_keeps_what_it_saw(
     assert ended.err.splitlines() == [
         f"probe: not finished; what was seen is in {report}.partial",
         f"probe: not finished; what was seen is in {lines}.partial",
-        f"probe: go on with: {ended.command} --resume",
+        f"probe: continue with: {ended.command} --resume",
         f"probe: {word}",
     ]
     assert report.read_text() == OLD

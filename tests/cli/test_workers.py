@@ -132,7 +132,7 @@ async def test_a_signal_ends_the_workers_and_keeps_what_was_done(
     assert (ended.status, ended.out) == (status, "")
     assert ended.err.splitlines() == [
         f"probe: not finished; what was done is in {report}.work",
-        f"probe: go on with: {ended.command} --resume",
+        f"probe: continue with: {ended.command} --resume",
         f"probe: {word}",
     ]
     assert files_in(tmp_path) == {"list.txt", "r.csv.work"}
@@ -175,7 +175,7 @@ async def test_a_reader_that_leaves_is_no_fault_of_the_work_folder(
     assert ended.status == 141
     assert ended.err.splitlines() == [
         f"probe: not finished; what was done is in {work}",
-        f"probe: go on with: {ended.command} --resume",
+        f"probe: continue with: {ended.command} --resume",
     ]
 
 

@@ -314,7 +314,7 @@ def test_habits_that_cannot_be_read_or_written(tmp_path: Path) -> None:
         save_habits(tmp_path / "no" / "such" / "folder", Habits(operator_of))
 
 
-MESSAGES = 10_000
+MESSAGES = 4_000
 KINDS = ("tls13", "tls12", "clear", "silent", "internal")
 
 
@@ -346,7 +346,7 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Counter[str]]:
     return path, big_mbox(path, MESSAGES)
 
 
-def test_the_summary_of_ten_thousand_messages_is_the_generated_truth(
+def test_the_summary_of_thousands_of_messages_is_the_generated_truth(
     big: tuple[Path, Counter[str]],
 ) -> None:
     path, truth = big
@@ -393,13 +393,13 @@ def test_memory_does_not_grow_with_the_mailbox_or_with_a_message(
     big_mbox(small, 100)
     with body.open("wb") as file:
         file.write(b"From a@b 12:00\n" + eml(line()))
-        for _ in range(100):
+        for _ in range(30):
             file.write(b"x" * (1 << 20))
 
     base = peak_kb(small)
 
-    assert peak_kb(big[0]) - base < 4_000  # the mailbox has 22 MB
-    assert peak_kb(body) - base < 4_000  # the message has 100 MB
+    assert peak_kb(big[0]) - base < 4_000  # the mailbox has 9 MB
+    assert peak_kb(body) - base < 4_000  # the message has 30 MB
 
 
 def test_hops_that_are_internal_are_not_counted_for_a_server() -> None:

@@ -1,6 +1,6 @@
-"""Lines of all families, by a seeded generator: 20,000 here; RECEIVED_LINES=100000 makes as many.
+"""Lines of all families, by a seeded generator: 6,000 here; RECEIVED_LINES=100000 makes as many.
 
-    RECEIVED_LINES=100000 python -m pytest tests/rules/test_received_generated.py
+    RECEIVED_LINES=100000 python -m pytest tests/headers/test_received_generated.py
 
 What the server says of TLS is taken from real lines, changed at random and put wherever a server
 may write it. No line raises, and none that speaks of TLS there is judged "not encrypted".
@@ -19,7 +19,7 @@ from prober.headers.parse import parse_received
 from prober.headers.records import Judgement, TlsStatement
 from tests.headers.builders import habits, judge_message, learn, message
 
-COUNT: Final = int(os.environ.get("RECEIVED_LINES", "20000"))
+COUNT: Final = int(os.environ.get("RECEIVED_LINES", "6000"))
 SEED: Final = 20261128
 ROWS: Final = [
     json.loads(line)

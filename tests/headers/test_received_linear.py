@@ -20,8 +20,8 @@ SOURCE = "".join(
         Path(ciphers.__file__),
     )
 )
-LENGTH = 500  # characters
-MOST = 200  # maximum steps per character; only a nested loop takes more
+LENGTH = 200  # characters
+MOST = 80  # maximum steps per character; only a nested loop takes more
 BEGINNINGS = (
     *("", "From ", "using ", "using TLS:", "TLSv1:", "version=TLSv1 cipher=", "TLS: ", "AUTH: x, "),
     *("Cellopoint ", "client CN ", "8.1", "8.1/", "qmail 1 invoked by ", "from a", "envelope"),

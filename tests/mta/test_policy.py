@@ -123,11 +123,12 @@ def domain(
     return LabDomain(name=name, mx=((10, host),), signed=signed, sts=served)
 
 
-async def look(lab: Lab) -> dict[str, DomainReport]:
-    """What the prober makes of every domain."""
+async def look(lab: Lab, *names: str, **deadlines: float) -> dict[str, DomainReport]:
+    """What the prober makes of the domains *names*, or of every domain."""
     reports: list[DomainReport] = []
-    settings = lab.settings(**PATIENT)
-    await scan([parse_entry(each.name) for each in lab.domains], settings, reports.append)
+    settings = lab.settings(**{**PATIENT, **deadlines})
+    names = names or tuple(each.name for each in lab.domains)
+    await scan(list(map(parse_entry, names)), settings, reports.append)
     return {report.input: report for report in reports}
 
 

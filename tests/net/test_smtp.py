@@ -444,7 +444,7 @@ async def test_a_loop_that_was_blocked_is_no_answer_of_the_hosts(
     why = failure_words(facts.failure)
     assert why.startswith("a problem on this machine while ")
     assert " (it was too busy to measure for " in why
-    assert why.endswith(" s, so this wait counts for nothing: run it again)")
+    assert why.endswith(" s, so this time-out does not count: run it again)")
 
 
 async def test_a_heartbeat_that_knows_of_no_stall_excuses_nothing() -> None:

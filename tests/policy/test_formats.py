@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prober.errors import InputError, SettingsError
@@ -220,6 +220,7 @@ BY_FORMAT: Final[dict[MapFormat, list[Policy]]] = {
 
 
 @pytest.mark.parametrize("format_", BY_FORMAT, ids=lambda each: type(each).__name__)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_what_is_written_is_read_back(format_: MapFormat, data: st.DataObject) -> None:
     policies = data.draw(st.dictionaries(DOMAIN, st.sampled_from(BY_FORMAT[format_])))

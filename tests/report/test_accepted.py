@@ -13,6 +13,7 @@ from prober.records import AcceptedException, DomainReport, Level, Standing
 from prober.report.json_ import read_reports
 from prober.report.letter import write_letter
 from prober.report.output import ReportFormat, ReportStyle
+from prober.report.rejudged import Rejudged
 from prober.report.summary import counts_line, summary_lines, uncovered_lines
 from prober.report.words import accepted_words
 from prober.rules.accepted import ExceptionState
@@ -184,3 +185,12 @@ def test_an_exception_that_does_not_cover_its_domain_is_named() -> None:
         "c.example: NOT ACCEPTED. The exception by J. Doe accepts level partial, which "
         "does not cover the level that was found.",
     ]
+
+
+def test_an_exception_that_the_judgement_of_today_is_worse_than_is_named() -> None:
+    now, rejudged = accepted(), Rejudged()
+    then = replace(now, verdict=replace(now.verdict, level=Level.PARTIAL))
+    rejudged.note(then, replace(now, accepted=None))
+    assert "the exception by J. Doe, privacy officer no longer covers it" in "".join(
+        rejudged.lines()
+    )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from prober.errors import SettingsError
 from prober.files import ResumeFrom
@@ -117,6 +117,7 @@ def test_text_of_others_is_shown_and_does_nothing(text: str, make: object) -> No
     assert len(page) < 500_000
 
 
+@settings(max_examples=25)
 @given(reports())
 def test_any_report_is_a_sound_page(report: DomainReport) -> None:
     page = arranged(*assessed(report))
@@ -367,7 +368,7 @@ def test_a_file_that_goes_on_is_the_same_as_one_written_at_once(tmp_path: Path) 
     assert mark is not None
     stopped.write(found[0])  # no checkpoint knows of it
     stopped.abandon()
-    with open_report(target, totals=totals, go_on=ResumeFrom(mark)) as writer:
+    with open_report(target, totals=totals, resume_from=ResumeFrom(mark)) as writer:
         for report in found[4:]:
             writer.write(report)
     assert target.read_bytes() == arranged(*found)

@@ -44,7 +44,7 @@ def test_it_goes_on_behind_the_mark(target: Path, torn: bytes) -> None:
     with partial_of(target).open("ab") as file:
         file.write(torn)
 
-    with open_report(target, go_on=ResumeFrom(mark)) as writer:
+    with open_report(target, resume_from=ResumeFrom(mark)) as writer:
         assert marked(writer) == mark
         writer.write(samples.passes())
 
@@ -56,7 +56,7 @@ def test_where_nothing_was_written_yet_it_begins_with_its_head(target: Path) -> 
     for leftover in (None, b"rows that no checkpoint knows"):
         if leftover is not None:
             partial_of(target).write_bytes(leftover)
-        with open_report(target, go_on=ResumeFrom(NOTHING)) as writer:
+        with open_report(target, resume_from=ResumeFrom(NOTHING)) as writer:
             writer.write(samples.passes())
         assert target.read_bytes() == HEAD + ROW
 
@@ -68,7 +68,7 @@ def test_what_is_not_as_the_run_left_it_is_refused(target: Path, left: bytes) ->
     mark = stopped_after_a_row(target)
     partial_of(target).write_bytes(left)
     with pytest.raises(ResumeError, match=r"report\.csv\.partial is not as the run left it"):
-        open_report(target, go_on=ResumeFrom(mark))
+        open_report(target, resume_from=ResumeFrom(mark))
     assert partial_of(target).read_bytes() == left
 
 
@@ -76,7 +76,7 @@ def test_a_partial_file_that_is_gone_is_told(target: Path) -> None:
     mark = stopped_after_a_row(target)
     partial_of(target).unlink()
     with pytest.raises(ResumeError, match=r"report\.csv\.partial is gone"):
-        open_report(target, go_on=ResumeFrom(mark))
+        open_report(target, resume_from=ResumeFrom(mark))
 
 
 def test_a_run_that_was_stopped_while_it_finished_goes_on_too(target: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_run_that_was_stopped_while_it_finished_goes_on_too(target: Path) -> N
     mark = stopped_after_a_row(target)
     partial_of(target).rename(target)
 
-    with open_report(target, go_on=ResumeFrom(mark)) as writer:
+    with open_report(target, resume_from=ResumeFrom(mark)) as writer:
         writer.write(samples.passes())
     assert target.read_bytes() == HEAD + ROW + ROW
 
@@ -94,7 +94,7 @@ def test_an_older_report_is_not_taken_for_the_partial_one(target: Path) -> None:
     partial_of(target).unlink()
     target.write_bytes(HEAD + ROW.upper())
     with pytest.raises(ResumeError, match=r"report\.csv is not as the run left it"):
-        open_report(target, go_on=ResumeFrom(mark))
+        open_report(target, resume_from=ResumeFrom(mark))
     assert target.read_bytes() == HEAD + ROW.upper()
 
 
@@ -103,7 +103,7 @@ def test_two_runs_do_not_go_on_with_the_same_report(target: Path) -> None:
     with partial_of(target).open("rb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(ReportError, match="another run is writing it"):
-            open_report(target, go_on=ResumeFrom(mark))
+            open_report(target, resume_from=ResumeFrom(mark))
 
 
 def test_a_report_that_another_run_went_on_with_is_left_alone(target: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_report_that_another_run_went_on_with_is_left_alone(target: Path) -> N
     mark = stopped_after_a_row(target)
     partial_of(target).rename(target)
     with pytest.raises(ResumeError, match="another run has gone on with it meanwhile"):
-        open_report(target, go_on=ResumeFrom(mark, is_current=lambda: False))
+        open_report(target, resume_from=ResumeFrom(mark, is_current=lambda: False))
     assert target.read_bytes() == HEAD + ROW
     assert not partial_of(target).exists()
 
@@ -122,5 +122,5 @@ def test_a_report_that_is_just_being_finished_is_left_alone(target: Path) -> Non
     with target.open("rb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(ReportError, match="another run is writing it"):
-            open_report(target, go_on=ResumeFrom(mark))
+            open_report(target, resume_from=ResumeFrom(mark))
     assert target.read_bytes() == HEAD + ROW

@@ -299,7 +299,7 @@ def marked(writer: DomainWriter) -> Mark:
 
 def test_a_stopped_run_is_gone_on_with(target: Path) -> None:
     mark = stopped_after_a_row(target)
-    with open_report(target, go_on=ResumeFrom(mark)) as writer:
+    with open_report(target, resume_from=ResumeFrom(mark)) as writer:
         writer.write(samples.fails())
 
     domains = [row["domain"] for row in read_sheets(target)["domains"]]
@@ -313,10 +313,10 @@ def test_a_run_killed_when_the_workbook_was_just_made_is_gone_on_with(target: Pa
     mark = marked(writer)
     writer.finish()  # and the checkpoint is not removed yet
     with pytest.raises(ReportError, match="another run is writing it"):
-        open_report(target, go_on=ResumeFrom(mark))
+        open_report(target, resume_from=ResumeFrom(mark))
     writer.abandon()  # by the end of the process
 
-    with open_report(target, go_on=ResumeFrom(mark)):
+    with open_report(target, resume_from=ResumeFrom(mark)):
         pass
     assert len(read_sheets(target)["domains"]) == 1
     assert os.listdir(target.parent) == [target.name]
@@ -327,7 +327,7 @@ def test_rows_that_were_changed_are_not_gone_on_with(target: Path) -> None:
     target.with_name("report.xlsx.partial").write_bytes(b"x" * mark.size)
 
     with pytest.raises(ResumeError, match="is not as the run left it"):
-        open_report(target, go_on=ResumeFrom(mark))
+        open_report(target, resume_from=ResumeFrom(mark))
 
 
 @contextmanager

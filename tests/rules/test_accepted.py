@@ -6,7 +6,14 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from prober.records import AcceptedException, DomainFacts, DomainReport, Level, Standing
+from prober.records import (
+    AcceptedException,
+    DomainFacts,
+    DomainReport,
+    GivenServer,
+    Level,
+    Standing,
+)
 from prober.report.answer import answer
 from prober.report.json_ import decode_report, encode_report
 from prober.rules.accepted import ExceptionState, exception_state
@@ -86,6 +93,12 @@ LATE = datetime(2099, 1, 1, tzinfo=UTC)
             report_on("example.com", SHORT, checked_at=LATE), accepts(), False, id="ended"
         ),
         pytest.param(report_on("example.com", MEETS), accepts(), False, id="it-meets"),
+        pytest.param(
+            replace(report_on("example.com", SHORT), server=GivenServer(name="new.example.com")),
+            accepts(),
+            False,
+            id="another-server-was-tested",
+        ),
         pytest.param(report_on("example.com", SHORT), accepts(), True, id="accepted"),
     ],
 )
@@ -134,6 +147,11 @@ GIVEN = {
         accepts(domain="nowhere.example"),
     )
 }
+
+
+def test_an_exception_is_not_needed_for_a_test_of_another_server() -> None:
+    report = replace(report_on("b.example", SHORT), server=GivenServer(name="new.b.example"))
+    assert totals_of(GIVEN, report).exceptions == {"b.example": NOT_NEEDED}
 
 
 def test_an_accepted_domain_is_counted_by_its_standing_and_apart() -> None:

@@ -23,6 +23,7 @@ from prober.records import (
     Standing,
     StsStatus,
     VerifyError,
+    finding,
 )
 from prober.records.delivery import DeliveryOutcome, SenderKind
 from prober.rules.certificate_fields import CertificateReader
@@ -370,6 +371,24 @@ def test_a_server_that_openssl_refuses_is_told_so() -> None:
     assert list(report.reasons) == [Code.RENEGOTIATION_INSECURE]
 
 
+def test_a_server_that_openssl_refuses_without_sni_only_is_undecided() -> None:
+    session = works(**OLD_RENEGOTIATION | {"secure_renegotiation": True})
+    facts = seen(session, plain=(works(Hello.NO_SNI, **OLD_RENEGOTIATION),))
+    report = assess(judge_domain(domain(facts)), Level.OPPORTUNISTIC)
+    assert report.delivery is not None
+    assert report.delivery.opportunistic.now is DeliveryOutcome.UNKNOWN
+    assert report.standing is Standing.UNDECIDED
+    assert list(report.reasons) == [Code.RENEGOTIATION_INSECURE]
+
+
+def test_secure_renegotiation_missing_below_the_chosen_version_leaves_nothing_open() -> None:
+    """--deep found it with TLS 1.2. Common senders have TLS 1.3, as the session had."""
+    found = finding(Code.RENEGOTIATION_INSECURE)
+    report = judge_domain(domain(ALL_ALIKE, replace(untested(), address="192.0.2.9")))
+    report = replace(report, findings=(*report.findings, found))
+    assert list(assess(report, Level.OPPORTUNISTIC).reasons) == [Code.NOT_TESTED]
+
+
 def test_a_certificate_shown_only_with_sni_is_undecided_for_authenticated() -> None:
     report = judge_domain(domain(seen(works(), plain=(ANOTHER_PLAIN,))))
     assert Code.SNI_REQUIRED in [finding.code for finding in report.findings]
@@ -412,6 +431,14 @@ _SAME = seen(works(cipher_bits=256), plain=(works(Hello.NO_SNI, cipher_bits=256)
             False,
             id="plain-rsa-without-sni",
         ),
+        pytest.param(  # senders with OpenSSL refuse one of them: RFC 5746 §3.4
+            seen(
+                works(secure_renegotiation=True),
+                plain=(works(Hello.NO_SNI, secure_renegotiation=False),),
+            ),
+            False,
+            id="insecure-renegotiation-without-sni",
+        ),
         pytest.param(seen(works()), False, id="without-sni-not-tested"),
         pytest.param(seen(works(), plain=(ANOTHER_PLAIN,)), False, id="another-chain"),
         pytest.param(seen(works(), plain=NO_PLAIN), False, id="no-tls-without-sni"),
@@ -426,6 +453,7 @@ _SAME = seen(works(cipher_bits=256), plain=(works(Hello.NO_SNI, cipher_bits=256)
                 ("cipher", "TLS_CHACHA20_POLY1305_SHA256"),
                 ("cipher_bits", 112),
                 ("key_exchange_bits", 1024),
+                ("secure_renegotiation", False),
                 ("failure", untested().failure),
             )
         ),

@@ -9,7 +9,7 @@ from prober.store.database import open_store
 from prober.store.writer import RunWriter
 from tests.store.builders import good, plan, report
 
-DOMAINS = 300
+DOMAINS = 120
 AT_ONCE = 3
 
 

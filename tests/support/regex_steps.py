@@ -4,6 +4,7 @@ Reads the tree that ``re`` itself parses, and walks it as ``re`` does; what is c
 of one item at one place. Stops beyond a bound, since a bad expression would never end.
 """
 
+import functools
 import re
 import re._constants as op  # type: ignore[import-not-found] # private: the tree has no other names
 import re._parser as parser  # type: ignore[import-not-found]
@@ -21,10 +22,10 @@ class Steps:
     def __init__(self, pattern: re.Pattern[Any], text: str, most: int) -> None:
         self.count = 0
         self._most = most
-        source = pattern.pattern
-        source = source.decode("latin-1") if isinstance(source, bytes) else source
-        self._tree = list(parser.parse(source, pattern.flags & ~re.DEBUG))
-        self._flags = pattern.flags
+        self._tree = _tree_of(pattern)
+        self._ignores_case = bool(pattern.flags & re.IGNORECASE)
+        self._dot_is_all = bool(pattern.flags & re.DOTALL)
+        self._known: dict[tuple[int, str], bool] = {}  # by the id of an item of the tree
         self._text = text
 
     def run(self, *, anywhere: bool) -> int:
@@ -126,25 +127,30 @@ class Steps:
         if place >= len(self._text):
             return False
         char = self._text[place]
+        if code is not op.IN:
+            return self._is_one(char, code, value)
+        key = id(value), char
+        if key not in self._known:
+            negated = value[0][0] is op.NEGATE
+            found = any(self._is_in(char, *one) for one in value[negated:])
+            self._known[key] = negated != found
+        return self._known[key]
+
+    def _is_one(self, char: str, code: Any, value: Any) -> bool:
         if code is op.ANY:
-            return char != "\n" or bool(self._flags & re.DOTALL)
+            return char != "\n" or self._dot_is_all
         if code is op.LITERAL:
             return self._same(char, chr(value))
-        if code is op.NOT_LITERAL:
-            return not self._same(char, chr(value))
-        negated = value[0][0] is op.NEGATE
-        return negated != any(self._is_in(char, *one) for one in value[negated:])
+        return not self._same(char, chr(value))
 
     def _same(self, char: str, other: str) -> bool:
-        return char == other or (
-            bool(self._flags & re.IGNORECASE) and char.lower() == other.lower()
-        )
+        return char == other or (self._ignores_case and char.lower() == other.lower())
 
     def _is_in(self, char: str, code: Any, value: Any) -> bool:
         if code is op.LITERAL:
             return self._same(char, chr(value))
         if code is op.RANGE:
-            cases = {char, char.lower(), char.upper()} if self._flags & re.IGNORECASE else {char}
+            cases = {char, char.lower(), char.upper()} if self._ignores_case else {char}
             return any(value[0] <= ord(one) <= value[1] for one in cases if len(one) == 1)
         classes = {
             op.CATEGORY_DIGIT: char.isdigit(),
@@ -155,6 +161,13 @@ class Steps:
             op.CATEGORY_NOT_WORD: not (char.isalnum() or char == "_"),
         }
         return classes[value]
+
+
+@functools.cache
+def _tree_of(pattern: re.Pattern[Any]) -> list[Any]:
+    source = pattern.pattern
+    source = source.decode("latin-1") if isinstance(source, bytes) else source
+    return list(parser.parse(source, pattern.flags & ~re.DEBUG))
 
 
 def steps_a_character(pattern: re.Pattern[Any], text: str, *, anywhere: bool, most: int) -> float:

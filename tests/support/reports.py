@@ -18,10 +18,10 @@ def open_report(
     format_: ReportFormat | None = None,
     style: ReportStyle | None = None,
     totals: Totals | None = None,
-    go_on: ResumeFrom | None = None,
+    resume_from: ResumeFrom | None = None,
 ) -> DomainWriter:
     kind = domains(style or ReportStyle())
-    return open_any(os.fspath(target), kind, totals or Totals(), format_, go_on)
+    return open_any(os.fspath(target), kind, totals or Totals(), format_, resume_from)
 
 
 def formatter(
