@@ -28,6 +28,7 @@ from prober.logs.records import Internal
 from prober.logs.summary import Summary, messages
 from prober.logs.text import headline
 from prober.records import DomainReport
+from prober.report.output import ReportFormat
 from prober.scan import scan
 
 _NEXT: Final = (
@@ -93,7 +94,8 @@ def _demonstrate(options: ReportOptions, *, full: bool) -> int:
         run(reporting.watched(partial(scan_the_lab, reporting)))
     if not (full or options.quiet):
         reporting.tell_summary(quiet=False)
-        for line in (*_log_lines(MAIL_LOG, seen), *_NEXT):
+        next_ = _NEXT[:-1] if ReportFormat.HTML in options.formats() else _NEXT
+        for line in (*_log_lines(MAIL_LOG, seen), *next_):
             tell(line)
     return reporting.status
 

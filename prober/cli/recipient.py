@@ -8,12 +8,13 @@ import typer
 from prober.cli.display import waits_shown
 from prober.cli.log_setup import configure_logging
 from prober.cli.options import ShallowOptions, option, with_options
-from prober.cli.running import exit_statuses, run
+from prober.cli.running import exit_statuses, run, tell
 from prober.escape import printable
 from prober.recipient import RecipientReport, Way, parse_recipient, probe_recipient
 from prober.report.answer import headline
 from prober.report.output import STDOUT, ReportFormat, open_report, plain
-from prober.rules.exit_status import FAULT_OF_OURS, MEETS_ALL, SOME_FALL_SHORT
+from prober.rules.exit_status import CANNOT_SEE, FAULT_OF_OURS, MEETS_ALL, SOME_FALL_SHORT
+from prober.rules.totals import no_nameserver_answered
 from prober.rules.verdict import is_fault
 from prober.settings import Settings
 from prober.vantage import Vantage
@@ -42,7 +43,7 @@ def recipient(
 
     Looks for an OpenPGP key and an S/MIME certificate in DNS and in the Web Key Directory. Exit
     status: 0 there is a way by mail; 1 only a portal is left, or the address cannot receive mail;
-    2 usage, or not an address.
+    2 usage, or not an address; 4 no nameserver answers.
     """
     configure_logging(verbose=False)
     with exit_statuses():
@@ -53,6 +54,10 @@ def recipient(
             writer.write(report)
         if is_fault(report.domain):
             raise typer.Exit(FAULT_OF_OURS)
+        route = report.domain.route
+        if route is not None and no_nameserver_answered(route):
+            tell("no nameserver answers: this says nothing about the recipient; run `probe doctor`")
+            raise typer.Exit(CANNOT_SEE)
         by_mail = report.way not in (Way.PORTAL, Way.NONE)
         raise typer.Exit(MEETS_ALL if by_mail else SOME_FALL_SHORT)
 

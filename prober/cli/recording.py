@@ -21,6 +21,7 @@ from prober.exceptions import identity_of_exceptions, read_exceptions
 from prober.records import AcceptedException, DomainReport, Level
 from prober.records.history import RunNews
 from prober.report.answer import answer
+from prober.report.changes import news_summary
 from prober.report.mail import MAX_LINES, Open, compose
 from prober.report.output import News
 from prober.report.trend import MAX_RUNS
@@ -167,6 +168,13 @@ class Recording:
         if self.writer.spilt is not None:
             return None
         return news_of(self.store, self.writer.run_id)
+
+    def changes(self) -> str | None:
+        """What changed since the run before, in a sentence; None if nothing is worth telling."""
+        news = self._news()
+        if news is None or news.is_first or not set(news.counts) - {None}:
+            return None
+        return f"{news_summary(news)} `probe diff --db` shows each change."
 
     def _is_accepted(self, seen: Open) -> bool:
         exception = self.exceptions.get(seen.domain)

@@ -137,8 +137,11 @@ def scan(
                 with cluster.clearing(job), opened() as reporting:
                     cluster.scan(entries, job, reporting, resumable.command)
             news = recorded.mail(reporting.summary(), reporting.exception_lines(MAX_LINES))
+            changes = None if report.quiet else recorded.changes()
         logger.info("finished with exit status %d; %s", reporting.status, reporting.summary())
         _sum_up(report, reporting, recorded, news)
+        if changes is not None:
+            tell(changes)
         raise typer.Exit(reporting.status)
 
 

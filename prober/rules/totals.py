@@ -260,7 +260,7 @@ class Tally:
     def note_route(self, route: Route | None) -> None:
         """Note whether a nameserver answered; None: it was not looked up."""
         if route is not None:
-            silent = _no_nameserver(route)
+            silent = no_nameserver_answered(route)
             self.totals.dns_silent |= silent
             self.totals.dns_answered |= not silent
 
@@ -279,7 +279,8 @@ class Tally:
             totals.operators.add(self.operator_of(endpoint.mx_host))
 
 
-def _no_nameserver(route: Route) -> bool:
+def no_nameserver_answered(route: Route) -> bool:
+    """Whether the route is unknown because of this machine's DNS, and not of the domain's."""
     return route.status is RouteStatus.DNS_ERROR and route.reason is Reason.NO_NAMESERVER
 
 

@@ -19,8 +19,9 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 @pytest.mark.asyncio(loop_scope="module")
 async def test_the_demo_shows_every_kind_of_answer(probe: Probe, tmp_path: Path) -> None:
     text, table = tmp_path / "demo.txt", tmp_path / "demo.csv"
-    book = tmp_path / "demo.xlsx"
-    ended = await probe.run("demo", "-o", str(text), "-o", str(table), "-o", str(book))
+    book, page = tmp_path / "demo.xlsx", tmp_path / "demo.html"
+    files = (text, table, book, page)
+    ended = await probe.run("demo", *(part for file in files for part in ("-o", str(file))))
 
     assert (ended.status, ended.out) == (1, "")
     assert ended.err.startswith(f"probe: {len(DEMO)} domains: ")
@@ -35,6 +36,9 @@ async def test_the_demo_shows_every_kind_of_answer(probe: Probe, tmp_path: Path)
     assert levels["null-mx.test"] == "no-mail"
     assert all(name in text.read_text() for name in levels)
     assert read_sheets(book)["domains"] == csv_rows(table.read_text())
+    assert "clear-text.test" in page.read_text()
+    assert "probe demo --full" in ended.err
+    assert "probe demo -o demo.html" not in ended.err
 
 
 @pytest.mark.asyncio(loop_scope="module")

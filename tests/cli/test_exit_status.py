@@ -47,6 +47,12 @@ async def test_without_a_nameserver_nothing_can_be_seen(probe: Probe) -> None:
     )
 
 
+async def test_without_a_nameserver_nothing_is_known_of_a_recipient(probe: Probe) -> None:
+    ended = await probe.run("recipient", *OFFLINE, "me@good.test")
+
+    assert (ended.status, ended.err) == (4, CANNOT_SEE.replace("domains", "recipient"))
+
+
 async def test_a_fault_of_ours_is_told_from_a_domain_that_falls_short(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

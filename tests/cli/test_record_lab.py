@@ -94,6 +94,23 @@ async def test_ten_scans_tell_what_changed_and_nothing_else(
     assert _codes(db, "pool.test") == ["better tls-version", "better key-exchange"]
 
 
+async def test_a_scan_that_is_not_quiet_says_that_something_changed(
+    forks: ForkServer, tmp_path: Path
+) -> None:
+    path, db = tmp_path / "list.txt", str(tmp_path / "probe.db")
+    path.write_text("steady.test\nlost.test\n")
+    ends = []
+    async with Lab([mail_domain(name, GOOD) for name in ("steady.test", "lost.test")]) as lab:
+        for personality in (GOOD, GOOD, PLAIN):
+            lab.servers["mx1.lost.test"].personality = personality
+            ended = await Probe(lab, forks).scan(str(path), "--db", db)
+            ends.append(ended.err.splitlines()[-1])
+    *earlier, last = ends
+    assert not any("Since run" in line for line in earlier)
+    assert last.startswith("probe: Since run 2 of ")
+    assert last.endswith(", 1 domain changed: 1 worse. `probe diff --db` shows each change.")
+
+
 def _with_certificate(
     lab: Lab, host: str, days: tuple[int, int]
 ) -> Callable[[tuple[int, int]], None]:
