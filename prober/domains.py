@@ -135,7 +135,7 @@ def parse_server(text: str) -> GivenServer:
     try:
         address = str(ipaddress.ip_address(bare))
     except ValueError as error:
-        raise InputError(f"{written!r} is no IP address; write NAME or NAME@ADDRESS") from error
+        raise InputError(f"{written!r} is not an IP address; write NAME or NAME@ADDRESS") from error
     if "%" in address:
         raise InputError(f"{written!r} has a zone, which no MX host has")
     return GivenServer(name=parse_domain(name), address=address)
@@ -168,12 +168,12 @@ def _require_label(label: str) -> None:
         raise InputError(f"{label[:_MAX_SHOWN]!r} has a hyphen at its start or end")
     if not _LABEL.fullmatch(label):
         raise InputError(
-            f"{label[:_MAX_SHOWN]!r} is no host name label: letters, digits and hyphens"
+            f"{label[:_MAX_SHOWN]!r} is not a label of a host name: letters, digits and hyphens"
         )
 
 
 def parse_entry(text: str, line: int | None = None) -> Entry:
-    """*text* as an entry. If it is no domain, the entry has the error."""
+    """*text* as an entry. If it is not a domain, the entry has the error."""
     shown = text.strip()[:MAX_NAME]
     try:
         return Entry(text=shown, domain=parse_domain(text), line=line)

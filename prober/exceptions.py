@@ -29,7 +29,7 @@ def read_exceptions(path: Path) -> dict[str, AcceptedException]:
     except OSError as error:
         raise InputError(f"cannot read {name}: {why_unreadable(error)}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError(f"{name} is no TOML: {printable(str(error))}") from error
+        raise InputError(f"{name} is not TOML: {printable(str(error))}") from error
     entries = tables.pop("exception", [])
     if tables or not isinstance(entries, list):
         raise InputError(f"{name}: only tables [[exception]] may be in it")
@@ -56,7 +56,7 @@ def identity_of_exceptions(exceptions: Mapping[str, AcceptedException]) -> dict[
 def parse_exception(entry: object, prefix: str = "") -> AcceptedException:
     """The exception in *entry*, one table. Raises InputError, with *prefix* before each key."""
     if not isinstance(entry, Mapping):
-        raise InputError("it is no table")
+        raise InputError("it is not a table")
     for key in entry:
         if key not in _KEYS:
             raise InputError(f"{printable(str(key))} is none of {', '.join(_KEYS)}")

@@ -59,9 +59,11 @@ def require_possible(report: DomainReport, name: str) -> None:
         for field, path, chain in views:
             if not all(0 <= position < len(chain) for position in path):
                 where = f"$.endpoints[{number}].{field}"
-                raise InputError(f"{name}: no report: a position outside the chain - at `{where}`")
+                raise InputError(
+                    f"{name}: not a report: a position outside the chain - at `{where}`"
+                )
     anomalies = report.route.anomalies if report.route is not None else ()
     for number, anomaly in enumerate(anomalies):
         if anomaly.kind not in ROUTE_ANOMALIES:
             where = f"$.route.anomalies[{number}].kind"
-            raise InputError(f"{name}: no report: {anomaly.kind} is not of DNS - at `{where}`")
+            raise InputError(f"{name}: not a report: {anomaly.kind} is not of DNS - at `{where}`")

@@ -75,7 +75,11 @@ def test_a_name_that_is_a_number_is_a_name() -> None:
     [
         (b"Ann;;x", "Ann;;x", "line 2: no domain in the column 'domain'"),
         (b"Ann", "Ann", "line 2: no domain in the column 'domain'"),
-        (b"Ann;a b;x", "a b", "line 2: 'a b' is no host name label: letters, digits and hyphens"),
+        (
+            b"Ann;a b;x",
+            "a b",
+            "line 2: 'a b' is not a label of a host name: letters, digits and hyphens",
+        ),
         (b"A;a.test;x;y", "A;a.test;x;y", "4 fields, the first row has 3; quote a field with ';'"),
         (b"K\xe4se;a.test;x", r"K\xe4se;a.test;x", "not UTF-8 at byte 2; save the list as UTF-8"),
         (b'"Ann;a.test;x', '"Ann;a.test;x', "a quoted field does not end"),

@@ -230,11 +230,15 @@ def test_a_list_has_one_domain_a_line(raw: bytes) -> None:
     ("line", "text", "error"),
     [
         pytest.param(b"K\xe4se.test", r"K\xe4se.test", "not UTF-8 at byte 2; save", id="Latin-1"),
-        pytest.param(b"a\0b.test", "a\0b.test", r"'a\x00b' is no host name label", id="NUL"),
+        pytest.param(
+            b"a\0b.test", "a\0b.test", r"'a\x00b' is not a label of a host name", id="NUL"
+        ),
         pytest.param(b"a" * MAX_LINE + b"a", "a" * 80, "longer than 4096 bytes", id="too long"),
         pytest.param(b"a" * 1_000_000, "a" * 80, "longer than 4096 bytes", id="1 MB"),
         pytest.param(b"a" * 300, "a" * 253, "300 characters", id="long name"),
-        pytest.param(b"a.test#b", "a.test#b", "'test#b' is no host name label", id="# inside"),
+        pytest.param(
+            b"a.test#b", "a.test#b", "'test#b' is not a label of a host name", id="# inside"
+        ),
         pytest.param(b"a.test\rb.test", "a.test\rb.test", "no host name label", id="CR inside"),
     ],
 )

@@ -105,4 +105,4 @@ def test_what_no_run_can_have_seen_is_refused(
 
     with ResultsFile.open(str(file)) as results, pytest.raises(InputError) as caught:
         list(results.reports())
-    assert str(caught.value) == f"{file}: record 2: no report: {where}"
+    assert str(caught.value) == f"{file}: record 2: not a report: {where}"

@@ -118,7 +118,7 @@ def _require_meant(text: str, *, is_short: bool) -> None:
     """
     if text == STDIN or (_is_file(text) and not is_known_domain(text)):
         what = "stdin" if text == STDIN else f"{text!r} is a file, and it"
-        raise InputError(f"{what} is no domain; did you mean: probe scan {shlex.quote(text)}")
+        raise InputError(f"{what} is not a domain; did you mean: probe scan {shlex.quote(text)}")
     if not is_short or not text or _DOTS_AND_MORE & set(text):
         return
     if text in COMMANDS:

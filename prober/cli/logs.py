@@ -305,7 +305,7 @@ def logs(
     """Read mail server logs: was each message that was sent encrypted?
 
     Exit status: 0 all messages that left met --at-least; 1 some left below it, or with
-    --tls-report some sessions failed; 2 usage, or a file that cannot be read or is no log; 3 for
+    --tls-report some sessions failed; 2 usage, or a file that cannot be read or is not a log; 3 for
     some it is not known, or no mail server's line is in the log; 5 the report could not be written;
     70 this program failed on some line; 130 interrupted.
     """

@@ -88,7 +88,7 @@ def is_loopback(text: str | None) -> bool:
 
 
 def parse_host(text: str, *, no_names: frozenset[str] = NO_NAMES) -> str | None:
-    """The host name in *text*, in lower case; None where *text* is no host name.
+    """The host name in *text*, in lower case; None where *text* is not a host name.
 
     A word of *no_names*, such as "unknown", counts as no name. A port and a comma at the end are
     removed.

@@ -125,7 +125,7 @@ class Reading:
         summary.lines += number
         if number and not is_log:
             why = f"none of its {number} lines has a time stamp and a program"
-            raise InputError(f"{log.shown} is no log: {why}")
+            raise InputError(f"{log.shown} is not a log: {why}")
 
     def _take(self, delivery: Delivery) -> None:
         if self.wanted.has(delivery):

@@ -119,7 +119,7 @@ def domain_of(address: str) -> str:
 
 @functools.lru_cache(maxsize=10_000)
 def name_of(domain: str) -> str | None:
-    """*domain* of a log, as results and the record spell it. None: it is no domain."""
+    """*domain* of a log, as results and the record spell it. None: it is not a domain."""
     try:
         return parse_domain(domain)
     except InputError:

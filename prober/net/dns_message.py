@@ -74,7 +74,7 @@ class Query:
     def of(cls, name: str, rdtype: str, *, checking_disabled: bool = False) -> Self:
         """The question for *name*, absolute and as text, and *rdtype*, such as ``MX``.
 
-        Raises DNSException where *name* is no domain name.
+        Raises DNSException where *name* is not a domain name.
         """
         return cls(dns.name.from_text(name), dns.rdatatype.from_text(rdtype), checking_disabled)
 

@@ -91,6 +91,6 @@ def _members(listed: str, table: str) -> Iterator[str]:
     for member in pieces[1::2]:
         domain = domain_of(member)
         if domain is None:
-            raise InputError(f"{member!a} in table {table} is no domain")
+            raise InputError(f"{member!a} in table {table} is not a domain")
         if domain != _NOBODY:
             yield domain

@@ -66,7 +66,8 @@ class PostfixMap(MapFormat):
         numbers = _VERSION.fullmatch(version) if version is not None else None
         if version is not None and numbers is None:
             raise SettingsError(
-                f"{version!a} is no version of Postfix: X.Y.Z, as `postconf -h mail_version` says"
+                f"{version!a} is not a version of Postfix: give X.Y.Z, as in "
+                "`postconf -h mail_version`"
             )
         parts = (int(number or 0) for number in numbers.groups()) if numbers is not None else ()
         self._enforces_sts = tuple(parts) >= _ENFORCES_STS

@@ -174,7 +174,7 @@ class DomainReport:
     tls_rpt_txt: TxtFacts | None = None
     mta_sts: MtaSts | None = None  # None: not looked up
     tls_rpt: TlsRpt | None = None
-    delivery: Delivery | None = None  # None: the input is no domain
+    delivery: Delivery | None = None  # None: the input is not a domain
     findings: tuple[Finding, ...] = ()
     requirement: str | None = None  # a level, or "profile:" and its name; None: none was set
     standing: Standing | None = None

@@ -31,7 +31,7 @@ def any_of(answers: Iterable[Answer]) -> Answer:
 class Level(enum.StrEnum):
     """How well a domain receives mail encrypted. docs/verdict.md."""
 
-    INVALID = "invalid"  # the input is no domain
+    INVALID = "invalid"  # the input is not a domain
     NO_MAIL = "no-mail"
     UNKNOWN = "unknown"
     NONE = "none"

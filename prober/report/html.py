@@ -158,7 +158,7 @@ def environment(*folders: Path) -> Environment:
         title="Can these domains receive mail encrypted?",
         legend="PASS: the domain meets what was required. FAIL: it does not. UNKNOWN: it could not "
         "be tested, which says nothing against the domain. NO MAIL: it receives none. INVALID: the "
-        "input is no domain name.",
+        "input is not a domain name.",
     )
     return environment
 

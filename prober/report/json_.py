@@ -59,13 +59,13 @@ def decode_report(line: bytes) -> DomainReport:
     """
     try:
         if not line.lstrip().startswith(b"{"):
-            raise InputError("no report: this is no JSON object")
+            raise InputError("not a report: this is not a JSON object")
         schema = _header_decoder.decode(line).schema
         if schema != SCHEMA:
             raise InputError(f"schema {schema} was written by another version; this reads {SCHEMA}")
         report = _decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise InputError(f"no report: {exc}") from exc
+        raise InputError(f"not a report: {exc}") from exc
     for path, time in _times(report):
         _require_utc(time, path)
     return report
@@ -74,11 +74,11 @@ def decode_report(line: bytes) -> DomainReport:
 def _require_utc(time: datetime, path: str) -> None:
     """Raise InputError for a time that cannot be told in UTC: without a zone, or out of range."""
     if time.utcoffset() is None:
-        raise InputError(f"no report: Expected a time with its zone - at `{path}`")
+        raise InputError(f"not a report: Expected a time with its zone - at `{path}`")
     try:
         time.astimezone(UTC)
     except OverflowError as exc:  # in UTC it would be before the year 1, or after 9999
-        raise InputError(f"no report: the time is out of range - at `{path}`") from exc
+        raise InputError(f"not a report: the time is out of range - at `{path}`") from exc
 
 
 def read_reports(file: BinaryIO) -> Iterator[DomainReport]:

@@ -46,29 +46,29 @@ _NO_PURPOSE: Final = "not for TLS servers (extended key usage)"
 _NOT_FOR_NAME: Final = "its CA may not issue for this name (name constraints)"
 _COMPLAINTS: Final = MappingProxyType(
     {
-        2: "its issuer is no trust anchor and was not sent",
+        2: "its issuer is not a trust anchor and was not sent",
         7: "a signature is wrong",
         9: "it is not valid yet",
         10: "it has expired",
         18: "it is self-signed",
-        19: "its chain ends in a self-signed certificate that is no trust anchor",
-        20: "its issuer is no trust anchor and was not sent",
+        19: "its chain ends in a self-signed certificate that is not a trust anchor",
+        20: "its issuer is not a trust anchor and was not sent",
         21: "its signature cannot be verified",
-        24: "an issuer is no CA",
+        24: "an issuer is not a CA",
         25: "the chain is longer than an issuer allows",
         26: f"it is {_NO_PURPOSE}",
         34: "a critical extension is unknown",
         47: _NOT_FOR_NAME,
         48: _NOT_FOR_NAME,
-        79: "an issuer is no CA",
+        79: "an issuer is not a CA",
     }
 )
 _OF_ISSUER: Final = MappingProxyType(  # where the certificate is not the leaf
     {
-        2: "an issuer is no trust anchor, and its own issuer was not sent",
+        2: "an issuer is not a trust anchor, and its own issuer was not sent",
         9: "an issuer's certificate is not valid yet",
         10: "an issuer's certificate has expired",
-        20: "an issuer is no trust anchor, and its own issuer was not sent",
+        20: "an issuer is not a trust anchor, and its own issuer was not sent",
         26: f"an issuer's certificate is {_NO_PURPOSE}",
     }
 )
@@ -297,7 +297,9 @@ def _on_order(
     ):
         last = missing_issuer(chain)
         if last is not None:
-            issuer = f"its issuer {_label(chain[last].issuer)} was not sent and is no trust anchor"
+            issuer = (
+                f"its issuer {_label(chain[last].issuer)} was not sent and is not a trust anchor"
+            )
             yield Code.CHAIN_INCOMPLETE, f"{_where(last, chain[last])}: {issuer}"
     if faults := tuple(out_of_place(chain)):
         yield Code.CHAIN_MISORDERED, listed(faults)

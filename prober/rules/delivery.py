@@ -73,7 +73,7 @@ def judge_secure(
 def forced_tls(report: DomainReport) -> ForcedTls:
     """Whether forced TLS loses no mail at any host: the ``fallback`` of the ``mandatory`` sender.
 
-    Unknown for a domain without mail, and for what is no domain.
+    Unknown for a domain without mail, and for what is not a domain.
     """
     match report.delivery and report.delivery.mandatory.fallback:
         case DeliveryOutcome.ENCRYPTED:

@@ -144,7 +144,7 @@ def name_fault(name: str) -> str | None:
     if "" in labels:
         return "has an empty label"
     if not all(_LABEL.fullmatch(label) for label in labels):
-        return "is no host name"
+        return "is not a host name"
     if labels[-1].isdigit():  # RFC 1123 §2.1: a host name does not end in a number
         return "is an IP address"
     return None

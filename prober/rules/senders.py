@@ -289,7 +289,7 @@ def _spelt_out(word: str, mx_host: str, to: Destination) -> str:
 def _covers(presented: str, wanted: str) -> Answer:
     """Whether the certificate's name *presented* is one that *wanted* asks for.
 
-    Postfix takes for ``.example.com`` whatever ends so, even what is no host name.
+    Postfix takes for ``.example.com`` whatever ends so, even what is not a host name.
     """
     if not wanted.startswith("."):
         return acceptance(presented, wanted)

@@ -64,7 +64,7 @@ def _fault(uri: str) -> str | None:
     if ":" not in uri:
         return "has no scheme: mailto: or https:"
     if not _URI.fullmatch(uri):
-        return "is no URI"
+        return "is not a URI"
     pattern = _USABLE.get(_scheme(uri))
     if pattern is not None and not pattern.fullmatch(uri):
         return "names no mailbox" if _scheme(uri) == "mailto" else "names no host"

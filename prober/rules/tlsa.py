@@ -109,7 +109,7 @@ def _why_malformed(record: TlsaRecord) -> str | None:
     alone = len(elements) == 1 and not rest
     if record.selector == CERT:
         fits = alone and read_outline(record.data) is not None
-        return None if fits else "its data is no certificate"
+        return None if fits else "its data is not a certificate"
     parts = split(elements[0].content) if alone and elements[0].tag == _SEQUENCE else ((), b"")
     fits = [part.tag for part in parts[0]] == [_SEQUENCE, _BIT_STRING] and not parts[1]
-    return None if fits else "its data is no public key"  # RFC 5280 §4.1, SubjectPublicKeyInfo
+    return None if fits else "its data is not a public key"  # RFC 5280 §4.1, SubjectPublicKeyInfo

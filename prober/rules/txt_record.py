@@ -70,7 +70,7 @@ def _split(text: str) -> Fields | Invalid:
     for piece in _pieces(text):
         field = _FIELD.fullmatch(piece)
         if field is None:
-            return Invalid(f"{quoted(piece)} is no name=value" if piece else "a field is empty")
+            return Invalid(f"{quoted(piece)} is not name=value" if piece else "a field is empty")
         fields.append((field[1], field[2]))
     return tuple(fields)
 

@@ -135,7 +135,7 @@ def report_fault(facts: DomainFacts, error: str) -> DomainReport:
 
 
 def is_fault(report: DomainReport) -> bool:
-    """Whether this program failed on the domain. An input that is no domain is ``invalid``."""
+    """Whether this program failed on the domain. An input that is not a domain is ``invalid``."""
     return report.error is not None and report.verdict.level is Level.UNKNOWN
 
 

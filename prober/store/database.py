@@ -37,7 +37,7 @@ _ADVICE: Final = (
     ("read-only", "it is read-only: make the file and its folder writable"),
     ("readonly", "it is read-only: make the file and its folder writable"),
     ("unable to open", "cannot open it: check that its folder exists and is writable"),
-    ("not a database", "it is no database, or it is damaged: restore it from a backup"),
+    ("not a database", "it is not a database, or it is damaged: restore it from a backup"),
     ("malformed", "it is damaged: restore it from a backup"),
     ("disk i/o", "the disk failed or is full: check it, and run it again (a scan with --resume)"),
 )
@@ -159,7 +159,7 @@ def _postgres(where: str, name: str) -> sa.Engine:
     try:
         url = make_url(where)
     except (ArgumentError, ValueError) as error:
-        raise InputError("--db: this is no URL; PostgreSQL is postgresql://HOST/NAME") from error
+        raise InputError("--db: this is not a URL; PostgreSQL is postgresql://HOST/NAME") from error
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise InputError(f"{name}: only SQLite (a path) and PostgreSQL (a URL) are supported")
     try:
@@ -181,11 +181,11 @@ def _sqlite(path: Path, name: str, *, create: bool) -> sa.Engine:
         with contextlib.suppress(FileExistsError):
             os.close(create_ours(path, os.O_RDWR))
         if not path.is_file():
-            raise InputError(f"{name} is no file: --db takes a path or a postgresql:// URL")
+            raise InputError(f"{name} is not a file: --db takes a path or a postgresql:// URL")
         with open(path, "rb") as file:
             head = file.read(len(_MAGIC))
     if head not in (b"", _MAGIC):
-        raise InputError(f"{name} is no database: name another file with --db")
+        raise InputError(f"{name} is not a database: name another file with --db")
     url = URL.create("sqlite", database=str(path))
     engine = sa.create_engine(url, connect_args={"timeout": _BUSY_MS / 1000})
     sa.event.listen(engine, "connect", _prepare)

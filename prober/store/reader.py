@@ -126,7 +126,7 @@ def _end_of(day: str) -> datetime:
         return datetime.combine(date.fromisoformat(day), time(tzinfo=UTC)) + timedelta(days=1)
     except (ValueError, OverflowError) as error:
         raise InputError(
-            f"{printable(day)} is no run: give an id, a day such as 2026-01-31, last or previous"
+            f"{printable(day)} is not a run: give an id, a day such as 2026-01-31, last or previous"
         ) from error
 
 

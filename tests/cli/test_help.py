@@ -167,8 +167,8 @@ def test_a_domain_may_be_called_like_a_command() -> None:
         (["xyzzy"], "no such command: xyzzy (to probe a domain without a dot: probe check xyzzy)"),
         (["a.test", "scna"], "no such command: scna; did you mean scan?"),
         (["-q", "scan", "list.txt"], "the command comes first: probe scan"),
-        (["-"], "stdin is no domain; did you mean: probe scan -"),
-        (["check", "-"], "stdin is no domain; did you mean: probe scan -"),
+        (["-"], "stdin is not a domain; did you mean: probe scan -"),
+        (["check", "-"], "stdin is not a domain; did you mean: probe scan -"),
         (["scan", "example.com"], "no file 'example.com'; to probe that domain: probe example.com"),
     ],
 )
@@ -189,7 +189,7 @@ def test_a_file_is_no_domain(
     ended = invoke(*command, *OFFLINE, name)
     assert (ended.status, ended.out) == (exit_status.SOME_INVALID, "")
     assert ended.err == (
-        f"probe: {name!r} is a file, and it is no domain; "
+        f"probe: {name!r} is a file, and it is not a domain; "
         f"did you mean: probe scan {shlex.quote(name)}\n"
     )
 

@@ -86,7 +86,7 @@ def test_a_bad_list_leaves_an_older_report_alone(path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "shown", "why"),
     [
-        (b"a\0b.test", "a\0b.test", r"'a\x00b' is no host name label"),
+        (b"a\0b.test", "a\0b.test", r"'a\x00b' is not a label of a host name"),
         (b"x" * 1_000_000, "x" * 80, "longer than 4096 bytes"),
         (b"K\xe4se.test", r"K\xe4se.test", "not UTF-8 at byte 2; save the list as UTF-8"),
         (b"https://a.test/", "https://a.test/", "a URL, not a domain"),
@@ -94,8 +94,8 @@ def test_a_bad_list_leaves_an_older_report_alone(path: Path) -> None:
         (b"me@[192.0.2.1]", "me@[192.0.2.1]", "an IP address, not a domain"),
         (b"*.a.test", "*.a.test", "a wildcard, not a domain"),
         (b"a..test", "a..test", "an empty label"),
-        (b"a.test b.test", "a.test b.test", "'test b' is no host name label"),
-        (b"\x1b[2J.test", "\x1b[2J.test", r"'\x1b[2j' is no host name label"),
+        (b"a.test b.test", "a.test b.test", "'test b' is not a label of a host name"),
+        (b"\x1b[2J.test", "\x1b[2J.test", r"'\x1b[2j' is not a label of a host name"),
     ],
 )
 def test_a_line_that_is_no_domain_is_a_row_that_says_where_and_why(

@@ -70,8 +70,8 @@ def test_a_log_on_a_full_disk_does_not_stop_the_scan(tmp_path: Path, list_: str)
     assert ended.err == (
         "probe: /dev/full: the log cannot be written any more; the scan goes on\n"
         "probe: 2 domains: 1 UNKNOWN, 1 INVALID\n"
-        "probe: \\x1b[31m: INVALID. This is not a mail domain: line 2: '\\x1b[31m' is no host name "
-        "label: letters, digits and hyphens.\n"
+        "probe: \\x1b[31m: INVALID. This is not a mail domain: line 2: '\\x1b[31m' is not a label "
+        "of a host name: letters, digits and hyphens.\n"
         f"{unknown_offline('a.test')}"
         f"{CANNOT_SEE}"
     )

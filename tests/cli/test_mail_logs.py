@@ -87,8 +87,8 @@ def test_the_exit_status(lines: list[str], options: tuple[str, ...], status: int
             "No line of a mail server is in the log: nothing is known.",
         ),
         (b"Nov 23 10:00:00 mx1 sshd[1]: hi\n", 3, "No line of a mail server"),
-        (b"root:x:0:0:root:/root:/bin/sh\n", 2, "stdin is no log: none of its 1 lines"),
-        pytest.param(bytes(range(256)), 2, "stdin is no log", id="binary"),
+        (b"root:x:0:0:root:/root:/bin/sh\n", 2, "stdin is not a log: none of its 1 lines"),
+        pytest.param(bytes(range(256)), 2, "stdin is not a log", id="binary"),
     ],
 )
 def test_what_is_no_log_of_a_mail_server_is_no_pass(raw: bytes, status: int, says: str) -> None:

@@ -241,7 +241,7 @@ def test_the_map_is_for_the_version_of_postfix(
         ),
         pytest.param(
             ("{results}", "--for", "postfix", "--postfix-version", "new"),
-            "'new' is no version of Postfix",
+            "'new' is not a version of Postfix",
             id="no-version",
         ),
         pytest.param(("missing.jsonl", "--for", "postfix"), "cannot read missing.jsonl", id="none"),

@@ -237,7 +237,7 @@ async def test_a_check_names_the_exception_in_the_record(probe: Probe, db: str) 
     [
         ("exception = 1", "only tables [[exception]]"),
         ("[other]", "only tables [[exception]]"),
-        ("not toml", "is no TOML"),
+        ("not toml", "is not TOML"),
         ('[[exception]]\ndomain = "a.example"', "exception 1: what is missing"),
         (ACCEPTED.format(until='"2099-12-31"'), "exception 1: until must be a day"),
         (ACCEPTED.format(until="2099-12-31").replace("none", "fine"), "what: 'fine' is not one of"),

@@ -245,7 +245,7 @@ def test_fields_that_an_older_version_did_not_write_may_be_missing(results: str)
         pytest.param(b"", "it holds no report", id="empty"),
         pytest.param(
             b"example.com\nexample.org\n",
-            "line 1: no report: this is no JSON object; results are JSON",
+            "line 1: not a report: this is not a JSON object; results are JSON",
             id="a-list",
         ),
         pytest.param(

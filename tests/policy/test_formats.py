@@ -330,7 +330,9 @@ def test_opensmtpd_matches_the_table_to_verify_first(order: tuple[str, str]) -> 
         pytest.param(PostfixMap(), '{"input": "a.test"}\n', "line 1: no level", id="json"),
         pytest.param(OpenSmtpdMap(), "listen on lo0\n", "not a map of this", id="opensmtpd"),
         pytest.param(OpenSmtpdMap(), 'table other { "a.test" }\n', "table other", id="table"),
-        pytest.param(OpenSmtpdMap(), 'table tls_verify { "a..b" }\n', "is no domain", id="member"),
+        pytest.param(
+            OpenSmtpdMap(), 'table tls_verify { "a..b" }\n', "is not a domain", id="member"
+        ),
         pytest.param(
             OpenSmtpdMap(), "table tls_verify { a.test }\n", "not in quotes", id="unquoted"
         ),

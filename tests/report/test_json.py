@@ -74,12 +74,12 @@ LINE = encode_report(samples.passes())
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
-        pytest.param(b"", "this is no JSON object", id="empty"),
+        pytest.param(b"", "this is not a JSON object", id="empty"),
         pytest.param(LINE[:-9], "truncated", id="torn"),
-        pytest.param(b"domain,level", "this is no JSON object", id="not-json"),
-        pytest.param(b"\xff\xfe", "this is no JSON object", id="not-utf-8"),
+        pytest.param(b"domain,level", "this is not a JSON object", id="not-json"),
+        pytest.param(b"\xff\xfe", "this is not a JSON object", id="not-utf-8"),
         pytest.param(LINE.replace(b"example.com", b"\xff", 1), "utf-8", id="not-utf-8-within"),
-        pytest.param(b"[]", "this is no JSON object", id="an-array"),
+        pytest.param(b"[]", "this is not a JSON object", id="an-array"),
         pytest.param(b"{}", "missing required field `schema`", id="no-schema"),
         pytest.param(LINE.replace(b'"schema":1', b'"schema":2'), "schema 2", id="other-schema"),
         pytest.param(b'{"schema":1}', "missing required field `input`", id="no-fields"),

@@ -375,7 +375,7 @@ def test_verification_errors_come_first_with_their_depth() -> None:
     errors = judge(bad, errors=[(0, 20), (1, 10)]).errors
 
     assert errors[:2] == (
-        "its issuer is no trust anchor and was not sent (X509 error 20 at depth 0)",
+        "its issuer is not a trust anchor and was not sent (X509 error 20 at depth 0)",
         "an issuer's certificate has expired (X509 error 10 at depth 1)",
     )
     assert errors[2].startswith("subject: ")
@@ -386,15 +386,15 @@ def test_verification_errors_come_first_with_their_depth() -> None:
     [
         (1, 9, "an issuer's certificate is not valid yet"),
         (0, 18, "it is self-signed"),
-        (1, 19, "its chain ends in a self-signed certificate that is no trust anchor"),
-        (1, 24, "an issuer is no CA"),
+        (1, 19, "its chain ends in a self-signed certificate that is not a trust anchor"),
+        (1, 24, "an issuer is not a CA"),
         (2, 25, "the chain is longer than an issuer allows"),
         (0, 26, "it is not for TLS servers (extended key usage)"),
         (1, 26, "an issuer's certificate is not for TLS servers (extended key usage)"),
         (0, 34, "a critical extension is unknown"),
         (0, 47, "its CA may not issue for this name (name constraints)"),
         (0, 48, "its CA may not issue for this name (name constraints)"),
-        (1, 79, "an issuer is no CA"),
+        (1, 79, "an issuer is not a CA"),
         (0, 9999, "error 9999"),
     ],
 )
@@ -773,7 +773,7 @@ def test_missing_issuer(chain: list[bytes | Issued], issuer: str | None) -> None
     findings = findings_on(endpoint_of(facts_of(*chain, errors=NO_ISSUER)), now=NOW)
 
     missing = [each.detail for each in findings if each.code is Code.CHAIN_INCOMPLETE]
-    told = f"{issuer} was not sent and is no trust anchor"
+    told = f"{issuer} was not sent and is not a trust anchor"
     assert missing == ([] if issuer is None else [told])
 
 
@@ -816,7 +816,7 @@ def test_no_issuer_is_missed_without_reason(found: Callable[[], set[Code]]) -> N
         ),
         pytest.param(
             lambda: details(LEAF, errors=[(0, 10), (0, 20), (1, 7)]),
-            "its issuer is no trust anchor and was not sent (X509 error 20 at depth 0), "
+            "its issuer is not a trust anchor and was not sent (X509 error 20 at depth 0), "
             "a signature is wrong (X509 error 7 at depth 1)",
             id="not-trusted",
         ),

@@ -279,8 +279,8 @@ def test_two_certificates_that_both_prove_the_host() -> None:
     [
         pytest.param(
             shows(SECOND, path=(), verify_errors=(NO_ANCHOR,)),
-            "its chain ends in a self-signed certificate that is no trust anchor (X509 error 19 at "
-            "depth 1)",
+            "its chain ends in a self-signed certificate that is not a trust anchor "
+            "(X509 error 19 at depth 1)",
             id="not-trusted",
         ),
         pytest.param(shows(EXPIRED), "expired on 2025-12-30, 2 days ago", id="expired"),

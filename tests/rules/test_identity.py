@@ -192,10 +192,10 @@ GOOD = b"mx.example.com"
             "bücher.example".encode(), r"'b\xc3\xbccher.example' is not ASCII", id="utf-8"
         ),
         pytest.param(
-            b"mx.example.com\0.evil", r"'mx.example.com\x00.evil' is no host name", id="nul"
+            b"mx.example.com\0.evil", r"'mx.example.com\x00.evil' is not a host name", id="nul"
         ),
         pytest.param(b"192.0.2.1", "'192.0.2.1' is an IP address", id="ipv4"),
-        pytest.param(b"2001:db8::1", "'2001:db8::1' is no host name", id="ipv6"),
+        pytest.param(b"2001:db8::1", "'2001:db8::1' is not a host name", id="ipv6"),
         pytest.param(b"mx.example.com.", "'mx.example.com.' has an empty label", id="trailing-dot"),
         pytest.param(
             b"f*.example.com",
@@ -205,7 +205,7 @@ GOOD = b"mx.example.com"
         pytest.param(
             b"*.com", "'*.com' has a wildcard over fewer than two labels", id="wildcard-over-one"
         ),
-        pytest.param(b"a@example.com", "'a@example.com' is no host name", id="mail-address"),
+        pytest.param(b"a@example.com", "'a@example.com' is not a host name", id="mail-address"),
         pytest.param(
             b"x" * 300, f"'{'x' * 80}...' is longer than 253 characters", id="longer-than-a-name"
         ),
