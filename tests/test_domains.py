@@ -49,20 +49,20 @@ FULL = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])  # 253 characters
         ("example.123", "its last label is a number"),
         ("*.example.test", "a wildcard"),
         ("*", "a wildcard"),
-        ("m*.example.test", "no host name label"),
+        ("m*.example.test", "not a label of a host name"),
         ("-a.test", "has a hyphen at its start or end"),
         ("a-.test", "has a hyphen at its start or end"),
         ("a_b-.test", "has a hyphen at its start or end"),
         ("-a_b.test", "has a hyphen at its start or end"),
         ("bü_cher.test", "no internationalised domain name"),
         ("_..bücher.test", "an empty label"),
-        ("exam ple.test", "no host name label"),
-        ("a.test,b.test", "no host name label"),
-        ("a.test\rb.test", "no host name label"),
-        ("a.test\0", "no host name label"),
-        ("\x1b[2Ja.test", "no host name label"),
+        ("exam ple.test", "not a label of a host name"),
+        ("a.test,b.test", "not a label of a host name"),
+        ("a.test\rb.test", "not a label of a host name"),
+        ("a.test\0", "not a label of a host name"),
+        ("\x1b[2Ja.test", "not a label of a host name"),
         ("example.test:25", "a host and a port"),
-        ("user@example.test>", "no host name label"),
+        ("user@example.test>", "not a label of a host name"),
         (f"{'a' * 64}.test", "a label of 64 characters; DNS allows 63"),
         (f"a{FULL}", "254 characters; a domain name has at most 253"),
         (f"{'ß' * 60}.test", "no internationalised domain name"),
@@ -239,7 +239,9 @@ def test_a_list_has_one_domain_a_line(raw: bytes) -> None:
         pytest.param(
             b"a.test#b", "a.test#b", "'test#b' is not a label of a host name", id="# inside"
         ),
-        pytest.param(b"a.test\rb.test", "a.test\rb.test", "no host name label", id="CR inside"),
+        pytest.param(
+            b"a.test\rb.test", "a.test\rb.test", "not a label of a host name", id="CR inside"
+        ),
     ],
 )
 def test_a_bad_line_is_an_entry_and_affects_no_other(line: bytes, text: str, error: str) -> None:

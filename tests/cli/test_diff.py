@@ -200,7 +200,7 @@ def test_a_file_that_is_no_results_file(old: str, tmp_path: Path) -> None:
     ended = invoke("diff", old, str(other))
 
     assert ended.status == 2
-    assert f"{other}: line 1: no report" in ended.err
+    assert f"{other}: line 1: not a report" in ended.err
 
 
 def test_no_input_is_overwritten(old: str, new: str) -> None:

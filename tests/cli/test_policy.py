@@ -246,7 +246,7 @@ def test_the_map_is_for_the_version_of_postfix(
         ),
         pytest.param(("missing.jsonl", "--for", "postfix"), "cannot read missing.jsonl", id="none"),
         pytest.param(("-", "-", "--for", "postfix"), "'-' twice", id="stdin-twice"),
-        pytest.param(("{junk}", "--for", "postfix"), "junk: line 1: no report", id="no-results"),
+        pytest.param(("{junk}", "--for", "postfix"), "junk: line 1: not a report", id="no-results"),
         pytest.param(
             ("{results}", "--for", "postfix", "--current", "missing"),
             "cannot read missing",

@@ -253,7 +253,7 @@ def test_fields_that_an_older_version_did_not_write_may_be_missing(results: str)
             "reports in other formats cannot be read again",
             id="a-csv-report",
         ),
-        pytest.param(b'{"domain": "a.test"}\n', "line 1: no report", id="other-json"),
+        pytest.param(b'{"domain": "a.test"}\n', "line 1: not a report", id="other-json"),
         pytest.param(b'{"schema": 99}\n', "line 1: schema 99 was written by another", id="schema"),
         pytest.param(b"\x1f\x8b\x08\x00" * 9, "is gzip data; results are JSON lines", id="gzip"),
     ],
@@ -284,7 +284,7 @@ def test_a_fault_in_the_middle_names_its_line_and_leaves_the_older_report(
     ended = invoke("report", results, "-o", str(output))
 
     assert ended.status == 2
-    assert f"{results}: line 3: no report" in ended.err
+    assert f"{results}: line 3: not a report" in ended.err
     assert output.read_text() == "an older report"
 
 
