@@ -1,4 +1,4 @@
-"""Lines of all families, by a seeded generator: 6,000 here; RECEIVED_LINES=100000 makes as many.
+"""Lines of all families, by a seeded generator: 20,000 here; RECEIVED_LINES=100000 makes as many.
 
     RECEIVED_LINES=100000 python -m pytest tests/headers/test_received_generated.py
 
@@ -19,7 +19,7 @@ from prober.headers.parse import parse_received
 from prober.headers.records import Judgement, TlsStatement
 from tests.headers.builders import habits, judge_message, learn, message
 
-COUNT: Final = int(os.environ.get("RECEIVED_LINES", "6000"))
+COUNT: Final = int(os.environ.get("RECEIVED_LINES", "20000"))
 SEED: Final = 20261128
 ROWS: Final = [
     json.loads(line)

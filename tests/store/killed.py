@@ -9,7 +9,7 @@ from prober.store.database import open_store
 from prober.store.writer import RunWriter
 from tests.store.builders import good, plan, report
 
-DOMAINS = 120
+DOMAINS = 300
 AT_ONCE = 3
 
 

@@ -18,7 +18,7 @@ from tests.store import postgres
 from tests.store.builders import good, plan, record, report
 from tests.store.killed import DOMAINS
 
-KILLS = 4
+KILLS = 10
 ROOT = Path(__file__).parents[2]
 
 
