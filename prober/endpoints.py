@@ -76,8 +76,8 @@ class Endpoints:
 
     *operator_shards* says among how many scanners an operator's limits are divided; the default is
     one. *deep_share* is the part of the budget of ``--deep`` for this scanner; the default is all.
-    The running *heartbeat* tells whether a time-out is due to the host or to this machine. A
-    *watch* is told what the run waits for.
+    The running *heartbeat* tells whether a time-out is due to the host or to this machine. The run
+    notes in *watch* what it waits for.
     """
 
     def __init__(

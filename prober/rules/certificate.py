@@ -54,7 +54,7 @@ _COMPLAINTS: Final = MappingProxyType(
         19: "its chain ends in a self-signed certificate that is not a trust anchor",
         20: "its issuer is not a trust anchor and was not sent",
         21: "its signature cannot be verified",
-        24: "an issuer is not a CA",
+        24: "an issuer has no public key",
         25: "the chain is longer than an issuer allows",
         26: f"it is {_NO_PURPOSE}",
         34: "a critical extension is unknown",

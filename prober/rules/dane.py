@@ -114,7 +114,7 @@ def has_secure_tlsa(host: MxHost) -> Answer:
 
 
 def claims_security(facts: DomainFacts | DomainReport) -> bool:
-    """Whether *facts* call any answer secure that DANE goes by."""
+    """Whether *facts* call any answer secure that DANE depends on."""
     states = [facts.route.dnssec if facts.route is not None else None]
     states += (state for host in facts.mx_hosts for state in (host.dnssec, host.tlsa_dnssec))
     return Dnssec.SECURE in states

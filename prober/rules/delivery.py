@@ -85,7 +85,7 @@ def forced_tls(report: DomainReport) -> ForcedTls:
 
 
 def _judge_of(report: DomainReport, views: Sequence[Views]) -> _Judge:
-    """What judges one kind of sender after another, with all that is the same for each of them."""
+    """A function that judges one kind of sender. What all kinds share is worked out once."""
     route = report.route
     if route is None or report.domain is None or route.status in NO_MAIL:
         return lambda *_rules: _same_outcome(DeliveryOutcome.NOT_APPLICABLE)

@@ -112,7 +112,7 @@ def _meets(view: View, require: Level | Profile) -> Answer:
 
 
 def _reaches(report: DomainReport, require: Level | Profile, views: Sequence[Views]) -> bool:
-    """Whether the level suffices; of a profile, whether no sender without SNI meets less."""
+    """Whether the level suffices; for a profile, whether senders without SNI get no less."""
     if not isinstance(require, Profile):
         return RANK.get(report.verdict.level, -1) >= RANK[require]
     plain = [each.without_sni for each in views if each.without_sni is not None]

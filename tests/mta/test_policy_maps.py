@@ -331,13 +331,8 @@ def _deliver(
 
 
 def _await_fates(mta: RunningMta, names: tuple[str, ...]) -> Mapping[str, str]:
-    deadline = time.monotonic() + _TIMEOUT_S
-    while True:
-        fates = dict(_fates(mta.log()))
-        if fates.keys() >= set(names):
-            return fates
-        assert time.monotonic() < deadline, mta.log()
-        time.sleep(0.05)
+    _await(lambda: dict(_fates(mta.log())).keys() >= set(names), mta)
+    return dict(_fates(mta.log()))
 
 
 def _fates(log: str) -> Iterator[tuple[str, str]]:

@@ -387,7 +387,7 @@ def test_verification_errors_come_first_with_their_depth() -> None:
         (1, 9, "an issuer's certificate is not valid yet"),
         (0, 18, "it is self-signed"),
         (1, 19, "its chain ends in a self-signed certificate that is not a trust anchor"),
-        (1, 24, "an issuer is not a CA"),
+        (1, 24, "an issuer has no public key"),
         (2, 25, "the chain is longer than an issuer allows"),
         (0, 26, "it is not for TLS servers (extended key usage)"),
         (1, 26, "an issuer's certificate is not for TLS servers (extended key usage)"),
