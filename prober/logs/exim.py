@@ -20,9 +20,10 @@ _QUEUED: Final = re.compile(
     re.DOTALL,
 )
 _ADDRESS: Final = r'(?:"(?:[^"\\]|\\.)*+"@[^\s<>]*[^\s<>:]|[^\s<>]*[^\s<>:])'
-# The final address, or a pipe or a file; then the original address in brackets.
+# The final address, or a pipe or a file; then the original address in brackets. A quoted local part
+# may begin like a pipe.
 _RECIPIENT: Final = re.compile(
-    r' (?:(?:[|/>]|save )\S+(?= [(<])|:\w+:|"\|(?:[^"\\]|\\.)*+"|'
+    r' (?:(?:[|/>]|save )\S+(?= [(<])|:\w+:|"\|(?:[^"\\]|\\.)*+"(?!@)|'
     rf"({_ADDRESS}))(?: \(([^()]*)\))?(?: <({_ADDRESS})>)?"
 )
 _SENDER: Final = re.compile(rf" (?:({_ADDRESS})|<>)")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.logs.reading import read, told
@@ -201,6 +201,7 @@ def _of_journal(time: datetime, program: str, pid: int, message: str | list[int]
 @pytest.mark.parametrize("style", [rfc_3164, iso, rfc_5424, journal, journal_bytes])
 @pytest.mark.parametrize("server", TRUTH)
 @given(text=HOSTILE)
+@example(text="|")
 def test_no_text_of_others_changes_an_answer(
     server: str, style: Callable[[datetime, str, int, str], str], text: str
 ) -> None:
